@@ -1,0 +1,2 @@
+//! The `viral` command line.
+fn main() {}
