@@ -1,0 +1,62 @@
+/** Every number of the fetch engine's policy, with its unit and origin. Same values as `crates/swarm/src/fetch/config.rs`. */
+
+import { PIECES_PER_REQUEST_MAX, QUERY_IDS_MAX as IDS_MAX, WANT_IDS_MAX } from '../limits';
+
+/** Bytes in flight with a peer of unknown speed: 8 pieces of 32 KiB, 52 ms at 40 Mbit/s. */
+export const WINDOW_LEN_START = 262144;
+/** A slow peer still gets this many bytes at once, so that a round trip of 500 ms leaves 1 Mbit/s. */
+export const WINDOW_LEN_MIN = 65536;
+/** No peer gets more: 20 MB/s at 100 ms. */
+export const WINDOW_LEN_MAX = 2097152;
+/** The window is what a peer delivers in this time: longer than the round trip, or it could never grow. */
+export const WINDOW_MS = 400;
+/** A peer's rate is measured over at least this long. */
+export const EPOCH_MS = 100;
+/** Pieces in flight with one peer: one `want` frame. */
+export const FLIGHT_IDS_MAX = WANT_IDS_MAX;
+/** A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack. */
+export const LATE_MS = 400;
+/** A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. */
+export const SILENT_MS = 1000;
+/** The latest that it is dropped: three seconds are longer than a person waits for nothing. */
+export const SILENT_MS_MAX = 3000;
+/** So long after the first dial the origin stands in. Twice the slowest open measured on a path of 52 ms. */
+export const DIAL_MS = 350;
+/** So long a peer may take to say what it holds before the origin stands in for it. */
+export const GRACE_MS = 350;
+/** Requests to the origin at the same time: under a browser's six HTTP/1.1 connections for one host. */
+export const ORIGIN_REQUESTS_MAX = 4;
+/** Pieces in one of them. */
+export const ORIGIN_IDS_MAX = PIECES_PER_REQUEST_MAX;
+/** Ids in one `query`. */
+export const QUERY_IDS_MAX = IDS_MAX;
+/** Share of all bytes that may be asked of the origin while a live peer is late with them, in percent. */
+export const HEDGE_PERCENT = 25;
+/** Bytes that may be hedged on top of the share, so that a small app can be hedged at all. */
+export const HEDGE_LEN_EXTRA = 262144;
+/** In the end game pieces are asked again only of a source that needs longer than this for what it owes. */
+export const END_GAME_MS = 100;
+/** A peer below this rate, in bytes per second, is dropped while the origin answers: a quarter of a megabit. */
+export const SLOW_RATE = 32768;
+/** But not before it was measured for this long. */
+export const SLOW_MS = 2000;
+/** After a refusal a peer is left alone for this long, doubled each time. */
+export const PAUSE_MS = 250;
+/** Longest pause after a refusal. */
+export const PAUSE_MS_MAX = 4000;
+/** After a failure the origin is left alone for this long, doubled each time, less a random part of up to half. */
+export const RETRY_MS = 250;
+/** Longest pause after a failure of the origin. */
+export const RETRY_MS_MAX = 8000;
+/** Peers at the same time; dials beyond are ignored. A browser page holds at most 500 connections for everything. */
+export const PEERS_MAX = 64;
+/** Peers remembered as banned. */
+export const BANNED_MAX = 1024;
+/** Pieces ever added; more are ignored. 4 GiB in pieces of 16 KiB. */
+export const PIECES_MAX = 262144;
+
+/** What may differ between two engines. */
+export interface FetchConfig {
+  /** Seed of the jitter: 32 bits, not 0. */
+  readonly seed: number;
+}
