@@ -1,0 +1,245 @@
+/**
+ * Who is served next. Sans-IO: call one `handle*`, drain `poll` until null, then sleep until `pollTimeout` and call `handleTimeout`.
+ * Time is in whole milliseconds and never decreases. Same decisions as `crates/swarm/src/upload.rs`.
+ */
+
+import type { PieceId } from './digest';
+import type { PeerKey } from './fetch/types';
+import { WANT_IDS_MAX } from './limits';
+
+/** Reasons of a `refuse` frame. */
+export const NOT_HELD = 1;
+export const BUSY = 2;
+export const CAPPED = 3;
+
+/** Peers served at the same time: few, so that the first copy is finished soon. */
+const SLOTS = 8;
+/** No more is handed to a channel that has this many bytes buffered. */
+const BUFFER_LEN_HIGH = 262144;
+/** A full channel gets more once it has no more than this buffered; the shell's `bufferedAmountLowThreshold`. */
+export const BUFFER_LEN_LOW = 65536;
+/** Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile. */
+const PENDING_MAX = 4;
+/** Pieces queued for one peer: four `want` frames. */
+const QUEUE_IDS_MAX = 4 * WANT_IDS_MAX;
+/** Refusals for a full queue before the peer counts as flooding. */
+const OVERFLOWS_MAX = 64;
+/** A peer that takes nothing for this long while its channel is full is gone: SCTP itself gives up after about 30 s. */
+const STALL_MS = 30000;
+/** The bucket of the rate cap holds what flows in this time. */
+const BURST_MS = 500;
+/** Largest rate cap, in bytes per second: beyond it sums leave what a number holds exactly. */
+const RATE_MAX = 2 ** 36;
+/** Peers at the same time; more are not served. A page holds at most 500 connections. */
+const PEERS_MAX = 512;
+/** Time counted at most between two refills, so that a sleeping page cannot overflow a number. */
+const REFILL_MS_MAX = 60000;
+/** Never. */
+const NEVER = Infinity;
+
+/** What may differ between two engines. */
+export interface UploadConfig {
+  /** Peers served at the same time. */
+  readonly slots: number;
+  /** Cap in bytes per second over all peers, on the wire; 0 = none. At most 2^36. */
+  readonly bytesPerS: number;
+  /** Cap in bytes for the life of the engine, on the wire; 0 = none. */
+  readonly bytesMax: number;
+}
+
+/** What the shell must do next. */
+export type UploadOutput =
+  /** Read the piece and send it; then `handleSent`, or `handleMissing` when it is not there any more. */
+  | { readonly kind: 'send'; readonly peer: PeerKey; readonly id: PieceId }
+  | { readonly kind: 'refuse'; readonly peer: PeerKey; readonly reason: 1 | 2 | 3; readonly ids: readonly PieceId[] }
+  /** Close the connection and report the fault; the engine has forgotten the peer already. */
+  | { readonly kind: 'drop'; readonly peer: PeerKey; readonly fault: 'malformed' | 'silent' };
+
+interface Line {
+  readonly peer: PeerKey;
+  /** Pieces to send, in order. */
+  readonly queue: Set<PieceId>;
+  /** Pieces of the push plan, so that a `want` that crossed the push is not served twice. */
+  readonly pushed: Set<PieceId>;
+  /** Handed to the shell and not yet reported sent. */
+  readonly pending: Set<PieceId>;
+  buffered: number;
+  /** The channel was full and is not yet low. */
+  full: boolean;
+  /** When the channel last moved while it was full. */
+  since: number;
+  overflows: number;
+}
+
+/** Serves the peers of one page. */
+export class Upload {
+  readonly #lines = new Map<PeerKey, Line>();
+  readonly #out: UploadOutput[] = [];
+  #slots: number;
+  #rate: number;
+  #left: number;
+  #now = 0;
+  /** Thousandths of bytes that may be sent now; negative = in debt. */
+  #tokens: number;
+
+  constructor(config: Partial<UploadConfig> = {}) {
+    this.#slots = config.slots ?? SLOTS;
+    this.#rate = Math.min(config.bytesPerS ?? 0, RATE_MAX);
+    this.#left = config.bytesMax || NEVER;
+    this.#tokens = this.#rate * BURST_MS;
+  }
+
+  /** The slots and the rate the tracker or the visitor's settings allow now. Queued pieces stay queued. */
+  handleLimits(now: number, slots: number, bytesPerS: number): void {
+    this.#at(now);
+    this.#slots = slots;
+    this.#rate = Math.min(bytesPerS, RATE_MAX);
+    this.#tokens = Math.min(this.#tokens, this.#rate * BURST_MS);
+  }
+
+  /** Both channels of a peer opened; `push` is sent unasked. */
+  handleOpen(now: number, peer: PeerKey, push: readonly PieceId[]): void {
+    this.#at(now);
+    if (this.#lines.has(peer) || this.#lines.size >= PEERS_MAX) return;
+    const line: Line = { peer, queue: new Set(), pushed: new Set(), pending: new Set(), buffered: 0, full: false, since: 0, overflows: 0 };
+    this.#lines.set(peer, line);
+    for (const id of this.#enqueue(line, [...new Set(push)])) line.pushed.add(id);
+  }
+
+  /** A peer asks for pieces; `held` tells which ones are here, verified. */
+  handleWant(now: number, peer: PeerKey, ids: readonly PieceId[], held: (id: PieceId) => boolean): void {
+    this.#at(now);
+    const line = this.#lines.get(peer);
+    if (!line) return;
+    const fresh = [...new Set(ids)].filter((id) => !line.queue.has(id) && !line.pending.has(id) && !line.pushed.delete(id));
+    this.#refuse(line, NOT_HELD, fresh.filter((id) => !held(id)));
+    this.#enqueue(line, fresh.filter(held));
+  }
+
+  /** A peer no longer wants these. */
+  handleCancel(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
+    this.#at(now);
+    const line = this.#lines.get(peer);
+    for (const id of ids) if (line?.queue.delete(id)) line.pushed.delete(id);
+  }
+
+  /** A peer's connection ended. */
+  handleClosed(now: number, peer: PeerKey): void {
+    this.#at(now);
+    this.#lines.delete(peer);
+  }
+
+  /** What the peer's channel has buffered now, in bytes. */
+  handleBuffered(now: number, peer: PeerKey, bytes: number): void {
+    this.#at(now);
+    const line = this.#lines.get(peer);
+    if (line) this.#buffer(line, bytes);
+  }
+
+  /** A piece was handed to the channel: `wireBytes` with its frame. */
+  handleSent(now: number, peer: PeerKey, id: PieceId, wireBytes: number): void {
+    this.#at(now);
+    this.#left -= wireBytes;
+    if (this.#rate) this.#tokens -= wireBytes * 1000;
+    if (this.#left <= 0) for (const other of this.#lines.values()) this.#clear(other);
+    const line = this.#lines.get(peer);
+    if (!line) return;
+    line.pending.delete(id);
+    this.#buffer(line, line.buffered + wireBytes);
+  }
+
+  /** A piece that was to be sent is not there any more. */
+  handleMissing(now: number, peer: PeerKey, id: PieceId): void {
+    this.#at(now);
+    const line = this.#lines.get(peer);
+    if (!line) return;
+    line.pending.delete(id);
+    line.pushed.delete(id);
+    this.#refuse(line, NOT_HELD, [id]);
+  }
+
+  /** Time passed. */
+  handleTimeout(now: number): void {
+    this.#at(now);
+    for (const line of [...this.#lines.values()]) if (line.full && line.since + STALL_MS <= this.#now) this.#drop(line, 'silent');
+  }
+  /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
+  poll(): UploadOutput | null {
+    const said = this.#out.shift();
+    if (said) return said;
+    if (this.#rate && this.#tokens <= 0) return null;
+    for (const line of this.#lines.values()) {
+      if (!this.#sendable(line)) continue;
+      const [id] = line.queue;
+      line.queue.delete(id!);
+      line.pending.add(id!);
+      // Whoever was served goes to the end of the line.
+      this.#lines.delete(line.peer);
+      this.#lines.set(line.peer, line);
+      return { kind: 'send', peer: line.peer, id: id! };
+    }
+    return null;
+  }
+
+  /** When to call {@link handleTimeout}; null = not needed. */
+  pollTimeout(): number | null {
+    let at = NEVER;
+    for (const line of this.#lines.values()) {
+      if (line.full) at = Math.min(at, line.since + STALL_MS);
+      if (this.#rate && this.#tokens <= 0 && this.#sendable(line)) at = Math.min(at, this.#now + Math.floor(-this.#tokens / this.#rate) + 1);
+    }
+    return at === NEVER ? null : at;
+  }
+
+  #at(now: number): void {
+    const ms = Math.min(Math.max(now - this.#now, 0), REFILL_MS_MAX);
+    this.#now = Math.max(this.#now, now);
+    this.#tokens = Math.min(this.#rate * BURST_MS, this.#tokens + ms * this.#rate);
+  }
+
+  #sendable(line: Line): boolean {
+    return line.queue.size > 0 && !line.full && line.pending.size < PENDING_MAX;
+  }
+
+  /** Puts pieces into the peer's queue; refuses what has no place there. Gives back what has. */
+  #enqueue(line: Line, ids: readonly PieceId[]): readonly PieceId[] {
+    if (this.#left <= 0) {
+      this.#refuse(line, CAPPED, ids);
+      return [];
+    }
+    const serving = [...this.#lines.values()].filter((other) => other.queue.size || other.pending.size);
+    const served = serving.includes(line);
+    const room = served || serving.length < this.#slots ? QUEUE_IDS_MAX - line.queue.size : 0;
+    const placed = ids.slice(0, room);
+    for (const id of placed) line.queue.add(id);
+    this.#refuse(line, BUSY, ids.slice(room));
+    if (served && room < ids.length && ++line.overflows > OVERFLOWS_MAX) this.#drop(line, 'malformed');
+    return placed;
+  }
+
+  /** Refuses all that is queued. */
+  #clear(line: Line): void {
+    const ids = [...line.queue];
+    line.queue.clear();
+    line.pushed.clear();
+    this.#refuse(line, CAPPED, ids);
+  }
+
+  #refuse(line: Line, reason: 1 | 2 | 3, ids: readonly PieceId[]): void {
+    for (let i = 0; i < ids.length; i += WANT_IDS_MAX) {
+      this.#out.push({ kind: 'refuse', peer: line.peer, reason, ids: ids.slice(i, i + WANT_IDS_MAX) });
+    }
+  }
+
+  #buffer(line: Line, bytes: number): void {
+    const full = line.full ? bytes > BUFFER_LEN_LOW : bytes >= BUFFER_LEN_HIGH;
+    if (bytes < line.buffered || !line.full) line.since = this.#now;
+    line.buffered = bytes;
+    line.full = full;
+  }
+
+  #drop(line: Line, fault: 'malformed' | 'silent'): void {
+    this.#lines.delete(line.peer);
+    this.#out.push({ kind: 'drop', peer: line.peer, fault });
+  }
+}
