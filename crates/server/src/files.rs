@@ -1,0 +1,34 @@
+//! One directory (or embedded list) as a site: versions that swap atomically, assets cut into pieces, and HTTP answers.
+//!
+//! Open a [`Site`], take [`Site::current`] once per request, [`Version::resolve`] the path and [`respond`] from what it
+//! says. A [`Version`] never changes and stays readable while somebody holds it, whatever happens to the directory.
+
+mod asset;
+mod caching;
+mod carve;
+mod compress;
+mod document;
+mod encodings;
+mod error;
+mod inventory;
+mod limits;
+mod links;
+mod media;
+mod object;
+mod path;
+mod respond;
+mod scan;
+mod script;
+mod site;
+mod store;
+mod style;
+mod version;
+mod watch;
+
+pub use asset::{Asset, Document, Which};
+pub use error::SiteError;
+pub use limits::*;
+pub use object::Object;
+pub use respond::{respond, respond_not_found, respond_redirect};
+pub use site::{EmbeddedFile, Site, SiteOptions, Source};
+pub use version::{PieceLocation, Resolved, Version};
