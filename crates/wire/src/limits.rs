@@ -1,0 +1,114 @@
+//! Every maximum of the wire formats, with its unit and where the number comes from.
+//!
+//! `browser/src/core/limits.ts` repeats the ones a browser needs; `vectors/limits.json` holds both to the same values.
+
+/// First supported and only version of the frames, in `hello`.
+pub const FRAME_VERSION: u8 = 1;
+
+/// Version of the thin boot block, so that a cached loader never misreads a newer one.
+pub const BOOT_VERSION: u8 = 1;
+
+/// Largest message sent or accepted on a data channel, in bytes.
+///
+/// Chromium refuses to send more than 262,144 B (PLATFORM section 6, measured).
+pub const MESSAGE_LEN_MAX: usize = 256 * 1024;
+
+/// Largest piece, in raw bytes. With its frame head it stays well under [`MESSAGE_LEN_MAX`] (DESIGN section 2).
+pub const PIECE_LEN_MAX: usize = 224 * 1024;
+
+/// Manifests named in one `hello`: the page's own and a few other pages of the site. One digest is 32 B.
+pub const HELLO_MANIFESTS_MAX: usize = 16;
+
+/// Ids in one `want`, `cancel` or `refuse`. 256 pieces of 16 KiB are 4 MiB, twice the largest request window.
+pub const WANT_IDS_MAX: usize = 256;
+
+/// Ids in one `query` or `have`. 1,024 ids are 16 KiB, one average piece.
+pub const QUERY_IDS_MAX: usize = 1024;
+
+/// Body of one `manifest-part`, in bytes. Small enough not to hold up the pieces behind it.
+pub const MANIFEST_PART_LEN_MAX: usize = 64 * 1024;
+
+/// Largest manifest blob, in bytes. A 1 GiB app in 64 KiB pieces is 16,384 pieces of 35 B = 560 KiB.
+pub const MANIFEST_LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// Assets in one manifest. Large real apps load some hundreds before `load`.
+pub const MANIFEST_ASSETS_MAX: usize = 4096;
+
+/// Sum of the lengths of all assets of one manifest, in bytes: 4 GiB.
+pub const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Percent-encoded path of an asset, in bytes. Common servers accept at least 4 KiB of target; file systems at most
+/// 255 B for a name.
+pub const PATH_LEN_MAX: usize = 1024;
+
+/// A whole `Content-Type` value, in bytes. RFC 6838 section 4.2 allows 127 + 1 + 127 without parameters.
+pub const MEDIA_TYPE_LEN_MAX: usize = 256;
+
+/// Response headers kept with one asset record.
+pub const RECORD_HEADERS_MAX: usize = 16;
+
+/// One header name or one header value, in bytes. A long Content-Security-Policy is 2-3 KiB.
+pub const HEADER_LEN_MAX: usize = 4096;
+
+/// Candidates in one description. Browsers without permission gather two to six (PLATFORM section 4).
+pub const CANDIDATES_MAX: usize = 8;
+
+/// Address of a candidate, in bytes: the longest IPv6 text is 45, a `<uuid>.local` name 42.
+pub const ADDRESS_LEN_MAX: usize = 45;
+
+/// Session lines passed through in one description (`sctp-init:` is the only kind).
+pub const EXTRA_LINES_MAX: usize = 2;
+
+/// One passed-through session line, in bytes. An SCTP INIT chunk in base64 is about 100 B.
+pub const EXTRA_LINE_LEN_MAX: usize = 512;
+
+/// Shortest ICE user fragment, in bytes (RFC 8839 section 5.4).
+pub const UFRAG_LEN_MIN: usize = 4;
+
+/// Shortest ICE password, in bytes (RFC 8839 section 5.4).
+pub const PWD_LEN_MIN: usize = 22;
+
+/// Longest ICE user fragment or password, in bytes (RFC 8839 section 5.4).
+pub const ICE_TEXT_LEN_MAX: usize = 256;
+
+/// One description as JSON text, in bytes: the sum of its parts' maxima and punctuation, rounded up.
+pub const DESCRIPTION_LEN_MAX: usize = 3072;
+
+/// One signal on the WebSocket, in bytes. Holds the largest boot-set report; everything else is far smaller.
+pub const SIGNAL_LEN_MAX: usize = 64 * 1024;
+
+/// Ready-made offers one peer may leave with the tracker. An idle connection costs 150 KiB (PLATFORM section 2).
+pub const OFFERS_PER_PEER_MAX: usize = 4;
+
+/// Offers handed to one leecher, in a thin boot block or a `peers` reply.
+pub const OFFERS_PER_LEECHER_MAX: usize = 8;
+
+/// Answers in one signal or one `POST /.viral/answer`.
+pub const ANSWERS_MAX: usize = OFFERS_PER_LEECHER_MAX;
+
+/// Paths in one boot-set report.
+pub const LOADED_ASSETS_MAX: usize = 1024;
+
+/// Peers named in one `counts`, and faults in one visit beacon.
+pub const SOURCES_MAX: usize = 64;
+
+/// Message text of an `error` signal, in bytes: one line for a person.
+pub const ERROR_MESSAGE_LEN_MAX: usize = 256;
+
+/// Body of `POST /.viral/answer`, in bytes: every answer at its largest.
+pub const ANSWER_POST_LEN_MAX: usize = ANSWERS_MAX * (DESCRIPTION_LEN_MAX + 128) + 128;
+
+/// Body of `POST /.viral/visit`, in bytes. `sendBeacon` allows 64 KiB; this needs 2 x 64 short entries.
+pub const VISIT_POST_LEN_MAX: usize = 16 * 1024;
+
+/// Body of `POST /.viral/record`, in bytes.
+pub const RECORD_POST_LEN_MAX: usize = 64 * 1024;
+
+/// Paths in one `POST /.viral/record`.
+pub const RECORD_PATHS_MAX: usize = 256;
+
+/// Ids in one `GET /.viral/pieces`. 16 x 33 characters keep the request target under 600 B.
+pub const PIECES_PER_REQUEST_MAX: usize = 16;
+
+/// Peer numbers are below this, so that JavaScript holds them exactly.
+pub const PEER_NUMBER_END: u64 = 1 << 53;

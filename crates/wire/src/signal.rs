@@ -1,0 +1,383 @@
+//! What travels as JSON between a visitor and the server: signals, posts and the thin boot block.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use ts_rs::TS;
+
+use crate::{
+    description::Description,
+    digest::{Digest, Ticket},
+    limits::PEER_NUMBER_END,
+};
+
+pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
+
+mod decode;
+
+/// A session's number, random, below 2^53; anonymous and gone with the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, TS)]
+#[ts(type = "number")]
+pub struct PeerNumber(u64);
+
+impl PeerNumber {
+    /// The number made of the lower 53 bits of `bits`, which the caller draws at random.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits % PEER_NUMBER_END)
+    }
+
+    /// The number itself.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for PeerNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for PeerNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        if number < PEER_NUMBER_END { Ok(Self(number)) } else { Err(de::Error::custom("peer number over 2^53")) }
+    }
+}
+
+/// What a peer says to the tracker, on the WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PeerToTracker {
+    /// First message of a session.
+    Register {
+        /// Path of the page.
+        page: String,
+        /// Page manifest the peer holds, wholly or in part.
+        #[ts(type = "Digest | null")]
+        manifest: Option<Digest>,
+        /// Ticket of the thin visit this page came from.
+        #[ts(type = "Ticket | null")]
+        ticket: Option<Ticket>,
+        /// How many leechers the peer is willing to serve at once.
+        slots: u8,
+    },
+    /// Ready-made offers, each usable once.
+    Offers {
+        /// 1..=[`OFFERS_PER_PEER_MAX`](crate::limits::OFFERS_PER_PEER_MAX).
+        offers: Vec<ReadyOffer>,
+    },
+    /// What loaded before `load`: a boot-set report.
+    Loaded {
+        /// Path of the page.
+        page: String,
+        /// Paths in order of loading.
+        assets: Vec<String>,
+    },
+    /// What the peer holds now.
+    Held {
+        /// The manifest meant.
+        #[ts(type = "Digest")]
+        manifest: Digest,
+        /// Distinct pieces of it held.
+        pieces: u32,
+        /// Their raw bytes.
+        #[ts(type = "number")]
+        bytes: u64,
+    },
+    /// Asks for more peers.
+    Find {
+        /// The manifest sought, null for the page's current one.
+        #[ts(type = "Digest | null")]
+        manifest: Option<Digest>,
+        /// How many peers.
+        count: u8,
+    },
+    /// Answers to offers the tracker handed out.
+    Answers {
+        /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
+        answers: Vec<Answer>,
+    },
+    /// A connection ended; its slot is free again.
+    Closed {
+        /// The other end.
+        peer: PeerNumber,
+        /// The offer it was made from.
+        offer: u32,
+    },
+    /// A connection opened.
+    Opened {
+        /// The other end.
+        peer: PeerNumber,
+        /// The offer it was made from.
+        offer: u32,
+        /// From the answer to the open channel, in milliseconds.
+        ms: u32,
+    },
+    /// Another peer misbehaved.
+    Report(FaultReport),
+    /// Growth since the last report.
+    Counts(Counts),
+}
+
+/// What the tracker says to a peer, on the WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TrackerToPeer {
+    /// The reply to `register`.
+    Welcome {
+        /// The peer's own number.
+        peer: PeerNumber,
+        /// Ready-made offers to leave now.
+        offers_wanted: u8,
+        /// Leechers to serve at once.
+        slots: u8,
+        /// Upload cap in bytes per second; 0 means none.
+        up_bytes_per_s: u32,
+    },
+    /// What this page's manifest is now.
+    Manifest {
+        /// Path of the page.
+        page: String,
+        /// Its manifest.
+        #[ts(type = "Digest")]
+        manifest: Digest,
+    },
+    /// A leecher answered one of the peer's offers.
+    Answer {
+        /// Which offer.
+        offer: u32,
+        /// The leecher.
+        peer: PeerNumber,
+        /// Its answer.
+        #[ts(type = "Description")]
+        description: Description,
+        /// What to send it unasked.
+        push: Option<Push>,
+    },
+    /// The reply to `find`.
+    Peers {
+        /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
+        offers: Vec<Offer>,
+    },
+    /// Leave this many more offers.
+    OffersWanted {
+        /// How many.
+        count: u8,
+    },
+    /// The session is over and will not be renewed.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+    },
+    /// A message was refused.
+    Error {
+        /// What kind of mistake it was.
+        code: ErrorCode,
+        /// One line for a person.
+        message: String,
+    },
+}
+
+/// An offer as its maker leaves it with the tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ReadyOffer {
+    /// The maker's own number for it.
+    pub offer: u32,
+    /// The offer.
+    #[ts(type = "Description")]
+    pub description: Description,
+}
+
+/// A ready-made offer as a leecher gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// Its maker.
+    pub peer: PeerNumber,
+    /// The maker's own number for it.
+    pub offer: u32,
+    /// The offer.
+    #[ts(type = "Description")]
+    pub description: Description,
+    /// What the maker will send unasked.
+    pub push: Option<Push>,
+}
+
+/// An answer to an [`Offer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The offer's maker.
+    pub peer: PeerNumber,
+    /// The maker's own number for the offer.
+    pub offer: u32,
+    /// The answer.
+    #[ts(type = "Description")]
+    pub description: Description,
+}
+
+/// Which pieces a seeder sends unasked; see [`planned`](crate::push::planned).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// The manifest meant.
+    #[ts(type = "Digest")]
+    pub manifest: Digest,
+    /// This seeder's share, below `stripes`.
+    pub stripe: u8,
+    /// Among how many seeders the pieces are dealt, at least 1.
+    pub stripes: u8,
+    /// Raw bytes at most.
+    pub budget: u32,
+}
+
+/// How a peer misbehaved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// It sent bytes that do not match their digest.
+    Forged,
+    /// It sent what nobody asked for.
+    Unasked,
+    /// It sent what is not a frame.
+    Malformed,
+    /// It accepted and sent nothing.
+    Silent,
+    /// It was too slow to be useful.
+    Slow,
+}
+
+/// One misbehaviour of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct FaultReport {
+    /// Who.
+    pub peer: PeerNumber,
+    /// What.
+    pub fault: Fault,
+}
+
+/// Bytes and pieces since the last report, as the visitor counts them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Verified bytes taken from peers.
+    #[ts(type = "number")]
+    pub bytes_from_peers: u64,
+    /// Verified bytes taken from the origin.
+    #[ts(type = "number")]
+    pub bytes_from_origin: u64,
+    /// Bytes sent to peers.
+    #[ts(type = "number")]
+    pub bytes_to_peers: u64,
+    /// Pieces that matched their digest.
+    pub pieces_verified: u32,
+    /// Who gave how much, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
+    pub sources: Vec<SourceBytes>,
+}
+
+/// Verified bytes taken from one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct SourceBytes {
+    /// Who.
+    pub peer: PeerNumber,
+    /// How much.
+    #[ts(type = "number")]
+    pub bytes: u64,
+}
+
+/// Why the tracker ends a session for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// Independent peers reported forged pieces.
+    Forged,
+    /// The script is of a version the server no longer speaks.
+    Version,
+    /// The server sheds load.
+    Overload,
+}
+
+/// What kind of mistake a refused message was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Not a signal, or over a limit.
+    Malformed,
+    /// A signal that makes no sense now, such as offers before `register`.
+    Unexpected,
+    /// Too many of something, or too often.
+    TooMany,
+    /// A page, offer or peer that the tracker does not know, or never matched with the sender.
+    Unknown,
+}
+
+/// Body of `POST /.viral/answer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerPost {
+    /// The visit the offers were handed to.
+    #[ts(type = "Ticket")]
+    pub ticket: Ticket,
+    /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
+    pub answers: Vec<Answer>,
+}
+
+/// Body of `POST /.viral/visit`: the farewell of a leecher that never had a socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct VisitPost {
+    /// The visit.
+    #[ts(type = "Ticket")]
+    pub ticket: Ticket,
+    /// What it took from whom.
+    pub counts: Counts,
+    /// Who misbehaved, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
+    pub faults: Vec<FaultReport>,
+}
+
+/// Body of `POST /.viral/record`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct RecordPost {
+    /// 1..=[`RECORD_PATHS_MAX`](crate::limits::RECORD_PATHS_MAX) asset paths.
+    pub paths: Vec<String>,
+}
+
+/// How the loader puts the page in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Deploy {
+    /// `document.write`.
+    Write,
+    /// A reload that the service worker answers.
+    Reload,
+}
+
+/// What the thin answer tells the loader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ThinBoot {
+    /// [`BOOT_VERSION`](crate::limits::BOOT_VERSION).
+    pub version: u8,
+    /// Path of the page.
+    pub page: String,
+    /// Its manifest.
+    #[ts(type = "Digest")]
+    pub manifest: Digest,
+    /// Raw bytes of the manifest's assets.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// Stands for this visit.
+    #[ts(type = "Ticket")]
+    pub ticket: Ticket,
+    /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
+    pub offers: Vec<Offer>,
+    /// How to put the page in place.
+    pub deploy: Deploy,
+    /// Whether the visitor's store is believed to hold the app already.
+    pub stored: bool,
+}
