@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeTuple as _};
+use ts_rs::TS;
 
 pub use candidate::{Address, Candidate, CandidateKind, Transport};
 
@@ -29,7 +30,10 @@ pub enum Setup {
 }
 
 /// What one peer must know to connect to another. Fields are private so that every value is a valid one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, TS)]
+#[ts(
+    type = "readonly [ufrag: string, pwd: string, fingerprint: string, setup: 'actpass' | 'active' | 'passive', maxMessageSize: number, candidates: readonly string[], extra: readonly string[]]"
+)]
 pub struct Description {
     ufrag: String,
     pwd: String,

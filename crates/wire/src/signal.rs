@@ -54,10 +54,8 @@ pub enum PeerToTracker {
         /// Path of the page.
         page: String,
         /// Page manifest the peer holds, wholly or in part.
-        #[ts(type = "Digest | null")]
         manifest: Option<Digest>,
         /// Ticket of the thin visit this page came from.
-        #[ts(type = "Ticket | null")]
         ticket: Option<Ticket>,
         /// How many leechers the peer is willing to serve at once.
         slots: u8,
@@ -77,7 +75,6 @@ pub enum PeerToTracker {
     /// What the peer holds now.
     Held {
         /// The manifest meant.
-        #[ts(type = "Digest")]
         manifest: Digest,
         /// Distinct pieces of it held.
         pieces: u32,
@@ -88,7 +85,6 @@ pub enum PeerToTracker {
     /// Asks for more peers.
     Find {
         /// The manifest sought, null for the page's current one.
-        #[ts(type = "Digest | null")]
         manifest: Option<Digest>,
         /// How many peers.
         count: u8,
@@ -140,7 +136,6 @@ pub enum TrackerToPeer {
         /// Path of the page.
         page: String,
         /// Its manifest.
-        #[ts(type = "Digest")]
         manifest: Digest,
     },
     /// A leecher answered one of the peer's offers.
@@ -150,7 +145,6 @@ pub enum TrackerToPeer {
         /// The leecher.
         peer: PeerNumber,
         /// Its answer.
-        #[ts(type = "Description")]
         description: Description,
         /// What to send it unasked.
         push: Option<Push>,
@@ -186,7 +180,6 @@ pub struct ReadyOffer {
     /// The maker's own number for it.
     pub offer: u32,
     /// The offer.
-    #[ts(type = "Description")]
     pub description: Description,
 }
 
@@ -199,7 +192,6 @@ pub struct Offer {
     /// The maker's own number for it.
     pub offer: u32,
     /// The offer.
-    #[ts(type = "Description")]
     pub description: Description,
     /// What the maker will send unasked.
     pub push: Option<Push>,
@@ -214,7 +206,6 @@ pub struct Answer {
     /// The maker's own number for the offer.
     pub offer: u32,
     /// The answer.
-    #[ts(type = "Description")]
     pub description: Description,
 }
 
@@ -223,7 +214,6 @@ pub struct Answer {
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// The manifest meant.
-    #[ts(type = "Digest")]
     pub manifest: Digest,
     /// This seeder's share, below `stripes`.
     pub stripe: u8,
@@ -320,7 +310,6 @@ pub enum ErrorCode {
 #[serde(deny_unknown_fields)]
 pub struct AnswerPost {
     /// The visit the offers were handed to.
-    #[ts(type = "Ticket")]
     pub ticket: Ticket,
     /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
     pub answers: Vec<Answer>,
@@ -331,7 +320,6 @@ pub struct AnswerPost {
 #[serde(deny_unknown_fields)]
 pub struct VisitPost {
     /// The visit.
-    #[ts(type = "Ticket")]
     pub ticket: Ticket,
     /// What it took from whom.
     pub counts: Counts,
@@ -366,13 +354,11 @@ pub struct ThinBoot {
     /// Path of the page.
     pub page: String,
     /// Its manifest.
-    #[ts(type = "Digest")]
     pub manifest: Digest,
     /// Raw bytes of the manifest's assets.
     #[ts(type = "number")]
     pub bytes: u64,
     /// Stands for this visit.
-    #[ts(type = "Ticket")]
     pub ticket: Ticket,
     /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
     pub offers: Vec<Offer>,

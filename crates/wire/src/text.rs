@@ -36,7 +36,7 @@ pub(crate) fn is_path(text: &str, len_max: usize) -> bool {
         *byte != b'%' || matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit))
     });
     escapes_are_whole
-        && bytes.iter().all(|byte| byte.is_ascii_graphic() && !br#""#<>?\^`{}"#.contains(byte))
+        && bytes.iter().all(|byte| byte.is_ascii_graphic() && !b"\"#<>?\\^`{}".contains(byte))
         && !text.split('/').any(is_dot_segment)
 }
 
