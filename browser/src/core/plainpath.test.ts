@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { plainCookie, plainCookieValue, plainUrl } from './plainpath';
+
+describe('the plain path', () => {
+  it('remembers a browser that cannot for a week and an accident for a minute', () => {
+    expect(plainCookie('incapable')).toBe('viral=incapable; Max-Age=604800; Path=/; SameSite=Lax');
+    expect(plainCookie('own-sw')).toBe('viral=own-sw; Max-Age=604800; Path=/; SameSite=Lax');
+    expect(plainCookie('fault')).toBe('viral=incapable; Max-Age=60; Path=/; SameSite=Lax');
+    expect(plainCookieValue('fault')).toBe('incapable');
+  });
+  it('adds to the query and keeps the fragment', () => {
+    expect(plainUrl('https://a.test/p')).toBe('https://a.test/p?viral=plain');
+    expect(plainUrl('https://a.test/p?x=1#y?z')).toBe('https://a.test/p?x=1&viral=plain#y?z');
+  });
+});

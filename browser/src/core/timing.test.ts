@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { assetPath, bootPaths, originBytes } from './timing';
+import type { Timing } from './timing';
+
+const origin = 'https://a.test';
+const entry = (name: string, responseEnd = 5, more: Partial<Timing> = {}): Timing => ({
+  name,
+  responseEnd,
+  transferSize: 1000,
+  decodedBodySize: 900,
+  workerStart: 0,
+  ...more,
+});
+
+describe('resource timing', () => {
+  it('names the assets of this origin only, without query, and none of ours', () => {
+    expect(assetPath(`${origin}/a%20b.js?v=1#x`, origin)).toBe('/a%20b.js');
+    expect(assetPath('https://b.test/a.js', origin)).toBeNull();
+    expect(assetPath('https://a.test.evil/a.js', origin)).toBeNull();
+    expect(assetPath(`${origin}/.viral/addition.js`, origin)).toBeNull();
+  });
+  it('reports what ended before load, once each, in order, without the page itself', () => {
+    const entries = ['/b.js', '/a.js', '/b.js', '/page'].map((path) => entry(`${origin}${path}`));
+    expect(bootPaths([...entries, entry(`${origin}/late.js`, 11)], origin, '/page', 10, 8)).toEqual(['/b.js', '/a.js']);
+    expect(bootPaths(entries, origin, '/page', 10, 1)).toEqual(['/b.js']);
+  });
+  it('counts nothing for what the worker answered from the store, and all for the rest', () => {
+    const stored = (path: string): boolean => path === '/a.js';
+    expect(originBytes(entry(`${origin}/a.js`, 5, { workerStart: 1 }), origin, stored)).toBe(0);
+    expect(originBytes(entry(`${origin}/a.js`), origin, stored)).toBe(1000);
+    expect(originBytes(entry(`${origin}/b.js`, 5, { workerStart: 1 }), origin, stored)).toBe(1000);
+    expect(originBytes(entry('https://b.test/a.js'), origin, stored)).toBe(0);
+  });
+});
