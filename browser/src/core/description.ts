@@ -1,0 +1,72 @@
+/** The compact form of an SDP offer or answer with one data-channel section, and the SDP again. */
+
+import type { Description } from './generated/Description';
+import { CANDIDATES_MAX } from './limits';
+import { attempt } from './result';
+import type { Result } from './result';
+
+export type { Description } from './generated/Description';
+
+/** The part that an SDP lacks. */
+export type SdpError = 'ufrag' | 'pwd' | 'fingerprint' | 'setup';
+
+const TYPES = ['host', 'srflx', 'prflx', 'relay'];
+
+/** Foundation, component 1, UDP, priority, address, port, type. */
+const CANDIDATE = /^(?:a=)?candidate:\S+ 1 udp (\d+) ([\da-f.:]+|[\da-f-]{36}\.local) (\d+) typ (\w+)/i;
+
+const HEAD = [
+  'v=0',
+  'o=- 1 1 IN IP4 0.0.0.0',
+  's=-',
+  't=0 0',
+  'a=group:BUNDLE 0',
+  'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+  'c=IN IP4 0.0.0.0',
+  '',
+].join('\r\n');
+
+/** Reads our own SDP and candidate lines that came after it. TCP candidates are dropped; reflexive ones outlive host ones. */
+export function compactFromSdp(sdp: string, extraCandidates: readonly string[] = []): Result<Description, SdpError> {
+  return attempt((refuse: (error: SdpError) => never) => {
+    const find = (pattern: RegExp): string | undefined => pattern.exec(sdp)?.[1];
+    const candidates = new Set<string>();
+    for (const line of sdp.split(/\r?\n/).concat(extraCandidates)) {
+      const [, priority, address, port, type] = CANDIDATE.exec(line) ?? [];
+      const letter = 'hspr'[TYPES.indexOf(type ?? '')];
+      if (letter) candidates.add(`u|${address}|${port}|${Number(priority).toString(36)}|${letter}`);
+    }
+    return [
+      find(/^a=ice-ufrag:(\S+)/m) ?? refuse('ufrag'),
+      find(/^a=ice-pwd:(\S+)/m) ?? refuse('pwd'),
+      (find(/^a=fingerprint:sha-256 (\S+)/im) ?? refuse('fingerprint')).replace(/:/g, '').toLowerCase(),
+      (find(/^a=setup:(actpass|active|passive)/m) ?? refuse('setup')) as Description[3],
+      Number(find(/^a=max-message-size:(\d+)/m) ?? 65536),
+      [...candidates].sort((a, b) => Number(a.endsWith('h')) - Number(b.endsWith('h'))).slice(0, CANDIDATES_MAX),
+      sdp.match(/(?<=^a=)sctp-init:\S+/gm) ?? [],
+    ];
+  });
+}
+
+/** The SDP that Chromium and Firefox take as a remote description. The server has checked every part of it. */
+export function sdpFromCompact([ufrag, pwd, fingerprint, setup, maxMessageSize, candidates, extra]: Description): string {
+  const usable = candidates.filter((text) => text.startsWith('u'));
+  const lines = usable.map((text, index) => {
+    const [, address, port, priority = '', letter = ''] = text.split('|');
+    const type = TYPES['hspr'.indexOf(letter)];
+    const related = letter === 'h' ? '' : ' raddr 0.0.0.0 rport 0';
+    return `candidate:${index + 1} 1 udp ${parseInt(priority, 36)} ${address} ${port} typ ${type}${related}`;
+  });
+  lines.push(
+    'mid:0',
+    `ice-ufrag:${ufrag}`,
+    `ice-pwd:${pwd}`,
+    'ice-options:trickle',
+    `fingerprint:sha-256 ${fingerprint.toUpperCase().replace(/..(?=.)/g, '$&:')}`,
+    `setup:${setup}`,
+    'sctp-port:5000',
+    `max-message-size:${maxMessageSize}`,
+    ...extra,
+  );
+  return `${HEAD}a=${lines.join('\r\na=')}\r\n`;
+}

@@ -1,0 +1,45 @@
+//! The TypeScript types of the signals: written on request, compared with the committed ones otherwise.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use ts_rs::TS;
+use viral_wire::{
+    PieceId,
+    signal::{AnswerPost, PeerToTracker, RecordPost, ThinBoot, TrackerToPeer, VisitPost},
+};
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../browser/src/core/generated");
+
+/// With `TS_RS_EXPORT_DIR` set (`cargo xtask types`) the types are written there.
+#[test]
+fn export_bindings_match_the_committed_types() {
+    if let Some(folder) = std::env::var_os("TS_RS_EXPORT_DIR") {
+        return export(Path::new(&folder));
+    }
+    let fresh = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("types");
+    let _ = fs::remove_dir_all(&fresh);
+    export(&fresh);
+    assert_eq!(files(Path::new(COMMITTED)), files(&fresh), "stale: cargo xtask types");
+}
+
+fn export(folder: &Path) {
+    PeerToTracker::export_all_to(folder).unwrap();
+    TrackerToPeer::export_all_to(folder).unwrap();
+    ThinBoot::export_all_to(folder).unwrap();
+    AnswerPost::export_all_to(folder).unwrap();
+    VisitPost::export_all_to(folder).unwrap();
+    RecordPost::export_all_to(folder).unwrap();
+    PieceId::export_all_to(folder).unwrap();
+}
+
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let read = |entry: fs::DirEntry| {
+        (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
+    };
+    entries.map(read).collect()
+}
