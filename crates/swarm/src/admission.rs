@@ -1,0 +1,366 @@
+//! Which answer a request gets: full, thin, plain, or the bare asset. The first rule that fits wins.
+
+use std::fmt;
+
+/// What the browser's cookies say about this visitor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CookieState {
+    /// No cookie of ours.
+    #[default]
+    None,
+    /// `viral=off`: the visitor opted out.
+    Off,
+    /// `viral=incapable`: the loader found that this browser cannot take part.
+    Incapable,
+    /// `viral=own-sw`: the addition found a service worker of the site's own.
+    OwnServiceWorker,
+}
+
+/// Whether the asked document can travel between visitors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PageFitness {
+    /// It can.
+    #[default]
+    Fit,
+    /// The asset is no HTML document: it is served as any asset, whoever asks.
+    NotHtml,
+    /// The site registers a service worker of its own at a scope that holds this page.
+    OwnServiceWorker,
+    /// The page's Content-Security-Policy cannot be met by a loader (for example `sandbox` without same origin).
+    Csp,
+    /// The document is not UTF-8, so `document.write` would change it.
+    Encoding,
+    /// The document answers an address at which there is nothing (`404.html`).
+    NotFound,
+    /// The page has no manifest, now or ever: its boot set breaks a limit or was not yet read.
+    NoManifest,
+}
+
+/// All that is known about one request when it is answered.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// The method is GET (or HEAD, which is answered with the headers of a GET).
+    pub method_get: bool,
+    /// `Sec-Fetch-Dest`, if sent.
+    pub fetch_dest: Option<String>,
+    /// `Sec-Fetch-Mode`, if sent.
+    pub fetch_mode: Option<String>,
+    /// `Sec-Purpose` or `Purpose` begins with `prefetch`.
+    pub purpose_prefetch: bool,
+    /// Any `Sec-Fetch-*` header was sent: a browser of this decade on a secure origin.
+    pub has_sec_fetch: bool,
+    /// `Save-Data: on`.
+    pub save_data: bool,
+    /// The cookies.
+    pub cookie: CookieState,
+    /// `?viral=plain` in the address.
+    pub forced_plain: bool,
+    /// The user agent is a known bot.
+    pub bot: bool,
+    /// A peer connection could raise a permission prompt here; see [`crate::platform::prompts`].
+    pub platform_prompts: bool,
+    /// Bytes of the page's boot set.
+    pub app_bytes: u64,
+    /// Whether the page can travel.
+    pub page_viral: PageFitness,
+    /// Peers that could be given to this visitor now; see [`crate::tracker::Tracker::ready`].
+    pub peers_ready: usize,
+    /// The visitor's own service worker said that it stores the page as it is now.
+    pub stored: bool,
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Smallest boot set, in bytes, for which peers can win over the origin; 0 makes every page viral.
+    pub app_bytes_min: u64,
+    /// Take part also where a peer connection may raise a permission prompt.
+    pub prompts_allowed: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { app_bytes_min: crate::limits::APP_BYTES_MIN, prompts_allowed: false }
+    }
+}
+
+/// Which answer to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The page whole, with the viral addition.
+    Full(Reason),
+    /// The loader, which takes the page from peers or from the visitor's own store.
+    Thin(Reason),
+    /// The page whole, without anything of ours.
+    Plain(Reason),
+    /// Not a visit to a page: served as any good static server would, without a `viral-answer` header.
+    Asset,
+}
+
+/// Why; the token of the `viral-answer` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Full: nobody near has it, is ready and has a free slot.
+    NoPeerNear,
+    /// Thin: somebody does.
+    PeerNear,
+    /// Thin: the visitor stores the page already.
+    Stored,
+    /// Plain: the address asks for it.
+    Requested,
+    /// Plain: the visitor opted out.
+    OptOut,
+    /// Plain: the visitor saves data.
+    SaveData,
+    /// Plain: no `Sec-Fetch-*`, so an old browser, a tool, or an insecure origin.
+    NotABrowser,
+    /// Plain: a known bot.
+    Bot,
+    /// Plain: the loader failed in this browser before.
+    Incapable,
+    /// Plain: a peer connection would ask the visitor for a permission.
+    Prompts,
+    /// Plain: the app is so small that peers cannot win.
+    SmallApp,
+    /// Plain: the site has its own service worker.
+    OwnServiceWorker,
+    /// Plain: the page's Content-Security-Policy rules a loader out.
+    Csp,
+    /// Plain: the document is not UTF-8.
+    Encoding,
+    /// Plain: there is nothing at this address.
+    NotFound,
+    /// Plain: the page has no manifest.
+    NoManifest,
+}
+
+impl Reason {
+    /// Every reason, in the order of declaration.
+    pub const ALL: [Self; 16] = [
+        Self::NoPeerNear,
+        Self::PeerNear,
+        Self::Stored,
+        Self::Requested,
+        Self::OptOut,
+        Self::SaveData,
+        Self::NotABrowser,
+        Self::Bot,
+        Self::Incapable,
+        Self::Prompts,
+        Self::SmallApp,
+        Self::OwnServiceWorker,
+        Self::Csp,
+        Self::Encoding,
+        Self::NotFound,
+        Self::NoManifest,
+    ];
+
+    /// The token that stands in the header `viral-answer: full|thin|plain; reason=TOKEN`.
+    #[must_use]
+    pub const fn as_token(self) -> &'static str {
+        match self {
+            Self::NoPeerNear => "no-peer-near",
+            Self::PeerNear => "peer-near",
+            Self::Stored => "stored",
+            Self::Requested => "requested",
+            Self::OptOut => "opt-out",
+            Self::SaveData => "save-data",
+            Self::NotABrowser => "not-a-browser",
+            Self::Bot => "bot",
+            Self::Incapable => "incapable",
+            Self::Prompts => "prompts",
+            Self::SmallApp => "small-app",
+            Self::OwnServiceWorker => "own-service-worker",
+            Self::Csp => "csp",
+            Self::Encoding => "encoding",
+            Self::NotFound => "not-found",
+            Self::NoManifest => "no-manifest",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_token())
+    }
+}
+
+impl Decision {
+    /// The value of the `viral-answer` header; `None` for a bare asset.
+    #[must_use]
+    pub fn header(&self) -> Option<String> {
+        let (answer, reason) = match self {
+            Self::Full(reason) => ("full", reason),
+            Self::Thin(reason) => ("thin", reason),
+            Self::Plain(reason) => ("plain", reason),
+            Self::Asset => return None,
+        };
+        Some(format!("{answer}; reason={reason}"))
+    }
+}
+
+/// Decides. Rules stand in the order in which they are tried.
+#[must_use]
+pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
+    if !is_visit(evidence) {
+        return Decision::Asset;
+    }
+    if let Some(reason) = plain_reason(evidence, policy) {
+        return Decision::Plain(reason);
+    }
+    if evidence.stored {
+        return Decision::Thin(Reason::Stored);
+    }
+    if evidence.peers_ready > 0 {
+        return Decision::Thin(Reason::PeerNear);
+    }
+    Decision::Full(Reason::NoPeerNear)
+}
+
+/// Whether this is somebody coming to a page, as far as the request tells.
+///
+/// Without `Sec-Fetch-*` a document counts as visited, so that curl sees the reason of its plain answer.
+fn is_visit(evidence: &Evidence) -> bool {
+    let navigation = !evidence.has_sec_fetch
+        || (evidence.fetch_dest.as_deref() == Some("document") && evidence.fetch_mode.as_deref() == Some("navigate"));
+    evidence.method_get && navigation && !evidence.purpose_prefetch && evidence.page_viral != PageFitness::NotHtml
+}
+
+/// The first rule, if any, that rules everything but a plain answer out: the visitor's wishes, then the browser, then the page.
+fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
+    let rules = [
+        (evidence.forced_plain, Reason::Requested),
+        (evidence.cookie == CookieState::Off, Reason::OptOut),
+        (evidence.save_data, Reason::SaveData),
+        (!evidence.has_sec_fetch, Reason::NotABrowser),
+        (evidence.bot, Reason::Bot),
+        (evidence.cookie == CookieState::Incapable, Reason::Incapable),
+        (evidence.platform_prompts && !policy.prompts_allowed, Reason::Prompts),
+        (evidence.page_viral == PageFitness::NotFound, Reason::NotFound),
+        (evidence.page_viral == PageFitness::NoManifest, Reason::NoManifest),
+        (evidence.app_bytes < policy.app_bytes_min, Reason::SmallApp),
+        (evidence.cookie == CookieState::OwnServiceWorker, Reason::OwnServiceWorker),
+        (evidence.page_viral == PageFitness::OwnServiceWorker, Reason::OwnServiceWorker),
+        (evidence.page_viral == PageFitness::Csp, Reason::Csp),
+        (evidence.page_viral == PageFitness::Encoding, Reason::Encoding),
+    ];
+    rules.into_iter().find_map(|(fits, reason)| fits.then_some(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A browser that navigates to a page that two peers hold.
+    fn visit() -> Evidence {
+        Evidence {
+            method_get: true,
+            fetch_dest: Some("document".to_owned()),
+            fetch_mode: Some("navigate".to_owned()),
+            has_sec_fetch: true,
+            app_bytes: 1 << 30,
+            peers_ready: 2,
+            ..Evidence::default()
+        }
+    }
+
+    type Change = fn(&mut Evidence);
+
+    /// One row per rule: what differs from [`visit`], and the answer. Ordered as the rules are.
+    const ROWS: &[(&str, Change, Decision)] = &[
+        ("a post is not a visit", |e| e.method_get = false, Decision::Asset),
+        ("an iframe is not a visit", |e| e.fetch_dest = Some("iframe".to_owned()), Decision::Asset),
+        ("a frame of an object is not a visit", |e| e.fetch_dest = Some("object".to_owned()), Decision::Asset),
+        ("a script's fetch is not a visit", set_fetch, Decision::Asset),
+        ("a document fetched in another mode is not a visit", |e| e.fetch_mode = Some("cors".to_owned()), Decision::Asset),
+        ("fetch metadata without a destination is not a visit", |e| e.fetch_dest = None, Decision::Asset),
+        ("a prefetch is not a visit", |e| e.purpose_prefetch = true, Decision::Asset),
+        ("an image in its own tab is an asset", |e| e.page_viral = PageFitness::NotHtml, Decision::Asset),
+        ("asked for plain", |e| e.forced_plain = true, Decision::Plain(Reason::Requested)),
+        ("opted out", |e| e.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),
+        ("saves data", |e| e.save_data = true, Decision::Plain(Reason::SaveData)),
+        ("sends no fetch metadata", set_no_metadata, Decision::Plain(Reason::NotABrowser)),
+        ("is a bot", |e| e.bot = true, Decision::Plain(Reason::Bot)),
+        ("failed before", |e| e.cookie = CookieState::Incapable, Decision::Plain(Reason::Incapable)),
+        ("would be prompted", |e| e.platform_prompts = true, Decision::Plain(Reason::Prompts)),
+        ("nothing there", |e| e.page_viral = PageFitness::NotFound, Decision::Plain(Reason::NotFound)),
+        ("no manifest", |e| e.page_viral = PageFitness::NoManifest, Decision::Plain(Reason::NoManifest)),
+        ("small app", |e| e.app_bytes = 1, Decision::Plain(Reason::SmallApp)),
+        ("own worker, seen in the page", |e| e.cookie = CookieState::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
+        ("own worker, seen by the server", |e| e.page_viral = PageFitness::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
+        ("policy of the page", |e| e.page_viral = PageFitness::Csp, Decision::Plain(Reason::Csp)),
+        ("not utf-8", |e| e.page_viral = PageFitness::Encoding, Decision::Plain(Reason::Encoding)),
+        ("stored, peers or not", |e| e.stored = true, Decision::Thin(Reason::Stored)),
+        ("peers near", |_| (), Decision::Thin(Reason::PeerNear)),
+        ("nobody near", |e| e.peers_ready = 0, Decision::Full(Reason::NoPeerNear)),
+    ];
+
+    fn set_fetch(evidence: &mut Evidence) {
+        evidence.fetch_dest = Some("empty".to_owned());
+        evidence.fetch_mode = Some("cors".to_owned());
+    }
+
+    fn set_no_metadata(evidence: &mut Evidence) {
+        evidence.has_sec_fetch = false;
+        evidence.fetch_dest = None;
+        evidence.fetch_mode = None;
+    }
+
+    #[test]
+    fn each_rule_gives_its_answer() {
+        for (name, change, expected) in ROWS {
+            let mut evidence = visit();
+            change(&mut evidence);
+            assert_eq!(decide(&evidence, &Policy::default()), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_earlier_rule_wins_over_every_later_one() {
+        // Rules that set the same field replace each other, so both orders of application are right only if the fields differ.
+        let plain_rows: Vec<_> = ROWS.iter().filter(|row| matches!(row.2, Decision::Plain(_))).collect();
+        for (index, (name, change, expected)) in plain_rows.iter().enumerate() {
+            for (later_name, later_change, _) in &plain_rows[index..] {
+                let mut evidence = visit();
+                later_change(&mut evidence);
+                change(&mut evidence);
+                assert_eq!(decide(&evidence, &Policy::default()), *expected, "{name} over {later_name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_returning_visitor_needs_no_peer() {
+        let evidence = Evidence { stored: true, peers_ready: 0, ..visit() };
+        assert_eq!(decide(&evidence, &Policy::default()), Decision::Thin(Reason::Stored));
+    }
+
+    #[test]
+    fn the_operator_may_accept_prompts_and_small_apps() {
+        let evidence = Evidence { platform_prompts: true, app_bytes: 0, ..visit() };
+        let policy = Policy { app_bytes_min: 0, prompts_allowed: true };
+        assert_eq!(decide(&evidence, &policy), Decision::Thin(Reason::PeerNear));
+    }
+
+    #[test]
+    fn an_app_of_exactly_the_least_size_takes_part() {
+        let policy = Policy { app_bytes_min: 100, ..Policy::default() };
+        let at = |app_bytes| decide(&Evidence { app_bytes, ..visit() }, &policy);
+        assert_eq!(at(100), Decision::Thin(Reason::PeerNear));
+        assert_eq!(at(99), Decision::Plain(Reason::SmallApp));
+    }
+
+    #[test]
+    fn the_header_names_answer_and_reason() {
+        assert_eq!(Decision::Full(Reason::NoPeerNear).header().as_deref(), Some("full; reason=no-peer-near"));
+        assert_eq!(Decision::Plain(Reason::OwnServiceWorker).header().as_deref(), Some("plain; reason=own-service-worker"));
+        assert_eq!(Decision::Asset.header(), None);
+    }
+
+    #[test]
+    fn tokens_are_distinct_and_fit_a_header_parameter() {
+        let tokens: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_token()).collect();
+        assert_eq!(tokens.len(), Reason::ALL.len());
+        assert!(tokens.iter().all(|token| token.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+    }
+}

@@ -1,0 +1,138 @@
+//! Every maximum, wait and threshold of the swarm's decisions, with its unit and where the number comes from.
+
+/// Smallest boot set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
+/// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
+pub const APP_BYTES_MIN: u64 = 512 * 1024;
+
+/// Sessions the tracker holds. One is about 4 KiB with its offers, so 80 MiB at the limit.
+pub const SESSIONS_MAX: usize = 20_000;
+
+/// Thin visits the tracker remembers; more than one per session, for visitors without a socket.
+pub const TICKETS_MAX: usize = 40_000;
+
+/// How long a thin visit is remembered after its last sign of life, in milliseconds.
+pub const TICKET_AGE_MAX_MS: u64 = 600_000;
+
+/// How long a thin visit that never got a socket counts as a leecher, in milliseconds.
+pub const LEECHER_AGE_MAX_MS: u64 = 60_000;
+
+/// How long an offer waits for the leecher to whom it was given, in milliseconds.
+///
+/// The answer comes a round trip and a connection's setup after the thin answer; 10 s is a slow phone on a slow line.
+pub const RESERVE_MS: u64 = 10_000;
+
+/// Age at which an unanswered offer is thrown away and a new one asked for, in milliseconds. Measured good after
+/// 15 minutes (PLATFORM section 2).
+pub const OFFER_AGE_MAX_MS: u64 = 900_000;
+
+/// How long an answered offer may take to open before its slot is free again, in milliseconds. Firefox gives up
+/// on a path at 5 s; a first mDNS contact took 3.07 s (PLATFORM section 4).
+pub const OPEN_WAIT_MS: u64 = 20_000;
+
+/// Offers a seeder is asked to keep ready (DESIGN section 4).
+pub const OFFERS_WANTED: u8 = 2;
+
+/// Leechers one seeder serves at a time, whatever it says it could.
+pub const SLOTS_MAX: u8 = 16;
+
+/// Upload rate asked of a seeder, in bytes per second; 0 is no cap.
+pub const UP_BYTES_PER_S: u32 = 0;
+
+/// Peers given to a newcomer. Four dials open in about 60 ms and multiply the first window by four (PLATFORM section 3).
+pub const PEERS_WANTED: usize = 4;
+
+/// Bytes one seeder pushes unasked at its own `open`: what slow start moves in about a second at 50 ms (PLATFORM section 3).
+pub const PUSH_BYTES_MAX: u32 = 1024 * 1024;
+
+/// Least share of the wanted manifest that a peer must hold to be introduced, in permille.
+pub const COVERAGE_MIN_PERMILLE: u16 = 500;
+
+/// Share of a manifest from which on a peer counts as holding it whole, in permille.
+pub const COMPLETE_MIN_PERMILLE: u16 = 950;
+
+/// Share of picks that are random among equally near peers, in permille (DESIGN section 4: swarms stay connected).
+pub const RANDOM_SHARE_PERMILLE: u16 = 250;
+
+/// Ready peers looked at on one rung of the ladder, so that a match costs the same in a swarm of any size.
+pub const RUNG_SCAN_MAX: usize = 64;
+
+/// Manifests looked at for one match: the wanted one and others that may share pieces with it.
+pub const MANIFEST_SCAN_MAX: usize = 64;
+
+/// Matches remembered for one leecher; at the limit it gets no more peers until a connection of its ended.
+pub const MATCHES_PER_LEECHER_MAX: usize = 64;
+
+/// Unanswered matches one leecher may hold: two full rounds of offers.
+pub const OUTSTANDING_MATCHES_MAX: usize = 2 * viral_wire::limits::OFFERS_PER_LEECHER_MAX;
+
+/// Leechers a seeder may serve before the oldest are forgotten as witnesses.
+pub const CUSTOMERS_PER_PEER_MAX: usize = 256;
+
+/// Distinct reporters remembered about one peer.
+pub const REPORTERS_PER_PEER_MAX: usize = 16;
+
+/// Reports one leecher may make; a page meets few peers, and even fewer bad ones.
+pub const REPORTS_PER_REPORTER_MAX: usize = 64;
+
+/// Independent reports of forged pieces at which a peer is dropped.
+pub const FORGED_REPORTS_MIN: usize = 2;
+
+/// Peers that one address may have dropped as their sole witness within [`SOLE_WITNESS_MS`].
+pub const SOLE_WITNESS_DROPS_MAX: u32 = 4;
+
+/// The window of [`SOLE_WITNESS_DROPS_MAX`], in milliseconds.
+pub const SOLE_WITNESS_MS: u64 = 600_000;
+
+/// Addresses remembered as sole witnesses.
+pub const SOLE_WITNESSES_MAX: usize = 4_096;
+
+/// Faults other than forgery, since it last served somebody, after which a peer is left in peace for [`REST_MS`].
+pub const STRIKES_MAX: u32 = 3;
+
+/// How long such a peer is not introduced to anybody, in milliseconds.
+pub const REST_MS: u64 = 120_000;
+
+/// How long a session may take to register, in milliseconds; a page registers with its first message.
+pub const REGISTER_WAIT_MS: u64 = 30_000;
+
+/// Refused messages after which a session is closed.
+pub const MISTAKES_MAX: u32 = 32;
+
+/// Beacons of one thin visit.
+pub const BEACONS_PER_TICKET_MAX: u32 = 32;
+
+/// Messages a peer may send at once: a burst of a page that opens with offers, holdings and reports.
+pub const MESSAGE_BURST_MAX: u32 = 128;
+
+/// Messages a peer may send over time, per second.
+pub const MESSAGES_PER_S: u32 = 16;
+
+/// Bytes believed of one `counts` or beacon, per field.
+pub const REPORTED_BYTES_MAX: u64 = viral_wire::limits::MANIFEST_BYTES_MAX;
+
+/// Visits kept for the picture of who got the app from whom.
+pub const LINEAGE_VISITS_MAX: usize = 512;
+
+/// Sources kept for each of them.
+pub const LINEAGE_SOURCES_MAX: usize = 32;
+
+/// Events of that picture kept for readers that lag behind.
+pub const LINEAGE_EVENTS_MAX: usize = 2_048;
+
+/// Manifests whose pieces are remembered to compare them with others. 1,000 pieces are 32 KiB.
+pub const COVERAGE_MANIFESTS_MAX: usize = 256;
+
+/// Pairs of manifests whose comparison is remembered.
+pub const COVERAGE_PAIRS_MAX: usize = 4_096;
+
+/// Assets of a boot set besides the page's document.
+pub const BOOT_ASSETS_MAX: usize = 512;
+
+/// Bytes of a boot set besides the page's document. More than this is rarely needed before `load`.
+pub const BOOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Reports whose majority decides what a page needs.
+pub const BOOT_REPORTS_MAX: usize = 16;
+
+/// Outputs the tracker keeps for its host: a message to each session, and the close of each.
+pub const OUTPUTS_MAX: usize = 2 * SESSIONS_MAX;

@@ -1,0 +1,123 @@
+//! Whether a peer connection may raise a permission prompt in the browser that sent these headers.
+//!
+//! From macOS 26 on, the system asks "find devices on local networks" when Chromium or Firefox open a peer connection, because of multicast
+//! DNS (w3c/webrtc-pc#3109); Safari is exempt (Apple TN3179). The version is frozen at 10.15 in every user agent, so it is known only from
+//! the client hint `Sec-CH-UA-Platform-Version`, which a server must first ask for (`Accept-CH`) and Firefox never sends.
+
+/// The first macOS that asks.
+pub const PROMPTING_MACOS_MIN: u32 = 26;
+
+/// macOS 26 as it calls itself to programs built for an older one.
+const MACOS_26_COMPATIBLE: u32 = 16;
+
+/// The request headers this looks at, as sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    /// `User-Agent`.
+    pub user_agent: &'a str,
+    /// `Sec-CH-UA-Platform`, quotes included.
+    pub platform: Option<&'a str>,
+    /// `Sec-CH-UA-Platform-Version`, quotes included.
+    pub platform_version: Option<&'a str>,
+}
+
+/// Engines as far as prompts differ between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Chrome, Edge, Opera, Brave and their kin.
+    Chromium,
+    /// Firefox and its kin.
+    Firefox,
+    /// Safari and every other browser.
+    Other,
+}
+
+/// Which engine a user agent names. Browsers on iOS (`CriOS`, `FxiOS`) are WebKit.
+#[must_use]
+pub fn engine(user_agent: &str) -> Engine {
+    let names = |product: &str| user_agent.contains(product);
+    if names("Chrome/") || names("Chromium/") {
+        Engine::Chromium
+    } else if names("Firefox/") {
+        Engine::Firefox
+    } else {
+        Engine::Other
+    }
+}
+
+/// Whether a peer connection may raise a prompt. On a Mac whose version is unknown it may: never a prompt is worth more than one more peer.
+#[must_use]
+pub fn prompts(hints: &Hints<'_>) -> bool {
+    if engine(hints.user_agent) == Engine::Other || !is_mac(hints) {
+        return false;
+    }
+    let Some(version) = hints.platform_version.and_then(major_version) else { return true };
+    version >= PROMPTING_MACOS_MIN || version == MACOS_26_COMPATIBLE
+}
+
+fn is_mac(hints: &Hints<'_>) -> bool {
+    match hints.platform.map(unquoted) {
+        Some(platform) => platform == "macOS" || platform == "Mac OS X",
+        None => hints.user_agent.contains("(Macintosh;"),
+    }
+}
+
+fn major_version(value: &str) -> Option<u32> {
+    unquoted(value).split('.').next()?.parse().ok()
+}
+
+fn unquoted(value: &str) -> &str {
+    value.trim().trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHROME_MAC: &str =
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+    const FIREFOX_MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:153.0) Gecko/20100101 Firefox/153.0";
+    const SAFARI_MAC: &str =
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.4 Safari/605.1.15";
+    const CHROME_LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+    const CHROME_IPHONE: &str =
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/156.0.0.0 Mobile/15E148 Safari/604.1";
+
+    fn on_mac(version: &str) -> bool {
+        prompts(&Hints { user_agent: CHROME_MAC, platform: Some("\"macOS\""), platform_version: Some(version) })
+    }
+
+    fn by_agent(user_agent: &str) -> bool {
+        prompts(&Hints { user_agent, ..Hints::default() })
+    }
+
+    #[test]
+    fn chromium_prompts_on_macos_26_and_not_before() {
+        assert!(on_mac("\"26.0.0\""));
+        assert!(on_mac("\"27.1.0\""));
+        assert!(on_mac("\"16.0.0\""), "26 under its compatible name");
+        assert!(!on_mac("\"15.6.1\""));
+    }
+
+    #[test]
+    fn a_mac_of_unknown_version_may_prompt() {
+        assert!(by_agent(CHROME_MAC));
+        assert!(by_agent(FIREFOX_MAC));
+        assert!(on_mac("\"\""));
+        assert!(on_mac("nonsense"));
+    }
+
+    #[test]
+    fn safari_and_every_other_system_never_prompt() {
+        assert!(!by_agent(SAFARI_MAC));
+        assert!(!by_agent(CHROME_LINUX));
+        assert!(!by_agent(CHROME_IPHONE));
+        assert!(!by_agent(""));
+    }
+
+    #[test]
+    fn the_hint_wins_over_the_user_agent() {
+        let hints = Hints { user_agent: CHROME_MAC, platform: Some("\"Linux\""), platform_version: None };
+        assert!(!prompts(&hints));
+    }
+}

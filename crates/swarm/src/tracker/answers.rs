@@ -1,0 +1,131 @@
+//! Answers of leechers, relayed to nobody but the seeder whose offer that leecher was given.
+
+use std::collections::BTreeSet;
+
+use viral_wire::{
+    Ticket,
+    description::Setup,
+    limits::ANSWERS_MAX,
+    signal::{Answer, PeerNumber, TrackerToPeer},
+};
+
+use super::{
+    Tracker,
+    leecher::MatchState,
+    session::Customer,
+    timers::Timer,
+};
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// The holder of a ticket, by `POST /.viral/answer`.
+    Ticket(Ticket),
+    /// A session.
+    Peer(PeerNumber),
+}
+
+/// Why no answer of a batch was relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// None, too many, one offer twice, or an answer that offers.
+    #[error("malformed answers")]
+    Malformed,
+    /// One of the offers was never given to this visitor.
+    #[error("an offer was never given to you")]
+    NeverMatched,
+    /// Every one of the offers was answered, renewed or withdrawn meanwhile.
+    #[error("every offer is gone")]
+    Gone,
+}
+
+impl AnswerError {
+    /// The HTTP status that tells it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::NeverMatched => 403,
+            Self::Gone => 410,
+        }
+    }
+}
+
+impl Tracker {
+    /// Relays answers, each to the maker of its offer with the push plan made for it.
+    ///
+    /// # Errors
+    /// Nothing is relayed where the batch is malformed or names an offer that was not given to `from`. Offers that are gone are left
+    /// out; it is an error only if all are.
+    pub fn handle_answers(&mut self, now_ms: u64, from: Answerer, answers: Vec<Answer>) -> Result<(), AnswerError> {
+        self.advance(now_ms);
+        self.check_answers(from, &answers)?;
+        if let Answerer::Ticket(ticket) = from {
+            self.touch_visit(ticket);
+        }
+        let relayed = answers.into_iter().filter_map(|answer| self.relay(from, answer)).count();
+        if relayed == 0 { Err(AnswerError::Gone) } else { Ok(()) }
+    }
+
+    fn check_answers(&self, from: Answerer, answers: &[Answer]) -> Result<(), AnswerError> {
+        let distinct: BTreeSet<(PeerNumber, u32)> = answers.iter().map(|answer| (answer.peer, answer.offer)).collect();
+        let offering = answers.iter().any(|answer| answer.description.setup() == Setup::Actpass);
+        if answers.is_empty() || answers.len() > ANSWERS_MAX || distinct.len() != answers.len() || offering {
+            return Err(AnswerError::Malformed);
+        }
+        let leecher = self.leecher(from).ok_or(AnswerError::NeverMatched)?;
+        let all_given = distinct.iter().all(|key| leecher.matches.contains_key(key));
+        if all_given { Ok(()) } else { Err(AnswerError::NeverMatched) }
+    }
+
+    /// Relays one answer; `None` if the offer is gone.
+    fn relay(&mut self, from: Answerer, answer: Answer) -> Option<()> {
+        let key = (answer.peer, answer.offer);
+        let leecher = self.leecher(from)?;
+        let (id, found) = (leecher.id, *leecher.matches.get(&key)?);
+        let session = self.sessions.get(&answer.peer)?;
+        let offer = session.offers.get(&answer.offer)?;
+        let is_anothers = offer.reservation.is_some_and(|reservation| reservation.leecher != id);
+        // A lapsed reservation leaves the offer to whoever answers first, but not a slot that somebody else has taken.
+        let has_slot = offer.reservation.is_some() || session.free_slots() > 0;
+        if found.state != MatchState::Given || offer.serial != found.serial || is_anothers || !has_slot {
+            return None;
+        }
+        let number = self.number_of(from)?;
+        let offer = self.take_offer(answer.peer, answer.offer)?;
+        let mut description = answer.description;
+        if let Some(address) = self.rewrite_for(from) {
+            description.rewrite_local(address);
+        }
+        let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
+        let session = self.sessions.get_mut(&answer.peer)?;
+        session.customers.insert(answer.offer, Customer { number, open_due_ms: Some(open_due_ms) });
+        session.note_served(number);
+        self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));
+        if let Some(found) = self.leecher_mut(from).and_then(|leecher| leecher.matches.get_mut(&key)) {
+            found.state = MatchState::Answered;
+        }
+        self.join_lineage(from);
+        self.totals.matches.answered += 1;
+        let push = offer.reservation.and_then(|reservation| reservation.push);
+        self.send(answer.peer, TrackerToPeer::Answer { offer: answer.offer, peer: number, description, push });
+        self.refresh(answer.peer);
+        self.top_up(answer.peer);
+        Some(())
+    }
+
+    /// The number by which others know whoever answers.
+    fn number_of(&self, who: Answerer) -> Option<PeerNumber> {
+        match who {
+            Answerer::Peer(peer) => Some(peer),
+            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.number),
+        }
+    }
+
+    fn rewrite_for(&self, who: Answerer) -> Option<std::net::IpAddr> {
+        match who {
+            Answerer::Peer(peer) => self.sessions.get(&peer)?.addr.rewrite_to,
+            Answerer::Ticket(ticket) => self.visits.get(&ticket)?.addr.rewrite_to,
+        }
+    }
+}

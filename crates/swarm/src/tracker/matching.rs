@@ -1,0 +1,243 @@
+//! Who is introduced to whom: the ladder of nearness, the order within a rung, the push plan.
+
+use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
+
+use viral_wire::{
+    Digest, Ticket,
+    limits::OFFERS_PER_LEECHER_MAX,
+    signal::{Offer, PeerNumber, Push},
+};
+
+use super::{
+    Answerer, ClientAddr, Tracker,
+    leecher::{Match, MatchState},
+    session::Reservation,
+    timers::Timer,
+};
+use crate::{
+    coverage::{Coverage, permille},
+    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_MAX},
+    nearness::Nearness,
+    random::Random,
+};
+
+/// A visitor about to be given peers in its thin answer.
+#[derive(Debug, Clone)]
+pub struct Seeking<'a> {
+    /// Where it is.
+    pub addr: ClientAddr,
+    /// Path of the page.
+    pub page: &'a str,
+    /// The page's manifest.
+    pub manifest: Digest,
+    /// How many peers it should get; at most [`OFFERS_PER_LEECHER_MAX`] are given.
+    pub wanted: usize,
+    /// Stands for this visit; drawn by the host from a source of secrets.
+    pub ticket: Ticket,
+}
+
+/// What a choice among seeders is for.
+struct Search<'a> {
+    address: IpAddr,
+    manifest: Digest,
+    count_max: usize,
+    excluded: &'a dyn Fn(PeerNumber) -> bool,
+    coverage: &'a dyn Coverage,
+}
+
+/// Somebody who could be picked. The order of the fields is the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Choice {
+    strikes: u32,
+    partial: bool,
+    free_slots: Reverse<usize>,
+    active: usize,
+    draw: u64,
+    peer: PeerNumber,
+    /// Holds (nearly) all of the very manifest that is wanted, so that it can push.
+    can_push: bool,
+}
+
+impl Tracker {
+    /// How many peers [`Self::offers_for`] would give now; reserves nothing.
+    #[must_use]
+    pub fn ready(&self, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
+        let is_new = !self.visits.contains_key(&seeking.ticket);
+        if is_new && self.visits.len() >= self.config.tickets_max {
+            return 0;
+        }
+        let search = Search {
+            address: seeking.addr.public,
+            manifest: seeking.manifest,
+            count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
+            excluded: &|_| false,
+            coverage,
+        };
+        self.choose(&search, &mut self.random.clone()).len()
+    }
+
+    /// Reserves ready-made offers of distinct peers for a thin visit, nearest first, with what each will push.
+    ///
+    /// Nobody is offered where too many visits are remembered already.
+    pub fn offers_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
+        self.advance(now_ms);
+        if !self.open_visit(seeking) {
+            return Vec::new();
+        }
+        self.give(Answerer::Ticket(seeking.ticket), seeking.addr.public, seeking.manifest, seeking.wanted, true, coverage)
+    }
+
+    /// More peers for a session. Nothing is pushed to it, since it may hold anything by now.
+    pub(super) fn find(
+        &mut self,
+        peer: PeerNumber,
+        manifest: Option<Digest>,
+        count: usize,
+        coverage: &dyn Coverage,
+    ) -> Vec<Offer> {
+        let Some(session) = self.sessions.get(&peer) else { return Vec::new() };
+        let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
+        let Some(manifest) = manifest.or(current) else { return Vec::new() };
+        self.give(Answerer::Peer(peer), session.addr.public, manifest, count, false, coverage)
+    }
+
+    fn give(
+        &mut self,
+        who: Answerer,
+        address: IpAddr,
+        manifest: Digest,
+        count: usize,
+        push: bool,
+        coverage: &dyn Coverage,
+    ) -> Vec<Offer> {
+        let (now_ms, reserve_ms) = (self.now_ms, self.config.reserve_ms);
+        let Some(leecher) = self.leecher_mut(who) else { return Vec::new() };
+        let room = leecher.make_room(now_ms, reserve_ms);
+        let Some(leecher) = self.leecher(who) else { return Vec::new() };
+        let customers: BTreeSet<PeerNumber> = match who {
+            Answerer::Peer(own) => self.engaged_customers(own),
+            Answerer::Ticket(_) => BTreeSet::new(),
+        };
+        let excluded = |peer| Answerer::Peer(peer) == who || leecher.is_engaged_with(peer) || customers.contains(&peer);
+        let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
+        let mut random = self.random.clone();
+        let chosen = self.choose(&Search { address, manifest, count_max, excluded: &excluded, coverage }, &mut random);
+        self.random = random;
+        let stripes = chosen.iter().filter(|choice| choice.can_push).count();
+        let mut stripe = 0;
+        let mut offers = Vec::with_capacity(chosen.len());
+        for choice in chosen {
+            let mut plan = None;
+            if push && choice.can_push {
+                plan = self.push_plan(manifest, stripe, stripes);
+                stripe += 1;
+            }
+            offers.extend(self.reserve(who, choice.peer, plan));
+        }
+        offers
+    }
+
+    fn push_plan(&self, manifest: Digest, stripe: usize, stripes: usize) -> Option<Push> {
+        let (stripe, stripes) = (u8::try_from(stripe).ok()?, u8::try_from(stripes).ok()?);
+        Some(Push { manifest, stripe, stripes, budget: self.config.push_bytes_max })
+    }
+
+    /// The sessions that a session serves now, under the numbers of their sessions.
+    fn engaged_customers(&self, peer: PeerNumber) -> BTreeSet<PeerNumber> {
+        let customers = self.sessions.get(&peer).map(|session| session.customers.values());
+        customers.into_iter().flatten().filter_map(|customer| self.session_behind(customer.number)).collect()
+    }
+
+    /// Picks distinct ready seeders: nearest rung first, within it the best ones and a share of random ones.
+    fn choose(&self, search: &Search<'_>, random: &mut Random) -> Vec<Choice> {
+        let mut chosen: Vec<Choice> = Vec::new();
+        if search.count_max == 0 || self.pool.len() == 0 {
+            return chosen;
+        }
+        let sources = self.sources(search, random);
+        for rung in [Nearness::SameAddress, Nearness::SamePrefix, Nearness::Anyone] {
+            if rung > self.config.reach.farthest() || chosen.len() >= search.count_max {
+                break;
+            }
+            let mut choices = self.choices(search, rung, &sources, &chosen, random);
+            choices.sort_unstable();
+            while chosen.len() < search.count_max && !choices.is_empty() {
+                let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
+                let sound = choices.iter().take_while(|choice| choice.strikes == choices[0].strikes).count();
+                let index = if at_random { random.next_u64() % sound as u64 } else { 0 };
+                chosen.push(choices.remove(usize::try_from(index).unwrap_or(0)));
+            }
+        }
+        chosen
+    }
+
+    /// Manifests that hold enough of the wanted one: each with its share in permille and its bytes.
+    fn sources(&self, search: &Search<'_>, random: &mut Random) -> Vec<(Digest, u16, u64)> {
+        let mut start = [0; 32];
+        start[..8].copy_from_slice(&random.next_u64().to_be_bytes());
+        let manifests = self.pool.manifests(search.manifest, Digest(start), MANIFEST_SCAN_MAX);
+        let source = |manifest: Digest| {
+            let share =
+                if manifest == search.manifest { 1000 } else { search.coverage.share(&manifest, &search.manifest) };
+            let bytes = search.coverage.bytes(&manifest)?;
+            (share >= COVERAGE_MIN_PERMILLE).then_some((manifest, share, bytes))
+        };
+        manifests.into_iter().filter_map(source).collect()
+    }
+
+    fn choices(
+        &self,
+        search: &Search<'_>,
+        rung: Nearness,
+        sources: &[(Digest, u16, u64)],
+        chosen: &[Choice],
+        random: &mut Random,
+    ) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        for (manifest, share, bytes) in sources {
+            let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
+            let start = PeerNumber::from_bits(random.next_u64());
+            for peer in self.pool.holders(*manifest, search.address, rung, start, left) {
+                let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
+                let Some(session) = self.sessions.get(&peer).filter(|_| !taken) else { continue };
+                let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
+                let covered = u32::from(*share) * u32::from(held) / 1000;
+                if covered < u32::from(COVERAGE_MIN_PERMILLE) {
+                    continue;
+                }
+                choices.push(Choice {
+                    strikes: session.strikes,
+                    partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
+                    free_slots: Reverse(session.free_slots()),
+                    active: session.customers.len(),
+                    draw: random.next_u64(),
+                    peer,
+                    can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
+                });
+            }
+        }
+        choices
+    }
+
+    /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
+    fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>) -> Option<Offer> {
+        let leecher = self.leecher(who)?.id;
+        let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
+        let session = self.sessions.get_mut(&peer)?;
+        let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
+        let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
+        offer.reservation = Some(Reservation { leecher, until_ms, push });
+        let given = Match {
+            serial: offer.serial,
+            state: MatchState::Given,
+            given_ms: self.now_ms,
+            ordinal: session.leecher.ordinal,
+        };
+        let out = Offer { peer, offer: *number, description: offer.description.clone(), push };
+        self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
+        self.leecher_mut(who)?.matches.insert((peer, out.offer), given);
+        self.totals.matches.offered += 1;
+        self.refresh(peer);
+        Some(out)
+    }
+}

@@ -1,0 +1,183 @@
+//! Who is there: joining, registering, leaving, and what the pages' manifests are.
+
+use viral_wire::{
+    Digest, Ticket,
+    limits::PATH_LEN_MAX,
+    signal::{DropReason, ErrorCode, PeerNumber, TrackerToPeer},
+};
+
+use super::{
+    Answerer, ClientAddr, CloseReason, Output, Tracker, leecher::Leecher, session::{Bucket, Held, Session}, timers::Timer,
+};
+use crate::{
+    coverage::{Coverage, permille},
+    limits::{COMPLETE_MIN_PERMILLE, REGISTER_WAIT_MS},
+};
+
+impl Tracker {
+    /// A socket opened. At the limit of sessions the newcomer is told `overload` and closed.
+    pub fn handle_join(&mut self, now_ms: u64, addr: ClientAddr) -> PeerNumber {
+        self.advance(now_ms);
+        let peer = self.fresh_number();
+        if self.sessions.len() >= self.config.sessions_max {
+            self.totals.refused.sessions += 1;
+            self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Overload });
+            self.put(Output::Close(peer, CloseReason::Dropped(DropReason::Overload)));
+            return peer;
+        }
+        let register_due_ms = self.now_ms.saturating_add(REGISTER_WAIT_MS);
+        let session = Session {
+            addr,
+            register_due_ms,
+            page: None,
+            ticket: None,
+            leecher: Leecher::new(self.next_serial()),
+            slots: 0,
+            held: None,
+            offers: Default::default(),
+            asked: 0,
+            customers: Default::default(),
+            served: Default::default(),
+            accusers: Default::default(),
+            strikes: 0,
+            resting_until_ms: None,
+            bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
+            mistakes: 0,
+            loaded: false,
+        };
+        self.sessions.insert(peer, session);
+        self.timers.set(register_due_ms, Timer::Register(peer));
+        peer
+    }
+
+    /// A socket closed. Does nothing for a session that the tracker closed itself.
+    pub fn handle_leave(&mut self, now_ms: u64, peer: PeerNumber) {
+        self.advance(now_ms);
+        self.remove_session(peer);
+    }
+
+    /// What a page's manifest is now; every registered peer of that page is told if it changed.
+    pub fn handle_manifest(&mut self, now_ms: u64, page: &str, manifest: Digest) {
+        self.advance(now_ms);
+        let Some(entry) = self.pages.get_mut(page) else { return };
+        if entry.manifest.replace(manifest) == Some(manifest) {
+            return;
+        }
+        let peers: Vec<PeerNumber> = entry.peers.iter().copied().collect();
+        for peer in peers {
+            self.send(peer, TrackerToPeer::Manifest { page: page.to_owned(), manifest });
+        }
+    }
+
+    /// There is no such page, or it does not travel: whoever registered for it is told.
+    pub fn handle_page_unknown(&mut self, now_ms: u64, page: &str) {
+        self.advance(now_ms);
+        let Some(entry) = self.pages.get(page) else { return };
+        let peers: Vec<PeerNumber> = entry.peers.iter().copied().collect();
+        for peer in peers {
+            self.refuse(peer, ErrorCode::Unknown, "this page does not travel between visitors");
+        }
+    }
+
+    pub(super) fn handle_register(
+        &mut self,
+        peer: PeerNumber,
+        page: String,
+        manifest: Option<Digest>,
+        ticket: Option<Ticket>,
+        slots: u8,
+    ) {
+        if !page.starts_with('/') || page.len() > PATH_LEN_MAX {
+            return self.refuse(peer, ErrorCode::Malformed, "page is not the path of a page");
+        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.page.is_some() {
+            return self.refuse(peer, ErrorCode::Unexpected, "registered already");
+        }
+        self.timers.clear(session.register_due_ms, Timer::Register(peer));
+        session.page = Some(page.clone());
+        session.slots = slots.min(self.config.slots_max);
+        session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
+        let offers_wanted = self.config.offers_wanted.min(session.slots);
+        session.asked = usize::from(offers_wanted);
+        let (slots, up_bytes_per_s) = (session.slots, self.config.up_bytes_per_s);
+        if let Some(ticket) = ticket {
+            self.link_visit(peer, ticket);
+        }
+        if let Some(ordinal) = self.join_lineage(Answerer::Peer(peer)) {
+            self.lineage.rejoin(ordinal);
+        }
+        self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s });
+        let entry = self.pages.entry(page.clone()).or_default();
+        entry.peers.insert(peer);
+        match entry.manifest {
+            Some(manifest) => self.send(peer, TrackerToPeer::Manifest { page, manifest }),
+            None => self.put(Output::PageWanted { page }),
+        }
+    }
+
+    pub(super) fn handle_held(&mut self, peer: PeerNumber, manifest: Digest, bytes: u64, coverage: &dyn Coverage) {
+        let whole = coverage.bytes(&manifest);
+        let complete = whole.is_some_and(|whole| bytes > 0 && permille(bytes, whole) >= COMPLETE_MIN_PERMILLE);
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.held = Some(Held { manifest, bytes, complete });
+        if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
+            self.lineage.seeding(ordinal);
+        }
+        self.refresh(peer);
+    }
+
+    /// Ends a session on the tracker's own account.
+    pub(super) fn close(&mut self, peer: PeerNumber, reason: CloseReason) {
+        if self.remove_session(peer) {
+            self.put(Output::Close(peer, reason));
+        }
+    }
+
+    fn remove_session(&mut self, peer: PeerNumber) -> bool {
+        let Some(session) = self.sessions.remove(&peer) else { return false };
+        self.pool.remove(peer);
+        self.timers.clear(session.register_due_ms, Timer::Register(peer));
+        for (number, offer) in &session.offers {
+            self.timers.clear(offer.expires_ms, Timer::OfferAge(peer, *number));
+            if let Some(reservation) = offer.reservation {
+                self.timers.clear(reservation.until_ms, Timer::Reservation(peer, *number));
+            }
+        }
+        for (number, customer) in &session.customers {
+            if let Some(due_ms) = customer.open_due_ms {
+                self.timers.clear(due_ms, Timer::Open(peer, *number));
+            }
+        }
+        if let Some(until_ms) = session.resting_until_ms {
+            self.timers.clear(until_ms, Timer::Rested(peer));
+        }
+        if let Some(page) = &session.page
+            && let Some(entry) = self.pages.get_mut(page)
+        {
+            entry.peers.remove(&peer);
+            if entry.peers.is_empty() {
+                self.pages.remove(page);
+            }
+        }
+        if let Some(ordinal) = session.leecher.ordinal {
+            self.lineage.leave(ordinal);
+        }
+        self.release_connections_of(&session.leecher);
+        if let Some(ticket) = session.ticket {
+            self.unlink_visit(peer, ticket, session.leecher);
+        }
+        true
+    }
+
+    /// Puts a session into the pool of those that could serve one more leecher, or takes it out.
+    pub(super) fn refresh(&mut self, peer: PeerNumber) {
+        match self.sessions.get(&peer) {
+            Some(session) if session.is_ready() => {
+                let Some(held) = session.held else { return };
+                self.pool.insert(peer, held.manifest, session.addr.public);
+            }
+            _ => self.pool.remove(peer),
+        }
+    }
+}

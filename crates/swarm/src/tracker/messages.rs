@@ -1,0 +1,87 @@
+//! What peers say on their sockets, one rule for each kind of message.
+
+use viral_wire::{
+    limits::LOADED_ASSETS_MAX,
+    signal::{ErrorCode, PeerNumber, PeerToTracker, TrackerToPeer},
+};
+
+use super::{AnswerError, Answerer, CloseReason, Output, Tracker};
+use crate::coverage::Coverage;
+
+impl Tracker {
+    /// A peer said something. Mistakes are answered with an `error`; more messages than allowed, or too many mistakes, close the session.
+    pub fn handle_message(&mut self, now_ms: u64, peer: PeerNumber, message: PeerToTracker, coverage: &dyn Coverage) {
+        if !self.take_message(now_ms, peer) {
+            return;
+        }
+        let registered = self.sessions.get(&peer).is_some_and(|session| session.page.is_some());
+        if !registered && !matches!(message, PeerToTracker::Register { .. }) {
+            return self.refuse(peer, ErrorCode::Unexpected, "register first");
+        }
+        match message {
+            PeerToTracker::Register { page, manifest, ticket, slots } => {
+                self.handle_register(peer, page, manifest, ticket, slots);
+            }
+            PeerToTracker::Offers { offers } => self.handle_offers(peer, offers),
+            PeerToTracker::Loaded { page, assets } => self.handle_loaded(peer, page, assets),
+            PeerToTracker::Held { manifest, pieces: _, bytes } => self.handle_held(peer, manifest, bytes, coverage),
+            PeerToTracker::Find { manifest, count } => {
+                let offers = self.find(peer, manifest, usize::from(count), coverage);
+                self.send(peer, TrackerToPeer::Peers { offers });
+            }
+            PeerToTracker::Answers { answers } => {
+                if let Err(error) = self.handle_answers(now_ms, Answerer::Peer(peer), answers) {
+                    self.refuse(peer, answer_error_code(error), &error.to_string());
+                }
+            }
+            PeerToTracker::Closed { peer: other, offer } => self.handle_closed(peer, other, offer),
+            PeerToTracker::Opened { peer: other, offer, ms: _ } => self.handle_opened(peer, other, offer),
+            PeerToTracker::Report(report) => {
+                if !self.handle_fault(Answerer::Peer(peer), &report) {
+                    self.refuse(peer, ErrorCode::Unknown, "you never met that peer, or reported too much");
+                }
+            }
+            PeerToTracker::Counts(counts) => self.handle_counts(Answerer::Peer(peer), &counts),
+        }
+    }
+
+    /// A peer said something that is no signal, or too long. It is told, and closed after too many.
+    pub fn handle_malformed(&mut self, now_ms: u64, peer: PeerNumber) {
+        if self.take_message(now_ms, peer) {
+            self.refuse(peer, ErrorCode::Malformed, "not a signal of this protocol");
+        }
+    }
+
+    /// Takes one message out of the sender's bucket; false where there is none left or no such session.
+    fn take_message(&mut self, now_ms: u64, peer: PeerNumber) -> bool {
+        self.advance(now_ms);
+        let (burst_max, per_s) = (self.config.message_burst_max, self.config.messages_per_s);
+        let Some(session) = self.sessions.get_mut(&peer) else { return false };
+        let taken = session.bucket.take(self.now_ms, burst_max, per_s);
+        if !taken {
+            self.totals.refused.floods += 1;
+            self.close(peer, CloseReason::TooManyMessages);
+        }
+        taken
+    }
+
+    fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.page.as_ref() != Some(&page) || session.loaded {
+            return self.refuse(peer, ErrorCode::Unexpected, "one report for the page you registered, please");
+        }
+        if assets.len() > LOADED_ASSETS_MAX {
+            return self.refuse(peer, ErrorCode::TooMany, "too many assets in one report");
+        }
+        session.loaded = true;
+        let addr = session.addr.public;
+        self.put(Output::BootReport { peer, page, assets, addr });
+    }
+}
+
+fn answer_error_code(error: AnswerError) -> ErrorCode {
+    match error {
+        AnswerError::Malformed => ErrorCode::Malformed,
+        AnswerError::NeverMatched | AnswerError::Gone => ErrorCode::Unknown,
+    }
+}

@@ -1,0 +1,139 @@
+//! The seeders that could serve one more leecher now, by what they hold and where they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use viral_wire::{Digest, signal::PeerNumber};
+
+use crate::nearness::{self, Nearness};
+
+/// An index; a peer is in it as long as it is ready.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    members: BTreeMap<PeerNumber, Member>,
+    by_site: BTreeSet<(Digest, IpAddr, PeerNumber)>,
+    by_prefix: BTreeSet<(Digest, IpAddr, PeerNumber)>,
+    by_manifest: BTreeSet<(Digest, PeerNumber)>,
+    manifests: BTreeMap<Digest, usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Member {
+    manifest: Digest,
+    address: IpAddr,
+}
+
+impl Pool {
+    pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) {
+        let member = Member { manifest, address };
+        if self.members.get(&peer) == Some(&member) {
+            return;
+        }
+        self.remove(peer);
+        self.members.insert(peer, member);
+        self.by_site.insert((manifest, nearness::site(address), peer));
+        self.by_prefix.insert((manifest, nearness::prefix(address), peer));
+        self.by_manifest.insert((manifest, peer));
+        *self.manifests.entry(manifest).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, peer: PeerNumber) {
+        let Some(Member { manifest, address }) = self.members.remove(&peer) else { return };
+        self.by_site.remove(&(manifest, nearness::site(address), peer));
+        self.by_prefix.remove(&(manifest, nearness::prefix(address), peer));
+        self.by_manifest.remove(&(manifest, peer));
+        if let Some(count) = self.manifests.get_mut(&manifest) {
+            *count -= 1;
+            if *count == 0 {
+                self.manifests.remove(&manifest);
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Up to `count_max` manifests that somebody ready holds: `wanted` first, then others from a random point on, round and round.
+    pub(super) fn manifests(&self, wanted: Digest, start: Digest, count_max: usize) -> Vec<Digest> {
+        let others = self.manifests.range(start..).chain(self.manifests.range(..start)).map(|(manifest, _)| *manifest);
+        std::iter::once(wanted).chain(others.filter(|manifest| *manifest != wanted)).take(count_max).collect()
+    }
+
+    /// Up to `count_max` ready holders of `manifest` within one rung of `address`, from peer `start` on, round and round.
+    ///
+    /// Numbers are random, so a random `start` makes this a random sample of a large swarm.
+    pub(super) fn holders(
+        &self,
+        manifest: Digest,
+        address: IpAddr,
+        rung: Nearness,
+        start: PeerNumber,
+        count_max: usize,
+    ) -> Vec<PeerNumber> {
+        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
+        match rung {
+            Nearness::SameAddress => {
+                let key = |peer| (manifest, nearness::site(address), peer);
+                round(&self.by_site, [key(first), key(start), key(last)], count_max, |entry| entry.2)
+            }
+            Nearness::SamePrefix => {
+                let key = |peer| (manifest, nearness::prefix(address), peer);
+                round(&self.by_prefix, [key(first), key(start), key(last)], count_max, |entry| entry.2)
+            }
+            Nearness::Anyone => {
+                let key = |peer| (manifest, peer);
+                round(&self.by_manifest, [key(first), key(start), key(last)], count_max, |entry| entry.1)
+            }
+        }
+    }
+}
+
+/// The entries `start..=last` and then `first..start`.
+fn round<K: Ord + Copy>(
+    set: &BTreeSet<K>,
+    [first, start, last]: [K; 3],
+    count_max: usize,
+    peer: impl Fn(&K) -> PeerNumber,
+) -> Vec<PeerNumber> {
+    set.range(start..=last).chain(set.range(first..start)).take(count_max).map(peer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(bits: u64) -> PeerNumber {
+        PeerNumber::from_bits(bits)
+    }
+
+    #[test]
+    fn a_rung_holds_the_nearer_ones_too_and_starts_anywhere() {
+        let mut pool = Pool::default();
+        let manifest = Digest::of(b"m");
+        for (bits, address) in [(1, "10.0.0.1"), (2, "10.0.0.1"), (3, "10.0.0.9"), (4, "192.0.2.1")] {
+            pool.insert(number(bits), manifest, address.parse().unwrap());
+        }
+        let here = "10.0.0.1".parse().unwrap();
+        let holders = |rung, start, max| pool.holders(manifest, here, rung, number(start), max);
+        assert_eq!(holders(Nearness::SameAddress, 2, 9), [number(2), number(1)]);
+        assert_eq!(holders(Nearness::SamePrefix, 0, 9), [number(1), number(2), number(3)]);
+        assert_eq!(holders(Nearness::Anyone, 4, 3), [number(4), number(1), number(2)]);
+    }
+
+    #[test]
+    fn removing_the_last_holder_forgets_the_manifest() {
+        let mut pool = Pool::default();
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let address = "10.0.0.1".parse().unwrap();
+        pool.insert(number(1), old, address);
+        pool.insert(number(1), new, address);
+        assert_eq!(pool.manifests(new, old, 9), [new]);
+        pool.remove(number(1));
+        pool.remove(number(1));
+        assert_eq!(pool.len(), 0);
+        assert!(pool.by_site.is_empty() && pool.by_prefix.is_empty() && pool.by_manifest.is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Scripted meetings in virtual time.

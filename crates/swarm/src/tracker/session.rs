@@ -1,0 +1,165 @@
+//! What the tracker remembers of one socket.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use viral_wire::{
+    Description, Digest, Ticket,
+    signal::{Fault, PeerNumber, Push},
+};
+
+use super::{ClientAddr, leecher::Leecher};
+use crate::limits::{CUSTOMERS_PER_PEER_MAX, STRIKES_MAX};
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) addr: ClientAddr,
+    /// By when it must have registered; meaningless afterwards.
+    pub(super) register_due_ms: u64,
+    /// Path of its page, once registered.
+    pub(super) page: Option<String>,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) leecher: Leecher,
+    pub(super) slots: u8,
+    pub(super) held: Option<Held>,
+    pub(super) offers: BTreeMap<u32, ReadyOffer>,
+    /// Offers it was asked for and has not left yet.
+    pub(super) asked: usize,
+    /// Whoever answered one of its offers, by the offer.
+    pub(super) customers: BTreeMap<u32, Customer>,
+    /// Everybody it ever served, newest last; they may be witnesses against it and it against them.
+    pub(super) served: VecDeque<PeerNumber>,
+    /// Independent reporters of forged pieces, by leecher id.
+    pub(super) accusers: BTreeSet<u64>,
+    /// Faults other than forgery since it last served somebody.
+    pub(super) strikes: u32,
+    /// Until when it is left in peace, in milliseconds.
+    pub(super) resting_until_ms: Option<u64>,
+    pub(super) bucket: Bucket,
+    pub(super) mistakes: u32,
+    /// Whether its boot-set report came.
+    pub(super) loaded: bool,
+}
+
+/// What a session says it holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub(super) manifest: Digest,
+    pub(super) bytes: u64,
+    /// Whether that is (nearly) all of the manifest, as far as the server knew it when told.
+    pub(super) complete: bool,
+}
+
+/// An offer nobody answered yet.
+#[derive(Debug)]
+pub(super) struct ReadyOffer {
+    pub(super) serial: u64,
+    pub(super) description: Description,
+    pub(super) expires_ms: u64,
+    pub(super) reservation: Option<Reservation>,
+}
+
+/// For whom an offer waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reservation {
+    pub(super) leecher: u64,
+    pub(super) until_ms: u64,
+    pub(super) push: Option<Push>,
+}
+
+/// Somebody connected, or connecting, to this session.
+#[derive(Debug)]
+pub(super) struct Customer {
+    /// The number by which the session knows it.
+    pub(super) number: PeerNumber,
+    /// Until when it may take to open; `None` once it did.
+    pub(super) open_due_ms: Option<u64>,
+}
+
+impl Session {
+    /// Slots nobody has and nobody was promised.
+    pub(super) fn free_slots(&self) -> usize {
+        let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
+        usize::from(self.slots).saturating_sub(self.customers.len() + promised)
+    }
+
+    /// Whether it could serve one more leecher now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.page.is_some()
+            && self.held.is_some_and(|held| held.bytes > 0)
+            && self.resting_until_ms.is_none()
+            && self.free_slots() > 0
+            && self.offers.values().any(|offer| offer.reservation.is_none())
+    }
+
+    /// Remembers whom it serves; the oldest are forgotten at the limit.
+    pub(super) fn note_served(&mut self, number: PeerNumber) {
+        if self.served.contains(&number) {
+            return;
+        }
+        if self.served.len() >= CUSTOMERS_PER_PEER_MAX {
+            self.served.pop_front();
+        }
+        self.served.push_back(number);
+    }
+
+    /// Everybody who came to talk with this session.
+    pub(super) fn counterparts(&self) -> usize {
+        let met: BTreeSet<PeerNumber> =
+            self.leecher.matches.iter().filter(|(_, found)| found.is_answered()).map(|((peer, _), _)| *peer).collect();
+        met.iter().filter(|peer| !self.served.contains(peer)).count() + self.served.len()
+    }
+
+    /// One more fault; true if the peer should rest now.
+    pub(super) fn strike(&mut self, fault: Option<Fault>) -> bool {
+        // A slow peer is slow for one leecher, perhaps because of that leecher: only the order of picks should feel it.
+        let weight = u32::from(fault != Some(Fault::Slow) || self.strikes + 1 < STRIKES_MAX);
+        self.strikes += weight;
+        self.strikes >= STRIKES_MAX && self.resting_until_ms.is_none()
+    }
+}
+
+/// A token bucket in thousandths of a message.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    level: u64,
+    filled_ms: u64,
+}
+
+impl Bucket {
+    pub(super) fn full(now_ms: u64, burst_max: u32) -> Self {
+        Self { level: u64::from(burst_max) * 1000, filled_ms: now_ms }
+    }
+
+    /// Takes one message out; false where there is none left.
+    pub(super) fn take(&mut self, now_ms: u64, burst_max: u32, per_s: u32) -> bool {
+        // One message per second is one thousandth per millisecond.
+        let gained = now_ms.saturating_sub(self.filled_ms).saturating_mul(u64::from(per_s));
+        self.level = self.level.saturating_add(gained).min(u64::from(burst_max) * 1000);
+        self.filled_ms = now_ms.max(self.filled_ms);
+        match self.level.checked_sub(1000) {
+            Some(level) => {
+                self.level = level;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let mut bucket = Bucket::full(0, 3);
+        let mut take = |now_ms| bucket.take(now_ms, 3, 2);
+        assert!(take(0) && take(0) && take(0));
+        assert!(!take(0));
+        assert!(!take(499));
+        assert!(take(500));
+        assert!(take(60_000) && take(60_000) && take(60_000), "never more than the burst");
+        assert!(!take(60_000));
+    }
+}

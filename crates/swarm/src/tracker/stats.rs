@@ -1,0 +1,118 @@
+//! Counters of the tracker, as the statistics page shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use viral_wire::signal::Fault;
+
+use super::{Tracker, reports::Faults};
+use crate::limits::LEECHER_AGE_MAX_MS;
+
+/// How the swarm is now, and what happened since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TrackerStats {
+    /// Registered sessions that hold something to give.
+    pub seeders: usize,
+    /// Visits that lack something: thin ones, with or without a session.
+    pub leechers: usize,
+    /// Open sessions, registered or not.
+    pub sessions: usize,
+    /// Remembered thin visits.
+    pub tickets: usize,
+    /// Seeders that could serve one more leecher now.
+    pub ready: usize,
+    /// Peers dropped for forged pieces.
+    pub bans: u64,
+    /// Introductions.
+    pub matches: Matches,
+    /// What visitors report about themselves.
+    pub reported: Reported,
+    /// Fault reports by fault, only those about peers whom the reporter met.
+    pub faults: BTreeMap<Fault, u64>,
+    /// What was refused at a limit.
+    pub refused: Refused,
+}
+
+/// What became of introductions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Matches {
+    /// Offers given to leechers.
+    pub offered: u64,
+    /// Answers relayed.
+    pub answered: u64,
+    /// Connections that opened.
+    pub opened: u64,
+    /// Answers whose connection ended or timed out before it opened.
+    pub failed: u64,
+}
+
+/// Bytes as visitors report them; nobody checks these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Reported {
+    /// Verified bytes taken from peers.
+    pub from_peers: u64,
+    /// Verified bytes taken from the origin.
+    pub from_origin: u64,
+    /// Bytes sent to peers.
+    pub to_peers: u64,
+    /// Pieces that matched their digest.
+    pub pieces_verified: u64,
+}
+
+/// How often a limit was met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Sessions beyond the maximum.
+    pub sessions: u64,
+    /// Thin visits beyond the maximum.
+    pub tickets: u64,
+    /// Messages answered with an error.
+    pub messages: u64,
+    /// Sessions closed because they sent too much.
+    pub floods: u64,
+    /// Messages to peers that the host did not fetch in time.
+    pub outputs: u64,
+}
+
+/// Counters that only grow.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) bans: u64,
+    pub(super) matches: Matches,
+    pub(super) reported: Reported,
+    pub(super) faults: Faults,
+    pub(super) refused: Refused,
+}
+
+impl Tracker {
+    /// How the swarm is at `now_ms`.
+    #[must_use]
+    pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
+        let registered = self.sessions.values().filter(|session| session.page.is_some());
+        let (mut seeders, mut leechers) = (0, 0);
+        for session in registered {
+            let held = session.held.filter(|held| held.bytes > 0);
+            let is_seeder = held.is_some_and(|held| held.complete || session.ticket.is_none());
+            seeders += usize::from(is_seeder);
+            leechers += usize::from(!is_seeder && session.ticket.is_some());
+        }
+        let is_leeching = |leecher: &super::leecher::Leecher| leecher.ordinal.is_some();
+        let thin = self.visits.values().filter(|visit| {
+            visit.beacons == 0
+                && now_ms.saturating_sub(visit.touched_ms) < LEECHER_AGE_MAX_MS
+                && visit.leecher.as_ref().is_some_and(is_leeching)
+        });
+        TrackerStats {
+            seeders,
+            leechers: leechers + thin.count(),
+            sessions: self.sessions.len(),
+            tickets: self.visits.len(),
+            ready: self.pool.len(),
+            bans: self.totals.bans,
+            matches: self.totals.matches,
+            reported: self.totals.reported,
+            faults: self.totals.faults.clone(),
+            refused: self.totals.refused,
+        }
+    }
+}
