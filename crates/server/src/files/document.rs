@@ -1,1 +1,283 @@
-//! Being written.
+//! Reading an HTML document once, as a browser's tokenizer would: references, title, and where the addition goes.
+
+use std::{cell::RefCell, rc::Rc};
+
+use lol_html::{
+    HtmlRewriter, Settings, element,
+    html_content::{Element, EndTag, TextChunk},
+    text,
+};
+
+use super::{
+    asset::Document,
+    limits::{META_CSP_MAX, TITLE_LEN_MAX},
+    links::{Link, Links, Need},
+};
+
+/// What reading a document found.
+#[derive(Debug)]
+pub(super) struct Analysis {
+    /// What others may know of it.
+    pub(super) document: Document,
+    /// References to the same site, first those needed first.
+    pub(super) links: Vec<Link>,
+    /// Byte offset at which the addition's markup goes: before `</body>`, else the end.
+    pub(super) insertion: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    links: Links,
+    rebased: bool,
+    title: Option<String>,
+    title_ended: bool,
+    meta_csp: Vec<String>,
+    import_map: bool,
+    meta_refresh: bool,
+    insertion: Option<usize>,
+    /// Inside how many elements whose content a browser with scripts neither shows nor loads.
+    inert: usize,
+    /// Inside a `<picture>`: whether a source was noted already.
+    picture: Option<bool>,
+}
+
+type Shared = Rc<RefCell<State>>;
+
+/// Reads the HTML document at a relative path. `None` when it is not in an encoding that contains ASCII (UTF-16), so that no
+/// markup could be added to it, or when it cannot be parsed.
+pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
+    if html.starts_with(&[0xfe, 0xff]) || html.starts_with(&[0xff, 0xfe]) || html.iter().take(64).any(|byte| *byte == 0) {
+        return None;
+    }
+    let state = Rc::new(RefCell::new(State {
+        links: Links::of(relative),
+        rebased: false,
+        title: None,
+        title_ended: false,
+        meta_csp: Vec::new(),
+        import_map: false,
+        meta_refresh: false,
+        insertion: None,
+        inert: 0,
+        picture: None,
+    }));
+    parse(html, &state).ok()?;
+    let state = Rc::try_unwrap(state).ok()?.into_inner();
+    let mut links = state.links.into_vec();
+    links.sort_by_key(|link| link.need);
+    let document = Document {
+        title: state.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
+        utf8: std::str::from_utf8(html).is_ok(),
+        meta_csp: state.meta_csp,
+        import_map: state.import_map,
+        meta_refresh: state.meta_refresh,
+    };
+    Some(Analysis { document, links, insertion: state.insertion.unwrap_or(html.len()) })
+}
+
+fn parse(html: &[u8], state: &Shared) -> Result<(), lol_html::errors::RewritingError> {
+    let (elements, titles) = (Rc::clone(state), Rc::clone(state));
+    let settings = Settings {
+        element_content_handlers: vec![
+            element!("*", move |found| {
+                see(found, &elements);
+                Ok(())
+            }),
+            text!("title", move |chunk| {
+                titles.borrow_mut().take_title(chunk);
+                Ok(())
+            }),
+        ],
+        strict: false,
+        ..Settings::new()
+    };
+    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
+    rewriter.write(html)?;
+    rewriter.end()
+}
+
+fn see(found: &mut Element<'_, '_>, state: &Shared) {
+    let name = found.tag_name();
+    match name.as_str() {
+        "noscript" | "template" => {
+            state.borrow_mut().inert += 1;
+            at_end(found, state, |state, _| state.inert = state.inert.saturating_sub(1));
+        }
+        "picture" => {
+            state.borrow_mut().picture = Some(false);
+            at_end(found, state, |state, _| state.picture = None);
+        }
+        "body" => at_end(found, state, |state, end| {
+            if end.name() == "body" {
+                state.insertion = Some(end.source_location().bytes().start);
+            }
+        }),
+        _ => {}
+    }
+    let mut state = state.borrow_mut();
+    if state.inert == 0 {
+        state.see(&name, found);
+    }
+}
+
+fn at_end(found: &mut Element<'_, '_>, state: &Shared, act: impl FnOnce(&mut State, &EndTag<'_>) + 'static) {
+    let state = Rc::clone(state);
+    if let Some(handlers) = found.end_tag_handlers() {
+        handlers.push(Box::new(move |end| {
+            act(&mut state.borrow_mut(), end);
+            Ok(())
+        }));
+    }
+}
+
+impl State {
+    fn see(&mut self, name: &str, found: &Element<'_, '_>) {
+        let attribute = |name: &str| found.get_attribute(name).map(|value| unescape(&value));
+        let token = |name: &str| attribute(name).map(|value| value.trim().to_ascii_lowercase()).unwrap_or_default();
+        match name {
+            "base" if !self.rebased => {
+                if let Some(href) = attribute("href") {
+                    self.links.rebase(&href);
+                    self.rebased = true;
+                }
+            }
+            "meta" => match token("http-equiv").as_str() {
+                "content-security-policy" if self.meta_csp.len() < META_CSP_MAX => self.meta_csp.extend(attribute("content")),
+                "refresh" => self.meta_refresh = true,
+                _ => {}
+            },
+            "script" => {
+                let kind = token("type");
+                self.import_map |= kind == "importmap";
+                let runs = matches!(kind.as_str(), "" | "module" | "text/javascript" | "application/javascript");
+                if let Some(source) = attribute("src").filter(|_| runs && !found.has_attribute("nomodule")) {
+                    self.links.add(&source, Need::First);
+                }
+            }
+            "link" => {
+                let loads = |rel: &str| matches!(rel, "stylesheet" | "modulepreload" | "preload");
+                let rel = token("rel");
+                let mut words = rel.split_ascii_whitespace();
+                if let Some(href) = attribute("href").filter(|_| words.clone().any(loads) && !words.any(|word| word == "alternate")) {
+                    self.links.add(&href, Need::First);
+                }
+            }
+            "img" if token("loading") != "lazy" && self.picture != Some(true) => {
+                let best = attribute("srcset").and_then(|set| first_candidate(&set)).or_else(|| attribute("src"));
+                self.note_later(best);
+            }
+            "source" if self.picture == Some(false) => {
+                self.picture = Some(true);
+                self.note_later(attribute("srcset").and_then(|set| first_candidate(&set)));
+            }
+            "video" => self.note_later(attribute("poster")),
+            "input" if token("type") == "image" => self.note_later(attribute("src")),
+            _ => {}
+        }
+    }
+
+    fn note_later(&mut self, reference: Option<String>) {
+        if let Some(reference) = reference {
+            self.links.add(&reference, Need::Later);
+        }
+    }
+
+    fn take_title(&mut self, chunk: &TextChunk<'_>) {
+        if self.title_ended || self.inert > 0 {
+            return;
+        }
+        let title = self.title.get_or_insert_default();
+        title.extend(unescape(chunk.as_str()).chars().take(TITLE_LEN_MAX.saturating_sub(title.len()) / 4));
+        self.title_ended = chunk.last_in_text_node();
+    }
+}
+
+/// The URL of the first candidate of a `srcset`.
+fn first_candidate(set: &str) -> Option<String> {
+    let first = set.split_ascii_whitespace().next()?.trim_end_matches(',');
+    (!first.is_empty()).then(|| first.to_owned())
+}
+
+/// Character references as they occur in attributes and titles; others stay as written, and then match no file.
+fn unescape(text: &str) -> String {
+    if !text.contains('&') {
+        return text.to_owned();
+    }
+    [("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (reference, character)| text.replace(reference, character))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn targets(html: &str) -> Vec<String> {
+        analyse(html.as_bytes(), "dir/page.html").unwrap().links.into_iter().map(|link| link.target).collect()
+    }
+
+    #[test]
+    fn references_come_in_order_of_need() {
+        let html = r#"<!doctype html><img src=logo.png><link rel="stylesheet" href="/app.css?v=1"><script type=module src=app.js></script>
+            <link rel="modulepreload" href="dep.js"><img srcset="a.webp 1x, b.webp 2x" src=a.png><video poster=p.jpg src=film.mp4></video>"#;
+        assert_eq!(targets(html), ["app.css", "dir/app.js", "dir/dep.js", "dir/logo.png", "dir/a.webp", "dir/p.jpg"]);
+    }
+
+    #[test]
+    fn what_a_browser_would_not_load_is_left_out() {
+        let html = r#"<script nomodule src=old.js></script><script type="text/template" src=t.js></script><link rel="alternate stylesheet" href=x.css>
+            <noscript><img src=pixel.gif></noscript><template><img src=t.png></template><img loading=lazy src=l.png><!-- <img src=c.png> -->
+            <script>"<img src=s.png>"</script><script src="https://elsewhere.example/x.js"></script>
+            <picture><source srcset="best.avif"><source srcset="next.webp"><img src="last.jpg"></picture>"#;
+        assert_eq!(targets(html), ["dir/best.avif"]);
+    }
+
+    #[test]
+    fn base_moves_every_reference_after_it() {
+        assert_eq!(targets("<base href='/x/'><base href='/y/'><script src=a.js></script>"), ["x/a.js"]);
+        assert!(targets("<base href='https://elsewhere.example/'><script src=a.js></script>").is_empty());
+    }
+
+    #[test]
+    fn head_is_read() {
+        let html = "<title> A &amp; B </title><meta http-equiv=Content-Security-Policy content=\"script-src 'self'\">\
+            <meta http-equiv=refresh content=5><script type=importmap>{}</script><svg><title>no</title></svg>";
+        let document = analyse(html.as_bytes(), "a.html").unwrap().document;
+        assert_eq!(document.title.as_deref(), Some("A & B"));
+        assert_eq!(document.meta_csp, ["script-src 'self'"]);
+        assert!(document.utf8 && document.import_map && document.meta_refresh);
+    }
+
+    #[test]
+    fn addition_goes_before_the_real_end_of_the_body() {
+        for (html, expected) in [
+            ("<body>x</body></html>", 7),
+            ("<p>no body", 10),
+            ("<body><script>'</body>'</script></BODY>", 32),
+            ("<body><!-- </body> -->", 22),
+            ("", 0),
+        ] {
+            assert_eq!(analyse(html.as_bytes(), "a.html").unwrap().insertion, expected, "{html}");
+        }
+    }
+
+    #[test]
+    fn other_encodings_are_noticed() {
+        assert!(!analyse(b"<p>\xfc", "a.html").unwrap().document.utf8);
+        assert!(analyse(b"\xff\xfe<\0p\0>\0", "a.html").is_none());
+        assert!(analyse(b"<\0p\0>\0", "a.html").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_fault(html in prop::collection::vec(any::<u8>(), 0..200), tags in "(</?(body|title|picture|img src=x|template|base href=/)>?|[<>\"'!-]|x){0,30}") {
+            for html in [html, tags.into_bytes()] {
+                if let Some(analysis) = analyse(&html, "a.html") {
+                    prop_assert!(analysis.insertion <= html.len());
+                }
+            }
+        }
+    }
+}

@@ -1,1 +1,190 @@
-//! Being written.
+//! The coded forms of one object: each made once, however many ask, and none that is not worth it.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Object,
+    compress::{Coding, Effort, compress},
+    limits::{ENCODE_LEN_MAX, ENCODE_LEN_MIN, ENCODED_PERMILLE_MAX, QUICK_LEN_MAX, THOROUGH_DELAY},
+    store::{Blob, BlobWriter, Store},
+};
+
+/// The coded body, or `None` when it would not be smaller by enough.
+type Outcome = Option<Arc<Blob>>;
+
+/// A coded form of an object, ready to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Encoded {
+    /// How it is coded.
+    pub(super) coding: Coding,
+    /// How hard was tried: two efforts give different bytes and so need different entity tags.
+    pub(super) effort: Effort,
+    /// The coded bytes.
+    pub(super) blob: Arc<Blob>,
+}
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Untried,
+    Running(watch::Receiver<Option<Outcome>>),
+    Done(Outcome),
+}
+
+/// Coded forms made so far, by coding and effort.
+#[derive(Debug)]
+pub(super) struct Encodings {
+    store: Arc<Store>,
+    slots: Mutex<[[Slot; 2]; 3]>,
+}
+
+impl Encodings {
+    /// No coded form yet; they will live in `store`.
+    pub(super) fn new(store: &Arc<Store>) -> Self {
+        Self { store: Arc::clone(store), slots: Mutex::default() }
+    }
+
+    fn with<T>(&self, coding: Coding, effort: Effort, use_slot: impl FnOnce(&mut Slot) -> T) -> T {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        use_slot(&mut slots[coding as usize][effort as usize])
+    }
+
+    fn finished(&self, coding: Coding, effort: Effort) -> Option<Outcome> {
+        self.with(coding, effort, |slot| match slot {
+            Slot::Done(outcome) => Some(outcome.clone()),
+            Slot::Untried | Slot::Running(_) => None,
+        })
+    }
+}
+
+/// The best form to send now among `accepted` codings (all equally welcome to the client); `None` is identity.
+///
+/// A thorough form is sent once it exists; asking begins it in the background. Until then small content is coded quickly,
+/// which the first to ask waits for, and large content goes out as it is.
+pub(super) async fn choose(object: &Arc<Object>, accepted: &[Coding]) -> Option<Encoded> {
+    let len = object.len();
+    if !(ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len) {
+        return None;
+    }
+    let by_size = Coding::ALL.into_iter().filter(|coding| accepted.contains(coding));
+    drop(begin(object, by_size.clone().next()?, Effort::Thorough));
+    for coding in by_size {
+        match object.encodings().finished(coding, Effort::Thorough) {
+            Some(Some(blob)) => return Some(Encoded { coding, effort: Effort::Thorough, blob }),
+            Some(None) => return None,
+            None => {}
+        }
+    }
+    let by_speed = [Coding::Zstd, Coding::Gzip, Coding::Brotli];
+    let coding = by_speed.into_iter().find(|coding| accepted.contains(coding))?;
+    if len > QUICK_LEN_MAX {
+        return None;
+    }
+    let mut receiver = begin(object, coding, Effort::Quick);
+    let outcome = receiver.wait_for(Option::is_some).await.ok()?.clone().flatten();
+    outcome.map(|blob| Encoded { coding, effort: Effort::Quick, blob })
+}
+
+/// Begins to make one coded form, unless somebody did; the receiver tells the outcome.
+fn begin(object: &Arc<Object>, coding: Coding, effort: Effort) -> watch::Receiver<Option<Outcome>> {
+    object.encodings().with(coding, effort, |slot| match slot {
+        Slot::Running(receiver) => receiver.clone(),
+        Slot::Done(outcome) => watch::channel(Some(outcome.clone())).1,
+        Slot::Untried => {
+            let (sender, receiver) = watch::channel(None);
+            *slot = Slot::Running(receiver.clone());
+            tokio::spawn(make(Arc::clone(object), coding, effort, sender));
+            receiver
+        }
+    })
+}
+
+async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch::Sender<Option<Outcome>>) {
+    if effort == Effort::Thorough {
+        tokio::time::sleep(THOROUGH_DELAY).await;
+    }
+    let store = Arc::clone(&object.encodings().store);
+    let permits = match effort {
+        Effort::Quick => &store.quick,
+        Effort::Thorough => &store.thorough,
+    };
+    let permit = Arc::clone(permits).acquire_owned().await;
+    let blob = Arc::clone(object.blob());
+    let work = tokio::task::spawn_blocking(move || encode(&store, &blob, coding, effort));
+    let outcome = match work.await.map_err(io::Error::other).and_then(|result| result) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            tracing::warn!(digest = %object.digest(), coding = coding.token(), %error, "asset could not be compressed; it is sent as it is");
+            None
+        }
+    };
+    drop(permit);
+    if effort == Effort::Thorough && outcome.is_some() {
+        // Whoever accepts this coding no longer needs a quick form of any.
+        for coding in Coding::ALL {
+            object.encodings().with(coding, Effort::Quick, |slot| {
+                if matches!(slot, Slot::Done(_)) {
+                    *slot = Slot::Untried;
+                }
+            });
+        }
+    }
+    object.encodings().with(coding, effort, |slot| *slot = Slot::Done(outcome.clone()));
+    drop(sender.send(Some(outcome)));
+}
+
+/// Blocks.
+fn encode(store: &Arc<Store>, blob: &Blob, coding: Coding, effort: Effort) -> io::Result<Outcome> {
+    let mut writer = BlobWriter::new(store);
+    compress(coding, effort, blob.len(), &mut blob.reader(0)?, &mut writer)?;
+    if writer.len().saturating_mul(1000) > blob.len().saturating_mul(ENCODED_PERMILLE_MAX) {
+        return Ok(None);
+    }
+    writer.finish().map(|coded| Some(Arc::new(coded)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn object(store: &Arc<Store>, bytes: Vec<u8>) -> Arc<Object> {
+        Object::from_bytes(store, Bytes::from(bytes)).unwrap()
+    }
+
+    fn store() -> Arc<Store> {
+        Store::open(None, u64::MAX).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hundred_first_requests_compress_once() {
+        let object = object(&store(), b"all the same ".repeat(5000));
+        let asks = (0..100).map(|_| async { choose(&object, &[Coding::Gzip]).await.unwrap().blob });
+        let blobs = futures_util::future::join_all(asks).await;
+        assert!(blobs.iter().all(|blob| Arc::ptr_eq(blob, &blobs[0])));
+    }
+
+    #[tokio::test]
+    async fn thorough_form_replaces_the_quick_one_once_it_is_made() {
+        let object = object(&store(), b"all the same ".repeat(500));
+        let all = Coding::ALL;
+        assert_eq!(choose(&object, &all).await.unwrap().effort, Effort::Quick);
+        begin(&object, Coding::Brotli, Effort::Thorough).wait_for(Option::is_some).await.unwrap();
+        let best = choose(&object, &all).await.unwrap();
+        assert_eq!((best.coding, best.effort), (Coding::Brotli, Effort::Thorough));
+    }
+
+    #[tokio::test]
+    async fn content_that_does_not_shrink_is_sent_as_it_is() {
+        let mut state = 1_u32;
+        let noise = (0..10_000).map(|_| { state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223); state.to_be_bytes()[0] }).collect();
+        assert!(choose(&object(&store(), noise), &Coding::ALL).await.is_none());
+        assert!(choose(&object(&store(), vec![b'a'; 100]), &Coding::ALL).await.is_none(), "too short to gain");
+    }
+}

@@ -53,6 +53,20 @@ pub enum SiteError {
         /// The name of the header.
         name: String,
     },
+    /// A header value cannot travel in an asset record.
+    #[error("the value of header {name} must be at most {max} bytes of printable ASCII; shorten it or write it in ASCII")]
+    BadHeader {
+        /// The name of the header.
+        name: String,
+        /// The longest value, in bytes.
+        max: usize,
+    },
+    /// More headers are wanted than an asset record can carry.
+    #[error("at most {max} headers can be added to every answer; remove some")]
+    TooManyHeaders {
+        /// The limit.
+        max: usize,
+    },
     /// The work of reading the directory was cut off, as happens while the program ends.
     #[error("reading the directory was interrupted; start again")]
     Interrupted,

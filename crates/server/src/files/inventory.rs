@@ -1,1 +1,174 @@
-//! Being written.
+//! Reading a source into assets, reusing what did not change since the last reading.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Instant, SystemTime},
+};
+
+use super::{
+    Asset, EmbeddedFile, Object, SiteError,
+    asset::Making,
+    limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
+    path,
+    scan::{self, Found, Stamp, Warned},
+    version::Assets,
+};
+
+/// A directory and what was read of it last.
+#[derive(Debug)]
+pub(super) struct Inventory {
+    dir: PathBuf,
+    entries_max: usize,
+    making: Making,
+    known: BTreeMap<String, Known>,
+    warned: Warned,
+    cancelled: Arc<AtomicBool>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    looked_at: SystemTime,
+    asset: Arc<Asset>,
+}
+
+impl Inventory {
+    /// An inventory of `dir`, in which nothing is known yet. Setting `cancelled` ends a reading early.
+    pub(super) fn new(dir: PathBuf, entries_max: usize, making: Making, cancelled: Arc<AtomicBool>) -> Self {
+        Self { dir, entries_max, making, known: BTreeMap::new(), warned: Warned::default(), cancelled }
+    }
+
+    /// Reads the directory. Blocks.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed or holds too much, or the object store cannot be written. A single file that
+    /// cannot be read is left out with a warning.
+    pub(super) fn read(&mut self) -> Result<Assets, SiteError> {
+        let found = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
+        let mut progress = Progress::new(found.len());
+        let mut known = std::mem::take(&mut self.known);
+        let mut assets = Assets::new();
+        for found in found {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(SiteError::Interrupted);
+            }
+            if let Some(entry) = self.entry(&found, known.remove(&found.relative))? {
+                progress.add(&entry.asset);
+                assets.insert(found.relative.clone(), Arc::clone(&entry.asset));
+                self.known.insert(found.relative, entry);
+            }
+        }
+        drop(known);
+        self.making.store.tidy();
+        Ok(assets)
+    }
+
+    /// The asset of one file: the known one if the file did not change, else as read now. `None` if it cannot be read.
+    fn entry(&mut self, found: &Found, known: Option<Known>) -> Result<Option<Known>, SiteError> {
+        let looked_at = SystemTime::now();
+        if let (Some(known), Ok(metadata)) = (known, fs::metadata(&found.real))
+            && known.stamp == Stamp::of(&metadata)
+            && !known.stamp.is_doubtful(known.looked_at)
+        {
+            return Ok(Some(known));
+        }
+        match self.read_file(&found.real) {
+            Ok(Some((raw, stamp))) => {
+                let asset = Asset::make(&self.making, &found.relative, raw, stamp.modified).map_err(|source| self.store_fault(source))?;
+                Ok(Some(Known { stamp, looked_at, asset: Arc::new(asset) }))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if is_store_full(&error) => Err(self.store_fault(error)),
+            Err(error) => {
+                self.warned.warn(&found.real, &format!("it cannot be read: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The content of a file at one moment: read again when it changed meanwhile. `None` if it vanished.
+    fn read_file(&self, real: &Path) -> io::Result<Option<(Arc<Object>, Stamp)>> {
+        let mut attempt = 1;
+        loop {
+            let Some((file, before)) = open(real)? else { return Ok(None) };
+            let object = Object::from_reader(&self.making.store, &file, before.len)?;
+            let after = fs::metadata(real).map(|metadata| Stamp::of(&metadata));
+            if object.len() == before.len && after.is_ok_and(|after| after == before) {
+                return Ok(Some((object, before)));
+            }
+            if attempt == READ_ATTEMPTS_MAX {
+                tracing::warn!(path = %real.display(), "file changes faster than it can be read; served as it was read last");
+                return Ok(Some((object, before)));
+            }
+            attempt += 1;
+            std::thread::sleep(READ_RETRY);
+        }
+    }
+
+    fn store_fault(&self, source: io::Error) -> SiteError {
+        SiteError::Store { path: self.making.store.path().to_owned(), source }
+    }
+}
+
+/// The assets of embedded files. Blocks while they are hashed.
+///
+/// # Errors
+/// When a path is none that a URL can name.
+pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
+    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), source };
+    let mut assets = Assets::new();
+    for EmbeddedFile { path: relative, body } in files {
+        if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || relative.is_empty() || relative.ends_with('/') {
+            return Err(SiteError::EmbeddedPath { path: relative });
+        }
+        let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
+        let asset = Asset::make(making, &relative, raw, None).map_err(fault)?;
+        assets.insert(relative, Arc::new(asset));
+    }
+    Ok(assets)
+}
+
+/// Opens a file whose real path was checked, and makes sure that no symbolic link took its place meanwhile.
+fn open(real: &Path) -> io::Result<Option<(File, Stamp)>> {
+    let opened = File::open(real).and_then(|file| Ok((file.metadata()?, file)));
+    match opened {
+        Ok((metadata, file)) if metadata.is_file() && fs::canonicalize(real).is_ok_and(|now| now == real) => Ok(Some((file, Stamp::of(&metadata)))),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_store_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// A line in the log every second of a long reading.
+struct Progress {
+    assets: usize,
+    done: usize,
+    bytes: u64,
+    last: Instant,
+}
+
+impl Progress {
+    fn new(assets: usize) -> Self {
+        Self { assets, done: 0, bytes: 0, last: Instant::now() }
+    }
+
+    fn add(&mut self, asset: &Asset) {
+        self.done += 1;
+        self.bytes += asset.len();
+        if self.last.elapsed() >= PROGRESS {
+            self.last = Instant::now();
+            tracing::info!(done = self.done, assets = self.assets, bytes = self.bytes, "reading the directory");
+        }
+    }
+}

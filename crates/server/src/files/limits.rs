@@ -6,3 +6,88 @@ use std::time::Duration;
 ///
 /// A visitor whose page came from an older version still gets its assets; three deploys within one visit are rare.
 pub const VERSIONS_KEPT: usize = 3;
+
+/// Default of `SiteOptions::entries_max`: files and directories of one site. Ten times the largest documentation
+/// sites we know; at about 300 B each the tables stay under 30 MB.
+pub const ENTRIES_MAX: usize = 500_000;
+
+/// Default of `SiteOptions::memory_len_max`, in bytes: what a small virtual machine can spare.
+pub const MEMORY_LEN_MAX: u64 = 128 * 1024 * 1024;
+
+/// Directories below each other. Deeper trees are build accidents; it also ends loops made of bind mounts.
+pub(super) const DEPTH_MAX: usize = 64;
+
+/// Largest object or encoded variant held in memory, in bytes; larger ones are read from disk, where the kernel caches them.
+pub(super) const MEMORY_OBJECT_LEN_MAX: usize = 2 * 1024 * 1024;
+
+/// Largest HTML file treated as a document, in bytes. Larger ones are data, and rewriting them would hold up the scan.
+pub(super) const DOCUMENT_LEN_MAX: u64 = 4 * 1024 * 1024;
+
+/// Largest style sheet whose references are read, in bytes: the same measure as for documents.
+pub(super) const STYLE_LEN_MAX: u64 = 4 * 1024 * 1024;
+
+/// Largest script that is searched, in bytes. The largest bundles in use are 20-30 MB.
+pub(super) const SCRIPT_LEN_MAX: u64 = 64 * 1024 * 1024;
+
+/// References kept of one document, style sheet or script. Pages that load more before `load` are learned instead.
+pub(super) const LINKS_MAX: usize = 1024;
+
+/// Assets in the answer of `Version::references`: a page manifest with its document
+/// (`viral_wire::limits::MANIFEST_ASSETS_MAX`) holds them all.
+pub(super) const REFERENCES_MAX: usize = 2048;
+
+/// Text of a title, in bytes; longer ones are cut.
+pub(super) const TITLE_LEN_MAX: usize = 512;
+
+/// Content-security policies read from one document, and the bytes of each.
+pub(super) const META_CSP_MAX: usize = 8;
+
+/// How often an asset that changes while it is read is read again before it is taken as it is.
+pub(super) const READ_ATTEMPTS_MAX: usize = 5;
+
+/// Wait between these attempts.
+pub(super) const READ_RETRY: Duration = Duration::from_millis(50);
+
+/// A file changed less than this before it was read may change again within the same time stamp, so that its stamp is
+/// not believed at the next scan. Covers file systems with stamps of two seconds (FAT).
+pub(super) const STAMP_DOUBT: Duration = Duration::from_millis(2500);
+
+/// Quiet time after a change before the directory is read again: build tools write within it.
+pub(super) const QUIET: Duration = Duration::from_millis(250);
+
+/// Longest wait for quiet: a directory that never rests is still read.
+pub(super) const QUIET_MAX: Duration = Duration::from_secs(3);
+
+/// How often the target of the directory is looked up, since no watch reports that a symbolic link above it moved.
+pub(super) const ROOT_CHECK: Duration = Duration::from_secs(1);
+
+/// How often the directory is read where the system cannot watch it.
+pub(super) const POLL: Duration = Duration::from_secs(5);
+
+/// Between two progress lines while a long scan goes on.
+pub(super) const PROGRESS: Duration = Duration::from_secs(1);
+
+/// Names warned about once each; more are not remembered, and not logged.
+pub(super) const WARNED_MAX: usize = 256;
+
+/// Bytes read from disk at once while sending: large enough that the thread hop costs little, small enough for memory.
+pub(super) const READ_CHUNK_LEN: usize = 256 * 1024;
+
+/// Least length that is worth a content coding, in bytes: below, the coding's own head eats the gain.
+pub(super) const ENCODE_LEN_MIN: u64 = 256;
+
+/// Largest object that gets a content coding, in bytes; larger ones would keep a core busy for minutes.
+pub(super) const ENCODE_LEN_MAX: u64 = 256 * 1024 * 1024;
+
+/// Largest object whose first visitor waits for a quick content coding, in bytes: about 20 ms at 400 MB/s.
+pub(super) const QUICK_LEN_MAX: u64 = 8 * 1024 * 1024;
+
+/// A coded body is kept when it is at most this many thousandths of the original.
+pub(super) const ENCODED_PERMILLE_MAX: u64 = 950;
+
+/// Ranges answered in one response; a request for more gets the whole asset (RFC 9110 section 14.2 and 17.15).
+pub(super) const RANGES_MAX: usize = 16;
+
+/// Wait before the thorough content coding of an object begins, so that it does not take a core from the very page load
+/// that asked for it.
+pub(super) const THOROUGH_DELAY: Duration = Duration::from_millis(1500);

@@ -1,1 +1,114 @@
-//! Being written.
+//! References between assets of one site: URL references to the relative paths they mean.
+
+use url::Url;
+
+use super::{limits::LINKS_MAX, path};
+
+/// How soon a reference is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// Style sheets, scripts and what they import: nothing is shown or run without them.
+    First,
+    /// Images, and what style sheets show.
+    Later,
+}
+
+/// One reference to a file of the same site, which may or may not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Relative path, unescaped.
+    pub(super) target: String,
+    /// How soon it is needed.
+    pub(super) need: Need,
+}
+
+/// The references of one asset, in order, each target once.
+#[derive(Debug)]
+pub(super) struct Links {
+    base: Option<Url>,
+    own: String,
+    found: Vec<Link>,
+}
+
+/// A host that no reference can name by accident (RFC 2606 section 2).
+const HOST: &str = "http://site.invalid/";
+
+impl Links {
+    /// References as seen from the asset at this relative path.
+    pub(super) fn of(relative: &str) -> Self {
+        let own = path::encode(relative);
+        Self { base: Url::parse(HOST).and_then(|host| host.join(&own)).ok(), own: relative.to_owned(), found: Vec::new() }
+    }
+
+    /// Resolves what follows against the `<base href>` of a document instead of against its own path.
+    pub(super) fn rebase(&mut self, href: &str) {
+        if let Some(base) = &mut self.base
+            && let Ok(changed) = base.join(href)
+        {
+            *base = changed;
+        }
+    }
+
+    /// Notes a reference. Those to other sites, without a file's path, or beyond `LINKS_MAX` are dropped.
+    pub(super) fn add(&mut self, reference: &str, need: Need) {
+        if self.found.len() >= LINKS_MAX {
+            return;
+        }
+        let Some(target) = self.resolve(reference) else { return };
+        if target != self.own && !self.found.iter().any(|link| link.target == target) {
+            self.found.push(Link { target, need });
+        }
+    }
+
+    /// Everything noted, in order.
+    pub(super) fn into_vec(self) -> Vec<Link> {
+        self.found
+    }
+
+    fn resolve(&self, reference: &str) -> Option<String> {
+        let reference = reference.trim();
+        if reference.is_empty() || reference.starts_with('#') {
+            return None;
+        }
+        let url = self.base.as_ref()?.join(reference).ok()?;
+        let same_site = url.scheme() == "http" && url.host_str() == Some("site.invalid") && url.port().is_none();
+        same_site.then(|| path::decode(url.path())).flatten().filter(|target| !target.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(from: &str, reference: &str) -> Option<String> {
+        let mut links = Links::of(from);
+        links.add(reference, Need::First);
+        links.into_vec().pop().map(|link| link.target)
+    }
+
+    #[test]
+    fn references_resolve_as_in_a_browser() {
+        for (from, reference, expected) in [
+            ("a/b.html", "c.js", Some("a/c.js")),
+            ("a/b.html", " ../c.js?x=1#y ", Some("c.js")),
+            ("a/b.html", "/c%20d.js", Some("c d.js")),
+            ("a/b.html", "../../../../etc/passwd", Some("etc/passwd")),
+            ("a b.html", "c d.js", Some("c d.js")),
+            ("a.html", "//elsewhere.example/c.js", None),
+            ("a.html", "https://elsewhere.example/c.js", None),
+            ("a.html", "data:text/css,x", None),
+            ("a.html", "#top", None),
+            ("a.html", "a.html?again", None),
+            ("a.html", "", None),
+        ] {
+            assert_eq!(target(from, reference).as_deref(), expected, "{reference}");
+        }
+    }
+
+    #[test]
+    fn no_more_links_are_kept_than_the_limit() {
+        let mut links = Links::of("a.html");
+        (0..=LINKS_MAX).for_each(|number| links.add(&format!("{number}.js"), Need::First));
+        assert_eq!(links.into_vec().len(), LINKS_MAX);
+    }
+}

@@ -1,13 +1,31 @@
 //! A site: where its files come from, and its versions.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
-use tokio::sync::watch;
+use http::{HeaderName, HeaderValue, header};
+use tokio::sync::{oneshot, watch};
+use viral_wire::{
+    PieceId,
+    limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX},
+};
 
-use super::{PieceLocation, SiteError, Version};
-use viral_wire::PieceId;
+use super::{
+    PieceLocation, SiteError, Version,
+    asset::{Headers, Making},
+    inventory::{self, Inventory},
+    limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSIONS_KEPT},
+    store::Store,
+    version::Assets,
+    watch::{Changes, keep_up},
+};
 
 /// Where the files of a site come from.
 #[derive(Debug, Clone)]
@@ -34,9 +52,9 @@ pub struct SiteOptions {
     pub spa: bool,
     /// Headers on every answer, and in every asset record.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Where copies of large assets are kept while running; a fresh temporary directory if none.
+    /// Where copies of large assets are kept while running; the system's temporary directory if none.
     pub cache_dir: Option<PathBuf>,
-    /// Bytes of assets and encoded variants held in memory, together.
+    /// Bytes of assets and their coded forms held in memory, together.
     pub memory_len_max: u64,
     /// Files and directories below the directory, together.
     pub entries_max: usize,
@@ -44,36 +62,164 @@ pub struct SiteOptions {
     pub html_addition: Option<String>,
 }
 
+impl Default for SiteOptions {
+    fn default() -> Self {
+        Self {
+            spa: false,
+            headers: Vec::new(),
+            cache_dir: None,
+            memory_len_max: MEMORY_LEN_MAX,
+            entries_max: ENTRIES_MAX,
+            html_addition: None,
+        }
+    }
+}
+
 /// Everything about one directory or embedded list. Dropping it ends the watching.
 #[derive(Debug)]
-pub struct Site {}
+pub struct Site {
+    versions: Arc<Versions>,
+    cancelled: Arc<AtomicBool>,
+    /// Dropped with the site, which the watching task notices.
+    _stop: Option<oneshot::Sender<()>>,
+}
 
 impl Site {
-    /// Reads `source` and begins to watch it. Returns once the first version can be served.
+    /// Reads `source` and begins to watch it. Returns once the first version can be served. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`SiteError`] when the source cannot be read, is too large, or the options contradict themselves.
     pub async fn open(source: Source, options: SiteOptions) -> Result<Arc<Self>, SiteError> {
-        todo!()
+        check_headers(&options.headers)?;
+        let headers = Arc::new(options.headers);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let guard = Cancel(Arc::clone(&cancelled));
+        let (cache_dir, memory_len_max, addition) = (options.cache_dir, options.memory_len_max, options.html_addition);
+        let store = blocking(move || Store::open(cache_dir.as_deref(), memory_len_max)).await??;
+        let making = Making { store, addition, headers: Arc::clone(&headers) };
+        let (versions, stop) = match source {
+            Source::Embedded(files) => {
+                let assets = blocking(move || inventory::embedded(&making, files)).await??;
+                (Arc::new(Versions::new(assets, options.spa, headers)), None)
+            }
+            Source::Directory(dir) => {
+                // Watched before it is read, so that no change falls between.
+                let changes = Changes::of(&dir);
+                let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
+                let (assets, inventory) = blocking(move || inventory.read().map(|assets| (assets, inventory))).await??;
+                let versions = Arc::new(Versions::new(assets, options.spa, headers));
+                let (stop, stopped) = oneshot::channel();
+                tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));
+                (versions, Some(stop))
+            }
+        };
+        guard.disarm();
+        Ok(Arc::new(Self { versions, cancelled, _stop: stop }))
     }
 
     /// The version new visitors get. Take it once per request, so that one answer never mixes versions.
     pub fn current(&self) -> Arc<Version> {
-        todo!()
+        self.versions.current()
     }
 
-    /// A version by its number, while it is among the last [`VERSIONS_KEPT`](super::VERSIONS_KEPT).
+    /// A version by its number, while it is among the last [`VERSIONS_KEPT`].
     pub fn version(&self, number: u64) -> Option<Arc<Version>> {
-        todo!()
+        self.versions.kept.load().iter().find(|version| version.number() == number).cloned()
     }
 
     /// A piece of the current version, or of an older one that is still kept.
     pub fn piece(&self, id: &PieceId) -> Option<PieceLocation> {
-        todo!()
+        self.versions.kept.load().iter().find_map(|version| version.piece(id))
     }
 
     /// The number of the current version; changes when content changed.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.versions.number.subscribe()
     }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The kept versions of a site, newest first; never empty.
+#[derive(Debug)]
+pub(super) struct Versions {
+    kept: ArcSwap<Vec<Arc<Version>>>,
+    number: watch::Sender<u64>,
+    spa: bool,
+    headers: Arc<Headers>,
+}
+
+impl Versions {
+    fn new(assets: Assets, spa: bool, headers: Arc<Headers>) -> Self {
+        let first = Version::new(1, assets, spa, Arc::clone(&headers));
+        tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
+        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), spa, headers }
+    }
+
+    /// The newest version.
+    pub(super) fn current(&self) -> Arc<Version> {
+        Arc::clone(self.kept.load().first().expect("the first version is there from the start and the newest is never dropped"))
+    }
+
+    /// Makes `assets` the newest version, if anything in them differs from it.
+    pub(super) fn publish(&self, assets: Assets) {
+        let current = self.current();
+        if current.same_content(&assets) {
+            return;
+        }
+        let number = current.number() + 1;
+        let next = Arc::new(Version::new(number, assets, self.spa, Arc::clone(&self.headers)));
+        tracing::info!(version = number, assets = next.assets().count(), bytes = next.bytes(), "new version");
+        let older = self.kept.load_full();
+        let kept = std::iter::once(next).chain(older.iter().take(VERSIONS_KEPT - 1).cloned()).collect();
+        self.kept.store(Arc::new(kept));
+        self.number.send_replace(number);
+    }
+}
+
+/// Ends the reading when the opening is given up before it is done.
+struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SiteError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| SiteError::Interrupted)
+}
+
+/// Refuses headers that contradict what each answer says of itself, or that no record could carry: a policy that only full
+/// visitors were under would be worse than none.
+fn check_headers(headers: &Headers) -> Result<(), SiteError> {
+    let reserved = [
+        header::ACCEPT_RANGES, header::CONNECTION, header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::CONTENT_TYPE,
+        header::DATE, header::ETAG, header::LAST_MODIFIED, header::LOCATION, header::SET_COOKIE, header::TRANSFER_ENCODING, header::VARY,
+    ];
+    // Two places are taken by Cache-Control and X-Content-Type-Options.
+    let max = RECORD_HEADERS_MAX - 2;
+    if headers.len() > max {
+        return Err(SiteError::TooManyHeaders { max });
+    }
+    for (name, value) in headers {
+        let name_text = name.as_str().to_owned();
+        if reserved.contains(name) {
+            return Err(SiteError::ReservedHeader { name: name_text });
+        }
+        if name_text.len() > HEADER_LEN_MAX || value.len() > HEADER_LEN_MAX || value.to_str().is_err() {
+            return Err(SiteError::BadHeader { name: name_text, max: HEADER_LEN_MAX });
+        }
+    }
+    Ok(())
 }

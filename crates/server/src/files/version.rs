@@ -1,15 +1,47 @@
 //! One immutable state of the whole site: its assets by path and its pieces by id.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    io,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use viral_wire::PieceId;
 
-use super::{Asset, Object};
+use super::{
+    Asset, Object, Which,
+    asset::Headers,
+    limits::REFERENCES_MAX,
+    links::{Link, Need},
+    path,
+};
+
+/// Assets by relative path.
+pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 
 /// One immutable state of the site. Everything in it stays readable while it is held.
 #[derive(Debug)]
-pub struct Version {}
+pub struct Version {
+    number: u64,
+    spa: bool,
+    headers: Arc<Headers>,
+    assets: Assets,
+    objects: Vec<Arc<Object>>,
+    /// Sorted by id.
+    pieces: Vec<Place>,
+    bytes: u64,
+    own_service_worker: bool,
+}
+
+/// Where a piece is: 40 bytes, since large sites have millions.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    id: PieceId,
+    object: u32,
+    len: u32,
+    offset: u64,
+}
 
 /// What a URL path leads to.
 #[derive(Debug, Clone)]
@@ -32,52 +64,126 @@ pub struct PieceLocation {
 
 impl PieceLocation {
     /// Raw length in bytes.
-    pub fn len(&self) -> u32 {
+    pub fn raw_len(&self) -> u32 {
         self.len
+    }
+
+    /// The raw bytes of the piece.
+    ///
+    /// # Errors
+    /// When the object store cannot be read.
+    pub async fn read(&self) -> io::Result<Bytes> {
+        self.object.read_range(self.offset..self.offset + u64::from(self.len)).await
     }
 }
 
 impl Version {
+    pub(super) fn new(number: u64, assets: Assets, spa: bool, headers: Arc<Headers>) -> Self {
+        let (objects, pieces) = index(&assets);
+        let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
+        let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
+        Self { number, spa, headers, assets, objects, pieces, bytes, own_service_worker }
+    }
+
     /// Its number, from 1, growing by one with each change of content.
     pub fn number(&self) -> u64 {
-        todo!()
+        self.number
     }
 
     /// What a URL path (without query) leads to.
+    ///
+    /// A path with a final slash leads to the `index.html` of that directory. With `SiteOptions::spa`, a path that leads to
+    /// nothing and whose last segment has no `.` leads to `/index.html`: a missing `app.js` stays missing, since HTML in
+    /// its place would only hide the fault. Paths that could leave the site or name hidden files lead to nothing.
     pub fn resolve(&self, url_path: &str) -> Resolved {
-        todo!()
+        self.find(url_path).unwrap_or_else(|| Resolved::NotFound(self.assets.get("404.html").cloned()))
+    }
+
+    fn find(&self, url_path: &str) -> Option<Resolved> {
+        let relative = path::decode(url_path)?;
+        if relative.is_empty() || relative.ends_with('/') {
+            if let Some(index) = self.assets.get(&format!("{relative}index.html")) {
+                return Some(Resolved::Asset(Arc::clone(index)));
+            }
+        } else if let Some(asset) = self.assets.get(&relative) {
+            return Some(Resolved::Asset(Arc::clone(asset)));
+        } else if self.assets.contains_key(&format!("{relative}/index.html")) {
+            return Some(Resolved::Redirect(format!("{}/", path::encode(&relative))));
+        }
+        let last = relative.rsplit('/').next().unwrap_or_default();
+        let app = self.assets.get("index.html").filter(|_| self.spa && !last.contains('.'))?;
+        Some(Resolved::Asset(Arc::clone(app)))
     }
 
     /// The asset whose percent-encoded path this is, exactly: no directory index, no fallback.
     pub fn asset(&self, path: &str) -> Option<&Arc<Asset>> {
-        todo!()
+        self.assets.get(&path::decode(path)?)
     }
 
     /// All assets, sorted by path.
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Asset>> {
-        std::iter::empty()
+        self.assets.values()
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.
     pub fn bytes(&self) -> u64 {
-        todo!()
+        self.bytes
     }
 
     /// Assets a document needs before `load`, found by static parse, in order of need, the document itself not included.
     ///
-    /// Empty for anything but a document. Work is proportional to the references: keep the result per page.
+    /// Includes what style sheets and modules refer to in turn. Empty for anything but a document. Work is proportional to
+    /// the references: keep the result per page.
     pub fn references(&self, document: &Asset) -> Vec<Arc<Asset>> {
-        todo!()
+        if !document.is_document() {
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::from([document.path()]);
+        let mut references = Vec::new();
+        let mut later: Vec<&Link> = Vec::new();
+        self.follow(document.links(), Need::First, &mut seen, &mut references, &mut later);
+        let shown = std::mem::take(&mut later);
+        self.follow(shown, Need::Later, &mut seen, &mut references, &mut later);
+        references
+    }
+
+    /// Adds what `links` lead to and what that refers to, nearest first; links that are needed later go to `later`.
+    fn follow<'v>(
+        &'v self,
+        links: impl IntoIterator<Item = &'v Link>,
+        need: Need,
+        seen: &mut BTreeSet<&'v str>,
+        references: &mut Vec<Arc<Asset>>,
+        later: &mut Vec<&'v Link>,
+    ) {
+        let mut queue: VecDeque<&Link> = links.into_iter().collect();
+        while let Some(link) = queue.pop_front() {
+            if link.need > need {
+                later.push(link);
+                continue;
+            }
+            let Some(asset) = self.assets.get(&link.target) else { continue };
+            if references.len() >= REFERENCES_MAX {
+                return;
+            }
+            if !asset.is_document() && seen.insert(asset.path()) {
+                references.push(Arc::clone(asset));
+                queue.extend(asset.links());
+            }
+        }
     }
 
     /// Where a piece of any record of this version is.
     pub fn piece(&self, id: &PieceId) -> Option<PieceLocation> {
-        todo!()
+        let at = self.pieces.binary_search_by(|place| place.id.cmp(id)).ok()?;
+        let Place { object, len, offset, .. } = self.pieces.get(at)?;
+        let object = self.objects.get(usize::try_from(*object).ok()?)?;
+        Some(PieceLocation { object: Arc::clone(object), offset: *offset, len: *len })
     }
 
     /// Whether any script or page of the site registers a service worker of its own.
     pub fn own_service_worker(&self) -> bool {
-        todo!()
+        self.own_service_worker
     }
 
     /// The raw bytes of a piece.
@@ -85,6 +191,39 @@ impl Version {
     /// # Errors
     /// When the object store cannot be read.
     pub async fn read_piece(&self, location: &PieceLocation) -> io::Result<Bytes> {
-        todo!()
+        location.read().await
     }
+
+    /// The operator's headers.
+    pub(super) fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Whether every request would be answered alike.
+    pub(super) fn same_content(&self, assets: &Assets) -> bool {
+        self.assets.len() == assets.len()
+            && self.assets.iter().zip(assets).all(|((path, asset), (other_path, other))| path == other_path && asset.same_content(other))
+    }
+
+    /// Whether there is nothing to serve.
+    pub(super) fn is_empty(&self) -> bool {
+        self.assets.is_empty()
+    }
+}
+
+fn index(assets: &Assets) -> (Vec<Arc<Object>>, Vec<Place>) {
+    let mut objects: Vec<Arc<Object>> = assets.values().map(|asset| Arc::clone(asset.object(Which::Full))).collect();
+    objects.sort_by_key(|object| object.digest());
+    objects.dedup_by_key(|object| object.digest());
+    let mut pieces = Vec::with_capacity(objects.iter().map(|object| object.pieces().len()).sum());
+    for (number, object) in (0..).zip(&objects) {
+        let mut offset = 0;
+        for piece in object.pieces() {
+            pieces.push(Place { id: piece.id(), object: number, len: piece.len, offset });
+            offset += u64::from(piece.len);
+        }
+    }
+    pieces.sort_by_key(|place| place.id);
+    pieces.dedup_by_key(|place| place.id);
+    (objects, pieces)
 }

@@ -1,1 +1,188 @@
-//! Being written.
+//! Keeping up with the directory: new versions while serving, and the old one as long as there is no new one.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use notify::{
+    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+
+use super::{
+    SiteError,
+    inventory::Inventory,
+    limits::{POLL, QUIET, QUIET_MAX, ROOT_CHECK},
+    scan::root_of,
+    site::Versions,
+};
+
+/// News that something in a directory changed.
+#[derive(Debug)]
+pub(super) struct Changes {
+    dir: PathBuf,
+    root: Option<PathBuf>,
+    watcher: Option<RecommendedWatcher>,
+    signal: Arc<Signal>,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    changed: Notify,
+    /// The watched directory itself went away: the watch hears nothing of a new one in its place.
+    lost: AtomicBool,
+}
+
+impl Changes {
+    /// Begins to watch `dir`. Where the system cannot watch it, it is read every few seconds instead.
+    pub(super) fn of(dir: &Path) -> Self {
+        let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, signal: Arc::default() };
+        changes.rewatch(root_of(dir).ok());
+        changes
+    }
+
+    fn rewatch(&mut self, root: Option<PathBuf>) {
+        self.signal.lost.store(false, Ordering::Relaxed);
+        self.watcher = None;
+        if let Some(root) = &root {
+            match watcher(root, &self.signal) {
+                Ok(watcher) => self.watcher = Some(watcher),
+                Err(error) => tracing::warn!(
+                    path = %root.display(), %error, every = ?POLL,
+                    "directory cannot be watched and is read at intervals; on Linux raise fs.inotify.max_user_watches"
+                ),
+            }
+        }
+        self.root = root;
+    }
+
+    /// Watches what `dir` means now, if that is another directory than before. Tells whether it is.
+    fn follow_root(&mut self) -> bool {
+        let root = root_of(&self.dir).ok();
+        let moved = root != self.root || self.signal.lost.load(Ordering::Relaxed);
+        if moved {
+            self.rewatch(root);
+        }
+        moved
+    }
+
+    /// Waits for quiet, but not for ever.
+    async fn settle(&self) {
+        let end = Instant::now() + QUIET_MAX;
+        while Instant::now() < end && timeout(QUIET, self.signal.changed.notified()).await.is_ok() {}
+    }
+
+    /// Whether something changed since this was asked last.
+    async fn changed_meanwhile(&self) -> bool {
+        timeout(Duration::ZERO, self.signal.changed.notified()).await.is_ok()
+    }
+}
+
+fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<RecommendedWatcher> {
+    let (signal, watched) = (Arc::clone(signal), root.to_owned());
+    let handler = move |event: notify::Result<Event>| {
+        if event.as_ref().is_ok_and(is_only_reading) {
+            return;
+        }
+        if event.is_ok_and(|event| takes_away(&event, &watched)) {
+            signal.lost.store(true, Ordering::Relaxed);
+        }
+        signal.changed.notify_one();
+    };
+    // Links that lead out of the directory are not served, so their targets need no watch.
+    let mut watcher = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))?;
+    watcher.watch(root, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
+
+fn is_only_reading(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write)) && !event.need_rescan()
+}
+
+fn takes_away(event: &Event, root: &Path) -> bool {
+    let away = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+    away && event.paths.iter().any(|path| path == root)
+}
+
+/// Publishes a new version after each change, until `stopped`. What cannot be read leaves the last version in place.
+pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, versions: Arc<Versions>, mut stopped: oneshot::Receiver<()>) {
+    let mut root_check = interval(ROOT_CHECK);
+    root_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last_read = Instant::now();
+    let mut complained = false;
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            () = changes.signal.changed.notified() => changes.settle().await,
+            _ = root_check.tick() => {
+                let (moved, checked) = check_root(changes).await;
+                let Some(checked) = checked else { return };
+                changes = checked;
+                let due = changes.watcher.is_none() && last_read.elapsed() >= POLL;
+                if !moved && !due {
+                    continue;
+                }
+            }
+        }
+        let (returned, result) = match read_settled(inventory, &changes).await {
+            Some(read) => read,
+            None => return,
+        };
+        inventory = returned;
+        last_read = Instant::now();
+        match result {
+            Err(SiteError::Interrupted) => return,
+            Err(error) if !complained => {
+                complained = true;
+                tracing::warn!(%error, "directory cannot be read; the last version stays");
+            }
+            Err(_) => {}
+            Ok(assets) if assets.is_empty() && !versions.current().is_empty() => {
+                if !complained {
+                    complained = true;
+                    tracing::warn!(path = %changes.dir.display(), "directory is empty; the last version stays");
+                }
+            }
+            Ok(assets) => {
+                complained = false;
+                versions.publish(assets);
+            }
+        }
+    }
+}
+
+/// Looks up the root where that may block.
+async fn check_root(mut changes: Changes) -> (bool, Option<Changes>) {
+    match tokio::task::spawn_blocking(move || (changes.follow_root(), changes)).await {
+        Ok((moved, changes)) => (moved, Some(changes)),
+        Err(_) => (false, None),
+    }
+}
+
+type Read = (Inventory, Result<super::version::Assets, SiteError>);
+
+/// Reads until nothing changed during the reading, so that a deploy in progress is not published half, within `QUIET_MAX`.
+async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read> {
+    let end = Instant::now() + QUIET_MAX;
+    loop {
+        let reading = tokio::task::spawn_blocking(move || {
+            let result = inventory.read();
+            (inventory, result)
+        });
+        let (returned, result) = reading.await.ok()?;
+        if result.is_err() || Instant::now() >= end || !changes.changed_meanwhile().await {
+            return Some((returned, result));
+        }
+        inventory = returned;
+        changes.settle().await;
+    }
+}
