@@ -1,0 +1,41 @@
+/** The viral addition: the script at the end of every full document. Turns the visitor into a seeder once the page has loaded. */
+
+import { watchEvidence } from './shell/evidence';
+import { takeSession } from './shell/session';
+import { Visitor } from './shell/visitor';
+
+const visitor = new Visitor(takeSession());
+
+async function settled(): Promise<void> {
+  if ((document as { prerendering?: boolean }).prerendering) {
+    await new Promise((resolve) => document.addEventListener('prerenderingchange', resolve, { once: true }));
+  }
+  if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve, { once: true }));
+  await new Promise<void>((resolve) => {
+    if ('requestIdleCallback' in window) requestIdleCallback(() => resolve(), { timeout: 1_000 });
+    else setTimeout(resolve, 1);
+  });
+}
+
+/** Away: an open connection would keep the page out of the back/forward cache. */
+const leave = (): void => visitor.stop();
+const back = (): void => void visitor.start().catch(() => undefined);
+const retry = (): void => visitor.retry();
+
+async function run(): Promise<void> {
+  await settled();
+  await visitor.begin();
+  addEventListener('pagehide', leave);
+  document.addEventListener('freeze', leave);
+  document.addEventListener('resume', back);
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) back();
+    else retry();
+  });
+  addEventListener('online', retry);
+  document.addEventListener('visibilitychange', retry);
+  watchEvidence(() => void visitor.reconsider());
+  await visitor.start();
+}
+
+run().catch(() => visitor.stop());

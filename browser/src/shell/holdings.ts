@@ -1,0 +1,110 @@
+/** The verified pieces this page can give to others, as slices of blobs: the browser may keep them on disk. */
+
+import { compressible, worthPacking } from '../core/compressible';
+import type { Digest, PieceId } from '../core/digest';
+import { Lru } from '../core/lru';
+import { pieceIdOf } from '../core/manifest';
+import type { AssetRecord, Piece } from '../core/manifest';
+import { COMPRESSED_BYTES_MAX, HELD_BYTES_MAX } from './limits';
+import { digestOf } from './verify';
+
+interface Slice {
+  readonly blob: Blob;
+  readonly from: number;
+  readonly to: number;
+  readonly pack: boolean;
+}
+
+/** A piece as it goes into a frame. */
+export interface Packed {
+  readonly encoding: 0 | 1;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes read and hashed at once. */
+const BATCH_LEN = 4 * 1024 * 1024;
+
+/** What is held, by piece. */
+export class Holdings {
+  readonly #slices = new Map<PieceId, Slice>();
+  readonly #assets = new Set<Digest>();
+  readonly #packed = new Lru<PieceId, Packed>(COMPRESSED_BYTES_MAX);
+  #bytes = 0;
+
+  /** Whether this piece can be sent. */
+  has(id: PieceId): boolean {
+    return this.#slices.has(id);
+  }
+
+  /** Whether the asset was looked at and is held whole. */
+  hasAsset(digest: Digest): boolean {
+    return this.#assets.has(digest);
+  }
+
+  /** How many of these pieces are held, and their bytes. */
+  count(pieces: readonly Piece[]): { pieces: number; bytes: number } {
+    const held = pieces.filter((piece) => this.#slices.has(pieceIdOf(piece.digest)));
+    return { pieces: held.length, bytes: held.reduce((sum, piece) => sum + piece.len, 0) };
+  }
+
+  /** Holds those pieces of an asset that match their digests; `verified` ones are not hashed again. */
+  async add(record: AssetRecord, blob: Blob, verified: boolean): Promise<void> {
+    if (blob.size !== record.len || this.#assets.has(record.digest) || this.#bytes + blob.size > HELD_BYTES_MAX) return;
+    const pack = compressible(record.mediaType);
+    let whole = true;
+    let from = 0;
+    let batch: { piece: Piece; from: number }[] = [];
+    for (const [at, piece] of record.pieces.entries()) {
+      batch.push({ piece, from });
+      from += piece.len;
+      const start = batch[0]?.from ?? 0;
+      if (from - start < BATCH_LEN && at + 1 < record.pieces.length) continue;
+      const bytes = verified ? null : new Uint8Array(await blob.slice(start, from).arrayBuffer());
+      const genuine = await Promise.all(
+        batch.map(async (each) => {
+          const end = each.from + each.piece.len;
+          return !bytes || (await digestOf(bytes.subarray(each.from - start, end - start))) === each.piece.digest;
+        }),
+      );
+      batch.forEach((each, index) => {
+        const id = pieceIdOf(each.piece.digest);
+        if (!genuine[index]) whole = false;
+        else if (!this.#slices.has(id)) this.#slices.set(id, { blob, from: each.from, to: each.from + each.piece.len, pack });
+      });
+      batch = [];
+    }
+    this.#bytes += blob.size;
+    if (whole) this.#assets.add(record.digest);
+  }
+
+  /** The piece, compressed if that is worth it; null if it is not held or cannot be read. */
+  async read(id: PieceId): Promise<Packed | null> {
+    const slice = this.#slices.get(id);
+    const known = this.#packed.get(id);
+    if (known || !slice) return known ?? null;
+    try {
+      const raw = await bytesOf(slice);
+      const body = slice.pack && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
+      const packed: Packed = worthPacking(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw };
+      if (slice.pack) this.#packed.set(id, packed, packed.body.length);
+      return packed;
+    } catch {
+      return null;
+    }
+  }
+
+  /** The piece as it is. */
+  async raw(id: PieceId): Promise<Uint8Array<ArrayBuffer> | null> {
+    const slice = this.#slices.get(id);
+    return slice ? bytesOf(slice).catch(() => null) : null;
+  }
+}
+
+async function bytesOf({ blob, from, to }: Slice): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await blob.slice(from, to).arrayBuffer());
+}
+
+async function deflate(raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([raw]).stream().pipeThrough(new CompressionStream('deflate-raw'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

@@ -1,0 +1,154 @@
+/** The download of a thin visit: dials the offered peers, gets the manifest from them or the origin, and sets the engine to work. */
+
+import type { Digest, PieceId } from '../core/digest';
+import type { Frame } from '../core/frame';
+import type { ThinBoot } from '../core/generated/ThinBoot';
+import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
+import type { AssetRecord, Manifest } from '../core/manifest';
+import { Parts } from '../core/parts';
+import { planned } from '../core/push';
+import { now, wait } from './clock';
+import { answersTo } from './dial';
+import { assemble, ban, engine, found, gone, links, pump, takeControl, takePiece } from './leech';
+import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS } from './limits';
+import { attach, closeLink, newLink, sendFrame } from './link';
+import type { Link, LinkHandler } from './link';
+import { olderPieces } from './older';
+import { postJson } from './post';
+import type { Marks } from './session';
+import { keepAsset, manifestKey, stored, storedAsset } from './store';
+import { digestOf } from './verify';
+
+/** What the download has so far. */
+export const got: { manifest?: Manifest; bytes?: Uint8Array<ArrayBuffer> } = {};
+/** Verified assets by digest. */
+export const blobs = new Map<Digest, Blob>();
+/** Resolves to whether each asset is stored. */
+export const stores: Promise<boolean>[] = [];
+export const marks: Marks = {};
+
+/** Pieces that came before the manifest was known. */
+let early: [Extract<Frame, { kind: 'piece' }>, Link][] = [];
+let earlyBytes = 0;
+
+/** Dials every offer, and looks for the manifest in the store, at the peers and at last at the origin. */
+export async function join(boot: ThinBoot, certificate: RTCCertificate): Promise<void> {
+  const { offers, manifest, ticket } = boot;
+  marks.dialled = now();
+  for (const [key, { peer, offer }] of offers.entries()) {
+    const link = newLink(key, peer, offer, certificate);
+    links.push(link);
+    attach(link, handler(boot, offers[key]?.push ? new Parts() : null));
+    engine.handleDial(now(), key, []);
+  }
+  pump();
+  void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
+  void askManifest(boot);
+  const answers = await answersTo(offers, links);
+  const sent = answers.length > 0 && (await postJson('/.viral/answer', { ticket, answers }));
+  for (const link of links) {
+    if (link.opened || (sent && !link.closed)) continue;
+    closeLink(link);
+    gone(link);
+  }
+}
+
+function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
+  const parts = pushed ?? new Parts();
+  const { manifest } = boot;
+  return {
+    handleOpen(link) {
+      marks.opened ??= now();
+      engine.handleOpen(now(), link.key);
+      sendFrame(link, { kind: 'hello', manifests: [] });
+      if (!pushed && !got.bytes) sendFrame(link, { kind: 'want-manifest', manifest });
+      pump();
+    },
+    handleFrame(link, frame) {
+      if (takeControl(frame, link, frame.kind === 'hello' && frame.manifests.includes(manifest))) return;
+      if (frame.kind === 'piece') {
+        if (got.manifest) void takePiece(frame, link);
+        else if ((earlyBytes += frame.body.length) > INBOX_BYTES_MAX) misbehaved(link);
+        else early.push([frame, link]);
+      } else if (frame.kind === 'manifest-part') {
+        if (got.bytes) return;
+        const outcome = frame.manifest === manifest ? parts.handlePart(frame) : null;
+        if (outcome?.kind === 'whole') void useManifest(boot, outcome.bytes, link);
+        else if (outcome?.kind !== 'more') misbehaved(link);
+      } else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: [] });
+      else if (frame.kind === 'want') sendFrame(link, { kind: 'refuse', reason: 1, ids: frame.ids });
+      else if (frame.kind === 'bye') {
+        closeLink(link);
+        gone(link);
+      }
+    },
+    handleMalformed: misbehaved,
+    handleClosed: gone,
+  };
+}
+
+function misbehaved({ key }: Link): void {
+  engine.handleFault(now(), key, 'malformed');
+  pump();
+}
+
+async function askManifest(boot: ThinBoot): Promise<void> {
+  for (let ms = boot.offers.length && MANIFEST_WAIT_MS; ; ms = ms * 2 || MANIFEST_WAIT_MS) {
+    await wait(ms);
+    if (got.bytes) return;
+    try {
+      const response = await fetch(manifestKey(boot.manifest));
+      if (response.ok) await useManifest(boot, new Uint8Array(await response.arrayBuffer()));
+    } catch {
+      // The origin is down: a peer may still bring it.
+    }
+  }
+}
+
+/** Takes the blob if it is the manifest that the origin named; a peer that sent another one is banned. */
+async function useManifest(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, from?: Link): Promise<void> {
+  if ((await digestOf(bytes)) !== boot.manifest) {
+    if (from && !from.closed) {
+      ban(from, 'forged');
+      gone(from);
+    }
+    return;
+  }
+  if (got.bytes) return;
+  got.bytes = bytes;
+  const decoded = decodeManifest(bytes);
+  if (!decoded.ok) throw new Error(decoded.error);
+  marks.manifest = now();
+  await begin(boot, decoded.value);
+}
+
+/** Takes what the store holds, then lets the engine loose on the rest. */
+async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
+  const kept = await Promise.all(manifest.assets.map(storedAsset));
+  const missing = new Set<PieceId>();
+  const idsOf = ({ pieces }: AssetRecord): PieceId[] => pieces.map(({ digest }) => pieceIdOf(digest));
+  const wanted = manifest.assets.filter((record, at) => {
+    const blob = kept[at];
+    if (blob) blobs.set(record.digest, blob);
+    else idsOf(record).forEach((id) => missing.add(id));
+    return !blob;
+  });
+  const older = await olderPieces(missing);
+  const pieces = distinctPieces(manifest);
+  got.manifest = manifest;
+  engine.addPieces(now(), pieces);
+  engine.handleHeld(now(), manifest.assets.flatMap(idsOf).filter((id) => !missing.has(id)));
+  for (const [key, { push }] of boot.offers.entries()) {
+    if (push?.manifest === boot.manifest) engine.handlePromise(now(), key, planned(push, pieces));
+  }
+  for (const record of wanted) assemble(record, keepWhole);
+  for (const [id, bytes] of older) found(id, bytes);
+  for (const [frame, link] of early) void takePiece(frame, link);
+  early = [];
+  pump();
+}
+
+function keepWhole(record: AssetRecord, blob: Blob): void {
+  blobs.set(record.digest, blob);
+  stores.push(keepAsset(record, blob));
+}

@@ -1,0 +1,126 @@
+/** One connection to another visitor: two negotiated channels, frames in and out. */
+
+import { compactFromSdp, sdpFromCompact } from '../core/description';
+import type { Description } from '../core/description';
+import type { PeerKey } from '../core/fetch/types';
+import { decodeFrame, encodeFrame } from '../core/frame';
+import type { Frame } from '../core/frame';
+import { MESSAGE_LEN_MAX } from '../core/limits';
+import { now } from './clock';
+import { CHANNEL_LOW_BYTES } from './limits';
+
+/** A connection, dialled or offered. The loader leaves these to the addition, so there are no methods on them. */
+export interface Link {
+  /** Names the connection within this page. */
+  readonly key: PeerKey;
+  /** The tracker's number of the other end; of an offer nobody answered yet, 0. */
+  peer: number;
+  /** The offer's number, given by its maker. */
+  readonly offer: number;
+  readonly pc: RTCPeerConnection;
+  readonly control: RTCDataChannel;
+  readonly pieces: RTCDataChannel;
+  /** When the answer was made or came, and when a frame last went either way. */
+  startedAt: number;
+  usedAt: number;
+  opened: boolean;
+  closed: boolean;
+}
+
+/** Who hears of what happens on a link. */
+export interface LinkHandler {
+  handleOpen(link: Link): void;
+  handleFrame(link: Link, frame: Frame): void;
+  handleMalformed(link: Link): void;
+  /** The other end is gone. Not told of a `closeLink` of our own. */
+  handleClosed(link: Link): void;
+  /** The pieces channel has room again. */
+  handleLow?(link: Link): void;
+}
+
+/** A new connection, not yet told anything. */
+export function newLink(key: PeerKey, peer: number, offer: number, certificate: RTCCertificate): Link {
+  const pc = new RTCPeerConnection({ certificates: [certificate] });
+  const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
+  const at = now();
+  const link = { key, peer, offer, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
+  link.control.binaryType = link.pieces.binaryType = 'arraybuffer';
+  link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
+  return link;
+}
+
+/** Sends what happens on the link to `handler`, instead of to whoever had it before. */
+export function attach(link: Link, handler: LinkHandler): void {
+  const { pc, control, pieces } = link;
+  const closed = (): void => {
+    if (link.closed) return;
+    closeLink(link);
+    handler.handleClosed(link);
+  };
+  const listen = (channel: RTCDataChannel, id: 0 | 1): void => {
+    channel.onopen = () => {
+      if (link.opened || link.closed || control.readyState !== 'open' || pieces.readyState !== 'open') return;
+      link.opened = true;
+      handler.handleOpen(link);
+    };
+    channel.onclose = closed;
+    channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (link.closed) return;
+      link.usedAt = now();
+      const decoded = data instanceof ArrayBuffer && data.byteLength <= MESSAGE_LEN_MAX ? decodeFrame(id, new Uint8Array(data)) : null;
+      if (decoded?.ok) handler.handleFrame(link, decoded.value);
+      else handler.handleMalformed(link);
+    };
+  };
+  listen(control, 0);
+  listen(pieces, 1);
+  pieces.onbufferedamountlow = () => handler.handleLow?.(link);
+  pc.onconnectionstatechange = () => {
+    if (pc.connectionState === 'failed' || pc.connectionState === 'closed') closed();
+  };
+}
+
+/** Sends a frame; false if the connection cannot take it. */
+export function sendFrame(link: Link, frame: Frame): boolean {
+  if (link.closed || !link.opened) return false;
+  try {
+    (frame.kind === 'piece' || frame.kind === 'manifest-part' ? link.pieces : link.control).send(encodeFrame(frame));
+    link.usedAt = now();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends a connection, with a word of why if it is open. The handler is not told. */
+export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
+  if (reason) sendFrame(link, { kind: 'bye', reason });
+  link.closed = true;
+  link.pc.close();
+}
+
+/** Takes the other end's offer and makes our answer; candidates still gather. */
+export async function answerOffer(link: Link, offer: Description): Promise<void> {
+  await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(offer) });
+  await link.pc.setLocalDescription(await link.pc.createAnswer());
+}
+
+/** What to send of our side now: null while there is nothing to send. */
+export function localDescription({ pc }: Link): Description | null {
+  const compact = compactFromSdp(pc.localDescription?.sdp ?? '');
+  return compact.ok ? compact.value : null;
+}
+
+/** Resolves once the connection has a candidate (`whole`: all of them), or has none to hope for. */
+export function gathered({ pc }: Link, whole: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (pc.iceGatheringState === 'complete' || (!whole && hasCandidate(pc))) resolve();
+    };
+    pc.onicegatheringstatechange = pc.onicecandidate = look;
+    look();
+  });
+}
+
+/** Whether a local candidate was found. */
+export const hasCandidate = (pc: RTCPeerConnection): boolean => /^a=candidate/m.test(pc.localDescription?.sdp ?? '');

@@ -1,0 +1,188 @@
+/** The connections of a seeding page, and what goes over them. What it fetches itself is the business of the loader's engine, if there is one. */
+
+import type { Totals } from '../core/counts';
+import type { Digest, PieceId } from '../core/digest';
+import type { PeerFault, PeerKey } from '../core/fetch/types';
+import type { Frame } from '../core/frame';
+import type { Push } from '../core/generated/Push';
+import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
+import { planned } from '../core/push';
+import { Upload } from '../core/upload';
+import { now } from './clock';
+import type { Holdings } from './holdings';
+import { DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from './limits';
+import { attach, closeLink, sendFrame } from './link';
+import type { Link, LinkHandler } from './link';
+import { isComplete } from './pagemanifest';
+import type { PageManifest } from './pagemanifest';
+import type { Engine } from './session';
+
+/** Who hears of the connections. */
+export interface PeersHost {
+  readonly holdings: Holdings;
+  readonly manifests: ReadonlyMap<Digest, PageManifest>;
+  readonly totals: Totals;
+  readonly engine: Engine | undefined;
+  handleOpened(link: Link): void;
+  handleGone(link: Link): void;
+  handleFault(link: Link, fault: PeerFault): void;
+  /** Bytes went one way or the other. */
+  grew(): void;
+}
+
+/** All connections of this page that were dialled or answered. */
+export class Peers implements LinkHandler {
+  readonly links = new Map<PeerKey, Link>();
+  readonly upload = new Upload();
+  readonly #host: PeersHost;
+  readonly #pushes = new Map<PeerKey, Push>();
+  #uploadTimer: ReturnType<typeof setTimeout> | undefined;
+  #lookTimer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(host: PeersHost) {
+    this.#host = host;
+    host.engine?.listen(
+      (link, fault) => this.#dropped(link, fault),
+      () => host.grew(),
+    );
+  }
+
+  /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
+  add(link: Link, push: Push | null): void {
+    this.links.set(link.key, link);
+    this.#lookTimer ??= setInterval(() => this.#lookOver(), LOOK_OVER_MS);
+    if (push) this.#pushes.set(link.key, push);
+    if (this.#host.engine) this.#host.engine.links[link.key] = link;
+    attach(link, this);
+    if (link.opened) this.#begin(link, []);
+  }
+
+  /** Open connections. */
+  opened(): Link[] {
+    return [...this.links.values()].filter((link) => link.opened);
+  }
+
+  /** Ends them all. */
+  stop(reason: 1 | 4): void {
+    clearTimeout(this.#uploadTimer);
+    clearInterval(this.#lookTimer);
+    for (const link of this.links.values()) {
+      closeLink(link, reason);
+      this.#host.engine?.gone(link);
+    }
+    this.links.clear();
+  }
+
+  handleOpen(link: Link): void {
+    const { manifests } = this.#host;
+    const complete = [...manifests.values()].filter(isComplete).slice(-HELLO_MANIFESTS_MAX);
+    sendFrame(link, { kind: 'hello', manifests: complete.map(({ digest }) => digest) });
+    const push = this.#pushes.get(link.key);
+    const page = push && manifests.get(push.manifest);
+    if (page) this.#sendManifest(link, page);
+    this.#begin(link, page ? planned(push, page.pieces) : []);
+    this.#host.handleOpened(link);
+  }
+
+  handleFrame(link: Link, frame: Frame): void {
+    const { holdings, manifests, engine } = this.#host;
+    const holds = (id: PieceId): boolean => holdings.has(id);
+    // A peer that we dialled may push what this page holds anyway.
+    if (frame.kind === 'piece' && holds(frame.id)) return;
+    if (engine?.takeFrame(frame, link)) return;
+    if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
+    else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
+    else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: frame.ids.filter(holds) });
+    else if (frame.kind === 'want-manifest') {
+      const page = manifests.get(frame.manifest);
+      if (page) this.#sendManifest(link, page);
+    } else if (frame.kind === 'bye') {
+      closeLink(link);
+      this.handleClosed(link);
+    } else if (frame.kind === 'piece') this.#drop(link, 'unasked');
+    this.#pump();
+  }
+
+  handleMalformed(link: Link): void {
+    this.#drop(link, 'malformed');
+  }
+
+  handleClosed(link: Link): void {
+    if (!this.links.delete(link.key)) return;
+    this.#pushes.delete(link.key);
+    this.upload.handleClosed(now(), link.key);
+    this.#host.engine?.gone(link);
+    this.#pump();
+    if (!this.links.size) {
+      clearInterval(this.#lookTimer);
+      this.#lookTimer = undefined;
+    }
+    this.#host.handleGone(link);
+  }
+
+  handleLow(link: Link): void {
+    this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
+    this.#pump();
+  }
+
+  #begin(link: Link, push: readonly PieceId[]): void {
+    this.#host.engine?.opened(link);
+    this.upload.handleOpen(now(), link.key, push);
+    this.#pump();
+  }
+
+  #sendManifest(link: Link, { digest, bytes }: PageManifest): void {
+    for (let offset = 0; offset < bytes.length; offset += MANIFEST_PART_LEN_MAX) {
+      const body = bytes.subarray(offset, offset + MANIFEST_PART_LEN_MAX);
+      sendFrame(link, { kind: 'manifest-part', manifest: digest, offset, total: bytes.length, body });
+    }
+  }
+
+  /** Does what the upload engine wants done. */
+  #pump(): void {
+    for (let output = this.upload.poll(); output; output = this.upload.poll()) {
+      const link = this.links.get(output.peer);
+      if (!link) continue;
+      if (output.kind === 'drop') this.#drop(link, output.fault);
+      else if (output.kind === 'send') void this.#send(link, output.id);
+      else sendFrame(link, output);
+    }
+    clearTimeout(this.#uploadTimer);
+    const at = this.upload.pollTimeout();
+    if (at === null) return;
+    this.#uploadTimer = setTimeout(() => {
+      this.upload.handleTimeout(now());
+      this.#pump();
+    }, at - now() + 1);
+  }
+
+  async #send(link: Link, id: PieceId): Promise<void> {
+    const packed = await this.#host.holdings.read(id);
+    if (packed && sendFrame(link, { kind: 'piece', id, ...packed })) {
+      const { length } = packed.body;
+      this.#host.totals.bytesToPeers += length;
+      this.upload.handleSent(now(), link.key, id, length);
+      this.#host.grew();
+    } else this.upload.handleMissing(now(), link.key, id);
+    this.#pump();
+  }
+
+  #drop(link: Link, fault: PeerFault): void {
+    closeLink(link, 2);
+    this.#dropped(link, fault);
+  }
+
+  #dropped(link: Link, fault: PeerFault): void {
+    this.#host.handleFault(link, fault);
+    this.handleClosed(link);
+  }
+
+  /** Closes connections that nobody used for a while, and those that never opened. */
+  #lookOver(): void {
+    for (const link of this.links.values()) {
+      if (now() < (link.opened ? link.usedAt + IDLE_MS : link.startedAt + DIAL_GIVEN_UP_MS)) continue;
+      closeLink(link, 3);
+      this.handleClosed(link);
+    }
+  }
+}

@@ -1,0 +1,244 @@
+/** A seeding page: what it tells the tracker, what the tracker tells it, and the connections that come of it. */
+
+import { copyTotals, growth } from '../core/counts';
+import type { Totals } from '../core/counts';
+import { sdpFromCompact } from '../core/description';
+import type { Digest } from '../core/digest';
+import type { PeerFault, PeerKey } from '../core/fetch/types';
+import type { Offer } from '../core/generated/Offer';
+import type { PeerToTracker } from '../core/generated/PeerToTracker';
+import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
+import { OFFERS_PER_LEECHER_MAX, SOURCES_MAX } from '../core/limits';
+import { now } from './clock';
+import type { Holdings } from './holdings';
+import { COUNTS_MS, LINKS_MAX, SLOTS } from './limits';
+import { closeLink, newLink } from './link';
+import type { Link } from './link';
+import { Offers } from './offers';
+import type { PageManifest } from './pagemanifest';
+import { Peers } from './peers';
+import type { Engine } from './session';
+import { Tracker } from './tracker';
+
+/** What the seeder needs from the page around it. */
+export interface SeederHost {
+  readonly page: string;
+  readonly ticket: string | null;
+  readonly holdings: Holdings;
+  readonly totals: Totals;
+  /** What of the totals the tracker knows already. */
+  told: Totals;
+  readonly certificate: RTCCertificate;
+  readonly engine: Engine | undefined;
+  /** Gets a manifest and holds what of it is here; null if that failed. */
+  hold(manifest: Digest): Promise<PageManifest | null>;
+  /** The first session began: time for what is told once. */
+  welcomed(): void;
+  /** Something changed that the page may show. */
+  changed(): void;
+  /** The tracker ended the session for good. */
+  dropped(reason: string): void;
+}
+
+/** One seeding session; `stop` ends it for good. */
+export class Seeder {
+  readonly peers: Peers;
+  /** The page's manifest now, and what of it is held. */
+  current: PageManifest | null = null;
+  /** Our own number at the tracker. */
+  number: number | null = null;
+  /** Whether offers lie with the tracker. */
+  ready = false;
+  readonly #host: SeederHost;
+  readonly #manifests = new Map<Digest, PageManifest>();
+  readonly #offers = new Offers();
+  readonly #tracker: Tracker;
+  /** The loader numbered its connections below this. */
+  #nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
+  #nextOffer = 1;
+  #offersWanted = 0;
+  #tellTimer: ReturnType<typeof setTimeout> | undefined;
+  #seekers: ((found: boolean) => void)[] = [];
+
+  constructor(host: SeederHost) {
+    this.#host = host;
+    this.peers = new Peers({
+      holdings: host.holdings,
+      manifests: this.#manifests,
+      totals: host.totals,
+      engine: host.engine,
+      handleOpened: (link) => this.#handleOpened(link),
+      handleGone: (link) => this.#handleGone(link),
+      handleFault: (link, fault) => this.report(link.peer, fault),
+      grew: () => this.grew(),
+    });
+    this.#tracker = new Tracker({
+      register: () => ({ kind: 'register', page: host.page, manifest: this.current?.digest ?? null, ticket: host.ticket, slots: SLOTS }),
+      handleSignal: (signal) => void this.#handleSignal(signal),
+      handleLost: () => this.#handleLost(),
+    });
+  }
+
+  /** Connects. `known` is the manifest this page came from, if it came from peers; `links` the connections it came over. */
+  start(known: PageManifest | null, links: readonly Link[]): void {
+    if (known) this.#remember(known);
+    for (const link of links) if (!link.closed) this.peers.add(link, null);
+    this.#tracker.open();
+  }
+
+  /** Something said that the network may be back. */
+  retry(): void {
+    this.#tracker.retry();
+  }
+
+  /** Ends every connection and the session. */
+  stop(reason: 1 | 4): void {
+    this.tell();
+    this.ready = false;
+    this.#offers.clear();
+    this.peers.stop(reason);
+    this.#tracker.close();
+    this.#sought(false);
+  }
+
+  /** Looks for peers, unless there are some; resolves to whether a connection is open. */
+  async seek(count: number): Promise<boolean> {
+    if (this.peers.opened().length) return true;
+    if (!this.#tracker.send({ kind: 'find', manifest: this.current?.digest ?? null, count })) return false;
+    return new Promise((resolve) => this.#seekers.push(resolve));
+  }
+
+  /** Sends a signal, if there is a session. */
+  send(signal: PeerToTracker): boolean {
+    return this.#tracker.send(signal);
+  }
+
+  /** Tells the tracker of a peer's fault. */
+  report(peer: number, fault: PeerFault): void {
+    this.#tracker.send({ kind: 'report', peer, fault });
+  }
+
+  /** Something grew: the page hears of it now and the tracker soon. */
+  grew(): void {
+    this.#host.changed();
+    this.#tellTimer ??= setTimeout(() => this.tell(), COUNTS_MS);
+  }
+
+  /** Tells the tracker what grew since the last time. */
+  tell(): void {
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = undefined;
+    const grown = growth(this.#host.told, this.#host.totals, SOURCES_MAX);
+    if (grown && this.#tracker.send({ kind: 'counts', ...grown })) this.#host.told = copyTotals(this.#host.totals);
+  }
+
+  async #handleSignal(signal: TrackerToPeer): Promise<void> {
+    switch (signal.kind) {
+      case 'welcome':
+        this.number = signal.peer;
+        this.#offersWanted = signal.offers_wanted;
+        this.peers.upload.handleLimits(now(), signal.slots, signal.up_bytes_per_s);
+        this.#host.welcomed();
+        this.tell();
+        return;
+      case 'manifest':
+        return this.#handleManifest(signal.manifest);
+      case 'answer':
+        return this.#handleAnswer(signal);
+      case 'peers':
+        return this.#dial(signal.offers);
+      case 'offers_wanted':
+        return this.ready ? this.#makeOffers(signal.count) : undefined;
+      case 'dropped':
+        return this.#host.dropped(signal.reason);
+      case 'error':
+        return;
+    }
+  }
+
+  async #handleManifest(digest: Digest): Promise<void> {
+    const page = await this.#host.hold(digest);
+    if (!page) return;
+    this.#remember(page);
+    this.send({ kind: 'held', manifest: digest, ...page.held });
+    if (!this.ready && page.held.pieces) {
+      this.ready = true;
+      await this.#makeOffers(this.#offersWanted);
+    }
+    this.#host.changed();
+  }
+
+  /** A page keeps few manifests: its own of this and of earlier deploys. */
+  #remember(page: PageManifest): void {
+    this.current = page;
+    this.#manifests.delete(page.digest);
+    this.#manifests.set(page.digest, page);
+    for (const oldest of this.#manifests.keys()) {
+      if (this.#manifests.size <= 4) break;
+      this.#manifests.delete(oldest);
+    }
+  }
+
+  async #makeOffers(count: number): Promise<void> {
+    const room = Math.max(0, Math.min(count, LINKS_MAX - this.peers.links.size));
+    const links = Array.from({ length: room }, () => this.#newLink(0, this.#nextOffer++));
+    const offers = await this.#offers.make(links);
+    if (offers.length) this.send({ kind: 'offers', offers });
+  }
+
+  async #handleAnswer({ offer, peer, description, push }: Extract<TrackerToPeer, { kind: 'answer' }>): Promise<void> {
+    const link = this.#offers.take(offer);
+    if (!link) return;
+    link.peer = peer;
+    link.startedAt = now();
+    this.peers.add(link, push);
+    try {
+      await link.pc.setRemoteDescription({ type: 'answer', sdp: sdpFromCompact(description) });
+    } catch {
+      closeLink(link);
+      this.peers.handleClosed(link);
+    }
+  }
+
+  async #dial(offers: readonly Offer[]): Promise<void> {
+    const { engine } = this.#host;
+    const room = engine ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
+    const links = room.map(({ peer, offer }) => this.#newLink(peer, offer));
+    for (const link of links) this.peers.add(link, null);
+    if (!links.length) this.#sought(false);
+    const answers = await engine?.answersTo(room, links);
+    if (answers?.length) this.send({ kind: 'answers', answers });
+    for (const link of links) if (link.closed) this.peers.handleClosed(link);
+  }
+
+  #newLink(peer: number, offer: number): Link {
+    return newLink(this.#nextKey++, peer, offer, this.#host.certificate);
+  }
+
+  #handleOpened(link: Link): void {
+    this.send({ kind: 'opened', peer: link.peer, offer: link.offer, ms: now() - link.startedAt });
+    this.#sought(true);
+    this.#host.changed();
+  }
+
+  #handleGone(link: Link): void {
+    this.send({ kind: 'closed', peer: link.peer, offer: link.offer });
+    if (!this.peers.links.size) this.#sought(false);
+    this.tell();
+    this.#host.changed();
+  }
+
+  /** Offers made to a tracker that is gone cannot be answered; connections go on without it. */
+  #handleLost(): void {
+    this.ready = false;
+    this.#offers.clear();
+    this.#sought(false);
+    this.#host.changed();
+  }
+
+  #sought(found: boolean): void {
+    const seekers = this.#seekers;
+    this.#seekers = [];
+    for (const resolve of seekers) resolve(found);
+  }
+}

@@ -1,0 +1,71 @@
+/** `window.viral`: what a page, or a person in the console, can see and decide. */
+
+import type { Totals } from '../core/counts';
+import type { Link } from './link';
+import { TELL_MS } from './limits';
+import type { Marks } from './session';
+
+/** What `window.viral.status()` gives. */
+export interface Status {
+  /** `seeder`: serves others. `leecher`: runs the app it got from others. `off`: neither. */
+  readonly role: 'seeder' | 'leecher' | 'off';
+  /** Why the role is `off`. */
+  readonly reason?: string;
+  /** How this page came: whole from the origin, or from peers. */
+  readonly answer: 'full' | 'thin';
+  /** Open connections. */
+  readonly peers: number;
+  readonly bytesFromPeers: number;
+  /** Bytes of the document, its assets and our own scripts and pieces, as they travelled. */
+  readonly bytesFromOrigin: number;
+  readonly bytesToPeers: number;
+  readonly piecesVerified: number;
+  readonly piecesFromPeers: number;
+  /** Peers banned for forged bytes. */
+  readonly bans: number;
+  /** The tracker's numbers of the peers that gave something, and how many bytes. */
+  readonly sources: readonly { readonly peer: number; readonly bytes: number }[];
+  /** Our own number at the tracker. */
+  readonly peer: number | null;
+  /** Milliseconds since the navigation began. */
+  readonly marks: Marks;
+}
+
+/** What the page has to offer to this module. */
+export interface StatusSource {
+  readonly role: Status['role'];
+  readonly reason: string | null;
+  readonly answer: Status['answer'];
+  readonly totals: Totals;
+  readonly marks: Marks;
+  readonly peer: number | null;
+  opened(): readonly Link[];
+  optOut(): Promise<void>;
+}
+
+/** Defines `window.viral`; gives back the function to call after each change. */
+export function publish(source: StatusSource): () => void {
+  const status = (): Status => {
+    const { role, reason, answer, peer, marks } = source;
+    const { sources, ...totals } = source.totals;
+    return {
+      role,
+      ...(role === 'off' && reason ? { reason } : {}),
+      answer,
+      peers: source.opened().length,
+      ...totals,
+      sources: [...sources].map(([from, bytes]) => ({ peer: from, bytes })),
+      peer,
+      marks: { ...marks },
+    };
+  };
+  const viral = Object.freeze({ status, optOut: () => source.optOut() });
+  Object.defineProperty(window, 'viral', { value: viral, configurable: true });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      window.dispatchEvent(new Event('viralchange'));
+    }, TELL_MS);
+  };
+}

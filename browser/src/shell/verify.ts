@@ -1,0 +1,37 @@
+/** Inflates and hashes what came in: nothing passes here that does not match its digest. */
+
+import { hexOf } from '../core/digest';
+import type { Digest } from '../core/digest';
+import type { Piece } from '../core/manifest';
+
+/** SHA-256 of bytes, as text. */
+export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> {
+  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+}
+
+/** The raw bytes of a piece if the body is what the manifest says; null if it is forged. */
+export async function openPiece(piece: Piece, encoding: 0 | 1, body: Uint8Array): Promise<Uint8Array<ArrayBuffer> | null> {
+  const raw = encoding ? await inflate(body, piece.len) : new Uint8Array(body);
+  return raw?.length === piece.len && (await digestOf(raw)) === piece.digest ? raw : null;
+}
+
+/** Inflates a deflate-raw stream that must give exactly `len` bytes; stops at the first byte beyond. */
+async function inflate(body: Uint8Array, len: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  const reader = new Blob([new Uint8Array(body)]).stream().pipeThrough(new DecompressionStream('deflate-raw')).getReader();
+  const out = new Uint8Array(len);
+  let filled = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return filled === len ? out : null;
+      if (filled + value.length > len) {
+        await reader.cancel();
+        return null;
+      }
+      out.set(value, filled);
+      filled += value.length;
+    }
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,234 @@
+/** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
+
+import { noTotals } from '../core/counts';
+import type { Totals } from '../core/counts';
+import type { Digest } from '../core/digest';
+import { LOADED_ASSETS_MAX } from '../core/limits';
+import { distinctPieces } from '../core/manifest';
+import { offReason } from '../core/role';
+import { bootPaths, originBytes } from '../core/timing';
+import { readEvidence } from './evidence';
+import { Holdings } from './holdings';
+import { Later } from './later';
+import { closeLink } from './link';
+import type { Link } from './link';
+import { fetchManifest, holdManifest } from './pagemanifest';
+import type { PageManifest } from './pagemanifest';
+import { documentBytes } from './report';
+import { Seeder } from './seeder';
+import type { Marks, Session } from './session';
+import { publish } from './status';
+import type { Status, StatusSource } from './status';
+import { STORE } from './store';
+import { askWorker, isOurs } from './workerclient';
+import type { WorkerToPage } from './workerclient';
+
+const LOCK = 'viral-seeder';
+
+/** The visitor in this page. */
+export class Visitor implements StatusSource {
+  reason: string | null = null;
+  answer: Status['answer'];
+  readonly totals: Totals;
+  readonly marks: Marks;
+  readonly #session: Session | undefined;
+  readonly #holdings = new Holdings();
+  readonly #later: Later;
+  readonly #changed: () => void;
+  /** URL and path of this document as it was asked for; scripts may change the address later. */
+  readonly #documentUrl: string;
+  readonly #page: string;
+  #seeder: Seeder | null = null;
+  #release: (() => void) | null = null;
+  /** Manifest from which the service worker answers this page. */
+  #bound: Digest | null;
+  /** Paths that the worker answers from the store. */
+  readonly #placed = new Set<string>();
+  #known: PageManifest | null = null;
+  readonly #told = noTotals();
+  readonly #loadStart: number;
+  #reported = false;
+
+  constructor(session: Session | undefined) {
+    this.#session = session;
+    this.#later = new Later(this.#holdings, session?.engine);
+    this.totals = session?.totals ?? noTotals();
+    this.totals.bytesFromOrigin = documentBytes();
+    this.marks = session?.marks ?? {};
+    this.answer = session ? 'thin' : 'full';
+    this.#bound = session?.digest ?? null;
+    for (const { path } of session?.manifest.assets ?? []) this.#placed.add(path);
+    const [entry] = performance.getEntriesByType('navigation');
+    this.#loadStart = entry instanceof PerformanceNavigationTiming ? entry.loadEventStart : 0;
+    this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
+    this.#page = new URL(this.#documentUrl).pathname;
+    this.#changed = publish(this);
+  }
+
+  get role(): Status['role'] {
+    if (this.#seeder?.ready) return 'seeder';
+    return this.answer === 'thin' && !this.reason ? 'leecher' : 'off';
+  }
+
+  get peer(): number | null {
+    return this.#seeder?.number ?? null;
+  }
+
+  opened(): readonly Link[] {
+    return this.#seeder?.peers.opened() ?? [];
+  }
+
+  /** Learns whether this page was put in place by a reload, and counts what the origin sent so far and from now on. */
+  async begin(): Promise<void> {
+    const worker = navigator.serviceWorker?.controller;
+    if (worker && !this.#session) {
+      const bound = await askWorker(worker, { kind: 'bound' }).catch(() => null);
+      this.#bound = typeof bound === 'string' ? bound : null;
+      if (this.#bound) {
+        this.answer = 'thin';
+        const page = await fetchManifest(this.#bound);
+        for (const { path } of page?.manifest.assets ?? []) this.#placed.add(path);
+      }
+    }
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
+    }).observe({ type: 'resource', buffered: true });
+    navigator.serviceWorker?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<Partial<WorkerToPage> | null>) => {
+      if (data?.kind === 'viral-ask' && port) void this.#later.handleAsk(data as WorkerToPage, port);
+    });
+    navigator.serviceWorker?.startMessages();
+  }
+
+  /** Seeds from now on, if the visitor, the device and the other tabs allow it. */
+  async start(): Promise<void> {
+    if (this.#release || this.reason === 'opt-out') return;
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    this.#release = release;
+    this.reason = offReason(await readEvidence());
+    if (this.reason) {
+      this.#release = null;
+      this.#leaveSession();
+      return this.#changed();
+    }
+    const seed = async (): Promise<void> => {
+      if (this.#release !== release) return;
+      this.reason = null;
+      await this.#seed();
+      await released;
+    };
+    if (!navigator.locks) return void seed();
+    const first = await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+      if (lock) await seed();
+      return lock !== null;
+    });
+    if (first || this.#release !== release) return;
+    this.reason = 'another-tab';
+    this.#leaveSession();
+    this.#changed();
+    await navigator.locks.request(LOCK, seed);
+  }
+
+  /** Closes everything; `start` begins again. */
+  stop(reason: 1 | 4 = 1): void {
+    this.#tellWorker(false);
+    this.#seeder?.stop(reason);
+    this.#seeder = this.#later.seeder = null;
+    this.#leaveSession();
+    this.#release?.();
+    this.#release = null;
+    this.#changed();
+  }
+
+  /** The kind of connection changed: what was allowed may not be now, and the other way round. */
+  async reconsider(): Promise<void> {
+    const reason = offReason(await readEvidence());
+    if (!reason) return this.start();
+    this.stop();
+    this.reason = reason;
+    this.#changed();
+  }
+
+  /** Something said that the network may be back. */
+  retry(): void {
+    this.#seeder?.retry();
+  }
+
+  async optOut(): Promise<void> {
+    document.cookie = 'viral=off; Max-Age=31536000; Path=/; SameSite=Lax';
+    this.stop(4);
+    this.reason = 'opt-out';
+    this.#changed();
+    const registration = await navigator.serviceWorker?.getRegistration();
+    if (registration && isOurs(registration)) await registration.unregister();
+    await caches?.delete(STORE);
+  }
+
+  async #seed(): Promise<void> {
+    const session = this.#session;
+    const certificate = session?.certificate ?? (await RTCPeerConnection.generateCertificate({ name: 'ECDSA', namedCurve: 'P-256' } as EcKeyGenParams));
+    const seeder = new Seeder(
+      {
+        page: this.#page,
+        ticket: session?.ticket ?? null,
+        holdings: this.#holdings,
+        totals: this.totals,
+        told: this.#told,
+        certificate,
+        engine: session?.engine,
+        hold: (digest) => this.#hold(digest),
+        welcomed: () => this.#report(),
+        changed: () => this.#changed(),
+        dropped: (reason) => {
+          this.stop();
+          this.reason = reason;
+        },
+      },
+    );
+    this.#seeder = this.#later.seeder = seeder;
+    const known = this.#known ?? (session ? { ...session, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
+    if (known) await this.#fill(known);
+    seeder.start(known, session?.engine.links ?? []);
+    if (session) this.#tellWorker(true);
+    this.#changed();
+  }
+
+  /** Gets the manifest, once, and looks for what of it is here. */
+  async #hold(digest: Digest): Promise<PageManifest | null> {
+    const page = this.#known?.digest === digest ? this.#known : await fetchManifest(digest);
+    if (page) await this.#fill(page);
+    return page;
+  }
+
+  async #fill(page: PageManifest): Promise<void> {
+    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map(), this.#documentUrl);
+    this.#known = page;
+  }
+
+  /** Once: what loaded before `load`, and the faults that the loader noticed. */
+  #report(): void {
+    const seeder = this.#seeder;
+    if (this.#reported || !seeder) return;
+    this.#reported = true;
+    for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
+    if (this.answer === 'thin') return;
+    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+    const assets = bootPaths(entries, location.origin, this.#page, this.#loadStart, LOADED_ASSETS_MAX);
+    seeder.send({ kind: 'loaded', page: this.#page, assets });
+  }
+
+  #count(entry: PerformanceResourceTiming): void {
+    this.totals.bytesFromOrigin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
+    if (entry.responseEnd > this.#loadStart && !this.#placed.has(new URL(entry.name).pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
+    this.#seeder?.grew();
+  }
+
+  #tellWorker(live: boolean): void {
+    const worker = this.#bound ? navigator.serviceWorker?.controller : null;
+    if (worker) askWorker(worker, { kind: 'live', live }).catch(() => undefined);
+  }
+
+  #leaveSession(): void {
+    for (const link of this.#session?.engine.links ?? []) closeLink(link, 1);
+  }
+}

@@ -1,0 +1,43 @@
+/** The part of a service worker's global scope that is used here: the DOM and worker typings cannot be loaded side by side. */
+
+/** A page or worker that this service worker may answer. */
+export interface WorkerClient {
+  readonly id: string;
+  readonly url: string;
+  readonly type: string;
+  postMessage(message: unknown, transfer: Transferable[]): void;
+}
+
+/** An event whose handling keeps the worker alive. */
+export interface ExtendableEvent extends Event {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** A request to answer or to leave alone. */
+export interface FetchEvent extends ExtendableEvent {
+  readonly request: Request;
+  readonly clientId: string;
+  readonly resultingClientId: string;
+  respondWith(response: Promise<Response>): void;
+}
+
+/** A message from a page. */
+export interface ClientMessageEvent extends ExtendableEvent {
+  readonly data: unknown;
+  readonly ports: readonly MessagePort[];
+  readonly source: { readonly id?: string } | null;
+}
+
+/** The global scope. */
+export interface WorkerScope {
+  readonly location: Location;
+  readonly clients: {
+    claim(): Promise<void>;
+    get(id: string): Promise<WorkerClient | undefined>;
+    matchAll(options: { includeUncontrolled?: boolean; type?: 'window' | 'all' }): Promise<readonly WorkerClient[]>;
+  };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: 'install' | 'activate', listener: (event: ExtendableEvent) => void): void;
+  addEventListener(type: 'message', listener: (event: ClientMessageEvent) => void): void;
+  addEventListener(type: 'fetch', listener: (event: FetchEvent) => void): void;
+}
