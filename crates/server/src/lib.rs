@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The HTTP shell around the pure cores: answers, assets, signalling, endpoints and statistics.
+//!
+//! [`Viral`] is the whole of it: a site whose visitors hand it on to each other, as a server or as a service inside another one.
+
+pub mod config;
+pub mod files;
+
+mod admin;
+mod answer;
+mod app;
+mod client;
+mod coding;
+mod cookies;
+mod counting;
+mod csp;
+mod endpoints;
+mod hub;
+mod limits;
+mod listen;
+mod origin;
+mod packed;
+mod pages;
+mod scripts;
+mod shutdown;
+mod socket;
+mod stats;
+
+pub use app::Viral;

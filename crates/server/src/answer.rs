@@ -1,0 +1,203 @@
+//! The way of a request for the site: find it, judge the page, decide, answer.
+
+mod evidence;
+mod thin;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use rand::RngCore as _;
+use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
+use viral_swarm::platform::{Engine, engine};
+use viral_swarm::tracker::Seeking;
+use viral_wire::Ticket;
+use viral_wire::limits::BOOT_VERSION;
+use viral_wire::signal::{Deploy, ThinBoot};
+
+use crate::app::App;
+use crate::client::{Socket, came_over_tls};
+use crate::config::OwnServiceWorker;
+use crate::cookies;
+use crate::csp::{Fitness, PageOrigin, judge};
+use crate::files::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
+use crate::limits::THIN_OFFERS_MAX;
+use crate::pages::{Current, page_path};
+use crate::stats::{AnswerKind, Cause};
+
+/// Which answer this is and why.
+const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
+
+/// What decides differently for each visitor must not be shared; what changes with a deploy must be asked for again.
+const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Answers everything that is not under `/.viral/`.
+pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let (request, _) = request.into_parts();
+    let evidence = evidence::of_request(&request);
+    let current = app.site.current();
+    match current.resolve(request.uri.path()) {
+        Resolved::Asset(document) if document.is_document() => document_answer(&app, &current, &document, &request, evidence).await,
+        resolved => asset_answer(&app, current, resolved, &request, evidence).await,
+    }
+}
+
+/// Everything but a document of the current version. A page's assets come from the version that the page came from.
+async fn asset_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let is_visit = evidence.fetch_dest.as_deref() == Some("document");
+    let pinned = cookies::pinned_version(&request.headers).filter(|number| !is_visit && *number != current.number());
+    let (version, resolved) = match pinned.and_then(|number| app.site.version(number)) {
+        Some(version) => {
+            let resolved = version.resolve(request.uri.path());
+            (version, resolved)
+        }
+        None => (current, resolved),
+    };
+    match resolved {
+        Resolved::Asset(asset) => caused(respond(&version, &asset, Which::Raw, request).await, Cause::Assets),
+        Resolved::Redirect(path) => caused(respond_redirect(&version, &path, request), Cause::Documents),
+        Resolved::NotFound(page) => {
+            let decision = decide(&Evidence { page_viral: PageFitness::NotFound, ..evidence }, &app.policy);
+            let mut response = respond_not_found(&version, page.as_deref(), Which::Raw, request).await;
+            mark(app, &mut response, decision);
+            caused(response, Cause::Documents)
+        }
+    }
+}
+
+/// A document of the current version, for whoever asks.
+async fn document_answer(app: &App, version: &Version, document: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let page = app.hub.page(version, document);
+    let judged = Judged::of(app, version, document, request, page);
+    let seeking = page.map(|page| Seeking {
+        addr: app.client_addr(Socket::of(request), &request.headers),
+        page: page_path(document),
+        manifest: page.manifest,
+        wanted: THIN_OFFERS_MAX,
+        ticket: fresh_ticket(),
+    });
+    let evidence = Evidence {
+        page_viral: judged.fitness,
+        app_bytes: page.map_or(0, |page| page.bytes),
+        peers_ready: seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking)),
+        ..evidence
+    };
+    let mut decision = decide(&evidence, &app.policy);
+    let mut thin = None;
+    if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
+        thin = thin_answer(app, document, request, page, seeking, judged.deploy);
+        if thin.is_none() {
+            decision = Decision::Full(Reason::NoPeerNear);
+        }
+    }
+    let which = if matches!(decision, Decision::Full(_)) { Which::Full } else { Which::Raw };
+    let mut response = match thin {
+        Some(thin) => thin,
+        None => caused(respond(version, document, which, request).await, if decision == Decision::Asset { Cause::Assets } else { Cause::Documents }),
+    };
+    mark(app, &mut response, decision);
+    if decision != Decision::Asset {
+        dress(&mut response, version, request, &evidence);
+    }
+    response
+}
+
+/// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.
+fn thin_answer(app: &App, document: &Asset, request: &Parts, page: Current, seeking: &Seeking<'_>, deploy: Deploy) -> Option<Response<Body>> {
+    let is_head = request.method == Method::HEAD;
+    let offers = if is_head { Vec::new() } else { app.hub.offers_for(seeking) };
+    if offers.is_empty() && !is_head {
+        return None;
+    }
+    let boot = ThinBoot {
+        version: BOOT_VERSION,
+        page: seeking.page.to_owned(),
+        manifest: page.manifest,
+        bytes: page.bytes,
+        ticket: seeking.ticket,
+        offers,
+        deploy,
+        stored: false,
+    };
+    let title = document.document().and_then(|document| document.title.as_deref());
+    let response = thin::respond(request, &document.record(), title, &boot);
+    Some(if is_head { response.map(|_| Body::empty()) } else { response })
+}
+
+/// Says which answer this is, and counts it.
+fn mark(app: &App, response: &mut Response<Body>, decision: Decision) {
+    let (kind, reason) = match decision {
+        Decision::Full(reason) => (AnswerKind::Full, reason),
+        Decision::Thin(reason) => (AnswerKind::Thin, reason),
+        Decision::Plain(reason) => (AnswerKind::Plain, reason),
+        Decision::Asset => return,
+    };
+    app.stats.add_answer(kind, reason.as_token());
+    if let Some(value) = decision.header().and_then(|value| HeaderValue::try_from(value).ok()) {
+        response.headers_mut().insert(VIRAL_ANSWER, value);
+    }
+}
+
+/// Caching and cookies of a document that was visited.
+fn dress(response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) {
+    let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
+    if request.method == Method::GET && answered {
+        headers.append(header::SET_COOKIE, cookies::set_version(version.number()));
+        // The loader sets its own cookie before it comes here; this is for where scripts do not run.
+        if evidence.forced_plain && evidence.cookie == CookieState::None {
+            headers.append(header::SET_COOKIE, cookies::set_incapable());
+        }
+    }
+}
+
+/// Whether a page can travel, and how it is put in place.
+struct Judged {
+    fitness: PageFitness,
+    deploy: Deploy,
+}
+
+impl Judged {
+    fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
+        let unfit = |fitness| Self { fitness, deploy: Deploy::Reload };
+        let Some(document) = asset.document() else { return unfit(PageFitness::NotHtml) };
+        let own_worker = match app.own_service_worker {
+            OwnServiceWorker::Auto => version.own_service_worker(),
+            OwnServiceWorker::Yes => true,
+            OwnServiceWorker::No => false,
+        };
+        if own_worker {
+            return unfit(PageFitness::OwnServiceWorker);
+        }
+        if page.is_none() {
+            return unfit(PageFitness::NoManifest);
+        }
+        let record = asset.record();
+        let policies = record.headers.iter().filter(|(name, _)| name == "content-security-policy").map(|(_, value)| value.as_str());
+        let metas = document.meta_csp.iter().map(String::as_str);
+        let Fitness::Fit { write } = judge(policies, metas, origin_of(app, request)) else { return unfit(PageFitness::Csp) };
+        // An import map after module scripts of ours would fail in Firefox (PLATFORM section 9); a reload is sure to work.
+        let is_firefox = request.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(engine) == Some(Engine::Firefox);
+        let write = write && document.utf8 && !(document.import_map && is_firefox);
+        Self { fitness: PageFitness::Fit, deploy: if write { Deploy::Write } else { Deploy::Reload } }
+    }
+}
+
+fn origin_of<'a>(app: &App, request: &'a Parts) -> PageOrigin<'a> {
+    let tls = came_over_tls(Socket::of(request).0, &request.headers, &app.trust_proxy);
+    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    PageOrigin { scheme: if tls { "https" } else { "http" }, host: host.unwrap_or_default() }
+}
+
+fn fresh_ticket() -> Ticket {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    Ticket(bytes)
+}
+
+fn caused(mut response: Response<Body>, cause: Cause) -> Response<Body> {
+    response.extensions_mut().insert(cause);
+    response
+}

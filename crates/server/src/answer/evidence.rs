@@ -1,0 +1,92 @@
+//! What a request tells about who asks, before anything is known of the page.
+
+use http::{HeaderMap, Method, request::Parts};
+use viral_swarm::admission::{CookieState, Evidence};
+use viral_swarm::platform::{Hints, prompts};
+
+use crate::cookies::{VisitorState, visitor_state};
+
+/// The query that asks for the plain answer.
+const PLAIN_QUERY: &str = "viral=plain";
+
+/// Fills in everything that the request itself says; page, peers and store are left at their defaults.
+pub(super) fn of_request(request: &Parts) -> Evidence {
+    let headers = &request.headers;
+    Evidence {
+        method_get: matches!(request.method, Method::GET | Method::HEAD),
+        fetch_dest: text(headers, "sec-fetch-dest").map(str::to_owned),
+        fetch_mode: text(headers, "sec-fetch-mode").map(str::to_owned),
+        purpose_prefetch: ["sec-purpose", "purpose"].iter().any(|name| text(headers, name).is_some_and(|value| value.starts_with("prefetch"))),
+        has_sec_fetch: ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"].iter().any(|name| headers.contains_key(*name)),
+        save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
+        cookie: cookie_state(visitor_state(headers)),
+        forced_plain: asks_for_plain(request),
+        bot: text(headers, "user-agent").is_some_and(isbot),
+        platform_prompts: prompts(&Hints {
+            user_agent: text(headers, "user-agent").unwrap_or_default(),
+            platform: text(headers, "sec-ch-ua-platform"),
+            platform_version: text(headers, "sec-ch-ua-platform-version"),
+        }),
+        ..Evidence::default()
+    }
+}
+
+/// Is `viral=plain` one of the query's pairs?
+pub(super) fn asks_for_plain(request: &Parts) -> bool {
+    request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == PLAIN_QUERY))
+}
+
+fn cookie_state(state: VisitorState) -> CookieState {
+    match state {
+        VisitorState::Unknown => CookieState::None,
+        VisitorState::Off => CookieState::Off,
+        VisitorState::Incapable => CookieState::Incapable,
+        VisitorState::OwnServiceWorker => CookieState::OwnServiceWorker,
+    }
+}
+
+fn isbot(user_agent: &str) -> bool {
+    static BOTS: std::sync::LazyLock<isbot::Bots> = std::sync::LazyLock::new(isbot::Bots::default);
+    BOTS.is_bot(user_agent)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(uri: &str, pairs: &[(&str, &str)]) -> Evidence {
+        let mut request = http::Request::get(uri);
+        for (name, value) in pairs {
+            request = request.header(*name, *value);
+        }
+        of_request(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn a_navigation_of_a_browser_is_recognised() {
+        let found = evidence("/", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0")]);
+        assert!(found.method_get && found.has_sec_fetch && !found.bot && !found.platform_prompts && !found.forced_plain);
+        assert_eq!((found.fetch_dest.as_deref(), found.fetch_mode.as_deref()), (Some("document"), Some("navigate")));
+    }
+
+    #[test]
+    fn what_the_visitor_wishes_is_heard() {
+        assert!(evidence("/", &[("save-data", "on")]).save_data);
+        assert!(!evidence("/", &[("save-data", "off")]).save_data);
+        assert_eq!(evidence("/", &[("cookie", "viral=off")]).cookie, CookieState::Off);
+        assert!(evidence("/?a=b&viral=plain", &[]).forced_plain);
+        assert!(!evidence("/?viral=plainly", &[]).forced_plain);
+        assert!(evidence("/", &[("sec-purpose", "prefetch;prerender")]).purpose_prefetch);
+    }
+
+    #[test]
+    fn search_engines_are_bots_and_browsers_are_not() {
+        assert!(evidence("/", &[("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")]).bot);
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+        assert!(!evidence("/", &[("user-agent", chrome)]).bot);
+    }
+}

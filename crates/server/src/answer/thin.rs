@@ -1,0 +1,139 @@
+//! The thin answer: a page of a few kilobytes that holds the loader and all it needs to begin.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
+use viral_wire::AssetRecord;
+use viral_wire::signal::{ThinBoot, encode_for_html};
+
+use crate::limits::TITLE_LEN_MAX;
+use crate::stats::Cause;
+use crate::{coding, csp, scripts};
+
+/// Headers of a document that describe its body and so do not hold for the thin one.
+const BODY_HEADERS: [HeaderName; 6] =
+    [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED, header::CACHE_CONTROL];
+
+/// The answer to a request whose document is `record`, with the document's own headers and the loader allowed by its policy.
+pub(super) fn respond(request: &Parts, record: &AssetRecord, title: Option<&str>, boot: &ThinBoot) -> Response<Body> {
+    let html = html(title.unwrap_or_default(), request.uri.query(), &encode_for_html(boot));
+    let coding = coding::choose(&request.headers);
+    let mut response = Response::new(Body::from(coding::encode_quick(coding, html.as_bytes())));
+    *response.headers_mut() = headers(&record.headers);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(value) = coding.header() {
+        headers.insert(header::CONTENT_ENCODING, value);
+    }
+    response.extensions_mut().insert(Cause::Loader);
+    response
+}
+
+/// The headers of the document, its policies with the loader's hash.
+fn headers(record_headers: &[(String, String)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in record_headers {
+        let Ok(name) = HeaderName::try_from(name) else { continue };
+        if BODY_HEADERS.contains(&name) {
+            continue;
+        }
+        let value = if name == header::CONTENT_SECURITY_POLICY { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn html(title: &str, query: Option<&str>, boot: &str) -> String {
+    let title: String = title.chars().take(TITLE_LEN_MAX).collect();
+    let query = query.map(|query| format!("{query}&")).unwrap_or_default();
+    format!(
+        "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
+         <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}viral=plain\"></noscript></head><body>\
+         <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
+        title = escaped(&title),
+        query = escaped(&query),
+        loader = scripts::loader(),
+    )
+}
+
+/// Text for an element or a quoted attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+    use viral_wire::signal::{Deploy, PeerNumber};
+    use viral_wire::{Digest, Ticket};
+
+    fn boot() -> ThinBoot {
+        let description = |seed: u64| {
+            let hex = Digest::of(&seed.to_be_bytes()).to_string();
+            let text = format!(
+                "[\"{}\",\"{}\",\"{hex}\",\"actpass\",262144,[\"u|192.168.1.{seed}|5{seed}001|7vh3c|h\",\"u|fd00::{hex4}|5{seed}002|7vh2c|h\",\"u|198.51.100.7|6{seed}001|1t4p|s\"],[]]",
+                &hex[..4],
+                &hex[4..28],
+                hex4 = &hex[..4],
+            );
+            viral_wire::Description::parse(&text).unwrap()
+        };
+        let offers = (1..=4).map(|n| viral_wire::signal::Offer {
+            peer: PeerNumber::from_bits(n * 0x9e37_79b9_7f4a_7c15),
+            offer: 1,
+            description: description(n),
+            push: Some(viral_wire::signal::Push { manifest: Digest::of(b"m"), stripe: n as u8 - 1, stripes: 4, budget: 1 << 20 }),
+        });
+        ThinBoot { version: 1, page: "/".into(), manifest: Digest::of(b"m"), bytes: 7, ticket: Ticket([7; 16]), offers: offers.collect(), deploy: Deploy::Write, stored: false }
+    }
+
+    fn record(headers: &[(&str, &str)]) -> AssetRecord {
+        AssetRecord {
+            path: "/".into(),
+            media_type: "text/html; charset=utf-8".into(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            len: 0,
+            digest: Digest::of(b""),
+            pieces: Vec::new(),
+        }
+    }
+
+    fn get(uri: &str) -> Parts {
+        http::Request::get(uri).header("accept-encoding", "br").body(()).unwrap().into_parts().0
+    }
+
+    #[tokio::test]
+    async fn four_offers_and_the_loader_fit_the_first_round_trip() {
+        let response = respond(&get("/"), &record(&[]), Some("An app"), &boot());
+        assert_eq!(response.headers()["content-encoding"], "br");
+        let len = response.into_body().collect().await.unwrap().to_bytes().len();
+        assert!(len <= 14_600, "{len} bytes");
+    }
+
+    #[test]
+    fn the_documents_headers_are_kept_and_its_policy_lets_the_loader_in() {
+        let response = respond(&get("/"), &record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]), None, &boot());
+        let policy = response.headers()["content-security-policy"].to_str().unwrap();
+        assert_eq!(policy, format!("script-src 'self' '{}'", scripts::loader_hash()));
+        assert_eq!(response.headers()["x-frame-options"], "DENY");
+        assert!(!response.headers().contains_key("etag"));
+    }
+
+    #[test]
+    fn title_query_and_boot_cannot_break_out_of_the_page() {
+        let page = html("</title><script>alert(1)</script>", Some("a=\"><script>"), "{}");
+        assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>"));
+        assert!(page.contains("url=?a=&quot;&gt;&lt;script&gt;&amp;viral=plain\""));
+    }
+
+    #[test]
+    fn the_loader_is_exactly_what_the_hash_says() {
+        let page = html("", None, "{}");
+        let start = page.rfind("<script>").unwrap() + "<script>".len();
+        let end = page.rfind("</script>").unwrap();
+        assert_eq!(&page[start..end], scripts::loader());
+    }
+}

@@ -1,0 +1,192 @@
+//! The server as a value: one site, its pages, its tracker and its numbers, as a service for any axum or tower program.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::HeaderMap;
+use ipnet::IpNet;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use viral_swarm::admission::Policy;
+use viral_swarm::bootset::BootConfig;
+use viral_swarm::nearness;
+use viral_swarm::tracker::{ClientAddr, TrackerConfig};
+
+use crate::client::{Socket, client_ip, primary_address, rewrite_address};
+use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
+use crate::counting::counted;
+use crate::files::{Site, SiteError, SiteOptions, Source};
+use crate::hub::{self, Hub};
+use crate::limits::{DEFLATED_LEN_MAX, SHUTDOWN_GRACE};
+use crate::packed::Packed;
+use crate::shutdown::{Farewells, Shutdown};
+use crate::stats::Stats;
+use crate::{admin, answer, endpoints, listen, scripts};
+
+/// What every handler shares.
+pub(crate) struct App {
+    pub(crate) site: Arc<Site>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) packed: Packed,
+    pub(crate) policy: Policy,
+    pub(crate) own_service_worker: OwnServiceWorker,
+    pub(crate) rewrite_local: RewriteLocal,
+    pub(crate) trust_proxy: Vec<IpNet>,
+    pub(crate) public_lineage: bool,
+    pub(crate) started: Instant,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) farewells: Farewells,
+    /// This machine's own address per family, asked for once.
+    pub(crate) own_v4: Option<IpAddr>,
+    pub(crate) own_v6: Option<IpAddr>,
+}
+
+impl App {
+    /// Who asks, as the tracker needs it.
+    pub(crate) fn client_addr(&self, socket: Socket, headers: &HeaderMap) -> ClientAddr {
+        let public = client_ip(socket.0, headers, &self.trust_proxy);
+        let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 };
+        ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own) }
+    }
+}
+
+/// A site that visitors hand on to each other.
+///
+/// Use it as a whole server with [`Viral::serve`], or put it under the routes of an axum program:
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use viral_server::{Viral, config::Config, files::Source};
+///
+/// let viral = Viral::open(Source::Directory("dist".into()), &Config::default()).await?;
+/// let app = Router::new().route("/api/time", get(|| async { "now" })).fallback_service(viral.service());
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// // Visitors' addresses decide who is near whom.
+/// axum::serve(listener, app.into_make_service_with_connect_info::<std::net::SocketAddr>()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Viral {
+    app: Arc<App>,
+    /// Ends with the last clone.
+    _tasks: Arc<Tasks>,
+}
+
+/// The tasks behind the service; aborted when nobody uses it any more.
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Viral {
+    /// Opens a site. Returns once its first version can be served.
+    ///
+    /// # Errors
+    /// When the source cannot be read or a setting does not fit it; see [`SiteError`].
+    pub async fn open(source: Source, config: &Config) -> Result<Self, SiteError> {
+        let site = Site::open(source, site_options(config)).await?;
+        let boot = BootConfig { assets_max: config.boot_set_assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
+        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot));
+        let app = Arc::new(App {
+            site,
+            hub: Arc::clone(&hub),
+            stats: Arc::default(),
+            packed: Packed::new(DEFLATED_LEN_MAX),
+            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
+            own_service_worker: config.own_service_worker,
+            rewrite_local: config.rewrite_local,
+            trust_proxy: config.trust_proxy.clone(),
+            public_lineage: config.public_lineage,
+            started: Instant::now(),
+            shutdown: Shutdown::new(),
+            farewells: Farewells::new(),
+            own_v4: primary_address(IpAddr::from([0; 4])),
+            own_v6: primary_address(IpAddr::from([0; 16])),
+        });
+        let tasks = vec![tokio::spawn(hub::keep_time(Arc::clone(&hub))), tokio::spawn(hub::follow_versions(hub))];
+        Ok(Self { app, _tasks: Arc::new(Tasks(tasks)) })
+    }
+
+    /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.
+    pub fn service(&self) -> Router {
+        endpoints::router()
+            .fallback(answer::answer)
+            .layer(from_fn_with_state(Arc::clone(&self.app), count))
+            .with_state(Arc::clone(&self.app))
+    }
+
+    /// The operator's endpoints: `/stats`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
+    pub fn admin(&self) -> Router {
+        admin::router().with_state(Arc::clone(&self.app))
+    }
+
+    /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
+    /// flight, for at most 10 s, and closes every WebSocket with a reason.
+    ///
+    /// # Errors
+    /// Never once it runs: a broken connection concerns that connection only.
+    pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) -> io::Result<()> {
+        let public = listeners.into_iter().map(|listener| (listener, self.service()));
+        let all = public.chain(admin.map(|listener| (listener, self.admin())));
+        let serving: Vec<_> = all.map(|(listener, router)| tokio::spawn(listen::serve(listener, router, self.app.shutdown.clone()))).collect();
+        self.app.shutdown.begun().await;
+        let finished = async {
+            for listener in serving {
+                let _ = listener.await;
+            }
+            self.app.farewells.all().await;
+        };
+        if timeout(SHUTDOWN_GRACE, finished).await.is_err() {
+            tracing::warn!(grace_s = Duration::as_secs(&SHUTDOWN_GRACE), "some answers were not finished in time");
+        }
+        Ok(())
+    }
+
+    /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
+    pub fn shut_down(&self) {
+        self.app.shutdown.begin();
+    }
+}
+
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    counted(response, &method, &app.stats)
+}
+
+fn site_options(config: &Config) -> SiteOptions {
+    SiteOptions {
+        spa: config.spa,
+        headers: config.header.iter().map(|line| (line.name.clone(), line.value.clone())).collect(),
+        cache_dir: config.cache_dir.clone(),
+        html_addition: Some(scripts::addition_markup()),
+        ..SiteOptions::default()
+    }
+}
+
+fn tracker_config(config: &Config) -> TrackerConfig {
+    TrackerConfig {
+        reach: match config.reach {
+            Reach::Near => nearness::Reach::Near,
+            Reach::Prefix => nearness::Reach::Prefix,
+            Reach::Any => nearness::Reach::Any,
+        },
+        up_bytes_per_s: config.up_limit,
+        ..TrackerConfig::default()
+    }
+}

@@ -1,0 +1,165 @@
+//! Who asks: the client's address behind trusted proxies, and which address its peers may be told.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use http::HeaderMap;
+use http::request::Parts;
+use ipnet::IpNet;
+
+use crate::config::RewriteLocal;
+
+/// The address at the other end of the socket; unspecified where the server does not tell (see [`crate::Viral`]).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Socket(pub(crate) IpAddr);
+
+impl Socket {
+    /// As axum or our own listener noted it.
+    pub(crate) fn of(request: &Parts) -> Self {
+        Self(request.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Socket {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(request))
+    }
+}
+
+/// The address of the visitor: the socket's, or what trusted proxies say in `Forwarded` or `X-Forwarded-For`.
+///
+/// The list is read from its end; the first address that is not a trusted proxy is the visitor's (RFC 7239 section 7.4).
+pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let mut client = socket.to_canonical();
+    let is_trusted = |addr: IpAddr| trusted.iter().any(|network| network.contains(&addr));
+    let mut hops = forwarded_for(headers);
+    while is_trusted(client) {
+        match hops.pop() {
+            Some(Some(addr)) => client = addr.to_canonical(),
+            Some(None) | None => break,
+        }
+    }
+    client
+}
+
+/// True when a trusted proxy says that the visitor came over TLS.
+pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let socket = socket.to_canonical();
+    let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    trusted.iter().any(|network| network.contains(&socket)) && (says("x-forwarded-proto") == "https" || says("forwarded").contains("proto=https"))
+}
+
+/// Hops named by the headers, in order; `None` for one that is hidden or malformed.
+fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let values = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect::<Vec<_>>();
+    let forwarded = values("forwarded");
+    if forwarded.is_empty() {
+        return values("x-forwarded-for").into_iter().map(parse_hop).collect();
+    }
+    forwarded
+        .into_iter()
+        .map(|element| element.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("for"))))
+        .map(|pair| pair.and_then(|(_, value)| parse_hop(value)))
+        .collect()
+}
+
+/// `1.2.3.4`, `1.2.3.4:5`, `[::1]`, `[::1]:5`, `::1`, any of them quoted.
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(addr, _)| addr);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|addr| addr.ip()))
+}
+
+/// The address that replaces the visitor's `.local` candidates before they are relayed, if the rule allows one.
+///
+/// A visitor on this very machine is reachable for others at `own_address`, this machine's address of the same family.
+pub(crate) fn rewrite_address(client: IpAddr, rule: RewriteLocal, own_address: impl Fn(IpAddr) -> Option<IpAddr>) -> Option<IpAddr> {
+    let allowed = |addr: &IpAddr| match rule {
+        RewriteLocal::Never => false,
+        RewriteLocal::Private => is_private(*addr),
+        RewriteLocal::Always => !addr.is_unspecified(),
+    };
+    let address = if client.is_loopback() { own_address(client) } else { Some(client) };
+    address.filter(|addr| rule != RewriteLocal::Never && allowed(addr) && !addr.is_loopback())
+}
+
+/// RFC 1918, unique local and link-local addresses.
+fn is_private(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(addr) => addr.is_private() || addr.is_link_local(),
+        IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unicast_link_local(),
+    }
+}
+
+/// This machine's address on its default route, of the family of `like`. Asks the routing table; no packet leaves.
+pub(crate) fn primary_address(like: IpAddr) -> Option<IpAddr> {
+    // Documentation addresses (RFC 5737, RFC 3849): routed like any other, never reached.
+    let (bind, target) = match like {
+        IpAddr::V4(_) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        IpAddr::V6(_) => (IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))),
+    };
+    let socket = UdpSocket::bind((bind, 0)).ok()?;
+    socket.connect((target, 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_client_is_the_first_untrusted_hop_from_the_end() {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        let table: &[(&str, &[(&'static str, &str)], &str)] = &[
+            ("203.0.113.5", &[("x-forwarded-for", "1.1.1.1")], "203.0.113.5"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.7")], "198.51.100.7"),
+            ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.2.2.2")], "198.51.100.7"),
+            ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7:4711")], "198.51.100.7"),
+            ("::1", &[("forwarded", "for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https")], "2001:db8::9"),
+            ("10.0.0.1", &[("forwarded", "for=unknown")], "10.0.0.1"),
+            ("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.7")], "198.51.100.7"),
+        ];
+        for (socket, pairs, expected) in table {
+            assert_eq!(client_ip(ip(socket), &headers(pairs), &trusted), ip(expected), "{socket} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_can_say_that_tls_was_used() {
+        let says = headers(&[("x-forwarded-proto", "https")]);
+        assert!(came_over_tls(ip("10.0.0.1"), &says, &["10.0.0.0/8".parse().unwrap()]));
+        assert!(!came_over_tls(ip("10.0.0.1"), &says, &[]));
+    }
+
+    #[test]
+    fn local_names_are_replaced_by_private_addresses_only_unless_told_otherwise() {
+        let own = |_| Some(ip("192.168.1.9"));
+        let table = [
+            ("192.168.1.4", RewriteLocal::Private, Some("192.168.1.4")),
+            ("fd00::4", RewriteLocal::Private, Some("fd00::4")),
+            ("fe80::4", RewriteLocal::Private, Some("fe80::4")),
+            ("203.0.113.5", RewriteLocal::Private, None),
+            ("203.0.113.5", RewriteLocal::Always, Some("203.0.113.5")),
+            ("192.168.1.4", RewriteLocal::Never, None),
+            ("127.0.0.1", RewriteLocal::Private, Some("192.168.1.9")),
+        ];
+        for (client, rule, expected) in table {
+            assert_eq!(rewrite_address(ip(client), rule, own), expected.map(ip), "{client} {rule:?}");
+        }
+        assert_eq!(rewrite_address(ip("127.0.0.1"), RewriteLocal::Private, |_| Some(ip("203.0.113.1"))), None);
+        assert_eq!(rewrite_address(ip("::1"), RewriteLocal::Always, |_| None), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
+
+mod file;
+mod values;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use file::{ConfigError, default_file, load};
+pub use values::{AdminListen, HeaderLine, Macos, OwnServiceWorker, Reach, RewriteLocal, ValueError};
+
+use viral_swarm::limits::{APP_BYTES_MIN, BOOT_ASSETS_MAX, BOOT_BYTES_MAX};
+
+/// Where the server listens when nothing else is said: reachable from this machine only.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// What `RUST_LOG`-style filter applies when nothing else is said.
+const LOG_DEFAULT: &str = "info";
+
+/// All settings. Each is a flag (`--min-app-bytes 0`), an environment variable (`VIRAL_MIN_APP_BYTES=0`) and a key of `viral.toml` (`min-app-bytes = 0`).
+///
+/// A flag wins over the environment, the environment over the file, the file over the default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Address and port visitors connect to. Port 0 picks a free one, printed at start
+    #[arg(long, env = "VIRAL_LISTEN", value_name = "ADDR:PORT", default_value_t = LISTEN_DEFAULT)]
+    pub listen: SocketAddr,
+
+    /// Address and port of `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
+    #[arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default())]
+    pub admin_listen: AdminListen,
+
+    /// Answer paths that do not exist with `/index.html` (an app that routes in the browser)
+    #[arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub spa: bool,
+
+    /// Response header added to every answer of the site, as `Name: value`. May be given more than once
+    #[arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n')]
+    pub header: Vec<HeaderLine>,
+
+    /// Pages whose boot set is smaller than this many bytes are answered plain: peers cannot win there. 0 = always viral
+    #[arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN)]
+    pub min_app_bytes: u64,
+
+    /// How far apart two visitors may be to be introduced: `near` the same public address, `prefix` the same IPv4 /24 or IPv6 /48, `any` anyone
+    #[arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any)]
+    pub reach: Reach,
+
+    /// Folder that keeps compressed assets between starts. Without it they are kept in memory only
+    #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+
+    /// Proxy (address or CIDR) whose `Forwarded` and `X-Forwarded-For` headers are believed. May be given more than once
+    #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = values::parse_network)]
+    #[serde(with = "values::networks")]
+    pub trust_proxy: Vec<IpNet>,
+
+    /// Show at `/.viral/lineage` to every visitor who got the app from whom (ordinals, never addresses)
+    #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub public_lineage: bool,
+
+    /// Chromium and Firefox on macOS, where a peer connection may raise a permission prompt: `plain` keeps them out of the swarm, `allow` lets them in
+    #[arg(long, env = "VIRAL_MACOS", value_name = "RULE", value_enum, default_value_t = Macos::Plain)]
+    pub macos: Macos,
+
+    /// Does the site register a service worker of its own? `auto` looks for one in its scripts, `yes` answers every page plain, `no` trusts you
+    #[arg(long, env = "VIRAL_OWN_SERVICE_WORKER", value_name = "RULE", value_enum, default_value_t = OwnServiceWorker::Auto)]
+    pub own_service_worker: OwnServiceWorker,
+
+    /// When browsers hide their address behind a `.local` name, tell matched peers the one the server sees: `private` addresses only, `always`, or `never`
+    #[arg(long, env = "VIRAL_REWRITE_LOCAL", value_name = "RULE", value_enum, default_value_t = RewriteLocal::Private)]
+    pub rewrite_local: RewriteLocal,
+
+    /// Most bytes a second that one visitor is asked to give to others. 0 = as fast as the connection goes
+    #[arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0)]
+    pub up_limit: u32,
+
+    /// Most bytes of one page's boot set (the page and what it loads before `load`)
+    #[arg(long, env = "VIRAL_BOOT_SET_BYTES_MAX", value_name = "BYTES", default_value_t = BOOT_BYTES_MAX)]
+    pub boot_set_bytes_max: u64,
+
+    /// Most assets of one page's boot set
+    #[arg(long, env = "VIRAL_BOOT_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = BOOT_ASSETS_MAX)]
+    pub boot_set_assets_max: usize,
+
+    /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
+    #[arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
+    pub log: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN_DEFAULT,
+            admin_listen: AdminListen::default(),
+            spa: false,
+            header: Vec::new(),
+            min_app_bytes: APP_BYTES_MIN,
+            reach: Reach::Any,
+            cache_dir: None,
+            trust_proxy: Vec::new(),
+            public_lineage: false,
+            macos: Macos::Plain,
+            own_service_worker: OwnServiceWorker::Auto,
+            rewrite_local: RewriteLocal::Private,
+            up_limit: 0,
+            boot_set_bytes_max: BOOT_BYTES_MAX,
+            boot_set_assets_max: BOOT_ASSETS_MAX,
+            log: LOG_DEFAULT.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `viral.toml`: reading it under the flags, naming the line of a mistake, and writing the commented default.
+
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as _, FromArgMatches as _};
+
+use super::Config;
+
+/// Why the settings cannot be used. Written for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error} (give another with --config)")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The file is read but says something that is not a setting.
+    #[error("{path} line {line}: {message}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line of the mistake.
+        line: usize,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// A flag or variable is wrong. Clap's own words.
+    #[error(transparent)]
+    Flags(#[from] clap::Error),
+}
+
+/// The settings that hold: flags over environment over `path` over defaults. `matches` are of a command with [`Config`] flattened into it.
+///
+/// # Errors
+/// When the file cannot be read or holds an unknown key or a value of the wrong type: the message names key and line.
+pub fn load(matches: &ArgMatches, path: Option<&Path>) -> Result<Config, ConfigError> {
+    let flags = Config::from_arg_matches(matches)?;
+    let Some(path) = path else { return Ok(flags) };
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
+    let wrong = |error: toml::de::Error| wrong(path, &text, &error);
+    let from_file: Config = toml::from_str(&text).map_err(wrong)?;
+    Ok(overlaid(from_file, &flags, matches))
+}
+
+/// The commented file that `viral config` prints: every key with its manual and default.
+#[must_use]
+pub fn default_file() -> String {
+    let defaults = table(&Config::default());
+    let mut out = String::from("# Settings of viral. Every key is also a flag (--key) and an environment variable (VIRAL_KEY).\n");
+    for arg in arguments().get_arguments() {
+        let Some(key) = arg.get_long() else { continue };
+        out.push('\n');
+        for line in arg.get_help().map(ToString::to_string).unwrap_or_default().lines() {
+            out.push_str("# ");
+            out.push_str(line);
+            out.push('\n');
+        }
+        match defaults.get(key) {
+            Some(value) => out.push_str(&format!("{key} = {value}\n")),
+            None => out.push_str(&format!("# {key} = \"\"\n")),
+        }
+    }
+    out
+}
+
+/// `file` with every setting replaced that was given as flag or variable.
+fn overlaid(file: Config, flags: &Config, matches: &ArgMatches) -> Config {
+    let (mut merged, flags) = (table(&file), table(flags));
+    for arg in arguments().get_arguments() {
+        let given = matches!(matches.value_source(arg.get_id().as_str()), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
+        if let (true, Some(key)) = (given, arg.get_long())
+            && let Some(value) = flags.get(key)
+        {
+            merged.insert(key.to_owned(), value.clone());
+        }
+    }
+    merged.try_into().expect("a table made of two valid settings holds valid settings")
+}
+
+/// A command that has the settings as arguments and nothing else.
+fn arguments() -> clap::Command {
+    Config::augment_args(clap::Command::new("viral"))
+}
+
+fn table(config: &Config) -> toml::Table {
+    toml::Table::try_from(config).expect("settings are numbers, booleans, text and lists of text")
+}
+
+fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = 1 + text.as_bytes().iter().take(start).filter(|byte| **byte == b'\n').count();
+    ConfigError::Wrong { path: path.to_owned(), line, message: error.message().replace("unknown field", "unknown key") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(args: &[&str]) -> ArgMatches {
+        arguments().get_matches_from(std::iter::once(&"viral").chain(args))
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_printed_default_file_parses_back_to_the_defaults() {
+        let text = default_file();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), Config::default(), "{text}");
+        let keys = arguments().get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect::<Vec<_>>();
+        for key in keys {
+            assert!(text.contains(&format!("{key} =")), "{key} is missing");
+        }
+    }
+
+    #[test]
+    fn no_flag_means_the_default() {
+        assert_eq!(load(&matches(&[]), None).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_of_its_name() {
+        for arg in arguments().get_arguments() {
+            let Some(key) = arg.get_long() else { continue };
+            let expected = format!("VIRAL_{}", key.replace('-', "_").to_uppercase());
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(expected.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let file = file("spa = true\nmin-app-bytes = 5\nheader = [\"a: b\"]\n");
+        let config = load(&matches(&["--min-app-bytes", "7", "--trust-proxy", "10.0.0.0/8"]), Some(file.path())).unwrap();
+        assert!(config.spa);
+        assert_eq!(config.min_app_bytes, 7);
+        assert_eq!(config.header[0].to_string(), "a: b");
+        assert_eq!(config.trust_proxy[0].to_string(), "10.0.0.0/8");
+        assert_eq!(config.reach, Config::default().reach);
+    }
+
+    #[test]
+    fn a_switch_of_the_file_can_be_turned_off_by_a_flag() {
+        let file = file("spa = true\n");
+        assert!(!load(&matches(&["--spa=false"]), Some(file.path())).unwrap().spa);
+        assert!(load(&matches(&["--spa"]), None).unwrap().spa);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let file = file("# comment\nspa = true\nmin-app-bites = 5\n");
+        let message = load(&matches(&[]), Some(file.path())).unwrap_err().to_string();
+        assert!(message.contains("line 3: unknown key `min-app-bites`"), "{message}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_line() {
+        let file = file("\nlisten = \"nowhere\"\n");
+        let message = load(&matches(&[]), Some(file.path())).unwrap_err().to_string();
+        assert!(message.contains("line 2:"), "{message}");
+    }
+}

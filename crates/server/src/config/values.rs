@@ -1,0 +1,204 @@
+//! The types of single settings: how each is written and what is refused.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a setting's text is not a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Neither an address nor `off`.
+    #[error("`{0}` is neither ADDR:PORT nor `off`")]
+    AdminListen(String),
+    /// Not `Name: value`.
+    #[error("`{0}` is not a header, write it as `Name: value`")]
+    Header(String),
+    /// Neither an address nor a network.
+    #[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
+    Network(String),
+}
+
+/// Where the admin endpoints listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminListen {
+    /// Nowhere.
+    Off,
+    /// On this address.
+    At(SocketAddr),
+}
+
+impl Default for AdminListen {
+    fn default() -> Self {
+        Self::At(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
+    }
+}
+
+impl fmt::Display for AdminListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(addr) => addr.fmt(f),
+        }
+    }
+}
+
+impl FromStr for AdminListen {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| ValueError::AdminListen(text.to_owned()))
+    }
+}
+
+/// One response header of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderLine {
+    /// Lower-case name.
+    pub name: HeaderName,
+    /// The value as sent.
+    pub value: HeaderValue,
+}
+
+impl fmt::Display for HeaderLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.value.to_str().unwrap_or_default())
+    }
+}
+
+impl FromStr for HeaderLine {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let refused = || ValueError::Header(text.to_owned());
+        let (name, value) = text.split_once(':').ok_or_else(refused)?;
+        Ok(Self {
+            name: name.trim().parse().map_err(|_| refused())?,
+            value: HeaderValue::from_str(value.trim()).map_err(|_| refused())?,
+        })
+    }
+}
+
+/// Serde of a type by its `Display` and `FromStr`.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+serde_as_text!(AdminListen);
+serde_as_text!(HeaderLine);
+
+/// Reads `10.0.0.0/8` or a single address.
+pub(super) fn parse_network(text: &str) -> Result<IpNet, ValueError> {
+    let text = text.trim();
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| ValueError::Network(text.to_owned()))
+}
+
+/// Serde of a list of networks, single addresses allowed.
+pub(super) mod networks {
+    use super::{Deserialize, Deserializer, IpNet, Serialize, Serializer, parse_network};
+
+    pub(in crate::config) fn serialize<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
+        networks.serialize(serializer)
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| parse_network(text).map_err(serde::de::Error::custom)).collect()
+    }
+}
+
+/// How far apart two visitors may be to be introduced to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Same public address.
+    Near,
+    /// Same IPv4 /24 or IPv6 /48.
+    Prefix,
+    /// Anyone.
+    Any,
+}
+
+/// What browsers on macOS that may show a permission prompt get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Macos {
+    /// Like everybody else.
+    Allow,
+    /// The plain answer.
+    Plain,
+}
+
+/// Whether the site has a service worker of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnServiceWorker {
+    /// Found by looking at its scripts.
+    Auto,
+    /// It has.
+    Yes,
+    /// It has not.
+    No,
+}
+
+/// When a `.local` name in a candidate is replaced by the address the server sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum RewriteLocal {
+    /// Private, unique-local and link-local addresses only.
+    Private,
+    /// Any address.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_line_is_split_at_its_first_colon() {
+        let line: HeaderLine = "Content-Security-Policy: connect-src https://a.example:1".parse().unwrap();
+        assert_eq!(line.name, "content-security-policy");
+        assert_eq!(line.value, "connect-src https://a.example:1");
+    }
+
+    #[test]
+    fn a_header_without_a_name_or_with_a_line_break_is_refused() {
+        for text in ["no colon", ": value", "a b: c", "a: b\r\nc: d"] {
+            assert_eq!(text.parse::<HeaderLine>(), Err(ValueError::Header(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_network_may_be_a_single_address() {
+        assert_eq!(parse_network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
+        assert_eq!(parse_network("fd00::/8").unwrap().to_string(), "fd00::/8");
+        assert!(parse_network("10.0.0.0/33").is_err());
+    }
+
+    #[test]
+    fn the_admin_address_can_be_switched_off() {
+        assert_eq!("off".parse(), Ok(AdminListen::Off));
+        assert!("localhost".parse::<AdminListen>().is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! What a page's Content-Security-Policy lets us do: run the addition, run the loader, write the document.
+//!
+//! Pure text analysis after CSP level 3. Where a policy is unclear the answer is "not allowed": the page is then answered plain.
+
+mod policy;
+
+use policy::{Directive, Policy};
+
+/// The parts of the page's origin that source expressions are matched against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PageOrigin<'a> {
+    /// `http` or `https`.
+    pub(crate) scheme: &'a str,
+    /// `Host` of the request, with port if it has one.
+    pub(crate) host: &'a str,
+}
+
+/// What is possible on a page under its policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// The addition and the loader can work. `write`: the document may be put in place by `document.write`.
+    Fit {
+        /// False when trusted types forbid writing: the loader reloads instead.
+        write: bool,
+    },
+    /// Something of ours would be blocked.
+    Unfit,
+}
+
+/// Judges all policies that hold for a page together: `headers` values of `content-security-policy`, `metas` contents of meta elements.
+pub(crate) fn judge<'a>(headers: impl IntoIterator<Item = &'a str>, metas: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> Fitness {
+    let mut write = true;
+    for policy in headers.into_iter().chain(metas).flat_map(policy::parse_list) {
+        if !allows_us(&policy, origin) {
+            return Fitness::Unfit;
+        }
+        write &= !policy.has("require-trusted-types-for");
+    }
+    Fitness::Fit { write }
+}
+
+/// The header value for a thin answer: `value` with `hash` (`sha256-…`, no quotes) allowed wherever inline scripts are not.
+pub(crate) fn with_script_hash(value: &str, hash: &str) -> String {
+    policy::parse_list(value).map(|policy| policy_with_hash(&policy, hash)).collect::<Vec<_>>().join(", ")
+}
+
+fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
+    let governing = policy.first_of(&["script-src-elem", "script-src", "default-src"]);
+    let needs_hash = governing.is_some_and(|directive| !directive.allows_inline());
+    let mut parts = Vec::new();
+    for directive in policy.directives() {
+        let own = needs_hash && governing.is_some_and(|g| g.name == directive.name && g.name != "default-src");
+        parts.push(if own { format!("{directive} '{hash}'") } else { directive.to_string() });
+    }
+    if let Some(directive) = governing.filter(|g| needs_hash && g.name == "default-src") {
+        parts.push(format!("script-src {} '{hash}'", directive.sources.join(" ")));
+    }
+    parts.join("; ")
+}
+
+fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
+    let sandbox_fits = policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"));
+    let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| directive.allows_same_origin(origin));
+    // Registering the worker needs a policy of our own name where trusted types are required and names are restricted.
+    let types_fit = !policy.has("require-trusted-types-for") || policy.get("trusted-types").is_none_or(|types| types.lists("*") || types.lists("viral"));
+    sandbox_fits
+        && types_fit
+        && allows(&["script-src-elem", "script-src", "default-src"])
+        && allows(&["worker-src", "child-src", "script-src", "default-src"])
+        && allows(&["connect-src", "default-src"])
+}
+
+impl Directive<'_> {
+    /// Does this source list let a same-origin URL under `/.viral/` through?
+    fn allows_same_origin(&self, origin: PageOrigin<'_>) -> bool {
+        !self.lists("'strict-dynamic'") && self.sources.iter().any(|source| source_matches(source, origin))
+    }
+
+    /// Does this source list let any inline script run?
+    fn allows_inline(&self) -> bool {
+        let exact = |source: &&str| {
+            let source = source.to_ascii_lowercase();
+            source.starts_with("'nonce-") || source.starts_with("'sha256-") || source.starts_with("'sha384-") || source.starts_with("'sha512-")
+        };
+        self.lists("'unsafe-inline'") && !self.lists("'strict-dynamic'") && !self.sources.iter().any(|source| exact(source))
+    }
+}
+
+/// One source expression against the page's own origin, path `/.viral/…`.
+fn source_matches(source: &str, origin: PageOrigin<'_>) -> bool {
+    let source = source.to_ascii_lowercase();
+    if source == "'self'" || source == "*" {
+        return true;
+    }
+    if source.starts_with('\'') {
+        return false;
+    }
+    let scheme_fits = |scheme: &str| scheme == origin.scheme || (scheme == "http" && origin.scheme == "https");
+    if let Some(scheme) = source.strip_suffix(':') {
+        return scheme_fits(scheme);
+    }
+    let rest = match source.split_once("://") {
+        Some((scheme, rest)) if scheme_fits(scheme) => rest,
+        Some(_) => return false,
+        None => &source,
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path_fits = path.is_empty() || (path.ends_with('/') && "/.viral/".starts_with(path));
+    path_fits && host_matches(host, origin)
+}
+
+fn host_matches(pattern: &str, origin: PageOrigin<'_>) -> bool {
+    let default_port = if origin.scheme == "https" { "443" } else { "80" };
+    let host = origin.host.to_ascii_lowercase();
+    let (host, port) = split_port(&host);
+    let (pattern, pattern_port) = split_port(pattern);
+    let port_fits = pattern_port == Some("*") || pattern_port.unwrap_or(default_port) == port.unwrap_or(default_port);
+    let host_fits = match pattern.strip_prefix('*') {
+        Some(suffix) => suffix.starts_with('.') && host.len() > suffix.len() && host.ends_with(suffix),
+        None => pattern == host,
+    };
+    port_fits && host_fits
+}
+
+/// `host:port` in two. An IPv6 literal keeps its brackets.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

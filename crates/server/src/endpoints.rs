@@ -1,0 +1,87 @@
+//! Everything of ours under `/.viral/`.
+
+mod disclosure;
+mod lineage;
+mod pieces;
+mod scripts;
+mod signals;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{any, get, post};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use viral_wire::signal::{Signal, SignalError, decode};
+
+use crate::app::App;
+use crate::scripts::{ADDITION_PATH, WORKER_PATH};
+use crate::stats::Cause;
+
+pub(crate) use lineage::stream as lineage_stream;
+
+/// The routes. What is not among them is the site's.
+pub(crate) fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/.viral/", get(disclosure::page))
+        .route("/.viral/opt-out", post(disclosure::opt_out))
+        .route("/.viral/opt-in", post(disclosure::opt_in))
+        .route(ADDITION_PATH, get(scripts::addition))
+        .route(WORKER_PATH, get(scripts::worker))
+        .route("/.viral/manifest/{digest}", get(pieces::manifest))
+        .route("/.viral/pieces", get(pieces::pieces))
+        .route("/.viral/record", post(pieces::record))
+        .route("/.viral/ws", get(signals::socket))
+        .route("/.viral/answer", post(signals::answer))
+        .route("/.viral/visit", post(signals::visit))
+        .route("/.viral/lineage", get(lineage::public))
+        .route("/.viral/{*rest}", any(nothing))
+        .route("/.viral", any(to_disclosure))
+}
+
+async fn nothing() -> Response<Body> {
+    refusal(StatusCode::NOT_FOUND, "there is nothing here; /.viral/ explains how this site is delivered")
+}
+
+async fn to_disclosure() -> Response<Body> {
+    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, "moved to /.viral/");
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/.viral/"));
+    response
+}
+
+/// A refusal in one line of text.
+pub(crate) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("{message}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(Cause::Signalling);
+    response
+}
+
+/// An answer without a body.
+fn done() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(Cause::Signalling);
+    response
+}
+
+/// Reads a JSON post within its limit; otherwise the refusal to send: 413 too long, 400 anything else.
+async fn read_post<T: Signal>(body: Body) -> Result<T, Response<Body>> {
+    let bytes = match Limited::new(body, T::LEN_MAX).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(too_long(T::LEN_MAX)),
+        Err(_) => return Err(refusal(StatusCode::BAD_REQUEST, "the body ended early")),
+    };
+    decode(&bytes).map_err(|error| match error {
+        SignalError::TooLong { max, .. } => too_long(max),
+        SignalError::Json { .. } | SignalError::Limit(_) => refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+    })
+}
+
+fn too_long(max: usize) -> Response<Body> {
+    refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {max} bytes"))
+}

@@ -1,0 +1,95 @@
+//! `/.viral/`: what happens here, said to visitors, and the button that opts out. Works without scripts.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use super::refusal;
+use crate::cookies::{self, VisitorState, visitor_state};
+use crate::origin;
+use crate::stats::Cause;
+
+/// The page with its four places to fill.
+const TEMPLATE: &str = include_str!("disclosure.html");
+
+/// Nothing but its own style and its own forms.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// `GET /.viral/`
+pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
+    let off = visitor_state(&headers) == VisitorState::Off;
+    let (state, button, action, dot) = if off {
+        ("You have <strong>opted out</strong>. This site is loaded from its server only.", "Take part again", "/.viral/opt-in", "#8a948f")
+    } else {
+        ("You are <strong>taking part</strong>, if your browser can.", "Opt out", "/.viral/opt-out", "#22b573")
+    };
+    let html = TEMPLATE.replace("{{state}}", state).replace("{{button}}", button).replace("{{action}}", action).replace("{{dot}}", dot);
+    let mut response = Response::new(Body::from(html));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response.extensions_mut().insert(Cause::Documents);
+    response
+}
+
+/// `POST /.viral/opt-out`
+pub(crate) async fn opt_out(headers: HeaderMap) -> Response<Body> {
+    back_with(&headers, cookies::set_off())
+}
+
+/// `POST /.viral/opt-in`
+pub(crate) async fn opt_in(headers: HeaderMap) -> Response<Body> {
+    back_with(&headers, cookies::clear_state())
+}
+
+fn back_with(headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
+    if !origin::is_own(headers) {
+        return refusal(StatusCode::FORBIDDEN, "only a page of this site may change this");
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/.viral/"));
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(Cause::Documents);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    async fn text(response: Response<Body>) -> String {
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_page_says_what_state_the_visitor_is_in() {
+        let taking_part = text(page(HeaderMap::new()).await).await;
+        assert!(taking_part.contains("taking part") && taking_part.contains("action=\"/.viral/opt-out\"") && !taking_part.contains("{{"));
+        let off = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("viral=off"))]);
+        let opted_out = text(page(off).await).await;
+        assert!(opted_out.contains("opted out") && opted_out.contains("action=\"/.viral/opt-in\""));
+    }
+
+    #[tokio::test]
+    async fn the_page_loads_nothing_from_elsewhere() {
+        let html = text(page(HeaderMap::new()).await).await;
+        assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script") && !html.contains("src="));
+    }
+
+    #[tokio::test]
+    async fn opting_out_sets_the_cookie_for_a_year_and_opting_in_clears_it() {
+        let response = opt_out(HeaderMap::new()).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(response.headers()[header::SET_COOKIE], "viral=off; Max-Age=31536000; Path=/; SameSite=Lax");
+        assert_eq!(opt_in(HeaderMap::new()).await.headers()[header::SET_COOKIE], "viral=; Max-Age=0; Path=/; SameSite=Lax");
+    }
+
+    #[tokio::test]
+    async fn another_site_cannot_opt_a_visitor_out() {
+        let foreign = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("a.example")), (header::ORIGIN, HeaderValue::from_static("https://b.example"))]);
+        assert_eq!(opt_out(foreign).await.status(), StatusCode::FORBIDDEN);
+    }
+}

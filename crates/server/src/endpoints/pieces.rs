@@ -1,0 +1,134 @@
+//! `/.viral/pieces`, `/.viral/manifest/DIGEST` and `/.viral/record`: what peers could not give.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use viral_wire::limits::PIECES_PER_REQUEST_MAX;
+use viral_wire::signal::RecordPost;
+use viral_wire::{Digest, Frame, Manifest, PieceId};
+
+use super::{done, read_post, refusal};
+use crate::app::App;
+use crate::cookies::pinned_version;
+use crate::limits::RECORD_LEN_MIN;
+use crate::origin;
+use crate::stats::Cause;
+
+/// `GET /.viral/pieces?ids=ID,ID`: per piece its length as u32 and one `piece` frame.
+pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response<Body> {
+    let ids = match parse_ids(query.as_deref().unwrap_or_default()) {
+        Ok(ids) => ids,
+        Err(message) => return refusal(StatusCode::BAD_REQUEST, &message),
+    };
+    let mut parts = Vec::with_capacity(2 * ids.len());
+    for id in ids {
+        match frame(&app, id).await {
+            Ok(frame) => {
+                parts.push(Bytes::copy_from_slice(&(frame.len() as u32).to_be_bytes()));
+                parts.push(frame);
+            }
+            Err(refused) => return refused,
+        }
+    }
+    let len: usize = parts.iter().map(Bytes::len).sum();
+    let body = Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, std::convert::Infallible>)));
+    let mut response = binary(body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn frame(app: &App, id: PieceId) -> Result<Bytes, Response<Body>> {
+    let location = app.site.piece(&id).ok_or_else(|| refusal(StatusCode::NOT_FOUND, "a piece is unknown: it is of a version no longer kept"))?;
+    let raw = app.site.current().read_piece(&location).await.map_err(|error| {
+        tracing::error!(%error, "a piece cannot be read");
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, "a piece cannot be read now")
+    })?;
+    let (encoding, body) = app.packed.pack(id, raw).await;
+    Frame::Piece { id, encoding, body: body.to_vec() }.encode().map(Bytes::from).map_err(|error| {
+        tracing::error!(%error, "a piece does not fit a frame");
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, "a piece cannot be sent")
+    })
+}
+
+fn parse_ids(query: &str) -> Result<Vec<PieceId>, String> {
+    let list = query.split('&').find_map(|pair| pair.strip_prefix("ids=")).ok_or("say which pieces: ?ids=ID,ID")?;
+    let list = list.replace("%2C", ",").replace("%2c", ",");
+    let count = list.split(',').count();
+    if count > PIECES_PER_REQUEST_MAX {
+        return Err(format!("{count} pieces asked for, limit {PIECES_PER_REQUEST_MAX}"));
+    }
+    let ids = list.split(',').map(|id| id.parse().map_err(|error| format!("not a piece id: {error}"))).collect::<Result<Vec<PieceId>, _>>()?;
+    let distinct: BTreeSet<_> = ids.iter().collect();
+    if distinct.len() == ids.len() { Ok(ids) } else { Err("a piece is asked for twice".to_owned()) }
+}
+
+/// `GET /.viral/manifest/DIGEST`
+pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Response<Body> {
+    let Ok(digest) = digest.parse::<Digest>() else {
+        return refusal(StatusCode::BAD_REQUEST, "a manifest is named by 64 lower-case hex digits");
+    };
+    let Some(blob) = app.hub.manifest(&digest) else {
+        return refusal(StatusCode::NOT_FOUND, "no page has or recently had this manifest");
+    };
+    let mut response = binary(Body::from(blob));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    response
+}
+
+/// `POST /.viral/record`: records of assets outside the boot set; 204 when none of them is worth fetching from peers.
+pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !origin::is_own(&headers) {
+        return refusal(StatusCode::FORBIDDEN, "only a page of this site may ask");
+    }
+    let post = match read_post::<RecordPost>(body).await {
+        Ok(post) => post,
+        Err(refused) => return refused,
+    };
+    let version = pinned_version(&headers).and_then(|number| app.site.version(number)).unwrap_or_else(|| app.site.current());
+    let distinct: BTreeSet<&String> = post.paths.iter().collect();
+    let found = distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);
+    let manifest = Manifest { assets: found.map(|asset| asset.record()).collect() };
+    if manifest.assets.is_empty() {
+        return done();
+    }
+    match manifest.encode() {
+        Ok(blob) => {
+            let mut response = binary(Body::from(blob));
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(error) => refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("these records do not fit one answer: {error}")),
+    }
+}
+
+fn binary(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.extensions_mut().insert(Cause::Pieces);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_counted_and_checked() {
+        let id = |n: usize| format!("{n:032x}");
+        let list = |count: usize| format!("ids={}", (0..count).map(id).collect::<Vec<_>>().join(","));
+        assert_eq!(parse_ids(&list(PIECES_PER_REQUEST_MAX)).unwrap().len(), PIECES_PER_REQUEST_MAX);
+        assert!(parse_ids(&list(PIECES_PER_REQUEST_MAX + 1)).unwrap_err().contains("limit"));
+        assert!(parse_ids("ids=").is_err());
+        assert!(parse_ids("").unwrap_err().contains("say which"));
+        assert!(parse_ids(&format!("ids={0},{0}", id(1))).unwrap_err().contains("twice"));
+        assert!(parse_ids(&format!("ids={}", id(1).replace('0', "G"))).is_err());
+        assert_eq!(parse_ids(&format!("ids={}%2C{}", id(1), id(2))).unwrap().len(), 2);
+    }
+}

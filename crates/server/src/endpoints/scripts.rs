@@ -1,0 +1,80 @@
+//! `/.viral/addition.js` and `/.viral/worker.js`.
+
+use axum::body::Body;
+use axum::extract::RawQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::coding;
+use crate::scripts::{ADDITION_SCRIPT, Script, WORKER_SCRIPT};
+use crate::stats::Cause;
+
+/// Lets a worker under `/.viral/` control the whole site.
+const SERVICE_WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
+
+/// `GET /.viral/addition.js`
+pub(crate) async fn addition(RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    script(&ADDITION_SCRIPT, query.as_deref(), &headers)
+}
+
+/// `GET /.viral/worker.js`
+pub(crate) async fn worker(RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    let mut response = script(&WORKER_SCRIPT, query.as_deref(), &headers);
+    response.headers_mut().insert(SERVICE_WORKER_ALLOWED, HeaderValue::from_static("/"));
+    response
+}
+
+/// Immutable when the version asked for is the one there is; otherwise to be asked for again each time.
+fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response<Body> {
+    let coding = coding::choose(request);
+    let versioned = query.and_then(|query| query.strip_prefix("v=")) == Some(script.version.as_str());
+    let etag = format!("\"{}-{coding:?}\"", script.version);
+    let fresh = request.get(header::IF_NONE_MATCH).is_some_and(|known| known == etag.as_str());
+    let mut response = Response::new(if fresh { Body::empty() } else { Body::from(script.body(coding)) });
+    if fresh {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else if let Some(value) = coding.header() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, value);
+    }
+    let caching = if versioned { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::ETAG, HeaderValue::try_from(etag).expect("hex digits and a word are visible ASCII"));
+    response.extensions_mut().insert(Cause::Loader);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[tokio::test]
+    async fn a_versioned_address_is_immutable_and_any_other_is_asked_for_again() {
+        let versioned = addition(RawQuery(Some(format!("v={}", ADDITION_SCRIPT.version))), HeaderMap::new()).await;
+        assert_eq!(versioned.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+        let other = addition(RawQuery(Some("v=0".into())), HeaderMap::new()).await;
+        assert_eq!(other.headers()[header::CACHE_CONTROL], "no-cache");
+    }
+
+    #[tokio::test]
+    async fn the_worker_may_control_the_whole_site() {
+        let response = worker(RawQuery(None), HeaderMap::new()).await;
+        assert_eq!(response.headers()[SERVICE_WORKER_ALLOWED], "/");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+    }
+
+    #[tokio::test]
+    async fn scripts_are_encoded_and_revalidated() {
+        let response = worker(RawQuery(None), with(header::ACCEPT_ENCODING, "br")).await;
+        assert_eq!(response.headers()[header::CONTENT_ENCODING], "br");
+        let mut again = with(header::ACCEPT_ENCODING, "br");
+        again.insert(header::IF_NONE_MATCH, response.headers()[header::ETAG].clone());
+        assert_eq!(worker(RawQuery(None), again).await.status(), StatusCode::NOT_MODIFIED);
+    }
+}

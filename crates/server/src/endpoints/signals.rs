@@ -1,0 +1,74 @@
+//! `/.viral/ws`, `/.viral/answer` and `/.viral/visit`: what visitors say to the tracker.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::IntoResponse as _;
+use http::{HeaderMap, Response, StatusCode};
+use viral_wire::limits::SIGNAL_LEN_MAX;
+use viral_wire::signal::{AnswerPost, VisitPost};
+
+use super::{done, read_post, refusal};
+use crate::app::App;
+use crate::client::Socket;
+use crate::origin;
+use crate::socket;
+use crate::stats::Cause;
+
+/// `GET /.viral/ws`
+pub(crate) async fn socket(
+    State(app): State<Arc<App>>,
+    peer: Socket,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response<Body> {
+    if !origin::is_own(&headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may connect");
+    }
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return refusal(rejection.status(), "this address speaks WebSocket only"),
+    };
+    let Some(farewell) = app.farewells.hold() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
+    };
+    let context = socket::Context { hub: Arc::clone(&app.hub), stats: Arc::clone(&app.stats), shutdown: app.shutdown.clone(), _farewell: farewell };
+    let client = app.client_addr(peer, &headers);
+    // Anything a little too long is still read, so that its sender can be told.
+    let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
+    let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, client, context)).into_response();
+    response.extensions_mut().insert(Cause::Signalling);
+    response
+}
+
+/// `POST /.viral/answer`
+pub(crate) async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !origin::is_own(&headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may answer");
+    }
+    let post = match read_post::<AnswerPost>(body).await {
+        Ok(post) => post,
+        Err(refused) => return refused,
+    };
+    match app.hub.answers(post) {
+        Ok(()) => done(),
+        Err(error) => refusal(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), &error.to_string()),
+    }
+}
+
+/// `POST /.viral/visit`
+pub(crate) async fn visit(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !origin::is_own(&headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
+    }
+    match read_post::<VisitPost>(body).await {
+        Ok(post) => match app.hub.visit(&post) {
+            Ok(()) => done(),
+            Err(error) => refusal(StatusCode::FORBIDDEN, &error.to_string()),
+        },
+        Err(refused) => refused,
+    }
+}

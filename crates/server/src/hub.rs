@@ -1,0 +1,289 @@
+//! The tracker and the pages behind one lock, driven by requests, sockets, time and deploys.
+//!
+//! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Duration, Instant, sleep_until};
+use viral_swarm::bootset::BootConfig;
+use viral_swarm::coverage::CoverageCache;
+use viral_swarm::lineage::{News, Visit};
+use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError};
+use viral_wire::Digest;
+use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, TrackerToPeer, VisitPost};
+
+use crate::files::{Asset, Resolved, Site, Version};
+use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX, SOCKET_QUEUE_MAX};
+use crate::pages::{Change, Current, Pages, page_path};
+
+/// What a session's task must send.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// A message.
+    Signal(Box<TrackerToPeer>),
+    /// A close frame, then nothing.
+    Close(CloseReason),
+}
+
+/// Tracker and pages of one site.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    site: Arc<Site>,
+    start: Instant,
+    inner: Mutex<Inner>,
+    /// Wakes the timekeeper when something is due earlier than it knew.
+    due_earlier: Notify,
+    lineage_changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tracker: Tracker,
+    pages: Pages,
+    coverage: CoverageCache,
+    sessions: BTreeMap<PeerNumber, mpsc::Sender<Outgoing>>,
+    /// When the timekeeper will wake, in milliseconds since the start.
+    due_ms: Option<u64>,
+    lineage_seen: u64,
+}
+
+impl Hub {
+    /// A tracker without members for this site.
+    pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, boot: BootConfig) -> Self {
+        let inner = Inner {
+            tracker: Tracker::new(config, rand::random()),
+            pages: Pages::new(boot, PAGES_MAX, MANIFESTS_LEN_MAX),
+            coverage: CoverageCache::default(),
+            sessions: BTreeMap::new(),
+            due_ms: None,
+            lineage_seen: 0,
+        };
+        Self { site, start: Instant::now(), inner: Mutex::new(inner), due_earlier: Notify::new(), lineage_changed: watch::Sender::new(()) }
+    }
+
+    /// The manifest of the page whose document this is; none if the page cannot travel.
+    pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<Current> {
+        self.with(|inner, now_ms| {
+            let (current, change) = inner.pages.current(version, document);
+            inner.apply(now_ms, change);
+            current
+        })
+    }
+
+    /// How many peers [`Self::offers_for`] would give.
+    pub(crate) fn ready(&self, seeking: &Seeking<'_>) -> usize {
+        let inner = self.lock();
+        inner.tracker.ready(seeking, &inner.coverage)
+    }
+
+    /// Reserves offers for a thin visit.
+    pub(crate) fn offers_for(&self, seeking: &Seeking<'_>) -> Vec<Offer> {
+        self.with(|inner, now_ms| inner.tracker.offers_for(now_ms, seeking, &inner.coverage))
+    }
+
+    /// The blob of a manifest that some page has or recently had.
+    pub(crate) fn manifest(&self, digest: &Digest) -> Option<Bytes> {
+        self.lock().pages.blob(digest)
+    }
+
+    /// A socket opened: its number, and what to send on it. The receiver ends when the reader is too slow.
+    pub(crate) fn join(&self, client: ClientAddr) -> (PeerNumber, mpsc::Receiver<Outgoing>) {
+        self.with(|inner, now_ms| {
+            let (sender, receiver) = mpsc::channel(SOCKET_QUEUE_MAX);
+            let peer = inner.tracker.handle_join(now_ms, client);
+            inner.sessions.insert(peer, sender);
+            (peer, receiver)
+        })
+    }
+
+    /// A peer said something.
+    pub(crate) fn message(&self, peer: PeerNumber, message: PeerToTracker) {
+        let message = self.canonical(message);
+        self.with(|inner, now_ms| inner.tracker.handle_message(now_ms, peer, message, &inner.coverage));
+    }
+
+    /// A peer said something that is no signal.
+    pub(crate) fn malformed(&self, peer: PeerNumber) {
+        self.with(|inner, now_ms| inner.tracker.handle_malformed(now_ms, peer));
+    }
+
+    /// A socket closed.
+    pub(crate) fn leave(&self, peer: PeerNumber) {
+        self.with(|inner, now_ms| {
+            inner.sessions.remove(&peer);
+            inner.tracker.handle_leave(now_ms, peer);
+        });
+    }
+
+    /// Answers of a thin visit.
+    pub(crate) fn answers(&self, post: AnswerPost) -> Result<(), AnswerError> {
+        self.with(|inner, now_ms| inner.tracker.handle_answers(now_ms, Answerer::Ticket(post.ticket), post.answers))
+    }
+
+    /// What a thin visit reports at its end.
+    pub(crate) fn visit(&self, post: &VisitPost) -> Result<(), VisitError> {
+        self.with(|inner, now_ms| inner.tracker.handle_visit(now_ms, post))
+    }
+
+    /// The tracker's numbers.
+    pub(crate) fn numbers(&self) -> TrackerStats {
+        self.lock().tracker.snapshot(self.now_ms())
+    }
+
+    /// Changes with every event of the lineage.
+    pub(crate) fn lineage_changed(&self) -> watch::Receiver<()> {
+        self.lineage_changed.subscribe()
+    }
+
+    /// Events from `since` on.
+    pub(crate) fn lineage_news(&self, since: u64) -> News {
+        self.lock().tracker.lineage().news(since)
+    }
+
+    /// Every remembered visit, and the number of the event that comes next.
+    pub(crate) fn lineage_snapshot(&self) -> (Vec<Visit>, u64) {
+        let inner = self.lock();
+        let lineage = inner.tracker.lineage();
+        (lineage.snapshot(), lineage.next_event())
+    }
+
+    /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.
+    fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
+        let named = |page: String| match self.site.current().resolve(&page) {
+            Resolved::Asset(asset) => page_path(&asset).to_owned(),
+            Resolved::Redirect(_) | Resolved::NotFound(_) => page,
+        };
+        match message {
+            PeerToTracker::Register { page, manifest, ticket, slots } => PeerToTracker::Register { page: named(page), manifest, ticket, slots },
+            PeerToTracker::Loaded { page, assets } => PeerToTracker::Loaded { page: named(page), assets },
+            PeerToTracker::Offers { .. }
+            | PeerToTracker::Held { .. }
+            | PeerToTracker::Find { .. }
+            | PeerToTracker::Answers { .. }
+            | PeerToTracker::Closed { .. }
+            | PeerToTracker::Opened { .. }
+            | PeerToTracker::Report(_)
+            | PeerToTracker::Counts(_) => message,
+        }
+    }
+
+    /// Locks, does `work`, hands out what came of it.
+    fn with<T>(&self, work: impl FnOnce(&mut Inner, u64) -> T) -> T {
+        let now_ms = self.now_ms();
+        let mut inner = self.lock();
+        let result = work(&mut inner, now_ms);
+        inner.hand_out(now_ms, &self.site);
+        let due_ms = inner.tracker.poll_timeout();
+        if due_ms.is_some_and(|due| inner.due_ms.is_none_or(|known| due < known)) {
+            inner.due_ms = due_ms;
+            self.due_earlier.notify_one();
+        }
+        let next_event = inner.tracker.lineage().next_event();
+        if std::mem::replace(&mut inner.lineage_seen, next_event) != next_event {
+            self.lineage_changed.send_replace(());
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // The tracker does not panic; if it ever did, serving on with what it holds is better than failing every request.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Inner {
+    fn apply(&mut self, now_ms: u64, change: Option<Change>) {
+        if let Some(Change { page, manifest, pieces }) = change {
+            self.coverage.insert(manifest, &pieces);
+            self.tracker.handle_manifest(now_ms, &page, manifest);
+        }
+    }
+
+    /// Does what the tracker says, until it has nothing more to say.
+    fn hand_out(&mut self, now_ms: u64, site: &Site) {
+        while let Some(output) = self.tracker.poll() {
+            match output {
+                Output::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
+                Output::Close(peer, reason) => {
+                    self.send(peer, Outgoing::Close(reason));
+                    self.sessions.remove(&peer);
+                }
+                Output::BootReport { peer, page, assets, addr: _ } => {
+                    let change = self.pages.handle_report(&site.current(), &page, peer.get(), &assets);
+                    self.apply(now_ms, change);
+                }
+                Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
+            }
+        }
+    }
+
+    fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {
+        let document = match version.resolve(page) {
+            Resolved::Asset(asset) if asset.is_document() => Some(asset),
+            Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
+        };
+        let found = document.and_then(|document| {
+            let (current, change) = self.pages.current(version, &document);
+            self.apply(now_ms, change);
+            current
+        });
+        match found {
+            Some(current) => self.tracker.handle_manifest(now_ms, page, current.manifest),
+            None => self.tracker.handle_page_unknown(now_ms, page),
+        }
+    }
+
+    /// A session that does not read fast enough loses its place, which ends its task.
+    fn send(&mut self, peer: PeerNumber, outgoing: Outgoing) {
+        if let Some(session) = self.sessions.get(&peer)
+            && session.try_send(outgoing).is_err()
+        {
+            tracing::debug!(%peer, "session does not read fast enough");
+            self.sessions.remove(&peer);
+        }
+    }
+}
+
+/// Calls the tracker when something is due. Runs until it is aborted.
+pub(crate) async fn keep_time(hub: Arc<Hub>) {
+    loop {
+        let due_ms = hub.lock().due_ms;
+        let due = async {
+            match due_ms {
+                Some(due_ms) => sleep_until(hub.start + Duration::from_millis(due_ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {
+                hub.lock().due_ms = None;
+                hub.with(|inner, now_ms| inner.tracker.handle_timeout(now_ms));
+            }
+            () = hub.due_earlier.notified() => {}
+        }
+    }
+}
+
+/// Makes every visited page's manifest anew when the site changes. Runs until it is aborted.
+pub(crate) async fn follow_versions(hub: Arc<Hub>) {
+    let mut versions = hub.site.subscribe();
+    while versions.changed().await.is_ok() {
+        versions.borrow_and_update();
+        let paths = hub.lock().pages.paths();
+        for path in paths {
+            // One page at a time, so that nobody waits for all of them.
+            hub.with(|inner, now_ms| {
+                let change = inner.pages.handle_version(&hub.site.current(), &path);
+                inner.apply(now_ms, change);
+            });
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One WebSocket of a peer: signals in, signals out, pings, and a goodbye with a reason.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use viral_swarm::tracker::ClientAddr;
+use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
+
+use crate::hub::{Hub, Outgoing};
+use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, WRITE_TIMEOUT};
+use crate::shutdown::{Farewell, Shutdown};
+use crate::stats::{Cause, Stats};
+
+/// Close codes (RFC 6455 section 7.4.1).
+const GOING_AWAY: u16 = 1001;
+const UNSUPPORTED: u16 = 1003;
+const POLICY: u16 = 1008;
+const TOO_BIG: u16 = 1009;
+
+/// What a session needs besides its socket.
+pub(crate) struct Context {
+    /// The tracker.
+    pub(crate) hub: Arc<Hub>,
+    /// Counts what is sent.
+    pub(crate) stats: Arc<Stats>,
+    /// Says when the server ends.
+    pub(crate) shutdown: Shutdown,
+    /// Dropped when the session has said goodbye.
+    pub(crate) _farewell: Farewell,
+}
+
+/// Why the loop ends; the code and reason of the close frame.
+type End = (u16, &'static str);
+
+/// Runs a session until either side ends it. The tracker always hears that the peer left.
+pub(crate) async fn run(socket: WebSocket, client: ClientAddr, context: Context) {
+    let hub = Arc::clone(&context.hub);
+    let (peer, outgoing) = hub.join(client);
+    let mut session = Session { socket, peer, context };
+    let end = session.exchange(outgoing).await;
+    hub.leave(peer);
+    if let Some((code, reason)) = end {
+        tracing::debug!(%peer, code, reason, "session closed");
+        session.close(code, reason).await;
+    }
+}
+
+struct Session {
+    socket: WebSocket,
+    peer: PeerNumber,
+    context: Context,
+}
+
+impl Session {
+    /// Passes signals both ways. `None` when the other side is gone already.
+    async fn exchange(&mut self, mut outgoing: mpsc::Receiver<Outgoing>) -> Option<End> {
+        let shutdown = self.context.shutdown.clone();
+        let begun = shutdown.begun();
+        tokio::pin!(begun);
+        let mut ping = interval(PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ping.tick().await;
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
+                message = outgoing.recv() => match message {
+                    Some(Outgoing::Signal(signal)) => self.send(Message::Text(encode(&*signal).into())).await?,
+                    Some(Outgoing::Close(reason)) => return Some((reason.code(), reason.as_token())),
+                    None => return Some((POLICY, "too slow a reader")),
+                },
+                message = self.socket.recv() => {
+                    heard = Instant::now();
+                    match message? {
+                        Ok(Message::Text(text)) => self.handle_text(text.as_bytes()),
+                        Ok(Message::Binary(_)) => return Some((UNSUPPORTED, "signals are text")),
+                        Ok(Message::Close(_)) => return None,
+                        Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                        Err(_) => return Some((TOO_BIG, "message malformed or too long")),
+                    }
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > IDLE_TIMEOUT {
+                        return Some((GOING_AWAY, "no sign of life"));
+                    }
+                    self.send(Message::Ping(Default::default())).await?;
+                }
+            }
+        }
+    }
+
+    fn handle_text(&mut self, text: &[u8]) {
+        match decode::<PeerToTracker>(text) {
+            Ok(signal) => self.context.hub.message(self.peer, signal),
+            Err(error) => {
+                tracing::debug!(peer = %self.peer, %error, "malformed signal");
+                self.context.hub.malformed(self.peer);
+            }
+        }
+    }
+
+    /// Sends and counts; `None` when the other side does not take it.
+    async fn send(&mut self, message: Message) -> Option<()> {
+        let len = frame_len(&message);
+        timeout(WRITE_TIMEOUT, self.socket.send(message)).await.ok()?.ok()?;
+        self.context.stats.add_sent(Cause::Signalling, len);
+        Some(())
+    }
+
+    async fn close(&mut self, code: u16, reason: &'static str) {
+        let sent = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        // Reading on lets the other side's close frame arrive, so that the socket ends without a reset.
+        if sent.is_some() {
+            let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
+        }
+    }
+}
+
+/// Bytes on the wire of a frame from a server (RFC 6455 section 5.2).
+fn frame_len(message: &Message) -> u64 {
+    let payload = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(frame) => frame.as_ref().map_or(0, |frame| 2 + frame.reason.len()),
+    };
+    let head = match payload {
+        0..=125 => 2,
+        126..=65_535 => 4,
+        _ => 10,
+    };
+    (head + payload) as u64
+}

@@ -1,0 +1,153 @@
+//! What the server did, in numbers: answers by kind and reason, bytes sent by cause, what the tracker knows.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::Serialize;
+use viral_swarm::tracker::{Matches, TrackerStats};
+
+/// Which kind of answer a document request got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerKind {
+    /// The whole document with the addition.
+    Full,
+    /// Loader and introductions.
+    Thin,
+    /// The document as it is.
+    Plain,
+}
+
+impl AnswerKind {
+    /// As in the `viral-answer` header.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Thin => "thin",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+/// Why bytes left the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Full and plain document answers, redirects, error pages, our own pages.
+    Documents,
+    /// Everything else of the site.
+    Assets,
+    /// Pieces, manifests and records that peers could not give.
+    Pieces,
+    /// Thin answers and our scripts.
+    Loader,
+    /// WebSocket frames and the small answers to peers' posts.
+    Signalling,
+}
+
+/// Counters of one server. Shared, never reset.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    answers: [AtomicU64; 3],
+    sent: [AtomicU64; 5],
+    reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+}
+
+impl Stats {
+    /// Counts one document answer.
+    pub(crate) fn add_answer(&self, kind: AnswerKind, reason: &'static str) {
+        self.answers[kind as usize].fetch_add(1, Relaxed);
+        let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *reasons.entry((kind.as_str(), reason)).or_default() += 1;
+    }
+
+    /// Counts bytes handed to a socket.
+    pub(crate) fn add_sent(&self, cause: Cause, bytes: u64) {
+        self.sent[cause as usize].fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes sent so far for one cause.
+    #[cfg(test)]
+    pub(crate) fn sent(&self, cause: Cause) -> u64 {
+        self.sent[cause as usize].load(Relaxed)
+    }
+
+    /// The counters now, together with what the tracker knows.
+    pub(crate) fn snapshot(&self, tracker: &TrackerStats, uptime_s: u64) -> Snapshot {
+        let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
+        let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
+        let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
+        for ((kind, reason), count) in self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+            reasons.entry(kind).or_default().insert(*reason, *count);
+        }
+        Snapshot {
+            answers: Answers { full: answer(AnswerKind::Full), thin: answer(AnswerKind::Thin), plain: answer(AnswerKind::Plain) },
+            reasons,
+            origin_bytes: OriginBytes {
+                documents: sent(Cause::Documents),
+                assets: sent(Cause::Assets),
+                pieces: sent(Cause::Pieces),
+                loader: sent(Cause::Loader),
+                signalling: sent(Cause::Signalling),
+            },
+            peer_bytes: tracker.reported.from_peers,
+            peer_bytes_source: "reported by visitors",
+            seeders: tracker.seeders,
+            leechers: tracker.leechers,
+            matches: tracker.matches,
+            bans: tracker.bans,
+            uptime_s,
+        }
+    }
+}
+
+/// What `GET /stats` answers.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Snapshot {
+    answers: Answers,
+    reasons: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    origin_bytes: OriginBytes,
+    peer_bytes: u64,
+    peer_bytes_source: &'static str,
+    seeders: usize,
+    leechers: usize,
+    matches: Matches,
+    bans: u64,
+    uptime_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Answers {
+    full: u64,
+    thin: u64,
+    plain: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct OriginBytes {
+    documents: u64,
+    assets: u64,
+    pieces: u64,
+    loader: u64,
+    signalling: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_snapshot_has_the_names_of_the_contract() {
+        let stats = Stats::default();
+        stats.add_answer(AnswerKind::Thin, "peer-near");
+        stats.add_sent(Cause::Pieces, 7);
+        let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
+        tracker.reported.from_peers = 9;
+        let json = serde_json::to_value(stats.snapshot(&tracker, 5)).unwrap();
+        assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
+        assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
+        assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
+        assert_eq!(json["peer_bytes"], 9);
+        assert_eq!(json["peer_bytes_source"], "reported by visitors");
+        assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));
+    }
+}
