@@ -1,2 +1,118 @@
-//! Every chore of the project.
-fn main() {}
+//! Every chore of the project, one subcommand each: `cargo xtask test` is what CI runs.
+#![expect(clippy::print_stdout, reason = "a chore talks to the person who started it")]
+
+mod bench;
+mod browser;
+mod deps;
+mod journeys;
+mod rust;
+mod shell;
+mod steps;
+mod tools;
+
+use clap::{Parser, Subcommand};
+use steps::Steps;
+
+/// Chores of viral.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Everything CI checks, in order, up to the first failure.
+    Test {
+        /// Leave out the journeys in real browsers.
+        #[arg(long)]
+        without_journeys: bool,
+    },
+    /// Make the TypeScript types of the Rust signals again, in browser/src/core/generated.
+    Types {
+        /// Only fail when the committed types are stale.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build browser/dist from its sources and fail when the committed files differ.
+    Dist,
+    /// Print the compressed size of each script and fail when one is over its budget.
+    Budgets,
+    /// Visit built servers with real browsers; FILTER is part of a journey's name.
+    Journeys {
+        /// Only the journeys whose name contains this.
+        filter: Option<String>,
+    },
+    /// Measure, and print the numbers the README quotes.
+    Bench {
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
+    /// Check which crate depends on which against DESIGN section 9.
+    Deps,
+    /// Install the Debian packages the journeys need (as root), or name them.
+    Tools,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut steps = Steps::new();
+    let outcome = run(Cli::parse().chore, &mut steps);
+    steps.print_summary(outcome.is_ok());
+    outcome
+}
+
+fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
+    match chore {
+        Chore::Test { without_journeys } => test(steps, without_journeys),
+        Chore::Types { check: true } => steps.run("generated types are fresh", browser::types_are_fresh),
+        Chore::Types { check: false } => steps.run("generate types", browser::write_types),
+        Chore::Dist => {
+            steps.run("npm ci", browser::install)?;
+            steps.run("dist is fresh", browser::dist_is_fresh)
+        }
+        Chore::Budgets => {
+            steps.run("npm ci", browser::install)?;
+            steps.run("byte budgets", browser::budgets)
+        }
+        Chore::Journeys { filter } => {
+            steps.run("tools", || tools::ensure(tools::JOURNEYS))?;
+            journeys_with_build(steps, filter.as_deref())
+        }
+        Chore::Bench { what } => {
+            steps.run("tools", || tools::ensure(tools::BENCH))?;
+            bench::run(steps, &what)
+        }
+        Chore::Deps => steps.run("crate dependencies point one way", deps::check),
+        Chore::Tools => steps.run("tools", || tools::ensure(tools::BENCH)),
+    }
+}
+
+fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
+    let needed = if without_journeys { tools::NPM } else { tools::JOURNEYS };
+    steps.run("tools", || tools::ensure(needed))?;
+    steps.run("formatting", rust::formatting)?;
+    steps.run("crate dependencies point one way", deps::check)?;
+    steps.run("npm ci", browser::install)?;
+    steps.run("clippy", rust::clippy)?;
+    steps.run("unit and property tests", rust::tests)?;
+    steps.run("doc tests", rust::doc_tests)?;
+    steps.run("generated types are fresh", browser::types_are_fresh)?;
+    steps.run("tsc", browser::types_check)?;
+    steps.run("typescript lint", browser::lint)?;
+    steps.run("vitest", browser::tests)?;
+    steps.run("vitest on the minified core", browser::tests_minified)?;
+    steps.run("dist is fresh", browser::dist_is_fresh)?;
+    steps.run("byte budgets", browser::budgets)?;
+    if without_journeys {
+        return Ok(());
+    }
+    journeys_with_build(steps, None)
+}
+
+fn journeys_with_build(steps: &mut Steps, filter: Option<&str>) -> anyhow::Result<()> {
+    steps.run("build viral", rust::build_viral)?;
+    steps.run("geckodriver", tools::ensure_geckodriver)?;
+    steps.run("real apps from npm", journeys::install_apps)?;
+    steps.run("journeys", || journeys::run(filter))
+}

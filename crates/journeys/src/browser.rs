@@ -1,0 +1,119 @@
+//! The three engines, and how a fresh browser of each is asked for.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// Whose browser a visitor uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Chromium, headless.
+    Chromium,
+    /// Firefox, headless.
+    Firefox,
+    /// WebKitGTK's MiniBrowser, on a virtual display.
+    WebKit,
+}
+
+/// Every journey uses fresh profiles, no GPU and nothing that talks to the browser's maker.
+const CHROMIUM_FLAGS: &[&str] = &[
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+];
+
+/// What a visitor's browser is started with besides the engine's own flags.
+#[derive(Debug, Clone, Default)]
+pub struct Setting {
+    /// Sent instead of the engine's own `User-Agent`; Chromium and Firefox only.
+    pub user_agent: Option<String>,
+    /// Run in every document before its own scripts; Chromium only.
+    pub script_before_load: Option<String>,
+    /// Keep the network log that [`crate::visitor::Visitor::answers`] reads; Chromium only.
+    pub records_network: bool,
+}
+
+impl Engine {
+    /// WebDriver capabilities of a fresh browser whose files stay in `folder`.
+    ///
+    /// # Panics
+    /// When WebKitGTK's MiniBrowser is not installed.
+    #[must_use]
+    pub fn capabilities(self, folder: &Path, setting: &Setting) -> serde_json::Map<String, Value> {
+        let own = match self {
+            Self::Chromium => chromium(folder, setting),
+            Self::Firefox => firefox(setting),
+            Self::WebKit => webkit(),
+        };
+        // Pages replace themselves by document.write: the journey decides what it waits for.
+        let mut all = json!({ "pageLoadStrategy": "none", "timeouts": { "script": 30_000 } });
+        merge(&mut all, own);
+        if let Value::Object(map) = all { map } else { serde_json::Map::new() }
+    }
+}
+
+fn chromium(folder: &Path, setting: &Setting) -> Value {
+    let mut flags: Vec<String> = CHROMIUM_FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+    flags.push(format!("--user-data-dir={}", folder.join("profile").display()));
+    flags.extend(setting.user_agent.iter().map(|name| format!("--user-agent={name}")));
+    let mut asked = json!({
+        "goog:chromeOptions": {
+            "binary": "/usr/bin/chromium",
+            "args": flags,
+            // chromedriver turns the cache that back and forward use off; visitors have it.
+            "excludeSwitches": ["disable-back-forward-cache"],
+        },
+    });
+    if setting.records_network {
+        merge(&mut asked, json!({ "goog:loggingPrefs": { "performance": "ALL" } }));
+    }
+    asked
+}
+
+fn firefox(setting: &Setting) -> Value {
+    let mut preferences = json!({
+        "app.normandy.enabled": false,
+        "browser.shell.checkDefaultBrowser": false,
+        "datareporting.policy.dataSubmissionEnabled": false,
+        "network.captive-portal-service.enabled": false,
+        "network.connectivity-service.enabled": false,
+        "toolkit.telemetry.enabled": false,
+    });
+    if let Some(name) = &setting.user_agent {
+        merge(&mut preferences, json!({ "general.useragent.override": name }));
+    }
+    json!({
+        "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": preferences },
+    })
+}
+
+fn webkit() -> Value {
+    json!({ "webkitgtk:browserOptions": { "binary": mini_browser(), "args": ["--automation"] } })
+}
+
+/// Debian keeps MiniBrowser in a folder that names the machine and the library's version.
+fn mini_browser() -> PathBuf {
+    let below = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    below(PathBuf::from("/usr/lib"))
+        .flat_map(below)
+        .map(|folder| folder.join("MiniBrowser"))
+        .find(|path| path.is_file())
+        .expect("WebKitGTK's MiniBrowser is installed (Debian: webkit2gtk-driver)")
+}
+
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more,
+    }
+}

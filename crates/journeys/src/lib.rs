@@ -1,0 +1,16 @@
+//! Harness of the journeys: a server under test, browsers of three engines, sites made for one test.
+//!
+//! A journey sees the product only from outside: the binary's command line, HTTP, `/stats`, and what a page can see.
+//! Waiting is polling a condition up to a deadline; nothing sleeps for a fixed time.
+
+pub mod apps;
+pub mod browser;
+pub mod deadlines;
+pub mod driver;
+pub mod hostile;
+pub mod http;
+pub mod process;
+pub mod server;
+pub mod site;
+pub mod visitor;
+pub mod wait;

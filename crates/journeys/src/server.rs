@@ -1,0 +1,232 @@
+//! The server under test: the built binary, started as an operator would start it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::http::{self, Reply};
+use crate::process::Process;
+use crate::{deadlines, wait};
+
+/// A running `viral serve DIR`, ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    arguments: Vec<OsString>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    logs: TempDir,
+}
+
+/// What `/stats` on the admin address says, as far as the contract promises it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stats {
+    /// Document answers by kind.
+    pub answers: Answers,
+    /// Bytes the server sent, by cause.
+    pub origin_bytes: OriginBytes,
+    /// Pages that seed now.
+    pub seeders: u64,
+    /// Pages that download now.
+    pub leechers: u64,
+    /// Peers dropped for what they sent.
+    pub bans: u64,
+    /// How often each reason decided, by kind of answer.
+    #[serde(default)]
+    pub reasons: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Stats {
+    /// How many answers of `kind` had `reason`.
+    #[must_use]
+    pub fn reason(&self, kind: &str, reason: &str) -> u64 {
+        self.reasons.get(kind).and_then(|reasons| reasons.get(reason)).copied().unwrap_or_default()
+    }
+}
+
+/// Document answers by kind.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answers {
+    /// The page and the viral addition.
+    pub full: u64,
+    /// The loader only.
+    pub thin: u64,
+    /// The page as it is.
+    pub plain: u64,
+}
+
+/// Bytes the server sent on the wire, by cause.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OriginBytes {
+    /// Full and plain documents.
+    pub documents: u64,
+    /// Assets served as files.
+    pub assets: u64,
+    /// Pieces served to peers that found no other source in time.
+    pub pieces: u64,
+    /// Thin answers and our scripts.
+    pub loader: u64,
+    /// Messages of the tracker.
+    pub signalling: u64,
+}
+
+impl OriginBytes {
+    /// Bytes of the app itself: what peers are there to save.
+    #[must_use]
+    pub fn of_app(&self) -> u64 {
+        self.documents + self.assets + self.pieces
+    }
+}
+
+impl Server {
+    /// Serves `folder` on free loopback ports with `--min-app-bytes 0` and `more` arguments.
+    ///
+    /// # Panics
+    /// When the server does not come up; the message carries its log.
+    pub async fn serve(folder: &Path, more: &[&str]) -> Self {
+        let mut arguments: Vec<OsString> = vec!["serve".into(), folder.into()];
+        // The sites of most journeys are far below the size at which peers win; they are always viral.
+        if !more.contains(&"--min-app-bytes") {
+            arguments.extend(["--min-app-bytes".into(), "0".into()]);
+        }
+        arguments.extend(more.iter().map(OsString::from));
+        Self::start(arguments).await
+    }
+
+    /// Serves the demo: the binary without a directory, on free loopback ports.
+    ///
+    /// # Panics
+    /// When the server does not come up; the message carries its log.
+    pub async fn demo() -> Self {
+        Self::start(Vec::new()).await
+    }
+
+    async fn start(arguments: Vec<OsString>) -> Self {
+        let logs = tempfile::tempdir().expect("a temporary folder for logs");
+        let (process, address, admin) = spawn(&arguments, "127.0.0.1:0", "127.0.0.1:0", logs.path()).expect("the server starts");
+        Self { process, arguments, address, admin, logs }
+    }
+
+    /// Ends the server by SIGTERM and starts it again on the same ports.
+    ///
+    /// # Panics
+    /// When it does not end in time, ends with a failure or does not come back.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let (listen, admin) = (self.address.to_string(), self.admin.to_string());
+        let (process, ..) = spawn(&self.arguments, &listen, &admin, self.logs.path()).expect("the server starts again");
+        self.process = process;
+    }
+
+    /// Ends the server by SIGTERM.
+    ///
+    /// # Panics
+    /// When it does not end in time or ends with a failure.
+    pub async fn stop(&mut self) {
+        let status = self.process.terminate().await.expect("the server ends on SIGTERM");
+        assert!(status.success(), "SIGTERM ended the server with {status}:\n{}", self.process.log());
+    }
+
+    /// Address of the app.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whole URL of a path of the app.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What the server logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// `GET path` of the app, as curl would send it, with these headers.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        http::get(self.address, path, headers).await.expect("the server answers")
+    }
+
+    /// What `/stats` says now.
+    ///
+    /// # Panics
+    /// When it does not say what the contract promises.
+    pub async fn stats(&self) -> Stats {
+        let reply = http::get(self.admin, "/stats", &[]).await.expect("the admin address answers");
+        serde_json::from_slice(&reply.body).with_context(|| reply.text()).expect("/stats holds what the contract promises")
+    }
+
+    /// Waits until `/stats` satisfies `wanted` and returns it.
+    ///
+    /// # Panics
+    /// At [`deadlines::CONDITION`].
+    pub async fn until_stats(&self, what: &str, wanted: impl Fn(&Stats) -> bool) -> Stats {
+        wait::until(what, deadlines::CONDITION, async || {
+            let stats = self.stats().await;
+            if wanted(&stats) { Ok(stats) } else { Err(format!("{stats:?}")) }
+        })
+        .await
+    }
+
+    /// Waits until exactly `count` pages seed.
+    ///
+    /// # Panics
+    /// At [`deadlines::CONDITION`].
+    pub async fn until_seeders(&self, count: u64) -> Stats {
+        self.until_stats(&format!("{count} pages seed"), |stats| stats.seeders == count).await
+    }
+}
+
+/// The binary under test: `VIRAL_BIN`, else the debug build beside this test's own binary.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("VIRAL_BIN") {
+        return PathBuf::from(path);
+    }
+    let test = std::env::current_exe().expect("a test knows its own binary");
+    let built = test.ancestors().map(|folder| folder.join("viral")).find(|path| path.is_file());
+    built.expect("viral is built first: cargo build --package viral, or set VIRAL_BIN")
+}
+
+/// The binary with these arguments and nothing of the environment that would configure it.
+#[must_use]
+pub fn command(arguments: &[OsString]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        let is_ours = name.to_string_lossy().starts_with("VIRAL_");
+        if is_ours {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn spawn(arguments: &[OsString], listen: &str, admin: &str, logs: &Path) -> anyhow::Result<(Process, SocketAddr, SocketAddr)> {
+    let mut command = command(arguments);
+    // A folder of our own, so that nobody's viral.toml is picked up.
+    command.args(["--listen", listen, "--admin-listen", admin]).current_dir(logs);
+    let mut process = Process::start(&mut command, logs)?;
+    let (mut app, mut stats) = (None, None);
+    let (app, stats) = process.expect_line(deadlines::SERVER_READY, |line| {
+        app = app.or_else(|| line.strip_prefix("listening on http://")?.parse().ok());
+        stats = stats.or_else(|| line.strip_prefix("admin on http://")?.parse().ok());
+        Some((app?, stats?))
+    })?;
+    Ok((process, app, stats))
+}

@@ -1,0 +1,88 @@
+//! Apps that nobody here wrote run the same in a plain, a full and a thin visit.
+
+use serde_json::Value;
+use viral_journeys::apps;
+use viral_journeys::browser::Engine::{self, Chromium, Firefox};
+use viral_journeys::server::Server;
+use viral_journeys::site::Site;
+use viral_journeys::visitor::Visitor;
+use viral_journeys::wait::journey;
+
+use crate::common::seeds;
+
+/// Everything a page can compare: its DOM without our script's tag, its results, what it loaded and that as it reads it.
+const PICTURE: &str = "
+    const hex = buffer => Array.from(new Uint8Array(buffer), byte => byte.toString(16).padStart(2, '0')).join('');
+    const dom = document.documentElement.cloneNode(true);
+    dom.querySelectorAll('script[src^=\"/.viral/\"]').forEach(script => script.remove());
+    const loaded = performance.getEntriesByType('resource').map(entry => new URL(entry.name))
+        .filter(url => url.origin === location.origin && !url.pathname.startsWith('/.viral/')).map(url => url.pathname);
+    const paths = [...new Set([...ALWAYS, ...loaded])].sort();
+    const assets = {};
+    for (const path of paths) assets[path] = hex(await crypto.subtle.digest('SHA-256', await (await fetch(path)).arrayBuffer()));
+    return { dom: dom.outerHTML.trim(), result: window.app.result, assets, url: location.pathname, mode: document.compatMode };";
+
+async fn picture(visitor: &Visitor, always: &[&str]) -> Value {
+    visitor.until_app_runs().await;
+    let always = serde_json::to_string(always).expect("a list of text is JSON");
+    visitor.run_async(&PICTURE.replace("ALWAYS", &always)).await
+}
+
+async fn runs_the_same(site: Site, engine: Engine, always: &[&str]) {
+    let server = Server::serve(site.folder(), &[]).await;
+    let plain = {
+        let visitor = Visitor::fresh(engine).await;
+        visitor.open(&server.url("/.viral/")).await;
+        visitor.until("our page is there", "location.pathname === '/.viral/' && document.readyState === 'complete'").await;
+        visitor.run("document.cookie = 'viral=off; path=/'").await;
+        visitor.open(&server.url("/")).await;
+        let plain = picture(&visitor, always).await;
+        visitor.leave().await;
+        plain
+    };
+    assert_eq!(server.stats().await.answers.plain, 1);
+    let seeder = Visitor::visiting(engine, &server.url("/")).await;
+    let full = picture(&seeder, always).await;
+    assert_eq!(seeder.status().await.answer, "full");
+    seeds(&server, &seeder, 1).await;
+    let visitor = Visitor::visiting(engine, &server.url("/")).await;
+    let thin = picture(&visitor, always).await;
+    let status = visitor.status().await;
+    assert_eq!(status.answer, "thin", "{status:?}");
+    assert!(status.bytes_from_peers > 1024 * 1024 && status.bytes_from_peers > 4 * status.bytes_from_origin, "{status:?}");
+    for path in always {
+        assert_eq!(plain["assets"][path].as_str(), site.digests().get(*path).map(String::as_str), "{path}");
+    }
+    same("full", &full, &plain);
+    same("thin", &thin, &plain);
+}
+
+fn same(name: &str, one: &Value, plain: &Value) {
+    for part in ["result", "dom", "url", "mode"] {
+        assert_eq!(one[part], plain[part], "{part} of the {name} visit");
+    }
+    let both = one["assets"].as_object().into_iter().flatten();
+    for (path, digest) in both {
+        if let Some(known) = plain["assets"].get(path) {
+            assert_eq!(digest, known, "{path} of the {name} visit");
+        }
+    }
+}
+
+const MONACO: &[&str] = &["/vs/loader.js", "/vs/editor/editor.main.js", "/vs/editor/editor.main.css"];
+const PDFJS: &[&str] = &["/build/pdf.min.mjs", "/build/pdf.worker.min.mjs", "/paper.pdf"];
+
+#[tokio::test]
+async fn the_monaco_editor_runs_the_same_plain_full_and_thin_in_chromium() {
+    journey(runs_the_same(apps::monaco(), Chromium, MONACO)).await;
+}
+
+#[tokio::test]
+async fn pdfjs_runs_the_same_plain_full_and_thin_in_chromium() {
+    journey(runs_the_same(apps::pdfjs(), Chromium, PDFJS)).await;
+}
+
+#[tokio::test]
+async fn pdfjs_runs_the_same_plain_full_and_thin_in_firefox() {
+    journey(runs_the_same(apps::pdfjs(), Firefox, PDFJS)).await;
+}

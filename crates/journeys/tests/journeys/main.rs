@@ -1,0 +1,14 @@
+//! Journeys of real browsers through a running server; `cargo xtask journeys` builds what they need and runs them.
+
+mod apps;
+mod bad_input;
+mod common;
+mod deploys;
+mod harness;
+mod headers;
+mod hostile;
+mod losses;
+mod pages;
+mod pairs;
+mod respect;
+mod restarts;

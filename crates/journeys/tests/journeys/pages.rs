@@ -1,0 +1,163 @@
+//! What a page can see of where it is: URL, history, other pages of the site, assets it asks for later.
+
+use viral_journeys::browser::Engine::{self, Chromium, Firefox};
+use viral_journeys::server::Server;
+use viral_journeys::site::{App, Site, noise, sha256};
+use viral_journeys::visitor::Visitor;
+use viral_journeys::wait::journey;
+
+use crate::common::{assert_whole, assert_whole_below, fed_by_peers, first_seeder, seeds};
+
+#[tokio::test]
+async fn query_and_fragment_are_the_same_in_a_thin_visit() {
+    journey(async {
+        let site = App::default().site();
+        let server = Server::serve(site.folder(), &[]).await;
+        let _seeder = first_seeder(&server, &site, Chromium).await;
+        for engine in [Chromium, Firefox] {
+            let url = server.url("/?who=a%20b&n=1#part-2");
+            let visitor = Visitor::visiting(engine, &url).await;
+            assert_eq!(visitor.status().await.answer, "thin");
+            assert_eq!(visitor.until_app_runs().await["url"], url);
+            assert_eq!(visitor.url().await, url);
+            assert_eq!(visitor.run("return history.state").await, serde_json::Value::Null);
+            assert_eq!(visitor.run("return document.referrer").await, "");
+            visitor.leave().await;
+        }
+    })
+    .await;
+}
+
+async fn back_and_forward(engine: Engine) -> Vec<String> {
+    let mut site = App::default().site();
+    site.write("/other.html", "<!doctype html><title>Other</title><p>Another page.");
+    let server = Server::serve(site.folder(), &[]).await;
+    let seeder = first_seeder(&server, &site, Chromium).await;
+    let visitor = fed_by_peers(&server, &site, engine).await;
+    seeds(&server, &visitor, 2).await;
+    visitor.open(&server.url("/other.html")).await;
+    visitor.until("the other page is there", "document.title === 'Other' && document.readyState === 'complete'").await;
+    visitor.back().await;
+    assert_whole(&visitor.until_app_runs().await, &site);
+    // It takes part again, and really: it alone feeds the next.
+    visitor.until_status("it seeds again", |status| status.role == "seeder").await;
+    seeder.leave().await;
+    server.until_seeders(1).await;
+    fed_by_peers(&server, &site, Chromium).await.leave().await;
+    visitor.forward().await;
+    visitor.until("the other page is there", "document.title === 'Other' && document.readyState === 'complete'").await;
+    visitor.back().await;
+    let app = visitor.until_app_runs().await;
+    let events = app["events"].as_array().cloned().unwrap_or_default();
+    events.iter().map(|event| event.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn back_and_forward_in_chromium_come_from_its_page_cache_and_seed_again() {
+    journey(async {
+        let events = back_and_forward(Chromium).await;
+        assert!(events.iter().any(|event| event == "pageshow from cache"), "{events:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn back_and_forward_in_firefox_run_the_app_and_seed_again() {
+    journey(async {
+        back_and_forward(Firefox).await;
+    })
+    .await;
+}
+
+async fn reload(engine: Engine) {
+    let site = App::default().site();
+    let server = Server::serve(site.folder(), &[]).await;
+    let _seeder = first_seeder(&server, &site, Chromium).await;
+    let visitor = fed_by_peers(&server, &site, engine).await;
+    seeds(&server, &visitor, 2).await;
+    visitor.run("window.app = undefined").await;
+    let before = server.stats().await.origin_bytes.of_app();
+    visitor.reload().await;
+    assert_whole(&visitor.until_app_runs().await, &site);
+    let sent = server.stats().await.origin_bytes.of_app() - before;
+    assert!(sent < site.len() / 10, "a reload cost the origin {sent} bytes");
+    seeds(&server, &visitor, 2).await;
+}
+
+#[tokio::test]
+async fn a_reload_in_chromium_runs_the_app_again_and_costs_the_origin_next_to_nothing() {
+    journey(reload(Chromium)).await;
+}
+
+#[tokio::test]
+async fn a_reload_in_firefox_runs_the_app_again_and_costs_the_origin_next_to_nothing() {
+    journey(reload(Firefox)).await;
+}
+
+/// Two pages whose parts are the same bytes under other names, except the first part of each.
+fn two_pages() -> Site {
+    let mut site = App::default().site();
+    site.write_app("/docs", &App { version: "docs", ..App::default() });
+    site
+}
+
+#[tokio::test]
+async fn the_second_page_of_a_site_takes_from_peers_what_both_pages_share() {
+    journey(async {
+        let site = two_pages();
+        let server = Server::serve(site.folder(), &[]).await;
+        let _seeder = {
+            let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
+            seeds(&server, &visitor, 1).await;
+            visitor
+        };
+        let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
+        assert_eq!(visitor.status().await.answer, "thin");
+        seeds(&server, &visitor, 2).await;
+        let before = server.stats().await.origin_bytes.of_app();
+        visitor.run("location.href = '/docs/'").await;
+        let app =
+            visitor.until("the second page runs", "location.pathname === '/docs/' && window.app && window.app.done && window.app").await;
+        assert_whole_below(&app, &site, "/docs");
+        assert_eq!(app["version"], "docs");
+        // One part of six and the small files differ.
+        let sent = server.stats().await.origin_bytes.of_app() - before;
+        assert!(sent < 1024 * 1024, "the second page cost the origin {sent} bytes");
+        seeds(&server, &visitor, 2).await;
+    })
+    .await;
+}
+
+async fn later_asset(engine: Engine) {
+    const LEN: usize = 5 << 20;
+    let mut site = App::default().site();
+    let later = noise(99, LEN);
+    let digest = sha256(&later);
+    site.write("/later.bin", &later);
+    let server = Server::serve(site.folder(), &[]).await;
+    let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
+    assert_eq!(seeder.sha256_of("/later.bin").await, digest);
+    seeds(&server, &seeder, 1).await;
+    let visitor = Visitor::visiting(engine, &server.url("/")).await;
+    let status = visitor.status().await;
+    assert_eq!(status.answer, "thin");
+    let boot = site.len() - LEN as u64;
+    assert!(status.bytes_from_peers <= boot + boot / 10, "it was not in the boot set: {status:?}");
+    let before = server.stats().await.origin_bytes.of_app();
+    assert_eq!(visitor.sha256_of("/later.bin").await, digest);
+    let after =
+        visitor.until_status("the asset is counted", |now| now.bytes_from_peers >= status.bytes_from_peers + LEN as u64 * 9 / 10).await;
+    assert_eq!(after.bans, 0);
+    let sent = server.stats().await.origin_bytes.of_app() - before;
+    assert!(sent < LEN as u64 / 10, "the asset cost the origin {sent} bytes");
+}
+
+#[tokio::test]
+async fn an_asset_chromium_asks_for_after_load_comes_from_a_peer() {
+    journey(later_asset(Chromium)).await;
+}
+
+#[tokio::test]
+async fn an_asset_firefox_asks_for_after_load_comes_from_a_peer() {
+    journey(later_asset(Firefox)).await;
+}

@@ -1,0 +1,66 @@
+//! The server goes away and comes back while visitors are there.
+
+use viral_journeys::browser::Engine::{Chromium, Firefox};
+use viral_journeys::hostile::COUNTS_SENT;
+use viral_journeys::server::Server;
+use viral_journeys::site::App;
+use viral_journeys::visitor::Visitor;
+use viral_journeys::wait::journey;
+
+use crate::common::{assert_whole, fed_by_peers, first_seeder, first_seeder_with, scripted, seeds};
+
+#[tokio::test]
+async fn seeders_find_a_restarted_server_by_themselves_and_feed_the_next_visitor() {
+    journey(async {
+        let site = App::default().site();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let first = first_seeder(&server, &site, Chromium).await;
+        let second = fed_by_peers(&server, &site, Firefox).await;
+        seeds(&server, &second, 2).await;
+        server.restart().await;
+        seeds(&server, &first, 2).await;
+        fed_by_peers(&server, &site, Chromium).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_download_from_a_peer_goes_on_while_the_server_restarts() {
+    journey(async {
+        let site = App { parts: 48, part_len: 1 << 20, ..App::default() }.site();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let seeder = first_seeder_with(&server, &site, Chromium, scripted(COUNTS_SENT)).await;
+        let leecher = Visitor::fresh(Chromium).await;
+        leecher.open(&server.url("/")).await;
+        seeder.until("some of the app was sent", "window.journey.sent > 4194304").await;
+        server.restart().await;
+        assert_whole(&leecher.until_app_runs().await, &site);
+        let status = leecher.status().await;
+        assert_eq!(status.answer, "thin");
+        assert!(status.bytes_from_peers > site.len() * 8 / 10, "{status:?}");
+        seeds(&server, &leecher, 2).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sigterm_lets_an_answer_in_flight_finish_and_closes_sockets_with_a_reason() {
+    journey(async {
+        let site = App::default().site();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let seeder = Visitor::fresh(Chromium).await;
+        // Notes how the page's socket was closed.
+        let script = "const Native = WebSocket; window.closed = null;
+            window.WebSocket = class extends Native { constructor(...rest) { super(...rest);
+              this.addEventListener('close', event => { window.closed ??= { code: event.code, reason: event.reason, clean: event.wasClean }; }); } };";
+        seeder.run_before_load(script).await;
+        seeder.open(&server.url("/")).await;
+        seeder.until_app_runs().await;
+        seeds(&server, &seeder, 1).await;
+        server.stop().await;
+        let closed = seeder.until("its socket is closed", "window.closed").await;
+        assert_eq!(closed["clean"], true, "{closed}");
+        assert!(closed["code"] == 1001 || closed["code"] == 1012, "{closed}");
+    })
+    .await;
+}

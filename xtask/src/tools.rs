@@ -1,0 +1,90 @@
+//! The programs the other steps start: installed from Debian as root, otherwise named.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use crate::shell::{cargo, command, run, target_dir, which};
+
+/// A program and the Debian package that holds it.
+pub(crate) type Tool = (&'static str, &'static str);
+
+/// What the TypeScript half needs.
+pub(crate) const NPM: &[Tool] = &[("node", "nodejs"), ("npm", "npm")];
+
+/// What journeys need besides.
+pub(crate) const JOURNEYS: &[Tool] = &[
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
+    ("WebKitWebDriver", "webkit2gtk-driver"),
+    ("Xvfb", "xvfb"),
+];
+
+/// What benches need besides.
+pub(crate) const BENCH: &[Tool] = &[
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
+    ("WebKitWebDriver", "webkit2gtk-driver"),
+    ("Xvfb", "xvfb"),
+    ("nginx", "nginx-light"),
+];
+
+/// Geckodriver's version: Debian has none, so it is compiled from crates.io.
+const GECKODRIVER_VERSION: &str = "0.37.1";
+
+/// Makes sure that every tool is there: installs as root on Debian, else says which packages are missing.
+pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
+    let missing = packages_missing(tools);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let listed = missing.join(" ");
+    if !rustix::process::geteuid().is_root() || which("apt-get").is_none() {
+        bail!("missing programs; as root run: apt-get install {listed}");
+    }
+    println!("installing {listed}");
+    run(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "update"]))?;
+    run(command("apt-get")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["-q", "install", "--yes", "--no-install-recommends"])
+        .args(&missing))?;
+    let still_missing = packages_missing(tools);
+    if still_missing.is_empty() {
+        return Ok(());
+    }
+    bail!("installed {listed}, but these are still not on PATH: {}", still_missing.join(" "));
+}
+
+/// Makes sure that there is a geckodriver at [`geckodriver`].
+pub(crate) fn ensure_geckodriver() -> anyhow::Result<()> {
+    if geckodriver().is_file() {
+        return Ok(());
+    }
+    // Its own target directory, so that the build's lock and profile are not shared with ours.
+    run(cargo()
+        .args(["install", "geckodriver", "--locked", "--version", GECKODRIVER_VERSION, "--root"])
+        .arg(tools_dir())
+        .env("CARGO_TARGET_DIR", tools_dir().join("build")))
+}
+
+/// The geckodriver journeys use: `GECKODRIVER`, else one on PATH, else ours under the target directory.
+pub(crate) fn geckodriver() -> PathBuf {
+    std::env::var_os("GECKODRIVER")
+        .map(PathBuf::from)
+        .or_else(|| which("geckodriver"))
+        .unwrap_or_else(|| tools_dir().join("bin/geckodriver"))
+}
+
+fn tools_dir() -> PathBuf {
+    target_dir().join("tools")
+}
+
+fn packages_missing(tools: &[Tool]) -> Vec<&'static str> {
+    tools.iter().filter(|(program, _)| which(program).is_none()).map(|(_, package)| *package).collect()
+}
