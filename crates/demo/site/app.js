@@ -1,6 +1,6 @@
 // The demo: loads the world, draws it, and shows how it travelled.
 
-import { loadWorld, metres, temperature } from '/js/assets.js';
+import { COOLING_PER_M, loadWorld, warmthAlong } from '/js/assets.js';
 import { Camera, attach } from '/js/camera.js';
 import { flatGlobe } from '/js/globe-2d.js';
 import { glGlobe } from '/js/globe-gl.js';
@@ -31,7 +31,7 @@ function refresh() {
   setTimeout(() => {
     pending = false;
     const status = viralStatus();
-    if (Number.isInteger(status?.ordinal)) travel.own = status.ordinal;
+    travel.recognise(status);
     if (status || facts.settled) showCopy(status, facts);
     showInvite(status, travel.visits);
     if (lights) showTravel(travel, (ordinal) => lights.town(ordinal).name, choose);
@@ -64,8 +64,8 @@ function readPlace() {
   const column = Math.floor(((point.longitude + Math.PI) / (2 * Math.PI)) * world.width) % world.width;
   const row = Math.min(world.height - 1, Math.floor((0.5 - point.latitude / Math.PI) * world.height));
   const at = row * world.width + column;
-  const height = metres(world, at);
-  const warmth = temperature(point.latitude, point.longitude, height);
+  const height = world.ground[at];
+  const warmth = warmthAlong(point.latitude)(point.longitude) - Math.max(height, 0) * COOLING_PER_M;
   const place = lights.nearest(point, 0.022 + 0.02 / camera.zoom);
   const level = height > 0 ? `${Math.round(height).toLocaleString('en')} m` : `${Math.round(-height).toLocaleString('en')} m deep`;
   const kind = biome(height, warmth, world.moisture[at] / 255, world.rivers[at]);

@@ -33,17 +33,17 @@ fn rain_row(ground: &[f32], latitude: f32, out: &mut [f32]) {
         } else {
             let climb = (metres - upwind).max(0.0) / 900.0;
             let falls = (carried * (0.016 * rises + climb * 0.16)).min(carried);
-            carried = carried - falls + 0.004 * rises * warmth;
-            out[column] = (falls * 26.0 + carried * rises * 0.55).min(1.0);
+            carried = carried - falls + 0.006 * rises * warmth;
+            out[column] = (falls * 30.0 + carried * rises * 0.62).min(1.0);
         }
         upwind = metres;
     }
 }
 
 /// Spreads rain over the rows north and south, more over more rounds.
-fn blend(rain: &mut Vec<f32>) {
+fn blend(rain: &mut [f32]) {
     for _ in 0..BLENDS {
-        let from = rain.clone();
+        let from = rain.to_vec();
         fill_rows(rain, COARSE_WIDTH, |row, out| {
             let north = row.saturating_sub(1) * COARSE_WIDTH;
             let south = (row + 1).min(COARSE_HEIGHT - 1) * COARSE_WIDTH;
@@ -68,7 +68,7 @@ pub(crate) fn moisture(ground: &[f32]) -> Vec<f32> {
     let directions = Directions::new(COARSE_WIDTH, COARSE_HEIGHT);
     fill_rows(&mut rain, COARSE_WIDTH, |row, out| {
         for (value, p) in out.iter_mut().zip(directions.row(row)) {
-            *value += 0.34 * fbm(p.scaled(4.0), 5, scramble(WORLD_SEED ^ 0x51)) - 0.02;
+            *value += 0.34 * fbm(p.scaled(4.0), 5, scramble(WORLD_SEED ^ 0x51)) + 0.05;
             *value = value.clamp(0.0, 1.0);
         }
     });

@@ -5,7 +5,7 @@ use crate::limits::{MAP_HEIGHT, MAP_LEN, MAP_WIDTH, WORLD_SEED};
 use crate::noise::{Vec3, fbm, noise, scramble, smoothstep};
 
 /// Cyclones on the whole world.
-const CYCLONES: u32 = 16;
+const CYCLONES: u32 = 12;
 
 struct Cyclone {
     centre: Vec3,
@@ -24,13 +24,13 @@ fn cyclones() -> Vec<Cyclone> {
         .map(|index| {
             let random = |what: u32| (seed(100 + index * 4 + what) >> 8) as f32 / (1 << 24) as f32;
             let north = index % 2 == 0;
-            let latitude = (24.0 + 36.0 * random(0)) * if north { 1.0 } else { -1.0 };
+            let latitude = (16.0 + 30.0 * random(0)) * if north { 1.0 } else { -1.0 };
             let radius = 0.13 + 0.14 * random(2);
             let turn = if north { -1.0 } else { 1.0 };
             Cyclone {
                 centre: Vec3::from_degrees(latitude, 360.0 * random(1) - 180.0),
                 edge: radius.cos(),
-                twist: turn * (2.2 + 2.4 * random(3)),
+                twist: turn * (0.7 + 0.9 * random(3)),
             }
         })
         .collect()
@@ -43,8 +43,8 @@ fn cover(direction: Vec3, cyclones: &[Cyclone]) -> f32 {
         let near = direction.dot(cyclone.centre);
         if near > cyclone.edge {
             let inside = (near - cyclone.edge) / (1.0 - cyclone.edge);
-            p = p.turned(cyclone.centre, cyclone.twist * inside * inside);
-            storm += 0.2 * inside * smoothstep(1.0, 0.96, inside);
+            p = p.turned(cyclone.centre, cyclone.twist * inside);
+            storm += 0.11 * inside;
         }
     }
     let stretched = Vec3 { x: p.x * 2.3, y: p.y * 3.6, z: p.z * 2.3 };

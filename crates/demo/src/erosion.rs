@@ -63,9 +63,7 @@ impl Lattice {
         let (row, column) = (cell as usize / self.width, cell as usize % self.width);
         let west = if column == 0 { self.width - 1 } else { column - 1 };
         let east = if column + 1 == self.width { 0 } else { column + 1 };
-        for (exists, line, vertical) in
-            [(true, row, false), (row > 0, row.wrapping_sub(1), true), (row + 1 < self.height, row + 1, true)]
-        {
+        for (exists, line, vertical) in [(true, row, false), (row > 0, row.wrapping_sub(1), true), (row + 1 < self.height, row + 1, true)] {
             if exists {
                 let start = line * self.width;
                 visit((start + west) as u32, true, vertical);

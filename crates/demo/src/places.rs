@@ -4,18 +4,14 @@ use serde::Serialize;
 
 use crate::erosion::Rivers;
 use crate::grid::{latitude, longitude};
-use crate::limits::{
-    LANDMARKS_PER_KIND_MAX, MAP_HEIGHT, MAP_LEN, MAP_WIDTH, TOWN_SPACING_COS, TOWNS_MAX, WORLD_SEED,
-};
+use crate::limits::{LANDMARKS_PER_KIND_MAX, MAP_HEIGHT, MAP_LEN, MAP_WIDTH, TOWN_SPACING_COS, TOWNS_MAX, WORLD_SEED};
 use crate::noise::{Vec3, scramble};
 
-const ONSETS: [&str; 22] = [
-    "b", "br", "d", "dr", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "sk", "st", "t", "th", "tr", "v", "w", "y",
-];
+const ONSETS: [&str; 22] =
+    ["b", "br", "d", "dr", "f", "g", "h", "k", "l", "m", "n", "p", "r", "s", "sk", "st", "t", "th", "tr", "v", "w", "y"];
 const VOWELS: [&str; 10] = ["a", "e", "i", "o", "u", "ae", "ei", "ia", "o", "a"];
 const CODAS: [&str; 12] = ["", "", "", "l", "n", "r", "s", "nd", "rn", "th", "m", "v"];
-const TOWN_ENDINGS: [&str; 14] =
-    ["", "", "", "", "haven", "mouth", "stad", "by", "wick", "holm", "ford", "a", "is", "or"];
+const TOWN_ENDINGS: [&str; 14] = ["", "", "", "", "haven", "mouth", "stad", "by", "wick", "holm", "ford", "a", "is", "or"];
 
 /// Something with a name. Angles in degrees.
 #[derive(Debug, Clone, Serialize, PartialEq)]
@@ -34,6 +30,9 @@ pub(crate) struct Terrain<'a> {
     pub(crate) moisture: &'a [f32],
     pub(crate) rivers: &'a Rivers,
 }
+
+/// Cells, each with how well it fits.
+type Scored = Vec<(f32, usize)>;
 
 /// Draws names; each is given once.
 struct Namer {
@@ -88,7 +87,7 @@ fn place(kind: &'static str, name: String, cell: usize, ground: &[f32]) -> Place
 }
 
 /// The best cells first, none nearer to a better one than `spacing_cos`, at most `count`.
-fn spread(mut scored: Vec<(f32, usize)>, spacing_cos: f32, count: usize) -> Vec<usize> {
+fn spread(mut scored: Scored, spacing_cos: f32, count: usize) -> Vec<usize> {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut chosen: Vec<(usize, Vec3)> = Vec::new();
     for (_, cell) in scored {
@@ -105,13 +104,13 @@ fn spread(mut scored: Vec<(f32, usize)>, spacing_cos: f32, count: usize) -> Vec<
 
 /// True if there is sea within a few texels.
 fn coastal(ground: &[f32], row: usize, column: usize) -> bool {
-    (row - 3..=row + 3).step_by(3).any(|y| {
-        [MAP_WIDTH - 4, MAP_WIDTH, MAP_WIDTH + 4].iter().any(|x| ground[y * MAP_WIDTH + (column + x) % MAP_WIDTH] <= 0.0)
-    })
+    (row - 3..=row + 3)
+        .step_by(3)
+        .any(|y| [MAP_WIDTH - 4, MAP_WIDTH, MAP_WIDTH + 4].iter().any(|x| ground[y * MAP_WIDTH + (column + x) % MAP_WIDTH] <= 0.0))
 }
 
 /// How good a place to live each cell of a thinned grid is.
-fn habitability(terrain: &Terrain<'_>) -> Vec<(f32, usize)> {
+fn habitability(terrain: &Terrain<'_>) -> Scored {
     let mut scored = Vec::new();
     for row in (8..MAP_HEIGHT - 8).step_by(3) {
         if latitude(row, MAP_HEIGHT).abs() > 61.0 {
@@ -133,25 +132,27 @@ fn habitability(terrain: &Terrain<'_>) -> Vec<(f32, usize)> {
     scored
 }
 
-/// Towns, ordered as something would spread over the world: from the one with most others around it, outwards.
+/// Towns, ordered as something would spread over the world: from the one with most others around it outwards, first in
+/// wide steps (so that the first visitors do not crowd each other), then filling the gaps.
 pub(crate) fn towns(terrain: &Terrain<'_>) -> Vec<Place> {
     let cells = spread(habitability(terrain), TOWN_SPACING_COS, TOWNS_MAX);
     let at: Vec<Vec3> = cells.iter().map(|&cell| direction(cell)).collect();
-    let around = |p: Vec3| at.iter().filter(|other| other.dot(p) > 0.88).count();
+    let around = |p: Vec3| at.iter().filter(|other| other.dot(p) > 0.6).count();
     let Some(cradle) = at.iter().copied().max_by_key(|&p| around(p)) else {
         return Vec::new();
     };
-    let mut ranked: Vec<(f32, usize)> = cells
-        .iter()
-        .zip(&at)
-        .map(|(&cell, p)| {
-            let luck = (scramble(cell as u32 ^ 0x746f_776e) >> 8) as f32 / (1 << 24) as f32;
-            (p.dot(cradle).clamp(-1.0, 1.0).acos() * (0.55 + 0.9 * luck), cell)
-        })
-        .collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let outwards: Vec<(f32, usize)> = cells.iter().zip(&at).map(|(&cell, p)| (p.dot(cradle), cell)).collect();
+    let near: Vec<(f32, usize)> = outwards.iter().copied().filter(|(dot, _)| *dot > 0.5).collect();
+    let mut ordered: Vec<usize> = Vec::new();
+    for (candidates, step_degrees) in [(&near, 15.0_f32), (&near, 9.0), (&near, 5.0), (&outwards, 5.0), (&outwards, 0.0)] {
+        let taken = std::mem::take(&mut ordered);
+        // Those already taken go first and so keep their places; the dot product sorts the rest from the cradle outwards.
+        let first = taken.iter().enumerate().map(|(rank, &cell)| (1e3 - rank as f32, cell));
+        let rest = candidates.iter().copied().filter(|(_, cell)| !taken.contains(cell));
+        ordered = spread(first.chain(rest).collect(), step_degrees.to_radians().cos().max(-1.0) + f32::EPSILON, TOWNS_MAX);
+    }
     let mut namer = Namer::new();
-    ranked.into_iter().map(|(_, cell)| place("town", namer.name(&TOWN_ENDINGS), cell, terrain.ground)).collect()
+    ordered.into_iter().map(|cell| place("town", namer.name(&TOWN_ENDINGS), cell, terrain.ground)).collect()
 }
 
 /// Peaks, lakes, the mouths of the great rivers and the deepest seas.
@@ -172,12 +173,8 @@ pub(crate) fn landmarks(terrain: &Terrain<'_>) -> Vec<Place> {
         .collect();
     let mut namer = Namer::new();
     let mut found = Vec::new();
-    let groups: [(&'static str, Vec<(f32, usize)>, &str, &str); 4] = [
-        ("peak", peaks, "Mount ", ""),
-        ("deep", deeps, "", " Deep"),
-        ("mouth", mouths, "", " River"),
-        ("lake", lakes, "Lake ", ""),
-    ];
+    let groups: [(&'static str, Scored, &str, &str); 4] =
+        [("peak", peaks, "Mount ", ""), ("deep", deeps, "", " Deep"), ("mouth", mouths, "", " River"), ("lake", lakes, "Lake ", "")];
     for (kind, scored, before, after) in groups {
         for cell in spread(scored, 0.99, LANDMARKS_PER_KIND_MAX) {
             let name = [before, &namer.name(&["", "a", "or", "en"]), after].concat();

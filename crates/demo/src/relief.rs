@@ -2,8 +2,7 @@
 
 use crate::grid::{Directions, fill_rows, latitude, refine_row};
 use crate::limits::{
-    ALTITUDE_MAX_M, COARSE_HEIGHT, COARSE_LEN, COARSE_WIDTH, DEPTH_MAX_M, LAND_PERMILLE, MAP_HEIGHT, MAP_LEN, MAP_WIDTH,
-    WORLD_SEED,
+    ALTITUDE_MAX_M, COARSE_HEIGHT, COARSE_LEN, COARSE_WIDTH, DEPTH_MAX_M, LAND_PERMILLE, MAP_HEIGHT, MAP_LEN, MAP_WIDTH, WORLD_SEED,
 };
 use crate::noise::{Vec3, fbm, ridged, scramble, smoothstep};
 
@@ -61,7 +60,7 @@ fn altitude(crust: &Crust, sea_level: f32) -> f32 {
         let inland = (above / 0.32).min(1.3);
         let coast = smoothstep(0.0, 0.05, above);
         let plains = 40.0 + 900.0 * inland * inland + 420.0 * inland;
-        let mountains = crust.belt * coast * (900.0 + 5_600.0 * crust.crest.powf(1.25));
+        let mountains = crust.belt * coast * (700.0 + 7_400.0 * crust.crest.powf(1.35));
         let uplands = coast * (1.0 - crust.belt) * (620.0 * crust.crest * inland + 260.0 * crust.hills.max(-0.2));
         (plains + mountains + uplands).max(2.0)
     } else {

@@ -13,8 +13,11 @@ use crate::world::{self, World};
 /// The page; each `{{NAME}}` in it becomes the path of the generated asset of that name.
 const PAGE: &str = include_str!("../site/index.html");
 
+/// Started by a script after `load`, so the page does not refer to it.
+const LINEAGE_WORKER: &str = "/js/lineage-worker.js";
+
 /// Hand-written assets besides the page, by path.
-const WRITTEN: [(&str, &[u8]); 11] = [
+const WRITTEN: [(&str, &[u8]); 12] = [
     ("/app.css", include_bytes!("../site/app.css")),
     ("/app.js", include_bytes!("../site/app.js")),
     ("/favicon.svg", include_bytes!("../site/favicon.svg")),
@@ -22,6 +25,7 @@ const WRITTEN: [(&str, &[u8]); 11] = [
     ("/js/camera.js", include_bytes!("../site/js/camera.js")),
     ("/js/globe-gl.js", include_bytes!("../site/js/globe-gl.js")),
     ("/js/globe-2d.js", include_bytes!("../site/js/globe-2d.js")),
+    (LINEAGE_WORKER, include_bytes!("../site/js/lineage-worker.js")),
     ("/js/lights.js", include_bytes!("../site/js/lights.js")),
     ("/js/paint.js", include_bytes!("../site/js/paint.js")),
     ("/js/panel.js", include_bytes!("../site/js/panel.js")),
@@ -60,8 +64,7 @@ struct WorldEntry<'a> {
 pub fn files() -> Vec<DemoFile> {
     let World { maps, towns, landmarks } = world::make();
     let digests: Vec<String> = maps.iter().map(|map| digest(&map.body)).collect();
-    let paths: Vec<String> =
-        maps.iter().zip(&digests).map(|(map, digest)| format!("/world/{}.{}.bin", map.name, &digest[..12])).collect();
+    let paths: Vec<String> = maps.iter().zip(&digests).map(|(map, digest)| format!("/world/{}.{}.bin", map.name, &digest[..12])).collect();
     let entries = maps.iter().zip(&paths).zip(&digests).map(|((map, path), digest)| MapEntry {
         name: map.name,
         path,
@@ -110,8 +113,7 @@ mod tests {
     use super::*;
 
     /// Made once for all tests: it takes a while without optimisation.
-    static FILES: LazyLock<BTreeMap<String, Bytes>> =
-        LazyLock::new(|| files().into_iter().map(|file| (file.path, file.body)).collect());
+    static FILES: LazyLock<BTreeMap<String, Bytes>> = LazyLock::new(|| files().into_iter().map(|file| (file.path, file.body)).collect());
 
     fn text(path: &str) -> String {
         String::from_utf8(FILES[path].to_vec()).unwrap()
@@ -134,8 +136,8 @@ mod tests {
         assert!(wanted.len() > 12, "{wanted:?}");
         for script in FILES.keys().filter(|path| path.ends_with(".js")) {
             let body = text(script);
-            for (_, rest) in body.match_indices(" from '").map(|(at, found)| body[at..].split_at(found.len())) {
-                let path = &rest[..rest.find('\'').unwrap()];
+            for (_, from) in body.lines().filter_map(|line| line.strip_prefix("import ")?.split_once(" from '")) {
+                let path = from.trim_end_matches("';");
                 wanted.push(path.strip_prefix("./").map_or_else(|| path.to_owned(), |name| format!("/js/{name}")));
             }
         }
@@ -146,8 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn every_asset_is_referenced_by_the_page() {
-        let wanted = references(&text("/index.html"));
+    fn every_asset_is_referenced_by_the_page_or_started_by_a_script() {
+        let mut wanted = references(&text("/index.html"));
+        assert!(text("/js/travel.js").contains(&format!("new Worker('{LINEAGE_WORKER}')")));
+        wanted.push(LINEAGE_WORKER.to_owned());
         for path in FILES.keys().filter(|path| *path != "/index.html") {
             assert!(wanted.contains(path), "{path} is never asked for");
         }

@@ -45,7 +45,7 @@ export async function loadWorld() {
     const arrived = performance.now();
     const atlas = JSON.parse(new TextDecoder().decode(text));
     const verified = verify(atlas, bodies);
-    return {
+    const world = {
       atlas,
       width: atlas.width,
       height: atlas.height,
@@ -57,19 +57,28 @@ export async function loadWorld() {
       verified,
       arrived,
     };
+    return { ...world, ground: heights(world) };
   } finally {
     release();
   }
 }
 
-/** Metres above sea level of texel `at`. */
-export function metres(world, at) {
-  return world.relief[at] / world.atlas.relief_steps_per_m + world.atlas.relief_zero_m;
+/** Heights above sea level in metres, of every texel. */
+function heights(world) {
+  const { relief_steps_per_m: steps, relief_zero_m: zero } = world.atlas;
+  return Float32Array.from(world.relief, (value) => value / steps + zero);
 }
 
-/** Mean temperature in degrees Celsius: colder towards the poles and with height, a little uneven along a parallel. Angles in radians. */
-export function temperature(latitude, longitude, height) {
+/**
+ * Mean temperature in degrees Celsius at sea level along one parallel: colder towards the poles, a little uneven on the way round.
+ * Angles in radians.
+ */
+export function warmthAlong(latitude) {
   const away = Math.abs(Math.sin(latitude));
-  const uneven = 2.6 * Math.sin(longitude * 3 + latitude * 5) + 2 * Math.sin(longitude * 5 - latitude * 7 + 1);
-  return 29 - 54 * away ** 1.9 + uneven * (0.3 + away) - Math.max(height, 0) * 0.0059;
+  const base = 29 - 54 * away ** 1.9;
+  const [near, far] = [2.6 * (0.3 + away), 2 * (0.3 + away)];
+  return (longitude) => base + near * Math.sin(longitude * 3 + latitude * 5) + far * Math.sin(longitude * 5 - latitude * 7 + 1);
 }
+
+/** Degrees Celsius lost for each metre of height. */
+export const COOLING_PER_M = 0.0059;

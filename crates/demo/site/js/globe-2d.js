@@ -1,7 +1,7 @@
 // Draws the lit globe with nothing but arithmetic: for browsers without WebGL 2, and where it would be computed in software anyway.
 
-const SUN = [-0.581, 0.501, 0.641];
-const HALF = [-0.321, 0.277, 0.906];
+const SUN = [-0.5, 0.46, 0.735];
+const HALF = [-0.268, 0.247, 0.931];
 const PIXELS_MAX = 420_000;
 const ATAN_STEPS = 2048;
 
@@ -34,7 +34,7 @@ function lightTable(size) {
       const z = Math.sqrt(Math.max(0, 1 - x * x - y * y));
       const facing = x * SUN[0] + y * SUN[1] + z * SUN[2];
       const at = (row * size + column) * 6;
-      table[at] = ramp(-0.16, 0.42, facing);
+      table[at] = ramp(-0.2, 0.4, facing);
       table[at + 1] = 0.32 + 0.86 * Math.max(facing, 0);
       table[at + 2] = Math.max(0, x * HALF[0] + y * HALF[1] + z * HALF[2]) ** 42 * 0.34;
       table[at + 3] = 0.36 + 0.72 * Math.max(facing, 0);
@@ -108,9 +108,9 @@ function shade(image, view, world, picture, light, drifted) {
       const sunRed = (red * ground + mirror) * (1 - veil) + white * veil;
       const sunGreen = (green * ground + mirror * 0.93) * (1 - veil) + white * 1.015 * veil;
       const sunBlue = (blue * ground + mirror * 0.8) * (1 - veil) + white * 1.04 * veil;
-      data[out] = (sunRed * day + (red * 0.055 + 1.5) * (1 - day)) * (1 - rim) + air * 0.4;
-      data[out + 1] = (sunGreen * day + (green * 0.075 + 2.5) * (1 - day)) * (1 - rim) + air * 0.62;
-      data[out + 2] = (sunBlue * day + (blue * 0.125 + 5) * (1 - day)) * (1 - rim) + air * 0.95;
+      data[out] = (sunRed * day + (red * 0.075 + 2) * (1 - day)) * (1 - rim) + air * 0.4;
+      data[out + 1] = (sunGreen * day + (green * 0.1 + 3.5) * (1 - day)) * (1 - rim) + air * 0.62;
+      data[out + 2] = (sunBlue * day + (blue * 0.16 + 7) * (1 - day)) * (1 - rim) + air * 0.95;
       data[out + 3] = cover * 255;
     }
   }

@@ -16,7 +16,7 @@ uniform float drift;    // turn of the clouds, share of a whole turn
 uniform float pixel;    // pixels for each CSS pixel
 out vec4 shown;
 const float PI = 3.14159265358979;
-const vec3 SUN = normalize(vec3(-0.58, 0.5, 0.64));
+const vec3 SUN = normalize(vec3(-0.50, 0.46, 0.735));
 const vec3 AIR = vec3(0.40, 0.62, 0.95);
 
 vec4 glow(vec2 at, float away) {
@@ -49,13 +49,13 @@ void main() {
   float shade = textureGrad(clouds, vec2(u + drift - 0.0022, v - 0.0022), gx, gy).r;
 
   float facing = dot(n, SUN);
-  float day = smoothstep(-0.16, 0.42, facing);
+  float day = smoothstep(-0.2, 0.4, facing);
   vec3 colour = base.rgb * mix(1.0, 0.62, shade * 0.8);
   vec3 half_way = normalize(SUN + vec3(0.0, 0.0, 1.0));
   float mirror = pow(max(dot(n, half_way), 0.0), 42.0) * base.a * (1.0 - cloud);
   colour = colour * (0.32 + 0.86 * max(facing, 0.0)) + vec3(1.0, 0.93, 0.8) * mirror * 0.34;
   colour = mix(colour, vec3(0.95, 0.965, 0.99) * (0.36 + 0.72 * max(facing, 0.0)), cloud * 0.8);
-  vec3 night = base.rgb * vec3(0.055, 0.075, 0.125) + vec3(0.006, 0.010, 0.020);
+  vec3 night = base.rgb * vec3(0.075, 0.1, 0.16) + vec3(0.008, 0.014, 0.028);
   colour = mix(night, colour, day);
   float rim = pow(1.0 - n.z, 2.6);
   colour = mix(colour, AIR * (0.12 + 0.95 * day), rim * 0.62);

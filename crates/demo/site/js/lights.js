@@ -16,9 +16,10 @@ function sprite(colour) {
   const context = canvas.getContext('2d');
   const fade = context.createRadialGradient(size / 2, size / 2, 0, size / 2, size / 2, size / 2);
   fade.addColorStop(0, rgb([255, 252, 245], 1));
-  fade.addColorStop(0.06, rgb([255, 248, 235], 0.95));
-  fade.addColorStop(0.13, rgb(colour, 0.6));
-  fade.addColorStop(0.35, rgb(colour, 0.16));
+  fade.addColorStop(0.05, rgb([255, 250, 240], 0.95));
+  fade.addColorStop(0.1, rgb(colour, 0.75));
+  fade.addColorStop(0.2, rgb(colour, 0.32));
+  fade.addColorStop(0.45, rgb(colour, 0.1));
   fade.addColorStop(1, rgb(colour, 0));
   context.fillStyle = fade;
   context.fillRect(0, 0, size, size);
@@ -36,7 +37,7 @@ function sky() {
 function arc(from, to) {
   const angle = Math.acos(Math.max(-1, Math.min(1, from[0] * to[0] + from[1] * to[1] + from[2] * to[2])));
   const sin = Math.sin(angle);
-  const rise = Math.min(0.42, 0.025 + angle * 0.2);
+  const rise = Math.min(0.32, 0.03 + angle * 0.19);
   return Array.from({ length: ARC_STEPS + 1 }, (_, step) => {
     const t = step / ARC_STEPS;
     const [a, b] = sin < 1e-5 ? [1 - t, t] : [Math.sin((1 - t) * angle) / sin, Math.sin(t * angle) / sin];
@@ -124,7 +125,7 @@ export class Lights {
       return hidden ? null : at;
     });
     context.lineCap = 'round';
-    for (const [width, alpha] of [[4.5, 0.1], [1.3, 0.72]]) {
+    for (const [width, alpha] of [[7, 0.1], [3.2, 0.22], [1.4, 0.95]]) {
       context.lineWidth = width;
       context.strokeStyle = rgb(AMBER, alpha * strength);
       context.beginPath();
@@ -159,7 +160,7 @@ export class Lights {
     const shown = Math.min(1, at.front * 5 + 0.2);
     const whole = visit.fromPeers === 0;
     const breathe = this.calm ? 1 : 1 + 0.09 * Math.sin(now / 620 + visit.ordinal * 1.7);
-    const size = (visit.you ? 40 : 29) * (visit.left ? 0.55 : 1) * breathe * Math.min(1.5, camera.zoom ** 0.35);
+    const size = (visit.you ? 62 : 44) * (visit.left ? 0.55 : 1) * breathe * Math.min(1.5, camera.zoom ** 0.35);
     context.globalAlpha = shown * (visit.left ? 0.42 : 1);
     context.drawImage(whole ? this.#glows.blue : this.#glows.amber, at.x - size, at.y - size, size * 2, size * 2);
     context.globalAlpha = 1;
@@ -220,7 +221,7 @@ export class Lights {
     for (const visit of visits) {
       for (const { from, bytes } of visit.sources) {
         if (from === 0 || !known.has(from)) continue;
-        const strength = (0.35 + 0.65 * Math.sqrt(bytes / Math.max(1, visit.bytes))) * (visit.left ? 0.5 : 1);
+        const strength = (0.2 + 0.8 * (bytes / Math.max(1, visit.bytes))) * (visit.left ? 0.45 : 1);
         this.#drawArc(camera, this.#arcOf(from, visit.ordinal), strength, now, now - visit.changedAt < 15000);
       }
     }

@@ -1,13 +1,13 @@
 // Paints the maps into one picture of the world: seas by depth, land by climate, light from the north-west, rivers, snow and ice.
 
-import { metres, temperature } from './assets.js';
+import { COOLING_PER_M, warmthAlong } from './assets.js';
 
 // Land colours by warmth (rows: -12, 2, 14, 27 degrees) and moisture (columns: dry, half, wet).
 const LAND = [
-  [[150, 146, 138], [140, 143, 140], [162, 172, 176]],
-  [[146, 134, 108], [104, 110, 84], [72, 92, 74]],
-  [[176, 158, 112], [112, 128, 72], [56, 92, 56]],
-  [[214, 182, 130], [158, 144, 82], [34, 82, 44]],
+  [[146, 143, 138], [134, 138, 134], [150, 160, 162]],
+  [[138, 128, 104], [92, 104, 78], [58, 82, 64]],
+  [[168, 152, 108], [92, 114, 62], [44, 82, 48]],
+  [[206, 172, 122], [124, 128, 68], [28, 74, 38]],
 ];
 const WARMTH = [-12, 2, 14, 27];
 const ROCK = [124, 113, 104];
@@ -47,9 +47,9 @@ function sea(depth, out) {
   const shelf = ramp(0, 260, depth);
   const deep = ramp(200, 4600, depth);
   const abyss = ramp(4200, 8200, depth);
-  out[0] = mix(mix(mix(74, 26, shelf), 11, deep), 6, abyss);
-  out[1] = mix(mix(mix(146, 94, shelf), 48, deep), 27, abyss);
-  out[2] = mix(mix(mix(150, 128, shelf), 88, deep), 58, abyss);
+  out[0] = mix(mix(mix(52, 24, shelf), 11, deep), 6, abyss);
+  out[1] = mix(mix(mix(118, 84, shelf), 48, deep), 27, abyss);
+  out[2] = mix(mix(mix(132, 118, shelf), 88, deep), 58, abyss);
 }
 
 /** Colour of the land, into `out`. `slope` is metres of rise per metre. */
@@ -66,7 +66,7 @@ function land(table, height, warmth, wet, slope, out) {
 
 /** Paints rows `from` to `to` of `picture` (RGBA; alpha says how much a texel mirrors the sun: 255 water, 0 land). */
 function paintRows(world, table, picture, from, to) {
-  const { width, height, rivers, moisture } = world;
+  const { width, height, rivers, moisture, ground } = world;
   const texel = 40075000 / width;
   const colour = [0, 0, 0];
   for (let row = from; row < to; row++) {
@@ -74,26 +74,27 @@ function paintRows(world, table, picture, from, to) {
     const across = 2 * texel * Math.max(Math.cos(latitude), 0.12);
     const north = Math.max(row - 1, 0) * width;
     const south = Math.min(row + 1, height - 1) * width;
+    const warmthAt = warmthAlong(latitude);
     for (let column = 0; column < width; column++) {
       const at = row * width + column;
-      const here = metres(world, at);
-      const east = metres(world, row * width + ((column + 1) % width));
-      const west = metres(world, row * width + ((column + width - 1) % width));
+      const here = ground[at];
+      const east = ground[row * width + ((column + 1) & (width - 1))];
+      const west = ground[row * width + ((column - 1) & (width - 1))];
       const dx = (east - west) / across;
-      const dy = (metres(world, south + column) - metres(world, north + column)) / (2 * texel);
+      const dy = (ground[south + column] - ground[north + column]) / (2 * texel);
       const longitude = 2 * Math.PI * ((column + 0.5) / width) - Math.PI;
-      const warmth = temperature(latitude, longitude, here);
+      const warmth = warmthAt(longitude) - (here > 0 ? here * COOLING_PER_M : 0);
       let mirror = 0;
       let light;
       if (here <= 0) {
         sea(-here, colour);
-        const ice = ramp(-6.5, -10.5, warmth + (moisture[at] - 128) / 64);
+        const ice = ramp(-6.5, -10.5, warmth + (moisture[at] - 128) / 20);
         for (let c = 0; c < 3; c++) colour[c] = mix(colour[c], SNOW[c] - 8, ice * 0.92);
         mirror = 255 * (1 - ice);
         light = 1 + clamp((dx + dy) * 1.6, -0.16, 0.16);
       } else {
-        land(table, here, warmth, moisture[at] / 255, Math.hypot(dx, dy), colour);
-        light = 1 + clamp((dx + dy) * 5.5, -0.42, 0.36);
+        land(table, here, warmth, moisture[at] / 255, Math.sqrt(dx * dx + dy * dy), colour);
+        light = 1 + clamp((dx + dy) * 8.5, -0.55, 0.42);
         const river = rivers[at];
         if (river) {
           const share = river === 255 ? 1 : clamp((river - 20) / 190, 0, 0.78) * ramp(-12, -4, warmth);

@@ -35,7 +35,7 @@ function verdict(status) {
     const givers = (status.sources ?? []).filter((source) => source.bytes > 0 && source.peer !== 0).length;
     const who = givers > 0 ? count(givers, 'visitor', 'visitors') : 'other visitors';
     return origin > 0 && share < 100
-      ? ['You got this world from ', ['b', `${who}, ${share} %`], ', and from the ', ['i', `server, ${100 - share} %`], '.']
+      ? ['You got this world from ', ['b', `${who}, ${share}%`], ', and from the ', ['i', `server, ${100 - share}%`], '.']
       : ['You got this world ', ['b', `whole from ${who}`], '. The server only vouched for it.'];
   }
   if (answer === 'thin' && total === 0) return ['You had this world already. ', ['b', 'Nothing had to travel.']];
@@ -49,8 +49,9 @@ function figures(status, world) {
   list.push([total > 0 ? 'Received and checked' : 'Received', ...amount(own)]);
   if (status.piecesVerified > 0) list.push(['Pieces verified', status.piecesVerified.toLocaleString('en'), status.bans ? `${status.bans} banned` : '']);
   list.push(['From click to world', Math.round(world.ready).toLocaleString('en'), 'ms']);
-  if (Number.isFinite(status.ms) && status.ms > 0) list.push(['Of that, transfer', Math.round(status.ms).toLocaleString('en'), 'ms']);
-  if (world.verified !== null) list.push(['Maps that match their digest', `${world.verified} of ${world.maps}`, '']);
+  const { dialled, held } = status.marks ?? {};
+  if (held > dialled) list.push(['First call to last piece', Math.round(held - dialled).toLocaleString('en'), 'ms']);
+  if (world.verified !== null) list.push(['Maps intact', `${world.verified} of ${world.maps}`, '']);
   if (status.role !== 'off') {
     list.push(['Handed on by you', ...amount(status.bytesToPeers)]);
     list.push(['Connected now', String(status.peers), status.peers === 1 ? 'visitor' : 'visitors']);
@@ -120,11 +121,15 @@ function row({ visit, depth }, name, choose) {
     you.textContent = 'you';
     label.append(you);
   }
-  const givers = visit.sources.filter(({ from }) => from !== 0).length;
+  const others = visit.sources.filter(({ from }) => from !== 0).length - 1;
   const from = parent(visit);
-  const giver = from === 0 ? 'server' : `${name(from)}${givers > 1 ? ` +${givers - 1}` : ''}`;
+  const size = visit.bytes ? amount(visit.bytes).join(' ') : '';
   const state = visit.dropped ? 'dropped' : visit.left ? 'left' : '';
-  source.textContent = [`from ${giver}`, visit.bytes ? amount(visit.bytes).join(' ') : '', state].filter(Boolean).join(' · ');
+  // The indentation shows the giver; who listens instead of looking is told.
+  const brief = from === 0 ? 'from the server' : others > 0 ? `and ${count(others, 'other', 'others')}` : '';
+  const giver = from === 0 ? 'the server' : `${name(from)}${others > 0 ? ` and ${count(others, 'other', 'others')}` : ''}`;
+  source.textContent = [brief, size, state].filter(Boolean).join(' · ');
+  button.setAttribute('aria-label', [`${name(visit.ordinal)}${visit.you ? ', you' : ''}, from ${giver}`, size, state].filter(Boolean).join(', '));
   button.append(dot, label, source);
   button.addEventListener('click', () => choose(visit.ordinal));
   item.append(button);

@@ -11,7 +11,6 @@ export class Travel extends EventTarget {
   state = 'waiting';
   #visits = new Map();
   #own = null;
-  #stream = null;
 
   get visits() {
     return [...this.#visits.values()];
@@ -25,17 +24,21 @@ export class Travel extends EventTarget {
     this.#changed();
   }
 
+  /** Who this page is, from its own status: told outright, or the only visit here that began as this one did. */
+  recognise(status) {
+    if (Number.isInteger(status?.ordinal)) this.own = status.ordinal;
+    if (this.#own !== null || !Number.isInteger(status?.peer)) return;
+    const alike = this.visits.filter((visit) => !visit.left && visit.answer === status.answer);
+    if (alike.length === 1) this.own = alike[0].ordinal;
+  }
+
+  /** Starts listening; again after a return from the back/forward cache, in which the page keeps nothing open. */
   follow() {
-    if (!globalThis.EventSource) return this.#become('absent');
-    const stream = new EventSource('/.viral/lineage');
-    this.#stream = stream;
-    const hear = (event) => this.#hear(event.data);
-    for (const name of ['message', 'snapshot', 'lineage']) stream.addEventListener(name, hear);
-    stream.onopen = () => this.#become('live');
-    stream.onerror = () => this.#become(stream.readyState === EventSource.CLOSED ? 'absent' : 'lost');
-    // An open stream would keep the page out of the back/forward cache.
-    addEventListener('pagehide', () => this.#stream?.close());
-    addEventListener('pageshow', (event) => event.persisted && this.follow());
+    const worker = new Worker('/js/lineage-worker.js');
+    worker.onmessage = ({ data }) => (data.kind === 'said' ? this.#hear(data.text) : this.#become(data.state));
+    worker.onerror = () => this.#become('absent');
+    addEventListener('pagehide', () => worker.terminate(), { once: true });
+    addEventListener('pageshow', (event) => event.persisted && this.follow(), { once: true });
   }
 
   #become(state) {
