@@ -62,9 +62,10 @@ pub struct PieceLocation {
     len: u32,
 }
 
+#[expect(clippy::len_without_is_empty, reason = "a piece is never empty")]
 impl PieceLocation {
     /// Raw length in bytes.
-    pub fn raw_len(&self) -> u32 {
+    pub fn len(&self) -> u32 {
         self.len
     }
 

@@ -1,0 +1,133 @@
+//! Deploys while serving: the old version or the new one, never a mix.
+//!
+//! These tests wait for the operating system's notices, so they have real deadlines, far above what is needed.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, time::timeout};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn next_version(numbers: &mut watch::Receiver<u64>) -> u64 {
+    timeout(DEADLINE, numbers.changed()).await.expect("a new version within the deadline").unwrap();
+    *numbers.borrow_and_update()
+}
+
+/// Long enough for a wrong version to appear: the quiet time, the root check and a scan.
+async fn nothing_changes(numbers: &mut watch::Receiver<u64>) {
+    assert!(timeout(Duration::from_millis(2500), numbers.changed()).await.is_err(), "version {} came", *numbers.borrow());
+}
+
+#[tokio::test]
+async fn changed_added_and_removed_files_make_one_new_version_each_deploy() {
+    let dir = directory(&[("a.txt", b"one"), ("b.txt", b"stays"), ("gone.txt", b"x")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    let old = site.current();
+    write(dir.path(), "a.txt", b"two");
+    write(dir.path(), "new/c.txt", b"new");
+    fs::remove_file(dir.path().join("gone.txt")).unwrap();
+    assert_eq!(next_version(&mut numbers).await, 2);
+    let new = site.current();
+    assert_eq!(fetched(&new, "/a.txt").await.1, b"two");
+    assert_eq!(fetched(&new, "/new/c.txt").await.1, b"new");
+    assert_eq!(fetched(&new, "/gone.txt").await.0, StatusCode::NOT_FOUND);
+    assert!(Arc::ptr_eq(new.asset("/b.txt").unwrap().object(Which::Raw), old.asset("/b.txt").unwrap().object(Which::Raw)));
+    assert_eq!(fetched(&old, "/a.txt").await.1, b"one", "whoever holds the old version keeps it");
+    assert_eq!(fetched(&site.version(1).unwrap(), "/gone.txt").await.1, b"x");
+    let piece = old.asset("/a.txt").unwrap().record().pieces[0].id();
+    assert_eq!(site.piece(&piece).unwrap().read().await.unwrap(), "one");
+}
+
+#[tokio::test]
+async fn touching_a_file_or_a_hidden_one_makes_no_version() {
+    let dir = directory(&[("a.txt", b"one")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    write(dir.path(), "a.txt", b"one");
+    write(dir.path(), ".cache/state", b"x");
+    nothing_changes(&mut numbers).await;
+}
+
+#[tokio::test]
+async fn what_is_being_sent_never_tears_when_the_file_is_rewritten_in_place() {
+    let old = vec![b'o'; 6 * 1024 * 1024];
+    let dir = directory(&[("large.bin", &old)]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    let response = answer(&site.current(), &get("/large.bin", &[])).await;
+    let mut sending = response.into_body();
+    let first = sending.frame().await.unwrap().unwrap().into_data().unwrap();
+    write(dir.path(), "large.bin", &vec![b'n'; 6 * 1024 * 1024]);
+    next_version(&mut numbers).await;
+    let rest = sending.collect().await.unwrap().to_bytes();
+    assert_eq!(first.len() + rest.len(), old.len());
+    assert!(first.iter().chain(&rest).all(|byte| *byte == b'o'));
+    assert!(fetched(&site.current(), "/large.bin").await.1.iter().all(|byte| *byte == b'n'));
+}
+
+#[tokio::test]
+async fn only_the_last_versions_are_kept() {
+    let dir = directory(&[("a.txt", b"1")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    for number in 2..=4_u64 {
+        write(dir.path(), "a.txt", number.to_string().as_bytes());
+        assert_eq!(next_version(&mut numbers).await, number);
+    }
+    assert!(site.version(1).is_none());
+    assert!((2..=4).all(|number| site.version(number).is_some()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn swapping_the_link_that_is_served_deploys_at_once() {
+    use std::os::unix::fs::symlink;
+
+    let releases = directory(&[("1/a.txt", b"one"), ("2/a.txt", b"two")]);
+    let current = releases.path().join("current");
+    symlink("1", &current).unwrap();
+    let site = open(&current, SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    symlink("2", releases.path().join("next")).unwrap();
+    fs::rename(releases.path().join("next"), &current).unwrap();
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"two");
+    write(releases.path(), "2/a.txt", b"three");
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"three", "the new target is watched");
+}
+
+#[tokio::test]
+async fn a_directory_that_vanishes_is_served_on_until_it_is_back() {
+    let parent = directory(&[("site/a.txt", b"one")]);
+    let dir = parent.path().join("site");
+    let site = open(&dir, SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    fs::remove_dir_all(&dir).unwrap();
+    nothing_changes(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"one");
+    write(&dir, "a.txt", b"two");
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"two");
+    write(&dir, "a.txt", b"three");
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"three", "the new directory is watched");
+}
+
+#[tokio::test]
+async fn the_store_is_gone_when_the_site_is() {
+    let cache = tempfile::tempdir().unwrap();
+    let dir = directory(&[("a.bin", &vec![1; 3 * 1024 * 1024])]);
+    let site = open(dir.path(), SiteOptions { cache_dir: Some(cache.path().to_owned()), ..SiteOptions::default() }).await;
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
+    drop(site);
+    let emptied = async {
+        while fs::read_dir(cache.path()).unwrap().count() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, emptied).await.unwrap();
+}
