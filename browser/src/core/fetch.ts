@@ -8,9 +8,9 @@ import { Board } from './fetch/board';
 import { DIAL_MS, GRACE_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { NEVER, backoff, lateAt, measure, newLink, silentAt } from './fetch/link';
+import { NEVER, backoff, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
 import type { Link } from './fetch/link';
-import type { Accepted, Output, PeerFault, PeerKey, Progress, Source } from './fetch/types';
+import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
 export type { FetchConfig } from './fetch/config';
@@ -31,218 +31,223 @@ export class Fetch {
   /** Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold. */
   addPieces(now: number, pieces: readonly Piece[]): void {
     const board = this.#at(now);
-    const first = !board.slots.length;
+    const first = !board._slots.length;
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
-      if (board.index.has(id) || board.slots.length >= PIECES_MAX) continue;
-      board.index.set(id, board.slots.length);
-      board.slots.push({ id, len, held: false, from: [] });
-      board.free++;
-      board.bytesTotal += len;
+      if (board._index.has(id) || board._slots.length >= PIECES_MAX) continue;
+      board._index.set(id, board._slots.length);
+      board._slots.push({ id, len, _held: false, _from: [] });
+      board._free++;
+      board._bytesTotal += len;
       this.#done = false;
     }
     if (!first) return;
-    board.boot = board.slots.length;
-    for (const link of board.links.values()) if (link.complete) link.answered = board.boot;
+    board._boot = board._slots.length;
+    for (const link of board._links.values()) if (link._complete) link._answered = board._boot;
   }
 
   /** These were found in the store: no need to fetch them. */
   handleHeld(now: number, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    for (const i of this.#known(ids)) if (!board.slots[i]!.held) board.settle(i, undefined);
+    for (const i of this.#known(ids)) if (!board._slots[i]!._held) board._settle(i, undefined);
   }
 
   /** A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known. */
   handleDial(now: number, peer: PeerKey, push: readonly PieceId[]): void {
     const board = this.#at(now);
-    if (board.dialBy < 0) board.dialBy = board.now + DIAL_MS;
+    if (board._dialBy < 0) board._dialBy = board._now + DIAL_MS;
     const link = this.#meet(peer);
-    if (!link || link.open) return;
-    link.grace = board.now < board.dialBy ? board.dialBy : board.now + DIAL_MS;
-    for (const i of this.#known(push)) board.promise(link, i);
+    if (!link || link._open) return;
+    link._grace = board._now < board._dialBy ? board._dialBy : board._now + DIAL_MS;
+    for (const i of this.#known(push)) board._promise(link, i);
   }
 
   /** What the peer will send unasked became known: call it before the next `poll` after `addPieces`. */
   handlePromise(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
-    if (link) for (const i of this.#known(ids)) board.promise(link, i);
+    const link = board._links.get(peer);
+    if (link) for (const i of this.#known(ids)) board._promise(link, i);
   }
 
   /** Both channels of a peer opened, dialled or not. */
   handleOpen(now: number, peer: PeerKey): void {
     const board = this.#at(now);
     const link = this.#meet(peer);
-    if (!link || link.open) return;
-    link.open = true;
-    link.since = board.now;
-    link.grace = board.now + GRACE_MS;
-    for (const i of link.promised) board.expect(link, i);
-    link.promised = [];
+    if (!link || link._open) return;
+    link._open = true;
+    link._since = board._now;
+    link._grace = board._now + GRACE_MS;
+    for (const i of link._promised) board._expect(link, i);
+    link._promised = [];
   }
 
   /** A peer's connection ended or never came to be. */
   handleClosed(now: number, peer: PeerKey): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
-    if (link) board.remove(link);
+    const link = board._links.get(peer);
+    if (link) board._remove(link);
   }
 
   /** The peer's `hello`; `complete`: it names our page manifest. */
   handleHello(now: number, peer: PeerKey, complete: boolean): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
-    if (!link?.open) return;
-    link.known = true;
-    link.complete ||= complete;
-    if (link.complete) link.answered = Math.max(link.answered, board.boot);
-    if (!link.asking) link.grace = NEVER;
-    link.cursor = board.origin.cursor = 0;
+    const link = board._links.get(peer);
+    if (!link?._open) return;
+    link._known = true;
+    link._complete ||= complete;
+    if (link._complete) link._answered = Math.max(link._answered, board._boot);
+    if (!link._asking) link._grace = NEVER;
+    link._cursor = board._origin._cursor = 0;
   }
 
   /** The peer holds these: the answer to a query, or news. */
   handleHave(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
+    const link = board._links.get(peer);
     if (!link) return;
     for (const i of this.#known(ids)) {
-      if (board.slots[i]!.held || link.has.has(i)) continue;
-      link.has.add(i);
-      link.cursor = Math.min(link.cursor, i);
+      if (board._slots[i]!._held || link._has.has(i)) continue;
+      link._has.add(i);
+      link._cursor = Math.min(link._cursor, i);
     }
-    if (!link.asking) return;
-    link.answered = Math.max(link.answered, link.asking);
-    link.asking = 0;
-    link.grace = NEVER;
-    board.origin.cursor = 0;
+    if (!link._asking) return;
+    link._answered = Math.max(link._answered, link._asking);
+    link._asking = 0;
+    link._grace = NEVER;
+    board._origin._cursor = 0;
   }
 
   /** The peer will not send these. It is left alone for a while. */
   handleRefuse(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
+    const link = board._links.get(peer);
     if (!link) return;
-    const refused = this.#known(ids).filter((i) => link.flight.has(i));
+    const refused = this.#known(ids).filter((i) => link._flight.has(i));
     if (!refused.length) return;
     for (const i of refused) {
-      board.unassign(link, i);
-      link.asked.delete(i);
-      link.has.delete(i);
+      board._unassign(link, i);
+      link._asked.delete(i);
+      link._has.delete(i);
     }
-    board.origin.cursor = 0;
-    if (link.pause !== NEVER) return;
-    link.pause = board.now + backoff(PAUSE_MS, link.refusals++, PAUSE_MS_MAX);
+    board._origin._cursor = 0;
+    if (link._pause !== NEVER) return;
+    link._pause = board._now + backoff(PAUSE_MS, link._refusals++, PAUSE_MS_MAX);
   }
 
   /** A piece arrived: whether its bytes are worth inflating and hashing. Ask once per arrival. */
   accept(source: Source, id: PieceId): Accepted {
     const board = this.#board;
-    const i = board.index.get(id);
+    const i = board._index.get(id);
     if (i === undefined) return { kind: 'unasked' };
-    if (source.kind === 'peer' && !board.links.get(source.peer)?.asked.delete(i)) return { kind: 'unasked' };
-    const slot = board.slots[i]!;
-    return slot.held ? { kind: 'late' } : { kind: 'take', len: slot.len };
+    const slot = board._slots[i]!;
+    if (source.kind === 'peer') {
+      const link = board._links.get(source.peer);
+      if (!link?._asked.delete(i)) return { kind: 'unasked' };
+      // Too late is a sign of life; what is taken counts once it is verified.
+      if (slot._held) hear(link, board._now);
+    }
+    return slot._held ? { kind: 'late' } : { kind: 'take', len: slot.len };
   }
 
   /** An accepted piece was hashed. Unverified bytes from a peer end it for good. */
   handlePiece(now: number, source: Source, id: PieceId, verified: boolean): void {
     const board = this.#at(now);
-    const i = board.index.get(id);
-    const link = source.kind === 'peer' ? board.links.get(source.peer) : board.origin;
+    const i = board._index.get(id);
+    const link = source.kind === 'peer' ? board._links.get(source.peer) : board._origin;
     if (i === undefined) return;
     if (!verified) {
-      if (link === board.origin) this.handleOriginFailed(now, [id]);
-      else if (link) board.drop(link, 'forged');
+      if (link === board._origin) this.handleOriginFailed(now, [id]);
+      else if (link) board._drop(link, 'forged');
       return;
     }
-    const slow = link ? measure(link, board.now, board.slots[i]!.len) : false;
-    if (!board.slots[i]!.held) board.settle(i, link);
-    if (slow && link && link !== board.origin && !board.origin.refusals) board.drop(link, 'slow');
+    const slow = link ? measure(link, board._now, board._slots[i]!.len) : false;
+    if (!board._slots[i]!._held) board._settle(i, link);
+    if (slow && link && link !== board._origin && !board._origin._refusals) board._drop(link, 'slow');
   }
 
   /** The peer broke the protocol. */
   handleFault(now: number, peer: PeerKey, fault: 'malformed' | 'unasked'): void {
     const board = this.#at(now);
-    const link = board.links.get(peer);
-    if (link) board.drop(link, fault);
+    const link = board._links.get(peer);
+    if (link) board._drop(link, fault);
   }
 
   /** The origin did not deliver these. It is asked again after a pause; it is never given up. */
   handleOriginFailed(now: number, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    const { origin } = board;
-    for (const i of this.#known(ids)) board.unassign(origin, i);
+    const origin = board._origin;
+    for (const i of this.#known(ids)) board._unassign(origin, i);
     this.#alone = false;
-    if (origin.pause !== NEVER) return;
-    const ms = backoff(RETRY_MS, origin.refusals++, RETRY_MS_MAX);
-    origin.pause = board.now + ms - (this.#draw() % ((ms >> 1) + 1));
+    if (origin._pause !== NEVER) return;
+    const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
+    origin._pause = board._now + ms - (this.#draw() % ((ms >> 1) + 1));
   }
 
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
-    for (const link of board.all()) {
-      if (link.pause <= board.now) link.pause = NEVER;
-      if (link.grace <= board.now) {
-        link.grace = NEVER;
-        board.origin.cursor = 0;
-        if (!link.open) board.release(link);
+    for (const link of board._all()) {
+      if (link._pause <= board._now) link._pause = NEVER;
+      if (link._grace <= board._now) {
+        link._grace = NEVER;
+        board._origin._cursor = 0;
+        if (!link._open) board._release(link);
       }
-      if (!link.open || !link.flight.size) continue;
-      if (link !== board.origin && silentAt(link) <= board.now) board.drop(link, 'silent');
-      else if (lateAt(link) <= board.now) link.late = true;
+      if (!link._open || !link._flight.size) continue;
+      if (link !== board._origin && silentAt(link) <= board._now) board._drop(link, 'silent');
+      else if (lateAt(link) <= board._now) link._late = true;
     }
   }
 
   /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
   poll(): Output | null {
     const board = this.#board;
-    if (this.#stale && !board.out.length) {
+    if (this.#stale && !board._out.length) {
       this.#stale = false;
       fill(board);
       this.#tell();
     }
-    return board.out.shift() ?? null;
+    return board._out.shift() ?? null;
   }
 
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     const board = this.#board;
     let at = NEVER;
-    for (const link of board.all()) {
-      at = Math.min(at, link.pause, link.grace);
-      if (!link.open || !link.flight.size) continue;
-      if (!link.late) at = Math.min(at, lateAt(link));
-      else if (link !== board.origin) at = Math.min(at, silentAt(link));
+    for (const link of board._all()) {
+      at = Math.min(at, link._pause, link._grace);
+      if (!link._open || !link._flight.size) continue;
+      if (!link._late) at = Math.min(at, lateAt(link));
+      else if (link !== board._origin) at = Math.min(at, silentAt(link));
     }
     return at === NEVER ? null : at;
   }
 
   /** How far it is. */
   progress(): Progress {
-    const { held, slots, bytesHeld, bytesTotal } = this.#board;
+    const { _held: held, _slots: slots, _bytesHeld: bytesHeld, _bytesTotal: bytesTotal } = this.#board;
     return { held, total: slots.length, bytesHeld, bytesTotal, done: slots.length > 0 && held === slots.length };
   }
 
   #at(now: number): Board {
     this.#stale = true;
-    this.#board.now = Math.max(this.#board.now, now);
+    this.#board._now = Math.max(this.#board._now, now);
     return this.#board;
   }
 
   #known(ids: readonly PieceId[]): number[] {
-    return ids.map((id) => this.#board.index.get(id)).filter((i) => i !== undefined);
+    return ids.map((id) => this.#board._index.get(id)).filter((i) => i !== undefined);
   }
 
   /** The peer's state, made on first sight unless it is banned or there are too many. */
   #meet(peer: PeerKey): Link | undefined {
     const board = this.#board;
-    if (board.banned.has(peer)) {
-      board.out.push({ kind: 'drop', peer, fault: 'forged' });
+    if (board._banned.has(peer)) {
+      board._out.push({ kind: 'drop', peer, fault: 'forged' });
       return undefined;
     }
-    let link = board.links.get(peer);
-    if (!link && board.links.size < PEERS_MAX) board.links.set(peer, (link = newLink(peer)));
+    let link = board._links.get(peer);
+    if (!link && board._links.size < PEERS_MAX) board._links.set(peer, (link = newLink(peer)));
     if (link) this.#alone = false;
     return link;
   }
@@ -251,10 +256,10 @@ export class Fetch {
   #tell(): void {
     const board = this.#board;
     const { done } = this.progress();
-    if (done && !this.#done) board.out.push({ kind: 'done' });
+    if (done && !this.#done) board._out.push({ kind: 'done' });
     this.#done = done;
-    const alone = board.held < board.slots.length && !board.links.size;
-    if (alone && !this.#alone) board.out.push({ kind: 'need-peers' });
+    const alone = board._held < board._slots.length && !board._links.size;
+    if (alone && !this.#alone) board._out.push({ kind: 'need-peers' });
     this.#alone = alone;
   }
 

@@ -11,4 +11,7 @@ pub mod lineage;
 pub mod nearness;
 pub mod platform;
 mod random;
+#[cfg(test)]
+mod replay;
 pub mod tracker;
+pub mod upload;

@@ -6,63 +6,63 @@ import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, 
 import { NEVER, div } from './link';
 import type { Link } from './link';
 
-/** One round: sets every source to work and puts the frames and requests for that into `board.out`. */
+/** One round: sets every source to work and puts the frames and requests for that into `board._out`. */
 export function fill(board: Board): void {
-  const peers = [...board.links.values()];
-  for (const link of board.all()) link.cursor = Math.min(link.cursor, board.low);
-  board.low = NEVER;
+  const peers = [...board._links.values()];
+  for (const link of board._all()) link._cursor = Math.min(link._cursor, board._low);
+  board._low = NEVER;
   for (const link of peers) query(board, link);
   let ready = peers.filter(
-    (link) => link.open && link.pause === NEVER && !link.late && link.bytes * 4 <= link.window * 3 && hasRoom(board, link, 1),
+    (link) => link._open && link._pause === NEVER && link._bytes * 4 <= link._window * 3 && hasRoom(link, 1),
   );
   // One piece each in turn: the first pieces come from several peers at once.
   while (ready.length) ready = ready.filter((link) => take(board, link));
-  if (!board.free) {
-    for (const link of peers) if (!link.flight.size && !link.late) endGame(board, link);
+  if (!board._free) {
+    for (const link of peers) if (!link._flight.size && !link._late) endGame(board, link);
   }
   askOrigin(board);
   for (const link of peers) {
-    emit(board, 'cancel', link, link.cancels);
-    emit(board, 'want', link, link.wants);
-    link.cancels = [];
-    link.wants = [];
+    emit(board, 'cancel', link, link._cancels);
+    emit(board, 'want', link, link._wants);
+    link._cancels = [];
+    link._wants = [];
   }
 }
 
 /** Asks a peer which of the next pieces it holds, one query at a time. */
 function query(board: Board, link: Link): void {
-  if (!link.known || link.asking) return;
+  if (!link._known || link._asking) return;
   const ids: PieceId[] = [];
-  let i = link.answered;
-  for (; i < board.slots.length && ids.length < QUERY_IDS_MAX; i++) {
-    const slot = board.slots[i]!;
-    if (!slot.held && !link.has.has(i)) ids.push(slot.id);
+  let i = link._answered;
+  for (; i < board._slots.length && ids.length < QUERY_IDS_MAX; i++) {
+    const slot = board._slots[i]!;
+    if (!slot._held && !link._has.has(i)) ids.push(slot.id);
   }
   if (!ids.length) {
-    link.answered = i;
+    link._answered = i;
     return;
   }
-  link.asking = i;
-  link.grace = board.now + GRACE_MS;
-  board.out.push({ kind: 'query', peer: link.peer, ids });
+  link._asking = i;
+  link._grace = board._now + GRACE_MS;
+  board._out.push({ kind: 'query', peer: link.peer, ids });
 }
 
-/** Whether one more piece fits into the peer's window. A window always has room for one piece. */
-function hasRoom(board: Board, link: Link, len: number): boolean {
-  return !link.flight.size || (link.bytes + len <= link.window && link.flight.size < FLIGHT_IDS_MAX);
+/** Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one. */
+function hasRoom(link: Link, len: number): boolean {
+  return !link._flight.size || (!link._late && link._bytes + len <= link._window && link._flight.size < FLIGHT_IDS_MAX);
 }
 
 function want(board: Board, link: Link, i: number): void {
-  board.assign(link, i);
-  link.wants.push(board.slots[i]!.id);
+  board._assign(link, i);
+  link._wants.push(board._slots[i]!.id);
 }
 
 /** The next piece in order of need that this peer can send. False when there is none or no room. */
 function take(board: Board, link: Link): boolean {
-  for (; link.cursor < board.slots.length; link.cursor++) {
-    const i = link.cursor;
-    if (!board.isFree(i) || !board.can(link, i)) continue;
-    if (!hasRoom(board, link, board.slots[i]!.len)) return false;
+  for (; link._cursor < board._slots.length; link._cursor++) {
+    const i = link._cursor;
+    if (!board._isFree(i) || !board._can(link, i)) continue;
+    if (!hasRoom(link, board._slots[i]!.len)) return false;
     want(board, link, i);
     return true;
   }
@@ -72,48 +72,48 @@ function take(board: Board, link: Link): boolean {
 /** An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first. */
 function endGame(board: Board, link: Link): void {
   let debtor: Link | undefined;
-  for (const other of board.all()) {
-    const slow = other.late || (other.rate > 0 && div(other.bytes * 1000, other.rate) > END_GAME_MS);
-    if (slow && other !== link && other.open && other.bytes > (debtor ? debtor.bytes : 0)) debtor = other;
+  for (const other of board._all()) {
+    const slow = other._late || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
+    if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0)) debtor = other;
   }
   if (!debtor) return;
-  for (const i of [...debtor.flight].slice(debtor.flight.size >> 1).reverse()) {
-    const slot = board.slots[i]!;
-    if (slot.from.length < 2 && board.can(link, i) && hasRoom(board, link, slot.len)) want(board, link, i);
+  for (const i of [...debtor._flight].slice(debtor._flight.size >> 1).reverse()) {
+    const slot = board._slots[i]!;
+    if (slot._from.length < 2 && board._can(link, i) && hasRoom(link, slot.len)) want(board, link, i);
   }
 }
 
 /** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send. */
 function askOrigin(board: Board): void {
-  const { origin } = board;
-  while (origin.pause === NEVER && board.requestCount < ORIGIN_REQUESTS_MAX) {
+  const origin = board._origin;
+  while (origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {
     const batch: number[] = [];
     hedge(board, batch);
-    for (; origin.cursor < board.slots.length && batch.length < ORIGIN_IDS_MAX; origin.cursor++) {
-      if (board.isFree(origin.cursor) && board.orphan(origin.cursor)) askFor(board, origin.cursor, batch);
+    for (; origin._cursor < board._slots.length && batch.length < ORIGIN_IDS_MAX; origin._cursor++) {
+      if (board._isFree(origin._cursor) && board._orphan(origin._cursor)) askFor(board, origin._cursor, batch);
     }
     if (!batch.length) return;
-    const request = { left: batch.length };
-    board.requestCount++;
-    for (const i of batch) board.requests.set(i, request);
-    board.out.push({ kind: 'ask-origin', ids: batch.map((i) => board.slots[i]!.id) });
+    const request = { _left: batch.length };
+    board._requestCount++;
+    for (const i of batch) board._requests.set(i, request);
+    board._out.push({ kind: 'ask-origin', ids: batch.map((i) => board._slots[i]!.id) });
   }
 }
 
 function askFor(board: Board, i: number, batch: number[]): void {
-  board.assign(board.origin, i);
+  board._assign(board._origin, i);
   batch.push(i);
 }
 
 function hedge(board: Board, batch: number[]): void {
-  const budget = HEDGE_LEN_EXTRA + div(board.bytesTotal * HEDGE_PERCENT, 100);
-  for (const link of board.links.values()) {
-    if (!link.late) continue;
-    for (const i of link.flight) {
-      const slot = board.slots[i]!;
-      if (slot.from.length > 1) continue;
-      if (batch.length >= ORIGIN_IDS_MAX || board.hedged + slot.len > budget) return;
-      board.hedged += slot.len;
+  const budget = HEDGE_LEN_EXTRA + div(board._bytesTotal * HEDGE_PERCENT, 100);
+  for (const link of board._links.values()) {
+    if (!link._late) continue;
+    for (const i of link._flight) {
+      const slot = board._slots[i]!;
+      if (slot._from.length > 1) continue;
+      if (batch.length >= ORIGIN_IDS_MAX || board._hedged + slot.len > budget) return;
+      board._hedged += slot.len;
       askFor(board, i, batch);
     }
   }
@@ -121,6 +121,7 @@ function hedge(board: Board, batch: number[]): void {
 
 /** Puts ids into as many frames as they need. */
 function emit(board: Board, kind: 'cancel' | 'want', link: Link, ids: readonly PieceId[]): void {
-  const max = FLIGHT_IDS_MAX;
-  for (let at = 0; at < ids.length; at += max) board.out.push({ kind, peer: link.peer, ids: ids.slice(at, at + max) });
+  for (let at = 0; at < ids.length; at += FLIGHT_IDS_MAX) {
+    board._out.push({ kind, peer: link.peer, ids: ids.slice(at, at + FLIGHT_IDS_MAX) });
+  }
 }

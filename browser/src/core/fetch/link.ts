@@ -7,78 +7,78 @@ import type { PeerKey } from './types';
 /** A time that never comes. */
 export const NEVER = Infinity;
 
-/** State of one source. Pieces are named by their index on the board. */
+/** State of one source. Pieces are named by their index on the board; names with `_` are the engine's own: the build renames them. */
 export interface Link {
   readonly peer: PeerKey;
   /** The data channels are open (always true of the origin). */
-  open: boolean;
+  _open: boolean;
   /** Its `hello` arrived. */
-  known: boolean;
+  _known: boolean;
   /** It holds every piece of the page manifest. */
-  complete: boolean;
+  _complete: boolean;
   /** Pieces it said it has. */
-  readonly has: Set<number>;
+  readonly _has: Set<number>;
   /** Pieces that it may still send without being at fault. */
-  readonly asked: Set<number>;
+  readonly _asked: Set<number>;
   /** Pieces promised while dialling. */
-  promised: number[];
+  _promised: number[];
   /** Pieces it owes, in the order they were asked, and their bytes. */
-  readonly flight: Set<number>;
-  bytes: number;
+  readonly _flight: Set<number>;
+  _bytes: number;
   /** Every piece below this is of no interest to this source now. */
-  cursor: number;
-  window: number;
+  _cursor: number;
+  _window: number;
   /** When it last delivered, or began to owe. */
-  since: number;
+  _since: number;
   /** Smoothed time between two pieces, in eighths of a millisecond. */
-  gap: number;
+  _gap: number;
   /** Smoothed bytes per second; 0 = not measured. */
-  rate: number;
-  epochAt: number;
-  epochLen: number;
-  busyAt: number;
-  late: boolean;
+  _rate: number;
+  _epochAt: number;
+  _epochLen: number;
+  _busyAt: number;
+  _late: boolean;
   /** Left alone until then, after refusals or failures in a row. */
-  pause: number;
-  refusals: number;
+  _pause: number;
+  _refusals: number;
   /** Until then it may still say what it holds (or open at all). */
-  grace: number;
+  _grace: number;
   /** It answered for all pieces below this. */
-  answered: number;
+  _answered: number;
   /** End of the query that awaits its answer; 0 = none. */
-  asking: number;
+  _asking: number;
   /** Frames to send at the end of this round. */
-  wants: PieceId[];
-  cancels: PieceId[];
+  _wants: PieceId[];
+  _cancels: PieceId[];
 }
 
 /** A source of which nothing is known yet. */
 export const newLink = (peer: PeerKey): Link => ({
   peer,
-  open: false,
-  known: false,
-  complete: false,
-  has: new Set(),
-  asked: new Set(),
-  promised: [],
-  flight: new Set(),
-  bytes: 0,
-  cursor: 0,
-  window: WINDOW_LEN_START,
-  since: 0,
-  gap: 0,
-  rate: 0,
-  epochAt: NEVER,
-  epochLen: 0,
-  busyAt: 0,
-  late: false,
-  pause: NEVER,
-  refusals: 0,
-  grace: NEVER,
-  answered: 0,
-  asking: 0,
-  wants: [],
-  cancels: [],
+  _open: false,
+  _known: false,
+  _complete: false,
+  _has: new Set(),
+  _asked: new Set(),
+  _promised: [],
+  _flight: new Set(),
+  _bytes: 0,
+  _cursor: 0,
+  _window: WINDOW_LEN_START,
+  _since: 0,
+  _gap: 0,
+  _rate: 0,
+  _epochAt: NEVER,
+  _epochLen: 0,
+  _busyAt: 0,
+  _late: false,
+  _pause: NEVER,
+  _refusals: 0,
+  _grace: NEVER,
+  _answered: 0,
+  _asking: 0,
+  _wants: [],
+  _cancels: [],
 });
 
 /** Integer division. */
@@ -89,31 +89,36 @@ export const backoff = (base: number, times: number, max: number): number => Mat
 
 /** When a source that owes pieces is dropped for its silence. */
 export const silentAt = (link: Link): number =>
-  link.since + Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (link.gap >> 3)));
+  link._since + Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (link._gap >> 3)));
 
 /** When a source that owes pieces is late. */
 export const lateAt = (link: Link): number =>
-  Math.min(silentAt(link), link.since + Math.max(LATE_MS, link.gap >> 2));
+  Math.min(silentAt(link), link._since + Math.max(LATE_MS, link._gap >> 2));
+
+/** The source is alive. */
+export function hear(link: Link, now: number): void {
+  link._since = now;
+  link._late = false;
+}
 
 /** Takes note of a verified piece: gap, rate, window. True when the source proved too slow to keep. */
 export function measure(link: Link, now: number, len: number): boolean {
-  const gap = Math.min(now - link.since, SILENT_MS_MAX);
-  link.gap = link.gap ? link.gap + gap - (link.gap >> 3) : gap * 8;
-  link.since = now;
-  link.late = false;
-  link.refusals = 0;
-  if (link.epochAt === NEVER) {
+  const gap = Math.min(now - link._since, SILENT_MS_MAX);
+  link._gap = link._gap ? link._gap + gap - (link._gap >> 3) : gap * 8;
+  hear(link, now);
+  link._refusals = 0;
+  if (link._epochAt === NEVER) {
     // The first piece carries the round trip; the rate begins with the second.
-    link.epochAt = link.busyAt = now;
+    link._epochAt = link._busyAt = now;
     return false;
   }
-  link.epochLen += len;
-  const ms = now - link.epochAt;
+  link._epochLen += len;
+  const ms = now - link._epochAt;
   if (ms < EPOCH_MS) return false;
-  const rate = div(link.epochLen * 1000, ms);
-  link.rate = link.rate ? div(link.rate * 3 + rate, 4) : rate;
-  link.window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(link.rate * WINDOW_MS, 1000)));
-  link.epochAt = now;
-  link.epochLen = 0;
-  return link.rate < SLOW_RATE && now - link.busyAt >= SLOW_MS;
+  const rate = div(link._epochLen * 1000, ms);
+  link._rate = link._rate ? div(link._rate * 3 + rate, 4) : rate;
+  link._window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(link._rate * WINDOW_MS, 1000)));
+  link._epochAt = now;
+  link._epochLen = 0;
+  return link._rate < SLOW_RATE && now - link._busyAt >= SLOW_MS;
 }

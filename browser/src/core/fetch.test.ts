@@ -1,0 +1,128 @@
+/** Replays the traces of the Rust engine; each step must give the same outputs and the same deadline. */
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Fetch } from './fetch';
+import type { Output, PeerKey, Source } from './fetch';
+
+const FOLDER = '../vectors/fetch';
+
+type Input =
+  | { call: 'add-pieces'; lens: number[] }
+  | { call: 'held' | 'origin-failed'; ids: number[] }
+  | { call: 'dial' | 'promise' | 'have' | 'refuse'; peer: PeerKey; ids: number[] }
+  | { call: 'open' | 'closed'; peer: PeerKey }
+  | { call: 'hello'; peer: PeerKey; complete: boolean }
+  | { call: 'accept'; source: PeerKey | null; id: number }
+  | { call: 'piece'; source: PeerKey | null; id: number; verified: boolean }
+  | { call: 'fault'; peer: PeerKey; fault: 'malformed' | 'unasked' }
+  | { call: 'timeout' };
+
+interface Step {
+  now: number;
+  input: Input;
+  accepted?: unknown;
+  outputs: unknown[];
+  timeout: number | null;
+}
+
+interface Trace {
+  seed: number;
+  steps: Step[];
+}
+
+/** Piece `number` of a trace: its digest is the number as 32 hex digits, then zeros. */
+const idOf = (number: number): string => number.toString(16).padStart(32, '0');
+const digestOf = (number: number): string => idOf(number).padEnd(64, '0');
+const sourceOf = (peer: PeerKey | null): Source => (peer === null ? { kind: 'origin' } : { kind: 'peer', peer });
+const numbered = (output: Output): unknown =>
+  'ids' in output ? { ...output, ids: output.ids.map((id) => Number.parseInt(id, 16)) } : output;
+
+/** Makes one call; gives back what `accept` said. */
+function apply(fetch: Fetch, now: number, input: Input, known: { count: number }): unknown {
+  const ids = 'ids' in input ? input.ids.map(idOf) : [];
+  switch (input.call) {
+    case 'add-pieces':
+      fetch.addPieces(now, input.lens.map((len) => ({ len, digest: digestOf(known.count++) })));
+      return undefined;
+    case 'held':
+      return fetch.handleHeld(now, ids);
+    case 'origin-failed':
+      return fetch.handleOriginFailed(now, ids);
+    case 'dial':
+      return fetch.handleDial(now, input.peer, ids);
+    case 'promise':
+      return fetch.handlePromise(now, input.peer, ids);
+    case 'have':
+      return fetch.handleHave(now, input.peer, ids);
+    case 'refuse':
+      return fetch.handleRefuse(now, input.peer, ids);
+    case 'open':
+      return fetch.handleOpen(now, input.peer);
+    case 'closed':
+      return fetch.handleClosed(now, input.peer);
+    case 'hello':
+      return fetch.handleHello(now, input.peer, input.complete);
+    case 'accept':
+      return fetch.accept(sourceOf(input.source), idOf(input.id));
+    case 'piece':
+      return fetch.handlePiece(now, sourceOf(input.source), idOf(input.id), input.verified);
+    case 'fault':
+      return fetch.handleFault(now, input.peer, input.fault);
+    case 'timeout':
+      return fetch.handleTimeout(now);
+  }
+}
+
+function drain(fetch: Fetch): unknown[] {
+  const outputs: unknown[] = [];
+  for (let output = fetch.poll(); output; output = fetch.poll()) outputs.push(numbered(output));
+  return outputs;
+}
+
+describe('the fetch engine decides as the Rust one does', () => {
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+  it('in many stories', () => expect(names.length).toBeGreaterThan(15));
+  for (const name of names) {
+    it(name, () => {
+      const trace = JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as Trace;
+      const fetch = new Fetch({ seed: trace.seed });
+      const known = { count: 0 };
+      trace.steps.forEach(({ now, input, accepted, outputs, timeout }, at) => {
+        const step = `step ${at}: ${JSON.stringify(input)}`;
+        expect(apply(fetch, now, input, known), step).toEqual(accepted);
+        expect(drain(fetch), step).toEqual(outputs);
+        expect(fetch.pollTimeout(), step).toBe(timeout);
+      });
+    });
+  }
+});
+
+describe('the fetch engine is fast enough', () => {
+  it('for an app of 10,000 pieces from four peers, in order', () => {
+    const fetch = new Fetch();
+    const peers = [1, 2, 3, 4];
+    for (const peer of peers) {
+      fetch.handleDial(0, peer, []);
+      fetch.handleOpen(1, peer);
+      fetch.handleHello(1, peer, true);
+    }
+    fetch.addPieces(2, Array.from({ length: 10_000 }, (_, at) => ({ len: 32_768, digest: digestOf(at) })));
+    const began = performance.now();
+    const queue: { peer: PeerKey; id: string }[] = [];
+    let now = 2;
+    for (let at = 0, done = false; !done; ) {
+      for (let output = fetch.poll(); output; output = fetch.poll()) {
+        if (output.kind === 'want') for (const id of output.ids) queue.push({ peer: output.peer, id });
+        done ||= output.kind === 'done';
+      }
+      const next = queue[at++];
+      if (!next) break;
+      now += at % 16 ? 0 : 1;
+      const source: Source = { kind: 'peer', peer: next.peer };
+      if (fetch.accept(source, next.id).kind === 'take') fetch.handlePiece(now, source, next.id, true);
+    }
+    expect(fetch.progress()).toEqual({ held: 10_000, total: 10_000, bytesHeld: 327_680_000, bytesTotal: 327_680_000, done: true });
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+});

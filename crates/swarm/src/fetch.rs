@@ -1,0 +1,391 @@
+//! Fetches pieces from several peers and the origin at once.
+//!
+//! Sans-IO: call one `handle_*` (or [`Fetch::add_pieces`]), drain [`Fetch::poll`] until `None`, then sleep until [`Fetch::poll_timeout`]
+//! and call [`Fetch::handle_timeout`]. Same decisions as `browser/src/core/fetch.ts`; `vectors/fetch` holds both to it.
+
+mod board;
+pub mod config;
+mod fill;
+mod link;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use viral_wire::{Piece, PieceId};
+
+use board::{Board, ORIGIN, Slot};
+pub use config::FetchConfig;
+use config::{DIAL_MS, GRACE_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
+use fill::fill;
+use link::{Link, NEVER, backoff};
+pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
+
+/// The engine of one page. Time is in milliseconds and never decreases.
+#[derive(Debug)]
+pub struct Fetch {
+    board: Board,
+    stale: bool,
+    done: bool,
+    alone: bool,
+    random: u32,
+}
+
+impl Fetch {
+    /// An engine without pieces or peers.
+    #[must_use]
+    pub fn new(config: FetchConfig) -> Self {
+        Self { board: Board::new(), stale: false, done: false, alone: false, random: config.seed.max(1) }
+    }
+
+    /// Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
+    pub fn add_pieces(&mut self, now: u64, pieces: &[Piece]) {
+        self.at(now);
+        let board = &mut self.board;
+        let first = board.slots.is_empty();
+        for piece in pieces {
+            let id = piece.id();
+            if board.index.contains_key(&id) || board.slots.len() >= PIECES_MAX {
+                continue;
+            }
+            board.index.insert(id, board.slots.len());
+            board.slots.push(Slot { id, len: piece.len, held: false, from: Vec::new() });
+            board.free += 1;
+            board.bytes_total += u64::from(piece.len);
+            self.done = false;
+        }
+        if !first {
+            return;
+        }
+        board.boot = board.slots.len();
+        for link in board.links.iter_mut().filter(|link| link.complete) {
+            link.answered = board.boot;
+        }
+    }
+
+    /// These were found in the store: no need to fetch them.
+    pub fn handle_held(&mut self, now: u64, ids: &[PieceId]) {
+        self.at(now);
+        for i in self.known(ids) {
+            if !self.board.slots[i].held {
+                self.board.settle(i, None);
+            }
+        }
+    }
+
+    /// A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known.
+    pub fn handle_dial(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
+        self.at(now);
+        let now = self.board.now;
+        let dial_by = *self.board.dial_by.get_or_insert(now + DIAL_MS);
+        let Some(at) = self.meet(peer) else { return };
+        let link = &mut self.board.links[at];
+        if link.open {
+            return;
+        }
+        link.grace = if now < dial_by { dial_by } else { now + DIAL_MS };
+        for i in self.known(push) {
+            self.board.promise(at, i);
+        }
+    }
+
+    /// What the peer will send unasked became known: call it before the next [`Self::poll`] after [`Self::add_pieces`].
+    pub fn handle_promise(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
+        self.at(now);
+        let Some(at) = self.peer(peer) else { return };
+        for i in self.known(ids) {
+            self.board.promise(at, i);
+        }
+    }
+
+    /// Both channels of a peer opened, dialled or not.
+    pub fn handle_open(&mut self, now: u64, peer: PeerKey) {
+        self.at(now);
+        let Some(at) = self.meet(peer) else { return };
+        let now = self.board.now;
+        let link = &mut self.board.links[at];
+        if link.open {
+            return;
+        }
+        link.open = true;
+        link.since = now;
+        link.grace = now + GRACE_MS;
+        for i in std::mem::take(&mut link.promised) {
+            self.board.expect(at, i);
+        }
+    }
+
+    /// A peer's connection ended or never came to be.
+    pub fn handle_closed(&mut self, now: u64, peer: PeerKey) {
+        self.at(now);
+        if let Some(at) = self.peer(peer) {
+            self.board.remove(at);
+        }
+    }
+
+    /// The peer's `hello`; `complete`: it names our page manifest.
+    pub fn handle_hello(&mut self, now: u64, peer: PeerKey, complete: bool) {
+        self.at(now);
+        let Some(at) = self.peer(peer) else { return };
+        let boot = self.board.boot;
+        let link = &mut self.board.links[at];
+        if !link.open {
+            return;
+        }
+        link.known = true;
+        link.complete |= complete;
+        if link.complete {
+            link.answered = link.answered.max(boot);
+        }
+        if link.asking == 0 {
+            link.grace = NEVER;
+        }
+        link.cursor = 0;
+        self.board.links[ORIGIN].cursor = 0;
+    }
+
+    /// The peer holds these: the answer to a query, or news.
+    pub fn handle_have(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
+        self.at(now);
+        let Some(at) = self.peer(peer) else { return };
+        for i in self.known(ids) {
+            let link = &mut self.board.links[at];
+            if !self.board.slots[i].held && link.has.insert(i) {
+                link.cursor = link.cursor.min(i);
+            }
+        }
+        let link = &mut self.board.links[at];
+        if link.asking == 0 {
+            return;
+        }
+        link.answered = link.answered.max(link.asking);
+        link.asking = 0;
+        link.grace = NEVER;
+        self.board.links[ORIGIN].cursor = 0;
+    }
+
+    /// The peer will not send these. It is left alone for a while.
+    pub fn handle_refuse(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
+        self.at(now);
+        let Some(at) = self.peer(peer) else { return };
+        let refused: Vec<usize> = self.known(ids).into_iter().filter(|&i| self.board.owes(at, i)).collect();
+        if refused.is_empty() {
+            return;
+        }
+        for i in refused {
+            self.board.unassign(at, i);
+            let link = &mut self.board.links[at];
+            link.asked.remove(&i);
+            link.has.remove(&i);
+        }
+        self.board.links[ORIGIN].cursor = 0;
+        let now = self.board.now;
+        let link = &mut self.board.links[at];
+        if link.pause == NEVER {
+            link.pause = now + backoff(PAUSE_MS, link.refusals, PAUSE_MS_MAX);
+            link.refusals = link.refusals.saturating_add(1);
+        }
+    }
+
+    /// A piece arrived: whether its bytes are worth inflating and hashing. Ask once per arrival.
+    pub fn accept(&mut self, source: Source, id: PieceId) -> Accepted {
+        let Some(&i) = self.board.index.get(&id) else { return Accepted::Unasked };
+        let Slot { held, len, .. } = self.board.slots[i];
+        if let Source::Peer(peer) = source {
+            let Some(at) = self.peer(peer) else { return Accepted::Unasked };
+            let link = &mut self.board.links[at];
+            if !link.asked.remove(&i) {
+                return Accepted::Unasked;
+            }
+            // Too late is a sign of life; what is taken counts once it is verified.
+            if held {
+                link.hear(self.board.now);
+            }
+        }
+        if held { Accepted::Late } else { Accepted::Take { len } }
+    }
+
+    /// An accepted piece was hashed. Unverified bytes from a peer end it for good.
+    pub fn handle_piece(&mut self, now: u64, source: Source, id: PieceId, verified: bool) {
+        self.at(now);
+        let Some(&i) = self.board.index.get(&id) else { return };
+        let at = self.board.find(source);
+        if !verified {
+            match at {
+                Some(ORIGIN) => self.handle_origin_failed(now, &[id]),
+                Some(at) => self.board.drop_peer(at, PeerFault::Forged),
+                None => {}
+            }
+            return;
+        }
+        let (now, len) = (self.board.now, u64::from(self.board.slots[i].len));
+        let slow = at.is_some_and(|at| self.board.links[at].measure(now, len));
+        if !self.board.slots[i].held {
+            self.board.settle(i, Some(source));
+        }
+        if let Some(at) = at
+            && slow
+            && at != ORIGIN
+            && self.board.links[ORIGIN].refusals == 0
+        {
+            self.board.drop_peer(at, PeerFault::Slow);
+        }
+    }
+
+    /// The peer broke the protocol.
+    pub fn handle_fault(&mut self, now: u64, peer: PeerKey, fault: PeerFault) {
+        self.at(now);
+        if let Some(at) = self.peer(peer) {
+            self.board.drop_peer(at, fault);
+        }
+    }
+
+    /// The origin did not deliver these. It is asked again after a pause; it is never given up.
+    pub fn handle_origin_failed(&mut self, now: u64, ids: &[PieceId]) {
+        self.at(now);
+        for i in self.known(ids) {
+            self.board.unassign(ORIGIN, i);
+        }
+        self.alone = false;
+        let now = self.board.now;
+        let origin = &mut self.board.links[ORIGIN];
+        if origin.pause != NEVER {
+            return;
+        }
+        let ms = backoff(RETRY_MS, origin.refusals, RETRY_MS_MAX);
+        origin.refusals = origin.refusals.saturating_add(1);
+        let pause = now + ms - u64::from(self.draw()) % ((ms >> 1) + 1);
+        self.board.links[ORIGIN].pause = pause;
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: u64) {
+        self.at(now);
+        let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
+        for source in sources {
+            if let Some(at) = self.board.find(source) {
+                self.expire(at);
+            }
+        }
+    }
+
+    /// The next thing to do; `None` when there is nothing until the next call or [`Self::poll_timeout`].
+    pub fn poll(&mut self) -> Option<Output> {
+        if self.stale && self.board.out.is_empty() {
+            self.stale = false;
+            fill(&mut self.board);
+            self.tell();
+        }
+        self.board.out.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let mut first = NEVER;
+        for link in &self.board.links {
+            first = first.min(link.pause).min(link.grace);
+            if !link.open || link.flight.is_empty() {
+                continue;
+            }
+            if !link.late {
+                first = first.min(link.late_at());
+            } else if !link.is_origin() {
+                first = first.min(link.silent_at());
+            }
+        }
+        (first != NEVER).then_some(first)
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let board = &self.board;
+        Progress {
+            held: board.held,
+            total: board.slots.len(),
+            bytes_held: board.bytes_held,
+            bytes_total: board.bytes_total,
+            done: !board.slots.is_empty() && board.held == board.slots.len(),
+        }
+    }
+
+    fn at(&mut self, now: u64) {
+        self.stale = true;
+        self.board.now = self.board.now.max(now);
+    }
+
+    fn known(&self, ids: &[PieceId]) -> Vec<usize> {
+        ids.iter().filter_map(|id| self.board.index.get(id).copied()).collect()
+    }
+
+    fn peer(&self, peer: PeerKey) -> Option<usize> {
+        self.board.find(Source::Peer(peer))
+    }
+
+    /// The peer's place, made on first sight unless it is banned or there are too many.
+    fn meet(&mut self, peer: PeerKey) -> Option<usize> {
+        if self.board.banned.contains(&peer) {
+            self.board.out.push_back(Output::Drop { peer, fault: PeerFault::Forged });
+            return None;
+        }
+        let mut at = self.peer(peer);
+        if at.is_none() && self.board.links.len() <= PEERS_MAX {
+            at = Some(self.board.links.len());
+            self.board.links.push(Link::new(Source::Peer(peer)));
+        }
+        if at.is_some() {
+            self.alone = false;
+        }
+        at
+    }
+
+    /// What became due for one source.
+    fn expire(&mut self, at: usize) {
+        let now = self.board.now;
+        let link = &mut self.board.links[at];
+        if link.pause <= now {
+            link.pause = NEVER;
+        }
+        if link.grace <= now {
+            link.grace = NEVER;
+            let open = link.open;
+            self.board.links[ORIGIN].cursor = 0;
+            if !open {
+                self.board.release(at);
+            }
+        }
+        let link = &mut self.board.links[at];
+        if !link.open || link.flight.is_empty() {
+            return;
+        }
+        if at != ORIGIN && link.silent_at() <= now {
+            self.board.drop_peer(at, PeerFault::Silent);
+        } else if link.late_at() <= now {
+            link.late = true;
+        }
+    }
+
+    /// Says once that everything is held, or that somebody is needed.
+    fn tell(&mut self) {
+        let done = self.progress().done;
+        if done && !self.done {
+            self.board.out.push_back(Output::Done);
+        }
+        self.done = done;
+        let alone = self.board.held < self.board.slots.len() && self.board.links.len() == 1;
+        if alone && !self.alone {
+            self.board.out.push_back(Output::NeedPeers);
+        }
+        self.alone = alone;
+    }
+
+    /// Marsaglia's xorshift, 32 bits.
+    fn draw(&mut self) -> u32 {
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random = x;
+        x
+    }
+}

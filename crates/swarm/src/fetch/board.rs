@@ -1,0 +1,234 @@
+//! Who owes which piece. Keeps the counts right; knows no policy.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use viral_wire::PieceId;
+
+use super::config::BANNED_MAX;
+use super::link::{Link, NEVER};
+use super::types::{Output, PeerFault, PeerKey, Source};
+
+/// Place of the origin in [`Board::links`].
+pub(super) const ORIGIN: usize = 0;
+
+/// A piece and the sources that owe it, each with the place in its flight: at most two.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: PieceId,
+    pub(super) len: u32,
+    pub(super) held: bool,
+    pub(super) from: Vec<(Source, u64)>,
+}
+
+/// Pieces, sources, and what is in flight between them.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) now: u64,
+    pub(super) slots: Vec<Slot>,
+    /// Never iterated.
+    pub(super) index: HashMap<PieceId, usize>,
+    /// The origin, then the peers in the order they came.
+    pub(super) links: Vec<Link>,
+    pub(super) banned: BTreeSet<PeerKey>,
+    pub(super) out: VecDeque<Output>,
+    /// Pieces of the page manifest: those of the first `add_pieces`.
+    pub(super) boot: usize,
+    pub(super) held: usize,
+    pub(super) bytes_held: u64,
+    pub(super) bytes_total: u64,
+    /// Pieces that are neither held nor owed.
+    pub(super) free: usize,
+    /// Bytes hedged so far.
+    pub(super) hedged: u64,
+    /// Lowest piece freed since the cursors were last set back.
+    pub(super) low: usize,
+    /// The request to the origin that each of its pieces is part of, and the pieces left of each request.
+    pub(super) request_of: BTreeMap<usize, u64>,
+    pub(super) requests: BTreeMap<u64, usize>,
+    /// Until then a dialled peer may open before the origin stands in; `None` = nothing dialled yet.
+    pub(super) dial_by: Option<u64>,
+    /// Numbers assignments and requests.
+    next: u64,
+}
+
+impl Board {
+    pub(super) fn new() -> Self {
+        Self {
+            now: 0,
+            slots: Vec::new(),
+            index: HashMap::new(),
+            links: vec![Link::new(Source::Origin)],
+            banned: BTreeSet::new(),
+            out: VecDeque::new(),
+            boot: 0,
+            held: 0,
+            bytes_held: 0,
+            bytes_total: 0,
+            free: 0,
+            hedged: 0,
+            low: usize::MAX,
+            request_of: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            dial_by: None,
+            next: 0,
+        }
+    }
+
+    /// The place of a source.
+    pub(super) fn find(&self, source: Source) -> Option<usize> {
+        self.links.iter().position(|link| link.source == source)
+    }
+
+    pub(super) fn is_free(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        !slot.held && slot.from.is_empty()
+    }
+
+    pub(super) fn owes(&self, at: usize, i: usize) -> bool {
+        let source = self.links[at].source;
+        self.slots[i].from.iter().any(|owner| owner.0 == source)
+    }
+
+    /// A number that was not used before.
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// The source owes the piece from now on.
+    pub(super) fn assign(&mut self, at: usize, i: usize) {
+        let number = self.number();
+        let (slot, link) = (&mut self.slots[i], &mut self.links[at]);
+        if slot.from.is_empty() {
+            self.free -= 1;
+        }
+        slot.from.push((link.source, number));
+        if link.flight.is_empty() {
+            // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
+            if !link.late || link.silent_at() <= self.now {
+                link.since = self.now;
+                link.late = false;
+            }
+            link.epoch_at = NEVER;
+            link.epoch_len = 0;
+        }
+        link.flight.insert(number, i);
+        link.asked.insert(i);
+        link.bytes += u64::from(slot.len);
+    }
+
+    /// The source no longer owes the piece.
+    pub(super) fn unassign(&mut self, at: usize, i: usize) {
+        let (slot, link) = (&mut self.slots[i], &mut self.links[at]);
+        let Some(place) = slot.from.iter().position(|owner| owner.0 == link.source) else { return };
+        let (_, number) = slot.from.remove(place);
+        link.flight.remove(&number);
+        link.bytes -= u64::from(slot.len);
+        if !slot.held && slot.from.is_empty() {
+            self.free += 1;
+            self.low = self.low.min(i);
+        }
+        if at == ORIGIN {
+            self.close_request(i);
+        }
+    }
+
+    fn close_request(&mut self, i: usize) {
+        let Some(request) = self.request_of.remove(&i) else { return };
+        let Some(left) = self.requests.get_mut(&request) else { return };
+        *left -= 1;
+        if *left == 0 {
+            self.requests.remove(&request);
+        }
+    }
+
+    /// The piece is held; whoever else owes it is told so.
+    pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
+        let slot = &mut self.slots[i];
+        if slot.from.is_empty() {
+            self.free -= 1;
+        }
+        slot.held = true;
+        self.held += 1;
+        self.bytes_held += u64::from(slot.len);
+        let (id, owners) = (slot.id, slot.from.clone());
+        for (owner, _) in owners {
+            let at = self.find(owner).expect("only present sources owe pieces");
+            self.unassign(at, i);
+            let link = &mut self.links[at];
+            if Some(owner) != source && at != ORIGIN && link.open {
+                link.cancels.push(id);
+            }
+        }
+    }
+
+    /// The peer announced that it will send the piece unasked.
+    pub(super) fn promise(&mut self, at: usize, i: usize) {
+        let link = &mut self.links[at];
+        if !link.asked.insert(i) {
+            return;
+        }
+        if link.open {
+            self.expect(at, i);
+            return;
+        }
+        link.promised.push(i);
+        if link.grace < NEVER && self.is_free(i) {
+            self.assign(at, i);
+        }
+    }
+
+    /// An open peer is about to send a promised piece: it owes it from now on, or is told not to send it.
+    pub(super) fn expect(&mut self, at: usize, i: usize) {
+        if self.owes(at, i) {
+            return;
+        }
+        let slot = &self.slots[i];
+        if slot.held || slot.from.len() > 1 {
+            self.links[at].cancels.push(slot.id);
+        } else {
+            self.assign(at, i);
+        }
+    }
+
+    /// Takes back all that the source owes.
+    pub(super) fn release(&mut self, at: usize) {
+        let owed: Vec<usize> = self.links[at].flight.values().copied().collect();
+        for i in owed {
+            self.unassign(at, i);
+        }
+    }
+
+    /// Forgets a peer.
+    pub(super) fn remove(&mut self, at: usize) {
+        self.release(at);
+        self.links.remove(at);
+        self.links[ORIGIN].cursor = 0;
+    }
+
+    /// Ends with a peer that is at fault.
+    pub(super) fn drop_peer(&mut self, at: usize, fault: PeerFault) {
+        let Source::Peer(peer) = self.links[at].source else { return };
+        self.remove(at);
+        if !matches!(fault, PeerFault::Silent | PeerFault::Slow) && self.banned.len() < BANNED_MAX {
+            self.banned.insert(peer);
+        }
+        self.out.push_back(Output::Drop { peer, fault });
+    }
+
+    /// Whether an open peer would send the piece if asked now.
+    pub(super) fn can(&self, at: usize, i: usize) -> bool {
+        let link = &self.links[at];
+        link.open && link.pause == NEVER && ((link.complete && i < self.boot) || link.has.contains(&i))
+    }
+
+    /// Whether the origin should take the piece: no peer can, and none may still turn out to.
+    pub(super) fn is_orphan(&self, i: usize) -> bool {
+        (ORIGIN + 1..self.links.len()).all(|at| !self.can(at, i) && !self.may_turn_out_to(at, i))
+    }
+
+    fn may_turn_out_to(&self, at: usize, i: usize) -> bool {
+        let link = &self.links[at];
+        if link.open { link.grace < NEVER && i >= link.answered } else { self.dial_by.is_some_and(|by| self.now < by) }
+    }
+}

@@ -1,0 +1,94 @@
+//! Every number of the fetch engine's policy, with its unit and origin. Same values as `browser/src/core/fetch/config.ts`.
+
+use viral_wire::limits;
+
+/// Bytes in flight with a peer of unknown speed: 8 pieces of 32 KiB, 52 ms at 40 Mbit/s.
+pub const WINDOW_LEN_START: u64 = 262_144;
+
+/// A slow peer still gets this many bytes at once, so that a round trip of 500 ms leaves 1 Mbit/s.
+pub const WINDOW_LEN_MIN: u64 = 65_536;
+
+/// No peer gets more: 20 MB/s at 100 ms.
+pub const WINDOW_LEN_MAX: u64 = 2_097_152;
+
+/// The window is what a peer delivers in this time: longer than the round trip, or it could never grow.
+pub const WINDOW_MS: u64 = 400;
+
+/// A peer's rate is measured over at least this long.
+pub const EPOCH_MS: u64 = 100;
+
+/// Pieces in flight with one peer: one `want` frame.
+pub const FLIGHT_IDS_MAX: usize = limits::WANT_IDS_MAX;
+
+/// A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack.
+pub const LATE_MS: u64 = 400;
+
+/// A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped.
+pub const SILENT_MS: u64 = 1_000;
+
+/// The latest that it is dropped: three seconds are longer than a person waits for nothing.
+pub const SILENT_MS_MAX: u64 = 3_000;
+
+/// So long after the first dial the origin stands in. Twice the slowest open measured on a path of 52 ms.
+pub const DIAL_MS: u64 = 350;
+
+/// So long a peer may take to say what it holds before the origin stands in for it.
+pub const GRACE_MS: u64 = 350;
+
+/// Requests to the origin at the same time: under a browser's six HTTP/1.1 connections for one host.
+pub const ORIGIN_REQUESTS_MAX: usize = 4;
+
+/// Pieces in one of them.
+pub const ORIGIN_IDS_MAX: usize = limits::PIECES_PER_REQUEST_MAX;
+
+/// Ids in one `query`.
+pub const QUERY_IDS_MAX: usize = limits::QUERY_IDS_MAX;
+
+/// Share of all bytes that may be asked of the origin while a live peer is late with them, in percent.
+pub const HEDGE_PERCENT: u64 = 25;
+
+/// Bytes that may be hedged on top of the share, so that a small app can be hedged at all.
+pub const HEDGE_LEN_EXTRA: u64 = 262_144;
+
+/// In the end game pieces are asked again only of a source that needs longer than this for what it owes.
+pub const END_GAME_MS: u64 = 100;
+
+/// A peer below this rate, in bytes per second, is dropped while the origin answers: a quarter of a megabit.
+pub const SLOW_RATE: u64 = 32_768;
+
+/// But not before it was measured for this long.
+pub const SLOW_MS: u64 = 2_000;
+
+/// After a refusal a peer is left alone for this long, doubled each time.
+pub const PAUSE_MS: u64 = 250;
+
+/// Longest pause after a refusal.
+pub const PAUSE_MS_MAX: u64 = 4_000;
+
+/// After a failure the origin is left alone for this long, doubled each time, less a random part of up to half.
+pub const RETRY_MS: u64 = 250;
+
+/// Longest pause after a failure of the origin.
+pub const RETRY_MS_MAX: u64 = 8_000;
+
+/// Peers at the same time; dials beyond are ignored. A browser page holds at most 500 connections for everything.
+pub const PEERS_MAX: usize = 64;
+
+/// Peers remembered as banned.
+pub const BANNED_MAX: usize = 1_024;
+
+/// Pieces ever added; more are ignored. 4 GiB in pieces of 16 KiB.
+pub const PIECES_MAX: usize = 262_144;
+
+/// What may differ between two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchConfig {
+    /// Seed of the jitter; 0 counts as 1.
+    pub seed: u32,
+}
+
+impl Default for FetchConfig {
+    fn default() -> Self {
+        Self { seed: 1 }
+    }
+}

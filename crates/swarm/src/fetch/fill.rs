@@ -1,0 +1,171 @@
+//! The policy: who is asked for what, now.
+
+use viral_wire::PieceId;
+
+use super::board::{Board, ORIGIN};
+use super::config::{
+    END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
+};
+use super::link::NEVER;
+use super::types::{Output, Source};
+
+/// One round: sets every source to work and puts the frames and requests for that into `board.out`.
+pub(super) fn fill(board: &mut Board) {
+    let peers = ORIGIN + 1..board.links.len();
+    let low = std::mem::replace(&mut board.low, usize::MAX);
+    for link in &mut board.links {
+        link.cursor = link.cursor.min(low);
+    }
+    for at in peers.clone() {
+        query(board, at);
+    }
+    let mut ready: Vec<usize> = peers.clone().filter(|&at| is_ready(board, at)).collect();
+    // One piece each in turn: the first pieces come from several peers at once.
+    while !ready.is_empty() {
+        ready.retain(|&at| take(board, at));
+    }
+    if board.free == 0 {
+        for at in peers.clone() {
+            if board.links[at].flight.is_empty() && !board.links[at].late {
+                end_game(board, at);
+            }
+        }
+    }
+    ask_origin(board);
+    for at in peers {
+        let link = &mut board.links[at];
+        let Source::Peer(peer) = link.source else { continue };
+        let (cancels, wants) = (std::mem::take(&mut link.cancels), std::mem::take(&mut link.wants));
+        board.out.extend(cancels.chunks(FLIGHT_IDS_MAX).map(|ids| Output::Cancel { peer, ids: ids.to_vec() }));
+        board.out.extend(wants.chunks(FLIGHT_IDS_MAX).map(|ids| Output::Want { peer, ids: ids.to_vec() }));
+    }
+}
+
+/// Asks a peer which of the next pieces it holds, one query at a time.
+fn query(board: &mut Board, at: usize) {
+    let link = &mut board.links[at];
+    if !link.known || link.asking > 0 {
+        return;
+    }
+    let mut ids: Vec<PieceId> = Vec::new();
+    let mut i = link.answered;
+    while i < board.slots.len() && ids.len() < QUERY_IDS_MAX {
+        let slot = &board.slots[i];
+        if !slot.held && !link.has.contains(&i) {
+            ids.push(slot.id);
+        }
+        i += 1;
+    }
+    if ids.is_empty() {
+        link.answered = i;
+        return;
+    }
+    link.asking = i;
+    link.grace = board.now + GRACE_MS;
+    if let Source::Peer(peer) = link.source {
+        board.out.push_back(Output::Query { peer, ids });
+    }
+}
+
+/// Whether a peer has enough room to be worth a `want` frame.
+fn is_ready(board: &Board, at: usize) -> bool {
+    let link = &board.links[at];
+    link.open && link.pause == NEVER && link.bytes * 4 <= link.window * 3 && has_room(board, at, 1)
+}
+
+/// Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one.
+fn has_room(board: &Board, at: usize, len: u32) -> bool {
+    let link = &board.links[at];
+    link.flight.is_empty() || (!link.late && link.bytes + u64::from(len) <= link.window && link.flight.len() < FLIGHT_IDS_MAX)
+}
+
+fn want(board: &mut Board, at: usize, i: usize) {
+    board.assign(at, i);
+    let id = board.slots[i].id;
+    board.links[at].wants.push(id);
+}
+
+/// The next piece in order of need that this peer can send. False when there is none or no room.
+fn take(board: &mut Board, at: usize) -> bool {
+    while board.links[at].cursor < board.slots.len() {
+        let i = board.links[at].cursor;
+        if board.is_free(i) && board.can(at, i) {
+            if !has_room(board, at, board.slots[i].len) {
+                return false;
+            }
+            want(board, at, i);
+            return true;
+        }
+        board.links[at].cursor += 1;
+    }
+    false
+}
+
+/// An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first.
+fn end_game(board: &mut Board, at: usize) {
+    let mut debtor = None;
+    let mut debt = 0;
+    for (other, link) in board.links.iter().enumerate() {
+        let slow = link.late || (link.rate > 0 && link.bytes * 1000 / link.rate > END_GAME_MS);
+        if slow && other != at && link.open && link.bytes > debt {
+            debtor = Some(other);
+            debt = link.bytes;
+        }
+    }
+    let Some(debtor) = debtor else { return };
+    let flight = &board.links[debtor].flight;
+    let later: Vec<usize> = flight.values().skip(flight.len() / 2).copied().collect();
+    for i in later.into_iter().rev() {
+        let slot = &board.slots[i];
+        if slot.from.len() < 2 && board.can(at, i) && has_room(board, at, slot.len) {
+            want(board, at, i);
+        }
+    }
+}
+
+/// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send.
+fn ask_origin(board: &mut Board) {
+    while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
+        let mut batch = Vec::new();
+        hedge(board, &mut batch);
+        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ORIGIN_IDS_MAX {
+            let i = board.links[ORIGIN].cursor;
+            if board.is_free(i) && board.is_orphan(i) {
+                board.assign(ORIGIN, i);
+                batch.push(i);
+            }
+            board.links[ORIGIN].cursor += 1;
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let request = board.number();
+        board.requests.insert(request, batch.len());
+        board.request_of.extend(batch.iter().map(|&i| (i, request)));
+        let ids = batch.iter().map(|&i| board.slots[i].id).collect();
+        board.out.push_back(Output::AskOrigin { ids });
+    }
+}
+
+fn hedge(board: &mut Board, batch: &mut Vec<usize>) {
+    let budget = HEDGE_LEN_EXTRA + board.bytes_total * HEDGE_PERCENT / 100;
+    for at in ORIGIN + 1..board.links.len() {
+        if !board.links[at].late {
+            continue;
+        }
+        let owed: Vec<usize> = board.links[at].flight.values().copied().collect();
+        for i in owed {
+            let slot = &board.slots[i];
+            let len = u64::from(slot.len);
+            if slot.from.len() > 1 {
+                continue;
+            }
+            if batch.len() >= ORIGIN_IDS_MAX || board.hedged + len > budget {
+                return;
+            }
+            board.hedged += len;
+            board.assign(ORIGIN, i);
+            batch.push(i);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the engine knows about one source: a peer or the origin.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use viral_wire::PieceId;
+
+use super::config::{
+    EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS,
+};
+use super::types::Source;
+
+/// A time that never comes.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// State of one source. Pieces are named by their index on the board.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) source: Source,
+    /// The data channels are open (always true of the origin).
+    pub(super) open: bool,
+    /// Its `hello` arrived.
+    pub(super) known: bool,
+    /// It holds every piece of the page manifest.
+    pub(super) complete: bool,
+    /// Pieces it said it has.
+    pub(super) has: BTreeSet<usize>,
+    /// Pieces that it may still send without being at fault.
+    pub(super) asked: BTreeSet<usize>,
+    /// Pieces promised while dialling.
+    pub(super) promised: Vec<usize>,
+    /// Pieces it owes, by the order in which they were asked, and their bytes.
+    pub(super) flight: BTreeMap<u64, usize>,
+    pub(super) bytes: u64,
+    /// Every piece below this is of no interest to this source now.
+    pub(super) cursor: usize,
+    pub(super) window: u64,
+    /// When it last delivered, or began to owe.
+    pub(super) since: u64,
+    /// Smoothed time between two pieces, in eighths of a millisecond.
+    pub(super) gap: u64,
+    /// Smoothed bytes per second; 0 = not measured.
+    pub(super) rate: u64,
+    pub(super) epoch_at: u64,
+    pub(super) epoch_len: u64,
+    pub(super) busy_at: u64,
+    pub(super) late: bool,
+    /// Left alone until then, after refusals or failures in a row.
+    pub(super) pause: u64,
+    pub(super) refusals: u32,
+    /// Until then it may still say what it holds (or open at all).
+    pub(super) grace: u64,
+    /// It answered for all pieces below this.
+    pub(super) answered: usize,
+    /// End of the query that awaits its answer; 0 = none.
+    pub(super) asking: usize,
+    /// Frames to send at the end of this round.
+    pub(super) wants: Vec<PieceId>,
+    pub(super) cancels: Vec<PieceId>,
+}
+
+impl Link {
+    /// A source of which nothing is known yet.
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            open: source == Source::Origin,
+            known: false,
+            complete: false,
+            has: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            promised: Vec::new(),
+            flight: BTreeMap::new(),
+            bytes: 0,
+            cursor: 0,
+            window: WINDOW_LEN_START,
+            since: 0,
+            gap: 0,
+            rate: 0,
+            epoch_at: NEVER,
+            epoch_len: 0,
+            busy_at: 0,
+            late: false,
+            pause: NEVER,
+            refusals: 0,
+            grace: NEVER,
+            answered: 0,
+            asking: 0,
+            wants: Vec::new(),
+            cancels: Vec::new(),
+        }
+    }
+
+    /// Whether this is the origin.
+    pub(super) fn is_origin(&self) -> bool {
+        self.source == Source::Origin
+    }
+
+    /// When a source that owes pieces is dropped for its silence.
+    pub(super) fn silent_at(&self) -> u64 {
+        self.since + (3 * (self.gap >> 3)).clamp(SILENT_MS, SILENT_MS_MAX)
+    }
+
+    /// When a source that owes pieces is late.
+    pub(super) fn late_at(&self) -> u64 {
+        self.silent_at().min(self.since + LATE_MS.max(self.gap >> 2))
+    }
+
+    /// The source is alive.
+    pub(super) fn hear(&mut self, now: u64) {
+        self.since = now;
+        self.late = false;
+    }
+
+    /// Takes note of a verified piece: gap, rate, window. True when the source proved too slow to keep.
+    pub(super) fn measure(&mut self, now: u64, len: u64) -> bool {
+        let gap = (now - self.since).min(SILENT_MS_MAX);
+        self.gap = if self.gap == 0 { gap * 8 } else { self.gap + gap - (self.gap >> 3) };
+        self.hear(now);
+        self.refusals = 0;
+        if self.epoch_at == NEVER {
+            // The first piece carries the round trip; the rate begins with the second.
+            self.epoch_at = now;
+            self.busy_at = now;
+            return false;
+        }
+        self.epoch_len += len;
+        let ms = now - self.epoch_at;
+        if ms < EPOCH_MS {
+            return false;
+        }
+        let rate = self.epoch_len * 1000 / ms;
+        self.rate = if self.rate == 0 { rate } else { (self.rate * 3 + rate) / 4 };
+        self.window = (self.rate * WINDOW_MS / 1000).clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX);
+        self.epoch_at = now;
+        self.epoch_len = 0;
+        self.rate < SLOW_RATE && now - self.busy_at >= SLOW_MS
+    }
+}
+
+/// `base` doubled `times` times, at most `max`.
+pub(super) fn backoff(base: u64, times: u32, max: u64) -> u64 {
+    (base << times.min(8)).min(max)
+}

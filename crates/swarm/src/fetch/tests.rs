@@ -1,0 +1,6 @@
+//! The engine in virtual time: no sleeps, no network.
+
+mod properties;
+mod scenarios;
+mod trace;
+mod world;

@@ -1,0 +1,119 @@
+//! Whatever happens in whatever order: nothing panics, nothing unverified counts, and an origin that answers finishes the app.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+
+use super::trace::{Input, Traced};
+use crate::fetch::{Accepted, Output, PeerFault, PeerKey};
+use crate::replay;
+
+const PIECES: u32 = 40;
+const PEERS: PeerKey = 5;
+
+fn some_ids() -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0..PIECES + 3, 0..12)
+}
+
+fn peer() -> impl Strategy<Value = PeerKey> {
+    0..PEERS
+}
+
+fn source() -> impl Strategy<Value = Option<PeerKey>> {
+    prop::option::weighted(0.8, peer())
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        1 => prop::collection::vec(1..200_000_u32, 0..20).prop_map(|lens| Input::AddPieces { lens }),
+        1 => some_ids().prop_map(|ids| Input::Held { ids }),
+        3 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Dial { peer, ids }),
+        2 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Promise { peer, ids }),
+        4 => peer().prop_map(|peer| Input::Open { peer }),
+        1 => peer().prop_map(|peer| Input::Closed { peer }),
+        4 => (peer(), any::<bool>()).prop_map(|(peer, complete)| Input::Hello { peer, complete }),
+        4 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Have { peer, ids }),
+        3 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Refuse { peer, ids }),
+        12 => (source(), 0..PIECES + 3, prop::bool::weighted(0.95)).prop_map(|(source, id, verified)| Input::Piece { source, id, verified }),
+        1 => (peer(), prop_oneof![Just(PeerFault::Malformed), Just(PeerFault::Unasked)]).prop_map(|(peer, fault)| Input::Fault { peer, fault }),
+        2 => some_ids().prop_map(|ids| Input::OriginFailed { ids }),
+        8 => Just(Input::Timeout),
+    ]
+}
+
+/// A piece goes through `accept` first, as the shell must.
+fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<Output> {
+    let Input::Piece { source, id, .. } = input else { return traced.call(now, input).1 };
+    let (accepted, mut outputs) = traced.call(now, Input::Accept { source, id });
+    let next = match (accepted, source) {
+        (Some(Accepted::Take { .. }), _) => input,
+        (Some(Accepted::Unasked), Some(peer)) if id % 5 == 0 => Input::Fault { peer, fault: PeerFault::Unasked },
+        _ => return outputs,
+    };
+    outputs.extend(traced.call(now, next).1);
+    outputs
+}
+
+/// Answers every request to the origin until all is held; panics when that never comes.
+fn finish(traced: &mut Traced, mut now: u64, mut asked: Vec<u32>) {
+    for _ in 0..2_000 {
+        if traced.fetch.progress().held == traced.fetch.progress().total {
+            return;
+        }
+        let outputs = if let Some(id) = asked.pop() {
+            if traced.is_held(id) { Vec::new() } else { play(traced, now, Input::Piece { source: None, id, verified: true }) }
+        } else {
+            now = traced.fetch.poll_timeout().expect("nothing under way and nothing to wait for").max(now);
+            traced.call(now, Input::Timeout).1
+        };
+        asked.extend(asked_of_origin(&outputs));
+    }
+    panic!("an origin that answers did not finish it");
+}
+
+fn asked_of_origin(outputs: &[Output]) -> Vec<u32> {
+    let asked = outputs.iter().filter_map(|output| if let Output::AskOrigin { ids } = output { Some(ids) } else { None });
+    asked.flatten().map(|&id| replay::number(id)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_events_keeps_the_invariants_and_finishes(
+        lens in prop::collection::vec(1..200_000_u32, 1..PIECES as usize),
+        steps in prop::collection::vec((0..500_u64, input()), 0..150),
+        seed in any::<u32>(),
+    ) {
+        let mut traced = Traced::new(seed);
+        let mut now = 0;
+        traced.call(now, Input::Dial { peer: 0, ids: Vec::new() });
+        traced.call(now, Input::AddPieces { lens });
+        for (ms, input) in steps {
+            now += ms;
+            play(&mut traced, now, input);
+        }
+        let owed = traced.owed_by(crate::fetch::Source::Origin);
+        finish(&mut traced, now, owed.into_iter().collect());
+        prop_assert!(traced.fetch.progress().done);
+    }
+}
+
+/// Not a property but its cousin for the other implementations: the same noise each time, as a trace.
+#[test]
+fn noise_is_answered_the_same_way_everywhere() {
+    for seed in 1..=4_u32 {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut traced = Traced::new(seed);
+        let mut now = 0;
+        let steps = prop::collection::vec((0..300_u64, input()), 200);
+        traced.call(now, Input::AddPieces { lens: (1..=PIECES / seed).map(|at| at * 4_000).collect() });
+        for _ in 0..seed {
+            let _ = steps.new_tree(&mut runner).unwrap();
+        }
+        for (ms, input) in steps.new_tree(&mut runner).unwrap().current() {
+            now += ms;
+            play(&mut traced, now, input);
+        }
+        traced.check(&format!("noise-{seed}"));
+    }
+}

@@ -1,0 +1,308 @@
+//! Who is served next.
+//!
+//! Sans-IO: call one `handle_*`, drain [`Upload::poll`] until `None`, then sleep until [`Upload::poll_timeout`] and call
+//! [`Upload::handle_timeout`]. Same decisions as `browser/src/core/upload.ts`; `vectors/upload` holds both to it.
+
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use viral_wire::PieceId;
+use viral_wire::limits::WANT_IDS_MAX;
+
+use crate::fetch::{PeerFault, PeerKey};
+use line::Line;
+
+/// Reason of a `refuse`: the piece is not here.
+pub const NOT_HELD: u8 = 1;
+/// Reason of a `refuse`: others are served now.
+pub const BUSY: u8 = 2;
+/// Reason of a `refuse`: the volume cap is reached.
+pub const CAPPED: u8 = 3;
+
+/// Peers served at the same time: few, so that the first copy is finished soon.
+pub const SLOTS: usize = 8;
+/// No more is handed to a channel that has this many bytes buffered.
+pub const BUFFER_LEN_HIGH: u64 = 256 * 1024;
+/// A full channel gets more once it has no more than this buffered.
+pub const BUFFER_LEN_LOW: u64 = 64 * 1024;
+/// Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile.
+pub const PENDING_MAX: usize = 4;
+/// Pieces queued for one peer: four `want` frames.
+pub const QUEUE_IDS_MAX: usize = 4 * WANT_IDS_MAX;
+/// Refusals for a full queue before the peer counts as flooding.
+pub const OVERFLOWS_MAX: u32 = 64;
+/// A peer that takes nothing for this long while its channel is full is gone: SCTP itself gives up after about 30 s.
+pub const STALL_MS: u64 = 30_000;
+/// The bucket of the rate cap holds what flows in this time.
+pub const BURST_MS: u64 = 500;
+/// Largest rate cap, in bytes per second: beyond it sums leave what a JavaScript number holds exactly.
+pub const RATE_MAX: u64 = 1 << 36;
+/// Peers at the same time; more are not served. A page holds at most 500 connections.
+pub const PEERS_MAX: usize = 512;
+/// Time counted at most between two refills, so that a sleeping page cannot overflow a number.
+pub const REFILL_MS_MAX: u64 = 60_000;
+
+const NEVER: u64 = u64::MAX;
+
+/// What may differ between two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadConfig {
+    /// Peers served at the same time.
+    pub slots: usize,
+    /// Cap in bytes per second over all peers, on the wire; 0 = none. At most [`RATE_MAX`].
+    pub bytes_per_s: u64,
+    /// Cap in bytes for the life of the engine, on the wire; 0 = none.
+    pub bytes_max: u64,
+}
+
+impl Default for UploadConfig {
+    fn default() -> Self {
+        Self { slots: SLOTS, bytes_per_s: 0, bytes_max: 0 }
+    }
+}
+
+/// What the shell must do next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum UploadOutput {
+    /// Read the piece and send it; then [`Upload::handle_sent`], or [`Upload::handle_missing`] when it is not there any more.
+    Send {
+        /// To whom.
+        peer: PeerKey,
+        /// Which piece.
+        id: PieceId,
+    },
+    /// Send a `refuse`.
+    Refuse {
+        /// To whom.
+        peer: PeerKey,
+        /// [`NOT_HELD`], [`BUSY`] or [`CAPPED`].
+        reason: u8,
+        /// At most [`WANT_IDS_MAX`].
+        ids: Vec<PieceId>,
+    },
+    /// Close the connection and report the fault; the engine has forgotten the peer already.
+    Drop {
+        /// Whose connection.
+        peer: PeerKey,
+        /// [`PeerFault::Malformed`] for a flood, [`PeerFault::Silent`] for a channel that does not move.
+        fault: PeerFault,
+    },
+}
+
+/// Serves the peers of one page. Time is in milliseconds and never decreases.
+#[derive(Debug)]
+pub struct Upload {
+    /// Whoever waits longest comes first.
+    lines: Vec<Line>,
+    out: VecDeque<UploadOutput>,
+    slots: usize,
+    rate: u64,
+    /// Bytes left of the volume cap; `None` = no cap.
+    left: Option<u64>,
+    now: u64,
+    /// Thousandths of bytes that may be sent now; negative = in debt.
+    tokens: i64,
+}
+
+impl Upload {
+    /// An engine without peers.
+    #[must_use]
+    pub fn new(config: UploadConfig) -> Self {
+        let rate = config.bytes_per_s.min(RATE_MAX);
+        let left = (config.bytes_max > 0).then_some(config.bytes_max);
+        Self { lines: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, now: 0, tokens: burst(rate) }
+    }
+
+    /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued.
+    pub fn handle_limits(&mut self, now: u64, slots: usize, bytes_per_s: u64) {
+        self.at(now);
+        self.slots = slots;
+        self.rate = bytes_per_s.min(RATE_MAX);
+        self.tokens = self.tokens.min(burst(self.rate));
+    }
+
+    /// Both channels of a peer opened; `push` is sent unasked.
+    pub fn handle_open(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
+        self.at(now);
+        if self.find(peer).is_some() || self.lines.len() >= PEERS_MAX {
+            return;
+        }
+        self.lines.push(Line::new(peer));
+        let placed = self.enqueue(self.lines.len() - 1, &distinct(push));
+        if let Some(at) = self.find(peer) {
+            self.lines[at].pushed.extend(placed);
+        }
+    }
+
+    /// A peer asks for pieces; `held` tells which ones are here, verified.
+    pub fn handle_want(&mut self, now: u64, peer: PeerKey, ids: &[PieceId], held: impl Fn(&PieceId) -> bool) {
+        self.at(now);
+        let Some(at) = self.find(peer) else { return };
+        let line = &mut self.lines[at];
+        let mut fresh = distinct(ids);
+        fresh.retain(|id| !line.queue.contains(id) && !line.pending.contains(id) && !line.pushed.remove(id));
+        let (here, gone): (Vec<_>, Vec<_>) = fresh.into_iter().partition(held);
+        self.refuse(peer, NOT_HELD, &gone);
+        self.enqueue(at, &here);
+    }
+
+    /// A peer no longer wants these.
+    pub fn handle_cancel(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
+        self.at(now);
+        let Some(at) = self.find(peer) else { return };
+        let line = &mut self.lines[at];
+        for id in ids {
+            if line.queue.remove(id) {
+                line.pushed.remove(id);
+            }
+        }
+    }
+
+    /// A peer's connection ended.
+    pub fn handle_closed(&mut self, now: u64, peer: PeerKey) {
+        self.at(now);
+        self.lines.retain(|line| line.peer != peer);
+    }
+
+    /// What the peer's channel has buffered now, in bytes.
+    pub fn handle_buffered(&mut self, now: u64, peer: PeerKey, bytes: u64) {
+        self.at(now);
+        if let Some(at) = self.find(peer) {
+            self.lines[at].buffer(self.now, bytes);
+        }
+    }
+
+    /// A piece was handed to the channel: `wire_bytes` with its frame.
+    pub fn handle_sent(&mut self, now: u64, peer: PeerKey, id: PieceId, wire_bytes: u32) {
+        self.at(now);
+        if self.rate > 0 {
+            self.tokens -= i64::from(wire_bytes) * 1000;
+        }
+        self.left = self.left.map(|left| left.saturating_sub(u64::from(wire_bytes)));
+        if self.left == Some(0) {
+            for at in 0..self.lines.len() {
+                let ids = self.lines[at].clear();
+                self.refuse(self.lines[at].peer, CAPPED, &ids);
+            }
+        }
+        if let Some(at) = self.find(peer) {
+            let line = &mut self.lines[at];
+            line.pending.remove(&id);
+            line.buffer(self.now, line.buffered + u64::from(wire_bytes));
+        }
+    }
+
+    /// A piece that was to be sent is not there any more.
+    pub fn handle_missing(&mut self, now: u64, peer: PeerKey, id: PieceId) {
+        self.at(now);
+        let Some(at) = self.find(peer) else { return };
+        self.lines[at].pending.remove(&id);
+        self.lines[at].pushed.remove(&id);
+        self.refuse(peer, NOT_HELD, &[id]);
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: u64) {
+        self.at(now);
+        let stalled = |line: &&Line| line.full && line.since + STALL_MS <= self.now;
+        let peers: Vec<PeerKey> = self.lines.iter().filter(stalled).map(|line| line.peer).collect();
+        for peer in peers {
+            self.drop_peer(peer, PeerFault::Silent);
+        }
+    }
+
+    /// The next thing to do; `None` when there is nothing until the next call or [`Self::poll_timeout`].
+    pub fn poll(&mut self) -> Option<UploadOutput> {
+        if let Some(output) = self.out.pop_front() {
+            return Some(output);
+        }
+        if self.is_throttled() {
+            return None;
+        }
+        let at = self.lines.iter().position(Line::is_sendable)?;
+        // Whoever was served goes to the end of the line.
+        let mut line = self.lines.remove(at);
+        let id = line.queue.pop_front();
+        let peer = line.peer;
+        line.pending.extend(id);
+        self.lines.push(line);
+        id.map(|id| UploadOutput::Send { peer, id })
+    }
+
+    /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let stall = self.lines.iter().filter(|line| line.full).map(|line| line.since + STALL_MS).min().unwrap_or(NEVER);
+        let mut refill = NEVER;
+        if self.is_throttled() && self.lines.iter().any(Line::is_sendable) {
+            refill = self.now + self.tokens.unsigned_abs() / self.rate + 1;
+        }
+        let at = stall.min(refill);
+        (at != NEVER).then_some(at)
+    }
+
+    fn at(&mut self, now: u64) {
+        let ms = now.saturating_sub(self.now).min(REFILL_MS_MAX);
+        self.now = self.now.max(now);
+        self.tokens = (self.tokens + (ms * self.rate).cast_signed()).min(burst(self.rate));
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.rate > 0 && self.tokens <= 0
+    }
+
+    fn find(&self, peer: PeerKey) -> Option<usize> {
+        self.lines.iter().position(|line| line.peer == peer)
+    }
+
+    /// Puts pieces into the peer's queue; refuses what has no place there. Gives back what has.
+    fn enqueue(&mut self, at: usize, ids: &[PieceId]) -> Vec<PieceId> {
+        let peer = self.lines[at].peer;
+        if self.left == Some(0) {
+            self.refuse(peer, CAPPED, ids);
+            return Vec::new();
+        }
+        let served = self.lines[at].is_served();
+        let free = served || self.lines.iter().filter(|line| line.is_served()).count() < self.slots;
+        let line = &mut self.lines[at];
+        let room = if free { (QUEUE_IDS_MAX - line.queue.len()).min(ids.len()) } else { 0 };
+        let (placed, refused) = ids.split_at(room);
+        for id in placed {
+            line.queue.push_back(*id);
+        }
+        if served && !refused.is_empty() {
+            line.overflows += 1;
+        }
+        let flooding = line.overflows > OVERFLOWS_MAX && served && !refused.is_empty();
+        self.refuse(peer, BUSY, refused);
+        if flooding {
+            self.drop_peer(peer, PeerFault::Malformed);
+        }
+        placed.to_vec()
+    }
+
+    fn refuse(&mut self, peer: PeerKey, reason: u8, ids: &[PieceId]) {
+        self.out.extend(ids.chunks(WANT_IDS_MAX).map(|ids| UploadOutput::Refuse { peer, reason, ids: ids.to_vec() }));
+    }
+
+    fn drop_peer(&mut self, peer: PeerKey, fault: PeerFault) {
+        self.lines.retain(|line| line.peer != peer);
+        self.out.push_back(UploadOutput::Drop { peer, fault });
+    }
+}
+
+/// What the bucket of the rate cap holds, in thousandths of bytes.
+fn burst(rate: u64) -> i64 {
+    (rate * BURST_MS).cast_signed()
+}
+
+/// The ids in order, each once.
+fn distinct(ids: &[PieceId]) -> Vec<PieceId> {
+    let mut seen = BTreeSet::new();
+    ids.iter().copied().filter(|id| seen.insert(*id)).collect()
+}
