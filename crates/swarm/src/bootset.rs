@@ -137,11 +137,8 @@ impl BootSet {
 
     fn ordered(&self, served: Served<'_>) -> Vec<String> {
         let votes = votes(&self.reports);
-        let mut learned: Vec<(usize, &String)> = self
-            .learned
-            .iter()
-            .map(|path| (votes.get(path.as_str()).map_or(usize::MAX, |places| median(places)), path))
-            .collect();
+        let mut learned: Vec<(usize, &String)> =
+            self.learned.iter().map(|path| (votes.get(path.as_str()).map_or(usize::MAX, |places| median(places)), path)).collect();
         learned.sort_unstable();
         let mut chosen = Vec::new();
         let mut seen = BTreeSet::from([self.document.as_str()]);
@@ -175,9 +172,7 @@ fn votes(reports: &VecDeque<Report>) -> BTreeMap<&str, Vec<usize>> {
 /// Whether the static references stand in the same order in both; a deploy may turn two scripts around.
 fn in_same_order(references: &[String], before: &[String], after: &[String]) -> bool {
     let is_static: BTreeSet<&String> = references.iter().collect();
-    let only_static = |assets: &[String]| -> Vec<String> {
-        assets.iter().filter(|path| is_static.contains(path)).cloned().collect()
-    };
+    let only_static = |assets: &[String]| -> Vec<String> { assets.iter().filter(|path| is_static.contains(path)).cloned().collect() };
     only_static(before) == only_static(after)
 }
 

@@ -1,7 +1,7 @@
 //! How much of one manifest is in another: what a peer of yesterday's version is worth to a visitor of today's.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     sync::Mutex,
 };
 
@@ -75,12 +75,12 @@ impl CoverageCache {
 
     /// Learns the pieces of a manifest, or marks it as used if they are known.
     pub fn insert(&mut self, manifest: Digest, pieces: &[Piece]) {
-        if self.known.contains_key(&manifest) {
-            self.order.retain(|known| *known != manifest);
-        } else {
+        if let Entry::Vacant(vacant) = self.known.entry(manifest) {
             let lens: BTreeMap<Digest, u32> = pieces.iter().map(|piece| (piece.digest, piece.len)).collect();
             let bytes = lens.values().map(|len| u64::from(*len)).sum();
-            self.known.insert(manifest, Known { digests: lens.keys().copied().collect(), lens, bytes });
+            vacant.insert(Known { digests: lens.keys().copied().collect(), lens, bytes });
+        } else {
+            self.order.retain(|known| *known != manifest);
         }
         self.order.push_back(manifest);
         while self.order.len() > self.manifests_max {

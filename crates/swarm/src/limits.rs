@@ -95,6 +95,10 @@ pub const REST_MS: u64 = 120_000;
 /// How long a session may take to register, in milliseconds; a page registers with its first message.
 pub const REGISTER_WAIT_MS: u64 = 30_000;
 
+/// How long the tracker waits for offers it asked for before it asks again, in milliseconds. Gathering takes 0.2 s
+/// (PLATFORM section 3), but a page may be out of connections for a while.
+pub const ASKED_WAIT_MS: u64 = 30_000;
+
 /// Refused messages after which a session is closed.
 pub const MISTAKES_MAX: u32 = 32;
 

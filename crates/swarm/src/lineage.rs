@@ -13,7 +13,7 @@ pub const ORIGIN: u64 = 0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VisitKind {
-    /// With a full answer, or it came back after the server had restarted.
+    /// With a full answer.
     Full,
     /// With a thin answer.
     Thin,
@@ -128,9 +128,8 @@ impl Lineage {
     /// Every remembered visit, oldest first.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Visit> {
-        let shares = |sources: &BTreeMap<u64, u64>| {
-            sources.iter().map(|(from, bytes)| SourceShare { from: *from, bytes: *bytes }).collect()
-        };
+        let shares =
+            |sources: &BTreeMap<u64, u64>| sources.iter().map(|(from, bytes)| SourceShare { from: *from, bytes: *bytes }).collect();
         self.visits.values().map(|entry| Visit { sources: shares(&entry.sources), ..entry.visit.clone() }).collect()
     }
 

@@ -181,9 +181,15 @@ impl Tracker {
         self.put(Output::Send(peer, message));
     }
 
-    fn refuse(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
+    /// Tells a peer what came to nothing, where an honest one may be late rather than wrong.
+    fn warn(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
         self.totals.refused.messages += 1;
         self.send(peer, TrackerToPeer::Error { code, message: message.to_owned() });
+    }
+
+    /// Tells a peer what it did wrong; after too many mistakes its session is closed.
+    fn refuse(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
+        self.warn(peer, code, message);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         session.mistakes += 1;
         if session.mistakes > crate::limits::MISTAKES_MAX {

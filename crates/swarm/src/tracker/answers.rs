@@ -9,12 +9,7 @@ use viral_wire::{
     signal::{Answer, PeerNumber, TrackerToPeer},
 };
 
-use super::{
-    Tracker,
-    leecher::MatchState,
-    session::Customer,
-    timers::Timer,
-};
+use super::{Tracker, leecher::MatchState, session::Customer, timers::Timer};
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +87,7 @@ impl Tracker {
             return None;
         }
         let number = self.number_of(from)?;
-        let offer = self.take_offer(answer.peer, answer.offer)?;
+        self.take_offer(answer.peer, answer.offer)?;
         let mut description = answer.description;
         if let Some(address) = self.rewrite_for(from) {
             description.rewrite_local(address);
@@ -107,7 +102,7 @@ impl Tracker {
         }
         self.join_lineage(from);
         self.totals.matches.answered += 1;
-        let push = offer.reservation.and_then(|reservation| reservation.push);
+        let push = found.push;
         self.send(answer.peer, TrackerToPeer::Answer { offer: answer.offer, peer: number, description, push });
         self.refresh(answer.peer);
         self.top_up(answer.peer);

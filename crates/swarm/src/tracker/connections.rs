@@ -1,12 +1,10 @@
 //! Connections that were made from answered offers: whether they opened, and when their slot is free again.
 
+use std::collections::BTreeMap;
+
 use viral_wire::signal::{ErrorCode, PeerNumber};
 
-use super::{
-    Answerer, Tracker,
-    leecher::{Leecher, MatchState},
-    timers::Timer,
-};
+use super::{Answerer, Tracker, leecher::MatchState, session::Customer, timers::Timer};
 use crate::limits::REST_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -17,9 +15,7 @@ struct Ends {
 
 impl Tracker {
     pub(super) fn handle_opened(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
-        let Some(ends) = self.ends(teller, other, offer) else {
-            return self.refuse(teller, ErrorCode::Unknown, "no such connection");
-        };
+        let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
         let Some(customer) = session.customers.get_mut(&offer) else { return };
         let Some(due_ms) = customer.open_due_ms.take() else { return };
@@ -33,9 +29,21 @@ impl Tracker {
     }
 
     pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
-        // Both ends tell; the second is no mistake, and neither is one whose partner is gone.
-        let Some(ends) = self.ends(teller, other, offer) else { return };
-        self.end_connection(&ends, offer, false);
+        match self.ends(teller, other, offer) {
+            Some(ends) => self.end_connection(&ends, offer, false),
+            None => self.refuse_stranger(teller, other),
+        }
+    }
+
+    /// Both ends tell of one connection, so news of an ended one is expected; news of one that never was is not.
+    fn refuse_stranger(&mut self, teller: PeerNumber, other: PeerNumber) {
+        let met = self
+            .sessions
+            .get(&teller)
+            .is_some_and(|session| session.served.contains(&other) || session.leecher.matches_of(other).next().is_some());
+        if !met {
+            self.warn(teller, ErrorCode::Unknown, "no such connection");
+        }
     }
 
     pub(super) fn handle_never_opened(&mut self, maker: PeerNumber, offer: u32) {
@@ -44,18 +52,10 @@ impl Tracker {
         self.end_connection(&Ends { maker, answerer }, offer, true);
     }
 
-    /// Frees the slots that a leecher who is gone had with others.
-    pub(super) fn release_connections_of(&mut self, leecher: &Leecher) {
-        let active = leecher.matches.iter().filter(|(_, found)| found.is_answered() && found.state != MatchState::Closed);
-        let keys: Vec<(PeerNumber, u32)> = active.map(|(key, _)| *key).collect();
-        // Its page may live on without the socket, so a connection that opened is left to the seeder's own word.
-        for (maker, offer) in keys {
-            let Some(session) = self.sessions.get(&maker) else { continue };
-            let Some(customer) = session.customers.get(&offer) else { continue };
-            if customer.open_due_ms.is_some() {
-                let ends = Ends { maker, answerer: customer.number };
-                self.end_connection(&ends, offer, false);
-            }
+    /// A maker is gone: nobody waits for its connections. They may live on between the two pages.
+    pub(super) fn end_connections_with(&mut self, maker: PeerNumber, customers: &BTreeMap<u32, Customer>) {
+        for (offer, customer) in customers {
+            self.mark_match(&Ends { maker, answerer: customer.number }, *offer, MatchState::Closed);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use viral_wire::signal::{Fault, PeerNumber};
+use viral_wire::signal::{Fault, PeerNumber, Push};
 
 use crate::limits::{MATCHES_PER_LEECHER_MAX, OUTSTANDING_MATCHES_MAX, REPORTS_PER_REPORTER_MAX};
 
@@ -27,6 +27,8 @@ pub(super) struct Match {
     pub(super) state: MatchState,
     /// When it was given, in milliseconds.
     pub(super) given_ms: u64,
+    /// What the maker will push if this leecher answers, however late.
+    pub(super) push: Option<Push>,
     /// The maker's place in the lineage.
     pub(super) ordinal: Option<u64>,
 }
@@ -53,9 +55,7 @@ impl Leecher {
 
     /// How many offers it may be given now. Forgets lapsed ones first, then ended connections.
     pub(super) fn make_room(&mut self, now_ms: u64, reserve_ms: u64) -> usize {
-        let lapsed = |found: &Match| {
-            found.state == MatchState::Given && now_ms.saturating_sub(found.given_ms) >= reserve_ms
-        };
+        let lapsed = |found: &Match| found.state == MatchState::Given && now_ms.saturating_sub(found.given_ms) >= reserve_ms;
         if self.room() == 0 {
             self.matches.retain(|_, found| !lapsed(found));
         }

@@ -88,28 +88,14 @@ impl Tracker {
     }
 
     /// More peers for a session. Nothing is pushed to it, since it may hold anything by now.
-    pub(super) fn find(
-        &mut self,
-        peer: PeerNumber,
-        manifest: Option<Digest>,
-        count: usize,
-        coverage: &dyn Coverage,
-    ) -> Vec<Offer> {
+    pub(super) fn find(&mut self, peer: PeerNumber, manifest: Option<Digest>, count: usize, coverage: &dyn Coverage) -> Vec<Offer> {
         let Some(session) = self.sessions.get(&peer) else { return Vec::new() };
         let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
         let Some(manifest) = manifest.or(current) else { return Vec::new() };
         self.give(Answerer::Peer(peer), session.addr.public, manifest, count, false, coverage)
     }
 
-    fn give(
-        &mut self,
-        who: Answerer,
-        address: IpAddr,
-        manifest: Digest,
-        count: usize,
-        push: bool,
-        coverage: &dyn Coverage,
-    ) -> Vec<Offer> {
+    fn give(&mut self, who: Answerer, address: IpAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
         let (now_ms, reserve_ms) = (self.now_ms, self.config.reserve_ms);
         let Some(leecher) = self.leecher_mut(who) else { return Vec::new() };
         let room = leecher.make_room(now_ms, reserve_ms);
@@ -163,8 +149,9 @@ impl Tracker {
             choices.sort_unstable();
             while chosen.len() < search.count_max && !choices.is_empty() {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
-                let sound = choices.iter().take_while(|choice| choice.strikes == choices[0].strikes).count();
-                let index = if at_random { random.next_u64() % sound as u64 } else { 0 };
+                let best = (choices[0].strikes, choices[0].partial);
+                let equal = choices.iter().take_while(|choice| (choice.strikes, choice.partial) == best).count();
+                let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
                 chosen.push(choices.remove(usize::try_from(index).unwrap_or(0)));
             }
         }
@@ -177,8 +164,7 @@ impl Tracker {
         start[..8].copy_from_slice(&random.next_u64().to_be_bytes());
         let manifests = self.pool.manifests(search.manifest, Digest(start), MANIFEST_SCAN_MAX);
         let source = |manifest: Digest| {
-            let share =
-                if manifest == search.manifest { 1000 } else { search.coverage.share(&manifest, &search.manifest) };
+            let share = if manifest == search.manifest { 1000 } else { search.coverage.share(&manifest, &search.manifest) };
             let bytes = search.coverage.bytes(&manifest)?;
             (share >= COVERAGE_MIN_PERMILLE).then_some((manifest, share, bytes))
         };
@@ -226,18 +212,14 @@ impl Tracker {
         let session = self.sessions.get_mut(&peer)?;
         let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
-        offer.reservation = Some(Reservation { leecher, until_ms, push });
-        let given = Match {
-            serial: offer.serial,
-            state: MatchState::Given,
-            given_ms: self.now_ms,
-            ordinal: session.leecher.ordinal,
-        };
+        offer.reservation = Some(Reservation { leecher, until_ms });
+        let given = Match { serial: offer.serial, state: MatchState::Given, given_ms: self.now_ms, push, ordinal: session.leecher.ordinal };
         let out = Offer { peer, offer: *number, description: offer.description.clone(), push };
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;
         self.refresh(peer);
+        self.top_up(peer);
         Some(out)
     }
 }

@@ -7,7 +7,10 @@ use viral_wire::{
 };
 
 use super::{
-    Answerer, ClientAddr, CloseReason, Output, Tracker, leecher::Leecher, session::{Bucket, Held, Session}, timers::Timer,
+    Answerer, ClientAddr, CloseReason, Output, Tracker,
+    leecher::Leecher,
+    session::{Bucket, Held, Session},
+    timers::Timer,
 };
 use crate::{
     coverage::{Coverage, permille},
@@ -31,11 +34,13 @@ impl Tracker {
             register_due_ms,
             page: None,
             ticket: None,
+            thin: false,
             leecher: Leecher::new(self.next_serial()),
             slots: 0,
             held: None,
             offers: Default::default(),
             asked: 0,
+            asked_ms: self.now_ms,
             customers: Default::default(),
             served: Default::default(),
             accusers: Default::default(),
@@ -79,14 +84,7 @@ impl Tracker {
         }
     }
 
-    pub(super) fn handle_register(
-        &mut self,
-        peer: PeerNumber,
-        page: String,
-        manifest: Option<Digest>,
-        ticket: Option<Ticket>,
-        slots: u8,
-    ) {
+    pub(super) fn handle_register(&mut self, peer: PeerNumber, page: String, manifest: Option<Digest>, ticket: Option<Ticket>, slots: u8) {
         if !page.starts_with('/') || page.len() > PATH_LEN_MAX {
             return self.refuse(peer, ErrorCode::Malformed, "page is not the path of a page");
         }
@@ -96,6 +94,7 @@ impl Tracker {
         }
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         session.page = Some(page.clone());
+        session.thin = ticket.is_some();
         session.slots = slots.min(self.config.slots_max);
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
         let offers_wanted = self.config.offers_wanted.min(session.slots);
@@ -163,7 +162,7 @@ impl Tracker {
         if let Some(ordinal) = session.leecher.ordinal {
             self.lineage.leave(ordinal);
         }
-        self.release_connections_of(&session.leecher);
+        self.end_connections_with(peer, &session.customers);
         if let Some(ticket) = session.ticket {
             self.unlink_visit(peer, ticket, session.leecher);
         }

@@ -10,6 +10,7 @@ use super::{
     session::{ReadyOffer, Session},
     timers::Timer,
 };
+use crate::limits::ASKED_WAIT_MS;
 
 impl Tracker {
     pub(super) fn handle_offers(&mut self, peer: PeerNumber, offers: Vec<signal::ReadyOffer>) {
@@ -32,7 +33,8 @@ impl Tracker {
             return self.refuse(peer, ErrorCode::Unexpected, "that offer was answered already");
         }
         if !session.offers.contains_key(&offer.offer) && session.offers.len() >= OFFERS_PER_PEER_MAX {
-            return self.refuse(peer, ErrorCode::TooMany, "too many outstanding offers");
+            // Not a mistake: the peer may have topped up by itself while it was being asked.
+            return self.warn(peer, ErrorCode::TooMany, "too many outstanding offers");
         }
         let mut description = offer.description;
         if let Some(address) = session.addr.rewrite_to {
@@ -88,10 +90,15 @@ impl Tracker {
     /// Asks for as many offers as are missing and not yet asked for, never for more than there are slots.
     pub(super) fn top_up(&mut self, peer: PeerNumber) {
         let wanted = usize::from(self.config.offers_wanted);
+        let now_ms = self.now_ms;
         let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if now_ms.saturating_sub(session.asked_ms) >= ASKED_WAIT_MS {
+            session.asked = 0;
+        }
         let missing = missing_offers(session, wanted);
         let Some(count) = u8::try_from(missing).ok().filter(|count| *count > 0) else { return };
         session.asked += missing;
+        session.asked_ms = now_ms;
         self.send(peer, TrackerToPeer::OffersWanted { count });
     }
 }

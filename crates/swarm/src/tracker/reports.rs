@@ -67,7 +67,9 @@ impl Tracker {
         for SourceBytes { peer, bytes } in counts.sources.iter().take(SOURCES_MAX) {
             let Some(from) = self.source_ordinal(who, *peer) else { continue };
             self.lineage.bytes(ordinal, from, believed(*bytes));
-            if *bytes > 0 && let Some(source) = self.session_behind(*peer) {
+            if *bytes > 0
+                && let Some(source) = self.session_behind(*peer)
+            {
                 self.forgive(source);
             }
         }
@@ -97,8 +99,7 @@ impl Tracker {
         let served = alias.is_some_and(|own| own.served.contains(&report.peer));
         let met = served || self.leecher(who).is_some_and(|leecher| leecher.talked_to(report.peer));
         let address = self.address_of(who);
-        let noted =
-            met && self.leecher_mut(who).is_some_and(|leecher| leecher.note_report(report.peer, report.fault));
+        let noted = met && self.leecher_mut(who).is_some_and(|leecher| leecher.note_report(report.peer, report.fault));
         if !noted {
             return met && self.leecher(who).is_some_and(|l| l.reported.contains(&(report.peer, report.fault)));
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use viral_wire::{
     Description, Digest, Ticket,
-    signal::{Fault, PeerNumber, Push},
+    signal::{Fault, PeerNumber},
 };
 
 use super::{ClientAddr, leecher::Leecher};
@@ -18,13 +18,18 @@ pub(super) struct Session {
     pub(super) register_due_ms: u64,
     /// Path of its page, once registered.
     pub(super) page: Option<String>,
+    /// The visit it belongs to, if that is remembered.
     pub(super) ticket: Option<Ticket>,
+    /// Whether its page came by a thin answer.
+    pub(super) thin: bool,
     pub(super) leecher: Leecher,
     pub(super) slots: u8,
     pub(super) held: Option<Held>,
     pub(super) offers: BTreeMap<u32, ReadyOffer>,
     /// Offers it was asked for and has not left yet.
     pub(super) asked: usize,
+    /// When it was last asked, in milliseconds.
+    pub(super) asked_ms: u64,
     /// Whoever answered one of its offers, by the offer.
     pub(super) customers: BTreeMap<u32, Customer>,
     /// Everybody it ever served, newest last; they may be witnesses against it and it against them.
@@ -64,7 +69,6 @@ pub(super) struct ReadyOffer {
 pub(super) struct Reservation {
     pub(super) leecher: u64,
     pub(super) until_ms: u64,
-    pub(super) push: Option<Push>,
 }
 
 /// Somebody connected, or connecting, to this session.

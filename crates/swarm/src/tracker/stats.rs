@@ -92,9 +92,9 @@ impl Tracker {
         let (mut seeders, mut leechers) = (0, 0);
         for session in registered {
             let held = session.held.filter(|held| held.bytes > 0);
-            let is_seeder = held.is_some_and(|held| held.complete || session.ticket.is_none());
+            let is_seeder = held.is_some_and(|held| held.complete || !session.thin);
             seeders += usize::from(is_seeder);
-            leechers += usize::from(!is_seeder && session.ticket.is_some());
+            leechers += usize::from(!is_seeder && session.thin);
         }
         let is_leeching = |leecher: &super::leecher::Leecher| leecher.ordinal.is_some();
         let thin = self.visits.values().filter(|visit| {

@@ -148,7 +148,7 @@ impl Tracker {
             Answerer::Ticket(ticket) => (VisitKind::Thin, self.visits.get(&ticket)?.page.clone()),
             Answerer::Peer(peer) => {
                 let session = self.sessions.get(&peer)?;
-                let kind = if session.ticket.is_some() { VisitKind::Thin } else { VisitKind::Full };
+                let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
                 (kind, session.page.clone()?)
             }
         };

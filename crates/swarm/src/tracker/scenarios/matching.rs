@@ -1,0 +1,175 @@
+//! Who is introduced to whom.
+
+use super::*;
+use crate::nearness::Reach;
+
+#[test]
+fn a_visitor_is_given_offers_of_distinct_peers_up_to_what_it_wants() {
+    let mut world = World::new();
+    let seeders: BTreeSet<_> = (0..6).map(|_| world.seeder(HERE)).collect();
+    let ticket = world.fresh_ticket();
+    let offers = world.seek(HERE, ticket, 4);
+    let given: BTreeSet<_> = World::peers(&offers).into_iter().collect();
+    assert_eq!(given.len(), 4);
+    assert!(given.is_subset(&seeders));
+}
+
+#[test]
+fn the_nearest_rung_comes_first() {
+    let mut world = World::new();
+    let far = world.seeder("198.51.100.1");
+    let street = world.seeder("203.0.113.200");
+    let home = world.seeder(HERE);
+    let ticket = world.fresh_ticket();
+    let offers = world.seek(HERE, ticket, 4);
+    assert_eq!(World::peers(&offers), [home, street, far]);
+}
+
+#[test]
+fn reach_keeps_strangers_apart() {
+    for (reach, expected) in [(Reach::Near, 1), (Reach::Prefix, 2), (Reach::Any, 3)] {
+        let mut world = World::with(TrackerConfig { reach, ..TrackerConfig::default() });
+        for address in ["198.51.100.1", "203.0.113.200", HERE] {
+            world.seeder(address);
+        }
+        let ticket = world.fresh_ticket();
+        assert_eq!(world.seek(HERE, ticket, 4).len(), expected, "{reach:?}");
+    }
+}
+
+#[test]
+fn among_equals_the_one_with_most_free_slots_is_picked() {
+    let mut world = World::new();
+    let (first, second) = (world.seeder(HERE), world.seeder(HERE));
+    let (_, offer) = world.connected(HERE);
+    let idle = if offer.peer == first { second } else { first };
+    let (_, next) = world.connected(HERE);
+    assert_eq!(next.peer, idle);
+}
+
+#[test]
+fn a_random_share_of_picks_spreads_the_load() {
+    let mut world = World::with(TrackerConfig { random_share_permille: 1000, ..TrackerConfig::default() });
+    let seeders: Vec<_> = (0..8).map(|_| world.seeder(HERE)).collect();
+    let mut given = BTreeSet::new();
+    for _ in 0..8 {
+        let ticket = world.fresh_ticket();
+        given.extend(World::peers(&world.seek(HERE, ticket, 1)));
+    }
+    assert!(given.len() >= 3, "{given:?} of {seeders:?}");
+}
+
+#[test]
+fn a_peer_without_offer_slot_or_pieces_is_not_ready() {
+    let mut world = World::new();
+    let without_offer = world.join(HERE);
+    world.register(without_offer, None);
+    world.held(without_offer, version(1), APP_BYTES);
+    let without_pieces = world.join(HERE);
+    world.register(without_pieces, None);
+    world.leave_offers(without_pieces, 1);
+    let without_slot = world.join(HERE);
+    let page = "/".to_owned();
+    let message = PeerToTracker::Register { page, manifest: Some(version(1)), ticket: None, slots: 0 };
+    world.say(without_slot, message);
+    world.held(without_slot, version(1), APP_BYTES);
+    world.leave_offers(without_slot, 1);
+    let ticket = world.fresh_ticket();
+    assert_eq!(world.seek(HERE, ticket, 4), []);
+    assert_eq!(world.tracker.snapshot(world.now_ms).ready, 0);
+}
+
+#[test]
+fn a_peer_counts_from_half_of_the_wanted_manifest_on() {
+    for (manifest, bytes, ready) in [
+        (version(1), 499, 0),
+        (version(1), 500, 1),
+        (version(2), APP_BYTES, 1),
+        (version(2), 800, 0),
+        (version(9), APP_BYTES, 0),
+        (version(77), u64::MAX, 0),
+    ] {
+        let mut world = World::new();
+        let peer = world.join(HERE);
+        world.register(peer, None);
+        world.held(peer, manifest, bytes);
+        world.leave_offers(peer, 1);
+        let ticket = world.fresh_ticket();
+        assert_eq!(world.seek(HERE, ticket, 4).len(), ready, "{bytes} of {manifest}");
+    }
+}
+
+#[test]
+fn holders_of_the_whole_push_stripes_and_others_push_nothing() {
+    let mut world = World::new();
+    let old = world.seeder_of(HERE, version(2));
+    let half = world.join(HERE);
+    world.register(half, None);
+    world.held(half, version(1), 949);
+    world.leave_offers(half, 1);
+    let whole: BTreeSet<_> = [world.seeder(HERE), world.seeder(HERE)].into();
+    let ticket = world.fresh_ticket();
+    let offers = world.seek(HERE, ticket, 4);
+    let mut stripes = BTreeSet::new();
+    for offer in &offers {
+        let Some(push) = offer.push else {
+            assert!(offer.peer == old || offer.peer == half);
+            continue;
+        };
+        assert!(whole.contains(&offer.peer));
+        assert_eq!((push.manifest, push.stripes, push.budget), (version(1), 2, 1024 * 1024));
+        stripes.insert(push.stripe);
+    }
+    assert_eq!(stripes, [0, 1].into());
+    assert!(whole.contains(&offers[0].peer) && whole.contains(&offers[1].peer), "whole copies first");
+}
+
+#[test]
+fn the_seeder_is_told_the_plan_that_the_leecher_was_told() {
+    let mut world = World::new();
+    let seeder = world.seeder(HERE);
+    let (_, offer) = world.connected(HERE);
+    let (_, number, push) = the_answer(&world.told(seeder));
+    assert_eq!(number, offer.offer);
+    assert_eq!(push, offer.push);
+    assert!(push.is_some());
+}
+
+#[test]
+fn a_session_that_asks_for_more_gets_others_than_it_has() {
+    let mut world = World::new();
+    let seeders = [world.seeder(HERE), world.seeder(HERE)];
+    let (ticket, offer) = world.connected(HERE);
+    let other = if offer.peer == seeders[0] { seeders[1] } else { seeders[0] };
+    let peer = world.join(HERE);
+    world.register(peer, Some(ticket));
+    world.held(peer, version(1), 600);
+    world.leave_offers(peer, 2);
+    world.told(peer);
+    world.say(peer, PeerToTracker::Find { manifest: None, count: 4 });
+    assert_eq!(world.told(peer), [TrackerToPeer::Peers { offers: Vec::new() }], "the page's manifest is not known");
+    world.tracker.handle_manifest(world.now_ms, "/", version(1));
+    world.drain();
+    world.told(peer);
+    world.say(peer, PeerToTracker::Find { manifest: None, count: 4 });
+    let told = world.told(peer);
+    let [TrackerToPeer::Peers { offers }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(World::peers(offers), [other], "neither itself nor whom it knows");
+    assert_eq!(offers[0].push, None);
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers) });
+    assert_eq!(the_answer(&world.told(other)).0, peer);
+}
+
+#[test]
+fn a_session_is_not_given_its_own_customers() {
+    let mut world = World::new();
+    let seeder = world.seeder(HERE);
+    let (ticket, _) = world.connected(HERE);
+    let customer = world.join(HERE);
+    world.register(customer, Some(ticket));
+    world.held(customer, version(1), 600);
+    world.leave_offers(customer, 1);
+    world.told(seeder);
+    world.say(seeder, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
+    assert!(world.told(seeder).contains(&TrackerToPeer::Peers { offers: Vec::new() }));
+}
