@@ -1,6 +1,6 @@
 // The demo: loads the world, draws it, and shows how it travelled.
 
-import { COOLING_PER_M, loadWorld, warmthAlong } from '/js/assets.js';
+import { COOLING_PER_M, holdLoad, loadWorld, warmthAlong, wavesAt } from '/js/assets.js';
 import { Camera, attach } from '/js/camera.js';
 import { flatGlobe } from '/js/globe-2d.js';
 import { glGlobe } from '/js/globe-gl.js';
@@ -65,7 +65,9 @@ function readPlace() {
   const row = Math.min(world.height - 1, Math.floor((0.5 - point.latitude / Math.PI) * world.height));
   const at = row * world.width + column;
   const height = world.ground[at];
-  const warmth = warmthAlong(point.latitude)(point.longitude) - Math.max(height, 0) * COOLING_PER_M;
+  const { base, factors } = warmthAlong(point.latitude);
+  const sea = wavesAt(point.longitude).reduce((sum, wave, index) => sum + wave * factors[index], base);
+  const warmth = sea - Math.max(height, 0) * COOLING_PER_M;
   const place = lights.nearest(point, 0.022 + 0.02 / camera.zoom);
   const level = height > 0 ? `${Math.round(height).toLocaleString('en')} m` : `${Math.round(-height).toLocaleString('en')} m deep`;
   const kind = biome(height, warmth, world.moisture[at] / 255, world.rivers[at]);
@@ -74,22 +76,22 @@ function readPlace() {
   find('readout-facts').textContent = words.filter(Boolean).join(' · ');
 }
 
+const showSpin = () => find('spin').setAttribute('aria-pressed', String(camera.spinning));
+
 function tools() {
   find('zoom-in').addEventListener('click', () => camera.magnify(1.4));
   find('zoom-out').addEventListener('click', () => camera.magnify(1 / 1.4));
-  const spin = find('spin');
-  const show = () => spin.setAttribute('aria-pressed', String(camera.spinning));
   const toggle = () => {
     camera.spinning = !camera.spinning;
-    show();
+    showSpin();
   };
-  spin.addEventListener('click', toggle);
+  find('spin').addEventListener('click', toggle);
   find('lights').addEventListener('keydown', (event) => {
     if (event.key !== ' ') return;
     event.preventDefault();
     toggle();
   });
-  show();
+  showSpin();
   find('address').textContent = location.href;
   find('copy').addEventListener('click', async () => {
     await navigator.clipboard?.writeText(location.href);
@@ -97,40 +99,39 @@ function tools() {
   });
 }
 
-/** Draws frame by frame, but only what changed, and no more often than the renderer bears. */
+/** Share of a processor that drawing may take while nobody touches the globe, where the processor does the drawing. */
+const IDLE_SHARE = 0.15;
+const NEWS_MS = 15_000;
+
+/** Draws frame by frame, but only what changed, and no more than the processor can spare. */
 function animate() {
-  let [last, drawn, lit] = [performance.now(), -1, 0];
+  let [last, drawn, lit, cost] = [performance.now(), -1, -1e9, 0];
+  const due = (now) => {
+    if (camera.version !== drawn) return true;
+    if (lights.calm || now - lit > 1000) return now - lit > 1000;
+    return globe.dear ? travel.visits.some((visit) => now - visit.changedAt < NEWS_MS) : travel.visits.length > 0 && now - lit > 33;
+  };
   const frame = (now) => {
     requestAnimationFrame(frame);
-    if (now - last < globe.interval) return;
+    if (globe.dear && now - last < (camera.held ? cost * 0.5 : cost / IDLE_SHARE)) return;
     camera.advance(now, Math.min(now - last, 100));
     last = now;
+    if (!due(now)) return;
     const moved = camera.version !== drawn;
-    const lively = !lights.calm && travel.visits.length > 0 && now - lit > 40;
+    const start = performance.now();
     if (moved) globe.draw(camera, stage, camera.spinning ? now * CLOUD_TURN_PER_MS : 0);
     if (moved) readPlace();
-    if (!moved && !lively && now - lit < 1000) return;
     lights.draw(camera, stage, travel.visits, now);
+    cost += (performance.now() - start - cost) * 0.3;
     drawn = camera.version;
     lit = now;
   };
-  globe.draw(camera, stage, 0);
-  lights.draw(camera, stage, travel.visits, last);
-  requestAnimationFrame(frame);
+  frame(last);
 }
 
-async function begin() {
-  travel.addEventListener('change', refresh);
-  addEventListener('viralchange', refresh);
-  addEventListener('resize', resize);
-  resize();
-  tools();
-  try {
-    world = await loadWorld();
-  } catch (error) {
-    find('veil').textContent = `The world did not arrive whole (${error.message}). Reload to try again.`;
-    return;
-  }
+/** Loads, paints and shows the world. */
+async function unfold() {
+  world = await loadWorld();
   Object.assign(facts, { loaded: world.size, maps: world.atlas.maps.length });
   find('size').textContent = `${(world.size / 1e6).toFixed(1)} MB`;
   lights = new Lights(find('lights'), world.atlas);
@@ -139,6 +140,9 @@ async function begin() {
   const picture = await paint(world);
   globe = glGlobe(find('globe'), world, picture) ?? flatGlobe(find('globe'), world, picture);
   document.documentElement.dataset.globe = globe.name;
+  // A world that turns by itself would keep a processor busy that does the drawing; a person may still set it going.
+  if (globe.dear) camera.spinning = false;
+  showSpin();
   attach(camera, find('lights'), (point) => {
     pointed = point;
     readPlace();
@@ -146,10 +150,27 @@ async function begin() {
   animate();
   find('veil').classList.add('gone');
   facts.ready = performance.now();
-  facts.verified = await world.verified;
-  travel.follow();
+}
+
+async function begin() {
+  travel.addEventListener('change', refresh);
+  addEventListener('viralchange', refresh);
+  addEventListener('resize', resize);
+  resize();
+  tools();
+  const release = holdLoad();
+  try {
+    await unfold();
+  } catch (error) {
+    find('veil').textContent = `The world did not arrive whole (${error.message}). Reload to try again.`;
+    return;
+  } finally {
+    release();
+  }
   refresh();
-  // The viral addition starts after `load`; who has not heard of it a while later has none.
+  travel.follow();
+  facts.verified = await world.verified;
+  // The viral addition may start as late as `load`; who has not heard of it a while after that has none.
   setTimeout(() => {
     facts.settled = true;
     refresh();

@@ -4,7 +4,7 @@
  * Keeps the page's `load` event waiting until the returned function is called. Neither a preload nor a fetch delays `load`, yet whatever
  * is loaded before it is what a page needs to start; an open document in a frame does delay it, in every engine.
  */
-function holdLoad() {
+export function holdLoad() {
   const frame = document.createElement('iframe');
   frame.hidden = true;
   frame.tabIndex = -1;
@@ -36,48 +36,50 @@ async function verify(atlas, bodies) {
   return results.filter(Boolean).length;
 }
 
-/** The whole world: atlas, maps as typed arrays, how many maps matched their digest, and when (ms since navigation) it was all here. */
+/** The whole world: atlas, maps as typed arrays, heights in metres, their size, and (a promise) how many maps matched their digest. */
 export async function loadWorld() {
-  const release = holdLoad();
-  try {
-    const names = ['relief', 'moisture', 'rivers', 'clouds'];
-    const [text, ...bodies] = await Promise.all([bytes('atlas'), ...names.map(bytes)]);
-    const arrived = performance.now();
-    const atlas = JSON.parse(new TextDecoder().decode(text));
-    const verified = verify(atlas, bodies);
-    const world = {
-      atlas,
-      width: atlas.width,
-      height: atlas.height,
-      relief: new Uint16Array(bodies[0]),
-      moisture: new Uint8Array(bodies[1]),
-      rivers: new Uint8Array(bodies[2]),
-      clouds: new Uint8Array(bodies[3]),
-      size: text.byteLength + bodies.reduce((sum, body) => sum + body.byteLength, 0),
-      verified,
-      arrived,
-    };
-    return { ...world, ground: heights(world) };
-  } finally {
-    release();
-  }
+  const names = ['relief', 'moisture', 'rivers', 'clouds'];
+  const [text, ...bodies] = await Promise.all([bytes('atlas'), ...names.map(bytes)]);
+  const atlas = JSON.parse(new TextDecoder().decode(text));
+  const relief = new Uint16Array(bodies[0]);
+  return {
+    atlas,
+    width: atlas.width,
+    height: atlas.height,
+    ground: heights(atlas, relief),
+    moisture: new Uint8Array(bodies[1]),
+    rivers: new Uint8Array(bodies[2]),
+    clouds: new Uint8Array(bodies[3]),
+    size: text.byteLength + bodies.reduce((sum, body) => sum + body.byteLength, 0),
+    verified: verify(atlas, bodies),
+  };
 }
 
-/** Heights above sea level in metres, of every texel. */
-function heights(world) {
-  const { relief_steps_per_m: steps, relief_zero_m: zero } = world.atlas;
-  return Float32Array.from(world.relief, (value) => value / steps + zero);
+/** Heights above sea level in metres, of every texel of the relief map. */
+function heights(atlas, relief) {
+  const { relief_steps_per_m: steps, relief_zero_m: zero } = atlas;
+  const ground = new Float32Array(relief.length);
+  for (let at = 0; at < relief.length; at++) ground[at] = relief[at] / steps + zero;
+  return ground;
 }
 
 /**
- * Mean temperature in degrees Celsius at sea level along one parallel: colder towards the poles, a little uneven on the way round.
- * Angles in radians.
+ * Mean temperature in degrees Celsius at sea level along one parallel, as a base and factors of the waves of `wavesAt`: colder towards the
+ * poles, a little uneven on the way round. Latitude in radians.
  */
 export function warmthAlong(latitude) {
   const away = Math.abs(Math.sin(latitude));
-  const base = 29 - 54 * away ** 1.9;
-  const [near, far] = [2.6 * (0.3 + away), 2 * (0.3 + away)];
-  return (longitude) => base + near * Math.sin(longitude * 3 + latitude * 5) + far * Math.sin(longitude * 5 - latitude * 7 + 1);
+  const [three, five] = [2.6 * (0.3 + away), 2 * (0.3 + away)];
+  const [shiftThree, shiftFive] = [latitude * 5, 1 - latitude * 7];
+  return {
+    base: 29 - 54 * away ** 1.9,
+    factors: [three * Math.cos(shiftThree), three * Math.sin(shiftThree), five * Math.cos(shiftFive), five * Math.sin(shiftFive)],
+  };
+}
+
+/** What depends on the longitude (radians) alone: the same for every parallel, and so worth a table. */
+export function wavesAt(longitude) {
+  return [Math.sin(3 * longitude), Math.cos(3 * longitude), Math.sin(5 * longitude), Math.cos(5 * longitude)];
 }
 
 /** Degrees Celsius lost for each metre of height. */

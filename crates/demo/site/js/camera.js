@@ -9,7 +9,8 @@ export class Camera {
   longitude = 0;
   latitude = 0.32;
   zoom = 1;
-  spinning = !matchMedia('(prefers-reduced-motion: reduce)').matches;
+  calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  spinning = !this.calm;
   x = 0;
   y = 0;
   base = 1;
@@ -54,13 +55,18 @@ export class Camera {
     this.rest();
   }
 
+  /** True while a person turns the globe, or just did. */
+  get held() {
+    return this.#target !== null || performance.now() < this.#idleFrom - 5000;
+  }
+
   /** Moves by `elapsed` ms; true while something moves. */
   advance(now, elapsed) {
     if (this.#target) {
       const turn = Math.PI * 2;
       const east = ((((this.#target.longitude - this.longitude) % turn) + turn * 1.5) % turn) - Math.PI;
       const north = this.#target.latitude - this.latitude;
-      const share = this.spinning ? 1 - Math.exp(-elapsed / 260) : 1;
+      const share = this.calm ? 1 : 1 - Math.exp(-elapsed / 260);
       this.longitude += east * share;
       this.latitude += north * share;
       if (Math.abs(east) + Math.abs(north) < 0.002) this.#target = null;

@@ -143,7 +143,7 @@ export function flatGlobe(canvas, world, picture) {
   let image = null;
   return {
     name: '2d',
-    interval: 66,
+    dear: true,
     draw(camera, stage, drifted) {
       const scale = Math.min(devicePixelRatio || 1, 2);
       const [w, h] = [Math.round(stage.width * scale), Math.round(stage.height * scale)];

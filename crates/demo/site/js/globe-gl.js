@@ -115,7 +115,7 @@ export function glGlobe(canvas, world, picture) {
   const [disc, turn, drift, pixel] = ['disc', 'turn', 'drift', 'pixel'].map(place);
   return {
     name: 'gl',
-    interval: 0,
+    dear: false,
     draw(camera, stage, drifted) {
       const scale = Math.min(devicePixelRatio || 1, 2);
       const [w, h] = [Math.round(stage.width * scale), Math.round(stage.height * scale)];

@@ -1,6 +1,6 @@
 // Paints the maps into one picture of the world: seas by depth, land by climate, light from the north-west, rivers, snow and ice.
 
-import { COOLING_PER_M, warmthAlong } from './assets.js';
+import { COOLING_PER_M, warmthAlong, wavesAt } from './assets.js';
 
 // Land colours by warmth (rows: -12, 2, 14, 27 degrees) and moisture (columns: dry, half, wet).
 const LAND = [
@@ -65,16 +65,16 @@ function land(table, height, warmth, wet, slope, out) {
 }
 
 /** Paints rows `from` to `to` of `picture` (RGBA; alpha says how much a texel mirrors the sun: 255 water, 0 land). */
-function paintRows(world, table, picture, from, to) {
+function paintRows(world, table, waves, picture, from, to) {
   const { width, height, rivers, moisture, ground } = world;
   const texel = 40075000 / width;
-  const colour = [0, 0, 0];
+  const colour = new Float64Array(3);
   for (let row = from; row < to; row++) {
     const latitude = Math.PI * (0.5 - (row + 0.5) / height);
     const across = 2 * texel * Math.max(Math.cos(latitude), 0.12);
     const north = Math.max(row - 1, 0) * width;
     const south = Math.min(row + 1, height - 1) * width;
-    const warmthAt = warmthAlong(latitude);
+    const { base, factors: [f0, f1, f2, f3] } = warmthAlong(latitude);
     for (let column = 0; column < width; column++) {
       const at = row * width + column;
       const here = ground[at];
@@ -82,8 +82,9 @@ function paintRows(world, table, picture, from, to) {
       const west = ground[row * width + ((column - 1) & (width - 1))];
       const dx = (east - west) / across;
       const dy = (ground[south + column] - ground[north + column]) / (2 * texel);
-      const longitude = 2 * Math.PI * ((column + 0.5) / width) - Math.PI;
-      const warmth = warmthAt(longitude) - (here > 0 ? here * COOLING_PER_M : 0);
+      const wave = column * 4;
+      const uneven = waves[wave] * f0 + waves[wave + 1] * f1 + waves[wave + 2] * f2 + waves[wave + 3] * f3;
+      const warmth = base + uneven - (here > 0 ? here * COOLING_PER_M : 0);
       let mirror = 0;
       let light;
       if (here <= 0) {
@@ -120,9 +121,11 @@ const breath = () => new Promise((resume) => {
 /** The picture of the world, width x height RGBA; works in slices so that the page stays alive. */
 export async function paint(world) {
   const table = landTable();
+  const longitudes = Array.from({ length: world.width }, (_, column) => 2 * Math.PI * ((column + 0.5) / world.width) - Math.PI);
+  const waves = Float32Array.from(longitudes.flatMap(wavesAt));
   const picture = new Uint8ClampedArray(world.width * world.height * 4);
   for (let row = 0; row < world.height; row += 64) {
-    paintRows(world, table, picture, row, Math.min(row + 64, world.height));
+    paintRows(world, table, waves, picture, row, Math.min(row + 64, world.height));
     await breath();
   }
   return picture;
