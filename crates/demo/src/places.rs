@@ -109,6 +109,11 @@ fn coastal(ground: &[f32], row: usize, column: usize) -> bool {
         .any(|y| [MAP_WIDTH - 4, MAP_WIDTH, MAP_WIDTH + 4].iter().any(|x| ground[y * MAP_WIDTH + (column + x) % MAP_WIDTH] <= 0.0))
 }
 
+/// True where the mean temperature, as the page computes it, is too low to settle.
+fn frozen(latitude: f32, metres: f32) -> bool {
+    29.0 - 54.0 * latitude.to_radians().sin().abs().powf(1.9) - metres * 0.0059 < 3.0
+}
+
 /// How good a place to live each cell of a thinned grid is.
 fn habitability(terrain: &Terrain<'_>) -> Scored {
     let mut scored = Vec::new();
@@ -120,6 +125,9 @@ fn habitability(terrain: &Terrain<'_>) -> Scored {
             let cell = row * MAP_WIDTH + column;
             let metres = terrain.ground[cell];
             if !(4.0..1_800.0).contains(&metres) || terrain.rivers.lake[cell] {
+                continue;
+            }
+            if frozen(latitude(row, MAP_HEIGHT), metres) {
                 continue;
             }
             let mild = 1.0 - (terrain.moisture[cell] - 0.5).abs() * 1.6;
