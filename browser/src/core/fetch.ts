@@ -5,6 +5,7 @@
 
 import type { PieceId } from './digest';
 import { Board } from './fetch/board';
+import type { Slot } from './fetch/board';
 import { DIAL_MS, GRACE_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
@@ -25,7 +26,7 @@ export class Fetch {
   #random: number;
 
   constructor(config?: Partial<FetchConfig>) {
-    this.#random = config?.seed || 1;
+    this.#random = (config?.seed ?? 0) % 2147483647 || 1;
   }
 
   /** Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold. */
@@ -35,8 +36,9 @@ export class Fetch {
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
       if (board._index.has(id) || board._slots.length >= PIECES_MAX) continue;
-      board._index.set(id, board._slots.length);
-      board._slots.push({ id, len, _held: false, _from: [] });
+      const slot: Slot = { id, len, _at: board._slots.length, _held: false, _from: [] };
+      board._index.set(id, slot);
+      board._slots.push(slot);
       board._free++;
       board._bytesTotal += len;
       this.#done = false;
@@ -49,7 +51,7 @@ export class Fetch {
   /** These were found in the store: no need to fetch them. */
   handleHeld(now: number, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    for (const i of this.#known(ids)) if (!board._slots[i]!._held) board._settle(i, undefined);
+    for (const slot of this.#known(ids)) if (!slot._held) board._settle(slot);
   }
 
   /** A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known. */
@@ -59,14 +61,14 @@ export class Fetch {
     const link = this.#meet(peer);
     if (!link || link._open) return;
     link._grace = board._now < board._dialBy ? board._dialBy : board._now + DIAL_MS;
-    for (const i of this.#known(push)) board._promise(link, i);
+    for (const slot of this.#known(push)) board._promise(link, slot);
   }
 
   /** What the peer will send unasked became known: call it before the next `poll` after `addPieces`. */
   handlePromise(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     const board = this.#at(now);
     const link = board._links.get(peer);
-    if (link) for (const i of this.#known(ids)) board._promise(link, i);
+    if (link) for (const slot of this.#known(ids)) board._promise(link, slot);
   }
 
   /** Both channels of a peer opened, dialled or not. */
@@ -77,7 +79,7 @@ export class Fetch {
     link._open = true;
     link._since = board._now;
     link._grace = board._now + GRACE_MS;
-    for (const i of link._promised) board._expect(link, i);
+    for (const slot of link._promised) board._expect(link, slot);
     link._promised = [];
   }
 
@@ -105,10 +107,10 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link) return;
-    for (const i of this.#known(ids)) {
-      if (board._slots[i]!._held || link._has.has(i)) continue;
-      link._has.add(i);
-      link._cursor = Math.min(link._cursor, i);
+    for (const slot of this.#known(ids)) {
+      if (slot._held || link._has.has(slot)) continue;
+      link._has.add(slot);
+      link._cursor = Math.min(link._cursor, slot._at);
     }
     if (!link._asking) return;
     link._answered = Math.max(link._answered, link._asking);
@@ -122,12 +124,12 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link) return;
-    const refused = this.#known(ids).filter((i) => link._flight.has(i));
+    const refused = this.#known(ids).filter((slot) => link._flight.has(slot));
     if (!refused.length) return;
-    for (const i of refused) {
-      board._unassign(link, i);
-      link._asked.delete(i);
-      link._has.delete(i);
+    for (const slot of refused) {
+      board._unassign(link, slot);
+      link._asked.delete(slot);
+      link._has.delete(slot);
     }
     board._origin._cursor = 0;
     if (link._pause !== NEVER) return;
@@ -137,12 +139,11 @@ export class Fetch {
   /** A piece arrived: whether its bytes are worth inflating and hashing. Ask once per arrival. */
   accept(source: Source, id: PieceId): Accepted {
     const board = this.#board;
-    const i = board._index.get(id);
-    if (i === undefined) return { kind: 'unasked' };
-    const slot = board._slots[i]!;
+    const slot = board._index.get(id);
+    if (!slot) return { kind: 'unasked' };
     if (source.kind === 'peer') {
       const link = board._links.get(source.peer);
-      if (!link?._asked.delete(i)) return { kind: 'unasked' };
+      if (!link?._asked.delete(slot)) return { kind: 'unasked' };
       // Too late is a sign of life; what is taken counts once it is verified.
       if (slot._held) hear(link, board._now);
     }
@@ -152,16 +153,16 @@ export class Fetch {
   /** An accepted piece was hashed. Unverified bytes from a peer end it for good. */
   handlePiece(now: number, source: Source, id: PieceId, verified: boolean): void {
     const board = this.#at(now);
-    const i = board._index.get(id);
+    const slot = board._index.get(id);
     const link = source.kind === 'peer' ? board._links.get(source.peer) : board._origin;
-    if (i === undefined) return;
+    if (!slot) return;
     if (!verified) {
       if (link === board._origin) this.handleOriginFailed(now, [id]);
       else if (link) board._drop(link, 'forged');
       return;
     }
-    const slow = link ? measure(link, board._now, board._slots[i]!.len) : false;
-    if (!board._slots[i]!._held) board._settle(i, link);
+    const slow = link ? measure(link, board._now, slot.len) : false;
+    if (!slot._held) board._settle(slot, link);
     if (slow && link && link !== board._origin && !board._origin._refusals) board._drop(link, 'slow');
   }
 
@@ -176,7 +177,7 @@ export class Fetch {
   handleOriginFailed(now: number, ids: readonly PieceId[]): void {
     const board = this.#at(now);
     const origin = board._origin;
-    for (const i of this.#known(ids)) board._unassign(origin, i);
+    for (const slot of this.#known(ids)) board._unassign(origin, slot);
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
@@ -235,8 +236,8 @@ export class Fetch {
     return this.#board;
   }
 
-  #known(ids: readonly PieceId[]): number[] {
-    return ids.map((id) => this.#board._index.get(id)).filter((i) => i !== undefined);
+  #known(ids: readonly PieceId[]): Slot[] {
+    return ids.flatMap((id) => this.#board._index.get(id) ?? []);
   }
 
   /** The peer's state, made on first sight unless it is banned or there are too many. */
@@ -263,13 +264,9 @@ export class Fetch {
     this.#alone = alone;
   }
 
-  /** Marsaglia's xorshift, 32 bits. */
+  /** Park and Miller's generator (1988): 31 bits, exact in a number. */
   #draw(): number {
-    let x = this.#random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#random = x >>> 0;
+    this.#random = (this.#random * 16807) % 2147483647;
     return this.#random;
   }
 }

@@ -27,14 +27,14 @@ pub struct Fetch {
     stale: bool,
     done: bool,
     alone: bool,
-    random: u32,
+    random: u64,
 }
 
 impl Fetch {
     /// An engine without pieces or peers.
     #[must_use]
     pub fn new(config: FetchConfig) -> Self {
-        Self { board: Board::new(), stale: false, done: false, alone: false, random: config.seed.max(1) }
+        Self { board: Board::new(), stale: false, done: false, alone: false, random: (u64::from(config.seed) % 2_147_483_647).max(1) }
     }
 
     /// Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
@@ -253,7 +253,7 @@ impl Fetch {
         }
         let ms = backoff(RETRY_MS, origin.refusals, RETRY_MS_MAX);
         origin.refusals = origin.refusals.saturating_add(1);
-        let pause = now + ms - u64::from(self.draw()) % ((ms >> 1) + 1);
+        let pause = now + ms - self.draw() % ((ms >> 1) + 1);
         self.board.links[ORIGIN].pause = pause;
     }
 
@@ -379,13 +379,9 @@ impl Fetch {
         self.alone = alone;
     }
 
-    /// Marsaglia's xorshift, 32 bits.
-    fn draw(&mut self) -> u32 {
-        let mut x = self.random;
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        self.random = x;
-        x
+    /// Park and Miller's generator (1988): 31 bits, exact in a JavaScript number.
+    fn draw(&mut self) -> u64 {
+        self.random = self.random * 16_807 % 2_147_483_647;
+        self.random
     }
 }

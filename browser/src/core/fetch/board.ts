@@ -10,6 +10,8 @@ import type { Output, PeerFault, PeerKey } from './types';
 export interface Slot {
   readonly id: PieceId;
   readonly len: number;
+  /** Its place in the order of need. */
+  readonly _at: number;
   _held: boolean;
   _from: Link[];
 }
@@ -18,7 +20,7 @@ export interface Slot {
 export class Board {
   _now = 0;
   readonly _slots: Slot[] = [];
-  readonly _index = new Map<PieceId, number>();
+  readonly _index = new Map<PieceId, Slot>();
   readonly _links = new Map<PeerKey, Link>();
   readonly _origin = newLink(-1);
   readonly _banned = new Set<PeerKey>();
@@ -35,7 +37,7 @@ export class Board {
   /** Lowest piece freed since the cursors were last set back. */
   _low = NEVER;
   /** The request to the origin that each of its pieces is part of, and how many requests there are. */
-  readonly _requests = new Map<number, { _left: number }>();
+  readonly _requests = new Map<Slot, { _left: number }>();
   _requestCount = 0;
   /** Until then a dialled peer may open before the origin stands in; -1 = nothing dialled yet. */
   _dialBy = -1;
@@ -49,14 +51,12 @@ export class Board {
     return [this._origin, ...this._links.values()];
   }
 
-  _isFree(i: number): boolean {
-    const slot = this._slots[i]!;
+  _isFree(slot: Slot): boolean {
     return !slot._held && !slot._from.length;
   }
 
   /** The source owes the piece from now on. */
-  _assign(link: Link, i: number): void {
-    const slot = this._slots[i]!;
+  _assign(link: Link, slot: Slot): void {
     if (!slot._from.length) this._free--;
     slot._from.push(link);
     if (!link._flight.size) {
@@ -68,62 +68,59 @@ export class Board {
       link._epochAt = NEVER;
       link._epochLen = 0;
     }
-    link._flight.add(i);
-    link._asked.add(i);
+    link._flight.add(slot);
+    link._asked.add(slot);
     link._bytes += slot.len;
   }
 
   /** The source no longer owes the piece. */
-  _unassign(link: Link, i: number): void {
-    const slot = this._slots[i]!;
-    if (!link._flight.delete(i)) return;
+  _unassign(link: Link, slot: Slot): void {
+    if (!link._flight.delete(slot)) return;
     link._bytes -= slot.len;
     slot._from = slot._from.filter((other) => other !== link);
     if (!slot._held && !slot._from.length) {
       this._free++;
-      this._low = Math.min(this._low, i);
+      this._low = Math.min(this._low, slot._at);
     }
-    const request = this._requests.get(i);
+    const request = this._requests.get(slot);
     if (link !== this._origin || !request) return;
-    this._requests.delete(i);
+    this._requests.delete(slot);
     if (!--request._left) this._requestCount--;
   }
 
   /** The piece is held; whoever else owes it is told so. */
-  _settle(i: number, source: Link | undefined): void {
-    const slot = this._slots[i]!;
+  _settle(slot: Slot, source?: Link): void {
     if (!slot._from.length) this._free--;
     slot._held = true;
     this._held++;
     this._bytesHeld += slot.len;
     for (const link of slot._from) {
-      this._unassign(link, i);
+      this._unassign(link, slot);
       if (link !== source && link !== this._origin && link._open) link._cancels.push(slot.id);
     }
   }
 
   /** The peer announced that it will send the piece unasked. */
-  _promise(link: Link, i: number): void {
-    if (link._asked.has(i)) return;
-    link._asked.add(i);
-    if (link._open) this._expect(link, i);
+  _promise(link: Link, slot: Slot): void {
+    if (link._asked.has(slot)) return;
+    link._asked.add(slot);
+    if (link._open) this._expect(link, slot);
     else {
-      link._promised.push(i);
-      if (link._grace < NEVER && this._isFree(i)) this._assign(link, i);
+      link._promised.push(slot);
+      if (link._grace < NEVER && this._isFree(slot)) this._assign(link, slot);
     }
   }
 
   /** An open peer is about to send a promised piece: it owes it from now on, or is told not to send it. */
-  _expect(link: Link, i: number): void {
-    const slot = this._slots[i]!;
-    if (link._flight.has(i)) return;
+  _expect(link: Link, slot: Slot): void {
+    if (link._flight.has(slot)) return;
     if (slot._held || slot._from.length > 1) link._cancels.push(slot.id);
-    else this._assign(link, i);
+    else this._assign(link, slot);
   }
 
   /** Takes back all that the source owes. */
   _release(link: Link): void {
-    for (const i of link._flight) this._unassign(link, i);
+    for (const slot of link._flight) this._unassign(link, slot);
   }
 
   /** Forgets a peer. */
@@ -141,15 +138,15 @@ export class Board {
   }
 
   /** Whether an open peer would send the piece if asked now. */
-  _can(link: Link, i: number): boolean {
-    return link._open && link._pause === NEVER && ((link._complete && i < this._boot) || link._has.has(i));
+  _can(link: Link, slot: Slot): boolean {
+    return link._open && link._pause === NEVER && ((link._complete && slot._at < this._boot) || link._has.has(slot));
   }
 
   /** Whether the origin should take the piece: no peer can, and none may still turn out to. */
-  _orphan(i: number): boolean {
+  _orphan(slot: Slot): boolean {
     for (const link of this._links.values()) {
-      if (this._can(link, i)) return false;
-      if (link._open ? link._grace < NEVER && i >= link._answered : this._now < this._dialBy) return false;
+      if (this._can(link, slot)) return false;
+      if (link._open ? link._grace < NEVER && slot._at >= link._answered : this._now < this._dialBy) return false;
     }
     return true;
   }

@@ -57,6 +57,6 @@ export const PIECES_MAX = 262144;
 
 /** What may differ between two engines. */
 export interface FetchConfig {
-  /** Seed of the jitter: 32 bits, not 0. */
+  /** Seed of the jitter: 32 bits. */
   readonly seed: number;
 }

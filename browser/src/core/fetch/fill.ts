@@ -1,7 +1,7 @@
 /** The policy: who is asked for what, now. */
 
 import type { PieceId } from '../digest';
-import type { Board } from './board';
+import type { Board, Slot } from './board';
 import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
 import { NEVER, div } from './link';
 import type { Link } from './link';
@@ -36,7 +36,7 @@ function query(board: Board, link: Link): void {
   let i = link._answered;
   for (; i < board._slots.length && ids.length < QUERY_IDS_MAX; i++) {
     const slot = board._slots[i]!;
-    if (!slot._held && !link._has.has(i)) ids.push(slot.id);
+    if (!slot._held && !link._has.has(slot)) ids.push(slot.id);
   }
   if (!ids.length) {
     link._answered = i;
@@ -52,18 +52,18 @@ function hasRoom(link: Link, len: number): boolean {
   return !link._flight.size || (!link._late && link._bytes + len <= link._window && link._flight.size < FLIGHT_IDS_MAX);
 }
 
-function want(board: Board, link: Link, i: number): void {
-  board._assign(link, i);
-  link._wants.push(board._slots[i]!.id);
+function want(board: Board, link: Link, slot: Slot): void {
+  board._assign(link, slot);
+  link._wants.push(slot.id);
 }
 
 /** The next piece in order of need that this peer can send. False when there is none or no room. */
 function take(board: Board, link: Link): boolean {
   for (; link._cursor < board._slots.length; link._cursor++) {
-    const i = link._cursor;
-    if (!board._isFree(i) || !board._can(link, i)) continue;
-    if (!hasRoom(link, board._slots[i]!.len)) return false;
-    want(board, link, i);
+    const slot = board._slots[link._cursor]!;
+    if (!board._isFree(slot) || !board._can(link, slot)) continue;
+    if (!hasRoom(link, slot.len)) return false;
+    want(board, link, slot);
     return true;
   }
   return false;
@@ -77,9 +77,8 @@ function endGame(board: Board, link: Link): void {
     if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0)) debtor = other;
   }
   if (!debtor) return;
-  for (const i of [...debtor._flight].slice(debtor._flight.size >> 1).reverse()) {
-    const slot = board._slots[i]!;
-    if (slot._from.length < 2 && board._can(link, i) && hasRoom(link, slot.len)) want(board, link, i);
+  for (const slot of [...debtor._flight].slice(debtor._flight.size >> 1).reverse()) {
+    if (slot._from.length < 2 && board._can(link, slot) && hasRoom(link, slot.len)) want(board, link, slot);
   }
 }
 
@@ -87,34 +86,34 @@ function endGame(board: Board, link: Link): void {
 function askOrigin(board: Board): void {
   const origin = board._origin;
   while (origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {
-    const batch: number[] = [];
+    const batch: Slot[] = [];
     hedge(board, batch);
     for (; origin._cursor < board._slots.length && batch.length < ORIGIN_IDS_MAX; origin._cursor++) {
-      if (board._isFree(origin._cursor) && board._orphan(origin._cursor)) askFor(board, origin._cursor, batch);
+      const slot = board._slots[origin._cursor]!;
+      if (board._isFree(slot) && board._orphan(slot)) askFor(board, slot, batch);
     }
     if (!batch.length) return;
     const request = { _left: batch.length };
     board._requestCount++;
-    for (const i of batch) board._requests.set(i, request);
-    board._out.push({ kind: 'ask-origin', ids: batch.map((i) => board._slots[i]!.id) });
+    for (const slot of batch) board._requests.set(slot, request);
+    board._out.push({ kind: 'ask-origin', ids: batch.map((slot) => slot.id) });
   }
 }
 
-function askFor(board: Board, i: number, batch: number[]): void {
-  board._assign(board._origin, i);
-  batch.push(i);
+function askFor(board: Board, slot: Slot, batch: Slot[]): void {
+  board._assign(board._origin, slot);
+  batch.push(slot);
 }
 
-function hedge(board: Board, batch: number[]): void {
+function hedge(board: Board, batch: Slot[]): void {
   const budget = HEDGE_LEN_EXTRA + div(board._bytesTotal * HEDGE_PERCENT, 100);
   for (const link of board._links.values()) {
     if (!link._late) continue;
-    for (const i of link._flight) {
-      const slot = board._slots[i]!;
+    for (const slot of link._flight) {
       if (slot._from.length > 1) continue;
       if (batch.length >= ORIGIN_IDS_MAX || board._hedged + slot.len > budget) return;
       board._hedged += slot.len;
-      askFor(board, i, batch);
+      askFor(board, slot, batch);
     }
   }
 }

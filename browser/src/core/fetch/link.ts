@@ -1,13 +1,14 @@
 /** What the engine knows about one source: a peer or the origin. */
 
 import type { PieceId } from '../digest';
+import type { Slot } from './board';
 import { EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS } from './config';
 import type { PeerKey } from './types';
 
 /** A time that never comes. */
 export const NEVER = Infinity;
 
-/** State of one source. Pieces are named by their index on the board; names with `_` are the engine's own: the build renames them. */
+/** State of one source. Names with `_` are the engine's own: the build renames them. */
 export interface Link {
   readonly peer: PeerKey;
   /** The data channels are open (always true of the origin). */
@@ -17,13 +18,13 @@ export interface Link {
   /** It holds every piece of the page manifest. */
   _complete: boolean;
   /** Pieces it said it has. */
-  readonly _has: Set<number>;
+  readonly _has: Set<Slot>;
   /** Pieces that it may still send without being at fault. */
-  readonly _asked: Set<number>;
+  readonly _asked: Set<Slot>;
   /** Pieces promised while dialling. */
-  _promised: number[];
+  _promised: Slot[];
   /** Pieces it owes, in the order they were asked, and their bytes. */
-  readonly _flight: Set<number>;
+  readonly _flight: Set<Slot>;
   _bytes: number;
   /** Every piece below this is of no interest to this source now. */
   _cursor: number;

@@ -83,7 +83,7 @@ pub const PIECES_MAX: usize = 262_144;
 /// What may differ between two engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchConfig {
-    /// Seed of the jitter; 0 counts as 1.
+    /// Seed of the jitter.
     pub seed: u32,
 }
 
