@@ -1,20 +1,26 @@
-// Bundles and minifies each module of src/core as a visitor gets it, for `npm run test:min` to run the tests against.
+// Bundles and minifies the modules of src/core as a visitor gets them, for `npm run test:min` to run the tests against.
 
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { build } from 'esbuild';
-import { FOLDER, OPTIONS } from './options.mjs';
+import { BUNDLE, FOLDER, minified } from './options.mjs';
 
 const outdir = 'node_modules/.cache/viral-core';
 const files = await readdir(`${FOLDER}/src/core`, { recursive: true });
 const modules = files.filter((file) => file.endsWith('.ts') && !/\.(test|harness)\.ts$/.test(file) && !file.startsWith('generated'));
 
-await rm(`${FOLDER}/${outdir}`, { recursive: true, force: true });
-// One bundle with shared chunks, so that two modules that share a third also share its state.
-await build({
-  ...OPTIONS,
+// With shared chunks, so that two modules that share a third also share its state.
+const { outputFiles } = await build({
+  ...BUNDLE,
   format: 'esm',
   splitting: true,
   entryPoints: modules.map((file) => `src/core/${file}`),
   outbase: 'src/core',
   outdir,
 });
+
+await rm(`${FOLDER}/${outdir}`, { recursive: true, force: true });
+for (const { path, text } of outputFiles) {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, await minified(text, true));
+}

@@ -1,23 +1,26 @@
 // Bundles the three scripts a visitor may get into dist/, which is committed. `--check` fails if dist/ is stale.
 
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { build } from 'esbuild';
-import { ENTRIES, FOLDER, OPTIONS } from './options.mjs';
+import { BUNDLE, ENTRIES, FOLDER, minified } from './options.mjs';
 
 const checks = process.argv.includes('--check');
 
 const { outputFiles } = await build({
-  ...OPTIONS,
+  ...BUNDLE,
+  format: 'iife',
   entryPoints: ENTRIES.map(({ name }) => `src/${name}.ts`),
   outdir: 'dist',
-  write: !checks,
 });
 
-if (checks) {
-  for (const { path, text } of outputFiles) {
-    if (text !== (await readFile(path, 'utf8').catch(() => ''))) {
-      console.error(`${path.slice(FOLDER.length)} is stale: npm run build`);
-      process.exitCode = 1;
-    }
+await mkdir(`${FOLDER}/dist`, { recursive: true });
+for (const { path, text } of outputFiles) {
+  const script = `${await minified(text, false)}\n`;
+  if (!checks) {
+    await writeFile(path, script);
+  } else if (script !== (await readFile(path, 'utf8').catch(() => ''))) {
+    console.error(`dist/${basename(path)} is stale: npm run build`);
+    process.exitCode = 1;
   }
 }
