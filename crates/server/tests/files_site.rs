@@ -1,4 +1,5 @@
 //! A site from outside: real directories, no sockets.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{fs, path::Path, sync::Arc};
 

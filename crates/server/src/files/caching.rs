@@ -55,7 +55,11 @@ fn alternations(text: &str, words: bool) -> usize {
         b'A'..=b'Z' => 2,
         _ => 3,
     };
-    text.as_bytes().windows(2).map(|pair| (class(pair[0]), class(pair[1]))).filter(|(a, b)| a != b && !(words && (*a, *b) == (2, 1))).count()
+    text.as_bytes()
+        .windows(2)
+        .map(|pair| (class(pair[0]), class(pair[1])))
+        .filter(|(a, b)| a != b && !(words && (*a, *b) == (2, 1)))
+        .count()
 }
 
 #[cfg(test)]
@@ -65,8 +69,14 @@ mod tests {
     #[test]
     fn names_from_build_tools_are_kept_for_a_year() {
         for name in [
-            "app.3f9ab2c1.js", "index-BxY12_zk.js", "assets/index-D8_kLm3Q.css", "chunk-4DXZQ2AB.js", "main.2f5d1e0ab34c99e0f1d2.chunk.js",
-            "styles.9F86D081884C7D65.css", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.wasm", "vendor_8c3a91fe.js",
+            "app.3f9ab2c1.js",
+            "index-BxY12_zk.js",
+            "assets/index-D8_kLm3Q.css",
+            "chunk-4DXZQ2AB.js",
+            "main.2f5d1e0ab34c99e0f1d2.chunk.js",
+            "styles.9F86D081884C7D65.css",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.wasm",
+            "vendor_8c3a91fe.js",
             "logo-ab12cd34.svg",
         ] {
             assert!(has_content_hash(name), "{name}");
@@ -76,10 +86,29 @@ mod tests {
     #[test]
     fn names_people_write_are_asked_about() {
         for name in [
-            "jquery-3.7.1.min.js", "background.png", "background-large.png", "bootstrap.bundle.min.js", "facade01.jpg", "deadbeef.txt",
-            "report-20240131.pdf", "dcf00123.jpg", "Base64Encoder.js", "encode-Utf8Text.js", "MyComponentV2Test.js", "pdf.worker.min.mjs",
-            "stockfish-16.1-lite-single.js", "550e8400-e29b-41d4-a716-446655440000.png", "fontawesome-webfont.woff2", "LICENSE",
-            "iso-8859-15.js", "x86Win32.js", "12345678.js", "app.20240131120000.js", ".3f9ab2c1", "main.js", "site-WebAssembly2.js",
+            "jquery-3.7.1.min.js",
+            "background.png",
+            "background-large.png",
+            "bootstrap.bundle.min.js",
+            "facade01.jpg",
+            "deadbeef.txt",
+            "report-20240131.pdf",
+            "dcf00123.jpg",
+            "Base64Encoder.js",
+            "encode-Utf8Text.js",
+            "MyComponentV2Test.js",
+            "pdf.worker.min.mjs",
+            "stockfish-16.1-lite-single.js",
+            "550e8400-e29b-41d4-a716-446655440000.png",
+            "fontawesome-webfont.woff2",
+            "LICENSE",
+            "iso-8859-15.js",
+            "x86Win32.js",
+            "12345678.js",
+            "app.20240131120000.js",
+            ".3f9ab2c1",
+            "main.js",
+            "site-WebAssembly2.js",
         ] {
             assert!(!has_content_hash(name), "{name}");
         }

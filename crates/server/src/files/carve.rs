@@ -86,7 +86,11 @@ mod tests {
             assert!(min < average && average < max && max <= PIECE_LEN_MAX);
         }
         let zeros = vec![0; 3 * 1024 * 1024];
-        let carved = carve(&zeros[..], 65 * MIB, |piece| Ok(assert!(piece.len() <= PIECE_LEN_MAX))).unwrap();
+        let carved = carve(&zeros[..], 65 * MIB, |piece| {
+            assert!(piece.len() <= PIECE_LEN_MAX);
+            Ok(())
+        })
+        .unwrap();
         assert_eq!(carved.len, zeros.len() as u64);
     }
 

@@ -78,12 +78,8 @@ fn level(coding: Coding, effort: Effort, len: u64) -> i32 {
 }
 
 fn brotli(quality: i32, len: u64, reader: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
-    let params = BrotliEncoderParams {
-        quality,
-        lgwin: 22,
-        size_hint: usize::try_from(len).unwrap_or(usize::MAX),
-        ..BrotliEncoderParams::default()
-    };
+    let params =
+        BrotliEncoderParams { quality, lgwin: 22, size_hint: usize::try_from(len).unwrap_or(usize::MAX), ..BrotliEncoderParams::default() };
     let (mut reader, mut out) = (reader, out);
     brotli::BrotliCompress(&mut reader, &mut out, &params).map(drop)
 }

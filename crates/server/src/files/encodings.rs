@@ -183,7 +183,12 @@ mod tests {
     #[tokio::test]
     async fn content_that_does_not_shrink_is_sent_as_it_is() {
         let mut state = 1_u32;
-        let noise = (0..10_000).map(|_| { state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223); state.to_be_bytes()[0] }).collect();
+        let noise = (0..10_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            })
+            .collect();
         assert!(choose(&object(&store(), noise), &Coding::ALL).await.is_none());
         assert!(choose(&object(&store(), vec![b'a'; 100]), &Coding::ALL).await.is_none(), "too short to gain");
     }

@@ -139,7 +139,9 @@ pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Asse
 fn open(real: &Path) -> io::Result<Option<(File, Stamp)>> {
     let opened = File::open(real).and_then(|file| Ok((file.metadata()?, file)));
     match opened {
-        Ok((metadata, file)) if metadata.is_file() && fs::canonicalize(real).is_ok_and(|now| now == real) => Ok(Some((file, Stamp::of(&metadata)))),
+        Ok((metadata, file)) if metadata.is_file() && fs::canonicalize(real).is_ok_and(|now| now == real) => {
+            Ok(Some((file, Stamp::of(&metadata))))
+        }
         Ok(_) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -64,6 +64,12 @@ pub(super) const ROOT_CHECK: Duration = Duration::from_secs(1);
 /// How often the directory is read where the system cannot watch it.
 pub(super) const POLL: Duration = Duration::from_secs(5);
 
+/// How often it is read although it is watched: network and shared file systems accept a watch and then say nothing.
+pub(super) const POLL_WATCHED: Duration = Duration::from_secs(30);
+
+/// A reading that nothing asked for waits this many times as long as the last one took, so that it costs 2 % of a core at most.
+pub(super) const POLL_REST: u32 = 50;
+
 /// Between two progress lines while a long scan goes on.
 pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 

@@ -80,8 +80,20 @@ pub(super) fn is_compressible(media_type: &str) -> bool {
         Some(("font", sort)) => !matches!(sort, "woff" | "woff2"),
         Some(("application", sort)) => !matches!(
             sort,
-            "zip" | "gzip" | "x-gzip" | "x-7z-compressed" | "x-rar-compressed" | "vnd.rar" | "x-bzip2" | "x-xz" | "zstd" | "pdf"
-                | "java-archive" | "epub+zip" | "vnd.android.package-archive" | "x-brotli"
+            "zip"
+                | "gzip"
+                | "x-gzip"
+                | "x-7z-compressed"
+                | "x-rar-compressed"
+                | "vnd.rar"
+                | "x-bzip2"
+                | "x-xz"
+                | "zstd"
+                | "pdf"
+                | "java-archive"
+                | "epub+zip"
+                | "vnd.android.package-archive"
+                | "x-brotli"
         ),
         _ => true,
     }

@@ -26,7 +26,8 @@ pub(super) fn decode(url_path: &str) -> Option<String> {
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
         let segment = percent_decode_str(segment).decode_utf8().ok()?;
-        if !(last && segment.is_empty()) && !is_segment(&segment, first) {
+        let ends_in_slash = last && segment.is_empty();
+        if !ends_in_slash && !is_segment(&segment, first) {
             return None;
         }
         relative.push_str(&segment);
@@ -46,9 +47,10 @@ pub(super) fn is_segment(name: &str, at_root: bool) -> bool {
 
 fn escapes_are_whole(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().all(|(at, byte)| {
-        *byte != b'%' || matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit))
-    })
+    bytes
+        .iter()
+        .enumerate()
+        .all(|(at, byte)| *byte != b'%' || matches!(bytes.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit)))
 }
 
 #[cfg(test)]
@@ -60,8 +62,30 @@ mod tests {
     #[test]
     fn ways_out_of_the_site_mean_nothing() {
         for path in [
-            "", "a", "//", "//a", "/a//b", "/..", "/../a", "/a/../b", "/%2e%2e/a", "/a/%2E%2e", "/.", "/./a", "/a%2fb", "/a%5cb", "/a\\b",
-            "/a%00", "/%", "/%4", "/%zz", "/%ff", "/.git/config", "/a/.env", "/a/.well-known/b", "/...",
+            "",
+            "a",
+            "//",
+            "//a",
+            "/a//b",
+            "/..",
+            "/../a",
+            "/a/../b",
+            "/%2e%2e/a",
+            "/a/%2E%2e",
+            "/.",
+            "/./a",
+            "/a%2fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%ff",
+            "/.git/config",
+            "/a/.env",
+            "/a/.well-known/b",
+            "/...",
         ] {
             assert_eq!(decode(path), None, "{path}");
         }
@@ -69,9 +93,14 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_unescaped_once() {
-        for (path, relative) in
-            [("/", ""), ("/a/", "a/"), ("/a/b%20c.js", "a/b c.js"), ("/%C3%BC", "ü"), ("/a%2520b", "a%20b"), ("/.well-known/x", ".well-known/x")]
-        {
+        for (path, relative) in [
+            ("/", ""),
+            ("/a/", "a/"),
+            ("/a/b%20c.js", "a/b c.js"),
+            ("/%C3%BC", "ü"),
+            ("/a%2520b", "a%20b"),
+            ("/.well-known/x", ".well-known/x"),
+        ] {
             assert_eq!(decode(path).as_deref(), Some(relative));
         }
     }

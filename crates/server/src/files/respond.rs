@@ -113,7 +113,9 @@ async fn select(asset: &Asset, object: &Arc<Object>, request: &HeaderMap) -> Sen
     }
     let accepted = negotiate::accepted(request);
     match encodings::choose(object, &accepted).await {
-        Some(encoded) => Sent { blob: encoded.blob, coding: Some(encoded.coding), suffix: conditional::suffix(encoded.coding, encoded.effort) },
+        Some(encoded) => {
+            Sent { blob: encoded.blob, coding: Some(encoded.coding), suffix: conditional::suffix(encoded.coding, encoded.effort) }
+        }
         None => Sent::identity(object),
     }
 }

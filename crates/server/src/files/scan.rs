@@ -98,10 +98,12 @@ pub(super) fn root_of(dir: &Path) -> Result<PathBuf, SiteError> {
 
 fn unreadable(dir: &Path, source: io::Error) -> SiteError {
     let path = dir.to_owned();
-    match source.kind() {
-        io::ErrorKind::NotFound => SiteError::Missing { path },
-        io::ErrorKind::NotADirectory => SiteError::NotADirectory { path },
-        _ => SiteError::Unreadable { path, source },
+    if source.kind() == io::ErrorKind::NotFound {
+        SiteError::Missing { path }
+    } else if source.kind() == io::ErrorKind::NotADirectory {
+        SiteError::NotADirectory { path }
+    } else {
+        SiteError::Unreadable { path, source }
     }
 }
 

@@ -91,8 +91,12 @@ mod tests {
     #[test]
     fn registrations_are_found_however_they_are_written() {
         for text in [
-            "navigator.serviceWorker.register('/sw.js')", "navigator.serviceWorker?.register(\"x\")", "navigator.serviceWorker\n  .register (u)",
-            "n['serviceWorker'].register(u)", "\"serviceWorker\"in navigator&&navigator.serviceWorker.register(u)", "serviceWorker ?. register?.(u)",
+            "navigator.serviceWorker.register('/sw.js')",
+            "navigator.serviceWorker?.register(\"x\")",
+            "navigator.serviceWorker\n  .register (u)",
+            "n['serviceWorker'].register(u)",
+            "\"serviceWorker\"in navigator&&navigator.serviceWorker.register(u)",
+            "serviceWorker ?. register?.(u)",
         ] {
             assert!(registers_service_worker(text.as_bytes()), "{text}");
         }
@@ -101,8 +105,15 @@ mod tests {
     #[test]
     fn other_uses_of_service_workers_are_no_registration() {
         for text in [
-            "", "serviceWorker", "'serviceWorker' in navigator", "navigator.serviceWorker.ready", "navigator.serviceWorker.getRegistrations()",
-            "serviceWorker.register", "serviceWorker.registered(", "serviceWorkers.register(", "navigator.serviceWorker.controller.register(",
+            "",
+            "serviceWorker",
+            "'serviceWorker' in navigator",
+            "navigator.serviceWorker.ready",
+            "navigator.serviceWorker.getRegistrations()",
+            "serviceWorker.register",
+            "serviceWorker.registered(",
+            "serviceWorkers.register(",
+            "navigator.serviceWorker.controller.register(",
         ] {
             assert!(!registers_service_worker(text.as_bytes()), "{text}");
         }

@@ -104,7 +104,8 @@ impl Site {
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
-                let changes = Changes::of(&dir);
+                let watched = dir.clone();
+                let changes = blocking(move || Changes::of(&watched)).await?;
                 let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
                 let (assets, inventory) = blocking(move || inventory.read().map(|assets| (assets, inventory))).await??;
                 let versions = Arc::new(Versions::new(assets, options.spa, headers));
@@ -204,8 +205,19 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 /// visitors were under would be worse than none.
 fn check_headers(headers: &Headers) -> Result<(), SiteError> {
     let reserved = [
-        header::ACCEPT_RANGES, header::CONNECTION, header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::CONTENT_TYPE,
-        header::DATE, header::ETAG, header::LAST_MODIFIED, header::LOCATION, header::SET_COOKIE, header::TRANSFER_ENCODING, header::VARY,
+        header::ACCEPT_RANGES,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::DATE,
+        header::ETAG,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::SET_COOKIE,
+        header::TRANSFER_ENCODING,
+        header::VARY,
     ];
     // Two places are taken by Cache-Control and X-Content-Type-Options.
     let max = RECORD_HEADERS_MAX - 2;

@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     SiteError,
     inventory::Inventory,
-    limits::{POLL, QUIET, QUIET_MAX, ROOT_CHECK},
+    limits::{POLL, POLL_REST, POLL_WATCHED, QUIET, QUIET_MAX, ROOT_CHECK},
     scan::root_of,
     site::Versions,
 };
@@ -30,10 +30,13 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Changes {
     dir: PathBuf,
-    root: Option<PathBuf>,
+    root: Option<Root>,
     watcher: Option<RecommendedWatcher>,
     signal: Arc<Signal>,
 }
+
+/// Where the directory really is, and which one it is: another may be moved to the same path.
+type Root = (PathBuf, Option<(u64, u64)>);
 
 #[derive(Debug, Default)]
 struct Signal {
@@ -46,14 +49,14 @@ impl Changes {
     /// Begins to watch `dir`. Where the system cannot watch it, it is read every few seconds instead.
     pub(super) fn of(dir: &Path) -> Self {
         let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, signal: Arc::default() };
-        changes.rewatch(root_of(dir).ok());
+        changes.rewatch(identify(dir));
         changes
     }
 
-    fn rewatch(&mut self, root: Option<PathBuf>) {
+    fn rewatch(&mut self, root: Option<Root>) {
         self.signal.lost.store(false, Ordering::Relaxed);
         self.watcher = None;
-        if let Some(root) = &root {
+        if let Some((root, _)) = &root {
             match watcher(root, &self.signal) {
                 Ok(watcher) => self.watcher = Some(watcher),
                 Err(error) => tracing::warn!(
@@ -67,7 +70,7 @@ impl Changes {
 
     /// Watches what `dir` means now, if that is another directory than before. Tells whether it is.
     fn follow_root(&mut self) -> bool {
-        let root = root_of(&self.dir).ok();
+        let root = identify(&self.dir);
         let moved = root != self.root || self.signal.lost.load(Ordering::Relaxed);
         if moved {
             self.rewatch(root);
@@ -85,6 +88,18 @@ impl Changes {
     async fn changed_meanwhile(&self) -> bool {
         timeout(Duration::ZERO, self.signal.changed.notified()).await.is_ok()
     }
+}
+
+fn identify(dir: &Path) -> Option<Root> {
+    let root = root_of(dir).ok()?;
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(&root).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    };
+    #[cfg(not(unix))]
+    let identity = None;
+    Some((root, identity))
 }
 
 fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<RecommendedWatcher> {
@@ -117,7 +132,7 @@ fn takes_away(event: &Event, root: &Path) -> bool {
 pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, versions: Arc<Versions>, mut stopped: oneshot::Receiver<()>) {
     let mut root_check = interval(ROOT_CHECK);
     root_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last_read = Instant::now();
+    let (mut last_read, mut took) = (Instant::now(), Duration::ZERO);
     let mut complained = false;
     loop {
         tokio::select! {
@@ -127,18 +142,21 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
                 let (moved, checked) = check_root(changes).await;
                 let Some(checked) = checked else { return };
                 changes = checked;
-                let due = changes.watcher.is_none() && last_read.elapsed() >= POLL;
+                let poll = if changes.watcher.is_some() { POLL_WATCHED } else { POLL };
+                let due = last_read.elapsed() >= poll.max(took * POLL_REST);
                 if !moved && !due {
                     continue;
                 }
             }
         }
+        let began = Instant::now();
         let (returned, result) = match read_settled(inventory, &changes).await {
             Some(read) => read,
             None => return,
         };
         inventory = returned;
         last_read = Instant::now();
+        took = last_read - began;
         match result {
             Err(SiteError::Interrupted) => return,
             Err(error) if !complained => {

@@ -33,6 +33,13 @@ async fn symbolic_links_are_followed_inside_the_directory_only() {
     }
 }
 
+#[tokio::test]
+async fn directories_are_followed_down_to_the_limit() {
+    let dir = directory(&[(&format!("{}a.txt", "d/".repeat(63)), b"a"), (&format!("{}b.txt", "d/".repeat(64)), b"b")]);
+    let version = open(dir.path(), SiteOptions::default()).await.current();
+    assert_eq!(version.assets().count(), 1);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_web_of_links_ends_at_the_limit_instead_of_never() {
@@ -53,7 +60,13 @@ async fn a_web_of_links_ends_at_the_limit_instead_of_never() {
 async fn names_that_no_url_can_carry_and_things_that_are_no_files_are_left_out() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, os::unix::net::UnixListener};
 
-    let dir = directory(&[("a.txt", b"a"), ("back\\slash.txt", b"b"), (".env", b"secret"), (".git/config", b"secret"), ("sub/.htpasswd", b"secret")]);
+    let dir = directory(&[
+        ("a.txt", b"a"),
+        ("back\\slash.txt", b"b"),
+        (".env", b"secret"),
+        (".git/config", b"secret"),
+        ("sub/.htpasswd", b"secret"),
+    ]);
     fs::write(dir.path().join(OsStr::from_bytes(b"\xff.txt")), b"x").unwrap();
     let _socket = UnixListener::bind(dir.path().join("socket")).unwrap();
     let site = open(dir.path(), SiteOptions::default()).await;

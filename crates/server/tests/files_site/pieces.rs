@@ -55,6 +55,17 @@ async fn record_of_a_document_is_of_what_a_full_answer_sends() {
 }
 
 #[tokio::test]
+async fn html_over_the_limit_is_data_and_not_a_document() {
+    let padded = |len: usize| ["<body>", &" ".repeat(len - "<body></body>".len()), "</body>"].concat().into_bytes();
+    let dir = directory(&[("max.html", &padded(4 * 1024 * 1024)), ("more.html", &padded(4 * 1024 * 1024 + 1))]);
+    let site = open(dir.path(), options()).await;
+    let version = site.current();
+    assert!(version.asset("/max.html").unwrap().is_document());
+    let more = version.asset("/more.html").unwrap();
+    assert!(!more.is_document() && Arc::ptr_eq(more.object(Which::Raw), more.object(Which::Full)));
+}
+
+#[tokio::test]
 async fn references_are_what_a_page_needs_in_order_of_need() {
     let dir = directory(&[
         (

@@ -124,7 +124,11 @@ async fn what_the_client_has_is_not_sent_again() {
     let version = site.current();
     let first = answer(&version, &get("/app.js", &[("accept-encoding", "gzip")])).await;
     let (tag, modified) = (header(&first, "etag").to_owned(), header(&first, "last-modified").to_owned());
-    for headers in [&[("if-none-match", tag.as_str()), ("accept-encoding", "gzip")][..], &[("if-none-match", &tag)], &[("if-modified-since", &modified)]] {
+    for headers in [
+        &[("if-none-match", tag.as_str()), ("accept-encoding", "gzip")][..],
+        &[("if-none-match", &tag)],
+        &[("if-modified-since", &modified)],
+    ] {
         let response = answer(&version, &get("/app.js", headers)).await;
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{headers:?}");
         assert_eq!(header(&response, "cache-control"), "no-cache");
@@ -153,7 +157,10 @@ async fn ranges_are_of_the_file_itself() {
     assert_eq!((changed.status(), body(changed).await.len()), (StatusCode::OK, content.len()));
 
     let beyond = answer(&version, &get("/app.js", &[("range", "bytes=9999999-")])).await;
-    assert_eq!((beyond.status(), header(&beyond, "content-range")), (StatusCode::RANGE_NOT_SATISFIABLE, format!("bytes */{}", content.len()).as_str()));
+    assert_eq!(
+        (beyond.status(), header(&beyond, "content-range")),
+        (StatusCode::RANGE_NOT_SATISFIABLE, format!("bytes */{}", content.len()).as_str())
+    );
 
     let many = answer(&version, &get("/app.js", &[("range", "bytes=0-3,-4")])).await;
     assert_eq!(many.status(), StatusCode::PARTIAL_CONTENT);

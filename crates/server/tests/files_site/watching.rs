@@ -42,6 +42,45 @@ async fn changed_added_and_removed_files_make_one_new_version_each_deploy() {
 }
 
 #[tokio::test]
+async fn a_deploy_that_takes_a_while_is_published_whole() {
+    let dir = directory(&[("a.txt", b"old")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    for number in 0..12 {
+        write(dir.path(), &format!("{number}/a.txt"), b"new");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(next_version(&mut numbers).await, 2);
+    assert_eq!(site.current().assets().count(), 13);
+    nothing_changes(&mut numbers).await;
+}
+
+#[tokio::test]
+async fn another_directory_moved_to_the_same_path_is_noticed_even_with_its_parents() {
+    let top = directory(&[("live/site/a.txt", b"one"), ("next/site/a.txt", b"two"), ("third/a.txt", b"three")]);
+    let site = open(&top.path().join("live/site"), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    fs::rename(top.path().join("live"), top.path().join("old")).unwrap();
+    fs::rename(top.path().join("next"), top.path().join("live")).unwrap();
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"two");
+    fs::rename(top.path().join("live/site"), top.path().join("live/old")).unwrap();
+    fs::rename(top.path().join("third"), top.path().join("live/site")).unwrap();
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"three");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_emptied_is_served_on() {
+    let dir = directory(&[("a.txt", b"one")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    fs::remove_file(dir.path().join("a.txt")).unwrap();
+    nothing_changes(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"one");
+}
+
+#[tokio::test]
 async fn touching_a_file_or_a_hidden_one_makes_no_version() {
     let dir = directory(&[("a.txt", b"one")]);
     let site = open(dir.path(), SiteOptions::default()).await;

@@ -30,7 +30,7 @@ impl Part {
                 Ok(bytes) => Body::from(bytes),
                 Err(error) => Body::from_stream(futures_util::stream::iter([Err::<Bytes, _>(error)])),
             },
-            part => body_of([part]),
+            part @ (Self::Given(_) | Self::Stored(..)) => body_of([part]),
         }
     }
 }

@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn range_applies_only_to_exactly_what_would_be_sent() {
-        let applies = |value: &str| range_applies(&HeaderMap::from_iter([(header::IF_RANGE, HeaderValue::try_from(value).unwrap())]), &TAGS, modified());
+        let applies = |value: &str| {
+            range_applies(&HeaderMap::from_iter([(header::IF_RANGE, HeaderValue::try_from(value).unwrap())]), &TAGS, modified())
+        };
         assert!(range_applies(&HeaderMap::new(), &TAGS, None));
         assert!(applies(OURS_BR) && applies("Tue, 14 Nov 2023 22:13:20 GMT"));
         assert!(!applies(OURS) && !applies(&format!("W/{OURS_BR}")) && !applies("Tue, 14 Nov 2023 22:13:21 GMT"));

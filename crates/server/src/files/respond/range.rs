@@ -62,7 +62,8 @@ pub(super) fn multipart(mut headers: HeaderMap, media_type: &str, blob: &Arc<Blo
     let mut parts = Vec::new();
     let mut len = 0_u64;
     for range in ranges {
-        let head = format!("\r\n--{BOUNDARY}\r\ncontent-type: {media_type}\r\ncontent-range: {}\r\n\r\n", content_range(&range, blob.len()));
+        let head =
+            format!("\r\n--{BOUNDARY}\r\ncontent-type: {media_type}\r\ncontent-range: {}\r\n\r\n", content_range(&range, blob.len()));
         len += head.len() as u64 + (range.end - range.start);
         parts.push(Part::Given(Bytes::from(head)));
         parts.push(Part::Stored(Arc::clone(blob), range));
