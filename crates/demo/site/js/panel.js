@@ -39,6 +39,7 @@ function verdict(status) {
       : ['You got this world ', ['b', `whole from ${who}`], '. The server only vouched for it.'];
   }
   if (answer === 'thin' && total === 0) return ['You had this world already. ', ['b', 'Nothing had to travel.']];
+  if (answer === 'thin') return ['You got this world ', ['i', 'whole from the server'], '; nobody could hand it on in time.'];
   return ['You got this world ', ['i', 'whole from the server'], '; nobody nearby had it. The next visitor can take it from you.'];
 }
 
@@ -46,7 +47,7 @@ function figures(status, world) {
   const total = status.bytesFromPeers + status.bytesFromOrigin;
   const list = [];
   const own = total > 0 ? total : world.loaded;
-  list.push([total > 0 ? 'Received and checked' : 'Received', ...amount(own)]);
+  list.push([status.piecesVerified > 0 ? 'Received and checked' : 'Received', ...amount(own)]);
   if (status.piecesVerified > 0) list.push(['Pieces verified', status.piecesVerified.toLocaleString('en'), status.bans ? `${status.bans} banned` : '']);
   list.push(['From click to world', Math.round(world.ready).toLocaleString('en'), 'ms']);
   const { dialled, held } = status.marks ?? {};
