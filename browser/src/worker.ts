@@ -56,8 +56,8 @@ scope.addEventListener('fetch', (event) => {
 async function handleMessage(message: PageToWorker, client: string): Promise<unknown> {
   switch (message.kind) {
     case 'bind':
-      if (message.url) bindings.bindReload(message.url, message.manifest);
-      else bindings.bind(client, message.manifest, message.page);
+      if (!message.url) bindings.bind(client, message.manifest, message.page);
+      else if (!bindings.bindReload(message.url, message.manifest)) return false;
       passed.delete(client);
       await Promise.all([save(), recordsOf(message.manifest), scope.clients.claim()]);
       return true;

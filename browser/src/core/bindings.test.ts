@@ -16,6 +16,11 @@ describe('bindings of the service worker', () => {
     expect(bindings.takeReload('https://a.test/p?q')).toBe('m1');
     expect(bindings.takeReload('https://a.test/p?q')).toBeUndefined();
   });
+  it('refuse a reload that never arrived, once, so that a page does not reload for ever', () => {
+    const bindings = new Bindings();
+    expect([1, 2, 3].map(() => bindings.bindReload('u', 'm1'))).toEqual([true, false, true]);
+    expect(bindings.bindReload('u', 'm2')).toBe(true);
+  });
   it('forget the oldest of reloads that never happened', () => {
     const bindings = new Bindings();
     for (let at = 0; at < 9; at++) bindings.bindReload(`u${at}`, 'm');

@@ -63,14 +63,18 @@ export class Bindings {
     else this.#live.delete(client);
   }
 
-  /** The next navigation to `url` is to be answered from this manifest. */
-  bindReload(url: string, manifest: Digest): void {
-    this.#reloads.delete(url);
+  /**
+   * The next navigation to `url` is to be answered from this manifest. False if that was so already: the navigation came past us, and
+   * would again.
+   */
+  bindReload(url: string, manifest: Digest): boolean {
+    if (this.takeReload(url) === manifest) return false;
     this.#reloads.set(url, manifest);
     for (const oldest of this.#reloads.keys()) {
       if (this.#reloads.size <= RELOADS_MAX) break;
       this.#reloads.delete(oldest);
     }
+    return true;
   }
 
   /** Takes the one-shot binding of a navigation. */

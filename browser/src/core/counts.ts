@@ -1,50 +1,44 @@
-/** What this visitor got from where, in bytes; and the growth of it since the last report. */
+/** What this visitor got from where; and the growth of it since the last report. */
 
-/** Totals of one visit. */
+import type { Counts } from './generated/Counts';
+
+/** Totals of one visit, the names as in the signal. */
 export interface Totals {
-  bytesFromPeers: number;
-  bytesFromOrigin: number;
-  bytesToPeers: number;
-  piecesVerified: number;
-  piecesFromPeers: number;
-  bans: number;
+  readonly bytes: Omit<Counts, 'sources'>;
   /** Bytes of verified pieces by the tracker's number of the peer that sent them. */
   readonly sources: Map<number, number>;
-}
-
-/** The `counts` of a signal. */
-export interface Growth {
-  readonly bytes_from_peers: number;
-  readonly bytes_from_origin: number;
-  readonly bytes_to_peers: number;
-  readonly pieces_verified: number;
-  readonly sources: { readonly peer: number; readonly bytes: number }[];
+  piecesFromPeers: number;
+  bans: number;
 }
 
 /** Totals of nothing. */
 export function noTotals(): Totals {
-  return { bytesFromPeers: 0, bytesFromOrigin: 0, bytesToPeers: 0, piecesVerified: 0, piecesFromPeers: 0, bans: 0, sources: new Map() };
+  return {
+    bytes: { bytes_from_peers: 0, bytes_from_origin: 0, bytes_to_peers: 0, pieces_verified: 0 },
+    sources: new Map(),
+    piecesFromPeers: 0,
+    bans: 0,
+  };
 }
 
-/** An independent copy, to be the `before` of a later [`growth`]. */
-export function copyTotals(totals: Totals): Totals {
-  return { ...totals, sources: new Map(totals.sources) };
+/** The totals as a report of everything so far. */
+export function countsOf({ bytes, sources }: Totals): Counts {
+  return { ...bytes, sources: [...sources].map(([peer, got]) => ({ peer, bytes: got })) };
 }
 
-/** Growth from `before` to `now`, at most `sourcesMax` sources; null if nothing grew. */
-export function growth(before: Totals, now: Totals, sourcesMax: number): Growth | null {
-  const sources = [...now.sources]
-    .map(([peer, bytes]) => ({ peer, bytes: bytes - (before.sources.get(peer) ?? 0) }))
-    .filter((source) => source.bytes > 0)
+/** Growth from the report `before` to `now`, at most `sourcesMax` sources, largest first; null if nothing grew. */
+export function growth(before: Counts, now: Counts, sourcesMax: number): Counts | null {
+  const earlier = new Map(before.sources.map(({ peer, bytes }) => [peer, bytes]));
+  const sources = now.sources
+    .map(({ peer, bytes }) => ({ peer, bytes: bytes - (earlier.get(peer) ?? 0) }))
+    .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, sourcesMax);
   const grown = {
-    bytes_from_peers: now.bytesFromPeers - before.bytesFromPeers,
-    bytes_from_origin: now.bytesFromOrigin - before.bytesFromOrigin,
-    bytes_to_peers: now.bytesToPeers - before.bytesToPeers,
-    pieces_verified: now.piecesVerified - before.piecesVerified,
-    sources,
+    bytes_from_peers: now.bytes_from_peers - before.bytes_from_peers,
+    bytes_from_origin: now.bytes_from_origin - before.bytes_from_origin,
+    bytes_to_peers: now.bytes_to_peers - before.bytes_to_peers,
+    pieces_verified: now.pieces_verified - before.pieces_verified,
   };
-  const any = grown.bytes_from_peers || grown.bytes_from_origin || grown.bytes_to_peers || grown.pieces_verified;
-  return any ? grown : null;
+  return Object.values(grown).some(Boolean) ? { ...grown, sources } : null;
 }

@@ -1,28 +1,30 @@
 /** Puts the parts of one manifest blob together, as one peer sends them. */
 
-import { MANIFEST_LEN_MAX } from './limits';
 import type { Digest } from './digest';
+import { MANIFEST_LEN_MAX } from './limits';
 
-/** What a part led to. */
-export type PartOutcome = { kind: 'more' } | { kind: 'whole'; bytes: Uint8Array<ArrayBuffer> } | { kind: 'malformed' };
+/** One part. */
+export interface Part {
+  readonly manifest: Digest;
+  readonly offset: number;
+  readonly total: number;
+  readonly body: Uint8Array;
+}
 
-/** Collects parts; they come in order and without gap, or the sender is at fault. One per connection. */
+/** Takes parts; they come in order and without gap, or the sender is at fault. One per connection. */
 export class Parts {
-  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #bytes = new Uint8Array(0);
   #filled = 0;
 
-  /** Takes one part. After `whole` or `malformed` the next part starts over. */
-  handlePart(part: { manifest: Digest; offset: number; total: number; body: Uint8Array }): PartOutcome {
-    const bytes = part.offset === 0 && part.total <= MANIFEST_LEN_MAX ? new Uint8Array(part.total) : this.#bytes;
-    const filled = part.offset === 0 ? 0 : this.#filled;
-    this.#bytes = null;
-    if (!bytes || part.total !== bytes.length || part.offset !== filled || filled + part.body.length > bytes.length || !part.body.length) {
-      return { kind: 'malformed' };
+  /** The blob, once it is whole; null while parts are missing; undefined for a part that is out of order. The one at offset 0 starts over. */
+  handlePart({ offset, total, body }: Part): Uint8Array<ArrayBuffer> | null | undefined {
+    if (!offset && total <= MANIFEST_LEN_MAX) {
+      this.#bytes = new Uint8Array(total);
+      this.#filled = 0;
     }
-    bytes.set(part.body, filled);
-    this.#filled = filled + part.body.length;
-    if (this.#filled === bytes.length) return { kind: 'whole', bytes };
-    this.#bytes = bytes;
-    return { kind: 'more' };
+    if (offset !== this.#filled || total !== this.#bytes.length || offset + body.length > total) return undefined;
+    this.#bytes.set(body, offset);
+    this.#filled += body.length;
+    return this.#filled === total ? this.#bytes : null;
   }
 }

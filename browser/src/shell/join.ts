@@ -72,9 +72,9 @@ function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
         else early.push([frame, link]);
       } else if (frame.kind === 'manifest-part') {
         if (got.bytes) return;
-        const outcome = frame.manifest === manifest ? parts.handlePart(frame) : null;
-        if (outcome?.kind === 'whole') void useManifest(boot, outcome.bytes, link);
-        else if (outcome?.kind !== 'more') misbehaved(link);
+        const bytes = frame.manifest === manifest ? parts.handlePart(frame) : undefined;
+        if (bytes) void useManifest(boot, bytes, link);
+        else if (bytes === undefined) misbehaved(link);
       } else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: [] });
       else if (frame.kind === 'want') sendFrame(link, { kind: 'refuse', reason: 1, ids: frame.ids });
       else if (frame.kind === 'bye') {

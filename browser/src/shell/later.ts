@@ -9,7 +9,8 @@ import type { Holdings } from './holdings';
 import { LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, RECORD_DELAY_MS, RECORDS_MAX, SEEK_MS } from './limits';
 import { fromHttpCache } from './pagemanifest';
 import type { Seeder } from './seeder';
-import type { Engine } from './session';
+import { getFurther } from './further';
+import type { LiveLeech } from './session';
 import { keepAsset, recordHeaders, storedAsset } from './store';
 import type { PageAnswer, WorkerToPage } from './workerclient';
 
@@ -21,15 +22,15 @@ export class Later {
   /** Null while the page does not seed. */
   seeder: Seeder | null = null;
   readonly #holdings: Holdings;
-  readonly #engine: Engine | undefined;
+  readonly #leech: LiveLeech | undefined;
   /** What the origin said of a path; null: not worth a peer's while, or not an asset. */
   readonly #records = new Map<string, AssetRecord | null>();
   readonly #loaded = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(holdings: Holdings, engine: Engine | undefined) {
+  constructor(holdings: Holdings, leech: LiveLeech | undefined) {
     this.#holdings = holdings;
-    this.#engine = engine;
+    this.#leech = leech;
   }
 
   /** The page itself loaded something of this length, says the browser's timing. */
@@ -46,11 +47,11 @@ export class Later {
     await this.#learn([path]);
     const record = this.#records.get(path);
     const kept = record ? await storedAsset(record) : null;
-    const engine = kept ? null : this.#engine;
-    const near = engine && record && this.seeder && (await within(SEEK_MS, this.seeder.seek(SEEK_COUNT)));
+    const leech = kept ? null : this.#leech;
+    const near = leech && record && this.seeder && (await within(SEEK_MS, this.seeder.seek(SEEK_COUNT)));
     if (!record || !(kept || near)) return answer({ kind: 'no' });
     answer({ kind: 'coming' });
-    const blob = kept ?? (await engine?.get(record, (id) => this.#holdings.raw(id)));
+    const blob = kept ?? (leech && (await getFurther(leech, record, this.#holdings)));
     if (!blob) return;
     answer({ kind: 'asset', blob, headers: [...recordHeaders(record)] });
     await this.#holdings.add(record, blob, true);

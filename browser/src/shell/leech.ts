@@ -31,7 +31,6 @@ export const links: Link[] = [];
 /** Who is told; set by whoever is responsible for the page now. */
 export const tell = {
   done: (): void => undefined,
-  advanced: (): void => undefined,
   fault: (link: Link, fault: PeerFault): void => void [link, fault],
 };
 
@@ -71,7 +70,7 @@ export async function takePiece(frame: Extract<Frame, { kind: 'piece' }>, link?:
     engine.handlePiece(now(), source, frame.id, bytes !== null);
     if (bytes && engine.progress().held > held) {
       if (link) {
-        totals.bytesFromPeers += piece.len;
+        totals.bytes.bytes_from_peers += piece.len;
         totals.piecesFromPeers++;
         totals.sources.set(link.peer, (totals.sources.get(link.peer) ?? 0) + piece.len);
       }
@@ -135,10 +134,9 @@ export function stop(): void {
 
 function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>): void {
   pieces.set(id, bytes);
-  totals.piecesVerified++;
+  totals.bytes.pieces_verified++;
   for (const job of jobs) job.need.delete(id);
   finish();
-  tell.advanced();
 }
 
 function finish(): void {

@@ -1,8 +1,5 @@
 /** Every maximum and deadline of the browser's I/O, with its unit and where the number comes from. */
 
-/** Wait for a first local candidate before this browser counts as unable to connect (DESIGN section 3). */
-export const CANDIDATE_WAIT_MS = 350;
-
 /** Wait for first candidates before the answers leave: both engines gather host candidates in 3-20 ms (PLATFORM section 3). */
 export const ANSWER_GATHER_MS = 30;
 
@@ -64,9 +61,6 @@ export const COUNTS_MS = 1_000;
 export const MANIFESTS_KEPT = 8;
 
 
-/** A tab that reloaded for a manifest and is back as a thin page within this time is in a loop. */
-export const RELOAD_LOOP_MS = 15_000;
-
 /** Clients the worker remembers as none of its business; then it looks again. */
 export const CLIENTS_PASSED_MAX = 256;
 
@@ -87,3 +81,6 @@ export const SEEK_MS = 200;
 
 /** Paths of which the page remembers what the origin said. */
 export const RECORDS_MAX = 1024;
+
+/** How often the loader looks how far it is. */
+export const WATCH_MS = 100;

@@ -76,7 +76,7 @@ export function attach(link: Link, handler: LinkHandler): void {
   listen(pieces, 1);
   pieces.onbufferedamountlow = () => handler.handleLow?.(link);
   pc.onconnectionstatechange = () => {
-    if (pc.connectionState === 'failed' || pc.connectionState === 'closed') closed();
+    if (pc.connectionState === 'failed') closed();
   };
 }
 
@@ -102,7 +102,7 @@ export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
 /** Takes the other end's offer and makes our answer; candidates still gather. */
 export async function answerOffer(link: Link, offer: Description): Promise<void> {
   await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(offer) });
-  await link.pc.setLocalDescription(await link.pc.createAnswer());
+  await link.pc.setLocalDescription();
 }
 
 /** What to send of our side now: null while there is nothing to send. */

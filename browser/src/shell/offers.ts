@@ -22,7 +22,7 @@ export class Offers {
     const made = await Promise.all(
       links.map(async (link) => {
         try {
-          await link.pc.setLocalDescription(await link.pc.createOffer());
+          await link.pc.setLocalDescription();
           await Promise.race([gathered(link, true), wait(OFFER_GATHER_MS)]);
         } catch {
           this.#ready.delete(link.offer);

@@ -15,14 +15,15 @@ import { attach, closeLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import type { Engine } from './session';
+import { openFurther, takeFurther } from './further';
+import type { LiveLeech } from './session';
 
 /** Who hears of the connections. */
 export interface PeersHost {
   readonly holdings: Holdings;
   readonly manifests: ReadonlyMap<Digest, PageManifest>;
   readonly totals: Totals;
-  readonly engine: Engine | undefined;
+  readonly leech: LiveLeech | undefined;
   handleOpened(link: Link): void;
   handleGone(link: Link): void;
   handleFault(link: Link, fault: PeerFault): void;
@@ -41,10 +42,7 @@ export class Peers implements LinkHandler {
 
   constructor(host: PeersHost) {
     this.#host = host;
-    host.engine?.listen(
-      (link, fault) => this.#dropped(link, fault),
-      () => host.grew(),
-    );
+    if (host.leech) Object.assign(host.leech.tell, { done: () => undefined, fault: (link: Link, fault: PeerFault) => this.#dropped(link, fault) });
   }
 
   /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
@@ -52,7 +50,7 @@ export class Peers implements LinkHandler {
     this.links.set(link.key, link);
     this.#lookTimer ??= setInterval(() => this.#lookOver(), LOOK_OVER_MS);
     if (push) this.#pushes.set(link.key, push);
-    if (this.#host.engine) this.#host.engine.links[link.key] = link;
+    if (this.#host.leech) this.#host.leech.links[link.key] = link;
     attach(link, this);
     if (link.opened) this.#begin(link, []);
   }
@@ -68,7 +66,7 @@ export class Peers implements LinkHandler {
     clearInterval(this.#lookTimer);
     for (const link of this.links.values()) {
       closeLink(link, reason);
-      this.#host.engine?.gone(link);
+      this.#host.leech?.gone(link);
     }
     this.links.clear();
   }
@@ -85,11 +83,11 @@ export class Peers implements LinkHandler {
   }
 
   handleFrame(link: Link, frame: Frame): void {
-    const { holdings, manifests, engine } = this.#host;
+    const { holdings, manifests, leech } = this.#host;
     const holds = (id: PieceId): boolean => holdings.has(id);
     // A peer that we dialled may push what this page holds anyway.
     if (frame.kind === 'piece' && holds(frame.id)) return;
-    if (engine?.takeFrame(frame, link)) return;
+    if (leech && takeFurther(leech, frame, link, () => this.#host.grew())) return;
     if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
     else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
     else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: frame.ids.filter(holds) });
@@ -111,7 +109,7 @@ export class Peers implements LinkHandler {
     if (!this.links.delete(link.key)) return;
     this.#pushes.delete(link.key);
     this.upload.handleClosed(now(), link.key);
-    this.#host.engine?.gone(link);
+    this.#host.leech?.gone(link);
     this.#pump();
     if (!this.links.size) {
       clearInterval(this.#lookTimer);
@@ -126,7 +124,7 @@ export class Peers implements LinkHandler {
   }
 
   #begin(link: Link, push: readonly PieceId[]): void {
-    this.#host.engine?.opened(link);
+    if (this.#host.leech) openFurther(this.#host.leech, link);
     this.upload.handleOpen(now(), link.key, push);
     this.#pump();
   }
@@ -160,7 +158,7 @@ export class Peers implements LinkHandler {
     const packed = await this.#host.holdings.read(id);
     if (packed && sendFrame(link, { kind: 'piece', id, ...packed })) {
       const { length } = packed.body;
-      this.#host.totals.bytesToPeers += length;
+      this.#host.totals.bytes.bytes_to_peers += length;
       this.upload.handleSent(now(), link.key, id, length);
       this.#host.grew();
     } else this.upload.handleMissing(now(), link.key, id);

@@ -6,8 +6,7 @@ import { wait } from './clock';
 import { ORIGIN_PROBE_MS } from './limits';
 
 /** Navigates to the plain answer, once the origin can give one: before that a reload would only show the browser's own error page. */
-export async function goPlain(cause: PlainCause, before?: () => void): Promise<void> {
-  before?.();
+export async function goPlain(cause: PlainCause): Promise<void> {
   document.cookie = plainCookie(cause);
   while (!(await alive())) await wait(ORIGIN_PROBE_MS);
   if (document.cookie.includes(`viral=${plainCookieValue(cause)}`)) location.reload();

@@ -1,6 +1,6 @@
 /** A seeding page: what it tells the tracker, what the tracker tells it, and the connections that come of it. */
 
-import { copyTotals, growth } from '../core/counts';
+import { countsOf, growth, noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import { sdpFromCompact } from '../core/description';
 import type { Digest } from '../core/digest';
@@ -17,8 +17,11 @@ import type { Link } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
 import { Peers } from './peers';
-import type { Engine } from './session';
+import type { LiveLeech } from './session';
 import { Tracker } from './tracker';
+
+/** What the tracker was told of this page so far. */
+let told = countsOf(noTotals());
 
 /** What the seeder needs from the page around it. */
 export interface SeederHost {
@@ -26,10 +29,8 @@ export interface SeederHost {
   readonly ticket: string | null;
   readonly holdings: Holdings;
   readonly totals: Totals;
-  /** What of the totals the tracker knows already. */
-  told: Totals;
   readonly certificate: RTCCertificate;
-  readonly engine: Engine | undefined;
+  readonly leech: LiveLeech | undefined;
   /** Gets a manifest and holds what of it is here; null if that failed. */
   hold(manifest: Digest): Promise<PageManifest | null>;
   /** The first session began: time for what is told once. */
@@ -66,7 +67,7 @@ export class Seeder {
       holdings: host.holdings,
       manifests: this.#manifests,
       totals: host.totals,
-      engine: host.engine,
+      leech: host.leech,
       handleOpened: (link) => this.#handleOpened(link),
       handleGone: (link) => this.#handleGone(link),
       handleFault: (link, fault) => this.report(link.peer, fault),
@@ -128,8 +129,9 @@ export class Seeder {
   tell(): void {
     clearTimeout(this.#tellTimer);
     this.#tellTimer = undefined;
-    const grown = growth(this.#host.told, this.#host.totals, SOURCES_MAX);
-    if (grown && this.#tracker.send({ kind: 'counts', ...grown })) this.#host.told = copyTotals(this.#host.totals);
+    const counts = countsOf(this.#host.totals);
+    const grown = growth(told, counts, SOURCES_MAX);
+    if (grown && this.#tracker.send({ kind: 'counts', ...grown })) told = counts;
   }
 
   async #handleSignal(signal: TrackerToPeer): Promise<void> {
@@ -201,12 +203,12 @@ export class Seeder {
   }
 
   async #dial(offers: readonly Offer[]): Promise<void> {
-    const { engine } = this.#host;
-    const room = engine ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
+    const { leech } = this.#host;
+    const room = leech ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
     const links = room.map(({ peer, offer }) => this.#newLink(peer, offer));
     for (const link of links) this.peers.add(link, null);
     if (!links.length) this.#sought(false);
-    const answers = await engine?.answersTo(room, links);
+    const answers = await leech?.answersTo(room, links);
     if (answers?.length) this.send({ kind: 'answers', answers });
     for (const link of links) if (link.closed) this.peers.handleClosed(link);
   }

@@ -1,13 +1,12 @@
 /** What the loader leaves to the addition: it outlives `document.open`, because the window does. */
 
 import type { Totals } from '../core/counts';
-import type { Digest, PieceId } from '../core/digest';
-import type { PeerFault } from '../core/fetch/types';
-import type { Frame } from '../core/frame';
-import type { Answer } from '../core/generated/Answer';
-import type { Offer } from '../core/generated/Offer';
-import type { AssetRecord, Manifest } from '../core/manifest';
-import type { Link } from './link';
+import type { Digest } from '../core/digest';
+import type { FaultReport } from '../core/generated/FaultReport';
+import type { ThinBoot } from '../core/generated/ThinBoot';
+import type { Manifest } from '../core/manifest';
+import type { answersTo } from './dial';
+import type { assemble, engine, found, gone, links, pump, takeControl, takePiece, tell } from './leech';
 
 /** Milliseconds since the navigation began, of what happened on the way to the deploy. */
 export interface Marks {
@@ -18,25 +17,23 @@ export interface Marks {
   deployed?: number;
 }
 
-/** The loader's fetch engine, which goes on working for assets outside the boot set: a full page has none and needs none. */
-export interface Engine {
-  /** Connections by key; new ones are put here, too. */
-  readonly links: Link[];
-  /** Gets an asset from peers or the origin. `read` gives pieces that were verified earlier. */
-  get(record: AssetRecord, read: (id: PieceId) => Promise<Uint8Array<ArrayBuffer> | null>): Promise<Blob>;
-  answersTo(offers: readonly Offer[], links: readonly Link[]): Promise<Answer[]>;
-  opened(link: Link): void;
-  /** True if the frame was the engine's business. */
-  takeFrame(frame: Frame, link: Link): boolean;
-  gone(link: Link): void;
-  /** Sets who hears of what a peer did wrong, and of pieces that came in. */
-  listen(fault: (link: Link, fault: PeerFault) => void, advanced: () => void): void;
+/** The loader's fetch engine goes on working, for assets outside the boot set: a full page has none and needs none. */
+export interface LiveLeech {
+  readonly engine: Pick<typeof engine, 'addPieces' | 'handleOpen' | 'handleHello'>;
+  readonly links: typeof links;
+  readonly tell: typeof tell;
+  readonly assemble: typeof assemble;
+  readonly found: typeof found;
+  readonly pump: typeof pump;
+  readonly takePiece: typeof takePiece;
+  readonly takeControl: typeof takeControl;
+  readonly gone: typeof gone;
+  readonly answersTo: typeof answersTo;
 }
 
-/** The live remains of a thin visit. */
+/** The live remains of a thin visit. Both scripts come from one build: the server answers with the addition that the loader expects. */
 export interface Session {
-  readonly ticket: string;
-  readonly digest: Digest;
+  readonly boot: ThinBoot;
   /** The manifest's blob. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly manifest: Manifest;
@@ -44,12 +41,12 @@ export interface Session {
   readonly blobs: ReadonlyMap<Digest, Blob>;
   readonly certificate: RTCCertificate;
   readonly totals: Totals;
-  readonly faults: readonly { readonly peer: number; readonly fault: PeerFault }[];
+  readonly faults: readonly FaultReport[];
   readonly marks: Marks;
-  readonly engine: Engine;
+  readonly leech: LiveLeech;
 }
 
-const SESSION = Symbol.for('viral.session');
+const SESSION = Symbol.for('viral');
 type Carrier = { [SESSION]?: Session };
 
 /** Leaves the session on the window, where scripts that list its properties do not see it. */

@@ -47,14 +47,19 @@ export interface StatusSource {
 export function publish(source: StatusSource): () => void {
   const status = (): Status => {
     const { role, reason, answer, peer, marks } = source;
-    const { sources, ...totals } = source.totals;
+    const { bytes, sources, piecesFromPeers, bans } = source.totals;
     return {
       role,
       ...(role === 'off' && reason ? { reason } : {}),
       answer,
       peers: source.opened().length,
-      ...totals,
-      sources: [...sources].map(([from, bytes]) => ({ peer: from, bytes })),
+      bytesFromPeers: bytes.bytes_from_peers,
+      bytesFromOrigin: bytes.bytes_from_origin,
+      bytesToPeers: bytes.bytes_to_peers,
+      piecesVerified: bytes.pieces_verified,
+      piecesFromPeers,
+      bans,
+      sources: [...sources].map(([from, got]) => ({ peer: from, bytes: got })),
       peer,
       marks: { ...marks },
     };

@@ -1,69 +1,62 @@
 /** A thin visit from the first statement to the deploy, with every way out of it: it ends with the app or on the way to the plain answer. */
 
+import { countsOf } from '../core/counts';
+import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
 import type { PlainCause } from '../core/plainpath';
 import { now } from './clock';
 import { readyToDeploy } from './deploy';
+import { answersTo } from './dial';
 import { blobs, got, join, marks, stores } from './join';
-import { laterEngine } from './laterengine';
-import { engine, links, stop, tell, totals } from './leech';
-import { CANDIDATE_WAIT_MS, PROGRESS_AFTER_MS, STALL_MS } from './limits';
+import { assemble, engine, found, gone, links, pump, stop, takeControl, takePiece, tell, totals } from './leech';
+import { PROGRESS_AFTER_MS, STALL_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
-import { documentBytes, sendVisit } from './report';
 import { leaveSession } from './session';
+import { documentBytes } from './timings';
 import { registerWorker } from './workerclient';
 
-const faults: VisitPost['faults'] = [];
+const faults: FaultReport[] = [];
 let over = false;
-let advancedAt = now();
-let draw: ((share: number) => void) | undefined;
 let watch: ReturnType<typeof setInterval>;
 
 /** Runs the visit. */
 export async function visit(boot: ThinBoot, certificate: RTCCertificate): Promise<void> {
   const leave = (cause: PlainCause): void => {
-    if (!over) void goPlain(cause, () => end(boot));
+    if (over) return;
+    end(boot);
+    void goPlain(cause);
   };
   const fault = (): void => leave('fault');
-  const worker = registerWorker().then((active) => {
-    if (active) return active;
-    leave('own-sw');
-    throw new Error();
-  });
-  worker.catch(() => undefined);
+  const worker = registerWorker();
+  worker.then((active) => active ?? leave('own-sw'), () => undefined);
   tell.fault = ({ peer }, what) => void faults.push({ peer, fault: what });
-  tell.advanced = advanced;
-  tell.done = () => void deploy(boot, certificate, worker).then((done) => done || fault(), fault);
+  tell.done = () => void deploy(boot, certificate, worker).catch(fault);
   addEventListener('error', fault);
   addEventListener('unhandledrejection', fault);
   addEventListener('pagehide', () => over || end(boot));
   // Restored from the back/forward cache in the middle of it: the connections are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
-  const began = now();
-  watch = setInterval(() => {
-    if (!draw && now() - began > PROGRESS_AFTER_MS) {
-      draw = progressLine();
-      progress();
-    }
-    if (now() - advancedAt > STALL_MS) fault();
-  }, 100);
-  setTimeout(() => {
-    if (links.length && !links.some(({ opened, pc }) => opened || hasCandidate(pc))) leave('incapable');
-  }, CANDIDATE_WAIT_MS);
+  watchOver(leave);
   await join(boot, certificate);
 }
 
-function advanced(): void {
-  advancedAt = now();
-  progress();
-}
-
-function progress(): void {
-  const { bytesHeld, bytesTotal } = engine.progress();
-  draw?.(bytesHeld / (bytesTotal || 1));
+/** Shows how far it is, and notices when it goes no further. */
+function watchOver(leave: (cause: PlainCause) => void): void {
+  const began = now();
+  let advancedAt = began;
+  let seen = 0;
+  let draw: ((share: number) => void) | undefined;
+  watch = setInterval(() => {
+    const { bytesHeld, bytesTotal } = engine.progress();
+    if (seen < (seen = bytesHeld + bytesTotal)) advancedAt = now();
+    if (now() - began >= PROGRESS_AFTER_MS) (draw ??= progressLine())(bytesHeld / (bytesTotal || 1));
+    if (now() - advancedAt >= STALL_MS) leave('fault');
+    // Gathering is over and there is nothing: a policy forbids it.
+    if (links.length && links.every(({ pc }) => pc.iceGatheringState === 'complete' && !hasCandidate(pc))) leave('incapable');
+  }, WATCH_MS);
 }
 
 /** Ends the visit without the app. */
@@ -71,29 +64,29 @@ function end({ ticket }: ThinBoot): void {
   over = true;
   clearInterval(watch);
   stop();
-  totals.bytesFromOrigin = documentBytes();
-  sendVisit(ticket, totals, faults);
+  totals.bytes.bytes_from_origin = documentBytes();
+  const post: VisitPost = { ticket, counts: countsOf(totals), faults };
+  navigator.sendBeacon('/.viral/visit', new Blob([JSON.stringify(post)], { type: 'application/json' }));
 }
 
-/** Puts the app in place; false if it cannot be. */
-async function deploy(boot: ThinBoot, certificate: RTCCertificate, worker: Promise<ServiceWorker>): Promise<boolean> {
+/** Puts the app in place. */
+async function deploy(boot: ThinBoot, certificate: RTCCertificate, worker: Promise<ServiceWorker | null>): Promise<void> {
   const { manifest, bytes } = got;
-  const html = await blobs.get(manifest?.assets[0]?.digest ?? '')?.text();
-  if (!manifest || !bytes || html === undefined) return false;
+  if (!manifest || !bytes) return;
   marks.held = now();
-  const ready = await readyToDeploy(boot, bytes, stores, worker);
-  if (!ready || over) return ready;
+  const html = await blobs.get(manifest.assets[0]?.digest ?? '')?.text();
+  if (!(await readyToDeploy(boot, bytes, stores, worker)) || html === undefined) throw 0;
+  if (over) return;
   if (boot.deploy === 'reload') {
     end(boot);
-    location.reload();
-    return true;
+    return location.reload();
   }
   over = true;
   clearInterval(watch);
   marks.deployed = now();
-  leaveSession({ ticket: boot.ticket, digest: boot.manifest, bytes, manifest, blobs, certificate, totals, faults, marks, engine: laterEngine });
+  const leech = { engine, links, tell, assemble, found, pump, takePiece, takeControl, gone, answersTo };
+  leaveSession({ boot, bytes, manifest, blobs, certificate, totals, faults, marks, leech });
   document.open();
   document.write(html);
   document.close();
-  return true;
 }

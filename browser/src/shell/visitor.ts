@@ -7,14 +7,16 @@ import { LOADED_ASSETS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
 import { bootPaths, originBytes } from '../core/timing';
+import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Holdings } from './holdings';
 import { Later } from './later';
+import { WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import { documentBytes } from './report';
+import { documentBytes } from './timings';
 import { Seeder } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
@@ -45,18 +47,17 @@ export class Visitor implements StatusSource {
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
   #known: PageManifest | null = null;
-  readonly #told = noTotals();
   readonly #loadStart: number;
   #reported = false;
 
   constructor(session: Session | undefined) {
     this.#session = session;
-    this.#later = new Later(this.#holdings, session?.engine);
+    this.#later = new Later(this.#holdings, session?.leech);
     this.totals = session?.totals ?? noTotals();
-    this.totals.bytesFromOrigin = documentBytes();
+    this.totals.bytes.bytes_from_origin = documentBytes();
     this.marks = session?.marks ?? {};
     this.answer = session ? 'thin' : 'full';
-    this.#bound = session?.digest ?? null;
+    this.#bound = session?.boot.manifest ?? null;
     for (const { path } of session?.manifest.assets ?? []) this.#placed.add(path);
     const [entry] = performance.getEntriesByType('navigation');
     this.#loadStart = entry instanceof PerformanceNavigationTiming ? entry.loadEventStart : 0;
@@ -82,7 +83,7 @@ export class Visitor implements StatusSource {
   async begin(): Promise<void> {
     const worker = navigator.serviceWorker?.controller;
     if (worker && !this.#session) {
-      const bound = await askWorker(worker, { kind: 'bound' }).catch(() => null);
+      const bound = await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' }));
       this.#bound = typeof bound === 'string' ? bound : null;
       if (this.#bound) {
         this.answer = 'thin';
@@ -170,12 +171,11 @@ export class Visitor implements StatusSource {
     const seeder = new Seeder(
       {
         page: this.#page,
-        ticket: session?.ticket ?? null,
+        ticket: session?.boot.ticket ?? null,
         holdings: this.#holdings,
         totals: this.totals,
-        told: this.#told,
         certificate,
-        engine: session?.engine,
+        leech: session?.leech,
         hold: (digest) => this.#hold(digest),
         welcomed: () => this.#report(),
         changed: () => this.#changed(),
@@ -186,9 +186,9 @@ export class Visitor implements StatusSource {
       },
     );
     this.#seeder = this.#later.seeder = seeder;
-    const known = this.#known ?? (session ? { ...session, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
+    const known = this.#known ?? (session ? { ...session, digest: session.boot.manifest, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
-    seeder.start(known, session?.engine.links ?? []);
+    seeder.start(known, session?.leech.links ?? []);
     if (session) this.#tellWorker(true);
     this.#changed();
   }
@@ -218,17 +218,17 @@ export class Visitor implements StatusSource {
   }
 
   #count(entry: PerformanceResourceTiming): void {
-    this.totals.bytesFromOrigin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
+    this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
     if (entry.responseEnd > this.#loadStart && !this.#placed.has(new URL(entry.name).pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
     this.#seeder?.grew();
   }
 
   #tellWorker(live: boolean): void {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
-    if (worker) askWorker(worker, { kind: 'live', live }).catch(() => undefined);
+    if (worker) void askWorker(worker, { kind: 'live', live });
   }
 
   #leaveSession(): void {
-    for (const link of this.#session?.engine.links ?? []) closeLink(link, 1);
+    for (const link of this.#session?.leech.links ?? []) closeLink(link, 1);
   }
 }

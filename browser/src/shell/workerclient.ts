@@ -1,7 +1,6 @@
 /** The page's side of our service worker. */
 
 import type { Digest } from '../core/digest';
-import { WORKER_WAIT_MS } from './limits';
 
 /** Where our worker's script is. */
 export const WORKER_URL = '/.viral/worker.js';
@@ -45,12 +44,11 @@ export async function registerWorker(): Promise<ServiceWorker | null> {
   return (await serviceWorker.ready).active;
 }
 
-/** Asks the worker; fails after a while without an answer. */
+/** Asks the worker. There may be no answer. */
 export function askWorker(worker: ServiceWorker, message: PageToWorker): Promise<unknown> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }: MessageEvent<unknown>) => resolve(data);
-    setTimeout(reject, WORKER_WAIT_MS);
     worker.postMessage(message, [port2]);
   });
 }
