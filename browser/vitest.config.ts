@@ -20,6 +20,6 @@ const swap = {
 };
 
 export default defineConfig({
-  plugins: process.env['VIRAL_CORE'] === 'min' ? [swap] : [],
+  plugins: process.env.VIRAL_CORE === 'min' ? [swap] : [],
   test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], environment: 'node', testTimeout: 20_000 },
 });

@@ -7,9 +7,6 @@ import type { Result } from './result';
 
 export type { Description } from './generated/Description';
 
-/** The part that an SDP lacks. */
-export type SdpError = 'ufrag' | 'pwd' | 'fingerprint' | 'setup';
-
 const TYPES = ['host', 'srflx', 'prflx', 'relay'];
 
 /** Foundation, component 1, UDP, priority, address, port, type. */
@@ -26,22 +23,25 @@ const HEAD = [
   '',
 ].join('\r\n');
 
-/** Reads our own SDP and candidate lines that came after it. TCP candidates are dropped; reflexive ones outlive host ones. */
-export function compactFromSdp(sdp: string, extraCandidates: readonly string[] = []): Result<Description, SdpError> {
-  return attempt((refuse: (error: SdpError) => never) => {
-    const find = (pattern: RegExp): string | undefined => pattern.exec(sdp)?.[1];
+/**
+ * Reads our own SDP and candidate lines that came after it; an SDP without one of the parts is incomplete. TCP candidates
+ * are dropped, and host ones before reflexive ones when there are too many.
+ */
+export function compactFromSdp(sdp: string, extraCandidates: readonly string[] = []): Result<Description, 'incomplete'> {
+  return attempt((refuse: (error: 'incomplete') => never) => {
+    const find = (name: string): string => new RegExp(`^a=${name}(\\S+)`, 'm').exec(sdp)?.[1] ?? refuse('incomplete');
     const candidates = new Set<string>();
-    for (const line of sdp.split(/\r?\n/).concat(extraCandidates)) {
-      const [, priority, address, port, type] = CANDIDATE.exec(line) ?? [];
-      const letter = 'hspr'[TYPES.indexOf(type ?? '')];
+    for (const line of sdp.split('\r\n').concat(extraCandidates)) {
+      const [, priority, address, port, type = ''] = CANDIDATE.exec(line) ?? [];
+      const letter = 'hspr'[TYPES.indexOf(type)];
       if (letter) candidates.add(`u|${address}|${port}|${Number(priority).toString(36)}|${letter}`);
     }
     return [
-      find(/^a=ice-ufrag:(\S+)/m) ?? refuse('ufrag'),
-      find(/^a=ice-pwd:(\S+)/m) ?? refuse('pwd'),
-      (find(/^a=fingerprint:sha-256 (\S+)/im) ?? refuse('fingerprint')).replace(/:/g, '').toLowerCase(),
-      (find(/^a=setup:(actpass|active|passive)/m) ?? refuse('setup')) as Description[3],
-      Number(find(/^a=max-message-size:(\d+)/m) ?? 65536),
+      find('ice-ufrag:'),
+      find('ice-pwd:'),
+      find('fingerprint:sha-256 ').replace(/:/g, '').toLowerCase(),
+      find('setup:') as Description[3],
+      Number(find('max-message-size:')),
       [...candidates].sort((a, b) => Number(a.endsWith('h')) - Number(b.endsWith('h'))).slice(0, CANDIDATES_MAX),
       sdp.match(/(?<=^a=)sctp-init:\S+/gm) ?? [],
     ];

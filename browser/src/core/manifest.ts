@@ -3,16 +3,7 @@
 import { readerOf } from './bytes';
 import type { Reader } from './bytes';
 import type { Digest, PieceId } from './digest';
-import {
-  HEADER_LEN_MAX,
-  MANIFEST_ASSETS_MAX,
-  MANIFEST_BYTES_MAX,
-  MANIFEST_LEN_MAX,
-  MEDIA_TYPE_LEN_MAX,
-  PATH_LEN_MAX,
-  PIECE_LEN_MAX,
-  RECORD_HEADERS_MAX,
-} from './limits';
+import { MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX, MANIFEST_LEN_MAX, PIECE_LEN_MAX, RECORD_HEADERS_MAX } from './limits';
 import { attempt } from './result';
 import type { Result } from './result';
 
@@ -44,9 +35,6 @@ export type ManifestError =
   | 'truncated'
   | 'varint'
   | 'asset-count'
-  | 'path'
-  | 'duplicate-path'
-  | 'media-type'
   | 'header'
   | 'piece-len'
   | 'sum'
@@ -55,15 +43,13 @@ export type ManifestError =
 
 type Refuse = (error: ManifestError) => never;
 
-/** A URL path without query, fragment, host or dot segments, every escape whole. */
-const PATH = /^(?!\/\/|.*\/(?:\.|%2e){1,2}(?:\/|$))\/(?:[!$&-;=@-[\]_a-z|~]|%[\da-f]{2})*$/i;
-const HEADER_NAME = /^[a-z\d!#$%&'*+.^_`|~-]+$/;
-const HEADER_VALUE = /^[\t -~]*$/;
-
 /** "VRL1". */
 const MAGIC = 0x56524c31;
 
-/** Reads a blob. */
+/**
+ * Reads a blob whose digest the origin named. What the text of paths and headers may be, the origin saw to when it made the
+ * blob; counts and lengths are judged here too.
+ */
 export function decodeManifest(bytes: Uint8Array<ArrayBuffer>): Result<Manifest, ManifestError> {
   return attempt((refuse: Refuse) => {
     if (bytes.length > MANIFEST_LEN_MAX) refuse('too-long');
@@ -72,15 +58,12 @@ export function decodeManifest(bytes: Uint8Array<ArrayBuffer>): Result<Manifest,
     const count = reader.varint();
     if (!count || count > MANIFEST_ASSETS_MAX) refuse('asset-count');
     const assets: AssetRecord[] = [];
-    const paths = new Set<string>();
     let total = 0;
     while (assets.length < count) {
       const asset = takeAsset(reader, refuse);
       if (asset.pieces.reduce((sum, { len }) => sum + len, 0) !== asset.len) refuse('sum');
       total += asset.len;
       if (total > MANIFEST_BYTES_MAX) refuse('total-len');
-      if (paths.has(asset.path)) refuse('duplicate-path');
-      paths.add(asset.path);
       assets.push(asset);
     }
     if (reader.left()) refuse('trailing');
@@ -104,17 +87,13 @@ export function distinctPieces({ assets }: Manifest): Piece[] {
 export const pieceIdOf = (digest: Digest): PieceId => digest.slice(0, 32);
 
 function takeAsset(reader: Reader, refuse: Refuse): AssetRecord {
-  const text = (valid: RegExp, lenMax: number, error: ManifestError): string => {
-    const bytes = reader.take(reader.varint());
-    const chars = bytes.length > lenMax ? refuse(error) : String.fromCharCode(...bytes);
-    return valid.test(chars) ? chars : refuse(error);
-  };
-  const path = text(PATH, PATH_LEN_MAX, 'path');
-  const mediaType = text(HEADER_VALUE, MEDIA_TYPE_LEN_MAX, 'media-type');
+  const text = (): string => new TextDecoder().decode(reader.take(reader.varint()));
+  const path = text();
+  const mediaType = text();
   let count = reader.varint();
   if (count > RECORD_HEADERS_MAX) refuse('header');
   const headers: [string, string][] = [];
-  while (count--) headers.push([text(HEADER_NAME, HEADER_LEN_MAX, 'header'), text(HEADER_VALUE, HEADER_LEN_MAX, 'header')]);
+  while (count--) headers.push([text(), text()]);
   const len = reader.varint();
   const digest = reader.hex(32);
   count = reader.varint();

@@ -9,10 +9,7 @@ pub use candidate::{Address, Candidate, CandidateKind, Transport};
 
 use crate::{
     digest::Digest,
-    limits::{
-        CANDIDATES_MAX, DESCRIPTION_LEN_MAX, EXTRA_LINE_LEN_MAX, EXTRA_LINES_MAX, ICE_TEXT_LEN_MAX, PWD_LEN_MIN,
-        UFRAG_LEN_MIN,
-    },
+    limits::{CANDIDATES_MAX, DESCRIPTION_LEN_MAX, EXTRA_LINE_LEN_MAX, EXTRA_LINES_MAX, ICE_TEXT_LEN_MAX, PWD_LEN_MIN, UFRAG_LEN_MIN},
     text::is_ice_text,
 };
 
@@ -245,7 +242,7 @@ impl fmt::Display for Description {
 /// `sctp-init:` and base64: the one session line that matters and the only characters it is made of.
 fn is_extra_line(line: &str) -> bool {
     line.len() <= EXTRA_LINE_LEN_MAX
-        && line.strip_prefix("sctp-init:").is_some_and(|value| {
-            !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
-        })
+        && line
+            .strip_prefix("sctp-init:")
+            .is_some_and(|value| !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)))
 }

@@ -7,8 +7,8 @@ pub use error::ManifestError;
 use crate::{
     digest::Digest,
     limits::{
-        HEADER_LEN_MAX, MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX, MANIFEST_LEN_MAX, MEDIA_TYPE_LEN_MAX, PATH_LEN_MAX,
-        PIECE_LEN_MAX, RECORD_HEADERS_MAX,
+        HEADER_LEN_MAX, MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX, MANIFEST_LEN_MAX, MEDIA_TYPE_LEN_MAX, PATH_LEN_MAX, PIECE_LEN_MAX,
+        RECORD_HEADERS_MAX,
     },
     reader::{Reader, put_varint},
     record::{AssetRecord, Piece},
@@ -104,8 +104,8 @@ fn check_asset(index: usize, asset: &AssetRecord, total: &mut u64) -> Result<(),
     if !is_media_type(&asset.media_type) {
         return Err(ManifestError::MediaType { asset: index });
     }
-    let headers_fit = asset.headers.len() <= RECORD_HEADERS_MAX
-        && asset.headers.iter().all(|(name, value)| is_name(name) && is_value(value));
+    let headers_fit =
+        asset.headers.len() <= RECORD_HEADERS_MAX && asset.headers.iter().all(|(name, value)| is_name(name) && is_value(value));
     if !headers_fit {
         return Err(ManifestError::Header { asset: index });
     }
@@ -180,11 +180,7 @@ fn take_asset(reader: &mut Reader<'_>, asset: usize) -> Result<AssetRecord, Mani
 }
 
 /// A string that `is_valid`, else `malformed`. What is missing is read as missing before it is judged.
-fn take_text(
-    reader: &mut Reader<'_>,
-    is_valid: fn(&str) -> bool,
-    malformed: ManifestError,
-) -> Result<String, ManifestError> {
+fn take_text(reader: &mut Reader<'_>, is_valid: fn(&str) -> bool, malformed: ManifestError) -> Result<String, ManifestError> {
     let len = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
     let text = std::str::from_utf8(reader.bytes(len)?).map_err(|_| malformed)?;
     if is_valid(text) { Ok(text.to_owned()) } else { Err(malformed) }

@@ -26,8 +26,7 @@ mod tests {
     use crate::digest::Digest;
 
     fn plan(stripe: u8, stripes: u8, budget: u32, lens: &[u32]) -> Vec<usize> {
-        let pieces: Vec<_> =
-            lens.iter().enumerate().map(|(at, len)| Piece { len: *len, digest: Digest([at as u8; 32]) }).collect();
+        let pieces: Vec<_> = lens.iter().enumerate().map(|(at, len)| Piece { len: *len, digest: Digest([at as u8; 32]) }).collect();
         let push = Push { manifest: Digest([0; 32]), stripe, stripes, budget };
         planned(&push, &pieces).iter().map(|id| usize::from(id.as_bytes()[0])).collect()
     }

@@ -1,4 +1,4 @@
-//! What travels as JSON between a visitor and the server: signals, posts and the thin boot block.
+//! What travels as JSON between a visitor and the server, on the WebSocket and over HTTP.
 
 use std::fmt;
 
@@ -12,8 +12,10 @@ use crate::{
 };
 
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
+pub use http::{AnswerPost, Deploy, RecordPost, ThinBoot, VisitPost};
 
 mod decode;
+mod http;
 
 /// A session's number, random, below 2^53; anonymous and gone with the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, TS)]
@@ -303,67 +305,4 @@ pub enum ErrorCode {
     TooMany,
     /// A page, offer or peer that the tracker does not know, or never matched with the sender.
     Unknown,
-}
-
-/// Body of `POST /.viral/answer`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct AnswerPost {
-    /// The visit the offers were handed to.
-    pub ticket: Ticket,
-    /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
-    pub answers: Vec<Answer>,
-}
-
-/// Body of `POST /.viral/visit`: the farewell of a leecher that never had a socket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct VisitPost {
-    /// The visit.
-    pub ticket: Ticket,
-    /// What it took from whom.
-    pub counts: Counts,
-    /// Who misbehaved, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
-    pub faults: Vec<FaultReport>,
-}
-
-/// Body of `POST /.viral/record`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct RecordPost {
-    /// 1..=[`RECORD_PATHS_MAX`](crate::limits::RECORD_PATHS_MAX) asset paths.
-    pub paths: Vec<String>,
-}
-
-/// How the loader puts the page in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Deploy {
-    /// `document.write`.
-    Write,
-    /// A reload that the service worker answers.
-    Reload,
-}
-
-/// What the thin answer tells the loader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct ThinBoot {
-    /// [`BOOT_VERSION`](crate::limits::BOOT_VERSION).
-    pub version: u8,
-    /// Path of the page.
-    pub page: String,
-    /// Its manifest.
-    pub manifest: Digest,
-    /// Raw bytes of the manifest's assets.
-    #[ts(type = "number")]
-    pub bytes: u64,
-    /// Stands for this visit.
-    pub ticket: Ticket,
-    /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
-    pub offers: Vec<Offer>,
-    /// How to put the page in place.
-    pub deploy: Deploy,
-    /// Whether the visitor's store is believed to hold the app already.
-    pub stored: bool,
 }

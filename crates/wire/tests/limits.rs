@@ -1,8 +1,7 @@
 //! Every limit of the wire formats, at its maximum and one beyond.
 
 use viral_wire::{
-    AssetRecord, Channel, Description, DescriptionError, Digest, Frame, FrameError, Manifest, ManifestError, Piece,
-    PieceId,
+    AssetRecord, Channel, Description, DescriptionError, Digest, Frame, FrameError, Manifest, ManifestError, Piece, PieceId,
     frame::{Encoding, RefuseReason},
     limits::*,
     signal::{self, PeerToTracker, RecordPost, Signal, SignalError, TrackerToPeer, VisitPost},
@@ -52,9 +51,8 @@ fn a_record_holds_text_up_to_its_limits() {
     let media_type = |len: usize| with(|asset| asset.media_type = "a".repeat(len));
     assert_eq!(media_type(MEDIA_TYPE_LEN_MAX), Ok(()));
     assert_eq!(media_type(MEDIA_TYPE_LEN_MAX + 1), Err(ManifestError::MediaType { asset: 0 }));
-    let headers = |count: usize, name: usize, value: usize| {
-        with(|asset| asset.headers = vec![("n".repeat(name), "v".repeat(value)); count])
-    };
+    let headers =
+        |count: usize, name: usize, value: usize| with(|asset| asset.headers = vec![("n".repeat(name), "v".repeat(value)); count]);
     assert_eq!(headers(RECORD_HEADERS_MAX, HEADER_LEN_MAX, HEADER_LEN_MAX), Ok(()));
     let malformed = Err(ManifestError::Header { asset: 0 });
     assert_eq!(headers(RECORD_HEADERS_MAX + 1, 1, 1), malformed);
@@ -120,12 +118,8 @@ fn lists_in_frames_stay_within_their_limits() {
 #[test]
 fn bodies_of_frames_stay_within_their_limits() {
     let piece = |len: usize| Frame::Piece { id: PieceId([0; 16]), encoding: Encoding::Raw, body: vec![0; len] };
-    let part = |len: usize, offset: u32, total: usize| Frame::ManifestPart {
-        manifest: ZERO,
-        offset,
-        total: total as u32,
-        body: vec![0; len],
-    };
+    let part =
+        |len: usize, offset: u32, total: usize| Frame::ManifestPart { manifest: ZERO, offset, total: total as u32, body: vec![0; len] };
     for frame in [piece(1), piece(PIECE_LEN_MAX), part(MANIFEST_PART_LEN_MAX, 0, MANIFEST_LEN_MAX)] {
         let bytes = frame.encode().unwrap();
         assert!(bytes.len() <= MESSAGE_LEN_MAX);
@@ -163,8 +157,7 @@ fn hostile_counts_allocate_nothing() {
 fn description(ufrag: usize, pwd: usize, candidates: usize, extra: usize, extra_len: usize) -> String {
     let line = format!("sctp-init:{}", "A".repeat(extra_len.saturating_sub(10)));
     let candidates = vec!["u|ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255|65535|1z141z3|h"; candidates];
-    serde_json::json!(["u".repeat(ufrag), "p".repeat(pwd), "0".repeat(64), "actpass", u32::MAX, candidates, vec![line; extra]])
-        .to_string()
+    serde_json::json!(["u".repeat(ufrag), "p".repeat(pwd), "0".repeat(64), "actpass", u32::MAX, candidates, vec![line; extra]]).to_string()
 }
 
 #[test]
@@ -205,9 +198,8 @@ fn signals_stay_within_their_limits() {
     let offers = |count: usize| json!({"kind": "offers", "offers": vec![json!({"offer": 1, "description": description}); count]});
     assert_eq!(over::<PeerToTracker>(offers(OFFERS_PER_PEER_MAX)), None);
     assert_eq!(over::<PeerToTracker>(offers(OFFERS_PER_PEER_MAX + 1)), Some("offers"));
-    let answers = |count: usize| {
-        json!({"kind": "answers", "answers": vec![json!({"peer": 1, "offer": 1, "description": description}); count]})
-    };
+    let answers =
+        |count: usize| json!({"kind": "answers", "answers": vec![json!({"peer": 1, "offer": 1, "description": description}); count]});
     assert_eq!(over::<PeerToTracker>(answers(ANSWERS_MAX)), None);
     assert_eq!(over::<PeerToTracker>(answers(ANSWERS_MAX + 1)), Some("answers"));
     assert_eq!(over::<PeerToTracker>(answers(0)), Some("answers"));

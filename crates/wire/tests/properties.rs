@@ -32,8 +32,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         (refusals, ids(1, 20)).prop_map(|(reason, ids)| Frame::Refuse { reason, ids }),
         digests().prop_map(|manifest| Frame::WantManifest { manifest }),
         byes.prop_map(|reason| Frame::Bye { reason }),
-        (any::<[u8; 16]>(), encodings, bodies())
-            .prop_map(|(id, encoding, body)| Frame::Piece { id: PieceId(id), encoding, body }),
+        (any::<[u8; 16]>(), encodings, bodies()).prop_map(|(id, encoding, body)| Frame::Piece { id: PieceId(id), encoding, body }),
         (digests(), 0..1000u32, 0..1000u32, bodies()).prop_map(|(manifest, offset, rest, body)| {
             let total = offset + body.len() as u32 + rest;
             Frame::ManifestPart { manifest, offset, total, body }
@@ -60,7 +59,11 @@ fn manifests() -> impl Strategy<Value = Manifest> {
 /// One byte of a valid message changed, or its end cut off.
 fn damaged(mut bytes: Vec<u8>, at: usize, value: u8, cut: bool) -> Vec<u8> {
     let at = at % bytes.len();
-    if cut { bytes.truncate(at) } else { bytes[at] = value }
+    if cut {
+        bytes.truncate(at)
+    } else {
+        bytes[at] = value
+    }
     bytes
 }
 

@@ -1,5 +1,7 @@
 //! The TypeScript types of the signals: written on request, compared with the committed ones otherwise.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests; a failed unwrap is a failed test")]
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -38,8 +40,6 @@ fn export(folder: &Path) {
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let read = |entry: fs::DirEntry| {
-        (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
-    };
+    let read = |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap());
     entries.map(read).collect()
 }

@@ -1,5 +1,7 @@
 //! Replays `vectors/`: the same files hold `browser/src/core` to the same bytes and the same refusals.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests; a failed unwrap is a failed test")]
+
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use viral_wire::{
@@ -144,9 +146,7 @@ fn frame(json: FrameJson) -> Frame {
             let encoding = [Encoding::Raw, Encoding::DeflateRaw][usize::from(encoding)];
             Frame::Piece { id, encoding, body: bytes(&body, 0) }
         }
-        FrameJson::ManifestPart { manifest, offset, total, body } => {
-            Frame::ManifestPart { manifest, offset, total, body: bytes(&body, 0) }
-        }
+        FrameJson::ManifestPart { manifest, offset, total, body } => Frame::ManifestPart { manifest, offset, total, body: bytes(&body, 0) },
     }
 }
 

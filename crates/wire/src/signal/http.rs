@@ -1,0 +1,70 @@
+//! JSON over HTTP: the bodies of posts and the boot block of a thin answer.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::{Answer, Counts, FaultReport, Offer};
+use crate::digest::{Digest, Ticket};
+
+/// Body of `POST /.viral/answer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerPost {
+    /// The visit the offers were handed to.
+    pub ticket: Ticket,
+    /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
+    pub answers: Vec<Answer>,
+}
+
+/// Body of `POST /.viral/visit`: the farewell of a leecher that never had a socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct VisitPost {
+    /// The visit.
+    pub ticket: Ticket,
+    /// What it took from whom.
+    pub counts: Counts,
+    /// Who misbehaved, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
+    pub faults: Vec<FaultReport>,
+}
+
+/// Body of `POST /.viral/record`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct RecordPost {
+    /// 1..=[`RECORD_PATHS_MAX`](crate::limits::RECORD_PATHS_MAX) asset paths.
+    pub paths: Vec<String>,
+}
+
+/// How the loader puts the page in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Deploy {
+    /// `document.write`.
+    Write,
+    /// A reload that the service worker answers.
+    Reload,
+}
+
+/// What the thin answer tells the loader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ThinBoot {
+    /// [`BOOT_VERSION`](crate::limits::BOOT_VERSION).
+    pub version: u8,
+    /// Path of the page.
+    pub page: String,
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Raw bytes of the manifest's assets.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// Stands for this visit.
+    pub ticket: Ticket,
+    /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
+    pub offers: Vec<Offer>,
+    /// How to put the page in place.
+    pub deploy: Deploy,
+    /// Whether the visitor's store is believed to hold the app already.
+    pub stored: bool,
+}
