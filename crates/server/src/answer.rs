@@ -37,33 +37,48 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
     let (request, _) = request.into_parts();
     let evidence = evidence::of_request(&request);
     let current = app.site.current();
-    match current.resolve(request.uri.path()) {
+    let resolved = current.resolve(request.uri.path());
+    // Browsers without fetch metadata do not say what they want: a document is taken for a visit, and nothing for one where no page came before.
+    let looks_visited = match &resolved {
+        Resolved::Asset(asset) => asset.is_document(),
+        Resolved::NotFound(_) => cookies::pinned_version(&request.headers).is_none(),
+        Resolved::Redirect(_) => false,
+    };
+    let is_visit = if evidence.has_sec_fetch { evidence.fetch_dest.as_deref() == Some("document") } else { looks_visited };
+    if !is_visit {
+        return part_answer(&app, current, resolved, &request).await;
+    }
+    match resolved {
         Resolved::Asset(document) if document.is_document() => document_answer(&app, &current, &document, &request, evidence).await,
-        resolved => asset_answer(&app, current, resolved, &request, evidence).await,
+        Resolved::NotFound(page) => not_found_answer(&app, &current, page.as_deref(), &request, evidence).await,
+        Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, &request).await,
     }
 }
 
-/// Everything but a document of the current version. A page's assets come from the version that the page came from.
-async fn asset_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts, evidence: Evidence) -> Response<Body> {
-    let is_visit = evidence.fetch_dest.as_deref() == Some("document");
-    let pinned = cookies::pinned_version(&request.headers).filter(|number| !is_visit && *number != current.number());
-    let (version, resolved) = match pinned.and_then(|number| app.site.version(number)) {
-        Some(version) => {
-            let resolved = version.resolve(request.uri.path());
-            (version, resolved)
-        }
-        None => (current, resolved),
-    };
-    match resolved {
-        Resolved::Asset(asset) => caused(respond(&version, &asset, Which::Raw, request).await, Cause::Assets),
-        Resolved::Redirect(path) => caused(respond_redirect(&version, &path, request), Cause::Documents),
-        Resolved::NotFound(page) => {
-            let decision = decide(&Evidence { page_viral: PageFitness::NotFound, ..evidence }, &app.policy);
-            let mut response = respond_not_found(&version, page.as_deref(), Which::Raw, request).await;
-            mark(app, &mut response, decision);
-            caused(response, Cause::Documents)
-        }
+/// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
+async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
+    let pinned = cookies::pinned_version(&request.headers).filter(|number| *number != current.number());
+    match pinned.and_then(|number| app.site.version(number)) {
+        Some(version) => bare_answer(&version, version.resolve(request.uri.path()), request).await,
+        None => bare_answer(&current, resolved, request).await,
     }
+}
+
+/// As any good static server would.
+async fn bare_answer(version: &Version, resolved: Resolved, request: &Parts) -> Response<Body> {
+    match resolved {
+        Resolved::Asset(asset) => caused(respond(version, &asset, Which::Raw, request).await, Cause::Assets),
+        Resolved::Redirect(path) => caused(respond_redirect(version, &path, request), Cause::Documents),
+        Resolved::NotFound(page) => caused(respond_not_found(version, page.as_deref(), Which::Raw, request).await, Cause::Documents),
+    }
+}
+
+/// Somebody came to an address at which there is nothing.
+async fn not_found_answer(app: &App, version: &Version, page: Option<&Asset>, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let decision = decide(&Evidence { page_viral: PageFitness::NotFound, ..evidence }, &app.policy);
+    let mut response = respond_not_found(version, page, Which::Raw, request).await;
+    mark(app, &mut response, decision);
+    caused(response, Cause::Documents)
 }
 
 /// A document of the current version, for whoever asks.
@@ -201,3 +216,6 @@ fn caused(mut response: Response<Body>, cause: Cause) -> Response<Body> {
     response.extensions_mut().insert(cause);
     response
 }
+
+#[cfg(test)]
+mod tests;

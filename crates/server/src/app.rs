@@ -1,9 +1,7 @@
 //! The server as a value: one site, its pages, its tracker and its numbers, as a service for any axum or tower program.
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -77,7 +75,7 @@ impl App {
 /// ```
 #[derive(Clone)]
 pub struct Viral {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     /// Ends with the last clone.
     _tasks: Arc<Tasks>,
 }
@@ -137,10 +135,7 @@ impl Viral {
 
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
     /// flight, for at most 10 s, and closes every WebSocket with a reason.
-    ///
-    /// # Errors
-    /// Never once it runs: a broken connection concerns that connection only.
-    pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) -> io::Result<()> {
+    pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) {
         let public = listeners.into_iter().map(|listener| (listener, self.service()));
         let all = public.chain(admin.map(|listener| (listener, self.admin())));
         let serving: Vec<_> = all.map(|(listener, router)| tokio::spawn(listen::serve(listener, router, self.app.shutdown.clone()))).collect();
@@ -152,9 +147,8 @@ impl Viral {
             self.app.farewells.all().await;
         };
         if timeout(SHUTDOWN_GRACE, finished).await.is_err() {
-            tracing::warn!(grace_s = Duration::as_secs(&SHUTDOWN_GRACE), "some answers were not finished in time");
+            tracing::warn!(grace_s = SHUTDOWN_GRACE.as_secs(), "some answers were not finished in time");
         }
-        Ok(())
     }
 
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.

@@ -85,3 +85,6 @@ async fn read_post<T: Signal>(body: Body) -> Result<T, Response<Body>> {
 fn too_long(max: usize) -> Response<Body> {
     refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is longer than {max} bytes"))
 }
+
+#[cfg(test)]
+mod tests;

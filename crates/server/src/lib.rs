@@ -24,5 +24,7 @@ mod scripts;
 mod shutdown;
 mod socket;
 mod stats;
+#[cfg(test)]
+mod testing;
 
 pub use app::Viral;

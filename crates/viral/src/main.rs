@@ -1,2 +1,28 @@
-//! The `viral` command line.
-fn main() {}
+//! The `viral` command line: the demo, `serve` and `config`.
+
+mod cli;
+mod run;
+
+use std::io::{Write as _, stderr};
+use std::process::ExitCode;
+
+/// Exit code where the command line or the settings are wrong; clap uses the same.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let task = match cli::parse() {
+        Ok(task) => task,
+        Err(error) => return fail(&error, USAGE),
+    };
+    match run::run(task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+/// One line that says what is wrong and what to do.
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    // If even stderr is closed there is nobody to tell.
+    let _ = writeln!(stderr(), "viral: {error:#}");
+    ExitCode::from(code)
+}

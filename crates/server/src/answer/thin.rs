@@ -82,7 +82,7 @@ mod tests {
             viral_wire::Description::parse(&text).unwrap()
         };
         let offers = (1..=4).map(|n| viral_wire::signal::Offer {
-            peer: PeerNumber::from_bits(n * 0x9e37_79b9_7f4a_7c15),
+            peer: PeerNumber::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             offer: 1,
             description: description(n),
             push: Some(viral_wire::signal::Push { manifest: Digest::of(b"m"), stripe: n as u8 - 1, stripes: 4, budget: 1 << 20 }),

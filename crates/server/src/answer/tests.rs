@@ -1,0 +1,131 @@
+//! Each kind of answer, without a socket.
+
+use http::StatusCode;
+
+use crate::testing::{NAVIGATION, SITE, answer, get, request, seeder, text, viral, visit};
+
+const ADDITION: &str = "/.viral/addition.js?v=";
+
+#[tokio::test]
+async fn the_first_visitor_gets_the_page_whole_with_the_addition() {
+    let viral = viral(&SITE, |_| ()).await;
+    let response = visit(&viral, "/", &[]).await;
+    assert_eq!(answer(&response), "full; reason=no-peer-near");
+    assert_eq!(response.headers()["cache-control"], "private, no-cache");
+    assert_eq!(response.headers()["set-cookie"], "viral-version=1; Max-Age=120; Path=/; SameSite=Lax; HttpOnly");
+    let html = text(response).await;
+    assert!(html.contains("/app.js") && html.contains(ADDITION));
+}
+
+#[tokio::test]
+async fn the_next_visitor_gets_a_loader_and_introductions() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (peer, _outgoing) = seeder(&viral, "/");
+    let response = visit(&viral, "/?q=1", &[]).await;
+    assert_eq!(answer(&response), "thin; reason=peer-near");
+    assert_eq!(response.headers()["cache-control"], "private, no-cache");
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(!response.headers().contains_key("etag"));
+    let html = text(response).await;
+    assert!(html.contains("<title>An app</title>") && html.contains("url=?q=1&amp;viral=plain"));
+    let boot = html.split("id=\"viral-boot\">").nth(1).and_then(|rest| rest.split("</script>").next()).unwrap();
+    let boot: viral_wire::signal::ThinBoot = serde_json::from_str(boot).unwrap();
+    assert_eq!((boot.page.as_str(), boot.offers[0].peer, boot.offers.len()), ("/", peer, 1));
+    assert!(boot.bytes > 100);
+}
+
+#[tokio::test]
+async fn a_page_has_one_swarm_however_it_is_reached() {
+    let viral = viral(&SITE, |config| config.spa = true).await;
+    let (_, _outgoing) = seeder(&viral, "/index.html");
+    assert_eq!(answer(&visit(&viral, "/some/route", &[]).await), "thin; reason=peer-near");
+}
+
+#[tokio::test]
+async fn every_reason_for_a_plain_answer_is_named() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let table: [(&str, &[(&str, &str)], &str); 6] = [
+        ("/?viral=plain", &[], "plain; reason=requested"),
+        ("/", &[("cookie", "viral=off")], "plain; reason=opt-out"),
+        ("/", &[("save-data", "on")], "plain; reason=save-data"),
+        ("/", &[("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")], "plain; reason=bot"),
+        ("/", &[("cookie", "viral=incapable")], "plain; reason=incapable"),
+        ("/nothing-here", &[], "plain; reason=not-found"),
+    ];
+    for (uri, headers, expected) in table {
+        let response = visit(&viral, uri, headers).await;
+        assert_eq!(answer(&response), expected);
+        assert!(!text(response).await.contains(ADDITION), "{uri} {headers:?}");
+    }
+    let curl = get(&viral, "/", &[("host", "app.example"), ("user-agent", "curl/8.0")]).await;
+    assert_eq!(answer(&curl), "plain; reason=not-a-browser");
+    assert_eq!(answer(&get(&viral, "/nothing-here", &[]).await), "plain; reason=not-a-browser");
+}
+
+#[tokio::test]
+async fn the_size_threshold_and_the_operators_rules_hold() {
+    let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
+    assert_eq!(answer(&visit(&small, "/", &[]).await), "plain; reason=small-app");
+    let own = viral(&SITE, |config| config.own_service_worker = crate::config::OwnServiceWorker::Yes).await;
+    assert_eq!(answer(&visit(&own, "/", &[]).await), "plain; reason=own-service-worker");
+    let strict = viral(&SITE, |config| config.header = vec!["Content-Security-Policy: script-src 'nonce-x'".parse().unwrap()]).await;
+    let response = visit(&strict, "/", &[]).await;
+    assert_eq!(answer(&response), "plain; reason=csp");
+    assert_eq!(response.headers()["content-security-policy"], "script-src 'nonce-x'");
+}
+
+#[tokio::test]
+async fn a_page_with_a_policy_travels_and_the_loader_is_allowed() {
+    let viral = viral(&SITE, |config| config.header = vec!["Content-Security-Policy: script-src 'self'".parse().unwrap()]).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let response = visit(&viral, "/", &[]).await;
+    assert_eq!(answer(&response), "thin; reason=peer-near");
+    assert!(response.headers()["content-security-policy"].to_str().unwrap().starts_with("script-src 'self' 'sha256-"));
+}
+
+#[tokio::test]
+async fn what_is_no_visit_is_served_as_it_is() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    for (dest, mode) in [("iframe", "navigate"), ("empty", "cors"), ("empty", "same-origin")] {
+        let response = get(&viral, "/", &[("sec-fetch-dest", dest), ("sec-fetch-mode", mode)]).await;
+        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, ""));
+        assert!(!text(response).await.contains(ADDITION));
+    }
+    let script = get(&viral, "/app.js", &[("sec-fetch-dest", "script"), ("sec-fetch-mode", "no-cors")]).await;
+    assert_eq!(answer(&script), "");
+    assert_eq!(text(script).await, "console.log('app')");
+}
+
+#[tokio::test]
+async fn head_and_revalidation_say_the_same_as_get() {
+    let viral = viral(&SITE, |_| ()).await;
+    let full = visit(&viral, "/", &[]).await;
+    let etag = full.headers()["etag"].to_str().unwrap().to_owned();
+    let again = visit(&viral, "/", &[("if-none-match", &etag)]).await;
+    assert_eq!((again.status(), answer(&again)), (StatusCode::NOT_MODIFIED, "full; reason=no-peer-near"));
+    let (_, _outgoing) = seeder(&viral, "/");
+    let head = request(&viral, "HEAD", "/", &NAVIGATION, "").await;
+    assert_eq!(answer(&head), "thin; reason=peer-near");
+    assert_eq!(text(head).await, "");
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "thin; reason=peer-near", "HEAD reserved nobody");
+}
+
+#[tokio::test]
+async fn a_page_without_scripts_that_asked_for_plain_stays_plain() {
+    let viral = viral(&SITE, |_| ()).await;
+    let cookies = |response: &http::Response<axum::body::Body>| response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let asked = visit(&viral, "/?viral=plain", &[]).await;
+    assert!(cookies(&asked).iter().any(|cookie| cookie.starts_with("viral=incapable; Max-Age=604800")));
+    let off = visit(&viral, "/?viral=plain", &[("cookie", "viral=off")]).await;
+    assert!(!cookies(&off).iter().any(|cookie| cookie.starts_with("viral=")), "an opt-out is not overwritten");
+}
+
+#[tokio::test]
+async fn a_post_is_never_thin() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let response = request(&viral, "POST", "/", &NAVIGATION, "").await;
+    assert_eq!((response.status(), answer(&response)), (StatusCode::METHOD_NOT_ALLOWED, ""));
+}

@@ -1,0 +1,103 @@
+//! What can be said on the command line, and the settings that come of it.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use viral_server::config::{Config, ConfigError, load};
+
+/// The file that `serve` reads without being told.
+const DEFAULT_FILE: &str = "viral.toml";
+
+/// What to do.
+pub(crate) enum Task {
+    /// Serve the demo.
+    Demo {
+        /// The settings.
+        config: Config,
+    },
+    /// Serve a directory.
+    Serve {
+        /// The directory.
+        dir: PathBuf,
+        /// The settings.
+        config: Config,
+    },
+    /// Print the commented default settings.
+    PrintConfig,
+}
+
+/// Serves a web app that its visitors hand on to each other.
+///
+/// Without a command: the demo, on http://localhost:8080.
+#[derive(Parser)]
+#[command(name = "viral", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a directory
+    Serve {
+        /// The directory that holds index.html
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Print the commented default settings, to be saved as viral.toml
+    Config,
+}
+
+#[derive(Args)]
+struct Settings {
+    /// File with settings; `serve` reads ./viral.toml if there is one
+    #[arg(long, value_name = "FILE", env = "VIRAL_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Config,
+}
+
+/// Reads the command line, the environment and the settings file. Help and version end the program here.
+pub(crate) fn parse() -> anyhow::Result<Task> {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.command {
+        None => Ok(Task::Demo { config: load(&matches, cli.settings.config.as_deref())? }),
+        Some(Command::Config) => Ok(Task::PrintConfig),
+        Some(Command::Serve { dir, settings }) => {
+            let own = matches.subcommand_matches("serve").unwrap_or(&matches);
+            let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
+            let config: Result<Config, ConfigError> = load(own, file.as_deref());
+            Ok(Task::Serve { dir, config: config? })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_needs_a_directory_and_takes_every_flag() {
+        assert!(Cli::try_parse_from(["viral", "serve"]).is_err());
+        let cli = Cli::try_parse_from(["viral", "serve", "dist", "--listen", "127.0.0.1:0", "--min-app-bytes", "0", "--spa"]).unwrap_or_else(|error| panic!("{error}"));
+        let Some(Command::Serve { dir, settings }) = cli.command else { panic!("not serve") };
+        assert_eq!(dir, Path::new("dist"));
+        assert_eq!((settings.flags.listen.port(), settings.flags.min_app_bytes, settings.flags.spa), (0, 0, true));
+    }
+
+    #[test]
+    fn no_argument_means_the_demo() {
+        let cli = Cli::try_parse_from(["viral"]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(cli.command.is_none());
+    }
+}

@@ -1,0 +1,128 @@
+//! Doing what the command line said: listen, tell where, serve, end well.
+
+use std::io::{self, Write as _, stderr, stdout};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use viral_server::Viral;
+use viral_server::config::{AdminListen, Config, default_file};
+use viral_server::files::{EmbeddedFile, Source};
+
+use crate::cli::Task;
+
+/// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// How long a task that does not listen may keep the program from ending.
+const RUNTIME_GRACE: Duration = Duration::from_millis(100);
+
+/// Runs to the end.
+pub(crate) fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::PrintConfig => say(&default_file()),
+        Task::Serve { dir, config } => start(&config, Source::Directory(dir), false),
+        Task::Demo { mut config } => {
+            config.public_lineage = true;
+            let _ = writeln!(stderr(), "viral: making the demo's world");
+            start(&config, demo(), true)
+        }
+    }
+}
+
+fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("log filter `{}` is wrong; try `info` or `viral_server=debug`", config.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).init();
+    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let done = runtime.block_on(serve(config, source, is_demo));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    done
+}
+
+async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
+    let mut listeners = vec![listen(config.listen, "--listen").await?];
+    let admin = match config.admin_listen {
+        AdminListen::Off => None,
+        AdminListen::At(address) => Some(listen(address, "--admin-listen").await?),
+    };
+    let viral = Viral::open(source, config).await?;
+    let address = listeners[0].local_addr()?;
+    if is_demo {
+        listeners.extend(also_on_ipv6(address).await);
+    }
+    say(&announcement(address, admin.as_ref().map(TcpListener::local_addr).transpose()?, is_demo))?;
+    let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
+    viral.serve(listeners, admin).await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -> String {
+    let mut text = format!("listening on http://{address}\n");
+    if let Some(admin) = admin {
+        text.push_str(&format!("admin on http://{admin}\n"));
+    }
+    if is_demo {
+        let host = if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() };
+        text.push_str(&format!(
+            "\n  http://{host}\n\n  Open it, then open it in a second browser window (another browser or a private window counts\n  \
+             as another visitor): the second one gets the app from the first one. Ctrl-C ends the demo.\n"
+        ));
+    }
+    text
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!("{address} is in use by another program; stop it or choose another address with {flag} ADDR:PORT"),
+        io::ErrorKind::PermissionDenied => anyhow!("not allowed to listen on {address}; choose a port above 1023 with {flag} ADDR:PORT"),
+        io::ErrorKind::AddrNotAvailable => anyhow!("this machine has no address {}; choose another with {flag} ADDR:PORT", address.ip()),
+        _ => anyhow!("cannot listen on {address}: {error}; choose another address with {flag} ADDR:PORT"),
+    })
+}
+
+/// `localhost` is both 127.0.0.1 and ::1; browsers try the latter first.
+async fn also_on_ipv6(address: SocketAddr) -> Option<TcpListener> {
+    if !address.ip().is_loopback() || address.is_ipv6() {
+        return None;
+    }
+    let twin = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), address.port());
+    match TcpListener::bind(twin).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::debug!(%twin, %error, "not on IPv6");
+            None
+        }
+    }
+}
+
+/// The first signal begins the end, the second one is the end.
+async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signal) {
+    either(&mut interrupt, &mut terminate).await;
+    tracing::info!("ending: answers in flight are finished, a second signal ends at once");
+    viral.shut_down();
+    either(&mut interrupt, &mut terminate).await;
+    std::process::exit(INTERRUPTED);
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn demo() -> Source {
+    let embedded = |file: viral_demo::DemoFile| EmbeddedFile { path: file.path.trim_start_matches('/').to_owned(), body: file.body };
+    Source::Embedded(viral_demo::files().into_iter().map(embedded).collect())
+}
+
+/// Writes to stdout at once, whoever reads it.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
+}
