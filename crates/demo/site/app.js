@@ -32,7 +32,9 @@ function refresh() {
     pending = false;
     const status = viralStatus();
     travel.recognise(status);
-    if (status || facts.settled) showCopy(status, facts);
+    // `off` without a reason is a visit that is only beginning.
+    const told = status && (status.role !== 'off' || status.reason);
+    if (told || facts.settled) showCopy(status, facts);
     showInvite(status, travel.visits);
     if (lights) showTravel(travel, (ordinal) => lights.town(ordinal).name, choose);
   }, 60);
