@@ -129,23 +129,23 @@ export class Upload {
     this.#lines.delete(peer);
   }
 
-  /** What the peer's channel has buffered now, in bytes. */
+  /**
+   * What the peer's channel has buffered now, in bytes: to be told after each send and at each low event. Sums of what was sent would not do:
+   * a channel that drains below the low mark as fast as it is filled has no low event.
+   */
   handleBuffered(now: number, peer: PeerKey, bytes: number): void {
     this.#at(now);
     const line = this.#lines.get(peer);
     if (line) this.#buffer(line, bytes);
   }
 
-  /** A piece was handed to the channel: `wireBytes` with its frame. */
+  /** A piece was handed to the channel: `wireBytes` with its frame. {@link handleBuffered} goes before it. */
   handleSent(now: number, peer: PeerKey, id: PieceId, wireBytes: number): void {
     this.#at(now);
     this.#left -= wireBytes;
     if (this.#rate) this.#tokens -= wireBytes * 1000;
     if (this.#left <= 0) for (const other of this.#lines.values()) this.#clear(other);
-    const line = this.#lines.get(peer);
-    if (!line) return;
-    line.pending.delete(id);
-    this.#buffer(line, line.buffered + wireBytes);
+    this.#lines.get(peer)?.pending.delete(id);
   }
 
   /** A piece that was to be sent is not there any more. */

@@ -169,7 +169,9 @@ impl Upload {
         self.lines.retain(|line| line.peer != peer);
     }
 
-    /// What the peer's channel has buffered now, in bytes.
+    /// What the peer's channel has buffered now, in bytes: to be told after each send and at each low event.
+    ///
+    /// Sums of what was sent would not do: a channel that drains below the low mark as fast as it is filled has no low event.
     pub fn handle_buffered(&mut self, now: u64, peer: PeerKey, bytes: u64) {
         self.at(now);
         if let Some(at) = self.find(peer) {
@@ -177,7 +179,7 @@ impl Upload {
         }
     }
 
-    /// A piece was handed to the channel: `wire_bytes` with its frame.
+    /// A piece was handed to the channel: `wire_bytes` with its frame. [`Self::handle_buffered`] goes before it.
     pub fn handle_sent(&mut self, now: u64, peer: PeerKey, id: PieceId, wire_bytes: u32) {
         self.at(now);
         if self.rate > 0 {
@@ -191,9 +193,7 @@ impl Upload {
             }
         }
         if let Some(at) = self.find(peer) {
-            let line = &mut self.lines[at];
-            line.pending.remove(&id);
-            line.buffer(self.now, line.buffered + u64::from(wire_bytes));
+            self.lines[at].pending.remove(&id);
         }
     }
 

@@ -126,7 +126,9 @@ fn a_full_channel_waits_until_it_is_low() {
     let mut traced = engine();
     traced.call(0, open(1));
     traced.call(0, want(1, 0..10));
-    traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 200_000 });
+    traced.call(1, Input::Buffered { peer: 1, bytes: BUFFER_LEN_HIGH - 1 });
+    assert_eq!(sends(&traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 200_000 })), [(1, 4)]);
+    traced.call(1, Input::Buffered { peer: 1, bytes: BUFFER_LEN_HIGH });
     assert_eq!(sends(&traced.call(1, Input::Sent { peer: 1, id: 1, bytes: 100_000 })), []);
     assert_eq!(sends(&traced.call(2, Input::Buffered { peer: 1, bytes: BUFFER_LEN_LOW + 1 })), []);
     assert_eq!(sends(&traced.call(3, Input::Buffered { peer: 1, bytes: BUFFER_LEN_LOW })), [(1, 5)], "the fifth went before it was full");
@@ -138,6 +140,7 @@ fn a_channel_that_does_not_move_is_closed() {
     let mut traced = engine();
     traced.call(0, open(1));
     traced.call(0, want(1, 0..10));
+    traced.call(5, Input::Buffered { peer: 1, bytes: 300_000 });
     traced.call(5, Input::Sent { peer: 1, id: 0, bytes: 300_000 });
     assert_eq!(traced.upload.poll_timeout(), Some(5 + STALL_MS));
     traced.call(10_000, Input::Buffered { peer: 1, bytes: 200_000 });
@@ -211,16 +214,15 @@ fn a_rate_cap_spreads_pieces_over_time() {
     let mut traced = Traced::new(UploadConfig { bytes_per_s: 100_000, ..UploadConfig::default() });
     let (mut now, mut sent) = (0, 0_u64);
     traced.call(now, open(1));
-    let mut outputs = traced.call(now, want(1, 0..100));
+    let mut handed: VecDeque<_> = sends(&traced.call(now, want(1, 0..100))).into();
     while now < 10_000 {
-        for (peer, id) in sends(&outputs) {
+        while let Some((peer, id)) = handed.pop_front() {
             sent += 20_000;
-            outputs = traced.call(now, Input::Sent { peer, id, bytes: 20_000 });
-            outputs.extend(traced.call(now, Input::Buffered { peer, bytes: 0 }));
+            handed.extend(sends(&traced.call(now, Input::Sent { peer, id, bytes: 20_000 })));
         }
         let Some(at) = traced.upload.poll_timeout() else { break };
         now = at;
-        outputs = traced.call(now, Input::Timeout);
+        handed.extend(sends(&traced.call(now, Input::Timeout)));
     }
     assert!((900_000..1_200_000).contains(&sent), "{sent} bytes in 10 s");
     traced.check("rate");
