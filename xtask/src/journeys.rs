@@ -27,7 +27,7 @@ pub(crate) fn install_apps() -> anyhow::Result<()> {
 pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let mut tests = cargo();
     tests
-        .args(["test", "--package", "viral-journeys", "--features", "browsers", "--"])
+        .args(["test", "--package", "viral-journeys", "--features", "browsers", "--test", "journeys", "--"])
         .args(["--test-threads", JOURNEYS_AT_ONCE])
         .args(filter);
     if std::env::var_os("VIRAL_BIN").is_none() {

@@ -28,6 +28,9 @@ const CHROMIUM_FLAGS: &[&str] = &[
     "--disable-dev-shm-usage",
 ];
 
+/// What Chromium with a window calls itself. Headless it adds a word that marks crawlers, and is rightly answered as one.
+pub const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
+
 /// What a visitor's browser is started with besides the engine's own flags.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
@@ -61,7 +64,8 @@ impl Engine {
 fn chromium(folder: &Path, setting: &Setting) -> Value {
     let mut flags: Vec<String> = CHROMIUM_FLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("--user-data-dir={}", folder.join("profile").display()));
-    flags.extend(setting.user_agent.iter().map(|name| format!("--user-agent={name}")));
+    let user_agent = setting.user_agent.as_deref().unwrap_or(USER_AGENT);
+    flags.push(format!("--user-agent={user_agent}"));
     let mut asked = json!({
         "goog:chromeOptions": {
             "binary": "/usr/bin/chromium",

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::Deserialize;
@@ -199,13 +198,12 @@ impl Visitor {
         self.until("the app runs", "window.app && window.app.done && window.app").await
     }
 
-    /// What `window.viral.status()` says now.
+    /// What `window.viral.status()` says, as soon as the page has a `window.viral`.
     ///
     /// # Panics
-    /// When the page has no `window.viral` or it says something else than the contract.
+    /// At [`deadlines::CONDITION`].
     pub async fn status(&self) -> Status {
-        let said = self.run("return window.viral.status()").await;
-        serde_json::from_value(said.clone()).with_context(|| said.to_string()).expect("window.viral.status() is what the contract promises")
+        self.until_status("it has a status", |_| true).await
     }
 
     /// Polls `window.viral.status()` until it satisfies `wanted`.
