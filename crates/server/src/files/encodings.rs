@@ -60,25 +60,39 @@ impl Encodings {
             Slot::Untried | Slot::Running(_) => None,
         })
     }
+
+    /// The smallest form made so far in one of these codings: not always the one that took longest.
+    fn smallest(&self, accepted: &[Coding]) -> Option<Encoded> {
+        let forms = accepted.iter().flat_map(|coding| [Effort::Thorough, Effort::Quick].map(|effort| (*coding, effort)));
+        let finished = forms.filter_map(|(coding, effort)| Some(Encoded { coding, effort, blob: self.finished(coding, effort)?? }));
+        finished.min_by_key(|form| form.blob.len())
+    }
+
+    /// Forgets quick forms that a thorough one of `len` bytes replaces. A client that accepts none but theirs gets a new one.
+    fn drop_quick_forms_over(&self, len: u64) {
+        for coding in Coding::ALL {
+            self.with(coding, Effort::Quick, |slot| {
+                if matches!(slot, Slot::Done(Some(blob)) if blob.len() >= len) {
+                    *slot = Slot::Untried;
+                }
+            });
+        }
+    }
 }
 
 /// The best form to send now among `accepted` codings (all equally welcome to the client); `None` is identity.
 ///
-/// A thorough form is sent once it exists; asking begins it in the background. Until then small content is coded quickly,
+/// Asking begins a thorough form in the background; once it exists the smallest is sent. Until then small content is coded quickly,
 /// which the first to ask waits for, and large content goes out as it is.
 pub(super) async fn choose(object: &Arc<Object>, accepted: &[Coding]) -> Option<Encoded> {
     let len = object.len();
     if !(ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len) {
         return None;
     }
-    let by_size = Coding::ALL.into_iter().filter(|coding| accepted.contains(coding));
-    drop(begin(object, by_size.clone().next()?, Effort::Thorough));
-    for coding in by_size {
-        match object.encodings().finished(coding, Effort::Thorough) {
-            Some(Some(blob)) => return Some(Encoded { coding, effort: Effort::Thorough, blob }),
-            Some(None) => return None,
-            None => {}
-        }
+    let thorough = Coding::ALL.into_iter().find(|coding| accepted.contains(coding))?;
+    drop(begin(object, thorough, Effort::Thorough));
+    if object.encodings().finished(thorough, Effort::Thorough).is_some() {
+        return object.encodings().smallest(accepted);
     }
     let by_speed = [Coding::Zstd, Coding::Gzip, Coding::Brotli];
     let coding = by_speed.into_iter().find(|coding| accepted.contains(coding))?;
@@ -124,15 +138,8 @@ async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch
         }
     };
     drop(permit);
-    if effort == Effort::Thorough && outcome.is_some() {
-        // Whoever accepts this coding no longer needs a quick form of any.
-        for coding in Coding::ALL {
-            object.encodings().with(coding, Effort::Quick, |slot| {
-                if matches!(slot, Slot::Done(_)) {
-                    *slot = Slot::Untried;
-                }
-            });
-        }
+    if let (Effort::Thorough, Some(blob)) = (effort, &outcome) {
+        object.encodings().drop_quick_forms_over(blob.len());
     }
     object.encodings().with(coding, effort, |slot| *slot = Slot::Done(outcome.clone()));
     drop(sender.send(Some(outcome)));
