@@ -45,9 +45,11 @@ fn cookie_state(state: VisitorState) -> CookieState {
     }
 }
 
+/// Crawlers and link previews name themselves. A browser without a window is still a browser: it can take part, and so can what it is used for
+/// (kiosks, tests, prerendering), so `HeadlessChrome` alone makes nobody a bot.
 fn isbot(user_agent: &str) -> bool {
     static BOTS: std::sync::LazyLock<isbot::Bots> = std::sync::LazyLock::new(isbot::Bots::default);
-    BOTS.is_bot(user_agent)
+    BOTS.is_bot(&user_agent.replace("HeadlessChrome/", "Chrome/"))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -88,5 +90,8 @@ mod tests {
         assert!(evidence("/", &[("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")]).bot);
         let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
         assert!(!evidence("/", &[("user-agent", chrome)]).bot);
+        assert!(!evidence("/", &[("user-agent", &chrome.replace("Chrome/", "HeadlessChrome/"))]).bot);
+        let rendering = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Googlebot/2.1; +http://www.google.com/bot.html) HeadlessChrome/156.0 Safari/537.36";
+        assert!(evidence("/", &[("user-agent", rendering)]).bot);
     }
 }
