@@ -6,7 +6,7 @@
 import type { PieceId } from './digest';
 import { Board } from './fetch/board';
 import type { Slot } from './fetch/board';
-import { DIAL_MS, GRACE_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
+import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
 import { NEVER, backoff, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
@@ -57,10 +57,10 @@ export class Fetch {
   /** A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known. */
   handleDial(now: number, peer: PeerKey, push: readonly PieceId[]): void {
     const board = this.#at(now);
-    if (board._dialBy < 0) board._dialBy = board._now + DIAL_MS;
+    if (board._dialBy < 0) board._dialBy = board._now + DIAL_MS + OPEN_MS;
     const link = this.#meet(peer);
     if (!link || link._open) return;
-    link._grace = board._now < board._dialBy ? board._dialBy : board._now + DIAL_MS;
+    link._grace = board._now + DIAL_MS;
     for (const slot of this.#known(push)) board._promise(link, slot);
   }
 
@@ -77,6 +77,7 @@ export class Fetch {
     const link = this.#meet(peer);
     if (!link || link._open) return;
     link._open = true;
+    link._late = false;
     link._since = board._now;
     link._grace = board._now + GRACE_MS;
     for (const slot of link._promised) board._expect(link, slot);
@@ -189,7 +190,10 @@ export class Fetch {
     const board = this.#at(now);
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
-      if (link._grace <= board._now) {
+      if (link._grace <= board._now && !link._open && !link._late) {
+        link._late = true;
+        link._grace = board._now + OPEN_MS;
+      } else if (link._grace <= board._now) {
         link._grace = NEVER;
         board._origin._cursor = 0;
         if (!link._open) board._release(link);

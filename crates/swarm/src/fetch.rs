@@ -15,7 +15,7 @@ use viral_wire::{Piece, PieceId};
 
 use board::{Board, ORIGIN, Slot};
 pub use config::FetchConfig;
-use config::{DIAL_MS, GRACE_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
+use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use fill::fill;
 use link::{Link, NEVER, backoff};
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
@@ -76,13 +76,13 @@ impl Fetch {
     pub fn handle_dial(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
         self.at(now);
         let now = self.board.now;
-        let dial_by = *self.board.dial_by.get_or_insert(now + DIAL_MS);
+        self.board.dial_by.get_or_insert(now + DIAL_MS + OPEN_MS);
         let Some(at) = self.meet(peer) else { return };
         let link = &mut self.board.links[at];
         if link.open {
             return;
         }
-        link.grace = if now < dial_by { dial_by } else { now + DIAL_MS };
+        link.grace = now + DIAL_MS;
         for i in self.known(push) {
             self.board.promise(at, i);
         }
@@ -107,6 +107,7 @@ impl Fetch {
             return;
         }
         link.open = true;
+        link.late = false;
         link.since = now;
         link.grace = now + GRACE_MS;
         for i in std::mem::take(&mut link.promised) {
@@ -346,7 +347,10 @@ impl Fetch {
         if link.pause <= now {
             link.pause = NEVER;
         }
-        if link.grace <= now {
+        if link.grace <= now && !link.open && !link.late {
+            link.late = true;
+            link.grace = now + OPEN_MS;
+        } else if link.grace <= now {
             link.grace = NEVER;
             let open = link.open;
             self.board.links[ORIGIN].cursor = 0;

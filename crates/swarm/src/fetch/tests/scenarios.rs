@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::trace::Input;
 use super::world::{Peer, World};
 use crate::fetch::config::{
-    FLIGHT_IDS_MAX, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, PAUSE_MS, WINDOW_LEN_START,
+    DIAL_MS, FLIGHT_IDS_MAX, HEDGE_LEN_EXTRA, HEDGE_PERCENT, OPEN_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, PAUSE_MS, WINDOW_LEN_START,
 };
 use crate::fetch::{Accepted, PeerFault, Source};
 
@@ -50,14 +50,16 @@ fn pushed_pieces_count_as_in_flight_and_are_not_asked_for() {
 }
 
 #[test]
-fn promises_of_a_peer_that_does_not_open_go_to_the_origin_and_are_cancelled_when_it_does() {
+fn promises_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(8, [Peer { opens_ms: Some(600), ..pushing([0, 1, 2, 3]) }]);
     world.run(349);
     assert_eq!(world.origin_requests, 0, "within the time to open nothing is asked of the origin");
     world.run(599);
-    assert!(world.done_at.is_some(), "the origin stood in");
+    assert_eq!(world.from(Source::Origin), 4 * u64::from(LEN), "what was promised is hedged, the rest waits for the peer");
     world.run_on(2_000);
+    assert!(world.done_at.is_some());
+    assert!(world.from(Source::Peer(0)) >= 4 * u64::from(LEN));
     assert!(world.waste <= 4 * u64::from(LEN));
     assert!(world.drops.is_empty(), "sending what was promised is no fault");
     world.traced.check("late-promise");
@@ -144,12 +146,12 @@ fn peers_that_never_open_cost_the_time_to_dial_and_no_more() {
     let mut world = World::new(1);
     let dead = || Peer { opens_ms: None, ..peer() };
     world.add_pieces_after_dialling(20, [dead(), dead()]);
-    world.run(349);
+    world.run(DIAL_MS + OPEN_MS - 1);
     assert_eq!(world.origin_requests, 0);
-    world.run(350);
+    world.run(DIAL_MS + OPEN_MS);
     assert!(world.origin_requests > 0);
     world.run(5_000);
-    assert!(world.done_at.is_some_and(|at| at < 600));
+    assert!(world.done_at.is_some_and(|at| at < DIAL_MS + OPEN_MS + 250));
     world.traced.check("dead-dials");
 }
 
@@ -157,7 +159,7 @@ fn peers_that_never_open_cost_the_time_to_dial_and_no_more() {
 fn a_peer_that_opens_late_joins() {
     let mut world = World::new(1);
     world.origin_delay_ms = 100;
-    world.add_pieces_after_dialling(300, [Peer { opens_ms: Some(500), bytes_per_ms: 10_000, ..peer() }]);
+    world.add_pieces_after_dialling(300, [Peer { opens_ms: Some(1_300), bytes_per_ms: 10_000, ..peer() }]);
     world.run(10_000);
     assert!(world.from(Source::Origin) > 0);
     assert!(world.from(Source::Peer(0)) > 50 * u64::from(LEN));
