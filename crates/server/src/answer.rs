@@ -109,7 +109,10 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
     let which = if matches!(decision, Decision::Full(_)) { Which::Full } else { Which::Raw };
     let mut response = match thin {
         Some(thin) => thin,
-        None => caused(respond(version, document, which, request).await, if decision == Decision::Asset { Cause::Assets } else { Cause::Documents }),
+        None => caused(
+            respond(version, document, which, request).await,
+            if decision == Decision::Asset { Cause::Assets } else { Cause::Documents },
+        ),
     };
     mark(app, &mut response, decision);
     if decision != Decision::Asset {
@@ -119,7 +122,14 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
 }
 
 /// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.
-fn thin_answer(app: &App, document: &Asset, request: &Parts, page: Current, seeking: &Seeking<'_>, deploy: Deploy) -> Option<Response<Body>> {
+fn thin_answer(
+    app: &App,
+    document: &Asset,
+    request: &Parts,
+    page: Current,
+    seeking: &Seeking<'_>,
+    deploy: Deploy,
+) -> Option<Response<Body>> {
     let is_head = request.method == Method::HEAD;
     let offers = if is_head { Vec::new() } else { app.hub.offers_for(seeking) };
     if offers.is_empty() && !is_head {

@@ -138,7 +138,8 @@ impl Viral {
     pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) {
         let public = listeners.into_iter().map(|listener| (listener, self.service()));
         let all = public.chain(admin.map(|listener| (listener, self.admin())));
-        let serving: Vec<_> = all.map(|(listener, router)| tokio::spawn(listen::serve(listener, router, self.app.shutdown.clone()))).collect();
+        let serving: Vec<_> =
+            all.map(|(listener, router)| tokio::spawn(listen::serve(listener, router, self.app.shutdown.clone()))).collect();
         self.app.shutdown.begun().await;
         let finished = async {
             for listener in serving {

@@ -49,12 +49,15 @@ pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) 
 pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
     let socket = socket.to_canonical();
     let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    trusted.iter().any(|network| network.contains(&socket)) && (says("x-forwarded-proto") == "https" || says("forwarded").contains("proto=https"))
+    trusted.iter().any(|network| network.contains(&socket))
+        && (says("x-forwarded-proto") == "https" || says("forwarded").contains("proto=https"))
 }
 
 /// Hops named by the headers, in order; `None` for one that is hidden or malformed.
 fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = |name: &str| headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect::<Vec<_>>();
+    let values = |name: &str| {
+        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect::<Vec<_>>()
+    };
     let forwarded = values("forwarded");
     if forwarded.is_empty() {
         return values("x-forwarded-for").into_iter().map(parse_hop).collect();
@@ -122,7 +125,8 @@ mod tests {
     #[test]
     fn the_client_is_the_first_untrusted_hop_from_the_end() {
         let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-        let table: &[(&str, &[(&'static str, &str)], &str)] = &[
+        type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+        let table: &[Row] = &[
             ("203.0.113.5", &[("x-forwarded-for", "1.1.1.1")], "203.0.113.5"),
             ("10.0.0.1", &[], "10.0.0.1"),
             ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.7")], "198.51.100.7"),

@@ -23,7 +23,8 @@ const LAST_CHUNK_LEN: u64 = 5;
 /// Counts `response` under the [`Cause`] among its extensions ([`Cause::Assets`] if there is none) while it is sent.
 pub(crate) fn counted(response: Response<Body>, method: &Method, stats: &Arc<Stats>) -> Response<Body> {
     let cause = response.extensions().get::<Cause>().copied().unwrap_or(Cause::Assets);
-    let has_body = *method != Method::HEAD && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
+    let has_body = *method != Method::HEAD
+        && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
     let chunked = has_body && response.body().size_hint().exact().is_none() && !response.headers().contains_key(header::CONTENT_LENGTH);
     stats.add_sent(cause, head_len(&response, has_body, chunked));
     response.map(|body| Body::new(Counted { body, stats: Arc::clone(stats), cause, chunked }))

@@ -28,7 +28,11 @@ pub(crate) enum Fitness {
 }
 
 /// Judges all policies that hold for a page together: `headers` values of `content-security-policy`, `metas` contents of meta elements.
-pub(crate) fn judge<'a>(headers: impl IntoIterator<Item = &'a str>, metas: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> Fitness {
+pub(crate) fn judge<'a>(
+    headers: impl IntoIterator<Item = &'a str>,
+    metas: impl IntoIterator<Item = &'a str>,
+    origin: PageOrigin<'_>,
+) -> Fitness {
     let mut write = true;
     for policy in headers.into_iter().chain(metas).flat_map(policy::parse_list) {
         if !allows_us(&policy, origin) {
@@ -62,7 +66,8 @@ fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
     let sandbox_fits = policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"));
     let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| directive.allows_same_origin(origin));
     // Registering the worker needs a policy of our own name where trusted types are required and names are restricted.
-    let types_fit = !policy.has("require-trusted-types-for") || policy.get("trusted-types").is_none_or(|types| types.lists("*") || types.lists("viral"));
+    let types_fit = !policy.has("require-trusted-types-for")
+        || policy.get("trusted-types").is_none_or(|types| types.lists("*") || types.lists("viral"));
     sandbox_fits
         && types_fit
         && allows(&["script-src-elem", "script-src", "default-src"])
@@ -80,9 +85,12 @@ impl Directive<'_> {
     fn allows_inline(&self) -> bool {
         let exact = |source: &&str| {
             let source = source.to_ascii_lowercase();
-            source.starts_with("'nonce-") || source.starts_with("'sha256-") || source.starts_with("'sha384-") || source.starts_with("'sha512-")
+            source.starts_with("'nonce-")
+                || source.starts_with("'sha256-")
+                || source.starts_with("'sha384-")
+                || source.starts_with("'sha512-")
         };
-        self.lists("'unsafe-inline'") && !self.lists("'strict-dynamic'") && !self.sources.iter().any(|source| exact(source))
+        self.lists("'unsafe-inline'") && !self.lists("'strict-dynamic'") && !self.sources.iter().any(exact)
     }
 }
 

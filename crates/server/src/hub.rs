@@ -11,7 +11,9 @@ use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::bootset::BootConfig;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::lineage::{News, Visit};
-use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError};
+use viral_swarm::tracker::{
+    AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
+};
 use viral_wire::Digest;
 use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, TrackerToPeer, VisitPost};
 
@@ -157,7 +159,9 @@ impl Hub {
             Resolved::Redirect(_) | Resolved::NotFound(_) => page,
         };
         match message {
-            PeerToTracker::Register { page, manifest, ticket, slots } => PeerToTracker::Register { page: named(page), manifest, ticket, slots },
+            PeerToTracker::Register { page, manifest, ticket, slots } => {
+                PeerToTracker::Register { page: named(page), manifest, ticket, slots }
+            }
             PeerToTracker::Loaded { page, assets } => PeerToTracker::Loaded { page: named(page), assets },
             PeerToTracker::Offers { .. }
             | PeerToTracker::Held { .. }

@@ -8,7 +8,8 @@ use http::{HeaderMap, Uri, header};
 pub(crate) fn is_own(headers: &HeaderMap) -> bool {
     let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let site_fits = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
-    let origin_fits = !headers.contains_key(header::ORIGIN) || text(&header::ORIGIN).zip(text(&header::HOST)).is_some_and(|(origin, host)| names(origin, host));
+    let origin_fits = !headers.contains_key(header::ORIGIN)
+        || text(&header::ORIGIN).zip(text(&header::HOST)).is_some_and(|(origin, host)| names(origin, host));
     site_fits && origin_fits
 }
 
@@ -30,7 +31,9 @@ mod tests {
     use super::*;
 
     fn own(pairs: &[(&'static str, &'static str)]) -> bool {
-        is_own(&pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))).collect())
+        is_own(
+            &pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))).collect(),
+        )
     }
 
     #[test]

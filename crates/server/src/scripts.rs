@@ -61,7 +61,8 @@ pub(crate) fn loader() -> &'static str {
 
 /// `sha256-…` of the loader for a Content-Security-Policy.
 pub(crate) fn loader_hash() -> &'static str {
-    static HASH: LazyLock<String> = LazyLock::new(|| format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(LOADER))));
+    static HASH: LazyLock<String> =
+        LazyLock::new(|| format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(LOADER))));
     &HASH
 }
 

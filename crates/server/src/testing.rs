@@ -30,7 +30,8 @@ pub(crate) const NAVIGATION: [(&str, &str); 4] =
 pub(crate) async fn viral(files: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Viral {
     let mut config = Config { min_app_bytes: 0, ..Config::default() };
     change(&mut config);
-    let mut files: Vec<_> = files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
+    let mut files: Vec<_> =
+        files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
     let noise: Vec<u8> = (0..625_u16).flat_map(|n| *Digest::of(&n.to_be_bytes()).as_bytes()).collect();
     files.push(EmbeddedFile { path: "late.bin".to_owned(), body: noise.into() });
     Viral::open(Source::Embedded(files), &config).await.unwrap()
@@ -73,7 +74,11 @@ pub(crate) async fn bytes(response: Response<Body>) -> Bytes {
 /// A description as a browser makes it.
 pub(crate) fn description(setup: &str) -> Description {
     let fingerprint = Digest::of(setup.as_bytes()).to_string();
-    Description::parse(&format!("[\"ufra\",\"{}\",\"{fingerprint}\",\"{setup}\",262144,[\"u|192.0.2.7|50001|7vh3c|h\"],[]]", "p".repeat(24))).unwrap()
+    Description::parse(&format!(
+        "[\"ufra\",\"{}\",\"{fingerprint}\",\"{setup}\",262144,[\"u|192.0.2.7|50001|7vh3c|h\"],[]]",
+        "p".repeat(24)
+    ))
+    .unwrap()
 }
 
 /// A peer on the tracker that holds the whole manifest of `page` and left two offers. Returns its number and what it is sent.

@@ -1,4 +1,5 @@
 //! What only a real socket shows: WebSocket handshakes, goodbyes, and that the counted bytes are the sent bytes. Loopback only.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 
@@ -127,7 +128,8 @@ async fn a_shutdown_says_goodbye_to_every_socket_and_ends() {
 #[tokio::test]
 async fn the_counted_bytes_are_the_sent_bytes() {
     let server = server().await;
-    let document = exchange(server.address, "GET / HTTP/1.1\r\nhost: a.example\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate").await;
+    let document =
+        exchange(server.address, "GET / HTTP/1.1\r\nhost: a.example\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate").await;
     let asset = exchange(server.address, "GET /app.js HTTP/1.1\r\nhost: a.example").await;
     let worker = exchange(server.address, "GET /.viral/worker.js HTTP/1.1\r\nhost: a.example").await;
     let found = stats(&server).await;

@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn serve_needs_a_directory_and_takes_every_flag() {
         assert!(Cli::try_parse_from(["viral", "serve"]).is_err());
-        let cli = Cli::try_parse_from(["viral", "serve", "dist", "--listen", "127.0.0.1:0", "--min-app-bytes", "0", "--spa"]).unwrap_or_else(|error| panic!("{error}"));
+        let cli = Cli::try_parse_from(["viral", "serve", "dist", "--listen", "127.0.0.1:0", "--min-app-bytes", "0", "--spa"])
+            .unwrap_or_else(|error| panic!("{error}"));
         let Some(Command::Serve { dir, settings }) = cli.command else { panic!("not serve") };
         assert_eq!(dir, Path::new("dist"));
         assert_eq!((settings.flags.listen.port(), settings.flags.min_app_bytes, settings.flags.spa), (0, 0, true));

@@ -1,6 +1,6 @@
 //! Doing what the command line said: listen, tell where, serve, end well.
 
-use std::io::{self, Write as _, stderr, stdout};
+use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -34,8 +34,9 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
 }
 
 fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("log filter `{}` is wrong; try `info` or `viral_server=debug`", config.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).init();
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("log filter `{}` is wrong; try `info` or `viral_server=debug`", config.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let done = runtime.block_on(serve(config, source, is_demo));
     runtime.shutdown_timeout(RUNTIME_GRACE);
@@ -77,11 +78,17 @@ fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -
 }
 
 async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => anyhow!("{address} is in use by another program; stop it or choose another address with {flag} ADDR:PORT"),
-        io::ErrorKind::PermissionDenied => anyhow!("not allowed to listen on {address}; choose a port above 1023 with {flag} ADDR:PORT"),
-        io::ErrorKind::AddrNotAvailable => anyhow!("this machine has no address {}; choose another with {flag} ADDR:PORT", address.ip()),
-        _ => anyhow!("cannot listen on {address}: {error}; choose another address with {flag} ADDR:PORT"),
+    TcpListener::bind(address).await.map_err(|error| {
+        let kind = error.kind();
+        if kind == io::ErrorKind::AddrInUse {
+            anyhow!("{address} is in use by another program; stop it or choose another address with {flag} ADDR:PORT")
+        } else if kind == io::ErrorKind::PermissionDenied {
+            anyhow!("not allowed to listen on {address}; choose a port above 1023 with {flag} ADDR:PORT")
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            anyhow!("this machine has no address {}; choose another with {flag} ADDR:PORT", address.ip())
+        } else {
+            anyhow!("cannot listen on {address}: {error}; choose another address with {flag} ADDR:PORT")
+        }
     })
 }
 

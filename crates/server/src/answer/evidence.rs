@@ -16,8 +16,12 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         method_get: matches!(request.method, Method::GET | Method::HEAD),
         fetch_dest: text(headers, "sec-fetch-dest").map(str::to_owned),
         fetch_mode: text(headers, "sec-fetch-mode").map(str::to_owned),
-        purpose_prefetch: ["sec-purpose", "purpose"].iter().any(|name| text(headers, name).is_some_and(|value| value.starts_with("prefetch"))),
-        has_sec_fetch: ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"].iter().any(|name| headers.contains_key(*name)),
+        purpose_prefetch: ["sec-purpose", "purpose"]
+            .iter()
+            .any(|name| text(headers, name).is_some_and(|value| value.starts_with("prefetch"))),
+        has_sec_fetch: ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"]
+            .iter()
+            .any(|name| headers.contains_key(*name)),
         save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
         cookie: cookie_state(visitor_state(headers)),
         forced_plain: asks_for_plain(request),
@@ -70,7 +74,14 @@ mod tests {
 
     #[test]
     fn a_navigation_of_a_browser_is_recognised() {
-        let found = evidence("/", &[("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0")]);
+        let found = evidence(
+            "/",
+            &[
+                ("sec-fetch-dest", "document"),
+                ("sec-fetch-mode", "navigate"),
+                ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"),
+            ],
+        );
         assert!(found.method_get && found.has_sec_fetch && !found.bot && !found.platform_prompts && !found.forced_plain);
         assert_eq!((found.fetch_dest.as_deref(), found.fetch_mode.as_deref()), (Some("document"), Some("navigate")));
     }

@@ -45,7 +45,8 @@ async fn a_page_has_one_swarm_however_it_is_reached() {
 async fn every_reason_for_a_plain_answer_is_named() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");
-    let table: [(&str, &[(&str, &str)], &str); 6] = [
+    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let table: [Row; 6] = [
         ("/?viral=plain", &[], "plain; reason=requested"),
         ("/", &[("cookie", "viral=off")], "plain; reason=opt-out"),
         ("/", &[("save-data", "on")], "plain; reason=save-data"),
@@ -115,7 +116,9 @@ async fn head_and_revalidation_say_the_same_as_get() {
 #[tokio::test]
 async fn a_page_without_scripts_that_asked_for_plain_stays_plain() {
     let viral = viral(&SITE, |_| ()).await;
-    let cookies = |response: &http::Response<axum::body::Body>| response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let cookies = |response: &http::Response<axum::body::Body>| {
+        response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     let asked = visit(&viral, "/?viral=plain", &[]).await;
     assert!(cookies(&asked).iter().any(|cookie| cookie.starts_with("viral=incapable; Max-Age=604800")));
     let off = visit(&viral, "/?viral=plain", &[("cookie", "viral=off")]).await;

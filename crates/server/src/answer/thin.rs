@@ -37,7 +37,8 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
         if BODY_HEADERS.contains(&name) {
             continue;
         }
-        let value = if name == header::CONTENT_SECURITY_POLICY { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
+        let value =
+            if name == header::CONTENT_SECURITY_POLICY { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }
@@ -81,13 +82,22 @@ mod tests {
             );
             viral_wire::Description::parse(&text).unwrap()
         };
-        let offers = (1..=4).map(|n| viral_wire::signal::Offer {
+        let offers = (1..=4_u64).map(|n| viral_wire::signal::Offer {
             peer: PeerNumber::from_bits(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             offer: 1,
             description: description(n),
             push: Some(viral_wire::signal::Push { manifest: Digest::of(b"m"), stripe: n as u8 - 1, stripes: 4, budget: 1 << 20 }),
         });
-        ThinBoot { version: 1, page: "/".into(), manifest: Digest::of(b"m"), bytes: 7, ticket: Ticket([7; 16]), offers: offers.collect(), deploy: Deploy::Write, stored: false }
+        ThinBoot {
+            version: 1,
+            page: "/".into(),
+            manifest: Digest::of(b"m"),
+            bytes: 7,
+            ticket: Ticket([7; 16]),
+            offers: offers.collect(),
+            deploy: Deploy::Write,
+            stored: false,
+        }
     }
 
     fn record(headers: &[(&str, &str)]) -> AssetRecord {
@@ -115,7 +125,12 @@ mod tests {
 
     #[test]
     fn the_documents_headers_are_kept_and_its_policy_lets_the_loader_in() {
-        let response = respond(&get("/"), &record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]), None, &boot());
+        let response = respond(
+            &get("/"),
+            &record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]),
+            None,
+            &boot(),
+        );
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         assert_eq!(policy, format!("script-src 'self' '{}'", scripts::loader_hash()));
         assert_eq!(response.headers()["x-frame-options"], "DENY");

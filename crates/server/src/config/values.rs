@@ -78,10 +78,7 @@ impl FromStr for HeaderLine {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let refused = || ValueError::Header(text.to_owned());
         let (name, value) = text.split_once(':').ok_or_else(refused)?;
-        Ok(Self {
-            name: name.trim().parse().map_err(|_| refused())?,
-            value: HeaderValue::from_str(value.trim()).map_err(|_| refused())?,
-        })
+        Ok(Self { name: name.trim().parse().map_err(|_| refused())?, value: HeaderValue::from_str(value.trim()).map_err(|_| refused())? })
     }
 }
 
@@ -106,9 +103,7 @@ serde_as_text!(HeaderLine);
 /// Reads `10.0.0.0/8` or a single address.
 pub(super) fn parse_network(text: &str) -> Result<IpNet, ValueError> {
     let text = text.trim();
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| ValueError::Network(text.to_owned()))
+    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| ValueError::Network(text.to_owned()))
 }
 
 /// Serde of a list of networks, single addresses allowed.

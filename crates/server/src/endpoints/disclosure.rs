@@ -89,7 +89,10 @@ mod tests {
 
     #[tokio::test]
     async fn another_site_cannot_opt_a_visitor_out() {
-        let foreign = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("a.example")), (header::ORIGIN, HeaderValue::from_static("https://b.example"))]);
+        let foreign = HeaderMap::from_iter([
+            (header::HOST, HeaderValue::from_static("a.example")),
+            (header::ORIGIN, HeaderValue::from_static("https://b.example")),
+        ]);
         assert_eq!(opt_out(foreign).await.status(), StatusCode::FORBIDDEN);
     }
 }

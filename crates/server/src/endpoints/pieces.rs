@@ -44,7 +44,8 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 }
 
 async fn frame(app: &App, id: PieceId) -> Result<Bytes, Response<Body>> {
-    let location = app.site.piece(&id).ok_or_else(|| refusal(StatusCode::NOT_FOUND, "a piece is unknown: it is of a version no longer kept"))?;
+    let location =
+        app.site.piece(&id).ok_or_else(|| refusal(StatusCode::NOT_FOUND, "a piece is unknown: it is of a version no longer kept"))?;
     let raw = app.site.current().read_piece(&location).await.map_err(|error| {
         tracing::error!(%error, "a piece cannot be read");
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "a piece cannot be read now")
@@ -63,7 +64,8 @@ fn parse_ids(query: &str) -> Result<Vec<PieceId>, String> {
     if count > PIECES_PER_REQUEST_MAX {
         return Err(format!("{count} pieces asked for, limit {PIECES_PER_REQUEST_MAX}"));
     }
-    let ids = list.split(',').map(|id| id.parse().map_err(|error| format!("not a piece id: {error}"))).collect::<Result<Vec<PieceId>, _>>()?;
+    let ids =
+        list.split(',').map(|id| id.parse().map_err(|error| format!("not a piece id: {error}"))).collect::<Result<Vec<PieceId>, _>>()?;
     let distinct: BTreeSet<_> = ids.iter().collect();
     if distinct.len() == ids.len() { Ok(ids) } else { Err("a piece is asked for twice".to_owned()) }
 }
@@ -92,7 +94,8 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
     };
     let version = pinned_version(&headers).and_then(|number| app.site.version(number)).unwrap_or_else(|| app.site.current());
     let distinct: BTreeSet<&String> = post.paths.iter().collect();
-    let found = distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);
+    let found =
+        distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);
     let manifest = Manifest { assets: found.map(|asset| asset.record()).collect() };
     if manifest.assets.is_empty() {
         return done();

@@ -35,7 +35,8 @@ pub(crate) async fn socket(
     let Some(farewell) = app.farewells.hold() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
     };
-    let context = socket::Context { hub: Arc::clone(&app.hub), stats: Arc::clone(&app.stats), shutdown: app.shutdown.clone(), _farewell: farewell };
+    let context =
+        socket::Context { hub: Arc::clone(&app.hub), stats: Arc::clone(&app.stats), shutdown: app.shutdown.clone(), _farewell: farewell };
     let client = app.client_addr(peer, &headers);
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);

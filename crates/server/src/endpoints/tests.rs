@@ -97,9 +97,15 @@ async fn posts_that_are_malformed_too_long_or_foreign_are_refused() {
 #[tokio::test]
 async fn records_are_given_for_assets_worth_fetching() {
     let viral = viral(&SITE, |_| ()).await;
-    let found = request(&viral, "POST", "/.viral/record", &[], "{\"paths\":[\"/late.bin\",\"/app.js\",\"/index.html\",\"/none\",\"/late.bin\"]}").await;
+    let found =
+        request(&viral, "POST", "/.viral/record", &[], "{\"paths\":[\"/late.bin\",\"/app.js\",\"/index.html\",\"/none\",\"/late.bin\"]}")
+            .await;
     let manifest = Manifest::decode(&bytes(found).await).unwrap();
-    assert_eq!(manifest.assets.iter().map(|asset| asset.path.as_str()).collect::<Vec<_>>(), ["/late.bin"], "small ones and documents come from the origin");
+    assert_eq!(
+        manifest.assets.iter().map(|asset| asset.path.as_str()).collect::<Vec<_>>(),
+        ["/late.bin"],
+        "small ones and documents come from the origin"
+    );
     assert_eq!(post(&viral, "/.viral/record", "{\"paths\":[\"/none\"]}").await, StatusCode::NO_CONTENT);
 }
 

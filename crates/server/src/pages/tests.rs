@@ -6,8 +6,10 @@ use super::*;
 use crate::files::{EmbeddedFile, Site, SiteOptions, Source};
 
 async fn site(files: &[(&str, &str)]) -> Arc<Site> {
-    let files = files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
-    let options = SiteOptions { html_addition: Some("<script async src=\"/.viral/addition.js\"></script>".into()), ..SiteOptions::default() };
+    let files =
+        files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
+    let options =
+        SiteOptions { html_addition: Some("<script async src=\"/.viral/addition.js\"></script>".into()), ..SiteOptions::default() };
     Site::open(Source::Embedded(files), options).await.unwrap()
 }
 
