@@ -5,10 +5,12 @@ import type { Digest, PieceId } from '../core/digest';
 import { Lru } from '../core/lru';
 import { pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Piece } from '../core/manifest';
-import { COMPRESSED_BYTES_MAX, HELD_BYTES_MAX } from './limits';
-import { digestOf } from './verify';
+import { PIECE_LEN_MAX } from '../core/limits';
+import { COMPRESSED_BYTES_MAX, HELD_BYTES_MAX, SEGMENT_LEN, SEGMENTS_BYTES_MAX } from './limits';
+import { digestOf, feed } from './verify';
 
 interface Slice {
+  readonly asset: Digest;
   readonly blob: Blob;
   readonly from: number;
   readonly to: number;
@@ -29,6 +31,7 @@ export class Holdings {
   readonly #slices = new Map<PieceId, Slice>();
   readonly #assets = new Set<Digest>();
   readonly #packed = new Lru<PieceId, Packed>(COMPRESSED_BYTES_MAX);
+  readonly #segments = new Lru<string, Promise<ArrayBuffer>>(SEGMENTS_BYTES_MAX);
   #bytes = 0;
 
   /** Whether this piece can be sent. */
@@ -69,7 +72,7 @@ export class Holdings {
       batch.forEach((each, index) => {
         const id = pieceIdOf(each.piece.digest);
         if (!genuine[index]) whole = false;
-        else if (!this.#slices.has(id)) this.#slices.set(id, { blob, from: each.from, to: each.from + each.piece.len, pack });
+        else if (!this.#slices.has(id)) this.#slices.set(id, { asset: record.digest, blob, from: each.from, to: each.from + each.piece.len, pack });
       });
       batch = [];
     }
@@ -83,7 +86,7 @@ export class Holdings {
     const known = this.#packed.get(id);
     if (known || !slice) return known ?? null;
     try {
-      const raw = await bytesOf(slice);
+      const raw = await this.#bytesOf(slice);
       const body = slice.pack && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
       const packed: Packed = worthPacking(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw };
       if (slice.pack) this.#packed.set(id, packed, packed.body.length);
@@ -96,15 +99,26 @@ export class Holdings {
   /** The piece as it is. */
   async raw(id: PieceId): Promise<Uint8Array<ArrayBuffer> | null> {
     const slice = this.#slices.get(id);
-    return slice ? bytesOf(slice).catch(() => null) : null;
+    return slice ? this.#bytesOf(slice).catch(() => null) : null;
+  }
+
+  /** Reads a whole segment and keeps it: in Chromium a read of 1 MiB takes hardly longer than one of 40 KiB (measured). */
+  async #bytesOf({ asset, blob, from, to }: Slice): Promise<Uint8Array<ArrayBuffer>> {
+    const index = Math.floor(from / SEGMENT_LEN);
+    const start = index * SEGMENT_LEN;
+    const key = `${asset} ${index}`;
+    let segment = this.#segments.get(key);
+    if (!segment) {
+      const end = start + SEGMENT_LEN + PIECE_LEN_MAX;
+      segment = blob.slice(start, end).arrayBuffer();
+      this.#segments.set(key, segment, Math.min(end, blob.size) - start);
+    }
+    return new Uint8Array(await segment, from - start, to - from);
   }
 }
 
-async function bytesOf({ blob, from, to }: Slice): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await blob.slice(from, to).arrayBuffer());
-}
-
 async function deflate(raw: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([raw]).stream().pipeThrough(new CompressionStream('deflate-raw'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { readable, writable } = new CompressionStream('deflate-raw');
+  feed(writable, raw);
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }

@@ -9,6 +9,7 @@ import { Fetch } from '../core/fetch';
 import type { PeerFault, Source } from '../core/fetch';
 import type { Frame } from '../core/frame';
 import { decodeFrame } from '../core/frame';
+import { concat } from '../core/bytes';
 import { pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Piece } from '../core/manifest';
 import { now } from './clock';
@@ -154,14 +155,16 @@ async function askOrigin(ids: readonly PieceId[]): Promise<void> {
   const left = new Set(ids);
   try {
     const { ok, body } = await fetch(`/.viral/pieces?ids=${ids.join()}`);
-    if (ok && body) {
-      const next = slicer(body.getReader());
-      for (let head = await next(4); head; head = await next(4)) {
-        const message = await next(new DataView(head.buffer).getUint32(0));
-        const frame = message && decodeFrame(1, message);
-        if (!frame?.ok || frame.value.kind !== 'piece') break;
+    const reader = body?.getReader();
+    for (let rest = new Uint8Array(0); ok && reader; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      rest = concat(rest, value);
+      for (let end: number; rest.length >= 4 && rest.length >= (end = 4 + new DataView(rest.buffer).getUint32(0)); rest = rest.slice(end)) {
+        const frame = decodeFrame(1, rest.slice(4, end));
+        if (!frame.ok || frame.value.kind !== 'piece') break;
         left.delete(frame.value.id);
-        await takePiece(frame.value);
+        void takePiece(frame.value);
       }
     }
   } catch {
@@ -170,22 +173,4 @@ async function askOrigin(ids: readonly PieceId[]): Promise<void> {
   if (!left.size) return;
   engine.handleOriginFailed(now(), [...left]);
   pump();
-}
-
-/** Cuts a stream into runs of the lengths asked for; null once it ended before. */
-function slicer(reader: ReadableStreamDefaultReader<Uint8Array>): (len: number) => Promise<Uint8Array<ArrayBuffer> | null> {
-  let chunk = new Uint8Array(0);
-  return async (len) => {
-    while (chunk.length < len) {
-      const { done, value } = await reader.read();
-      if (done) return null;
-      const joined = new Uint8Array(chunk.length + value.length);
-      joined.set(chunk);
-      joined.set(value, chunk.length);
-      chunk = joined;
-    }
-    const run = chunk.slice(0, len);
-    chunk = chunk.subarray(len);
-    return run;
-  };
 }

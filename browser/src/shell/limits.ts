@@ -84,3 +84,9 @@ export const RECORDS_MAX = 1024;
 
 /** How often the loader looks how far it is. */
 export const WATCH_MS = 100;
+
+/** Bytes of an asset read at once for sending; pieces that begin in it are whole in it, so the largest piece is read beyond. */
+export const SEGMENT_LEN = 1024 * 1024;
+
+/** Bytes of such segments kept: a dozen leechers at different places of an asset. */
+export const SEGMENTS_BYTES_MAX = 16 * 1024 * 1024;

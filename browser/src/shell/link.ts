@@ -4,8 +4,7 @@ import { compactFromSdp, sdpFromCompact } from '../core/description';
 import type { Description } from '../core/description';
 import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeFrame } from '../core/frame';
-import type { Frame } from '../core/frame';
-import { MESSAGE_LEN_MAX } from '../core/limits';
+import type { Channel, Frame } from '../core/frame';
 import { now } from './clock';
 import { CHANNEL_LOW_BYTES } from './limits';
 
@@ -57,7 +56,7 @@ export function attach(link: Link, handler: LinkHandler): void {
     closeLink(link);
     handler.handleClosed(link);
   };
-  const listen = (channel: RTCDataChannel, id: 0 | 1): void => {
+  [control, pieces].forEach((channel, id) => {
     channel.onopen = () => {
       if (link.opened || link.closed || control.readyState !== 'open' || pieces.readyState !== 'open') return;
       link.opened = true;
@@ -67,13 +66,12 @@ export function attach(link: Link, handler: LinkHandler): void {
     channel.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (link.closed) return;
       link.usedAt = now();
-      const decoded = data instanceof ArrayBuffer && data.byteLength <= MESSAGE_LEN_MAX ? decodeFrame(id, new Uint8Array(data)) : null;
-      if (decoded?.ok) handler.handleFrame(link, decoded.value);
+      // A text message counts as an empty one, which is no frame.
+      const frame = decodeFrame(id as Channel, new Uint8Array(data instanceof ArrayBuffer ? data : []));
+      if (frame.ok) handler.handleFrame(link, frame.value);
       else handler.handleMalformed(link);
     };
-  };
-  listen(control, 0);
-  listen(pieces, 1);
+  });
   pieces.onbufferedamountlow = () => handler.handleLow?.(link);
   pc.onconnectionstatechange = () => {
     if (pc.connectionState === 'failed') closed();
@@ -107,7 +105,7 @@ export async function answerOffer(link: Link, offer: Description): Promise<void>
 
 /** What to send of our side now: null while there is nothing to send. */
 export function localDescription({ pc }: Link): Description | null {
-  const compact = compactFromSdp(pc.localDescription?.sdp ?? '');
+  const compact = compactFromSdp(sdpOf(pc));
   return compact.ok ? compact.value : null;
 }
 
@@ -123,4 +121,6 @@ export function gathered({ pc }: Link, whole: boolean): Promise<void> {
 }
 
 /** Whether a local candidate was found. */
-export const hasCandidate = (pc: RTCPeerConnection): boolean => /^a=candidate/m.test(pc.localDescription?.sdp ?? '');
+export const hasCandidate = (pc: RTCPeerConnection): boolean => sdpOf(pc).includes('a=candidate');
+
+const sdpOf = (pc: RTCPeerConnection): string => pc.localDescription?.sdp ?? '';
