@@ -9,11 +9,10 @@ import { Parts } from '../core/parts';
 import { planned } from '../core/push';
 import { now, wait } from './clock';
 import { answersTo } from './dial';
-import { assemble, ban, engine, found, gone, links, pump, takeControl, takePiece } from './leech';
-import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS } from './limits';
+import { assemble, ban, engine, gone, links, pump, takeControl, takePiece } from './leech';
+import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { attach, closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
-import { olderPieces } from './older';
 import { postJson } from './post';
 import type { Marks } from './session';
 import { keepAsset, manifestKey, stored, storedAsset } from './store';
@@ -75,9 +74,7 @@ function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
         const bytes = frame.manifest === manifest ? parts.handlePart(frame) : undefined;
         if (bytes) void useManifest(boot, bytes, link);
         else if (bytes === undefined) misbehaved(link);
-      } else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: [] });
-      else if (frame.kind === 'want') sendFrame(link, { kind: 'refuse', reason: 1, ids: frame.ids });
-      else if (frame.kind === 'bye') {
+      } else if (frame.kind === 'bye') {
         closeLink(link);
         gone(link);
       }
@@ -93,7 +90,7 @@ function misbehaved({ key }: Link): void {
 }
 
 async function askManifest(boot: ThinBoot): Promise<void> {
-  for (let ms = boot.offers.length && MANIFEST_WAIT_MS; ; ms = ms * 2 || MANIFEST_WAIT_MS) {
+  for (let ms = boot.offers.length && MANIFEST_WAIT_MS; ; ms = ORIGIN_PROBE_MS) {
     await wait(ms);
     if (got.bytes) return;
     try {
@@ -124,16 +121,10 @@ async function useManifest(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, from?
 
 /** Takes what the store holds, then lets the engine loose on the rest. */
 async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
-  const kept = await Promise.all(manifest.assets.map(storedAsset));
-  const missing = new Set<PieceId>();
   const idsOf = ({ pieces }: AssetRecord): PieceId[] => pieces.map(({ digest }) => pieceIdOf(digest));
-  const wanted = manifest.assets.filter((record, at) => {
-    const blob = kept[at];
-    if (blob) blobs.set(record.digest, blob);
-    else idsOf(record).forEach((id) => missing.add(id));
-    return !blob;
-  });
-  const older = await olderPieces(missing);
+  const kept = await Promise.all(manifest.assets.map(storedAsset));
+  const wanted = manifest.assets.filter(({ digest }, at) => !kept[at] || !blobs.set(digest, kept[at]));
+  const missing = new Set(wanted.flatMap(idsOf));
   const pieces = distinctPieces(manifest);
   got.manifest = manifest;
   engine.addPieces(now(), pieces);
@@ -142,7 +133,6 @@ async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
     if (push?.manifest === boot.manifest) engine.handlePromise(now(), key, planned(push, pieces));
   }
   for (const record of wanted) assemble(record, keepWhole);
-  for (const [id, bytes] of older) found(id, bytes);
   for (const [frame, link] of early) void takePiece(frame, link);
   early = [];
   pump();

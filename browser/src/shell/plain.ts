@@ -8,16 +8,7 @@ import { ORIGIN_PROBE_MS } from './limits';
 /** Navigates to the plain answer, once the origin can give one: before that a reload would only show the browser's own error page. */
 export async function goPlain(cause: PlainCause): Promise<void> {
   document.cookie = plainCookie(cause);
-  while (!(await alive())) await wait(ORIGIN_PROBE_MS);
+  while (!(await fetch('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' }).catch(() => null))) await wait(ORIGIN_PROBE_MS);
   if (document.cookie.includes(`viral=${plainCookieValue(cause)}`)) location.reload();
   else location.replace(plainUrl(location.href));
-}
-
-async function alive(): Promise<boolean> {
-  try {
-    await fetch('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' });
-    return true;
-  } catch {
-    return false;
-  }
 }

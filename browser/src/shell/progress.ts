@@ -8,7 +8,6 @@ export function progressLine(): (share: number) => void {
   line.ariaLabel = 'Loading';
   document.documentElement.append(line);
   return (share) => {
-    line.ariaValueNow = String(Math.floor(share * 100));
-    line.style.width = `${share * 100}%`;
+    line.style.width = `${(line.ariaValueNow = `${Math.floor(share * 100)}`)}%`;
   };
 }

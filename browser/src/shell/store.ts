@@ -14,7 +14,7 @@ export const manifestKey = (digest: Digest): string => `/.viral/manifest/${diges
 
 /** The response headers of an asset, as its record says. */
 export function recordHeaders(record: AssetRecord): Headers {
-  const headers = new Headers(record.headers.map(([name, value]): [string, string] => [name, value]));
+  const headers = new Headers(record.headers as [string, string][]);
   headers.set('content-type', record.mediaType);
   headers.set('content-length', String(record.len));
   return headers;
@@ -22,11 +22,7 @@ export function recordHeaders(record: AssetRecord): Headers {
 
 /** A stored response, or undefined. Looking never creates the store. */
 export async function stored(key: string): Promise<Response | undefined> {
-  try {
-    return await caches.match(key, { cacheName: STORE });
-  } catch {
-    return undefined;
-  }
+  return caches.match(key, { cacheName: STORE }).catch(() => undefined);
 }
 
 /** The stored bytes of an asset if they have the right length. */

@@ -32,7 +32,7 @@ export type PageAnswer =
 /** Whether a registration is ours. */
 export function isOurs({ active, waiting, installing }: ServiceWorkerRegistration): boolean {
   const worker = active ?? waiting ?? installing;
-  return !worker || new URL(worker.scriptURL).pathname === WORKER_URL;
+  return !worker || worker.scriptURL.endsWith(WORKER_URL);
 }
 
 /** Registers our worker for the whole site and resolves once it is active; null if the site has one of its own here. */

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod candidate;
+mod sdp;
 
 /// The DTLS role offered or taken (RFC 8842).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub enum Setup {
     Passive,
 }
 
-/// What one peer must know to connect to another. Fields are private so that every value is a valid one.
+/// What one peer must know to connect to another. Fields are private so that every value is a valid one. Read from the compact array or, in an answer, from
+/// the SDP text itself; written as the compact array.
 #[derive(Debug, Clone, PartialEq, Eq, TS)]
 #[ts(
     type = "readonly [ufrag: string, pwd: string, fingerprint: string, setup: 'actpass' | 'active' | 'passive', maxMessageSize: number, candidates: readonly string[], extra: readonly string[]]"
@@ -229,7 +231,18 @@ impl Serialize for Description {
 
 impl<'de> Deserialize<'de> for Description {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Parts::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+        /// The two forms in which a description may come.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Sdp(String),
+            Compact(Parts),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Sdp(sdp) => Self::from_sdp(&sdp),
+            Form::Compact(parts) => parts.try_into(),
+        }
+        .map_err(de::Error::custom)
     }
 }
 

@@ -207,7 +207,8 @@ pub struct Answer {
     pub peer: PeerNumber,
     /// The maker's own number for the offer.
     pub offer: u32,
-    /// The answer.
+    /// The answer. Browsers may send the SDP text itself; it is compact from here on.
+    #[ts(type = "readonly unknown[] | string")]
     pub description: Description,
 }
 

@@ -198,16 +198,28 @@ fn push_plans_name_exactly_these_pieces() {
 #[derive(Deserialize)]
 struct DescriptionCases {
     sdp: Vec<Compact>,
+    sdp_invalid: Vec<SdpRefused>,
     valid: Vec<Compact>,
     canonical: Vec<Compact>,
     invalid: Vec<Compact>,
     rewritten: Vec<Compact>,
 }
 
-/// A compact form and what becomes of it.
+/// SDP text without one of the parts.
+#[derive(Deserialize)]
+struct SdpRefused {
+    name: String,
+    sdp: String,
+}
+
+/// A compact form and what becomes of it, or the SDP text (and lines that came after it) from which it is made.
 #[derive(Deserialize)]
 struct Compact {
     name: String,
+    #[serde(default)]
+    sdp: String,
+    #[serde(default)]
+    candidates: Vec<String>,
     compact: Value,
     #[serde(default)]
     written: Value,
@@ -234,6 +246,19 @@ fn descriptions_of_real_browsers_are_accepted_as_they_are() {
     }
     for case in &cases.canonical {
         assert_eq!(written(&parse(case)), case.written, "{}", case.name);
+    }
+}
+
+#[test]
+fn sdp_text_becomes_compact_as_in_the_browser() {
+    let cases: DescriptionCases = read("descriptions");
+    for case in cases.sdp.iter().filter(|case| case.candidates.is_empty()) {
+        let read = Description::from_sdp(&case.sdp).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        assert_eq!(serde_json::to_value(&read).unwrap(), case.compact, "{}", case.name);
+        assert_eq!(serde_json::from_value::<Description>(Value::String(case.sdp.clone())).unwrap(), read, "{}", case.name);
+    }
+    for case in cases.sdp_invalid {
+        assert!(Description::from_sdp(&case.sdp).is_err(), "{}", case.name);
     }
 }
 
@@ -336,7 +361,7 @@ fn limits_have_exactly_these_values() {
         FRAME_VERSION BOOT_VERSION MESSAGE_LEN_MAX PIECE_LEN_MAX HELLO_MANIFESTS_MAX WANT_IDS_MAX QUERY_IDS_MAX
         MANIFEST_PART_LEN_MAX MANIFEST_LEN_MAX MANIFEST_ASSETS_MAX MANIFEST_BYTES_MAX PATH_LEN_MAX MEDIA_TYPE_LEN_MAX
         RECORD_HEADERS_MAX HEADER_LEN_MAX CANDIDATES_MAX ADDRESS_LEN_MAX EXTRA_LINES_MAX EXTRA_LINE_LEN_MAX
-        UFRAG_LEN_MIN PWD_LEN_MIN ICE_TEXT_LEN_MAX DESCRIPTION_LEN_MAX SIGNAL_LEN_MAX OFFERS_PER_PEER_MAX
+        UFRAG_LEN_MIN PWD_LEN_MIN ICE_TEXT_LEN_MAX DESCRIPTION_LEN_MAX SDP_LEN_MAX SIGNAL_LEN_MAX OFFERS_PER_PEER_MAX
         OFFERS_PER_LEECHER_MAX ANSWERS_MAX LOADED_ASSETS_MAX SOURCES_MAX ERROR_MESSAGE_LEN_MAX ANSWER_POST_LEN_MAX
         VISIT_POST_LEN_MAX RECORD_POST_LEN_MAX RECORD_PATHS_MAX PIECES_PER_REQUEST_MAX PEER_NUMBER_END
     }
