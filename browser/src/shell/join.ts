@@ -114,7 +114,7 @@ async function useManifest(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, from?
   if (got.bytes) return;
   got.bytes = bytes;
   const decoded = decodeManifest(bytes);
-  if (!decoded.ok) throw new Error(decoded.error);
+  if (!decoded.ok) throw 0;
   marks.manifest = now();
   await begin(boot, decoded.value);
 }
