@@ -1,10 +1,12 @@
 //! Steps about the TypeScript half: install, types, lint, tests, the committed build and its budgets.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::shell::{self, cargo, command, npm, root, run};
+use crate::shell::{cargo, npm, root, run};
 
 /// TypeScript types made from the Rust ones.
 const GENERATED: &str = "browser/src/core/generated";
@@ -21,14 +23,12 @@ pub(crate) fn write_types() -> anyhow::Result<()> {
 }
 
 pub(crate) fn types_are_fresh() -> anyhow::Result<()> {
-    write_types()?;
-    is_committed(GENERATED, "cargo xtask types")
+    is_unchanged_by(GENERATED, write_types)
 }
 
-/// Builds the scripts and fails when the committed ones differ.
+/// Builds the scripts and fails when the ones that were there differ.
 pub(crate) fn dist_is_fresh() -> anyhow::Result<()> {
-    script("build")?;
-    is_committed(DIST, "cargo xtask dist")
+    is_unchanged_by(DIST, || script("build"))
 }
 
 pub(crate) fn types_check() -> anyhow::Result<()> {
@@ -59,11 +59,31 @@ fn folder() -> PathBuf {
     root().join("browser")
 }
 
-/// Fails when the work tree differs from the index or HEAD under `path`, or has files there that git does not know.
-fn is_committed(path: &str, remedy: &str) -> anyhow::Result<()> {
-    let changed = shell::output(command("git").args(["status", "--porcelain", "--", path])).context("asking git")?;
-    if changed.is_empty() {
-        return Ok(());
+/// Makes the files of a folder again and fails when that changed any of them; in a fresh clone they are the committed ones.
+fn is_unchanged_by(path: &str, make: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let folder = root().join(path);
+    let before = contents(&folder)?;
+    make()?;
+    let after = contents(&folder)?;
+    let names: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
+    let stale: Vec<String> =
+        names.iter().filter(|name| before.get(**name) != after.get(**name)).map(|name| name.display().to_string()).collect();
+    if stale.is_empty() { Ok(()) } else { bail!("{path} was stale and is made again now, commit it: {}", stale.join(" ")) }
+}
+
+fn contents(folder: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).with_context(|| format!("reading {}", next.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let body = fs::read(&path)?;
+                found.insert(path.strip_prefix(folder)?.to_path_buf(), body);
+            }
+        }
     }
-    bail!("{path} is stale: run `{remedy}` and commit it\n{changed}");
+    Ok(found)
 }

@@ -45,16 +45,6 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end and returns what it printed.
-pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
-    let shown = show(command);
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{shown}`"))?;
-    if !output.status.success() {
-        bail!("`{shown}` ended with {}", output.status);
-    }
-    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print UTF-8"))
-}
-
 /// Where a program is on PATH, if it is.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -37,6 +37,9 @@ pub struct Stats {
     pub leechers: u64,
     /// Peers dropped for what they sent.
     pub bans: u64,
+    /// What became of introductions: a promise of ours, not of the contract; only shown in messages.
+    #[serde(default)]
+    pub matches: serde_json::Value,
     /// How often each reason decided, by kind of answer.
     #[serde(default)]
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,

@@ -201,7 +201,7 @@ fn document(app: &App, folder: &str) -> String {
 }
 
 fn style(app: &App) -> String {
-    format!("h1 {{ color: rgb(1, 2, 3); --version: '{}'; }}\n", app.version)
+    format!("h1 {{ color: rgb(1, 2, 3); --version: {}; }}\n", app.version)
 }
 
 fn version_script(app: &App) -> String {

@@ -29,6 +29,7 @@
     journey.armed = true;
   });
   journey.garbage = 0;
+  journey.hungUp = 0;
   const spoiled = new WeakSet();
   journey.spoil = (honest, channel) => {
     // Channel 1 carries pieces and manifests; garbage there meets the decoder with most to lose.
@@ -36,6 +37,9 @@
     const sent = kinds[window.journeyGarbage](honest);
     if (sent !== honest) {
       spoiled.add(channel);
+      channel.addEventListener('close', () => {
+        journey.hungUp += 1;
+      });
       journey.garbage += 1;
     }
     return sent;

@@ -23,7 +23,7 @@
       app.version,
       window.scriptVersion,
       document.documentElement.dataset.version,
-      styled.getPropertyValue('--version').trim().replaceAll("'", ''),
+      styled.getPropertyValue('--version').trim(),
     ];
     app.color = styled.color;
     app.title = document.title;

@@ -19,6 +19,9 @@ use crate::common::{fed_by_peers, first_seeder};
 /// Until the server has reacted to one message.
 const REACTION: Duration = Duration::from_secs(10);
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// How the server reacted to one message.
 #[derive(Debug)]
 enum Reaction {
@@ -152,7 +155,7 @@ async fn an_answer_for_a_peer_never_matched_is_refused() {
         let description = json!(["abcd", "abcdefghijklmnopqrstuvwx", "00".repeat(32), "active", 262_144, [], []]);
         let answer = json!({ "ticket": "00".repeat(16), "answers": [{ "peer": 1, "offer": 1, "description": description }] });
         let foreign = [("content-type", "application/json"), ("origin", "http://evil.example")];
-        let cases: [(&str, &[(&str, &str)], Vec<u8>, u16); 5] = [
+        let cases: [(&str, Headers<'_>, Vec<u8>, u16); 5] = [
             ("never matched", &headers, answer.to_string().into_bytes(), 403),
             ("no JSON", &headers, b"{".to_vec(), 400),
             ("unknown field", &headers, json!({ "ticket": "00".repeat(16), "answers": [], "x": 1 }).to_string().into_bytes(), 400),

@@ -1,7 +1,7 @@
 //! Seeders that go away: before, in the middle, politely and not.
 
 use viral_journeys::browser::Engine::Chromium;
-use viral_journeys::hostile::COUNTS_SENT;
+use viral_journeys::hostile::{COUNTS_SENT, NOTES_SIGNALS};
 use viral_journeys::server::Server;
 use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
@@ -83,7 +83,8 @@ async fn a_visitor_whose_only_seeder_sleeps_gets_the_app_from_the_origin_within_
     journey(async {
         let site = App::default().site();
         let server = Server::serve(site.folder(), &[]).await;
-        let mut seeder = first_seeder(&server, &site, Chromium).await;
+        let mut seeder = first_seeder_with(&server, &site, Chromium, scripted(NOTES_SIGNALS)).await;
+        seeder.until("its offers are with the tracker", "window.journeySaid.includes('offers')").await;
         // Its socket stays open, so the tracker still offers it.
         seeder.freeze();
         let visitor = Visitor::fresh(Chromium).await;

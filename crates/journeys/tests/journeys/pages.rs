@@ -79,8 +79,9 @@ async fn reload(engine: Engine) {
     let before = server.stats().await.origin_bytes.of_app();
     visitor.reload().await;
     assert_whole(&visitor.until_app_runs().await, &site);
-    let sent = server.stats().await.origin_bytes.of_app() - before;
-    assert!(sent < site.len() / 10, "a reload cost the origin {sent} bytes");
+    let (stats, status) = (server.stats().await, visitor.status().await);
+    let sent = stats.origin_bytes.of_app() - before;
+    assert!(sent < site.len() / 10, "a reload cost the origin {sent} bytes: {status:?} {stats:?}");
     seeds(&server, &visitor, 2).await;
 }
 
@@ -121,8 +122,9 @@ async fn the_second_page_of_a_site_takes_from_peers_what_both_pages_share() {
         assert_whole_below(&app, &site, "/docs");
         assert_eq!(app["version"], "docs");
         // One part of six and the small files differ.
-        let sent = server.stats().await.origin_bytes.of_app() - before;
-        assert!(sent < 1024 * 1024, "the second page cost the origin {sent} bytes");
+        let (stats, status) = (server.stats().await, visitor.status().await);
+        let sent = stats.origin_bytes.of_app() - before;
+        assert!(sent < 1024 * 1024, "the second page cost the origin {sent} bytes: {status:?} {stats:?}");
         seeds(&server, &visitor, 2).await;
     })
     .await;

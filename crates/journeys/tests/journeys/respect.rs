@@ -2,14 +2,14 @@
 
 use viral_journeys::browser::Engine::{Chromium, Firefox, WebKit};
 use viral_journeys::browser::Setting;
-use viral_journeys::hostile::COUNTS_CONNECTIONS;
+use viral_journeys::hostile::{COUNTS_CONNECTIONS, NOTES_SIGNALS};
 use viral_journeys::http::NAVIGATION;
 use viral_journeys::server::Server;
 use viral_journeys::site::App;
 use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
-use crate::common::{assert_whole, fed_by_peers, first_seeder, scripted, seeds};
+use crate::common::{assert_whole, fed_by_peers, first_seeder, first_seeder_with, scripted, seeds};
 
 #[tokio::test]
 async fn who_opts_out_is_answered_plain_and_makes_no_connection_until_opting_in_again() {
@@ -152,7 +152,8 @@ async fn without_scripts_the_page_leads_to_the_plain_app() {
     journey(async {
         let site = App::default().site();
         let server = Server::serve(site.folder(), &[]).await;
-        let _seeder = first_seeder(&server, &site, Chromium).await;
+        let seeder = first_seeder_with(&server, &site, Chromium, scripted(NOTES_SIGNALS)).await;
+        seeder.until("its offers are with the tracker", "window.journeySaid.includes('offers')").await;
         let reply = server.get("/", NAVIGATION).await;
         assert!(reply.header("viral-answer").starts_with("thin"), "{}", reply.header("viral-answer"));
         let text = reply.text();

@@ -50,15 +50,15 @@ async fn sigterm_lets_an_answer_in_flight_finish_and_closes_sockets_with_a_reaso
         let mut server = Server::serve(site.folder(), &[]).await;
         let seeder = Visitor::fresh(Chromium).await;
         // Notes how the page's socket was closed.
-        let script = "const Native = WebSocket; window.closed = null;
+        let script = "const Native = WebSocket; window.socketClosed = null;
             window.WebSocket = class extends Native { constructor(...rest) { super(...rest);
-              this.addEventListener('close', event => { window.closed ??= { code: event.code, reason: event.reason, clean: event.wasClean }; }); } };";
+              this.addEventListener('close', event => { window.socketClosed ??= { code: event.code, reason: event.reason, clean: event.wasClean }; }); } };";
         seeder.run_before_load(script).await;
         seeder.open(&server.url("/")).await;
         seeder.until_app_runs().await;
         seeds(&server, &seeder, 1).await;
         server.stop().await;
-        let closed = seeder.until("its socket is closed", "window.closed").await;
+        let closed = seeder.until("its socket is closed", "window.socketClosed").await;
         assert_eq!(closed["clean"], true, "{closed}");
         assert!(closed["code"] == 1001 || closed["code"] == 1012, "{closed}");
     })
