@@ -30,7 +30,16 @@ const loading = (async () => {
 const save = (): Promise<boolean> => keep(STATE_KEY, new Response(JSON.stringify(bindings.state())));
 
 scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
-scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()));
+scope.addEventListener('activate', (event) => event.waitUntil(Promise.all([scope.clients.claim(), preload(true)])));
+
+/**
+ * The server must see a navigation as one: a `fetch` of ours carries other `Sec-Fetch-*` headers (measured), the browser's own preload does not.
+ * Off for a navigation that is answered from the store.
+ */
+async function preload(on: boolean): Promise<void> {
+  const { navigationPreload } = scope.registration;
+  await (on ? navigationPreload?.enable() : navigationPreload?.disable());
+}
 
 scope.addEventListener('message', (event) => {
   const port = event.ports[0];
@@ -59,7 +68,7 @@ async function handleMessage(message: PageToWorker, client: string): Promise<unk
       if (!message.url) bindings.bind(client, message.manifest, message.page);
       else if (!bindings.bindReload(message.url, message.manifest)) return false;
       passed.delete(client);
-      await Promise.all([save(), recordsOf(message.manifest), scope.clients.claim()]);
+      await Promise.all([save(), recordsOf(message.manifest), scope.clients.claim(), preload(!message.url)]);
       return true;
     case 'bound':
       return bindings.manifestOf(client);
@@ -72,10 +81,11 @@ async function handleMessage(message: PageToWorker, client: string): Promise<unk
 async function answerNavigation(event: FetchEvent, href: string, path: string): Promise<Response> {
   await loading;
   const reload = bindings.takeReload(href);
+  if (reload) event.waitUntil(preload(true));
   const placed = reload && (await place(event, reload, path));
   if (placed) return placed;
   try {
-    return await fetch(event.request);
+    return (await event.preloadResponse) ?? (await fetch(event.request));
   } catch (error) {
     // The origin is out of reach: the version that was put in place last runs.
     const manifest = bindings.manifestOfPage(path);

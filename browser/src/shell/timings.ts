@@ -1,7 +1,14 @@
 /** What the browser's timing says of the document. */
 
+const navigation = (): PerformanceNavigationTiming | undefined =>
+  performance.getEntriesByType('navigation')[0] as PerformanceNavigationTiming | undefined;
+
+/** When `load` began: it is known only once it has, and everything before that counts as early. */
+export function loadStart(): number {
+  return navigation()?.loadEventStart || Infinity;
+}
+
 /** Bytes of the document itself, as it travelled. */
 export function documentBytes(): number {
-  const [entry] = performance.getEntriesByType('navigation');
-  return (entry as PerformanceNavigationTiming | undefined)?.transferSize ?? 0;
+  return navigation()?.transferSize ?? 0;
 }

@@ -26,8 +26,8 @@ let watch: ReturnType<typeof setInterval>;
 export async function visit(boot: ThinBoot, certificate: RTCCertificate): Promise<void> {
   const leave = (cause: PlainCause): void => {
     if (over) return;
-    end(boot);
     void goPlain(cause);
+    end(boot);
   };
   const fault = (): void => leave('fault');
   const worker = registerWorker();
@@ -66,7 +66,8 @@ function end({ ticket }: ThinBoot): void {
   stop();
   totals.bytes.bytes_from_origin = documentBytes();
   const post: VisitPost = { ticket, counts: countsOf(totals), faults };
-  navigator.sendBeacon('/.viral/visit', new Blob([JSON.stringify(post)], { type: 'application/json' }));
+  // A page that is put in place by a reload reads there what its visit came to.
+  navigator.sendBeacon('/.viral/visit', (sessionStorage['viral'] = JSON.stringify(post)));
 }
 
 /** Puts the app in place. */

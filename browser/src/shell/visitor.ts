@@ -3,6 +3,7 @@
 import { noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
+import type { VisitPost } from '../core/generated/VisitPost';
 import { LOADED_ASSETS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
@@ -16,7 +17,7 @@ import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import { documentBytes } from './timings';
+import { documentBytes, loadStart } from './timings';
 import { Seeder } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
@@ -47,7 +48,6 @@ export class Visitor implements StatusSource {
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
   #known: PageManifest | null = null;
-  readonly #loadStart: number;
   #reported = false;
 
   constructor(session: Session | undefined) {
@@ -60,7 +60,6 @@ export class Visitor implements StatusSource {
     this.#bound = session?.boot.manifest ?? null;
     for (const { path } of session?.manifest.assets ?? []) this.#placed.add(path);
     const [entry] = performance.getEntriesByType('navigation');
-    this.#loadStart = entry instanceof PerformanceNavigationTiming ? entry.loadEventStart : 0;
     this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
     this.#page = new URL(this.#documentUrl).pathname;
     this.#changed = publish(this);
@@ -87,6 +86,7 @@ export class Visitor implements StatusSource {
       this.#bound = typeof bound === 'string' ? bound : null;
       if (this.#bound) {
         this.answer = 'thin';
+        takeTotals(this.totals);
         const page = await fetchManifest(this.#bound);
         for (const { path } of page?.manifest.assets ?? []) this.#placed.add(path);
       }
@@ -213,13 +213,13 @@ export class Visitor implements StatusSource {
     for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
     if (this.answer === 'thin') return;
     const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
-    const assets = bootPaths(entries, location.origin, this.#page, this.#loadStart, LOADED_ASSETS_MAX);
+    const assets = bootPaths(entries, location.origin, this.#page, loadStart(), LOADED_ASSETS_MAX);
     seeder.send({ kind: 'loaded', page: this.#page, assets });
   }
 
   #count(entry: PerformanceResourceTiming): void {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
-    if (entry.responseEnd > this.#loadStart && !this.#placed.has(new URL(entry.name).pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
+    if (entry.responseEnd > loadStart() && !this.#placed.has(new URL(entry.name).pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
     this.#seeder?.grew();
   }
 
@@ -231,4 +231,15 @@ export class Visitor implements StatusSource {
   #leaveSession(): void {
     for (const link of this.#session?.leech.links ?? []) closeLink(link, 1);
   }
+}
+
+/** What the loader counted before the reload that put this page in place. */
+function takeTotals(totals: Totals): void {
+  const text = sessionStorage.getItem('viral');
+  if (!text) return;
+  sessionStorage.removeItem('viral');
+  const { counts } = JSON.parse(text) as VisitPost;
+  const { sources, ...bytes } = counts;
+  for (const { peer, bytes: got } of sources) totals.sources.set(peer, got);
+  Object.assign(totals.bytes, bytes, { bytes_from_origin: bytes.bytes_from_origin + totals.bytes.bytes_from_origin });
 }

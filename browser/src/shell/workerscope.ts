@@ -18,6 +18,8 @@ export interface FetchEvent extends ExtendableEvent {
   readonly request: Request;
   readonly clientId: string;
   readonly resultingClientId: string;
+  /** The answer to a navigation that the browser asked for itself, while this worker started. */
+  readonly preloadResponse?: Promise<Response | undefined>;
   respondWith(response: Promise<Response>): void;
 }
 
@@ -31,6 +33,7 @@ export interface ClientMessageEvent extends ExtendableEvent {
 /** The global scope. */
 export interface WorkerScope {
   readonly location: Location;
+  readonly registration: { readonly navigationPreload?: { enable(): Promise<void>; disable(): Promise<void> } };
   readonly clients: {
     claim(): Promise<void>;
     get(id: string): Promise<WorkerClient | undefined>;
