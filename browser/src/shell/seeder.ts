@@ -57,6 +57,8 @@ export class Seeder {
   /** The loader numbered its connections below this. */
   #nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
   #nextOffer = 1;
+  /** Whether something is held, so that offers are made when the tracker wants some. */
+  #offering = false;
   #offersWanted = 0;
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
   #seekers: ((found: boolean) => void)[] = [];
@@ -95,7 +97,7 @@ export class Seeder {
   /** Ends every connection and the session. */
   stop(reason: 1 | 4): void {
     this.tell();
-    this.ready = false;
+    this.ready = this.#offering = false;
     this.#offers.clear();
     this.peers.stop(reason);
     this.#tracker.close();
@@ -150,7 +152,7 @@ export class Seeder {
       case 'peers':
         return this.#dial(signal.offers);
       case 'offers_wanted':
-        return this.ready ? this.#makeOffers(signal.count) : undefined;
+        return this.#offering ? this.#makeOffers(signal.count) : undefined;
       case 'dropped':
         return this.#host.dropped(signal.reason);
       case 'error':
@@ -163,9 +165,10 @@ export class Seeder {
     if (!page) return;
     this.#remember(page);
     this.send({ kind: 'held', manifest: digest, ...page.held });
-    if (!this.ready && page.held.pieces) {
-      this.ready = true;
+    if (!this.#offering && page.held.pieces) {
+      this.#offering = true;
       await this.#makeOffers(this.#offersWanted);
+      this.ready = this.#offering;
     }
     this.#host.changed();
   }
@@ -232,7 +235,7 @@ export class Seeder {
 
   /** Offers made to a tracker that is gone cannot be answered; connections go on without it. */
   #handleLost(): void {
-    this.ready = false;
+    this.ready = this.#offering = false;
     this.#offers.clear();
     this.#sought(false);
     this.#host.changed();

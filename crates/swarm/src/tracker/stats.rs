@@ -11,7 +11,7 @@ use crate::limits::LEECHER_AGE_MAX_MS;
 /// How the swarm is now, and what happened since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TrackerStats {
-    /// Registered sessions that hold something to give.
+    /// Registered sessions that hold something to give and have left offers, so that the next visitor can be introduced to them.
     pub seeders: usize,
     /// Visits that lack something: thin ones, with or without a session.
     pub leechers: usize,
@@ -92,7 +92,8 @@ impl Tracker {
         let (mut seeders, mut leechers) = (0, 0);
         for session in registered {
             let held = session.held.filter(|held| held.bytes > 0);
-            let is_seeder = held.is_some_and(|held| held.complete || !session.thin);
+            let reachable = !session.offers.is_empty() || !session.customers.is_empty() || !session.served.is_empty();
+            let is_seeder = reachable && held.is_some_and(|held| held.complete || !session.thin);
             seeders += usize::from(is_seeder);
             leechers += usize::from(!is_seeder && session.thin);
         }

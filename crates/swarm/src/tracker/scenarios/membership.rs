@@ -126,6 +126,8 @@ fn visitors_are_counted_as_leechers_until_they_hold_the_whole() {
     world.held(peer, version(1), 949);
     assert_eq!(counted(&world), (1, 1));
     world.held(peer, version(1), 950);
+    assert_eq!(counted(&world), (1, 1), "nobody can be introduced to it yet");
+    world.leave_offers(peer, 1);
     assert_eq!(counted(&world), (2, 0));
     world.connected(HERE);
     world.wait(60_000);
