@@ -21,7 +21,8 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
     let Bench::Path { runs } = what;
     steps.run("build viral (release)", rust::build_viral_release)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
-    steps.run("packages from npm", journeys::install_apps)?;
+    steps.run("real apps from npm", journeys::install_apps)?;
+    steps.run("rivals from npm", journeys::install_rivals)?;
     steps.run("bench path", || path(*runs))
 }
 

@@ -1,16 +1,24 @@
 //! Steps around the journeys: the real apps they serve, and the run itself.
 
-use std::path::PathBuf;
-
 use crate::shell::{self, cargo, npm, root, target_dir};
 use crate::tools;
 
 /// Journeys at once. Each holds two to six browsers; two cores are busy with one.
 const JOURNEYS_AT_ONCE: &str = "1";
 
-/// Installs what crates/journeys/apps/package.json names, unless what is installed is already that.
+/// Installs the apps that journeys serve.
 pub(crate) fn install_apps() -> anyhow::Result<()> {
-    let folder = apps_dir();
+    install("apps")
+}
+
+/// Installs what benches measure viral against.
+pub(crate) fn install_rivals() -> anyhow::Result<()> {
+    install("rivals")
+}
+
+/// Installs what a folder's package.json names, unless what is installed is already that.
+fn install(folder: &str) -> anyhow::Result<()> {
+    let folder = root().join("crates/journeys").join(folder);
     let lock = folder.join("package-lock.json");
     let installed = folder.join("node_modules/.package-lock.json");
     let is_fresh = match (lock.metadata(), installed.metadata()) {
@@ -34,8 +42,4 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
         tests.env("VIRAL_BIN", target_dir().join("debug/viral"));
     }
     shell::run(tests.env("GECKODRIVER", tools::geckodriver()))
-}
-
-fn apps_dir() -> PathBuf {
-    root().join("crates/journeys/apps")
 }

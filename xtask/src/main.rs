@@ -10,6 +10,8 @@ mod shell;
 mod steps;
 mod tools;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use steps::Steps;
 
@@ -55,11 +57,14 @@ enum Chore {
     Tools,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let mut steps = Steps::new();
     let outcome = run(Cli::parse().chore, &mut steps);
+    if let Err(error) = &outcome {
+        println!("\nFAILED: {error:#}");
+    }
     steps.print_summary(outcome.is_ok());
-    outcome
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
