@@ -4,6 +4,7 @@ import { countsOf, growth, noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import { sdpFromCompact } from '../core/description';
 import type { Digest } from '../core/digest';
+import type { Counts } from '../core/generated/Counts';
 import type { PeerFault, PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
@@ -22,6 +23,11 @@ import { Tracker } from './tracker';
 
 /** What the tracker was told of this page so far. */
 let told = countsOf(noTotals());
+
+/** The tracker knows these already: from the loader's beacon, before a reload. */
+export function alreadyTold(counts: Counts): void {
+  told = counts;
+}
 
 /** What the seeder needs from the page around it. */
 export interface SeederHost {
