@@ -70,7 +70,7 @@ function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
         else if ((earlyBytes += frame.body.length) > INBOX_BYTES_MAX) misbehaved(link);
         else early.push([frame, link]);
       } else if (frame.kind === 'manifest-part') {
-        if (got.bytes) return;
+        // Looked at even if the manifest came another way: a liar must not stay.
         const bytes = frame.manifest === manifest ? parts.handlePart(frame) : undefined;
         if (bytes) void useManifest(boot, bytes, link);
         else if (bytes === undefined) misbehaved(link);

@@ -193,7 +193,11 @@ fn over<T: Signal>(value: serde_json::Value) -> Option<&'static str> {
 
 #[test]
 fn sdp_text_stays_within_its_limit() {
-    let head = format!("a=ice-ufrag:abcd\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:active\r\na=max-message-size:1\r\n", "p".repeat(22), "AB".repeat(32));
+    let head = format!(
+        "a=ice-ufrag:abcd\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:active\r\na=max-message-size:1\r\n",
+        "p".repeat(22),
+        "AB".repeat(32)
+    );
     let max = format!("{head}{}", "x".repeat(SDP_LEN_MAX - head.len()));
     assert!(Description::from_sdp(&max).is_ok());
     assert_eq!(Description::from_sdp(&format!("{max}x")), Err(DescriptionError::TooLong { len: SDP_LEN_MAX + 1 }));

@@ -103,6 +103,9 @@ async fn a_seeder_that_accepts_and_stays_silent_costs_a_second_not_the_app() {
     .await;
 }
 
+/// What a seeder pushes unasked, in bytes (the tracker's default).
+const PUSH_BUDGET: u64 = 1024 * 1024;
+
 async fn garbage_is_survived(kind: &str) {
     let site = App::default().site();
     let server = Server::serve(site.folder(), &[]).await;
@@ -114,7 +117,9 @@ async fn garbage_is_survived(kind: &str) {
     // The visitor hangs up: the sender's own end sees it.
     sender.until("its channel was closed", "window.journey.hungUp >= 1").await;
     let status = visitor.status().await;
-    assert_eq!((status.answer.as_str(), status.bytes_from_peers), ("thin", 0), "{kind}: {status:?}");
+    assert_eq!(status.answer, "thin", "{kind}");
+    // While a bomb is being inflated, honest pieces behind it may be verified; at most what was pushed unasked.
+    assert!(status.bytes_from_peers <= PUSH_BUDGET, "{kind}: {status:?}");
     assert_nothing_forged_is_stored(&visitor, &site).await;
 }
 
