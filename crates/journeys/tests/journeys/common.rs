@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use viral_journeys::browser::{Engine, Setting};
-use viral_journeys::server::Server;
+use viral_journeys::server::{Server, Stats};
 use viral_journeys::site::Site;
 use viral_journeys::visitor::{Status, Visitor};
 
@@ -34,23 +34,41 @@ pub(crate) async fn seeds(server: &Server, visitor: &Visitor, count: u64) {
 }
 
 /// A visitor whose app comes from peers: checks the bytes on both sides, and that it runs.
+///
+/// On a machine busy with something else a dial may take longer than the origin needs for the whole app; such a visit says
+/// nothing about peers, so a second visitor is sent after it, and only after it.
 pub(crate) async fn fed_by_peers(server: &Server, site: &Site, engine: Engine) -> Visitor {
+    let seeders = server.stats().await.seeders;
+    let (visitor, before, after) = visit(server, site, engine).await;
+    let status = visitor.status().await;
+    if status.answer == "thin" && status.bytes_from_peers == 0 {
+        println!("{engine:?} opened no connection in time, trying once more: {status:?} {after:?}");
+        visitor.leave().await;
+        server.until_seeders(seeders).await;
+        let (visitor, before, after) = visit(server, site, engine).await;
+        assert_peers_fed(&visitor.status().await, site, &before, &after);
+        return visitor;
+    }
+    assert_peers_fed(&status, site, &before, &after);
+    visitor
+}
+
+async fn visit(server: &Server, site: &Site, engine: Engine) -> (Visitor, Stats, Stats) {
     let before = server.stats().await;
     let visitor = Visitor::visiting(engine, &server.url("/")).await;
     assert_whole(&visitor.until_app_runs().await, site);
+    visitor.status().await;
     let after = server.stats().await;
-    let status = visitor.status().await;
+    (visitor, before, after)
+}
+
+fn assert_peers_fed(status: &Status, site: &Site, before: &Stats, after: &Stats) {
     assert!(status.bytes_from_peers > 0, "nothing came from peers: {status:?} {after:?}");
-    assert_fed_by_peers(&status, site.len());
+    assert_fed_by_peers(status, site.len());
     assert_eq!(after.answers.thin - before.answers.thin, 1, "exactly one thin answer");
     let sent = after.origin_bytes.of_app() - before.origin_bytes.of_app();
-    assert!(
-        sent <= site.len() * ORIGIN_SHARE_MAX_PERCENT / 100,
-        "the origin still sent {sent} of {} bytes: {:?}",
-        site.len(),
-        after.origin_bytes
-    );
-    visitor
+    let share = site.len() * ORIGIN_SHARE_MAX_PERCENT / 100;
+    assert!(sent <= share, "the origin still sent {sent} of {} bytes: {:?}", site.len(), after.origin_bytes);
 }
 
 /// The visitor itself says that nearly everything came from peers and matched.

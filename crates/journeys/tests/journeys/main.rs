@@ -1,4 +1,5 @@
 //! Journeys of real browsers through a running server; `cargo xtask journeys` builds what they need and runs them.
+#![expect(clippy::print_stdout, reason = "a test says what it had to do again")]
 
 mod apps;
 mod bad_input;
