@@ -51,7 +51,9 @@ impl App {
     /// Who asks, as the tracker needs it.
     pub(crate) fn client_addr(&self, socket: Socket, headers: &HeaderMap) -> ClientAddr {
         let public = client_ip(socket.0, headers, &self.trust_proxy);
-        let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 };
+        // A proxy on this machine that nobody told us to trust: its visitors are elsewhere.
+        let is_proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+        let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 }.filter(|_| !is_proxied);
         ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own) }
     }
 }

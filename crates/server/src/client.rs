@@ -89,11 +89,19 @@ pub(crate) fn rewrite_address(client: IpAddr, rule: RewriteLocal, own_address: i
     address.filter(|addr| rule != RewriteLocal::Never && allowed(addr) && !addr.is_loopback())
 }
 
-/// RFC 1918, unique local and link-local addresses.
+/// Addresses that mean nothing outside their own network, so that telling them to a peer tells it nothing about anybody (RFC 6890): private, unique
+/// local, link-local, those behind a carrier's NAT, and those set aside for documentation and benchmarks, which laboratories use.
 fn is_private(addr: IpAddr) -> bool {
     match addr {
-        IpAddr::V4(addr) => addr.is_private() || addr.is_link_local(),
-        IpAddr::V6(addr) => addr.is_unique_local() || addr.is_unicast_link_local(),
+        IpAddr::V4(addr) => {
+            let [a, b, ..] = addr.octets();
+            let (is_shared, is_benchmark) = (a == 100 && b & 0xc0 == 64, a == 198 && b & 0xfe == 18);
+            addr.is_private() || addr.is_link_local() || addr.is_documentation() || is_shared || is_benchmark
+        }
+        IpAddr::V6(addr) => {
+            let is_documentation = addr.segments()[..2] == [0x2001, 0xdb8];
+            addr.is_unique_local() || addr.is_unicast_link_local() || is_documentation
+        }
     }
 }
 
@@ -155,15 +163,20 @@ mod tests {
             ("192.168.1.4", RewriteLocal::Private, Some("192.168.1.4")),
             ("fd00::4", RewriteLocal::Private, Some("fd00::4")),
             ("fe80::4", RewriteLocal::Private, Some("fe80::4")),
-            ("203.0.113.5", RewriteLocal::Private, None),
-            ("203.0.113.5", RewriteLocal::Always, Some("203.0.113.5")),
+            ("193.0.6.139", RewriteLocal::Private, None),
+            ("193.0.6.139", RewriteLocal::Always, Some("193.0.6.139")),
             ("192.168.1.4", RewriteLocal::Never, None),
+            ("100.64.0.1", RewriteLocal::Private, Some("100.64.0.1")),
+            ("100.128.0.1", RewriteLocal::Private, None),
+            ("192.0.2.2", RewriteLocal::Private, Some("192.0.2.2")),
+            ("198.20.0.1", RewriteLocal::Private, None),
+            ("2001:db8::1", RewriteLocal::Private, Some("2001:db8::1")),
             ("127.0.0.1", RewriteLocal::Private, Some("192.168.1.9")),
         ];
         for (client, rule, expected) in table {
             assert_eq!(rewrite_address(ip(client), rule, own), expected.map(ip), "{client} {rule:?}");
         }
-        assert_eq!(rewrite_address(ip("127.0.0.1"), RewriteLocal::Private, |_| Some(ip("203.0.113.1"))), None);
+        assert_eq!(rewrite_address(ip("127.0.0.1"), RewriteLocal::Private, |_| Some(ip("193.0.6.139"))), None);
         assert_eq!(rewrite_address(ip("::1"), RewriteLocal::Always, |_| None), None);
     }
 }
