@@ -1,10 +1,18 @@
 //! Steps around the journeys: the real apps they serve, and the run itself.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+
 use crate::shell::{self, cargo, npm, root, target_dir};
 use crate::tools;
 
 /// Journeys at once. Each holds two to six browsers; two cores are busy with one.
 const JOURNEYS_AT_ONCE: &str = "1";
+
+/// Failed journeys that get another try. More than these do not fail by chance.
+const TRIED_AGAIN_MAX: usize = 6;
 
 /// Installs the apps that journeys serve.
 pub(crate) fn install_apps() -> anyhow::Result<()> {
@@ -32,14 +40,44 @@ fn install(folder: &str) -> anyhow::Result<()> {
 }
 
 /// Runs the journeys whose name contains `filter`, all without one.
+///
+/// Timing of real browsers depends on what else the machine does, so the few that failed get one more try, alone, and that is said.
 pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
+    let failed = attempt(filter.as_slice())?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    if failed.len() > TRIED_AGAIN_MAX {
+        bail!("{} journeys failed: {}", failed.len(), failed.join(" "));
+    }
+    println!("trying again: {}", failed.join(" "));
+    let names: Vec<&str> = failed.iter().map(String::as_str).chain(["--exact"]).collect();
+    let failed_again = attempt(&names)?;
+    if failed_again.is_empty() { Ok(()) } else { bail!("failed twice: {}", failed_again.join(" ")) }
+}
+
+/// Runs journeys once; returns the names of those that failed.
+fn attempt(words: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut tests = cargo();
     tests
         .args(["test", "--package", "viral-journeys", "--features", "browsers", "--test", "journeys", "--"])
         .args(["--test-threads", JOURNEYS_AT_ONCE])
-        .args(filter);
+        .args(words)
+        .env("GECKODRIVER", tools::geckodriver());
     if std::env::var_os("VIRAL_BIN").is_none() {
         tests.env("VIRAL_BIN", target_dir().join("debug/viral"));
     }
-    shell::run(tests.env("GECKODRIVER", tools::geckodriver()))
+    let mut child = tests.stdout(Stdio::piped()).spawn().context("starting the journeys")?;
+    let mut failed = Vec::new();
+    for line in BufReader::new(child.stdout.take().context("standard output is piped")?).lines() {
+        let line = line?;
+        println!("{line}");
+        let name = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+        failed.extend(name.map(str::to_owned));
+    }
+    let status = child.wait()?;
+    if !status.success() && failed.is_empty() {
+        bail!("the journeys ended with {status} before any of them failed");
+    }
+    Ok(failed)
 }

@@ -35,14 +35,14 @@ pub(crate) async fn seeds(server: &Server, visitor: &Visitor, count: u64) {
 
 /// A visitor whose app comes from peers: checks the bytes on both sides, and that it runs.
 ///
-/// On a machine busy with something else a dial may take longer than the origin needs for the whole app; such a visit says
-/// nothing about peers, so a second visitor is sent after it, and only after it.
+/// On a machine busy with something else a dial may take longer than the origin, which is on the same machine, needs for the
+/// app; such a visit says nothing about peers, so a second visitor is sent after it, and only one.
 pub(crate) async fn fed_by_peers(server: &Server, site: &Site, engine: Engine) -> Visitor {
     let seeders = server.stats().await.seeders;
     let (visitor, before, after) = visit(server, site, engine).await;
     let status = visitor.status().await;
-    if status.answer == "thin" && status.bytes_from_peers == 0 {
-        println!("{engine:?} opened no connection in time, trying once more: {status:?} {after:?}");
+    if status.answer == "thin" && status.bytes_from_peers < share_of(site.len(), 100 - ORIGIN_SHARE_MAX_PERCENT) {
+        println!("{engine:?} was fed mostly by the origin, trying once more: {status:?} {after:?}");
         visitor.leave().await;
         server.until_seeders(seeders).await;
         let (visitor, before, after) = visit(server, site, engine).await;
@@ -67,16 +67,24 @@ fn assert_peers_fed(status: &Status, site: &Site, before: &Stats, after: &Stats)
     assert_fed_by_peers(status, site.len());
     assert_eq!(after.answers.thin - before.answers.thin, 1, "exactly one thin answer");
     let sent = after.origin_bytes.of_app() - before.origin_bytes.of_app();
-    let share = site.len() * ORIGIN_SHARE_MAX_PERCENT / 100;
-    assert!(sent <= share, "the origin still sent {sent} of {} bytes: {:?}", site.len(), after.origin_bytes);
+    assert!(
+        sent <= share_of(site.len(), ORIGIN_SHARE_MAX_PERCENT),
+        "the origin still sent {sent} of {} bytes: {:?}",
+        site.len(),
+        after.origin_bytes
+    );
 }
 
 /// The visitor itself says that nearly everything came from peers and matched.
 pub(crate) fn assert_fed_by_peers(status: &Status, app_len: u64) {
     assert_eq!(status.answer, "thin", "{status:?}");
-    assert!(status.bytes_from_peers >= app_len * (100 - ORIGIN_SHARE_MAX_PERCENT) / 100, "of {app_len}: {status:?}");
+    assert!(status.bytes_from_peers >= share_of(app_len, 100 - ORIGIN_SHARE_MAX_PERCENT), "of {app_len}: {status:?}");
     assert!(status.pieces_verified > 0, "{status:?}");
     assert_eq!(status.bans, 0, "{status:?}");
+}
+
+fn share_of(len: u64, percent: u64) -> u64 {
+    len * percent / 100
 }
 
 /// Every asset is, as the page's own `fetch` read it, what is on disk; styles, title and encoding are the document's.

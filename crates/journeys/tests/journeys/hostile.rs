@@ -41,9 +41,8 @@ async fn one_forged_byte_is_neither_run_nor_stored_nor_passed_on_and_its_sender_
         visitor.until_status("it banned the forger", |status| status.bans == 1).await;
         assert_nothing_forged_is_stored(&visitor, &site).await;
         // Nothing forged is passed on: the next is fed by the one that met the forger, and by nobody else.
-        seeds(&server, &visitor, server.stats().await.seeders).await;
         forger.leave().await;
-        server.until_seeders(1).await;
+        seeds(&server, &visitor, 1).await;
         let next = fed_by_peers(&server, &site, Chromium).await;
         assert_nothing_forged_is_stored(&next, &site).await;
     })
@@ -60,7 +59,8 @@ async fn a_seeder_that_forges_for_everybody_is_dropped_by_the_tracker() {
         let mut met = Vec::new();
         for _ in 0..2 {
             let visitor = unharmed(&server, &site).await;
-            met.push(visitor.status().await);
+            // What it met is told to the tracker when it joins in itself.
+            met.push(visitor.until_status("it seeds", |status| status.role == "seeder").await);
             // Gone, so that the next one meets the forger too and not this one.
             visitor.leave().await;
         }
