@@ -51,9 +51,9 @@ async fn runs_the_same(site: Site, engine: Engine, always: &[&str]) {
     let thin = picture(&visitor, always).await;
     let (after, status) = (server.stats().await, visitor.status().await);
     assert_eq!(status.answer, "thin", "{status:?}");
-    // Most of what a plain visit costs the origin comes from the peer instead.
+    // What the page loads comes from the peer; a script that only a worker loads is seen by no page, so the origin sends it still.
     let (plainly, thinly) = (first.origin_bytes.of_app(), after.origin_bytes.of_app() - before.origin_bytes.of_app());
-    assert!(thinly < plainly / 2, "the origin sent {thinly} bytes, {plainly} to the plain visit: {status:?}");
+    assert!(thinly < plainly * 2 / 3, "the origin sent {thinly} bytes, {plainly} to the plain visit: {status:?}");
     assert!(status.bytes_from_peers > plainly / 2, "{status:?}");
     for path in always {
         assert_eq!(plain["assets"][path].as_str(), site.digests().get(*path).map(String::as_str), "{path}");
