@@ -159,7 +159,7 @@ async fn an_answer_for_a_peer_never_matched_is_refused() {
             ("never matched", &headers, answer.to_string().into_bytes(), 403),
             ("no JSON", &headers, b"{".to_vec(), 400),
             ("unknown field", &headers, json!({ "ticket": "00".repeat(16), "answers": [], "x": 1 }).to_string().into_bytes(), 400),
-            ("too long", &headers, vec![b' '; 4 << 20], 413),
+            ("too long", &headers, vec![b' '; 64 << 10], 413),
             ("foreign page", &foreign, answer.to_string().into_bytes(), 403),
         ];
         for (name, headers, body, expected) in cases {
