@@ -81,20 +81,20 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
             steps.run("byte budgets", browser::budgets)
         }
         Chore::Journeys { filter } => {
-            steps.run("tools", || tools::ensure(tools::JOURNEYS))?;
+            steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS]))?;
             journeys_with_build(steps, filter.as_deref())
         }
         Chore::Bench { what } => {
-            steps.run("tools", || tools::ensure(tools::BENCH))?;
+            steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH]))?;
             bench::run(steps, &what)
         }
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
-        Chore::Tools => steps.run("tools", || tools::ensure(tools::BENCH)),
+        Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH])),
     }
 }
 
 fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
-    let needed = if without_journeys { tools::NPM } else { tools::JOURNEYS };
+    let needed: &[&[tools::Tool]] = if without_journeys { &[tools::NPM] } else { &[tools::NPM, tools::JOURNEYS] };
     steps.run("tools", || tools::ensure(needed))?;
     steps.run("formatting", rust::formatting)?;
     steps.run("crate dependencies point one way", deps::check)?;

@@ -12,10 +12,8 @@ pub(crate) type Tool = (&'static str, &'static str);
 /// What the TypeScript half needs.
 pub(crate) const NPM: &[Tool] = &[("node", "nodejs"), ("npm", "npm")];
 
-/// What journeys need besides.
+/// What journeys need besides [`NPM`].
 pub(crate) const JOURNEYS: &[Tool] = &[
-    ("node", "nodejs"),
-    ("npm", "npm"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("firefox-esr", "firefox-esr"),
@@ -23,24 +21,16 @@ pub(crate) const JOURNEYS: &[Tool] = &[
     ("Xvfb", "xvfb"),
 ];
 
-/// What benches need besides.
-pub(crate) const BENCH: &[Tool] = &[
-    ("node", "nodejs"),
-    ("npm", "npm"),
-    ("chromium", "chromium"),
-    ("chromedriver", "chromium-driver"),
-    ("firefox-esr", "firefox-esr"),
-    ("WebKitWebDriver", "webkit2gtk-driver"),
-    ("Xvfb", "xvfb"),
-    ("nginx", "nginx-light"),
-];
+/// What benches need besides what journeys do.
+pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 
 /// Geckodriver's version: Debian has none, so it is compiled from crates.io.
 const GECKODRIVER_VERSION: &str = "0.37.1";
 
 /// Makes sure that every tool is there: installs as root on Debian, else says which packages are missing.
-pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
-    let missing = packages_missing(tools);
+pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
+    let tools = groups.concat();
+    let missing = packages_missing(&tools);
     if missing.is_empty() {
         return Ok(());
     }
@@ -54,7 +44,7 @@ pub(crate) fn ensure(tools: &[Tool]) -> anyhow::Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(["-q", "install", "--yes", "--no-install-recommends"])
         .args(&missing))?;
-    let still_missing = packages_missing(tools);
+    let still_missing = packages_missing(&tools);
     if still_missing.is_empty() {
         return Ok(());
     }
