@@ -1,5 +1,6 @@
 // A WebTorrent tracker on a free loopback port; prints the port once it listens.
-import { Server } from 'bittorrent-tracker';
+// Only the server: the client wants a native WebRTC binary, which its install script would download.
+import Server from 'bittorrent-tracker/server';
 
 const tracker = new Server({ udp: false, http: true, ws: true, stats: false });
 tracker.on('error', (error) => {

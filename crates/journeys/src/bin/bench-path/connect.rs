@@ -8,9 +8,31 @@ use viral_journeys::visitor::Visitor;
 
 use crate::numbers::{Table, Target};
 
-/// Notes when the first data channel opens and when the deployed page has loaded.
+/// Notes when the first data channel opens, the steps on the way there, and when the deployed page has loaded.
 const WATCH: &str = "
 (() => {
+  window.steps = [];
+  const note = (name) => window.steps.push(`${name} ${Math.round(performance.now())}`);
+  note('script');
+  for (const name of ['setRemoteDescription', 'setLocalDescription']) {
+    const step = RTCPeerConnection.prototype[name];
+    RTCPeerConnection.prototype[name] = async function (...settings) {
+      note(name);
+      const done = await step.apply(this, settings);
+      note(`${name} done`);
+      this.addEventListener('icecandidate', ({ candidate }) => candidate && note('candidate'));
+      this.addEventListener('iceconnectionstatechange', () => note(this.iceConnectionState));
+      this.addEventListener('connectionstatechange', () => note(this.connectionState));
+      return done;
+    };
+  }
+  const fetched = window.fetch;
+  window.fetch = async (...request) => {
+    note(`fetch ${String(request[0]).slice(0, 20)}`);
+    const reply = await fetched(...request);
+    note(`fetched ${String(request[0]).slice(0, 20)}`);
+    return reply;
+  };
   const create = RTCPeerConnection.prototype.createDataChannel;
   RTCPeerConnection.prototype.createDataChannel = function (...settings) {
     const channel = create.apply(this, settings);
@@ -34,7 +56,7 @@ pub(crate) async fn forget(visitor: &Visitor, server: &str) {
     visitor.devtools("Network.clearBrowserCookies", &json!({})).await;
 }
 
-pub(crate) async fn measure(runs: usize, table: &mut Table) -> anyhow::Result<()> {
+pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let server = Server::demo().await;
     let seeder = Visitor::fresh(Chromium).await;
     seeder.open(&server.url("/")).await;
@@ -58,6 +80,9 @@ pub(crate) async fn measure(runs: usize, table: &mut Table) -> anyhow::Result<()
         let times = visitor
             .until("the demo is deployed", "window.loadedAt && window.openedAt && [performance.getEntriesByType('navigation')[0].responseEnd, window.openedAt, window.loadedAt]")
             .await;
+        if std::env::var_os("VIRAL_BENCH_STEPS").is_some() {
+            println!("{} {}", times, visitor.run("return window.steps.join(', ')").await);
+        }
         let at = |index: usize| times[index].as_f64().unwrap_or(f64::NAN);
         opened.push(at(1) - at(0));
         deployed.push(at(2));

@@ -20,7 +20,7 @@ const LEN: usize = 32 << 20;
 /// Until the tracker of WebTorrent listens.
 const TRACKER_READY: Duration = Duration::from_secs(30);
 
-pub(crate) async fn measure(runs: usize, table: &mut Table) -> anyhow::Result<()> {
+pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let rivals = Path::new(env!("CARGO_MANIFEST_DIR")).join("rivals");
     let mut site = App::default().site();
     site.write("/big.bin", noise(32, LEN));

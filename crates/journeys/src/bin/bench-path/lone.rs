@@ -19,7 +19,7 @@ use crate::numbers::{Table, Target, median};
 /// Until nginx answers.
 const NGINX_READY: Duration = Duration::from_secs(10);
 
-pub(crate) async fn measure(runs: usize, table: &mut Table) -> anyhow::Result<()> {
+pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let site = apps::monaco();
     let server = Server::serve(site.folder(), &[]).await;
     let (_nginx, _folder, port) = nginx(site.folder()).await?;

@@ -11,16 +11,26 @@ use numbers::Table;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let runs = runs()?;
-    let mut table = Table::default();
-    connect::measure(runs, &mut table).await?;
-    goodput::measure(runs, &mut table).await?;
-    lone::measure(runs, &mut table).await?;
-    println!("{table}");
+    let only = argument("--only");
+    let wants = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    if wants("connect") {
+        connect::measure(runs, &Table).await?;
+    }
+    if wants("goodput") {
+        goodput::measure(runs, &Table).await?;
+    }
+    if wants("lone") {
+        lone::measure(runs, &Table).await?;
+    }
     Ok(())
 }
 
 /// `--runs N`, 10 without it.
 fn runs() -> anyhow::Result<usize> {
-    let mut words = std::env::args().skip_while(|word| word != "--runs").skip(1);
-    Ok(words.next().map_or(Ok(10), |count| count.parse())?)
+    Ok(argument("--runs").map_or(Ok(10), |count| count.parse())?)
+}
+
+/// The word after `name`.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().skip_while(|word| word != name).nth(1)
 }

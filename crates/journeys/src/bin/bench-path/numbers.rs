@@ -1,19 +1,8 @@
 //! Medians, and the table they are printed in.
 
-use std::fmt;
-
-/// What was measured, in the order of measuring.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    rows: Vec<Row>,
-}
-
+/// What was measured, printed row by row as soon as each number is there: later ones take minutes.
 #[derive(Debug)]
-struct Row {
-    name: String,
-    value: String,
-    target: String,
-}
+pub(crate) struct Table;
 
 /// Whether a number should be small or large.
 #[derive(Debug, Clone, Copy)]
@@ -25,29 +14,20 @@ pub(crate) enum Target {
 
 impl Table {
     /// Adds a number with its unit and what it should be.
-    pub(crate) fn add(&mut self, name: &str, value: f64, unit: &str, target: Target) {
+    pub(crate) fn add(&self, name: &str, value: f64, unit: &str, target: Target) {
         let target = match target {
             Target::AtMost(limit) => format!("<= {limit}: {}", verdict(value <= limit)),
             Target::AtLeast(limit) => format!(">= {limit}: {}", verdict(value >= limit)),
             Target::None => String::new(),
         };
         let digits = if value.abs() < 10.0 { 2 } else { 0 };
-        self.rows.push(Row { name: name.to_owned(), value: format!("{value:.digits$} {unit}"), target });
+        println!("{name:<88} {:>14}  {target}", format!("{value:.digits$} {unit}"));
     }
 
     /// Adds the median of `runs` and the quartiles beside it.
-    pub(crate) fn add_median(&mut self, name: &str, runs: &[f64], unit: &str, target: Target) {
+    pub(crate) fn add_median(&self, name: &str, runs: &[f64], unit: &str, target: Target) {
         let spread = format!("{name} (quartiles {:.0} to {:.0}, n={})", quantile(runs, 0.25), quantile(runs, 0.75), runs.len());
         self.add(&spread, median(runs), unit, target);
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Row { name, value, target } in &self.rows {
-            writeln!(out, "{name:<88} {value:>14}  {target}")?;
-        }
-        Ok(())
     }
 }
 
