@@ -59,6 +59,8 @@ pub struct Evidence {
     pub bot: bool,
     /// A peer connection could raise a permission prompt here; see [`crate::platform::prompts`].
     pub platform_prompts: bool,
+    /// The browser is too old for the loader; see [`crate::platform::is_too_old`].
+    pub too_old: bool,
     /// Bytes of the page's boot set.
     pub app_bytes: u64,
     /// Whether the page can travel.
@@ -116,7 +118,7 @@ pub enum Reason {
     NotABrowser,
     /// Plain: a known bot.
     Bot,
-    /// Plain: the loader failed in this browser before.
+    /// Plain: this browser is too old, or the loader failed in it before.
     Incapable,
     /// Plain: a peer connection would ask the visitor for a permission.
     Prompts,
@@ -235,6 +237,7 @@ fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
         (!evidence.has_sec_fetch, Reason::NotABrowser),
         (evidence.bot, Reason::Bot),
         (evidence.cookie == CookieState::Incapable, Reason::Incapable),
+        (evidence.too_old, Reason::Incapable),
         (evidence.platform_prompts && !policy.prompts_allowed, Reason::Prompts),
         (evidence.page_viral == PageFitness::NotFound, Reason::NotFound),
         (evidence.page_viral == PageFitness::NoManifest, Reason::NoManifest),
@@ -282,6 +285,7 @@ mod tests {
         ("sends no fetch metadata", set_no_metadata, Decision::Plain(Reason::NotABrowser)),
         ("is a bot", |e| e.bot = true, Decision::Plain(Reason::Bot)),
         ("failed before", |e| e.cookie = CookieState::Incapable, Decision::Plain(Reason::Incapable)),
+        ("is too old", |e| e.too_old = true, Decision::Plain(Reason::Incapable)),
         ("would be prompted", |e| e.platform_prompts = true, Decision::Plain(Reason::Prompts)),
         ("nothing there", |e| e.page_viral = PageFitness::NotFound, Decision::Plain(Reason::NotFound)),
         ("no manifest", |e| e.page_viral = PageFitness::NoManifest, Decision::Plain(Reason::NoManifest)),

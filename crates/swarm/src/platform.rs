@@ -1,4 +1,4 @@
-//! Whether a peer connection may raise a permission prompt in the browser that sent these headers.
+//! What is known of a browser from its headers alone: whether a peer connection may raise a permission prompt there, and whether it is too old.
 //!
 //! From macOS 26 on, the system asks "find devices on local networks" when Chromium or Firefox open a peer connection, because of multicast
 //! DNS (w3c/webrtc-pc#3109); Safari is exempt (Apple TN3179). The version is frozen at 10.15 in every user agent, so it is known only from
@@ -9,6 +9,10 @@ pub const PROMPTING_MACOS_MIN: u32 = 26;
 
 /// macOS 26 as it calls itself to programs built for an older one.
 const MACOS_26_COMPATIBLE: u32 = 16;
+
+/// The first Chromium, Firefox and Safari with `DecompressionStream('deflate-raw')`, the newest thing that the loader needs (MDN browser-compat-data).
+/// A browser that cannot even read the loader's syntax could not leave it by itself.
+const CAPABLE_MIN: [(&str, (u32, u32)); 3] = [("Chrome/", (103, 0)), ("Firefox/", (113, 0)), ("Version/", (16, 4))];
 
 /// The request headers this looks at, as sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +47,18 @@ pub fn engine(user_agent: &str) -> Engine {
     } else {
         Engine::Other
     }
+}
+
+/// Whether a browser is too old to run the loader. What names no version that we know is given the benefit of the doubt: the loader looks for itself.
+#[must_use]
+pub fn is_too_old(user_agent: &str) -> bool {
+    let version = |product: &str| {
+        let (_, rest) = user_agent.split_once(product)?;
+        let mut numbers = rest.split(|char: char| !char.is_ascii_digit()).map(|digits| digits.parse::<u32>().unwrap_or(0));
+        Some((numbers.next()?, numbers.next().unwrap_or(0)))
+    };
+    let named = CAPABLE_MIN.iter().find_map(|(product, least)| version(product).map(|found| (found, *least)));
+    named.is_some_and(|(found, least)| found < least)
 }
 
 /// Whether a peer connection may raise a prompt. On a Mac whose version is unknown it may: never a prompt is worth more than one more peer.
@@ -112,6 +128,17 @@ mod tests {
         assert!(!by_agent(CHROME_LINUX));
         assert!(!by_agent(CHROME_IPHONE));
         assert!(!by_agent(""));
+    }
+
+    #[test]
+    fn browsers_without_deflate_raw_are_too_old() {
+        assert!(is_too_old("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/102.0.5005.61 Safari/537.36"));
+        assert!(!is_too_old("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/103.0.0.0 Safari/537.36"));
+        assert!(is_too_old("Mozilla/5.0 (X11; Linux x86_64; rv:102.0) Gecko/20100101 Firefox/102.0"));
+        assert!(is_too_old("Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/16.3 Safari/605.1.15"));
+        for capable in [CHROME_LINUX, FIREFOX_MAC, SAFARI_MAC, CHROME_IPHONE, ""] {
+            assert!(!is_too_old(capable), "{capable}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method, request::Parts};
 use viral_swarm::admission::{CookieState, Evidence};
-use viral_swarm::platform::{Hints, prompts};
+use viral_swarm::platform::{Hints, is_too_old, prompts};
 
 use crate::cookies::{VisitorState, visitor_state};
 
@@ -31,6 +31,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             platform: text(headers, "sec-ch-ua-platform"),
             platform_version: text(headers, "sec-ch-ua-platform-version"),
         }),
+        too_old: text(headers, "user-agent").is_some_and(is_too_old),
         ..Evidence::default()
     }
 }
