@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::client::{Socket, came_over_tls};
 use crate::config::OwnServiceWorker;
 use crate::cookies;
-use crate::csp::{Fitness, PageOrigin, judge};
+use crate::csp::{self, PageOrigin};
 use crate::files::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 use crate::limits::THIN_OFFERS_MAX;
 use crate::pages::{Current, page_path};
@@ -202,10 +202,12 @@ impl Judged {
         let record = asset.record();
         let policies = record.headers.iter().filter(|(name, _)| name == "content-security-policy").map(|(_, value)| value.as_str());
         let metas = document.meta_csp.iter().map(String::as_str);
-        let Fitness::Fit { write } = judge(policies, metas, origin_of(app, request)) else { return unfit(PageFitness::Csp) };
+        if !csp::allows(policies, metas, origin_of(app, request)) {
+            return unfit(PageFitness::Csp);
+        }
         // An import map after module scripts of ours would fail in Firefox (PLATFORM section 9); a reload is sure to work.
         let is_firefox = request.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(engine) == Some(Engine::Firefox);
-        let write = write && document.utf8 && !(document.import_map && is_firefox);
+        let write = document.utf8 && !(document.import_map && is_firefox);
         Self { fitness: PageFitness::Fit, deploy: if write { Deploy::Write } else { Deploy::Reload } }
     }
 }

@@ -1,4 +1,4 @@
-//! What a page's Content-Security-Policy lets us do: run the addition, run the loader, write the document.
+//! Whether a page's Content-Security-Policy lets us work: run the addition, run the loader, write the document.
 //!
 //! Pure text analysis after CSP level 3. Where a policy is unclear the answer is "not allowed": the page is then answered plain.
 
@@ -15,32 +15,14 @@ pub(crate) struct PageOrigin<'a> {
     pub(crate) host: &'a str,
 }
 
-/// What is possible on a page under its policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fitness {
-    /// The addition and the loader can work. `write`: the document may be put in place by `document.write`.
-    Fit {
-        /// False when trusted types forbid writing: the loader reloads instead.
-        write: bool,
-    },
-    /// Something of ours would be blocked.
-    Unfit,
-}
-
-/// Judges all policies that hold for a page together: `headers` values of `content-security-policy`, `metas` contents of meta elements.
-pub(crate) fn judge<'a>(
+/// Whether the addition and the loader can work under all policies that hold for a page: `headers` values of `content-security-policy`, `metas`
+/// contents of meta elements.
+pub(crate) fn allows<'a>(
     headers: impl IntoIterator<Item = &'a str>,
     metas: impl IntoIterator<Item = &'a str>,
     origin: PageOrigin<'_>,
-) -> Fitness {
-    let mut write = true;
-    for policy in headers.into_iter().chain(metas).flat_map(policy::parse_list) {
-        if !allows_us(&policy, origin) {
-            return Fitness::Unfit;
-        }
-        write &= !policy.has("require-trusted-types-for");
-    }
-    Fitness::Fit { write }
+) -> bool {
+    headers.into_iter().chain(metas).flat_map(policy::parse_list).all(|policy| allows_us(&policy, origin))
 }
 
 /// The header value for a thin answer: `value` with `hash` (`sha256-…`, no quotes) allowed wherever inline scripts are not.
@@ -65,11 +47,9 @@ fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
 fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
     let sandbox_fits = policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"));
     let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| directive.allows_same_origin(origin));
-    // Registering the worker needs a policy of our own name where trusted types are required and names are restricted.
-    let types_fit = !policy.has("require-trusted-types-for")
-        || policy.get("trusted-types").is_none_or(|types| types.lists("*") || types.lists("viral"));
+    // Neither the worker's URL nor the document is a trusted type in the loader, which has no room to make them one.
     sandbox_fits
-        && types_fit
+        && !policy.has("require-trusted-types-for")
         && allows(&["script-src-elem", "script-src", "default-src"])
         && allows(&["worker-src", "child-src", "script-src", "default-src"])
         && allows(&["connect-src", "default-src"])
