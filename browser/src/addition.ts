@@ -21,6 +21,8 @@ async function settled(): Promise<void> {
 const leave = (): void => visitor.stop();
 const back = (): void => void visitor.start().catch(() => undefined);
 const retry = (): void => visitor.retry();
+/** What was allowed when the page was last looked at may not be now: the visitor may have opted out in another tab. */
+const reconsider = (): void => void visitor.reconsider().catch(() => undefined);
 
 async function run(): Promise<void> {
   await settled();
@@ -33,8 +35,8 @@ async function run(): Promise<void> {
     else retry();
   });
   addEventListener('online', retry);
-  document.addEventListener('visibilitychange', retry);
-  watchEvidence(() => void visitor.reconsider());
+  document.addEventListener('visibilitychange', reconsider);
+  watchEvidence(reconsider);
   await visitor.start();
 }
 

@@ -4,7 +4,7 @@ import { Bindings } from './core/bindings';
 import type { BindingsState } from './core/bindings';
 import type { Digest } from './core/digest';
 import { interest } from './core/intercept';
-import { fromPage, fromStore, recordsOf, sweep } from './shell/answer';
+import { fromPage, fromStore, partOf, recordsOf, sweep } from './shell/answer';
 import { CLIENTS_PASSED_MAX, MANIFESTS_KEPT } from './shell/limits';
 import { keep, stored } from './shell/store';
 import type { PageToWorker } from './shell/workerclient';
@@ -18,19 +18,22 @@ let loaded = false;
 /** Clients that were looked at and run no manifest: their requests are not touched at all. */
 const passed = new Set<string>();
 
-const loading = (async () => {
+async function load(): Promise<void> {
   const response = await stored(STATE_KEY);
   if (response) bindings = new Bindings((await response.json()) as BindingsState);
-})()
-  .catch(() => undefined)
-  .then(() => {
-    loaded = true;
-  });
+  loaded = true;
+}
+
+let loading = load().catch(() => undefined);
 
 const save = (): Promise<boolean> => keep(STATE_KEY, new Response(JSON.stringify(bindings.state())));
 
 scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
-scope.addEventListener('activate', (event) => event.waitUntil(Promise.all([scope.clients.claim(), preload(true)])));
+scope.addEventListener('activate', (event) => {
+  // The worker of an earlier release may have written since this one was read in.
+  loading = load().catch(() => undefined);
+  event.waitUntil(Promise.all([loading, scope.clients.claim(), preload(true)]));
+});
 
 /**
  * The server must see a navigation as one: a `fetch` of ours carries other `Sec-Fetch-*` headers (measured), the browser's own preload does not.
@@ -81,7 +84,8 @@ async function handleMessage(message: PageToWorker, client: string): Promise<unk
 async function answerNavigation(event: FetchEvent, href: string, path: string): Promise<Response> {
   await loading;
   const reload = bindings.takeReload(href);
-  if (reload) event.waitUntil(preload(true));
+  // Off for one announced navigation, which may have been another one than this.
+  event.waitUntil(preload(true));
   const placed = reload && (await place(event, reload, path));
   if (placed) return placed;
   try {
@@ -119,7 +123,7 @@ async function answerAsset(event: FetchEvent, path: string, later: boolean): Pro
     event.waitUntil(save());
   }
   const client = !record && later && bindings.isLive(clientId) && (await scope.clients.get(clientId));
-  return (client ? await fromPage(client, path) : await fromStore(record)) ?? fetch(request);
+  return (client ? await fromPage(client, path) : await partOf(await fromStore(record), request.headers.get('range'))) ?? fetch(request);
 }
 
 /** The manifest of the page that made this worker: the one whose manifest has its script; for a script without a path, the only one there is. */

@@ -75,22 +75,36 @@ const TYPES = {
   'manifest-part': 0x21,
 } as const;
 
+/** What only somebody who serves sends. */
+export type ServingFrame = Extract<Frame, { kind: 'piece' | 'manifest-part' | 'refuse' }>;
+
+/** Everything that somebody who only downloads sends. */
+export type ControlFrame = Exclude<Frame, ServingFrame>;
+
 /** The message for this frame, whose lists and bodies the caller keeps within their limits. */
 export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
+  switch (frame.kind) {
+    case 'refuse':
+      return concat([TYPES.refuse, frame.reason], idBytes(frame.ids));
+    case 'piece':
+      return concat([TYPES.piece], bytesOf(frame.id), [frame.encoding], frame.body);
+    case 'manifest-part':
+      return concat([TYPES['manifest-part']], bytesOf(frame.manifest), uintBytes(frame.offset, 4), uintBytes(frame.total, 4), frame.body);
+    default:
+      return encodeControl(frame);
+  }
+}
+
+/** [`encodeFrame`] for what a download sends; apart, because the loader carries no more than that. */
+export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
   const type = TYPES[frame.kind];
   switch (frame.kind) {
     case 'hello':
       return concat([type, FRAME_VERSION, frame.manifests.length], bytesOf(frame.manifests.join('')));
-    case 'refuse':
-      return concat([type, frame.reason], idBytes(frame.ids));
     case 'want-manifest':
       return concat([type], bytesOf(frame.manifest));
     case 'bye':
       return concat([type, frame.reason]);
-    case 'piece':
-      return concat([type], bytesOf(frame.id), [frame.encoding], frame.body);
-    case 'manifest-part':
-      return concat([type], bytesOf(frame.manifest), uintBytes(frame.offset, 4), uintBytes(frame.total, 4), frame.body);
     default:
       return concat([type], idBytes(frame.ids));
   }

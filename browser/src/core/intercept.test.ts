@@ -17,6 +17,7 @@ describe('requests the worker looks at', () => {
   it('are assets by path, whatever the query', () => {
     expect(interest(request('/a.js?v=1#x'), origin)).toEqual({ kind: 'asset', path: '/a.js', later: false });
     expect(interest(request('/a.js'), origin)).toEqual({ kind: 'asset', path: '/a.js', later: true });
+    expect(interest(request('/a.mp4', { range: true }), origin)).toEqual({ kind: 'asset', path: '/a.mp4', later: false });
   });
   it('are navigations of whole pages, not of frames', () => {
     expect(interest(request('/p?q#f', { mode: 'navigate', destination: 'document' }), origin)).toEqual({ kind: 'navigation', href: `${origin}/p?q`, path: '/p' });
@@ -24,7 +25,6 @@ describe('requests the worker looks at', () => {
   });
   it.each([
     ['another method', request('/a.js', { method: 'POST' })],
-    ['a range', request('/a.mp4', { range: true })],
     ['another origin', { ...request(''), url: 'https://b.test/a.js' }],
     ['our own URLs', request('/.viral/addition.js')],
     ['a script that reads past the caches', request('/v.json', { destination: '', cache: 'no-store' })],

@@ -18,10 +18,10 @@ export type Interest =
 
 /**
  * Classifies a request seen by the worker of `origin`. `later` says whether the page may be asked for an asset outside its
- * manifest: only for what looks like a file without a query, so that calls to an API lose no time.
+ * manifest: only for what looks like a whole file without a query, so that calls to an API lose no time.
  */
 export function interest(request: RequestFacts, origin: string): Interest {
-  if (request.method !== 'GET' || request.range || !request.url.startsWith(`${origin}/`)) return null;
+  if (request.method !== 'GET' || !request.url.startsWith(`${origin}/`)) return null;
   const href = request.url.split('#', 1)[0] ?? '';
   const [path = '', query] = href.slice(origin.length).split('?', 2);
   if (path.startsWith('/.viral/')) return null;
@@ -30,5 +30,5 @@ export function interest(request: RequestFacts, origin: string): Interest {
   if (request.destination === '' && ['no-store', 'reload', 'no-cache'].includes(request.cache)) return null;
   if (request.cache === 'only-if-cached' && request.mode !== 'same-origin') return null;
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { kind: 'asset', path, later: query === undefined && name.includes('.') && request.cache !== 'only-if-cached' };
+  return { kind: 'asset', path, later: !request.range && query === undefined && name.includes('.') && request.cache !== 'only-if-cached' };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cookieValue, offReason } from './role';
+import { cookieValue } from './cookie';
+import { offReason } from './role';
 import type { RoleEvidence } from './role';
 
 const able: RoleEvidence = {

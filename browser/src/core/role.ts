@@ -1,5 +1,7 @@
 /** Whether this visitor may seed, from what the browser says of itself (DESIGN section 7). */
 
+import { cookieValue } from './cookie';
+
 /** What the shell read from the browser. Unknown things are `undefined`, and never count against seeding. */
 export interface RoleEvidence {
   readonly secure: boolean;
@@ -28,13 +30,4 @@ export function offReason(evidence: RoleEvidence): OffReason | null {
   if (evidence.connectionType === 'cellular') return 'cellular';
   if (evidence.charging === false && (evidence.batteryLevel ?? 1) < BATTERY_LEVEL_MIN) return 'low-battery';
   return null;
-}
-
-/** The value of one cookie out of `document.cookie`. */
-export function cookieValue(cookies: string, name: string): string | undefined {
-  for (const pair of cookies.split(';')) {
-    const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
 }

@@ -3,6 +3,7 @@
 import type { Digest } from '../core/digest';
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
+import { byteRange } from '../core/range';
 import { ASK_FIRST_MS, ASK_WHOLE_MS } from './limits';
 import { STORE, assetKey, manifestKey, recordHeaders, stored } from './store';
 import type { PageAnswer, WorkerToPage } from './workerclient';
@@ -28,6 +29,19 @@ export async function fromStore(record: AssetRecord | undefined): Promise<Respon
   const headers = [...recordHeaders(record)];
   const same = headers.length === [...found.headers].length && headers.every(([name, value]) => found.headers.get(name) === value);
   return same ? found : new Response(found.body, { headers });
+}
+
+/** The part of a whole answer that `range` asks for; undefined where that is for the origin to say. */
+export async function partOf(whole: Response | undefined, range: string | null): Promise<Response | undefined> {
+  if (!range || !whole) return whole;
+  const blob = await whole.blob();
+  const part = byteRange(range, blob.size);
+  if (!part) return undefined;
+  const { from, to } = part;
+  const headers = new Headers(whole.headers);
+  headers.set('content-length', String(to - from));
+  headers.set('content-range', `bytes ${from}-${to - 1}/${blob.size}`);
+  return new Response(blob.slice(from, to), { status: 206, headers });
 }
 
 /** The asset from the page's peers; undefined if the page has no better source than the network. */

@@ -7,25 +7,26 @@ import { keep, manifestKey } from './store';
 import { askWorker } from './workerclient';
 
 /**
- * Waits until all is stored and tells the worker; true if the page can go on the way the server asked for. Writing works without a
+ * Waits until all is stored that can be, and tells the worker; true if the page can go on the way the server asked for. Writing works without a
  * worker or a store (sub-resources then come from the origin as ever); a reload needs both.
  */
 export async function readyToDeploy(
   { manifest, page, deploy }: ThinBoot,
   bytes: Uint8Array<ArrayBuffer>,
   stores: readonly Promise<boolean>[],
-  worker: Promise<ServiceWorker | null>,
+  worker: Promise<ServiceWorkerRegistration | null>,
 ): Promise<boolean> {
-  const kept = await Promise.all([...stores, keep(manifestKey(manifest), new Response(bytes))]);
+  const kept = await Promise.all([keep(manifestKey(manifest), new Response(bytes)), ...stores]);
   const url = deploy === 'reload' ? location.href.split('#', 1)[0] : undefined;
-  const bound = kept.every(Boolean) && (await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest, page, url })));
+  // For an asset that found no room the worker goes to the origin; the document of a reload must be there.
+  const bound = (url ? kept.every(Boolean) : kept[0]) && (await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest, page, url })));
   return !url || !!bound;
 }
 
 /** Resolves to whether the worker took it and answers this page's requests. */
-async function bind(worker: Promise<ServiceWorker | null>, message: Parameters<typeof askWorker>[1]): Promise<unknown> {
+async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: Parameters<typeof askWorker>[1]): Promise<unknown> {
   try {
-    const active = await worker;
+    const active = (await worker)?.active;
     const bound = active && (await askWorker(active, message));
     const { serviceWorker } = navigator;
     if (!serviceWorker.controller) await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));

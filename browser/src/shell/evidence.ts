@@ -4,7 +4,7 @@ import type { RoleEvidence } from '../core/role';
 
 interface Hints {
   readonly connection?: EventTarget & { readonly saveData?: boolean; readonly type?: string };
-  getBattery?(): Promise<{ readonly level: number; readonly charging: boolean }>;
+  getBattery?(): Promise<EventTarget & { readonly level: number; readonly charging: boolean }>;
 }
 
 const hints = navigator as Navigator & Hints;
@@ -23,7 +23,13 @@ export async function readEvidence(): Promise<RoleEvidence> {
   };
 }
 
-/** Calls back when the kind of connection changed. */
+/** Calls back when the kind of connection or the charge changed. */
 export function watchEvidence(changed: () => void): void {
   hints.connection?.addEventListener('change', changed);
+  void hints.getBattery?.().then(
+    (battery) => {
+      for (const kind of ['levelchange', 'chargingchange']) battery.addEventListener(kind, changed);
+    },
+    () => undefined,
+  );
 }

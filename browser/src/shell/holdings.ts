@@ -19,6 +19,8 @@ interface Slice {
 
 /** A piece as it goes into a frame. */
 export interface Packed {
+  /** Raw bytes. */
+  readonly len: number;
   readonly encoding: 0 | 1;
   readonly body: Uint8Array<ArrayBuffer>;
 }
@@ -88,7 +90,10 @@ export class Holdings {
     try {
       const raw = await this.#bytesOf(slice);
       const body = slice.pack && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
-      const packed: Packed = worthPacking(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw };
+      const packed: Packed = {
+        len: raw.length,
+        ...(worthPacking(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw }),
+      };
       if (slice.pack) this.#packed.set(id, packed, packed.body.length);
       return packed;
     } catch {

@@ -9,7 +9,7 @@ import { Parts } from '../core/parts';
 import { planned } from '../core/push';
 import { now, wait } from './clock';
 import { answersTo } from './dial';
-import { assemble, ban, engine, gone, links, pump, takeControl, takePiece } from './leech';
+import { assemble, ban, engine, gone, links, pump, takeControl, takePiece, unknown } from './leech';
 import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { attach, closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
@@ -30,20 +30,20 @@ export const marks: Marks = {};
 let early: [Extract<Frame, { kind: 'piece' }>, Link][] = [];
 let earlyBytes = 0;
 
-/** Dials every offer, and looks for the manifest in the store, at the peers and at last at the origin. */
-export async function join(boot: ThinBoot, certificate: RTCCertificate): Promise<void> {
+/** Dials every offer, and looks for the manifest at the peers, in the store and at last at the origin. Resolves once the answers are sent. */
+export async function join(boot: ThinBoot): Promise<void> {
   const { offers, manifest, ticket } = boot;
   marks.dialled = now();
   for (const [key, { peer, offer }] of offers.entries()) {
-    const link = newLink(key, peer, offer, certificate);
+    const link = newLink(key, peer, offer);
     links.push(link);
     attach(link, handler(boot, offers[key]?.push ? new Parts() : null));
     engine.handleDial(now(), key, []);
   }
   pump();
-  void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
   void askManifest(boot);
   const answers = await answersTo(offers, links);
+  void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
   const sent = answers.length > 0 && (await postJson('/.viral/answer', { ticket, answers }));
   for (const link of links) {
     if (link.opened || (sent && !link.closed)) continue;
@@ -95,6 +95,7 @@ async function askManifest(boot: ThinBoot): Promise<void> {
     if (got.bytes) return;
     try {
       const response = await fetch(manifestKey(boot.manifest));
+      unknown(response.status);
       if (response.ok) await useManifest(boot, new Uint8Array(await response.arrayBuffer()));
     } catch {
       // The origin is down: a peer may still bring it.

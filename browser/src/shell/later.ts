@@ -25,7 +25,8 @@ export class Later {
   readonly #leech: LiveLeech | undefined;
   /** What the origin said of a path; null: not worth a peer's while, or not an asset. */
   readonly #records = new Map<string, AssetRecord | null>();
-  readonly #loaded = new Set<string>();
+  /** URL by path of what the page loaded; empty once it was looked at. */
+  readonly #loaded = new Map<string, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(holdings: Holdings, leech: LiveLeech | undefined) {
@@ -36,8 +37,8 @@ export class Later {
   /** The page itself loaded something of this length, says the browser's timing. */
   handleLoaded(url: string, len: number): void {
     const path = assetPath(url, location.origin);
-    if (path === null || len < LATER_ASSET_LEN_MIN || this.#loaded.size >= LATER_ASSETS_MAX) return;
-    this.#loaded.add(path);
+    if (path === null || len < LATER_ASSET_LEN_MIN || this.#loaded.size >= LATER_ASSETS_MAX || this.#loaded.has(path)) return;
+    this.#loaded.set(path, url);
     this.#timer ??= setTimeout(() => void this.#holdLoaded(), RECORD_DELAY_MS);
   }
 
@@ -61,10 +62,12 @@ export class Later {
   /** Learns the records of what the page loaded and holds it, straight from the browser's HTTP cache. */
   async #holdLoaded(): Promise<void> {
     this.#timer = undefined;
-    await this.#learn([...this.#loaded]);
-    for (const path of this.#loaded) {
+    await this.#learn([...this.#loaded.keys()]);
+    for (const [path, url] of this.#loaded) {
+      if (!url) continue;
+      this.#loaded.set(path, '');
       const record = this.#records.get(path);
-      const blob = record && !this.#holdings.hasAsset(record.digest) ? await fromHttpCache(path) : null;
+      const blob = record && !this.#holdings.hasAsset(record.digest) ? await fromHttpCache(url) : null;
       if (record && blob) await this.#holdings.add(record, blob, false);
     }
   }

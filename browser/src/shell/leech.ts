@@ -33,6 +33,8 @@ export const links: Link[] = [];
 export const tell = {
   done: (): void => undefined,
   fault: (link: Link, fault: PeerFault): void => void [link, fault],
+  /** What is missing cannot be had any more. */
+  lost: (): void => undefined,
 };
 
 const known = new Map<PieceId, Piece>();
@@ -133,6 +135,11 @@ export function stop(): void {
   for (const link of links) closeLink(link, 1);
 }
 
+/** The origin does not know what it is asked for, as after a deploy, and no peer is there that may: this visit is over. */
+export function unknown(status: number): void {
+  if (status === 404 && !links.some(({ opened, closed }) => opened && !closed)) tell.lost();
+}
+
 function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>): void {
   pieces.set(id, bytes);
   totals.bytes.pieces_verified++;
@@ -154,8 +161,9 @@ function finish(): void {
 async function askOrigin(ids: readonly PieceId[]): Promise<void> {
   const left = new Set(ids);
   try {
-    const { ok, body } = await fetch(`/.viral/pieces?ids=${ids.join()}`);
+    const { ok, status, body } = await fetch(`/.viral/pieces?ids=${ids.join()}`);
     const reader = body?.getReader();
+    unknown(status);
     for (let rest = new Uint8Array(0); ok && reader; ) {
       const { done, value } = await reader.read();
       if (done) break;

@@ -19,6 +19,9 @@ export const PROGRESS_AFTER_MS = 300;
 /** Without any new piece for this long the plain page is loaded instead. */
 export const STALL_MS = 10_000;
 
+/** Longest storing of what was downloaded, in milliseconds: 1 GiB at 20 MB/s, a slow disk. */
+export const STORE_WAIT_MS = 60_000;
+
 /** How often a stalled loader looks whether the origin lives again before it navigates. */
 export const ORIGIN_PROBE_MS = 1_000;
 

@@ -3,10 +3,9 @@
 import { compactFromSdp, sdpFromCompact } from '../core/description';
 import type { Description } from '../core/description';
 import type { PeerKey } from '../core/fetch/types';
-import { decodeFrame, encodeFrame } from '../core/frame';
-import type { Channel, Frame } from '../core/frame';
+import { decodeFrame, encodeControl } from '../core/frame';
+import type { Channel, ControlFrame, Frame } from '../core/frame';
 import { now } from './clock';
-import { CHANNEL_LOW_BYTES } from './limits';
 
 /** A connection, dialled or offered. The loader leaves these to the addition, so there are no methods on them. */
 export interface Link {
@@ -24,6 +23,8 @@ export interface Link {
   usedAt: number;
   opened: boolean;
   closed: boolean;
+  /** Manifests that the other end asked for; none yet if absent. */
+  manifestsAsked?: number;
 }
 
 /** Who hears of what happens on a link. */
@@ -33,18 +34,15 @@ export interface LinkHandler {
   handleMalformed(link: Link): void;
   /** The other end is gone. Not told of a `closeLink` of our own. */
   handleClosed(link: Link): void;
-  /** The pieces channel has room again. */
-  handleLow?(link: Link): void;
 }
 
-/** A new connection, not yet told anything. */
-export function newLink(key: PeerKey, peer: number, offer: number, certificate: RTCCertificate): Link {
-  const pc = new RTCPeerConnection({ certificates: [certificate] });
+/** A new connection, not yet told anything. Each has a certificate of its own: nobody can tell two of them for one page's, and none is waited for. */
+export function newLink(key: PeerKey, peer: number, offer: number): Link {
+  const pc = new RTCPeerConnection();
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
   const link = { key, peer, offer, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
   link.control.binaryType = link.pieces.binaryType = 'arraybuffer';
-  link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
   return link;
 }
 
@@ -72,17 +70,19 @@ export function attach(link: Link, handler: LinkHandler): void {
       else handler.handleMalformed(link);
     };
   });
-  pieces.onbufferedamountlow = () => handler.handleLow?.(link);
   pc.onconnectionstatechange = () => {
     if (pc.connectionState === 'failed') closed();
   };
 }
 
-/** Sends a frame; false if the connection cannot take it. */
-export function sendFrame(link: Link, frame: Frame): boolean {
+/** Sends a control frame; false if the connection cannot take it. */
+export const sendFrame = (link: Link, frame: ControlFrame): boolean => sendOn(link, link.control, encodeControl(frame));
+
+/** Sends a message on a channel of the link; false if the connection cannot take it. */
+export function sendOn(link: Link, channel: RTCDataChannel, message: Uint8Array<ArrayBuffer>): boolean {
   if (link.closed || !link.opened) return false;
   try {
-    (frame.kind === 'piece' || frame.kind === 'manifest-part' ? link.pieces : link.control).send(encodeFrame(frame));
+    channel.send(message);
     link.usedAt = now();
     return true;
   } catch {

@@ -3,6 +3,7 @@
 import type { Digest } from '../core/digest';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Manifest, Piece } from '../core/manifest';
+import { assetPath } from '../core/timing';
 import type { Holdings } from './holdings';
 import { manifestKey, storedAsset } from './store';
 import { digestOf } from './verify';
@@ -40,7 +41,9 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
  * own document was asked for.
  */
 export async function holdManifest(page: PageManifest, holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>, documentUrl: string): Promise<void> {
-  const queue = page.manifest.assets.map((record, at) => ({ record, urls: at ? [record.path] : [documentUrl, record.path] }));
+  // The cache knows an asset by the URL, query included, under which the page asked for it.
+  const asked = new Map(performance.getEntriesByType('resource').map(({ name }) => [assetPath(name, location.origin), name]));
+  const queue = page.manifest.assets.map((record, at) => ({ record, urls: [at ? (asked.get(record.path) ?? record.path) : documentUrl, record.path] }));
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) await hold(next.record, next.urls, holdings, blobs);
   };
@@ -50,10 +53,8 @@ export async function holdManifest(page: PageManifest, holdings: Holdings, blobs
 
 async function hold(record: AssetRecord, urls: readonly string[], holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {
   if (record.pieces.every((piece) => holdings.has(pieceIdOf(piece.digest)))) return;
-  const known = blobs.get(record.digest);
+  const known = blobs.get(record.digest) ?? (await storedAsset(record));
   if (known) return holdings.add(record, known, true);
-  const kept = await storedAsset(record);
-  if (kept) return holdings.add(record, kept, false);
   for (const url of urls) {
     const cached = await fromHttpCache(url);
     if (cached) await holdings.add(record, cached, false);

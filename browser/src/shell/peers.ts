@@ -3,15 +3,16 @@
 import type { Totals } from '../core/counts';
 import type { Digest, PieceId } from '../core/digest';
 import type { PeerFault, PeerKey } from '../core/fetch/types';
-import type { Frame } from '../core/frame';
+import { encodeFrame } from '../core/frame';
+import type { Frame, ServingFrame } from '../core/frame';
 import type { Push } from '../core/generated/Push';
 import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
 import { planned } from '../core/push';
 import { Upload } from '../core/upload';
 import { now } from './clock';
 import type { Holdings } from './holdings';
-import { DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from './limits';
-import { attach, closeLink, sendFrame } from './link';
+import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from './limits';
+import { attach, closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
@@ -52,6 +53,8 @@ export class Peers implements LinkHandler {
     if (push) this.#pushes.set(link.key, push);
     if (this.#host.leech) this.#host.leech.links[link.key] = link;
     attach(link, this);
+    link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
+    link.pieces.onbufferedamountlow = () => this.#handleLow(link);
     if (link.opened) this.#begin(link, []);
   }
 
@@ -92,8 +95,11 @@ export class Peers implements LinkHandler {
     else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
     else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: frame.ids.filter(holds) });
     else if (frame.kind === 'want-manifest') {
+      // One request is 33 bytes, the answer up to 4 MiB.
       const page = manifests.get(frame.manifest);
-      if (page) this.#sendManifest(link, page);
+      link.manifestsAsked = (link.manifestsAsked ?? 0) + 1;
+      if (link.manifestsAsked > HELLO_MANIFESTS_MAX) this.#drop(link, 'malformed');
+      else if (page) this.#sendManifest(link, page);
     } else if (frame.kind === 'bye') {
       closeLink(link);
       this.handleClosed(link);
@@ -118,7 +124,7 @@ export class Peers implements LinkHandler {
     this.#host.handleGone(link);
   }
 
-  handleLow(link: Link): void {
+  #handleLow(link: Link): void {
     this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
     this.#pump();
   }
@@ -132,7 +138,7 @@ export class Peers implements LinkHandler {
   #sendManifest(link: Link, { digest, bytes }: PageManifest): void {
     for (let offset = 0; offset < bytes.length; offset += MANIFEST_PART_LEN_MAX) {
       const body = bytes.subarray(offset, offset + MANIFEST_PART_LEN_MAX);
-      sendFrame(link, { kind: 'manifest-part', manifest: digest, offset, total: bytes.length, body });
+      sendServing(link, { kind: 'manifest-part', manifest: digest, offset, total: bytes.length, body });
     }
   }
 
@@ -143,7 +149,7 @@ export class Peers implements LinkHandler {
       if (!link) continue;
       if (output.kind === 'drop') this.#drop(link, output.fault);
       else if (output.kind === 'send') void this.#send(link, output.id);
-      else sendFrame(link, output);
+      else sendServing(link, output);
     }
     clearTimeout(this.#uploadTimer);
     const at = this.upload.pollTimeout();
@@ -156,10 +162,10 @@ export class Peers implements LinkHandler {
 
   async #send(link: Link, id: PieceId): Promise<void> {
     const packed = await this.#host.holdings.read(id);
-    if (packed && sendFrame(link, { kind: 'piece', id, ...packed })) {
-      const { length } = packed.body;
-      this.#host.totals.bytes.bytes_to_peers += length;
-      this.upload.handleSent(now(), link.key, id, length);
+    if (packed && sendServing(link, { kind: 'piece', id, encoding: packed.encoding, body: packed.body })) {
+      this.#host.totals.bytes.bytes_to_peers += packed.len;
+      this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
+      this.upload.handleSent(now(), link.key, id, packed.body.length);
       this.#host.grew();
     } else this.upload.handleMissing(now(), link.key, id);
     this.#pump();
@@ -184,3 +190,7 @@ export class Peers implements LinkHandler {
     }
   }
 }
+
+/** Sends what only a seeder sends; false if the connection cannot take it. */
+const sendServing = (link: Link, frame: ServingFrame): boolean =>
+  sendOn(link, frame.kind === 'refuse' ? link.control : link.pieces, encodeFrame(frame));

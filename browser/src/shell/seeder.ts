@@ -24,6 +24,9 @@ import { Tracker } from './tracker';
 /** What the tracker was told of this page so far. */
 let told = countsOf(noTotals());
 
+/** Names the next connection: never one that the engine, which outlives a session, knows already. The loader numbered its own below this. */
+let nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
+
 /** The tracker knows these already: from the loader's beacon, before a reload. */
 export function alreadyTold(counts: Counts): void {
   told = counts;
@@ -35,7 +38,6 @@ export interface SeederHost {
   readonly ticket: string | null;
   readonly holdings: Holdings;
   readonly totals: Totals;
-  readonly certificate: RTCCertificate;
   readonly leech: LiveLeech | undefined;
   /** Gets a manifest and holds what of it is here; null if that failed. */
   hold(manifest: Digest): Promise<PageManifest | null>;
@@ -60,8 +62,6 @@ export class Seeder {
   readonly #manifests = new Map<Digest, PageManifest>();
   readonly #offers = new Offers();
   readonly #tracker: Tracker;
-  /** The loader numbered its connections below this. */
-  #nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
   #nextOffer = 1;
   /** Whether something is held, so that offers are made when the tracker wants some. */
   #offering = false;
@@ -170,7 +170,8 @@ export class Seeder {
     const page = await this.#host.hold(digest);
     if (!page) return;
     this.#remember(page);
-    this.send({ kind: 'held', manifest: digest, ...page.held });
+    // The session may have ended meanwhile; the next one begins with the manifest again.
+    if (!this.send({ kind: 'held', manifest: digest, ...page.held })) return;
     if (!this.#offering && page.held.pieces) {
       this.#offering = true;
       await this.#makeOffers(this.#offersWanted);
@@ -223,7 +224,7 @@ export class Seeder {
   }
 
   #newLink(peer: number, offer: number): Link {
-    return newLink(this.#nextKey++, peer, offer, this.#host.certificate);
+    return newLink(nextKey++, peer, offer);
   }
 
   #handleOpened(link: Link): void {

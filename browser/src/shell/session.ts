@@ -39,7 +39,6 @@ export interface Session {
   readonly manifest: Manifest;
   /** Verified assets by digest. */
   readonly blobs: ReadonlyMap<Digest, Blob>;
-  readonly certificate: RTCCertificate;
   readonly totals: Totals;
   readonly faults: readonly FaultReport[];
   readonly marks: Marks;

@@ -15,6 +15,7 @@ export interface Status {
   readonly answer: 'full' | 'thin';
   /** Open connections. */
   readonly peers: number;
+  /** Bytes of verified pieces, as the app has them: in transit they may be compressed. `bytesToPeers` counts the same way. */
   readonly bytesFromPeers: number;
   /** Bytes of the document, its assets and our own scripts and pieces, as they travelled. */
   readonly bytesFromOrigin: number;

@@ -2,6 +2,7 @@
 
 import type { Digest } from '../core/digest';
 import type { AssetRecord } from '../core/manifest';
+import { digestOf } from './verify';
 
 /** Name of the only cache of ours. */
 export const STORE = 'viral-1';
@@ -25,10 +26,14 @@ export async function stored(key: string): Promise<Response | undefined> {
   return caches.match(key, { cacheName: STORE }).catch(() => undefined);
 }
 
-/** The stored bytes of an asset if they have the right length. */
-export async function storedAsset(record: AssetRecord): Promise<Blob | null> {
-  const blob = await (await stored(assetKey(record.digest)))?.blob();
-  return blob?.size === record.len ? blob : null;
+/** The stored bytes of an asset if they still match its digest: a disk, or another script of the site, may have changed them. */
+export async function storedAsset({ digest }: AssetRecord): Promise<Blob | null> {
+  try {
+    const blob = await (await stored(assetKey(digest)))?.blob();
+    return blob && (await digestOf(new Uint8Array(await blob.arrayBuffer()))) === digest ? blob : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Writes one response; true if it is kept. */

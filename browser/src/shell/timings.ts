@@ -8,6 +8,11 @@ export function loadStart(): number {
   return navigation()?.loadEventStart || Infinity;
 }
 
+/** Bytes that travelled for this page so far: its document, and everything it asked for. */
+export function transferredBytes(): number {
+  return (performance.getEntries() as Partial<PerformanceResourceTiming>[]).reduce((sum, { transferSize }) => sum + (transferSize ?? 0), 0);
+}
+
 /** Bytes of the document itself, as it travelled. */
 export function documentBytes(): number {
   return navigation()?.transferSize ?? 0;

@@ -10,12 +10,12 @@ import { readyToDeploy } from './deploy';
 import { answersTo } from './dial';
 import { blobs, got, join, marks, stores } from './join';
 import { assemble, engine, found, gone, links, pump, stop, takeControl, takePiece, tell, totals } from './leech';
-import { PROGRESS_AFTER_MS, STALL_MS, WATCH_MS } from './limits';
+import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
 import { leaveSession } from './session';
-import { documentBytes } from './timings';
+import { transferredBytes } from './timings';
 import { registerWorker } from './workerclient';
 
 const faults: FaultReport[] = [];
@@ -23,24 +23,27 @@ let over = false;
 let watch: ReturnType<typeof setInterval>;
 
 /** Runs the visit. */
-export async function visit(boot: ThinBoot, certificate: RTCCertificate): Promise<void> {
+export async function visit(boot: ThinBoot): Promise<void> {
   const leave = (cause: PlainCause): void => {
     if (over) return;
     void goPlain(cause);
     end(boot);
   };
   const fault = (): void => leave('fault');
-  const worker = registerWorker();
-  worker.then((active) => active ?? leave('own-sw'), () => undefined);
   tell.fault = ({ peer }, what) => void faults.push({ peer, fault: what });
-  tell.done = () => void deploy(boot, certificate, worker).catch(fault);
+  tell.lost = fault;
   addEventListener('error', fault);
   addEventListener('unhandledrejection', fault);
   addEventListener('pagehide', () => over || end(boot));
   // Restored from the back/forward cache in the middle of it: the connections are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
   watchOver(leave);
-  await join(boot, certificate);
+  const dialled = join(boot);
+  // Not at once: the new worker's process would compete with the first connection for the processor (measured on two cores).
+  const worker = dialled.then(registerWorker);
+  worker.then((active) => active ?? leave('own-sw'), () => undefined);
+  tell.done = () => void deploy(boot, worker).catch(fault);
+  await dialled;
 }
 
 /** Shows how far it is, and notices when it goes no further. */
@@ -53,7 +56,8 @@ function watchOver(leave: (cause: PlainCause) => void): void {
     const { bytesHeld, bytesTotal } = engine.progress();
     if (seen < (seen = bytesHeld + bytesTotal)) advancedAt = now();
     if (now() - began >= PROGRESS_AFTER_MS) (draw ??= progressLine())(bytesHeld / (bytesTotal || 1));
-    if (now() - advancedAt >= STALL_MS) leave('fault');
+    // Storing what came may take long on a slow disk, but not for ever.
+    if (now() - advancedAt >= (marks.held ? STORE_WAIT_MS : STALL_MS)) leave('fault');
     // Gathering is over and there is nothing: a policy forbids it.
     if (links.length && links.every(({ pc }) => pc.iceGatheringState === 'complete' && !hasCandidate(pc))) leave('incapable');
   }, WATCH_MS);
@@ -64,14 +68,14 @@ function end({ ticket }: ThinBoot): void {
   over = true;
   clearInterval(watch);
   stop();
-  totals.bytes.bytes_from_origin = documentBytes();
+  totals.bytes.bytes_from_origin = transferredBytes();
   const post: VisitPost = { ticket, counts: countsOf(totals), faults };
   // A page that is put in place by a reload reads there what its visit came to.
   navigator.sendBeacon('/.viral/visit', (sessionStorage['viral'] = JSON.stringify(post)));
 }
 
 /** Puts the app in place. */
-async function deploy(boot: ThinBoot, certificate: RTCCertificate, worker: Promise<ServiceWorker | null>): Promise<void> {
+async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration | null>): Promise<void> {
   const { manifest, bytes } = got;
   if (!manifest || !bytes) return;
   marks.held = now();
@@ -79,14 +83,15 @@ async function deploy(boot: ThinBoot, certificate: RTCCertificate, worker: Promi
   if (!(await readyToDeploy(boot, bytes, stores, worker)) || html === undefined) throw 0;
   if (over) return;
   if (boot.deploy === 'reload') {
-    end(boot);
-    return location.reload();
+    // First of all: whatever `end` runs into, the app comes.
+    location.reload();
+    return end(boot);
   }
   over = true;
   clearInterval(watch);
   marks.deployed = now();
   const leech = { engine, links, tell, assemble, found, pump, takePiece, takeControl, gone, answersTo };
-  leaveSession({ boot, bytes, manifest, blobs, certificate, totals, faults, marks, leech });
+  leaveSession({ boot, bytes, manifest, blobs, totals, faults, marks, leech });
   document.open();
   document.write(html);
   document.close();

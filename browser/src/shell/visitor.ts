@@ -1,6 +1,6 @@
 /** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
 
-import { noTotals } from '../core/counts';
+import { countsOf, noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
 import type { VisitPost } from '../core/generated/VisitPost';
@@ -44,7 +44,7 @@ export class Visitor implements StatusSource {
   #seeder: Seeder | null = null;
   #release: (() => void) | null = null;
   /** Manifest from which the service worker answers this page. */
-  #bound: Digest | null;
+  #bound: Digest | null = null;
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
   #known: PageManifest | null = null;
@@ -57,8 +57,8 @@ export class Visitor implements StatusSource {
     this.totals.bytes.bytes_from_origin = documentBytes();
     this.marks = session?.marks ?? {};
     this.answer = session ? 'thin' : 'full';
-    this.#bound = session?.boot.manifest ?? null;
-    for (const { path } of session?.manifest.assets ?? []) this.#placed.add(path);
+    // Until the observer below runs; the browser's own limit of 250 would cut what is counted and reported.
+    performance.setResourceTimingBufferSize(2 * LOADED_ASSETS_MAX);
     const [entry] = performance.getEntriesByType('navigation');
     this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
     this.#page = new URL(this.#documentUrl).pathname;
@@ -81,16 +81,14 @@ export class Visitor implements StatusSource {
   /** Learns whether this page was put in place by a reload, and counts what the origin sent so far and from now on. */
   async begin(): Promise<void> {
     const worker = navigator.serviceWorker?.controller;
-    if (worker && !this.#session) {
-      const bound = await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' }));
-      this.#bound = typeof bound === 'string' ? bound : null;
-      if (this.#bound) {
-        this.answer = 'thin';
-        takeTotals(this.totals);
-        const page = await fetchManifest(this.#bound);
-        for (const { path } of page?.manifest.assets ?? []) this.#placed.add(path);
-      }
+    const bound = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' })));
+    this.#bound = typeof bound === 'string' ? bound : null;
+    if (this.#bound && !this.#session) {
+      this.answer = 'thin';
+      takeTotals(this.totals);
     }
+    const placed = this.#bound ? (this.#session ?? (await fetchManifest(this.#bound))) : null;
+    for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(path);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -109,12 +107,17 @@ export class Visitor implements StatusSource {
     this.reason = offReason(await readEvidence());
     if (this.reason) {
       this.#release = null;
-      this.#leaveSession();
-      return this.#changed();
+      return this.#stayOut();
     }
     const seed = async (): Promise<void> => {
+      // While this tab waited for its turn the visitor may have opted out in another one.
+      const reason = offReason(await readEvidence());
       if (this.#release !== release) return;
-      this.reason = null;
+      this.reason = reason;
+      if (reason) {
+        this.#release = null;
+        return this.#changed();
+      }
       await this.#seed();
       await released;
     };
@@ -125,8 +128,7 @@ export class Visitor implements StatusSource {
     });
     if (first || this.#release !== release) return;
     this.reason = 'another-tab';
-    this.#leaveSession();
-    this.#changed();
+    this.#stayOut();
     await navigator.locks.request(LOCK, seed);
   }
 
@@ -141,10 +143,13 @@ export class Visitor implements StatusSource {
     this.#changed();
   }
 
-  /** The kind of connection changed: what was allowed may not be now, and the other way round. */
+  /** Something changed: what was allowed may not be now, and the other way round. */
   async reconsider(): Promise<void> {
     const reason = offReason(await readEvidence());
-    if (!reason) return this.start();
+    if (!reason) {
+      this.retry();
+      return this.start();
+    }
     this.stop();
     this.reason = reason;
     this.#changed();
@@ -167,14 +172,12 @@ export class Visitor implements StatusSource {
 
   async #seed(): Promise<void> {
     const session = this.#session;
-    const certificate = session?.certificate ?? (await RTCPeerConnection.generateCertificate({ name: 'ECDSA', namedCurve: 'P-256' } as EcKeyGenParams));
     const seeder = new Seeder(
       {
         page: this.#page,
         ticket: session?.boot.ticket ?? null,
         holdings: this.#holdings,
         totals: this.totals,
-        certificate,
         leech: session?.leech,
         hold: (digest) => this.#hold(digest),
         welcomed: () => this.#report(),
@@ -201,8 +204,8 @@ export class Visitor implements StatusSource {
   }
 
   async #fill(page: PageManifest): Promise<void> {
-    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map(), this.#documentUrl);
     this.#known = page;
+    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map(), this.#documentUrl);
   }
 
   /** Once: what loaded before `load`, and the faults that the loader noticed. */
@@ -219,13 +222,27 @@ export class Visitor implements StatusSource {
 
   #count(entry: PerformanceResourceTiming): void {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
-    if (entry.responseEnd > loadStart() && !this.#placed.has(new URL(entry.name).pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
+    const { pathname } = new URL(entry.name);
+    if (entry.responseEnd > loadStart() && !this.#known?.manifest.assets.some(({ path }) => path === pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
     this.#seeder?.grew();
   }
 
   #tellWorker(live: boolean): void {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     if (worker) void askWorker(worker, { kind: 'live', live });
+  }
+
+  /** This page does not seed now: the connections of its visit end, and the server hears of the visit by a beacon. */
+  #stayOut(): void {
+    this.#leaveSession();
+    this.#changed();
+    const session = this.#session;
+    if (this.#reported || !session) return;
+    this.#reported = true;
+    const { faults, boot } = session;
+    const counts = countsOf(this.totals);
+    alreadyTold(counts);
+    navigator.sendBeacon('/.viral/visit', JSON.stringify({ ticket: boot.ticket, counts, faults: [...faults] } satisfies VisitPost));
   }
 
   #leaveSession(): void {

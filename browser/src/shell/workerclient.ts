@@ -35,13 +35,16 @@ export function isOurs({ active, waiting, installing }: ServiceWorkerRegistratio
   return !worker || worker.scriptURL.endsWith(WORKER_URL);
 }
 
-/** Registers our worker for the whole site and resolves once it is active; null if the site has one of its own here. */
-export async function registerWorker(): Promise<ServiceWorker | null> {
+/**
+ * Registers our worker for the whole site and resolves once one is active; null if the site has one of its own here. Which one is active may change
+ * when a new release is installed meanwhile.
+ */
+export async function registerWorker(): Promise<ServiceWorkerRegistration | null> {
   const { serviceWorker } = navigator;
   const before = await serviceWorker.getRegistration();
   if (before && !isOurs(before)) return null;
   await serviceWorker.register(WORKER_URL, { scope: '/' });
-  return (await serviceWorker.ready).active;
+  return serviceWorker.ready;
 }
 
 /** Asks the worker. There may be no answer. */

@@ -28,6 +28,72 @@ async fn query_and_fragment_are_the_same_in_a_thin_visit() {
     .await;
 }
 
+#[tokio::test]
+async fn a_fragment_scrolls_a_page_that_came_from_a_peer() {
+    journey(async {
+        let mut site = Site::empty();
+        site.write("/big.js", [b"window.app = { done: true }; // ".as_slice(), "x".repeat(1 << 20).as_bytes()].concat());
+        let page = "<!doctype html><title>Long</title><script src=/big.js></script><div style='height:9000px'></div><h2 id=deep>Deep</h2>\
+                    <div style='height:9000px'></div>";
+        site.write("/index.html", page);
+        let server = Server::serve(site.folder(), &[]).await;
+        let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
+        seeds(&server, &seeder, 1).await;
+        for engine in [Chromium, Firefox] {
+            let visitor = Visitor::visiting(engine, &server.url("/#deep")).await;
+            assert_eq!(visitor.status().await.answer, "thin");
+            let place =
+                "Math.abs(document.getElementById('deep').getBoundingClientRect().top) < 5 && document.querySelector(':target')?.id";
+            assert_eq!(visitor.until("the heading is in sight", place).await, "deep");
+            visitor.leave().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_asset_that_is_only_asked_for_with_a_query_is_seeded_by_the_first_visitor() {
+    journey(async {
+        let mut site = Site::empty();
+        let body = noise(11, 1 << 20);
+        site.write("/data.bin", &body);
+        let page = "<!doctype html><title>Query</title><link rel=preload as=fetch crossorigin href='/data.bin?v=3'><script>
+            fetch('/data.bin?v=3').then((reply) => reply.arrayBuffer()).then((body) => { window.app = { done: true, length: body.byteLength }; });</script>";
+        site.write("/index.html", page);
+        let server = Server::serve(site.folder(), &[]).await;
+        let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
+        seeds(&server, &seeder, 1).await;
+        let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
+        let status = visitor.status().await;
+        assert_eq!(status.answer, "thin");
+        assert!(status.bytes_from_peers >= body.len() as u64, "{status:?} {:?}", server.stats().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_stored_asset_comes_from_the_store() {
+    journey(async {
+        let site = App::default().site();
+        let server = Server::serve(site.folder(), &[]).await;
+        let _seeder = first_seeder(&server, &site, Chromium).await;
+        let visitor = fed_by_peers(&server, &site, Chromium).await;
+        let whole = std::fs::read(site.folder().join("parts/1.bin")).expect("the part");
+        let before = server.stats().await.origin_bytes.of_app();
+        let script = "const reply = await fetch('/parts/1.bin', { headers: { range: 'bytes=1000-1999' } });
+            const bytes = [...new Uint8Array(await reply.arrayBuffer())];
+            return [reply.status, reply.headers.get('content-range'), bytes];";
+        let reply = visitor.run_async(script).await;
+        assert_eq!(reply[0], 206);
+        assert_eq!(reply[1], format!("bytes 1000-1999/{}", whole.len()));
+        assert_eq!(reply[2], serde_json::json!(whole[1000..2000]));
+        assert_eq!(server.stats().await.origin_bytes.of_app(), before);
+        let beyond = visitor.run_async("return (await fetch('/parts/1.bin', { headers: { range: 'bytes=99999999-' } })).status").await;
+        assert_eq!(beyond, 416);
+    })
+    .await;
+}
+
 /// Says whether the page that `back` led to is the very one that was left, and if not, why the browser says it is not.
 async fn back_and_forward(engine: Engine) -> (bool, String) {
     let mut site = App::default().site();

@@ -47,6 +47,23 @@ async fn who_opts_out_is_answered_plain_and_makes_no_connection_until_opting_in_
 }
 
 #[tokio::test]
+async fn opting_out_in_one_tab_keeps_the_other_from_seeding() {
+    journey(async {
+        let site = App::default().site();
+        let server = Server::serve(site.folder(), &[]).await;
+        let visitor = first_seeder(&server, &site, Chromium).await;
+        visitor.run("window.second = window.open('/', '_blank')").await;
+        visitor
+            .until("the second tab waits for its turn", "window.second.viral && window.second.viral.status().reason === 'another-tab'")
+            .await;
+        visitor.run("window.viral.optOut()").await;
+        visitor.until("the second tab knows", "window.second.viral.status().reason === 'opt-out'").await;
+        server.until_seeders(0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn webkit_without_webrtc_runs_the_app_plain_and_is_asked_only_once() {
     journey(async {
         let site = App::default().site();
