@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use viral_server::config::{Config, ConfigError, load};
 
+use crate::peer::{GetArgs, SeedArgs};
+
 /// The file that `serve` reads without being told.
 const DEFAULT_FILE: &str = "viral.toml";
 
@@ -24,6 +26,10 @@ pub(crate) enum Task {
     },
     /// Print the commented default settings.
     PrintConfig,
+    /// Take an app from its swarm.
+    Get(Box<GetArgs>),
+    /// Mirror apps for their visitors.
+    Seed(Box<SeedArgs>),
 }
 
 /// Serves a web app that its visitors hand on to each other.
@@ -50,6 +56,10 @@ enum Command {
     },
     /// Print the commented default settings, to be saved as viral.toml
     Config,
+    /// Take a page's app, or one asset, through the swarm as a visitor would
+    Get(Box<GetArgs>),
+    /// Mirror pages and serve them to their visitors until stopped
+    Seed(Box<SeedArgs>),
 }
 
 #[derive(Args)]
@@ -68,6 +78,8 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
     match cli.command {
         None => Ok(Task::Demo { config: load(&matches, cli.settings.config.as_deref())? }),
         Some(Command::Config) => Ok(Task::PrintConfig),
+        Some(Command::Get(args)) => Ok(Task::Get(args)),
+        Some(Command::Seed(args)) => Ok(Task::Seed(args)),
         Some(Command::Serve { dir, settings }) => {
             let own = matches.subcommand_matches("serve").unwrap_or(&matches);
             let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
@@ -94,6 +106,32 @@ mod tests {
         let Some(Command::Serve { dir, settings }) = cli.command else { panic!("not serve") };
         assert_eq!(dir, Path::new("dist"));
         assert_eq!((settings.flags.listen.port(), settings.flags.min_app_bytes, settings.flags.spa), (0, 0, true));
+    }
+
+    #[test]
+    fn get_and_seed_take_rates_and_addresses() {
+        let cli = Cli::try_parse_from([
+            "viral",
+            "get",
+            "http://localhost:8080/",
+            "-o",
+            "out",
+            "--json",
+            "--bind",
+            "127.0.0.1",
+            "--up-limit",
+            "0",
+        ]);
+        let Some(Command::Get(args)) = cli.unwrap_or_else(|error| panic!("{error}")).command else { panic!("not get") };
+        assert!(args.json && args.network.up_limit == Some(viral_peer::Rate(0)));
+        let seed = ["viral", "seed", "https://a.example/", "https://b.example/", "--disk-limit", "2G", "--down-limit", "10Mbit"];
+        let Some(Command::Seed(args)) = Cli::try_parse_from(seed).unwrap_or_else(|error| panic!("{error}")).command else {
+            panic!("not seed")
+        };
+        assert_eq!((args.urls.len(), args.disk_limit), (2, Some(viral_peer::Size(2 << 30))));
+        for wrong in [["viral", "get", "no url"].as_slice(), &["viral", "seed"], &["viral", "get", "http://a/", "--up-limit", "fast"]] {
+            assert!(Cli::try_parse_from(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! The `viral` command line: the demo, `serve` and `config`.
+//! The `viral` command line: the demo, `serve`, `config`, `get` and `seed`.
 
 mod cli;
+mod peer;
+mod progress;
 mod run;
 
 use std::io::{Write as _, stderr};

@@ -13,17 +13,20 @@ use viral_server::config::{AdminListen, Config, default_file};
 use viral_server::files::{EmbeddedFile, Source};
 
 use crate::cli::Task;
+use crate::peer;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: i32 = 130;
 
 /// How long a task that does not listen may keep the program from ending.
-const RUNTIME_GRACE: Duration = Duration::from_millis(100);
+pub(crate) const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
 /// Runs to the end.
 pub(crate) fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::PrintConfig => say(&default_file()),
+        Task::Get(args) => peer::run_get(&args),
+        Task::Seed(args) => peer::run_seed(&args),
         Task::Serve { dir, config } => start(&config, Source::Directory(dir), false),
         Task::Demo { mut config } => {
             config.public_lineage = true;
@@ -116,7 +119,7 @@ async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signa
     std::process::exit(INTERRUPTED);
 }
 
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+pub(crate) async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -129,7 +132,7 @@ fn demo() -> Source {
 }
 
 /// Writes to stdout at once, whoever reads it.
-fn say(text: &str) -> anyhow::Result<()> {
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
 }

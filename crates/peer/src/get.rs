@@ -1,0 +1,345 @@
+//! `viral get`: one visit of a page, or of one asset, from the first request to the files on disk.
+
+mod files;
+mod report;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use url::Url;
+use viral_wire::{AssetRecord, Manifest};
+
+use crate::limits::{STALL, VISITOR_SLOTS};
+use crate::origin::{Origin, OriginError, Visit};
+use crate::peer::{Peer, PeerConfig, PeerError};
+use crate::rate::Rate;
+use crate::store::{Place, Store};
+use crate::throttle::Throttle;
+use files::Output;
+pub use files::OutputError;
+pub use report::{Answer, Report};
+
+/// How often progress is shown and a stall is looked for.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// What to get and how.
+#[derive(Debug, Clone)]
+pub struct GetOptions {
+    /// The page, or one asset.
+    pub url: Url,
+    /// Where files go; none = everything is verified and forgotten.
+    pub output: Option<PathBuf>,
+    /// Whether files that differ are replaced.
+    pub force: bool,
+    /// Address that all sockets leave from.
+    pub bind: Option<IpAddr>,
+    /// Upload limit; zero = nothing is uploaded.
+    pub up_limit: Option<Rate>,
+    /// Download limit.
+    pub down_limit: Option<Rate>,
+    /// How long to serve others after everything is here.
+    pub stay: Duration,
+    /// How long nothing may come before the download is given up.
+    pub stall: Duration,
+}
+
+impl GetOptions {
+    /// The page at `url`, with every other setting at its default.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self { url, output: None, force: false, bind: None, up_limit: None, down_limit: None, stay: Duration::ZERO, stall: STALL }
+    }
+}
+
+/// Why there is no app.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// The origin.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The peer itself.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// The directory.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A server that is none of ours.
+    #[error("{host} is not served by viral ({said}): nothing was downloaded; use curl or a browser for it")]
+    NotViral {
+        /// Who.
+        host: String,
+        /// How it answered.
+        said: String,
+    },
+    /// There is nothing at this address.
+    #[error("{host} answers {status} to {path}")]
+    Nothing {
+        /// Who.
+        host: String,
+        /// How.
+        status: http::StatusCode,
+        /// To what.
+        path: String,
+    },
+    /// The page is of a kind that does not travel.
+    #[error("this page does not travel between visitors: {0}")]
+    DoesNotTravel(String),
+    /// Nobody is left who gives the rest.
+    #[error("nothing came for {seconds} s with {held} of {total} pieces here: {reason}{kept}")]
+    Stalled {
+        /// How long.
+        seconds: u64,
+        /// Pieces held.
+        held: usize,
+        /// Pieces known; 0 while the manifest is not.
+        total: usize,
+        /// What the origin and the tracker last said.
+        reason: String,
+        /// What becomes of the pieces.
+        kept: String,
+    },
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GetProgress {
+    /// Bytes held, of the app.
+    pub bytes_held: u64,
+    /// Bytes of the app; 0 while that is not known.
+    pub bytes_total: u64,
+    /// Verified bytes taken from peers.
+    pub bytes_from_peers: u64,
+    /// Verified bytes taken from the origin.
+    pub bytes_from_origin: u64,
+    /// Open connections.
+    pub peers: usize,
+}
+
+/// Gets the app and says what it came to. `watch` hears how far it is, ten times a second.
+///
+/// # Errors
+/// See [`GetError`]. Verified pieces stay in the output directory, and the next call takes them from there.
+pub async fn get(options: GetOptions, mut watch: impl FnMut(GetProgress)) -> Result<Report, GetError> {
+    let begun = Instant::now();
+    let throttle = Throttle::new(options.down_limit);
+    let mut origin = Origin::new(&options.url, options.bind, throttle.clone())?;
+    let visit = origin.visit(&options.url).await?;
+    let (mut config, answer, wanted) = plan(visit, origin, &options, throttle).await?;
+    let mut output = options.output.clone().map(|dir| Output::open(dir, options.force)).transpose()?;
+    if let Some(output) = &output {
+        config.store = Store::open(Place::Directory(output.partial())).map_err(PeerError::Store)?;
+    }
+    let mut peer = Peer::start(config).await?;
+    if let Wanted::Records(records) = &wanted {
+        prepare(&mut peer, output.as_ref(), records)?;
+        peer.add_records(records);
+    }
+    let fetched = fetch(&mut peer, &options, &wanted, output.as_ref(), &mut watch).await;
+    let records = match fetched {
+        Ok(records) => records,
+        Err(error) => {
+            peer.stop().await;
+            return Err(error);
+        }
+    };
+    let mut report = Report::of(&peer, answer, begun);
+    if let Some(output) = &mut output {
+        output.place(&mut peer.store, &records, matches!(wanted, Wanted::Page))?;
+    } else if let Some(record) = records.iter().find(|record| !peer.store.verify(record)) {
+        return Err(OutputError::Digest { path: record.path.clone() }.into());
+    }
+    report.ms_total = report::ms(begun.elapsed());
+    stay(&mut peer, options.stay, &mut watch).await;
+    report.bytes_to_peers = peer.totals.bytes_to_peers;
+    peer.stop().await;
+    if let Some(output) = output {
+        output.finish()?;
+    }
+    Ok(report)
+}
+
+/// What the visit is after.
+enum Wanted {
+    /// Whatever the page's manifest names.
+    Page,
+    /// One asset.
+    Records(Vec<AssetRecord>),
+}
+
+/// What to do with the answer of the visit.
+async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Throttle) -> Result<(PeerConfig, Answer, Wanted), GetError> {
+    let host = origin.host();
+    let mut config = PeerConfig {
+        origin,
+        page: "/".to_owned(),
+        ticket: None,
+        offers: Vec::new(),
+        manifest: None,
+        follows: false,
+        meets: true,
+        slots: VISITOR_SLOTS,
+        up: options.up_limit,
+        down: options.down_limit,
+        throttle,
+        bind: options.bind,
+        store: Store::open(Place::Memory).map_err(PeerError::Store)?,
+        document: None,
+        disk: None,
+    };
+    Ok(match visit {
+        Visit::Thin(boot) => {
+            config.page = boot.page;
+            config.ticket = Some(boot.ticket);
+            config.manifest = Some(boot.manifest);
+            config.offers = boot.offers;
+            (config, Answer::Thin, Wanted::Page)
+        }
+        Visit::Full { page, body } => {
+            config.page = page;
+            config.document = Some(body);
+            (config, Answer::Full, Wanted::Page)
+        }
+        Visit::Plain { page, reason } => {
+            tracing::info!(reason, "answered plain: the origin alone serves this page");
+            config.page = page;
+            config.meets = false;
+            (config, Answer::Plain, Wanted::Page)
+        }
+        Visit::Other { path, status } if status.is_success() => {
+            let records = match config.origin.records(vec![path.clone()]).await {
+                Ok(records) => records,
+                Err(OriginError::Status { .. } | OriginError::Malformed { .. }) => {
+                    return Err(GetError::NotViral { host, said: format!("{path} came without a viral-answer header") });
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let Some(Manifest { assets }) = records else {
+                return Err(GetError::DoesNotTravel(format!("{path} is under 16 KiB; use curl for it")));
+            };
+            (config, Answer::Asset, Wanted::Records(assets))
+        }
+        Visit::Other { path, status } => return Err(GetError::Nothing { host, status, path }),
+    })
+}
+
+/// Runs the peer until everything is here; the records of what that is.
+async fn fetch(
+    peer: &mut Peer,
+    options: &GetOptions,
+    wanted: &Wanted,
+    output: Option<&Output>,
+    watch: &mut impl FnMut(GetProgress),
+) -> Result<Vec<AssetRecord>, GetError> {
+    let mut prepared = false;
+    loop {
+        if let Some(error) = peer.failure.take() {
+            return Err(full_or(error, output));
+        }
+        let records = match wanted {
+            Wanted::Records(records) => Some(records),
+            Wanted::Page => peer.manifests.current().map(|known| &known.manifest.assets),
+        };
+        if let Some(records) = records.filter(|_| !prepared).cloned() {
+            prepared = true;
+            if matches!(wanted, Wanted::Page) {
+                prepare(peer, output, &records)?;
+            }
+        } else if let Some(records) = records.filter(|records| is_whole(peer, records)) {
+            watch(progress(peer));
+            return Ok(records.clone());
+        }
+        if records_unknown(peer, wanted)
+            && let Some(reason) = peer.refused.take()
+        {
+            return Err(GetError::DoesNotTravel(reason));
+        }
+        if peer.advanced_at.elapsed() >= options.stall {
+            return Err(stalled(peer, options, output));
+        }
+        watch(progress(peer));
+        // Several turns between two looks: looking costs more than a turn when there are thousands of pieces.
+        let look = sleep(WATCH);
+        tokio::pin!(look);
+        loop {
+            tokio::select! {
+                () = peer.turn() => {
+                    if peer.progress().done || peer.failure.is_some() || (!prepared && peer.manifests.current().is_some()) {
+                        break;
+                    }
+                }
+                () = &mut look => break,
+            }
+        }
+    }
+}
+
+fn records_unknown(peer: &Peer, wanted: &Wanted) -> bool {
+    matches!(wanted, Wanted::Page) && peer.manifests.current().is_none()
+}
+
+fn is_whole(peer: &Peer, records: &[AssetRecord]) -> bool {
+    let progress = peer.progress();
+    (progress.done || progress.total == 0) && records.iter().all(|record| peer.store.is_whole(&record.digest))
+}
+
+/// Looks at what lies in the directory already, before anything is asked for: what is right is not fetched, what would be overwritten is an error.
+fn prepare(peer: &mut Peer, output: Option<&Output>, records: &[AssetRecord]) -> Result<(), GetError> {
+    let Some(output) = output else { return Ok(()) };
+    for record in output.survey(records)? {
+        peer.adopt(record.0, record.1);
+    }
+    Ok(())
+}
+
+async fn stay(peer: &mut Peer, how_long: Duration, watch: &mut impl FnMut(GetProgress)) {
+    let until = Instant::now() + how_long;
+    while Instant::now() < until {
+        watch(progress(peer));
+        let look = sleep(WATCH.min(until.saturating_duration_since(Instant::now())));
+        tokio::pin!(look);
+        loop {
+            tokio::select! {
+                () = peer.turn() => {}
+                () = &mut look => break,
+            }
+        }
+    }
+}
+
+fn progress(peer: &Peer) -> GetProgress {
+    let progress = peer.progress();
+    GetProgress {
+        bytes_held: progress.bytes_held,
+        bytes_total: progress.bytes_total,
+        bytes_from_peers: peer.totals.bytes_from_peers,
+        bytes_from_origin: peer.totals.bytes_from_origin,
+        peers: peer.peers(),
+    }
+}
+
+fn stalled(peer: &Peer, options: &GetOptions, output: Option<&Output>) -> GetError {
+    let progress = peer.progress();
+    let fault = peer.origin_fault.clone().or_else(|| peer.lost.clone().map(|reason| format!("the tracker is gone: {reason}")));
+    GetError::Stalled {
+        seconds: options.stall.as_secs(),
+        held: progress.held,
+        total: progress.total,
+        reason: fault.unwrap_or_else(|| "no peer and not the origin gives the rest".to_owned()),
+        kept: kept(output),
+    }
+}
+
+fn full_or(error: PeerError, output: Option<&Output>) -> GetError {
+    match (error, output) {
+        (PeerError::Store(cause), Some(output)) => OutputError::Partial { dir: output.partial(), cause }.into(),
+        (error, _) => error.into(),
+    }
+}
+
+fn kept(output: Option<&Output>) -> String {
+    output.map_or_else(String::new, |output| {
+        format!("; they are kept in {}, run the same command again to go on", output.partial().display())
+    })
+}

@@ -1,0 +1,30 @@
+//! The native peer: takes an app from a swarm, or mirrors it, as a visitor's browser would, on str0m instead of a browser's WebRTC.
+//!
+//! All decisions are `viral-swarm`'s and all bytes `viral-wire`'s; this crate does the I/O: HTTP and the tracker's WebSocket, UDP sockets, files. One
+//! peer is one task that drives all its connections over one socket per local address.
+//!
+//! Not here: a command line, a progress bar, mDNS, STUN, relays.
+
+mod counts;
+mod get;
+mod limits;
+mod link;
+mod links;
+mod origin;
+mod packing;
+mod parts;
+mod peer;
+mod rate;
+mod sdp;
+mod seed;
+mod sockets;
+mod store;
+mod throttle;
+mod tracker;
+
+pub use get::{Answer, GetError, GetOptions, GetProgress, OutputError, Report, get};
+pub use limits::STALL;
+pub use origin::OriginError;
+pub use peer::PeerError;
+pub use rate::{ParseError, Rate, Size};
+pub use seed::{SeedError, SeedOptions, seed};

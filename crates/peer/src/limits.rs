@@ -1,0 +1,126 @@
+//! Every maximum, wait and threshold of the native peer's I/O, with its unit and where the number comes from.
+//!
+//! Where a browser has the same limit, the value is the same as in `browser/src/shell/limits.ts`.
+
+use std::time::Duration;
+
+/// Wait for the manifest from a peer before the origin is asked for it, in milliseconds. As in the browser.
+pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
+
+/// How often the origin is asked again for a manifest it did not give, in milliseconds. As in the browser.
+pub(crate) const ORIGIN_PROBE_MS: u64 = 1_000;
+
+/// Bytes of pieces kept while the manifest is not known yet: a push plan and half of it again. As in the browser, per peer there.
+pub(crate) const EARLY_BYTES_MAX: usize = 12 * 1024 * 1024;
+
+/// A connection without a frame for this long is closed. As in the browser.
+pub(crate) const IDLE: Duration = Duration::from_secs(60);
+
+/// A connection that was answered but did not open within this is given up. As in the browser.
+pub(crate) const DIAL_GIVEN_UP: Duration = Duration::from_secs(20);
+
+/// How often connections are looked over.
+pub(crate) const LOOK_OVER_MS: u64 = 5_000;
+
+/// Connections one peer keeps, answered offers and dials together. The fetch engine takes no more than 64.
+pub(crate) const LINKS_MAX: usize = 64;
+
+/// Bytes the SCTP layer may hold for one connection before frames wait in our own queue: a few times the 256 KiB of the upload engine.
+pub(crate) const SCTP_BUFFERED_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes of frames that may wait for one connection, a whole manifest included; a peer that lets more pile up is dropped.
+pub(crate) const LINK_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A channel with no more than this buffered asks for more. The low mark of the upload engine.
+pub(crate) const CHANNEL_LOW_BYTES: usize = 64 * 1024;
+
+/// Control frames of one connection in one second; a peer that sends more floods. A window of small pieces is 256 ids in one frame, so a busy honest
+/// peer sends tens of frames, and news twenty times a second.
+pub(crate) const CONTROL_FRAMES_PER_S_MAX: u32 = 2_000;
+
+/// Datagrams read from one socket before timers and engines have their turn: 64 of 1.2 KiB are 77 KiB, a millisecond.
+pub(crate) const DATAGRAMS_PER_TURN: usize = 64;
+
+/// Largest datagram taken, in bytes. DTLS records stay below the path's MTU; 2,000 is what str0m itself allocates.
+pub(crate) const DATAGRAM_LEN_MAX: usize = 2_000;
+
+/// Receive and send buffer of a UDP socket, in bytes: a burst of 4 MiB at most; the system may allow less.
+pub(crate) const SOCKET_BUFFER_LEN: usize = 4 * 1024 * 1024;
+
+/// Under a download limit the receive buffer holds what flows in this time, so that waiting packets stay fresh.
+pub(crate) const LIMITED_BUFFER_MS: u64 = 200;
+
+/// Smallest receive buffer under a download limit, in bytes: one congestion window at the start.
+pub(crate) const LIMITED_BUFFER_LEN_MIN: usize = 32 * 1024;
+
+/// Bytes of packed pieces kept in memory, so that ten leechers cost one compression.
+pub(crate) const PACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Assets of a memory store, in bytes together; beyond, an unlinked temporary file holds them.
+pub(crate) const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Counts, holdings and news go out at most this often, in milliseconds.
+pub(crate) const TELL_MS: u64 = 1_000;
+
+/// News of pieces that a peer asked about go out at most this often, in milliseconds: a tenth of a second of a crowd's life.
+pub(crate) const NEWS_MS: u64 = 50;
+
+/// Ids of which one peer wants news, at most: the largest query, a few times.
+pub(crate) const CURIOUS_IDS_MAX: usize = 4 * viral_wire::limits::QUERY_IDS_MAX;
+
+/// Open connections below which more peers are looked for while pieces are missing.
+pub(crate) const PEERS_WANTED: usize = 4;
+
+/// First pause between two searches for peers, in milliseconds; doubled each time.
+pub(crate) const FIND_MS: u64 = 1_000;
+
+/// Longest pause between two searches for peers, in milliseconds.
+pub(crate) const FIND_MS_MAX: u64 = 15_000;
+
+/// First wait before the tracker is dialled again, in milliseconds. As in the browser.
+pub(crate) const BACKOFF_FIRST_MS: u64 = 500;
+
+/// Longest such wait before jitter, in milliseconds. As in the browser.
+pub(crate) const BACKOFF_MAX_MS: u64 = 30_000;
+
+/// Longest a TCP connection, TLS and a WebSocket handshake may take together.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest wait for the head of an answer of the origin.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// A body of the origin that gives nothing for this long has ended.
+pub(crate) const BODY_WAIT: Duration = Duration::from_secs(15);
+
+/// The tracker pings every 30 s; after three missed ones the session is dead.
+pub(crate) const TRACKER_SILENCE: Duration = Duration::from_secs(95);
+
+/// Signals waiting in either direction between the peer and its session.
+pub(crate) const SIGNALS_MAX: usize = 256;
+
+/// Pieces from the origin that wait to be verified: the engine asks for 64 at a time.
+pub(crate) const ORIGIN_EVENTS_MAX: usize = 64;
+
+/// Largest document taken, in bytes decoded. The largest real ones are single-file apps of some tens of megabytes.
+pub(crate) const DOCUMENT_LEN_MAX: usize = 256 * 1024 * 1024;
+
+/// Redirects followed: what browsers allow is 20, what sites need is two (to TLS, to the slash).
+pub(crate) const REDIRECTS_MAX: usize = 5;
+
+/// Leechers a visitor is willing to serve at once. As in the browser.
+pub(crate) const VISITOR_SLOTS: u8 = 8;
+
+/// Leechers a seeder is willing to serve at once; the tracker allows 16 at most.
+pub(crate) const SEEDER_SLOTS: u8 = 16;
+
+/// Manifests one seeder remembers: the page's and those of earlier deploys. As in the browser.
+pub(crate) const MANIFESTS_MAX: usize = 4;
+
+/// Pages one `viral seed` mirrors.
+pub(crate) const SEEDED_URLS_MAX: usize = 64;
+
+/// A partial download is given up when nothing came for this long and nobody is left to ask. A server that restarts is back in seconds.
+pub const STALL: Duration = Duration::from_secs(20);
+
+/// Signals to close connections well are given this long at the end.
+pub(crate) const GOODBYE: Duration = Duration::from_millis(250);

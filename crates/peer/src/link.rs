@@ -1,0 +1,308 @@
+//! One connection to another peer: a str0m `Rtc` with the two negotiated channels, frames in and out.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
+
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::channel::{ChannelConfig, ChannelId};
+use str0m::crypto::dtls::DtlsCert;
+use str0m::net::Transmit;
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+use viral_swarm::fetch::PeerKey;
+use viral_wire::frame::ByeReason;
+use viral_wire::limits::MESSAGE_LEN_MAX;
+use viral_wire::signal::{PeerNumber, Push};
+use viral_wire::{Channel, Description, Digest, Frame, PieceId};
+
+use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
+use crate::parts::Parts;
+use crate::sdp::{mid_of, sdp_of};
+
+/// Why a connection cannot be made from a description.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// str0m refuses.
+    #[error("the connection cannot be set up: {0}")]
+    Rtc(#[from] str0m::RtcError),
+    /// The description made an SDP that str0m does not read, or the other way round.
+    #[error("the description is of no use: {0}")]
+    Description(String),
+}
+
+/// What happened on a link.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    /// Both channels opened.
+    Opened,
+    /// A frame came.
+    Frame(Frame),
+    /// Something came that is no frame.
+    Malformed,
+    /// The pieces channel has room again.
+    Low,
+    /// The other end is gone.
+    Closed,
+}
+
+/// A connection, dialled or offered.
+pub(crate) struct Link {
+    pub(crate) key: PeerKey,
+    /// The tracker's number of the other end; none for an offer nobody answered yet.
+    pub(crate) peer: Option<PeerNumber>,
+    /// The offer's number, given by its maker.
+    pub(crate) offer: u32,
+    /// What to send when it opens (we were answered), or what will be sent (we answered).
+    pub(crate) push: Option<Push>,
+    /// Whether we answered the other end's offer.
+    pub(crate) dialled: bool,
+    /// Manifests the other end said it holds whole.
+    pub(crate) holds: Vec<Digest>,
+    /// Pieces it asked about and we lacked: it wants to know when we have them.
+    pub(crate) curious: HashSet<PieceId>,
+    /// Control frames it sent in the current second, and when that began.
+    control_frames: (Instant, u32),
+    /// Parts of a manifest that the other end sends.
+    pub(crate) parts: Parts,
+    /// When the offer was answered, by either side.
+    pub(crate) started_at: Instant,
+    /// When a frame last went either way.
+    pub(crate) used_at: Instant,
+    pub(crate) opened: bool,
+    rtc: Rtc,
+    pending: Option<SdpPendingOffer>,
+    mid: String,
+    control: ChannelId,
+    pieces: ChannelId,
+    open: [bool; 2],
+    /// Messages that str0m had no room for.
+    queue: VecDeque<(Channel, Vec<u8>)>,
+    queued: usize,
+    /// When str0m wants to be called again.
+    pub(crate) due: Instant,
+}
+
+/// What all links of one peer have in common.
+pub(crate) struct LinkConfig {
+    pub(crate) certificate: DtlsCert,
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+impl LinkConfig {
+    fn rtc(&self, now: Instant) -> Rtc {
+        let mut rtc = RtcConfig::new()
+            .clear_codecs()
+            .set_dtls_cert(self.certificate.clone())
+            .set_dtls_version(str0m::crypto::dtls::DtlsVersion::Auto)
+            .set_sctp_max_buffered_amount(SCTP_BUFFERED_MAX)
+            .set_snap_enabled(true)
+            .build(now);
+        for candidate in &self.candidates {
+            rtc.add_local_candidate(candidate.clone());
+        }
+        rtc
+    }
+}
+
+impl Link {
+    /// A connection that waits for somebody to answer; the description to leave with the tracker.
+    pub(crate) fn offering(config: &LinkConfig, now: Instant, key: PeerKey, offer: u32) -> Result<(Self, Description), LinkError> {
+        let mut rtc = config.rtc(now);
+        let mut changes = rtc.sdp_api();
+        let control = changes.add_channel_with_config(negotiated(Channel::Control));
+        let pieces = changes.add_channel_with_config(negotiated(Channel::Pieces));
+        let Some((sdp, pending)) = changes.apply() else { return Err(LinkError::Description("nothing to offer".to_owned())) };
+        let sdp = sdp.to_sdp_string();
+        let description = Description::from_sdp(&sdp).map_err(|error| LinkError::Description(error.to_string()))?;
+        let mid = mid_of(&sdp).unwrap_or("0").to_owned();
+        let mut link = Self::new(rtc, now, key, offer, control, pieces);
+        link.pending = Some(pending);
+        link.mid = mid;
+        Ok((link, description))
+    }
+
+    /// A connection from somebody's offer; the answer to send.
+    pub(crate) fn answering(
+        config: &LinkConfig,
+        now: Instant,
+        key: PeerKey,
+        (peer, offer): (PeerNumber, u32),
+        description: &Description,
+    ) -> Result<(Self, Description), LinkError> {
+        let mut rtc = config.rtc(now);
+        let sdp = SdpOffer::from_sdp_string(&sdp_of(description, "0")).map_err(|error| LinkError::Description(error.to_string()))?;
+        let answer = rtc.sdp_api().accept_offer(sdp)?.to_sdp_string();
+        let control = rtc.direct_api().create_data_channel(negotiated(Channel::Control));
+        let pieces = rtc.direct_api().create_data_channel(negotiated(Channel::Pieces));
+        let answer = Description::from_sdp(&answer).map_err(|error| LinkError::Description(error.to_string()))?;
+        let mut link = Self::new(rtc, now, key, offer, control, pieces);
+        link.peer = Some(peer);
+        link.dialled = true;
+        Ok((link, answer))
+    }
+
+    fn new(rtc: Rtc, now: Instant, key: PeerKey, offer: u32, control: ChannelId, pieces: ChannelId) -> Self {
+        Self {
+            key,
+            peer: None,
+            offer,
+            push: None,
+            dialled: false,
+            holds: Vec::new(),
+            curious: HashSet::new(),
+            control_frames: (now, 0),
+            parts: Parts::default(),
+            started_at: now,
+            used_at: now,
+            opened: false,
+            rtc,
+            pending: None,
+            mid: String::new(),
+            control,
+            pieces,
+            open: [false; 2],
+            queue: VecDeque::new(),
+            queued: 0,
+            due: now,
+        }
+    }
+
+    /// Somebody answered our offer.
+    pub(crate) fn accept(&mut self, now: Instant, peer: PeerNumber, answer: &Description) -> Result<(), LinkError> {
+        let Some(pending) = self.pending.take() else { return Err(LinkError::Description("answered twice".to_owned())) };
+        let sdp = SdpAnswer::from_sdp_string(&sdp_of(answer, &self.mid)).map_err(|error| LinkError::Description(error.to_string()))?;
+        self.rtc.handle_input(Input::Timeout(now))?;
+        self.rtc.sdp_api().accept_answer(pending, sdp)?;
+        self.peer = Some(peer);
+        self.started_at = now;
+        self.used_at = now;
+        self.due = now;
+        Ok(())
+    }
+
+    /// Whether nobody answered it yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether this datagram is for this connection.
+    pub(crate) fn accepts(&self, input: &Input<'_>) -> bool {
+        self.rtc.accepts(input)
+    }
+
+    /// Gives a datagram or the time to str0m; an error means that the connection is over.
+    pub(crate) fn handle_input(&mut self, input: Input<'_>) -> Result<(), LinkError> {
+        Ok(self.rtc.handle_input(input)?)
+    }
+
+    /// Takes out everything that str0m has to say: datagrams to send and events. An error means that the connection is over.
+    pub(crate) fn drain(&mut self, transmits: &mut VecDeque<Transmit>, mut event: impl FnMut(LinkEvent)) -> Result<(), LinkError> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Transmit(transmit) => transmits.push_back(transmit),
+                Output::Event(happened) => self.handle_event(happened, &mut event),
+                Output::Timeout(due) => {
+                    self.due = due;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "str0m has two dozen events, nearly all of them about media")]
+    fn handle_event(&mut self, happened: Event, event: &mut impl FnMut(LinkEvent)) {
+        match happened {
+            Event::ChannelOpen(id, _) => {
+                self.open[usize::from(id == self.pieces)] |= id == self.pieces || id == self.control;
+                if id == self.pieces
+                    && let Some(mut channel) = self.rtc.channel(id)
+                {
+                    channel.set_buffered_amount_low_threshold(CHANNEL_LOW_BYTES);
+                }
+                if self.open == [true; 2] && !self.opened {
+                    self.opened = true;
+                    event(LinkEvent::Opened);
+                }
+            }
+            Event::ChannelData(data) => {
+                let channel = if data.id == self.pieces { Channel::Pieces } else { Channel::Control };
+                // A text message counts as an empty one, which is no frame.
+                let message = if data.binary { data.data.as_slice() } else { &[] };
+                event(match Frame::decode(channel, message) {
+                    Ok(frame) => LinkEvent::Frame(frame),
+                    Err(_) => LinkEvent::Malformed,
+                });
+            }
+            Event::ChannelBufferedAmountLow(_) => {
+                self.flush();
+                event(LinkEvent::Low);
+            }
+            Event::ChannelClose(_) | Event::Closed | Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                if !self.is_waiting() {
+                    event(LinkEvent::Closed);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that a frame came; false when there are more control frames than any honest peer sends.
+    pub(crate) fn hear(&mut self, now: Instant, frame: &Frame) -> bool {
+        self.used_at = now;
+        if frame.channel() == Channel::Pieces {
+            return true;
+        }
+        let (since, count) = &mut self.control_frames;
+        if now.duration_since(*since).as_secs() > 0 {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= CONTROL_FRAMES_PER_S_MAX
+    }
+
+    /// Sends a frame; false if the connection cannot take it.
+    pub(crate) fn send(&mut self, now: Instant, frame: &Frame) -> bool {
+        let Ok(message) = frame.encode() else { return false };
+        if !self.opened || self.queued + message.len() > LINK_QUEUE_BYTES_MAX || message.len() > MESSAGE_LEN_MAX {
+            return false;
+        }
+        self.used_at = now;
+        self.queued += message.len();
+        self.queue.push_back((frame.channel(), message));
+        self.flush();
+        true
+    }
+
+    /// Hands messages to str0m as far as it has room. Control messages do not wait behind pieces.
+    fn flush(&mut self) {
+        while let Some((channel, message)) = self.queue.front() {
+            let id = if *channel == Channel::Pieces { self.pieces } else { self.control };
+            let written = self.rtc.channel(id).is_some_and(|mut channel| matches!(channel.write(true, message), Ok(true)));
+            if !written {
+                return;
+            }
+            self.queued -= message.len();
+            self.queue.pop_front();
+        }
+    }
+
+    /// Bytes that wait to be sent on the pieces channel.
+    pub(crate) fn buffered(&mut self) -> u64 {
+        let inside = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
+        (inside + self.queued) as u64
+    }
+
+    /// Says goodbye, if it is open, and ends the connection; what is left to send goes into `transmits`.
+    pub(crate) fn close(mut self, now: Instant, reason: Option<ByeReason>, transmits: &mut VecDeque<Transmit>) {
+        if let Some(reason) = reason {
+            self.send(now, &Frame::Bye { reason });
+        }
+        let _ = self.drain(transmits, |_| ());
+        if self.opened && self.rtc.close().is_ok() {
+            let _ = self.drain(transmits, |_| ());
+        }
+    }
+}
+
+fn negotiated(channel: Channel) -> ChannelConfig {
+    ChannelConfig { negotiated: Some(channel as u16), ..ChannelConfig::default() }
+}

@@ -1,0 +1,229 @@
+//! All connections of one peer behind its sockets: datagrams and time in, datagrams and events out. Performs no I/O.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use str0m::net::{Protocol, Receive, Transmit};
+use str0m::{Candidate, Input};
+use viral_swarm::fetch::PeerKey;
+use viral_wire::frame::ByeReason;
+use viral_wire::limits::OFFERS_PER_PEER_MAX;
+use viral_wire::signal::PeerNumber;
+use viral_wire::{Description, Frame};
+
+use crate::limits::LINKS_MAX;
+use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
+
+/// Drive it: call one `handle_*` or verb, drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then sleep until
+/// [`poll_timeout`](Self::poll_timeout).
+pub(crate) struct Links {
+    config: LinkConfig,
+    links: BTreeMap<PeerKey, Link>,
+    /// Where datagrams of a remote address went last: a hint, checked each time.
+    by_source: HashMap<SocketAddr, PeerKey>,
+    next_key: PeerKey,
+    next_offer: u32,
+    /// Connections with frames that are not datagrams yet.
+    unsent: BTreeSet<PeerKey>,
+    events: VecDeque<(PeerKey, LinkEvent)>,
+    transmits: VecDeque<Transmit>,
+}
+
+impl Links {
+    /// No connections yet; `addresses` are those of the sockets.
+    pub(crate) fn new(addresses: &[SocketAddr]) -> Result<Self, LinkError> {
+        let unusable = |error: &dyn std::fmt::Display| LinkError::Description(error.to_string());
+        let candidates = addresses.iter().map(|address| Candidate::host(*address, "udp"));
+        let candidates = candidates.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+        let provider = str0m::crypto::from_feature_flags();
+        let certificate = provider.dtls_provider.generate_certificate().ok_or_else(|| unusable(&"no certificate"))?;
+        Ok(Self {
+            config: LinkConfig { certificate, candidates },
+            links: BTreeMap::new(),
+            by_source: HashMap::new(),
+            next_key: 1,
+            next_offer: 1,
+            unsent: BTreeSet::new(),
+            events: VecDeque::new(),
+            transmits: VecDeque::new(),
+        })
+    }
+
+    /// Makes a ready-made offer. The oldest that nobody answered is withdrawn when there are too many.
+    pub(crate) fn offer(&mut self, now: Instant) -> Result<(u32, Description), LinkError> {
+        let waiting: Vec<PeerKey> = self.links.values().filter(|link| link.is_waiting()).map(|link| link.key).collect();
+        if waiting.len() >= OFFERS_PER_PEER_MAX {
+            self.close(now, waiting[0], None);
+        }
+        let (key, number) = (self.fresh_key(), self.next_offer);
+        self.next_offer += 1;
+        let (link, description) = Link::offering(&self.config, now, key, number)?;
+        self.links.insert(key, link);
+        Ok((number, description))
+    }
+
+    /// Answers somebody's offer.
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        from: (PeerNumber, u32),
+        description: &Description,
+    ) -> Result<(PeerKey, Description), LinkError> {
+        let key = self.fresh_key();
+        let (link, answer) = Link::answering(&self.config, now, key, from, description)?;
+        self.links.insert(key, link);
+        self.settle(key);
+        Ok((key, answer))
+    }
+
+    /// Somebody answered one of our offers; the link it became, unless it is gone or of no use.
+    pub(crate) fn accept(&mut self, now: Instant, offer: u32, peer: PeerNumber, answer: &Description) -> Option<PeerKey> {
+        let link = self.links.values_mut().find(|link| link.offer == offer && link.is_waiting())?;
+        let key = link.key;
+        match link.accept(now, peer, answer) {
+            Ok(()) => {
+                self.settle(key);
+                Some(key)
+            }
+            Err(error) => {
+                tracing::debug!(%peer, %error, "answer is of no use");
+                self.links.remove(&key);
+                None
+            }
+        }
+    }
+
+    /// Withdraws every offer that nobody answered.
+    pub(crate) fn withdraw_offers(&mut self) {
+        self.links.retain(|_, link| !link.is_waiting());
+    }
+
+    /// Whether there is room for one more connection.
+    pub(crate) fn has_room(&self) -> bool {
+        self.links.values().filter(|link| !link.is_waiting()).count() < LINKS_MAX
+    }
+
+    /// Offers that nobody answered yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.links.values().filter(|link| link.is_waiting()).count()
+    }
+
+    /// The connection of this name.
+    pub(crate) fn get(&mut self, key: PeerKey) -> Option<&mut Link> {
+        self.links.get_mut(&key)
+    }
+
+    /// Connections that were answered, open or about to be.
+    pub(crate) fn answered(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().filter(|link| !link.is_waiting())
+    }
+
+    /// Open connections.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().filter(|link| link.opened)
+    }
+
+    /// Sends a frame; false if there is no such connection or it cannot take it. Its datagrams leave with the next [`Self::flush`].
+    pub(crate) fn send(&mut self, now: Instant, key: PeerKey, frame: &Frame) -> bool {
+        let sent = self.links.get_mut(&key).is_some_and(|link| link.send(now, frame));
+        if sent {
+            self.unsent.insert(key);
+        }
+        sent
+    }
+
+    /// Turns what was sent into datagrams.
+    pub(crate) fn flush(&mut self) {
+        for key in std::mem::take(&mut self.unsent) {
+            self.settle(key);
+        }
+    }
+
+    /// Ends a connection; nothing is heard of it any more.
+    pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: Option<ByeReason>) {
+        if let Some(link) = self.links.remove(&key) {
+            link.close(now, reason, &mut self.transmits);
+        }
+    }
+
+    /// A datagram came. What is for nobody is dropped.
+    pub(crate) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, bytes) else { return };
+        let input = Input::Receive(now, receive);
+        let hinted = self.by_source.get(&source).copied();
+        let hinted = hinted.filter(|key| self.links.get(key).is_some_and(|link| link.accepts(&input)));
+        let Some(key) = hinted.or_else(|| self.links.values().find(|link| link.accepts(&input)).map(|link| link.key)) else { return };
+        if hinted.is_none() {
+            if self.by_source.len() >= 4 * LINKS_MAX {
+                self.by_source.clear();
+            }
+            self.by_source.insert(source, key);
+        }
+        let Some(link) = self.links.get_mut(&key) else { return };
+        match link.handle_input(input) {
+            Ok(()) => self.settle(key),
+            Err(error) => self.broken(key, &error),
+        }
+    }
+
+    /// Time passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let due: Vec<PeerKey> = self.links.values().filter(|link| link.due <= now).map(|link| link.key).collect();
+        for key in due {
+            let Some(link) = self.links.get_mut(&key) else { continue };
+            match link.handle_input(Input::Timeout(now)) {
+                Ok(()) => self.settle(key),
+                Err(error) => self.broken(key, &error),
+            }
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`]; none while there are no connections.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.links.values().map(|link| link.due).min()
+    }
+
+    /// What happened, in order.
+    pub(crate) fn poll_event(&mut self) -> Option<(PeerKey, LinkEvent)> {
+        self.events.pop_front()
+    }
+
+    /// What to send, in order.
+    pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// Puts back what could not be sent now.
+    pub(crate) fn push_back(&mut self, transmit: Transmit) {
+        self.transmits.push_front(transmit);
+    }
+
+    /// From where the next datagram is to leave, if one waits.
+    pub(crate) fn peek_transmit_source(&self) -> Option<SocketAddr> {
+        self.transmits.front().map(|transmit| transmit.source)
+    }
+
+    fn fresh_key(&mut self) -> PeerKey {
+        let key = self.next_key;
+        self.next_key += 1;
+        key
+    }
+
+    /// Takes out what a connection has to say.
+    fn settle(&mut self, key: PeerKey) {
+        let Some(link) = self.links.get_mut(&key) else { return };
+        let events = &mut self.events;
+        if let Err(error) = link.drain(&mut self.transmits, |event| events.push_back((key, event))) {
+            self.broken(key, &error);
+        }
+    }
+
+    fn broken(&mut self, key: PeerKey, error: &LinkError) {
+        tracing::debug!(key, %error, "connection broke");
+        // A datagram that anybody may forge does not end an offer that waits.
+        if self.links.get(&key).is_some_and(|link| !link.is_waiting()) {
+            self.events.push_back((key, LinkEvent::Closed));
+        }
+    }
+}

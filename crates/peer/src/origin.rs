@@ -1,0 +1,343 @@
+//! The origin over HTTP: the visit itself, and what peers could not give.
+
+mod visit;
+
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use url::{Host, Url};
+use viral_wire::frame::Encoding;
+use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
+use viral_wire::signal::{AnswerPost, RecordPost, VisitPost, encode};
+use viral_wire::{Channel, Digest, Frame, Manifest, PieceId};
+
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX};
+use crate::throttle::Throttle;
+pub(crate) use visit::Visit;
+
+/// How we name ourselves. Not a browser, and no crawler either: somebody wants the app now.
+pub(crate) const USER_AGENT: &str = concat!("viral/", env!("CARGO_PKG_VERSION"));
+
+/// Why the origin did not give what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// The URL is none that we can ask.
+    #[error("`{0}` is not an http or https address")]
+    Url(String),
+    /// TLS cannot be set up on this machine.
+    #[error("this machine's certificates cannot be read: {0}")]
+    Certificates(std::io::Error),
+    /// Nothing came.
+    #[error("{host} does not answer: {reason}")]
+    Silent {
+        /// Who.
+        host: String,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// It said no.
+    #[error("{host} answers {status} to {path}")]
+    Status {
+        /// Who.
+        host: String,
+        /// How.
+        status: StatusCode,
+        /// To what.
+        path: String,
+    },
+    /// What came makes no sense.
+    #[error("{host} does not speak viral's protocol: {detail}")]
+    Malformed {
+        /// Who.
+        host: String,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// What requests to the origin come to.
+#[derive(Debug)]
+pub(crate) enum OriginEvent {
+    /// A piece, not yet inflated or verified.
+    Piece {
+        /// Which.
+        id: PieceId,
+        /// How `body` is packed.
+        encoding: Encoding,
+        /// The bytes.
+        body: Vec<u8>,
+    },
+    /// A request for these pieces is over.
+    Served {
+        /// What was asked.
+        ids: Vec<PieceId>,
+        /// Why it ended early.
+        outcome: Result<(), OriginError>,
+    },
+    /// A request for a manifest is over.
+    Manifest {
+        /// Which.
+        digest: Digest,
+        /// The verified blob.
+        blob: Result<Bytes, OriginError>,
+    },
+    /// The answers of a thin visit were posted.
+    Answered(Result<(), OriginError>),
+}
+
+/// A connector for both plain and TLS connections; sockets of WebSockets come from it, too.
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+/// One origin. Clones share its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    base: Url,
+    bind: Option<IpAddr>,
+    client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
+    throttle: Throttle,
+    cookies: Arc<HeaderMap>,
+}
+
+impl Origin {
+    /// The origin of `url`; sockets leave from `bind` if there is one.
+    pub(crate) fn new(url: &Url, bind: Option<IpAddr>, throttle: Throttle) -> Result<Self, OriginError> {
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(OriginError::Url(url.to_string()));
+        }
+        let connector = connector(url, bind)?;
+        let client = Client::builder(TokioExecutor::new()).build(connector.clone());
+        Ok(Self { base: url.clone(), bind, client, connector, throttle, cookies: Arc::default() })
+    }
+
+    /// From now on this is the origin of `url`.
+    fn move_to(&mut self, url: &Url) -> Result<(), OriginError> {
+        if url.scheme() != self.base.scheme() {
+            self.connector = connector(url, self.bind)?;
+            self.client = Client::builder(TokioExecutor::new()).build(self.connector.clone());
+        }
+        self.base = url.clone();
+        Ok(())
+    }
+
+    /// `host:port` as a person knows it.
+    pub(crate) fn host(&self) -> String {
+        self.base.host_str().map_or_else(String::new, |host| match self.base.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
+    }
+
+    /// The value of `Origin` that a page of this origin would send.
+    pub(crate) fn ascii(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// The address behind its name; unspecified if that cannot be found out now.
+    pub(crate) async fn address(&self) -> IpAddr {
+        match self.base.host() {
+            Some(Host::Ipv4(address)) => address.into(),
+            Some(Host::Ipv6(address)) => address.into(),
+            Some(Host::Domain(name)) => {
+                let found = timeout(CONNECT_WAIT, tokio::net::lookup_host((name, 0))).await;
+                found.ok().and_then(Result::ok).and_then(|mut all| all.next()).map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
+            }
+            None => Ipv4Addr::UNSPECIFIED.into(),
+        }
+    }
+
+    /// The address of something below this origin.
+    pub(crate) fn url(&self, path_and_query: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_fragment(None);
+        let (path, query) = path_and_query.split_once('?').map_or((path_and_query, None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        url
+    }
+
+    /// Makes connections to it.
+    pub(crate) fn connector(&self) -> Connector {
+        self.connector.clone()
+    }
+
+    /// The blob of a manifest, verified.
+    pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Bytes, OriginError> {
+        let path = format!("/.viral/manifest/{digest}");
+        let answer = self.get(&path).await?;
+        let blob = self.body(answer, MANIFEST_LEN_MAX).await?;
+        if Digest::of(&blob) == *digest { Ok(blob) } else { Err(self.malformed("a manifest is not what its name says")) }
+    }
+
+    /// Records of assets outside any page's boot set; none when none of the paths is worth fetching from peers.
+    pub(crate) async fn records(&self, paths: Vec<String>) -> Result<Option<Manifest>, OriginError> {
+        let answer = self.post("/.viral/record", encode(&RecordPost { paths })).await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let blob = self.body(answer, MANIFEST_LEN_MAX).await?;
+        Manifest::decode(&blob).map(Some).map_err(|error| self.malformed(&error.to_string()))
+    }
+
+    /// Posts the answers of a thin visit.
+    pub(crate) async fn answer(&self, post: &AnswerPost) -> Result<(), OriginError> {
+        self.post("/.viral/answer", encode(post)).await.map(drop)
+    }
+
+    /// Reports what a visit came to, for a peer that has no session.
+    pub(crate) async fn report(&self, post: &VisitPost) -> Result<(), OriginError> {
+        self.post("/.viral/visit", encode(post)).await.map(drop)
+    }
+
+    /// Gets pieces and hands each out as soon as it is in. Ends early when the origin does, or when nobody listens.
+    pub(crate) async fn pieces(&self, ids: &[PieceId], out: &mpsc::Sender<OriginEvent>) -> Result<(), OriginError> {
+        let list: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let answer = self.get(&format!("/.viral/pieces?ids={}", list.join(","))).await?;
+        let mut body = answer.into_body();
+        let mut rest = BytesMut::new();
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            rest.extend_from_slice(&chunk);
+            while rest.len() >= 4 {
+                let len = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+                if len > MESSAGE_LEN_MAX {
+                    return Err(self.malformed("a piece is longer than any"));
+                }
+                if rest.len() < 4 + len {
+                    break;
+                }
+                rest.advance(4);
+                let message = rest.split_to(len);
+                let frame = Frame::decode(Channel::Pieces, &message).map_err(|error| self.malformed(&error.to_string()))?;
+                let Frame::Piece { id, encoding, body } = frame else { return Err(self.malformed("something other than a piece")) };
+                if out.send(OriginEvent::Piece { id, encoding, body }).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn get(&self, path: &str) -> Result<Response<Incoming>, OriginError> {
+        let request = self.request(Method::GET, &self.url(path)).header("sec-fetch-dest", "empty").header("sec-fetch-mode", "cors");
+        let request = request.header("sec-fetch-site", "same-origin").body(Full::default());
+        self.successful(path, self.send(request).await?)
+    }
+
+    async fn post(&self, path: &str, json: String) -> Result<Response<Incoming>, OriginError> {
+        let request = self.request(Method::POST, &self.url(path)).header(header::CONTENT_TYPE, "application/json");
+        let request = request.header(header::ORIGIN, self.ascii()).body(Full::from(json));
+        self.successful(path, self.send(request).await?)
+    }
+
+    fn successful(&self, path: &str, answer: Response<Incoming>) -> Result<Response<Incoming>, OriginError> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        Err(OriginError::Status { host: self.host(), status, path })
+    }
+
+    fn request(&self, method: Method, url: &Url) -> http::request::Builder {
+        let mut request = Request::builder().method(method).uri(url.as_str()).header(header::USER_AGENT, USER_AGENT);
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(self.cookies.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        request
+    }
+
+    async fn send(&self, request: http::Result<Request<Full<Bytes>>>) -> Result<Response<Incoming>, OriginError> {
+        let request = request.map_err(|error| self.malformed(&error.to_string()))?;
+        match timeout(ANSWER_WAIT, self.client.request(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.silent(&innermost(&error))),
+            Err(_) => Err(self.silent(&format!("nothing came within {} s", ANSWER_WAIT.as_secs()))),
+        }
+    }
+
+    /// The next stretch of a body; none at its end.
+    async fn chunk(&self, body: &mut Incoming) -> Result<Option<Bytes>, OriginError> {
+        loop {
+            match timeout(BODY_WAIT, body.frame()).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.throttle.pay(data.len()).await;
+                    return Ok(Some(data));
+                }
+                Ok(Some(Err(error))) => return Err(self.silent(&innermost(&error))),
+                Err(_) => return Err(self.silent("it stopped in the middle of an answer")),
+            }
+        }
+    }
+
+    /// A whole body, inflated if it came packed.
+    async fn body(&self, answer: Response<Incoming>, len_max: usize) -> Result<Bytes, OriginError> {
+        let coding = answer.headers().get(header::CONTENT_ENCODING).cloned();
+        let mut body = answer.into_body();
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = self.chunk(&mut body).await? {
+            if bytes.len() + chunk.len() > len_max {
+                return Err(self.malformed(&format!("an answer is longer than {len_max} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        match coding.as_ref().map(HeaderValue::as_bytes) {
+            None | Some(b"identity") => Ok(bytes.freeze()),
+            Some(b"br") => {
+                let mut raw = Vec::new();
+                let read = brotli::Decompressor::new(&bytes[..], 64 * 1024).take(DOCUMENT_LEN_MAX as u64 + 1).read_to_end(&mut raw);
+                match read {
+                    Ok(len) if len <= DOCUMENT_LEN_MAX => Ok(raw.into()),
+                    Ok(_) | Err(_) => Err(self.malformed("an answer does not inflate")),
+                }
+            }
+            Some(_) => Err(self.malformed("an answer came in a coding that was not asked for")),
+        }
+    }
+
+    fn malformed(&self, detail: &str) -> OriginError {
+        OriginError::Malformed { host: self.host(), detail: detail.to_owned() }
+    }
+
+    fn silent(&self, reason: &str) -> OriginError {
+        OriginError::Silent { host: self.host(), reason: reason.to_owned() }
+    }
+}
+
+/// The machine's certificates are only read where they are needed: that takes longer than a whole visit on a LAN.
+fn connector(url: &Url, bind: Option<IpAddr>) -> Result<Connector, OriginError> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(CONNECT_WAIT));
+    http.set_local_address(bind);
+    let builder = if url.scheme() == "https" {
+        HttpsConnectorBuilder::new().with_native_roots().map_err(OriginError::Certificates)?
+    } else {
+        let nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        HttpsConnectorBuilder::new().with_tls_config(nobody)
+    };
+    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// The cause at the bottom: what a person can do something about.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,147 @@
+//! The visit itself: the page is asked for as a browser would, and the answer is one of those a visitor may get.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use url::Url;
+use viral_wire::limits::BOOT_VERSION;
+use viral_wire::signal::{ThinBoot, decode};
+
+use super::{Origin, OriginError};
+use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX};
+
+/// Where the boot block of a thin answer begins and ends.
+const BOOT_HEAD: &str = "<script type=\"application/json\" id=\"viral-boot\">";
+const BOOT_TAIL: &str = "</script>";
+
+/// What came of a visit.
+#[derive(Debug)]
+pub(crate) enum Visit {
+    /// Peers near have it.
+    Thin(Box<ThinBoot>),
+    /// Nobody near has it yet: the document as it stands in the manifest.
+    Full {
+        /// Path of the page.
+        page: String,
+        /// The document.
+        body: Bytes,
+    },
+    /// The page does not travel, for this reason.
+    Plain {
+        /// Path of the page.
+        page: String,
+        /// Token of the `viral-answer` header.
+        reason: String,
+    },
+    /// Something that is not a page, or a page of a server that is none of ours; nothing of its body was taken.
+    Other {
+        /// Its path, percent-encoded as it was asked for.
+        path: String,
+        /// How the server answered.
+        status: StatusCode,
+    },
+}
+
+impl Origin {
+    /// Opens a page as a visitor would, redirects followed; afterwards this is the origin that answered.
+    pub(crate) async fn visit(&mut self, url: &Url) -> Result<Visit, OriginError> {
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            self.move_to(&url)?;
+            let request = self
+                .request(Method::GET, &url)
+                .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
+                .header(header::ACCEPT_ENCODING, "br")
+                .header("sec-fetch-dest", "document")
+                .header("sec-fetch-mode", "navigate")
+                .header("sec-fetch-site", "none")
+                .header("sec-fetch-user", "?1")
+                .header("upgrade-insecure-requests", "1");
+            let answer = self.send(request.body(Full::default())).await?;
+            match target(&url, &answer) {
+                Some(next) if matches!(next.scheme(), "http" | "https") => url = next,
+                Some(next) => return Err(OriginError::Url(next.to_string())),
+                None => return self.judge(&url, answer).await,
+            }
+        }
+        Err(self.malformed("it redirects without end"))
+    }
+
+    async fn judge(&mut self, url: &Url, answer: Response<Incoming>) -> Result<Visit, OriginError> {
+        let status = answer.status();
+        let (page, said) = (url.path().to_owned(), answer.headers().get("viral-answer").and_then(|value| value.to_str().ok()));
+        let (kind, reason) = match said.map(kind_and_reason) {
+            Some((kind, reason)) if status.is_success() => (kind.to_owned(), reason.to_owned()),
+            Some(_) | None => return Ok(Visit::Other { path: page, status }),
+        };
+        self.remember_cookies(answer.headers());
+        match kind.as_str() {
+            "thin" => {
+                let body = self.body(answer, DOCUMENT_LEN_MAX).await?;
+                let boot = boot_of(&body).ok_or_else(|| self.malformed("a thin answer has no boot block that this version reads"))?;
+                Ok(Visit::Thin(Box::new(boot)))
+            }
+            "full" => Ok(Visit::Full { page, body: self.body(answer, DOCUMENT_LEN_MAX).await? }),
+            _ => Ok(Visit::Plain { page, reason }),
+        }
+    }
+
+    /// The version cookie pins our further requests to the version of the document, as it does a browser's.
+    fn remember_cookies(&mut self, headers: &HeaderMap) {
+        let pairs = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()?.split(';').next());
+        let cookie = pairs.filter(|pair| pair.starts_with("viral-version=")).collect::<Vec<_>>().join("; ");
+        if let (false, Ok(value)) = (cookie.is_empty(), HeaderValue::try_from(cookie)) {
+            self.cookies = std::sync::Arc::new(HeaderMap::from_iter([(header::COOKIE, value)]));
+        }
+    }
+}
+
+/// Where a redirect leads.
+fn target(url: &Url, answer: &Response<Incoming>) -> Option<Url> {
+    let location = answer.status().is_redirection().then(|| answer.headers().get(header::LOCATION)).flatten()?;
+    url.join(location.to_str().ok()?).ok()
+}
+
+/// `thin; reason=peer-near` in two.
+fn kind_and_reason(value: &str) -> (&str, &str) {
+    let (kind, rest) = value.split_once(';').unwrap_or((value, ""));
+    (kind.trim(), rest.trim().strip_prefix("reason=").unwrap_or_default())
+}
+
+/// The boot block of a thin answer, if it is one that we understand.
+fn boot_of(html: &[u8]) -> Option<ThinBoot> {
+    let html = std::str::from_utf8(html).ok()?;
+    let (_, rest) = html.split_once(BOOT_HEAD)?;
+    let (json, _) = rest.split_once(BOOT_TAIL)?;
+    let boot: ThinBoot = decode(json.as_bytes()).ok()?;
+    (boot.version == BOOT_VERSION).then_some(boot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOT: &str = "{\"version\":1,\"page\":\"/\",\"manifest\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\
+        \"bytes\":7,\"ticket\":\"00000000000000000000000000000000\",\"offers\":[],\"deploy\":\"write\",\"stored\":false}";
+
+    #[test]
+    fn the_boot_block_is_found_among_the_loader() {
+        let html = format!("<!doctype html>{BOOT_HEAD}{BOOT}{BOOT_TAIL}<script>loader()</script>");
+        assert_eq!(boot_of(html.as_bytes()).map(|boot| boot.bytes), Some(7));
+    }
+
+    #[test]
+    fn a_boot_block_of_another_version_or_none_is_not_understood() {
+        let html = format!("{BOOT_HEAD}{}{BOOT_TAIL}", BOOT.replace("\"version\":1", "\"version\":2"));
+        assert_eq!(boot_of(html.as_bytes()), None);
+        assert_eq!(boot_of(b"<!doctype html>"), None);
+        assert_eq!(boot_of(&[0xff, 0xfe]), None);
+    }
+
+    #[test]
+    fn an_answer_says_kind_and_reason() {
+        assert_eq!(kind_and_reason("thin; reason=peer-near"), ("thin", "peer-near"));
+        assert_eq!(kind_and_reason("full"), ("full", ""));
+    }
+}

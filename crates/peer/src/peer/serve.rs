@@ -1,0 +1,153 @@
+//! What this peer gives: greetings, manifests, pieces, and news of what it has.
+
+use std::time::Instant;
+
+use viral_swarm::fetch::PeerKey;
+use viral_swarm::upload::{BUSY, CAPPED, UploadOutput};
+use viral_wire::frame::RefuseReason;
+use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX};
+use viral_wire::push::planned;
+use viral_wire::signal::PeerToTracker;
+use viral_wire::{Digest, Frame, PieceId};
+
+use super::Peer;
+use crate::limits::{CURIOUS_IDS_MAX, NEWS_MS};
+use crate::packing;
+
+impl Peer {
+    /// Both channels of a connection opened.
+    pub(super) fn handle_open(&mut self, key: PeerKey) {
+        let now = Instant::now();
+        let complete: Vec<Digest> = {
+            let whole = self.manifests.iter().rev().filter(|known| self.store.count(&known.pieces).0 as usize == known.pieces.len());
+            whole.take(HELLO_MANIFESTS_MAX).map(|known| known.digest).collect()
+        };
+        self.links.send(now, key, &Frame::Hello { manifests: complete });
+        let Some(link) = self.links.get(key) else { return };
+        let (peer, offer, dialled, push) = (link.peer, link.offer, link.dialled, link.push);
+        let ms = u32::try_from(now.duration_since(link.started_at).as_millis()).unwrap_or(u32::MAX);
+        let mut pushed = Vec::new();
+        if let Some(push) = push.filter(|_| !dialled && self.slots > 0) {
+            self.send_manifest(key, &push.manifest);
+            pushed = self.manifests.get(&push.manifest).map(|known| planned(&push, &known.pieces)).unwrap_or_default();
+            pushed.retain(|id| self.store.has(id));
+        }
+        if let Some(manifest) = self.sought.filter(|_| !(dialled && push.is_some())) {
+            self.links.send(now, key, &Frame::WantManifest { manifest });
+        }
+        let now = self.now();
+        self.fetch.handle_open(now, key);
+        self.upload.handle_open(now, key, &pushed);
+        if let Some(peer) = peer {
+            self.signal(PeerToTracker::Opened { peer, offer, ms });
+        }
+    }
+
+    fn send_manifest(&mut self, key: PeerKey, digest: &Digest) {
+        let Some(known) = self.manifests.get(digest) else { return };
+        let (now, blob) = (Instant::now(), known.blob.clone());
+        let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
+        for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {
+            let offset = u32::try_from(index * MANIFEST_PART_LEN_MAX).unwrap_or(u32::MAX);
+            self.links.send(now, key, &Frame::ManifestPart { manifest: *digest, offset, total, body: body.to_vec() });
+        }
+    }
+
+    /// A frame with which the other end asks for something.
+    pub(super) fn handle_asked(&mut self, key: PeerKey, frame: Frame) {
+        let now = self.now();
+        match frame {
+            Frame::Want { ids } => {
+                let store = &self.store;
+                self.upload.handle_want(now, key, &ids, |id| store.has(id));
+            }
+            Frame::Cancel { ids } => self.upload.handle_cancel(now, key, &ids),
+            Frame::Query { ids } => self.handle_query(key, ids),
+            Frame::WantManifest { manifest } => self.send_manifest(key, &manifest),
+            Frame::Hello { .. }
+            | Frame::Have { .. }
+            | Frame::Refuse { .. }
+            | Frame::Bye { .. }
+            | Frame::Piece { .. }
+            | Frame::ManifestPart { .. } => {}
+        }
+    }
+
+    fn handle_query(&mut self, key: PeerKey, ids: Vec<PieceId>) {
+        // Who uploads nothing holds nothing for others.
+        let (held, lacked): (Vec<PieceId>, Vec<PieceId>) = ids.into_iter().partition(|id| self.slots > 0 && self.store.has(id));
+        let Some(link) = self.links.get(key) else { return };
+        if self.slots > 0 && link.curious.len() + lacked.len() <= CURIOUS_IDS_MAX {
+            link.curious.extend(lacked);
+        }
+        self.links.send(Instant::now(), key, &Frame::Have { ids: held });
+    }
+
+    /// A piece is here now; whoever asked about it will hear of it.
+    pub(super) fn note_news(&mut self, id: PieceId) {
+        self.news.push(id);
+        self.news_at = self.news_at.or_else(|| Some(self.now() + NEWS_MS));
+    }
+
+    pub(super) fn tell_news(&mut self) {
+        self.news_at = None;
+        let news = std::mem::take(&mut self.news);
+        let keys: Vec<PeerKey> = self.links.opened().filter(|link| !link.curious.is_empty()).map(|link| link.key).collect();
+        for key in keys {
+            let Some(link) = self.links.get(key) else { continue };
+            let ids: Vec<PieceId> = news.iter().filter(|id| link.curious.remove(*id)).copied().collect();
+            for ids in ids.chunks(QUERY_IDS_MAX) {
+                self.links.send(Instant::now(), key, &Frame::Have { ids: ids.to_vec() });
+            }
+        }
+    }
+
+    /// Does what the upload engine wants done.
+    pub(super) fn do_upload(&mut self, output: UploadOutput) {
+        match output {
+            UploadOutput::Send { peer, id } => self.send_piece(peer, id),
+            UploadOutput::Refuse { peer, reason, ids } => {
+                let reason = match reason {
+                    BUSY => RefuseReason::Busy,
+                    CAPPED => RefuseReason::Capped,
+                    _ => RefuseReason::NotHeld,
+                };
+                self.links.send(Instant::now(), peer, &Frame::Refuse { reason, ids });
+            }
+            UploadOutput::Drop { peer, fault } => self.fetch_fault(peer, fault),
+        }
+    }
+
+    fn send_piece(&mut self, key: PeerKey, id: PieceId) {
+        let now = self.now();
+        let packed = self.packed.get(&id).or_else(|| {
+            let compressible = self.store.is_compressible(&id);
+            let raw = self.store.read(&id)?;
+            let (encoding, body) = packing::pack(&raw, compressible);
+            if compressible {
+                self.packed.insert(id, encoding, body.clone());
+            }
+            Some((encoding, body))
+        });
+        let len = packed.as_ref().map_or(0, |(_, body)| body.len());
+        let sent =
+            packed.is_some_and(|(encoding, body)| self.links.send(Instant::now(), key, &Frame::Piece { id, encoding, body: body.into() }));
+        if !sent {
+            return self.upload.handle_missing(now, key, id);
+        }
+        self.totals.bytes_to_peers += len as u64;
+        if let Some(link) = self.links.get(key) {
+            self.upload.handle_buffered(now, key, link.buffered());
+        }
+        self.upload.handle_sent(now, key, id, u32::try_from(len).unwrap_or(u32::MAX));
+        self.tell_soon();
+    }
+
+    /// The pieces channel of a connection has room again.
+    pub(super) fn handle_low(&mut self, key: PeerKey) {
+        let now = self.now();
+        if let Some(link) = self.links.get(key) {
+            self.upload.handle_buffered(now, key, link.buffered());
+        }
+    }
+}

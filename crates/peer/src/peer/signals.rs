@@ -1,0 +1,160 @@
+//! What this peer says to the tracker and hears from it.
+
+use std::time::Instant;
+
+use viral_wire::limits::OFFERS_PER_LEECHER_MAX;
+use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, TrackerToPeer};
+
+use super::Peer;
+use crate::limits::{FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::tracker::TrackerEvent;
+
+impl Peer {
+    /// The first message of each session.
+    pub(super) fn registration(&self) -> PeerToTracker {
+        PeerToTracker::Register { page: self.page.clone(), manifest: self.wanted(), ticket: self.ticket, slots: self.slots }
+    }
+
+    /// Sends a signal, if there is a session.
+    pub(super) fn signal(&self, signal: PeerToTracker) -> bool {
+        self.tracker.as_ref().is_some_and(|tracker| tracker.send(signal))
+    }
+
+    pub(super) fn handle_tracker(&mut self, event: TrackerEvent) {
+        match event {
+            TrackerEvent::Signal(signal) => self.handle_signal(*signal),
+            TrackerEvent::Lost(reason) => {
+                // Offers left with a session that is gone cannot be answered; connections go on without it.
+                self.links.withdraw_offers();
+                self.offers_wanted = 0;
+                self.lost = Some(reason);
+            }
+        }
+    }
+
+    fn handle_signal(&mut self, signal: TrackerToPeer) {
+        match signal {
+            TrackerToPeer::Welcome { offers_wanted, slots, up_bytes_per_s, .. } => {
+                self.lost = None;
+                self.offers_wanted = offers_wanted;
+                let own = self.up.map_or(u64::MAX, |rate| rate.0);
+                let cap = if up_bytes_per_s == 0 { own } else { own.min(up_bytes_per_s.into()) };
+                self.upload.handle_limits(self.now(), slots.min(self.slots).into(), if cap == u64::MAX { 0 } else { cap });
+                // What is held is new to a new session.
+                self.held_told = None;
+                self.tell();
+                self.look_for_peers();
+            }
+            TrackerToPeer::Manifest { manifest, .. } => {
+                let is_first = self.wanted().is_none();
+                if (is_first || self.follows) && self.wanted() != Some(manifest) {
+                    self.sought = Some(manifest);
+                    self.ask_manifest();
+                }
+            }
+            TrackerToPeer::Answer { offer, peer, description, push } => {
+                if let Some(key) = self.links.accept(Instant::now(), offer, peer, &description)
+                    && let Some(link) = self.links.get(key)
+                {
+                    link.push = push;
+                }
+            }
+            TrackerToPeer::Peers { offers } => {
+                let answers = self.dial(offers);
+                if !answers.is_empty() {
+                    self.signal(PeerToTracker::Answers { answers });
+                }
+            }
+            TrackerToPeer::OffersWanted { count } => {
+                self.offers_wanted = self.offers_wanted.saturating_add(count);
+                self.make_offers();
+            }
+            TrackerToPeer::Dropped { reason } => {
+                self.refused = Some(match reason {
+                    DropReason::Forged => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),
+                    DropReason::Version => "the server is of another version; update viral".to_owned(),
+                    DropReason::Overload => "the server sheds load".to_owned(),
+                });
+            }
+            TrackerToPeer::Error { code, message } => {
+                tracing::debug!(?code, message, "the tracker refuses");
+                if code == ErrorCode::Unknown && self.wanted().is_none() {
+                    self.refused = Some(message);
+                }
+            }
+        }
+    }
+
+    /// Leaves as many offers as the tracker wants, once there is something to give.
+    fn make_offers(&mut self) {
+        if self.slots == 0 || self.totals_held() == 0 || !self.links.has_room() {
+            return;
+        }
+        let mut offers = Vec::new();
+        for _ in 0..std::mem::take(&mut self.offers_wanted).min(viral_wire::limits::OFFERS_PER_PEER_MAX as u8) {
+            match self.links.offer(Instant::now()) {
+                Ok((offer, description)) => offers.push(ReadyOffer { offer, description }),
+                Err(error) => tracing::warn!(%error, "no offer can be made"),
+            }
+        }
+        if !offers.is_empty() {
+            self.signal(PeerToTracker::Offers { offers });
+        }
+    }
+
+    fn totals_held(&self) -> u64 {
+        self.manifests.current().map_or(0, |known| self.store.count(&known.pieces).1)
+    }
+
+    /// Something grew: the tracker hears of it soon.
+    pub(super) fn tell_soon(&mut self) {
+        self.tell_at = self.tell_at.or_else(|| Some(self.now() + TELL_MS));
+    }
+
+    /// Tells the tracker what is held and what grew.
+    pub(super) fn tell(&mut self) {
+        self.tell_at = None;
+        if !self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live) {
+            return;
+        }
+        if let Some(known) = self.manifests.current() {
+            let (pieces, bytes) = self.store.count(&known.pieces);
+            let held = Some((known.digest, pieces));
+            if self.held_told != held && self.signal(PeerToTracker::Held { manifest: known.digest, pieces, bytes }) {
+                self.held_told = held;
+            }
+        }
+        if let Some(counts) = self.totals.growth(&self.told)
+            && self.signal(PeerToTracker::Counts(counts))
+        {
+            self.told = self.totals.clone();
+        }
+        self.make_offers();
+    }
+
+    /// Plans a search for peers, if there are too few for what is missing.
+    pub(super) fn look_for_peers(&mut self) {
+        if self.find_at.is_none() && self.lacks_peers() {
+            self.find_at = Some(self.now() + if self.find_ms == FIND_MS { 0 } else { self.find_ms });
+        }
+    }
+
+    fn lacks_peers(&self) -> bool {
+        let progress = self.fetch.progress();
+        let missing = self.sought.is_some() || (!progress.done && progress.total > 0);
+        self.meets && missing && self.links.answered().count() < PEERS_WANTED
+    }
+
+    /// Asks the tracker for more peers, and less and less often.
+    pub(super) fn find(&mut self) {
+        self.find_at = None;
+        if !self.lacks_peers() {
+            self.find_ms = FIND_MS;
+            return;
+        }
+        let count = PEERS_WANTED.saturating_sub(self.links.answered().count()).min(OFFERS_PER_LEECHER_MAX);
+        self.signal(PeerToTracker::Find { manifest: self.wanted(), count: u8::try_from(count).unwrap_or(1) });
+        self.find_ms = (self.find_ms * 2).min(FIND_MS_MAX);
+        self.find_at = Some(self.now() + self.find_ms);
+    }
+}

@@ -1,0 +1,209 @@
+//! The WebSocket to the tracker: comes back by itself after a loss, and registers again. The Rust twin of `browser/src/shell/tracker.ts`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderValue, header};
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tower::Service as _;
+use viral_wire::limits::SIGNAL_LEN_MAX;
+use viral_wire::signal::{PeerToTracker, TrackerToPeer, decode, encode};
+
+use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, TRACKER_SILENCE};
+use crate::origin::{Connector, Origin, USER_AGENT};
+
+/// What is heard from the session.
+#[derive(Debug)]
+pub(crate) enum TrackerEvent {
+    /// The tracker says something.
+    Signal(Box<TrackerToPeer>),
+    /// The session ended, or could not be begun for this reason; another one is tried.
+    Lost(String),
+}
+
+/// A session that is kept up; it ends with this value.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    signals: mpsc::Sender<PeerToTracker>,
+    events: mpsc::Receiver<TrackerEvent>,
+    /// The first message of each session.
+    register: Arc<Mutex<PeerToTracker>>,
+    task: JoinHandle<()>,
+    live: bool,
+}
+
+impl Tracker {
+    /// Connects, and keeps connected.
+    pub(crate) fn open(origin: &Origin, register: PeerToTracker) -> Self {
+        let (signals, outgoing) = mpsc::channel(SIGNALS_MAX);
+        let (incoming, events) = mpsc::channel(SIGNALS_MAX);
+        let register = Arc::new(Mutex::new(register));
+        let keeper = Keeper { origin: origin.clone(), register: Arc::clone(&register), outgoing, incoming };
+        Self { signals, events, register, task: tokio::spawn(keeper.keep()), live: false }
+    }
+
+    /// What is heard next. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> TrackerEvent {
+        match self.events.recv().await {
+            Some(event) => {
+                self.live = matches!(event, TrackerEvent::Signal(_));
+                event
+            }
+            // The keeper only ends with us.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the tracker was heard of since the last loss.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Sends a signal; false if there is no session, or it is backed up.
+    pub(crate) fn send(&self, signal: PeerToTracker) -> bool {
+        self.live && self.signals.try_send(signal).is_ok()
+    }
+
+    /// What to register with next time.
+    pub(crate) fn set_register(&self, register: PeerToTracker) {
+        *self.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
+    }
+
+    /// Sends what waits, says goodbye and ends.
+    pub(crate) async fn close(self, limit: Duration) {
+        let Self { signals, events, task, .. } = self;
+        drop((signals, events));
+        let aborter = task.abort_handle();
+        if timeout(limit, task).await.is_err() {
+            aborter.abort();
+        }
+    }
+}
+
+struct Keeper {
+    origin: Origin,
+    register: Arc<Mutex<PeerToTracker>>,
+    outgoing: mpsc::Receiver<PeerToTracker>,
+    incoming: mpsc::Sender<TrackerEvent>,
+}
+
+type Socket = WebSocketStream<TokioIo<<Connector as tower::Service<http::Uri>>::Response>>;
+
+impl Keeper {
+    async fn keep(mut self) {
+        let mut attempt = 0;
+        loop {
+            let reason = match connect(&self.origin).await {
+                Ok(socket) => match self.converse(socket, &mut attempt).await {
+                    Some(reason) => reason,
+                    None => return,
+                },
+                Err(reason) => reason,
+            };
+            tracing::debug!(%reason, attempt, "no session with the tracker");
+            // What was meant for the lost session makes no sense in the next one.
+            while self.outgoing.try_recv().is_ok() {}
+            if self.incoming.send(TrackerEvent::Lost(reason)).await.is_err() {
+                return;
+            }
+            let wait = sleep(Duration::from_millis(backoff_ms(attempt, rand::random())));
+            attempt += 1;
+            tokio::select! {
+                () = wait => {}
+                () = self.incoming.closed() => return,
+            }
+        }
+    }
+
+    /// One session; why it ended, none when we end it.
+    async fn converse(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
+        let register = self.register.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(error) = socket.send(text(&register)).await {
+            return Some(error.to_string());
+        }
+        loop {
+            tokio::select! {
+                signal = self.outgoing.recv() => match signal {
+                    Some(signal) => {
+                        if let Err(error) = socket.send(text(&signal)).await {
+                            return Some(error.to_string());
+                        }
+                    }
+                    None => {
+                        let _ = socket.close(None).await;
+                        return None;
+                    }
+                },
+                message = timeout(TRACKER_SILENCE, socket.next()) => match message {
+                    Ok(Some(Ok(Message::Text(text)))) => match decode::<TrackerToPeer>(text.as_bytes()) {
+                        Ok(signal) => {
+                            *attempt = 0;
+                            if self.incoming.send(TrackerEvent::Signal(Box::new(signal))).await.is_err() {
+                                let _ = socket.close(None).await;
+                                return None;
+                            }
+                        }
+                        Err(error) => tracing::debug!(%error, "the tracker said something that is no signal"),
+                    },
+                    Ok(Some(Ok(Message::Close(frame)))) => return Some(frame.map_or_else(|| "closed".to_owned(), |frame| frame.reason.to_string())),
+                    Ok(Some(Ok(_))) => {}
+                    Ok(Some(Err(error))) => return Some(error.to_string()),
+                    Ok(None) => return Some("closed".to_owned()),
+                    Err(_) => return Some("no sign of life".to_owned()),
+                },
+            }
+        }
+    }
+}
+
+async fn connect(origin: &Origin) -> Result<Socket, String> {
+    let said = |error: &dyn std::error::Error| crate::origin::innermost(error);
+    let url = origin.url("/.viral/ws");
+    let uri: http::Uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    let ws = url.as_str().replacen("http", "ws", 1);
+    let mut request = ws.into_client_request().map_err(|error| error.to_string())?;
+    request.headers_mut().insert(header::ORIGIN, HeaderValue::try_from(origin.ascii()).map_err(|error| error.to_string())?);
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    let connecting = async {
+        let mut connector = origin.connector();
+        std::future::poll_fn(|context| connector.poll_ready(context)).await.map_err(|error| said(&*error))?;
+        let stream = connector.call(uri).await.map_err(|error| said(&*error))?;
+        let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
+        let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
+        handshake.map(|(socket, _)| socket).map_err(|error| match error {
+            SocketError::Http(answer) => format!("the server answers {} where the tracker should be", answer.status()),
+            other => said(&other),
+        })
+    };
+    timeout(CONNECT_WAIT, connecting).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+}
+
+fn text(signal: &PeerToTracker) -> Message {
+    Message::Text(encode(signal).into())
+}
+
+/// The wait before attempt `attempt` (0 = the first after a loss): doubles up to half a minute, plus or minus half of it. As in
+/// `browser/src/core/backoff.ts`; `random` is uniform in [0, 1).
+pub(crate) fn backoff_ms(attempt: u32, random: f64) -> u64 {
+    let base = BACKOFF_MAX_MS.min(BACKOFF_FIRST_MS << attempt.min(16));
+    (base as f64 * (0.5 + random)).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_half_a_minute_and_are_spread() {
+        assert_eq!((backoff_ms(0, 0.5), backoff_ms(1, 0.5), backoff_ms(3, 0.0)), (500, 1_000, 2_000));
+        assert_eq!((backoff_ms(30, 0.5), backoff_ms(u32::MAX, 0.0)), (30_000, 15_000));
+    }
+}

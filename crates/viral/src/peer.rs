@@ -1,0 +1,206 @@
+//! `viral get` and `viral seed`: their flags, and what a person or a script sees of them.
+
+use std::io::{IsTerminal as _, stderr};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+use viral_peer::{GetOptions, Rate, Report, STALL, SeedOptions, Size};
+
+use crate::progress::Progress;
+use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, say};
+
+/// What `get` and `seed` have in common.
+#[derive(Args)]
+pub(crate) struct Network {
+    /// Address that every socket leaves from, and that other peers are told of [default: all of this machine's]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+
+    /// Upload to other peers at most this fast: 500K, 2M (bytes/s), 10Mbit; 0 uploads nothing [default: no limit]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) up_limit: Option<Rate>,
+
+    /// Download at most this fast, from peers and the server together [default: no limit]
+    #[arg(long, value_name = "RATE", value_parser = above_zero)]
+    pub(crate) down_limit: Option<Rate>,
+
+    /// What to log on stderr: warn, info, viral_peer=debug
+    #[arg(long, value_name = "FILTER", env = "VIRAL_LOG")]
+    log: Option<String>,
+}
+
+/// Flags of `get`.
+#[derive(Args)]
+pub(crate) struct GetArgs {
+    /// The page, or one asset
+    #[arg(value_name = "URL")]
+    url: Url,
+
+    /// Write the app's files below this directory; without it everything is verified and forgotten
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+
+    /// Replace files that differ
+    #[arg(long, requires = "output")]
+    force: bool,
+
+    /// Print one JSON object on stdout instead of a summary
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Go on serving others for so long after everything is here
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    stay: u64,
+
+    /// Give up when nothing came for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = STALL.as_secs())]
+    timeout: u64,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Flags of `seed`.
+#[derive(Args)]
+pub(crate) struct SeedArgs {
+    /// The pages to mirror
+    #[arg(value_name = "URL", required = true)]
+    pub(crate) urls: Vec<Url>,
+
+    /// Keep pieces here [default: viral in the user's data directory]
+    #[arg(long, value_name = "DIR", env = "VIRAL_STORE")]
+    store: Option<PathBuf>,
+
+    /// Keep at most so much: 500M, 20G [default: no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) disk_limit: Option<Size>,
+
+    #[command(flatten)]
+    network: Network,
+}
+
+fn above_zero(text: &str) -> Result<Rate, String> {
+    match text.parse::<Rate>() {
+        Ok(Rate(0)) => Err("nothing could ever come".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+/// Gets an app and says what it came to.
+pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
+    log(args.network.log.as_deref(), "error")?;
+    let options = GetOptions {
+        output: args.output.clone(),
+        force: args.force,
+        bind: args.network.bind,
+        up_limit: args.network.up_limit,
+        down_limit: args.network.down_limit,
+        stay: Duration::from_secs(args.stay),
+        stall: Duration::from_secs(args.timeout.max(1)),
+        ..GetOptions::new(args.url.clone())
+    };
+    // One task does nearly everything, so one thread is enough and several would only hand it around.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let got = runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut progress = Progress::new(!args.json && stderr().is_terminal());
+        tokio::select! {
+            report = viral_peer::get(options, |state| progress.show(&state)) => Ok(report),
+            () = either(&mut interrupt, &mut terminate) => Err(anyhow!("interrupted")),
+        }
+    });
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    match got? {
+        Ok(report) if args.json => say(&format!("{}\n", serde_json::to_string(&report)?)),
+        Ok(report) => say(&summary(&report)),
+        Err(error) => {
+            if args.json {
+                say(&format!("{}\n", failed(&error.to_string())))?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The object of a download that failed: the same fields, and why.
+fn failed(error: &str) -> serde_json::Value {
+    serde_json::json!({
+        "ok": false, "answer": null, "bytes_from_peers": 0, "bytes_from_origin": 0, "bytes_from_store": 0, "peers_used": 0, "pieces": 0,
+        "bans": 0, "ms_total": 0, "ms_first_piece": null, "bytes_to_peers": 0, "error": error,
+    })
+}
+
+/// What a person reads at the end.
+fn summary(report: &Report) -> String {
+    let (peers, origin, store) = (Size(report.bytes_from_peers), Size(report.bytes_from_origin), Size(report.bytes_from_store));
+    let total = Size(peers.0 + origin.0 + store.0);
+    let mut text = format!(
+        "{total} in {} pieces, all verified, in {:.2} s: {peers} from {} peers, {origin} from the server",
+        report.pieces,
+        report.ms_total as f64 / 1_000.0,
+        report.peers_used
+    );
+    if store.0 > 0 {
+        text.push_str(&format!(", {store} were here already"));
+    }
+    if report.bytes_to_peers > 0 {
+        text.push_str(&format!("; {} given to others", Size(report.bytes_to_peers)));
+    }
+    text.push('\n');
+    text
+}
+
+/// Seeds until told to end.
+pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
+    log(args.network.log.as_deref(), "warn,viral_peer=info")?;
+    let options = SeedOptions {
+        urls: args.urls.clone(),
+        store: args.store.clone().or_else(data_dir).context("there is no data directory for this user; choose one with --store DIR")?,
+        disk_limit: args.disk_limit,
+        bind: args.network.bind,
+        up_limit: args.network.up_limit,
+        down_limit: args.network.down_limit,
+    };
+    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let ended = runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            either(&mut interrupt, &mut terminate).await;
+            tracing::info!("ending: peers are told; a second signal ends at once");
+            let _ = stop.send(true);
+            either(&mut interrupt, &mut terminate).await;
+            std::process::exit(INTERRUPTED);
+        });
+        anyhow::Ok(viral_peer::seed(options, stopped).await?)
+    });
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    ended
+}
+
+/// Where programs keep what they can get again, but not for free (XDG base directories; macOS's own place).
+fn data_dir() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd makes this one for a unit with `StateDirectory=`.
+    let state = from("STATE_DIRECTORY");
+    let data = || from("XDG_DATA_HOME").map(|data| data.join("viral"));
+    let home = || {
+        let below = if cfg!(target_os = "macos") { "Library/Application Support/viral" } else { ".local/share/viral" };
+        from("HOME").map(|home| home.join(below))
+    };
+    state.or_else(data).or_else(home)
+}
+
+fn log(filter: Option<&str>, default: &str) -> anyhow::Result<()> {
+    let text = filter.unwrap_or(default);
+    let filter = EnvFilter::try_new(text).with_context(|| format!("log filter `{text}` is wrong; try `info` or `viral_peer=debug`"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    Ok(())
+}
