@@ -9,6 +9,7 @@ pub mod deadlines;
 pub mod driver;
 pub mod hostile;
 pub mod http;
+pub mod native;
 pub mod process;
 pub mod server;
 pub mod site;

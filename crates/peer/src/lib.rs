@@ -22,6 +22,9 @@ mod store;
 mod throttle;
 mod tracker;
 
+#[cfg(test)]
+mod tests;
+
 pub use get::{Answer, GetError, GetOptions, GetProgress, OutputError, Report, get};
 pub use limits::STALL;
 pub use origin::OriginError;

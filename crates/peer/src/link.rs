@@ -74,6 +74,8 @@ pub(crate) struct Link {
     control: ChannelId,
     pieces: ChannelId,
     open: [bool; 2],
+    /// The path is there and encrypted. With SNAP the channels count as open before.
+    connected: bool,
     /// Messages that str0m had no room for.
     queue: VecDeque<(Channel, Vec<u8>)>,
     queued: usize,
@@ -160,6 +162,7 @@ impl Link {
             control,
             pieces,
             open: [false; 2],
+            connected: false,
             queue: VecDeque::new(),
             queued: 0,
             due: now,
@@ -218,10 +221,11 @@ impl Link {
                 {
                     channel.set_buffered_amount_low_threshold(CHANNEL_LOW_BYTES);
                 }
-                if self.open == [true; 2] && !self.opened {
-                    self.opened = true;
-                    event(LinkEvent::Opened);
-                }
+                self.open_if_ready(event);
+            }
+            Event::Connected => {
+                self.connected = true;
+                self.open_if_ready(event);
             }
             Event::ChannelData(data) => {
                 let channel = if data.id == self.pieces { Channel::Pieces } else { Channel::Control };
@@ -242,6 +246,13 @@ impl Link {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn open_if_ready(&mut self, event: &mut impl FnMut(LinkEvent)) {
+        if self.connected && self.open == [true; 2] && !self.opened {
+            self.opened = true;
+            event(LinkEvent::Opened);
         }
     }
 

@@ -9,6 +9,7 @@ mod harness;
 mod headers;
 mod hostile;
 mod losses;
+mod native;
 mod pages;
 mod pairs;
 mod respect;

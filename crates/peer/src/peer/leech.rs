@@ -244,6 +244,7 @@ impl Peer {
             return;
         }
         let len = raw.len() as u64;
+        tracing::trace!(%id, ?source, len, "piece kept");
         match source {
             Source::Origin => self.totals.bytes_from_origin += len,
             Source::Peer(key) => {

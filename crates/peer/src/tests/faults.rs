@@ -1,0 +1,132 @@
+//! Servers that are none of ours, that vanish, and disks that are full.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::world::World;
+use crate::get::{GetError, GetOptions, OutputError, get};
+use crate::origin::OriginError;
+use crate::rate::Rate;
+
+/// A server that answers everything with this.
+async fn plain_server(answer: &'static str) -> url::Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_site_that_is_not_viral_is_named_so_and_nothing_is_written() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<!doctype html><p>not found, politely",
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let url = plain_server(answer).await;
+        let options = GetOptions { output: Some(out.path().join("out")), ..GetOptions::new(url) };
+        let error = get(options, |_| ()).await.unwrap_err();
+        assert!(matches!(error, GetError::NotViral { .. }), "{error}");
+        assert!(error.to_string().contains("not served by viral"), "{error}");
+        assert!(!out.path().join("out").exists());
+    }
+}
+
+#[tokio::test]
+async fn refusals_redirect_loops_and_silence_end_with_one_clear_line() {
+    let lines = [
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "404"),
+        ("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "redirects without end"),
+        ("HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "not an http"),
+        ("", "does not answer"),
+        ("HTTP/1.1 200 OK\r\nviral-answer: thin; reason=peer-near\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi", "boot block"),
+    ];
+    for (answer, expected) in lines {
+        let error = get(GetOptions::new(plain_server(answer).await), |_| ()).await.unwrap_err().to_string();
+        assert!(error.contains(expected) && !error.contains('\n'), "{expected}: {error}");
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = get(GetOptions::new(format!("http://{nobody}/").parse().unwrap()), |_| ()).await.unwrap_err();
+    assert!(matches!(error, GetError::Origin(OriginError::Silent { .. })), "{error}");
+    let error = get(GetOptions::new("ftp://a.example/".parse().unwrap()), |_| ()).await.unwrap_err();
+    assert!(matches!(error, GetError::Origin(OriginError::Url(_))), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_vanishes_in_the_middle_does_not_matter_where_a_peer_has_the_rest() {
+    let world = World::new().await;
+    let _stayer = world.stayer(|options| options.up_limit = Some(Rate(1 << 20))).await;
+    let mut gone = false;
+    let options = GetOptions { up_limit: Some(Rate(0)), ..world.options("/") };
+    let report = get(options, |progress| {
+        if !gone && progress.bytes_held > 300 * 1024 {
+            gone = true;
+            world.shut_down();
+        }
+    })
+    .await
+    .unwrap();
+    assert!(gone && report.bytes_from_peers > world.app_len() / 2, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goes_on_from() {
+    let world = World::new().await;
+    let out = tempfile::tempdir().unwrap();
+    let options = GetOptions {
+        output: Some(out.path().to_owned()),
+        down_limit: Some(Rate(2 << 20)),
+        stall: Duration::from_secs(2),
+        ..world.options("/")
+    };
+    let mut gone = false;
+    let error = get(options.clone(), |progress| {
+        if !gone && progress.bytes_held > 800 * 1024 {
+            gone = true;
+            world.shut_down();
+        }
+    })
+    .await
+    .unwrap_err();
+    let GetError::Stalled { held, total, .. } = &error else { panic!("{error}") };
+    assert!(gone && held < total, "{error}");
+    assert!(error.to_string().contains("run the same command again"), "{error}");
+    let (dir, address) = world.stop().await;
+    let world = World::serve(dir, address).await;
+    let report = get(GetOptions { down_limit: None, ..options }, |_| ()).await.unwrap();
+    assert!(report.bytes_from_store > 700 * 1024, "{report:?}");
+    world.assert_identical(out.path());
+    assert!(!out.path().join(".viral-partial").exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_to_is_an_error_before_anything_is_asked() {
+    let world = World::new().await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let options = GetOptions { output: Some(file.path().to_owned()), ..world.options("/") };
+    let error = get(options, |_| ()).await.unwrap_err();
+    assert!(matches!(error, GetError::Output(OutputError::Io { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_somebody_elses_is_not_overwritten() {
+    let world = World::new().await;
+    let out = tempfile::tempdir().unwrap();
+    std::fs::write(out.path().join("app.js"), b"mine").unwrap();
+    let options = GetOptions { output: Some(out.path().to_owned()), ..world.options("/") };
+    let error = get(options.clone(), |_| ()).await.unwrap_err();
+    assert!(matches!(error, GetError::Output(OutputError::Exists(_))), "{error}");
+    assert_eq!(std::fs::read(out.path().join("app.js")).unwrap(), b"mine");
+    get(GetOptions { force: true, ..options }, |_| ()).await.unwrap();
+    world.assert_identical(out.path());
+}

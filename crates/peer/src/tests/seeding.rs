@@ -1,0 +1,152 @@
+//! Seeders: mirrors, new versions, restarts, limits.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::world::{World, write_app};
+use crate::get::Answer;
+use crate::rate::{Rate, Size};
+use crate::seed::{SeedError, SeedOptions, seed};
+
+struct Seeder {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<Result<(), SeedError>>,
+}
+
+impl Seeder {
+    fn options(world: &World, store: &Path) -> SeedOptions {
+        SeedOptions {
+            urls: vec![world.url("/")],
+            store: store.to_owned(),
+            disk_limit: None,
+            bind: Some([127, 0, 0, 1].into()),
+            up_limit: None,
+            down_limit: None,
+        }
+    }
+
+    fn start(options: SeedOptions) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, running: tokio::spawn(seed(options, stopped)) }
+    }
+
+    async fn end(self) -> Result<(), SeedError> {
+        self.stop.send(true).unwrap();
+        self.running.await.unwrap()
+    }
+}
+
+fn store_len(store: &Path) -> u64 {
+    std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[tokio::test]
+async fn a_seeder_feeds_visitors_and_finds_its_store_again_after_a_restart() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let seeder = Seeder::start(Seeder::options(&world, store.path()));
+    world.until_seeders(1).await;
+    let sent = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
+    assert!(world.get().await.unwrap().bytes_from_peers > world.app_len() * 8 / 10);
+    seeder.end().await.unwrap();
+    world.until_seeders(0).await;
+    let again = Seeder::start(Seeder::options(&world, store.path()));
+    world.until_seeders(1).await;
+    let report = world.get().await.unwrap();
+    assert!(report.bytes_from_peers > world.app_len() * 8 / 10, "{report:?}");
+    let sent_again = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap() - sent;
+    assert!(sent_again < world.app_len() / 4, "the store was not used: {sent_again}");
+    again.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_seeder_goes_over_to_the_new_version_and_fetches_only_what_changed() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let seeder = Seeder::start(Seeder::options(&world, store.path()));
+    world.until_seeders(1).await;
+    let before = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
+    write_app(world.dir.path(), 2);
+    // The server notices by itself; then the seeder takes the new part.
+    let mut report = world.get().await.unwrap();
+    for _ in 0..100 {
+        if report.answer == Answer::Thin && store_len(store.path()) > 0 && has_new_part(&world, store.path()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        report = world.get().await.unwrap();
+    }
+    assert!(has_new_part(&world, store.path()));
+    assert!(store_len(store.path()) < world.app_len() * 12 / 10, "the old version is still there");
+    drop((before, report));
+    seeder.end().await.unwrap();
+}
+
+fn has_new_part(world: &World, store: &Path) -> bool {
+    let digest = viral_wire::Digest::of(&std::fs::read(world.dir.path().join("part 0.bin")).unwrap());
+    store.join(digest.to_string()).exists()
+}
+
+#[tokio::test]
+async fn a_seeder_comes_back_to_a_server_that_was_restarted() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let seeder = Seeder::start(Seeder::options(&world, store.path()));
+    world.until_seeders(1).await;
+    let (dir, address) = world.stop().await;
+    let world = World::serve(dir, address).await;
+    world.until_seeders(1).await;
+    let report = world.get().await.unwrap();
+    assert!(report.bytes_from_peers > world.app_len() * 8 / 10, "{report:?}");
+    seeder.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_seeder_waits_for_a_server_that_is_not_there_yet() {
+    let (dir, address) = World::new().await.stop().await;
+    let store = tempfile::tempdir().unwrap();
+    let url = format!("http://{address}/").parse().unwrap();
+    let options = SeedOptions {
+        urls: vec![url],
+        store: store.path().to_owned(),
+        disk_limit: None,
+        bind: Some([127, 0, 0, 1].into()),
+        up_limit: None,
+        down_limit: None,
+    };
+    let seeder = Seeder::start(options);
+    tokio::task::yield_now().await;
+    let world = World::serve(dir, address).await;
+    world.until_seeders(1).await;
+    seeder.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_limit_is_kept_and_what_fits_is_seeded() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let limit = Size(2_400 * 1024);
+    let seeder = Seeder::start(SeedOptions { disk_limit: Some(limit), ..Seeder::options(&world, store.path()) });
+    world.until_seeders(1).await;
+    assert!(store_len(store.path()) <= limit.0);
+    let report = world.get().await.unwrap();
+    assert!(report.ok && report.bytes_from_peers > 0, "{report:?}");
+    seeder.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_seeded_is_said_at_once() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let base = Seeder::options(&world, store.path());
+    let (_stop, stopped) = watch::channel(false);
+    let nothing = SeedOptions { up_limit: Some(Rate(0)), ..base.clone() };
+    assert!(matches!(seed(nothing, stopped.clone()).await, Err(SeedError::UploadsNothing)));
+    let none = SeedOptions { urls: Vec::new(), ..base.clone() };
+    assert!(matches!(seed(none, stopped.clone()).await, Err(SeedError::Urls(0))));
+    let asset = SeedOptions { urls: vec![world.url("/app.js")], ..base };
+    assert!(matches!(seed(asset, stopped).await, Err(SeedError::Page { .. })));
+}
