@@ -1,6 +1,7 @@
 //! A site: where its files come from, and its versions.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -107,7 +108,10 @@ impl Site {
                 let watched = dir.clone();
                 let changes = blocking(move || Changes::of(&watched)).await?;
                 let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
-                let (assets, inventory) = blocking(move || inventory.read().map(|assets| (assets, inventory))).await??;
+                let (assets, inventory) = blocking(move || inventory.read(&BTreeSet::new()).map(|assets| (assets, inventory))).await??;
+                if !assets.contains_key("index.html") {
+                    tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
+                }
                 let versions = Arc::new(Versions::new(assets, options.spa, headers));
                 let (stop, stopped) = oneshot::channel();
                 tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));
