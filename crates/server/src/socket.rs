@@ -100,7 +100,7 @@ impl Session {
             Ok(signal) => self.context.hub.message(self.peer, signal),
             Err(error) => {
                 tracing::debug!(peer = %self.peer, %error, "malformed signal");
-                self.context.hub.malformed(self.peer);
+                self.context.hub.malformed(self.peer, &error);
             }
         }
     }
