@@ -154,7 +154,7 @@ impl Hub {
 
     /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.
     fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
-        let named = |page: String| match self.site.current().resolve(&page) {
+        let named = |page: String| match self.site.current().resolve_visit(&page) {
             Resolved::Asset(asset) => page_path(&asset).to_owned(),
             Resolved::Redirect(_) | Resolved::NotFound(_) => page,
         };
@@ -229,7 +229,7 @@ impl Inner {
     }
 
     fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {
-        let document = match version.resolve(page) {
+        let document = match version.resolve_visit(page) {
             Resolved::Asset(asset) if asset.is_document() => Some(asset),
             Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
         };

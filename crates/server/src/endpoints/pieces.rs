@@ -91,7 +91,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
         Ok(post) => post,
         Err(refused) => return refused,
     };
-    let version = pinned_version(&headers).and_then(|number| app.site.version(number)).unwrap_or_else(|| app.site.current());
+    let version = pinned_version(&headers).and_then(|tag| app.site.version_tagged(tag)).unwrap_or_else(|| app.site.current());
     let distinct: BTreeSet<&String> = post.paths.iter().collect();
     let found =
         distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);

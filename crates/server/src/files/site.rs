@@ -132,6 +132,11 @@ impl Site {
         self.versions.kept.load().iter().find(|version| version.number() == number).cloned()
     }
 
+    /// A version by its [`tag`](Version::tag), while it is among the last [`VERSIONS_KEPT`].
+    pub fn version_tagged(&self, tag: &str) -> Option<Arc<Version>> {
+        self.versions.kept.load().iter().find(|version| version.tag() == tag).cloned()
+    }
+
     /// A piece of the current version, or of an older one that is still kept.
     pub fn piece(&self, id: &PieceId) -> Option<PieceLocation> {
         self.versions.kept.load().iter().find_map(|version| version.piece(id))
