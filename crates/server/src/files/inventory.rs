@@ -115,7 +115,7 @@ impl Inventory {
     }
 
     fn store_fault(&self, source: io::Error) -> SiteError {
-        SiteError::Store { path: self.making.store.path().to_owned(), source }
+        SiteError::Store { path: self.making.store.path().to_owned(), error: source }
     }
 }
 
@@ -124,7 +124,7 @@ impl Inventory {
 /// # Errors
 /// When a path is none that a URL can name.
 pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
-    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), source };
+    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
     let mut assets = Assets::new();
     for EmbeddedFile { path: relative, body } in files {
         if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || relative.is_empty() || relative.ends_with('/') {

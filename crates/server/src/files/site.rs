@@ -105,7 +105,7 @@ impl Site {
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
-                let watched = dir.clone();
+                let (watched, shown) = (dir.clone(), dir.clone());
                 let changes = blocking(move || Changes::of(&watched)).await?;
                 let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
                 let (assets, inventory) = blocking(move || inventory.read(&BTreeSet::new()).map(|assets| (assets, inventory))).await??;

@@ -71,6 +71,8 @@ impl Changes {
         if let Some((root, _)) = &root {
             match watcher(root, &self.signal) {
                 Ok(watcher) => self.watcher = Some(watcher),
+                // Then the reading fails too, and says why.
+                Err(_) if root.read_dir().is_err() => {}
                 Err(error) => tracing::warn!(
                     path = %root.display(), %error, every = ?POLL,
                     "directory cannot be watched and is read at intervals; on Linux raise fs.inotify.max_user_watches"
@@ -225,10 +227,10 @@ type Read = (Inventory, Result<super::version::Assets, SiteError>);
 async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read> {
     let began = Instant::now();
     loop {
-        let reading = tokio::task::spawn_blocking(move || {
-            let result = inventory.read(&kept);
         let held = changes.held();
         let kept = held.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let result = inventory.read(&kept);
             (inventory, result)
         });
         let (returned, result) = reading.await.ok()?;
