@@ -122,7 +122,8 @@ fn has_one_name(metadata: &Metadata) -> bool {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use notify::event::{DataChange, RemoveKind};
 
