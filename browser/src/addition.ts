@@ -21,8 +21,12 @@ async function settled(): Promise<void> {
 const leave = (): void => visitor.stop();
 const back = (): void => void visitor.start().catch(() => undefined);
 const retry = (): void => visitor.retry();
-/** What was allowed when the page was last looked at may not be now: the visitor may have opted out in another tab. */
+/** What was allowed before may not be now: the visitor may have opted out in another tab. */
 const reconsider = (): void => void visitor.reconsider().catch(() => undefined);
+/** A page that is left is hidden, too, and must not open anything any more. */
+const shown = (): void => {
+  if (document.visibilityState === 'visible') reconsider();
+};
 
 async function run(): Promise<void> {
   await settled();
@@ -35,7 +39,7 @@ async function run(): Promise<void> {
     else retry();
   });
   addEventListener('online', retry);
-  document.addEventListener('visibilitychange', reconsider);
+  document.addEventListener('visibilitychange', shown);
   watchEvidence(reconsider);
   await visitor.start();
 }

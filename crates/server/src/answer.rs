@@ -3,10 +3,13 @@
 mod evidence;
 mod thin;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use rand::RngCore as _;
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
@@ -37,28 +40,37 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
     let (request, _) = request.into_parts();
     let evidence = evidence::of_request(&request);
     let current = app.site.current();
-    let resolved = current.resolve(request.uri.path());
+    let goes_there = evidence.fetch_dest.as_deref() == Some("document");
+    let path = request.uri.path();
+    let resolved = if goes_there { current.resolve_visit(path) } else { current.resolve(path) };
     // Browsers without fetch metadata do not say what they want: a document is taken for a visit, and nothing for one where no page came before.
     let looks_visited = match &resolved {
-        Resolved::Asset(asset) => asset.is_document(),
-        Resolved::NotFound(_) => cookies::pinned_version(&request.headers).is_none(),
+        Resolved::Asset(asset) => asset.is_page(),
+        Resolved::NotFound(_) => !names_a_part(path) && cookies::pinned_version(&request.headers).is_none(),
         Resolved::Redirect(_) => false,
     };
-    let is_visit = if evidence.has_sec_fetch { evidence.fetch_dest.as_deref() == Some("document") } else { looks_visited };
+    let is_visit = if evidence.has_sec_fetch { goes_there } else { looks_visited };
     if !is_visit {
         return part_answer(&app, current, resolved, &request).await;
     }
     match resolved {
         Resolved::Asset(document) if document.is_document() => document_answer(&app, &current, &document, &request, evidence).await,
+        Resolved::Asset(page) if page.is_page() => unfit_answer(&app, &current, &page, &request, evidence).await,
         Resolved::NotFound(page) => not_found_answer(&app, &current, page.as_deref(), &request, evidence).await,
         Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, &request).await,
     }
 }
 
+/// Whether a path is by its extension that of something a page needs, not of a page.
+fn names_a_part(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.rsplit_once('.').is_some_and(|(_, extension)| !matches!(extension, "html" | "htm" | "xhtml"))
+}
+
 /// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
 async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
-    let pinned = cookies::pinned_version(&request.headers).filter(|number| *number != current.number());
-    match pinned.and_then(|number| app.site.version(number)) {
+    let pinned = cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag());
+    match pinned.and_then(|tag| app.site.version_tagged(tag)) {
         Some(version) => bare_answer(&version, version.resolve(request.uri.path()), request).await,
         None => bare_answer(&current, resolved, request).await,
     }
@@ -78,6 +90,20 @@ async fn not_found_answer(app: &App, version: &Version, page: Option<&Asset>, re
     let decision = decide(&Evidence { page_viral: PageFitness::NotFound, ..evidence }, &app.policy);
     let mut response = respond_not_found(version, page, Which::Raw, request).await;
     mark(app, &mut response, decision);
+    caused(response, Cause::Documents)
+}
+
+/// A page that cannot travel, whoever asks: nothing can be added to it.
+async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let page_viral = if page.is_alien_text() { PageFitness::Encoding } else { PageFitness::NoManifest };
+    // Its boot set was never read, so size is not what rules it out.
+    let evidence = Evidence { page_viral, app_bytes: u64::MAX, ..evidence };
+    let decision = decide(&evidence, &app.policy);
+    let mut response = respond(version, page, Which::Raw, request).await;
+    mark(app, &mut response, decision);
+    if decision != Decision::Asset {
+        dress(&mut response, version, request, &evidence);
+    }
     caused(response, Cause::Documents)
 }
 
@@ -147,7 +173,8 @@ fn thin_answer(
     };
     let title = document.document().and_then(|document| document.title.as_deref());
     let response = thin::respond(request, &document.record(), title, &boot);
-    Some(if is_head { response.map(|_| Body::empty()) } else { response })
+    // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
+    Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
 }
 
 /// Says which answer this is, and counts it.
@@ -169,8 +196,8 @@ fn dress(response: &mut Response<Body>, version: &Version, request: &Parts, evid
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
-    if request.method == Method::GET && answered {
-        headers.append(header::SET_COOKIE, cookies::set_version(version.number()));
+    if matches!(request.method, Method::GET | Method::HEAD) && answered {
+        headers.append(header::SET_COOKIE, cookies::set_version(version.tag()));
         // The loader sets its own cookie before it comes here; this is for where scripts do not run.
         if evidence.forced_plain && evidence.cookie == CookieState::None {
             headers.append(header::SET_COOKIE, cookies::set_incapable());

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use viral_swarm::admission::Policy;
 use viral_swarm::bootset::BootConfig;
 use viral_swarm::nearness;
@@ -22,10 +22,12 @@ use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::counting::counted;
 use crate::files::{Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
-use crate::limits::{DEFLATED_LEN_MAX, SHUTDOWN_GRACE};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
+use crate::listen::{Places, Service, connections_max, descriptors};
+use crate::meter::Meter;
 use crate::packed::Packed;
 use crate::shutdown::{Farewells, Shutdown};
-use crate::stats::Stats;
+use crate::stats::{Cause, Stats};
 use crate::{admin, answer, endpoints, listen, scripts};
 
 /// What every handler shares.
@@ -136,22 +138,21 @@ impl Viral {
     }
 
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
-    /// flight, for at most 10 s, and closes every WebSocket with a reason.
+    /// flight, for as long as it moves, and closes every WebSocket with a reason.
     pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) {
-        let public = listeners.into_iter().map(|listener| (listener, self.service()));
-        let all = public.chain(admin.map(|listener| (listener, self.admin())));
-        let serving: Vec<_> =
-            all.map(|(listener, router)| tokio::spawn(listen::serve(listener, router, self.app.shutdown.clone()))).collect();
+        let places = Places::of(connections_max(descriptors()));
+        let public = listeners.into_iter().map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), places.clone()));
+        let all = public.chain(admin.map(|listener| (listener, self.admin(), None, Places::of(ADMIN_CONNECTIONS_MAX))));
+        let serving: Vec<_> = all
+            .map(|(listener, router, stats, places)| {
+                tokio::spawn(listen::serve(listener, Service { router, stats, shutdown: self.app.shutdown.clone() }, places))
+            })
+            .collect();
         self.app.shutdown.begun().await;
-        let finished = async {
-            for listener in serving {
-                let _ = listener.await;
-            }
-            self.app.farewells.all().await;
-        };
-        if timeout(SHUTDOWN_GRACE, finished).await.is_err() {
-            tracing::warn!(grace_s = SHUTDOWN_GRACE.as_secs(), "some answers were not finished in time");
+        for listener in serving {
+            let _ = listener.await;
         }
+        self.app.farewells.all().await;
     }
 
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
@@ -161,9 +162,17 @@ impl Viral {
 }
 
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
+    let (method, otherwise) = (request.method().clone(), Cause::of_path(request.uri().path()));
+    let meter = request.extensions().get::<Meter>().cloned();
     let response = next.run(request).await;
-    counted(response, &method, &app.stats)
+    let cause = response.extensions().get::<Cause>().copied().unwrap_or(otherwise);
+    match meter {
+        Some(meter) => {
+            meter.set_cause(cause);
+            response
+        }
+        None => counted(response, &method, cause, &app.stats),
+    }
 }
 
 fn site_options(config: &Config) -> SiteOptions {

@@ -35,7 +35,7 @@ pub struct Config {
     pub admin_listen: AdminListen,
 
     /// Answer paths that do not exist with `/index.html` (an app that routes in the browser)
-    #[arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
     pub spa: bool,
 
     /// Response header added to every answer of the site, as `Name: value`. May be given more than once
@@ -50,7 +50,7 @@ pub struct Config {
     #[arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any)]
     pub reach: Reach,
 
-    /// Folder that keeps compressed assets between starts. Without it they are kept in memory only
+    /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it the system's temporary folder
     #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 
@@ -60,7 +60,7 @@ pub struct Config {
     pub trust_proxy: Vec<IpNet>,
 
     /// Show at `/.viral/lineage` to every visitor who got the app from whom (ordinals, never addresses)
-    #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
     pub public_lineage: bool,
 
     /// Chromium and Firefox on macOS, where a peer connection may raise a permission prompt: `plain` keeps them out of the swarm, `allow` lets them in

@@ -40,9 +40,9 @@ pub(crate) fn visitor_state(headers: &HeaderMap) -> VisitorState {
     }
 }
 
-/// Reads `viral-version=N`.
-pub(crate) fn pinned_version(headers: &HeaderMap) -> Option<u64> {
-    cookie(headers, VERSION)?.parse().ok()
+/// Reads `viral-version=TAG`.
+pub(crate) fn pinned_version(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, VERSION)
 }
 
 /// `Set-Cookie` of an opt-out.
@@ -61,8 +61,8 @@ pub(crate) fn clear_state() -> HeaderValue {
 }
 
 /// `Set-Cookie` of the version a document came from.
-pub(crate) fn set_version(number: u64) -> HeaderValue {
-    value(&format!("{VERSION}={number}; Max-Age={VERSION_AGE_S}; Path=/; SameSite=Lax; HttpOnly"))
+pub(crate) fn set_version(tag: &str) -> HeaderValue {
+    value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}; Path=/; SameSite=Lax; HttpOnly"))
 }
 
 // The state is readable by our scripts, which set it themselves: not HttpOnly.
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_version_that_is_no_number_pins_nothing() {
-        assert_eq!(pinned_version(&with("viral-version=12")), Some(12));
-        assert_eq!(pinned_version(&with("viral-version=x")), None);
+        assert_eq!(pinned_version(&with("viral-version=0123456789abcdef")), Some("0123456789abcdef"));
+        assert_eq!(pinned_version(&with("viral=off")), None);
     }
 }

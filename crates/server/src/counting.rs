@@ -1,4 +1,5 @@
-//! Counts the bytes of an answer as they leave: the head when it is made, the body frame by frame.
+//! Counts the bytes of an answer where no stream of ours sends it, as under another program's server: the head as hyper will write it, the body
+//! frame by frame. On our own streams [`Meter`](crate::meter::Meter) counts what really leaves.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,9 +21,8 @@ const CHUNKED_LINE_LEN: u64 = 28;
 /// `0\r\n\r\n` after the last chunk.
 const LAST_CHUNK_LEN: u64 = 5;
 
-/// Counts `response` under the [`Cause`] among its extensions ([`Cause::Assets`] if there is none) while it is sent.
-pub(crate) fn counted(response: Response<Body>, method: &Method, stats: &Arc<Stats>) -> Response<Body> {
-    let cause = response.extensions().get::<Cause>().copied().unwrap_or(Cause::Assets);
+/// Counts `response` under `cause` while it is sent.
+pub(crate) fn counted(response: Response<Body>, method: &Method, cause: Cause, stats: &Arc<Stats>) -> Response<Body> {
     let has_body = *method != Method::HEAD
         && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
     let chunked = has_body && response.body().size_hint().exact().is_none() && !response.headers().contains_key(header::CONTENT_LENGTH);
@@ -91,8 +91,7 @@ mod tests {
         let stats = Arc::new(Stats::default());
         let mut response = Response::new(Body::from("hello"));
         response.headers_mut().insert("x-a", "b".parse().unwrap());
-        response.extensions_mut().insert(Cause::Pieces);
-        let response = counted(response, &Method::GET, &stats);
+        let response = counted(response, &Method::GET, Cause::Pieces, &stats);
         let head = "HTTP/1.1 200 OK\r\nx-a: b\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\ncontent-length: 5\r\n\r\n".len() as u64;
         assert_eq!(stats.sent(Cause::Pieces), head);
         response.into_body().collect().await.unwrap();
@@ -102,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_not_read_is_not_counted() {
         let stats = Arc::new(Stats::default());
-        let response = counted(Response::new(Body::from(vec![0; 1000])), &Method::GET, &stats);
+        let response = counted(Response::new(Body::from(vec![0; 1000])), &Method::GET, Cause::Assets, &stats);
         drop(response);
         assert!(stats.sent(Cause::Assets) < 200);
     }

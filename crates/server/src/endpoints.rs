@@ -13,9 +13,11 @@ use axum::body::Body;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 use viral_wire::signal::{Signal, SignalError, decode};
 
 use crate::app::App;
+use crate::limits::POST_TIMEOUT;
 use crate::scripts::{ADDITION_PATH, WORKER_PATH};
 use crate::stats::Cause;
 
@@ -69,17 +71,24 @@ fn done() -> Response<Body> {
     response
 }
 
-/// Reads a JSON post within its limit; otherwise the refusal to send: 413 too long, 400 anything else.
+/// Reads a JSON post within its limits; otherwise the refusal to send: 413 too long, 408 too slow, 400 anything else.
 async fn read_post<T: Signal>(body: Body) -> Result<T, Response<Body>> {
-    let bytes = match Limited::new(body, T::LEN_MAX).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(too_long(T::LEN_MAX)),
-        Err(_) => return Err(refusal(StatusCode::BAD_REQUEST, "the body ended early")),
+    let bytes = match timeout(POST_TIMEOUT, Limited::new(body, T::LEN_MAX).collect()).await {
+        Err(_) => return Err(too_slow()),
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_long(T::LEN_MAX)),
+        Ok(Err(_)) => return Err(refusal(StatusCode::BAD_REQUEST, "the body ended early")),
     };
     decode(&bytes).map_err(|error| match error {
         SignalError::TooLong { max, .. } => too_long(max),
         SignalError::Json { .. } | SignalError::Limit(_) => refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     })
+}
+
+fn too_slow() -> Response<Body> {
+    let mut response = refusal(StatusCode::REQUEST_TIMEOUT, &format!("the body did not arrive within {} s", POST_TIMEOUT.as_secs()));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn too_long(max: usize) -> Response<Body> {

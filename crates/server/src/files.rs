@@ -32,3 +32,6 @@ pub use object::Object;
 pub use respond::{respond, respond_not_found, respond_redirect};
 pub use site::{EmbeddedFile, Site, SiteOptions, Source};
 pub use version::{PieceLocation, Resolved, Version};
+
+pub(crate) use compress::Coding as FileCoding;
+pub(crate) use respond::accepted;

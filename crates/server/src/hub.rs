@@ -15,7 +15,7 @@ use viral_swarm::tracker::{
     AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
 };
 use viral_wire::Digest;
-use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, TrackerToPeer, VisitPost};
+use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, SignalError, TrackerToPeer, VisitPost};
 
 use crate::files::{Asset, Resolved, Site, Version};
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX, SOCKET_QUEUE_MAX};
@@ -108,8 +108,8 @@ impl Hub {
     }
 
     /// A peer said something that is no signal.
-    pub(crate) fn malformed(&self, peer: PeerNumber) {
-        self.with(|inner, now_ms| inner.tracker.handle_malformed(now_ms, peer));
+    pub(crate) fn malformed(&self, peer: PeerNumber, fault: &SignalError) {
+        self.with(|inner, now_ms| inner.tracker.handle_malformed(now_ms, peer, fault));
     }
 
     /// A socket closed.
@@ -154,7 +154,7 @@ impl Hub {
 
     /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.
     fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
-        let named = |page: String| match self.site.current().resolve(&page) {
+        let named = |page: String| match self.site.current().resolve_visit(&page) {
             Resolved::Asset(asset) => page_path(&asset).to_owned(),
             Resolved::Redirect(_) | Resolved::NotFound(_) => page,
         };
@@ -219,8 +219,8 @@ impl Inner {
                     self.send(peer, Outgoing::Close(reason));
                     self.sessions.remove(&peer);
                 }
-                Output::BootReport { peer, page, assets, addr: _ } => {
-                    let change = self.pages.handle_report(&site.current(), &page, peer.get(), &assets);
+                Output::BootReport { peer, page, assets, addr } => {
+                    let change = self.pages.handle_report(&site.current(), &page, (peer.get(), addr), &assets);
                     self.apply(now_ms, change);
                 }
                 Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
@@ -229,7 +229,7 @@ impl Inner {
     }
 
     fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {
-        let document = match version.resolve(page) {
+        let document = match version.resolve_visit(page) {
             Resolved::Asset(asset) if asset.is_document() => Some(asset),
             Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
         };

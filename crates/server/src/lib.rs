@@ -17,6 +17,7 @@ mod endpoints;
 mod hub;
 mod limits;
 mod listen;
+mod meter;
 mod origin;
 mod packed;
 mod pages;
@@ -26,5 +27,6 @@ mod socket;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use app::Viral;

@@ -2,8 +2,27 @@
 
 use std::time::Duration;
 
-/// Longest a shutdown waits for answers in flight.
-pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// How long the end waits for an answer of which no byte moves. Linux wakes a writer when a third of a buffer of up to 4 MB (`tcp_wmem`) is
+/// free, so a reader of 44 kB/s still shows in time.
+pub(crate) const SHUTDOWN_STALL: Duration = Duration::from_secs(30);
+
+/// How long the end waits for the rest of a request: one slow round trip.
+pub(crate) const SHUTDOWN_UNASKED: Duration = Duration::from_secs(1);
+
+/// How often the end looks after each connection.
+pub(crate) const SHUTDOWN_TICK: Duration = Duration::from_millis(100);
+
+/// How long a client may read nothing of what is being sent to it: `send_timeout` of nginx.
+pub(crate) const READ_STALL: Duration = Duration::from_secs(60);
+
+/// Longest wait for the whole body of a post. They are 64 KiB at most, which a line of 64 kbit/s carries in 8 s.
+pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long what a client still sends is read and thrown away after the last answer, so that this answer arrives: a slow round trip.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes thrown away then: what a line of 256 Mbit/s carries within [`LINGER`].
+pub(crate) const LINGER_LEN_MAX: usize = 32 * 1024 * 1024;
 
 /// Documents whose boot sets are remembered. One is about 50 KiB with its reports.
 pub(crate) const PAGES_MAX: usize = 2_048;
@@ -38,8 +57,17 @@ pub(crate) const LINEAGE_READERS_MAX: usize = 1_000;
 /// Longest wait for a request's head (RFC 9110 names none; nginx waits 60 s, hyper 30 s).
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections served at one time on one listener. 16,384 at about 20 KiB each are 320 MiB.
-pub(crate) const CONNECTIONS_MAX: usize = 16_384;
+/// Connections open at one time, WebSockets included (the tracker holds 20,000). At about 20 KiB each they are 640 MiB.
+pub(crate) const CONNECTIONS_MAX: usize = 32_768;
+
+/// Connections open at one time on the operator's address: people and tools, not visitors.
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Pause after `accept` failed, for lack of file descriptors for example.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two lines of the log about that.
+pub(crate) const ACCEPT_COMPLAINT: Duration = Duration::from_secs(60);
 
 /// Assets shorter than this are not worth introductions, in bytes: the origin sends them in one round trip (RFC 6928).
 pub(crate) const RECORD_LEN_MIN: u64 = 16 * 1024;

@@ -1,76 +1,221 @@
-//! Accepting connections and ending them well: heads within a time limit, answers in flight finished, then no longer waited for.
+//! Accepting connections, no more than the system allows, and ending them well: what moves is finished, what does not is not waited for.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http::Request;
+use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, interval};
 use tower::ServiceExt as _;
 
-use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT};
+use crate::endpoints::refusal;
+use crate::limits::{ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED};
+use crate::meter::Meter;
 use crate::shutdown::{Farewells, Shutdown};
+use crate::stats::Stats;
+use crate::wire::Wire;
 
-/// Pause after `accept` failed, for lack of file descriptors for example.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What is served on a listener.
+#[derive(Clone)]
+pub(crate) struct Service {
+    /// The answers.
+    pub(crate) router: Router,
+    /// What counts the bytes, if anything does.
+    pub(crate) stats: Option<Arc<Stats>>,
+    /// Says when the server ends.
+    pub(crate) shutdown: Shutdown,
+}
 
-/// Serves `router` on `listener` until `shutdown` begins, then until every answer in flight is sent.
-pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
+/// Places for connections, shared by listeners. A WebSocket keeps its place.
+#[derive(Clone)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// This many.
+    pub(crate) fn of(max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(max)))
+    }
+
+    async fn take(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.0).acquire_owned().await.expect("the semaphore is never closed")
+    }
+}
+
+/// File descriptors this process may have open; `None` for no limit.
+pub(crate) fn descriptors() -> Option<u64> {
+    #[cfg(unix)]
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let limit = None;
+    limit
+}
+
+/// Visitors' connections among so many descriptors: a quarter is left for the site's files, watches and the operator.
+pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
+    let spared = descriptors.map_or(u64::MAX, |limit| limit - limit / 4);
+    usize::try_from(spared).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_MAX)
+}
+
+/// Serves on `listener` until the shutdown begins, then until every answer in flight is sent.
+pub(crate) async fn serve(listener: TcpListener, service: Service, places: Places) {
     let connections = Farewells::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut complained: Option<Instant> = None;
     loop {
-        let place = tokio::select! {
-            () = shutdown.begun() => break,
-            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
-        };
         let accepted = tokio::select! {
-            () = shutdown.begun() => break,
-            accepted = listener.accept() => accepted,
+            () = service.shutdown.begun() => break,
+            accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, peer) = match accepted {
+        let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if complained.is_none_or(|at| at.elapsed() >= ACCEPT_COMPLAINT) {
+                    complained = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; raise the limit of open files if it is that");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let held = (place, connections.hold());
-        let connection = serve_connection(stream, peer, router.clone(), shutdown.clone());
+        let hold = connections.hold();
+        let connection = serve_connection(stream, peer, service.clone(), place);
         tokio::spawn(async move {
             connection.await;
-            drop(held);
+            drop(hold);
         });
     }
     drop(listener);
     connections.all().await;
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown) {
+async fn accept(listener: &TcpListener, places: &Places) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.take().await;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service, place: OwnedSemaphorePermit) {
     // Failing to set it costs latency only.
     let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
-    });
+    let Service { router, stats, shutdown } = service;
+    let meter = Meter::new(stats);
+    let wire = Wire::new(stream, meter.clone(), place);
+    let asked = meter.clone();
+    let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = http.serve_connection(TokioIo::new(wire), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = connection.as_mut() => Some(ended),
         () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            finish(connection, &meter).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended badly");
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended badly"),
+        None => tracing::debug!(%peer, answering = meter.is_answering(), "connection was not waited for"),
+    }
+}
+
+async fn answer(mut request: Request<Incoming>, peer: SocketAddr, router: Router, meter: Meter) -> Result<Response<Body>, Infallible> {
+    meter.begin(&request);
+    let response = if lacks_host(&request) {
+        Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
+    } else {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(meter.clone());
+        router.oneshot(request).await
+    };
+    meter.begin_answer();
+    response
+}
+
+/// RFC 9112 section 3.2.
+fn lacks_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11
+}
+
+/// Drives `connection` to its end as long as an answer moves; `None` when there was none or it stood still.
+async fn finish<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option<C::Output> {
+    let mut tick = interval(SHUTDOWN_TICK);
+    let (mut sent, mut since) = (meter.sent(), Instant::now());
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => return Some(ended),
+            now = tick.tick() => {
+                if std::mem::replace(&mut sent, meter.sent()) != sent {
+                    since = now;
+                }
+                let patience = if meter.is_answering() { SHUTDOWN_STALL } else { SHUTDOWN_UNASKED };
+                if since + patience <= now {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_for_everything_else() {
+        assert_eq!(connections_max(Some(80)), 60);
+        assert_eq!(connections_max(Some(1024)), 768);
+        assert_eq!(connections_max(Some(0)), 1);
+        assert_eq!(connections_max(Some(u64::MAX)), CONNECTIONS_MAX);
+        assert_eq!(connections_max(None), CONNECTIONS_MAX);
+    }
+
+    #[test]
+    fn exactly_one_host_is_asked_for() {
+        let request = |version, hosts: usize| {
+            let request = Request::get("/").version(version);
+            (0..hosts).fold(request, |request, _| request.header("host", "a.example")).body(()).unwrap()
+        };
+        assert!(lacks_host(&request(Version::HTTP_11, 0)) && lacks_host(&request(Version::HTTP_11, 2)));
+        assert!(!lacks_host(&request(Version::HTTP_11, 1)) && !lacks_host(&request(Version::HTTP_10, 0)));
+    }
+
+    /// How long the end waits for a connection that never ends, on which a byte leaves every `pace` for `moves` times.
+    async fn waited(meter: &Meter, pace: Duration, moves: usize) -> Duration {
+        let began = Instant::now();
+        let moving = async {
+            for _ in 0..moves {
+                tokio::time::sleep(pace).await;
+                meter.add(1);
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::pin!(moving);
+        assert!(finish(moving.as_mut(), meter).await.is_none());
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_answers_that_move_and_for_nothing_else() {
+        let meter = Meter::new(None);
+        let near = |waited: Duration, expected: Duration| waited >= expected && waited <= expected + 2 * SHUTDOWN_TICK;
+        assert!(near(waited(&meter, Duration::ZERO, 0).await, SHUTDOWN_UNASKED), "a head that is half there");
+        meter.begin(&Request::post("/").body(Body::from("x")).unwrap());
+        assert!(near(waited(&meter, Duration::ZERO, 0).await, SHUTDOWN_UNASKED), "a body that is half there");
+        meter.begin(&Request::get("/").body(Body::empty()).unwrap());
+        let pace = SHUTDOWN_STALL - Duration::from_secs(1);
+        assert!(near(waited(&meter, pace, 20).await, 20 * pace + SHUTDOWN_STALL), "a slow reader");
     }
 }

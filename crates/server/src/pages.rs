@@ -3,6 +3,7 @@
 mod blobs;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use viral_swarm::bootset::{BootConfig, BootSet};
@@ -105,11 +106,11 @@ impl Pages {
         if page.version >= version.number() { None } else { refresh(page, path, version, document, &mut self.blobs) }
     }
 
-    /// A visitor tells what it loaded before `load`. Believed as far as [`BootSet`] believes it.
-    pub(crate) fn handle_report(&mut self, version: &Version, path: &str, voter: u64, assets: &[String]) -> Option<Change> {
+    /// A visitor, by number and address, tells what it loaded before `load`. Believed as far as [`BootSet`] believes it.
+    pub(crate) fn handle_report(&mut self, version: &Version, path: &str, voter: (u64, IpAddr), assets: &[String]) -> Option<Change> {
         let page = self.pages.get_mut(path)?;
         let document = version.asset(&page.document)?;
-        let changed = page.boot.handle_report(voter, assets, &|path| served(version, path));
+        let changed = page.boot.handle_report(voter.0, voter.1, assets, &|path| served(version, path));
         if page.version < version.number() {
             return refresh(page, path, version, document, &mut self.blobs);
         }

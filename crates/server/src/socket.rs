@@ -23,8 +23,8 @@ const TOO_BIG: u16 = 1009;
 pub(crate) struct Context {
     /// The tracker.
     pub(crate) hub: Arc<Hub>,
-    /// Counts what is sent.
-    pub(crate) stats: Arc<Stats>,
+    /// Counts what is sent, where the stream does not.
+    pub(crate) stats: Option<Arc<Stats>>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
     /// Dropped when the session has said goodbye.
@@ -76,7 +76,11 @@ impl Session {
                     match message? {
                         Ok(Message::Text(text)) => self.handle_text(text.as_bytes()),
                         Ok(Message::Binary(_)) => return Some((UNSUPPORTED, "signals are text")),
-                        Ok(Message::Close(_)) => return None,
+                        // The reply is made already, and leaves while we read on to the end.
+                        Ok(Message::Close(_)) => {
+                            self.read_to_end().await;
+                            return None;
+                        }
                         Ok(Message::Ping(_) | Message::Pong(_)) => {}
                         Err(_) => return Some((TOO_BIG, "message malformed or too long")),
                     }
@@ -96,7 +100,7 @@ impl Session {
             Ok(signal) => self.context.hub.message(self.peer, signal),
             Err(error) => {
                 tracing::debug!(peer = %self.peer, %error, "malformed signal");
-                self.context.hub.malformed(self.peer);
+                self.context.hub.malformed(self.peer, &error);
             }
         }
     }
@@ -105,7 +109,9 @@ impl Session {
     async fn send(&mut self, message: Message) -> Option<()> {
         let len = frame_len(&message);
         timeout(WRITE_TIMEOUT, self.socket.send(message)).await.ok()?.ok()?;
-        self.context.stats.add_sent(Cause::Signalling, len);
+        if let Some(stats) = &self.context.stats {
+            stats.add_sent(Cause::Signalling, len);
+        }
         Some(())
     }
 
@@ -113,8 +119,12 @@ impl Session {
         let sent = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
         // Reading on lets the other side's close frame arrive, so that the socket ends without a reset.
         if sent.is_some() {
-            let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
+            self.read_to_end().await;
         }
+    }
+
+    async fn read_to_end(&mut self) {
+        let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
     }
 }
 

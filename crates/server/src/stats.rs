@@ -44,6 +44,21 @@ pub(crate) enum Cause {
     Signalling,
 }
 
+impl Cause {
+    /// All of them, in the order of declaration.
+    const ALL: [Self; 5] = [Self::Documents, Self::Assets, Self::Pieces, Self::Loader, Self::Signalling];
+
+    /// The cause whose place in the declaration this is.
+    pub(crate) fn from_index(index: u8) -> Self {
+        Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Documents)
+    }
+
+    /// What an answer at this path is for when nothing better is known: an error, or something of hyper's or axum's own.
+    pub(crate) fn of_path(path: &str) -> Self {
+        if path.starts_with("/.viral") { Self::Signalling } else { Self::Documents }
+    }
+}
+
 /// Counters of one server. Shared, never reset.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {

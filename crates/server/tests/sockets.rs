@@ -11,6 +11,14 @@ use viral_server::Viral;
 use viral_server::config::Config;
 use viral_server::files::{EmbeddedFile, Source};
 
+#[path = "sockets/counting.rs"]
+mod counting;
+#[path = "sockets/ending.rs"]
+mod ending;
+
+/// More than the system takes into its buffers.
+const LARGE_LEN: usize = 32 << 20;
+
 struct Server {
     viral: Viral,
     address: SocketAddr,
@@ -21,7 +29,11 @@ struct Server {
 async fn server() -> Server {
     let files = [("index.html", "<!doctype html><title>t</title>"), ("app.js", "1")];
     let files = files.map(|(path, body)| EmbeddedFile { path: path.to_owned(), body: Bytes::from_static(body.as_bytes()) });
-    let viral = Viral::open(Source::Embedded(files.into()), &Config { min_app_bytes: 0, ..Config::default() }).await.unwrap();
+    let large = EmbeddedFile { path: "large.bin".to_owned(), body: vec![7; LARGE_LEN].into() };
+    let viral =
+        Viral::open(Source::Embedded(files.into_iter().chain([large]).collect()), &Config { min_app_bytes: 0, ..Config::default() })
+            .await
+            .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, admin) = (listener.local_addr().unwrap(), admin_listener.local_addr().unwrap());
@@ -123,21 +135,4 @@ async fn a_shutdown_says_goodbye_to_every_socket_and_ends() {
     drop(stream);
     server.running.await.unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
-}
-
-#[tokio::test]
-async fn the_counted_bytes_are_the_sent_bytes() {
-    let server = server().await;
-    let document =
-        exchange(server.address, "GET / HTTP/1.1\r\nhost: a.example\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate").await;
-    let asset = exchange(server.address, "GET /app.js HTTP/1.1\r\nhost: a.example").await;
-    let worker = exchange(server.address, "GET /.viral/worker.js HTTP/1.1\r\nhost: a.example").await;
-    let found = stats(&server).await;
-    // hyper answers `connection: close` with the same, which the count does not know: 19 bytes.
-    for (cause, answer) in [("documents", document), ("assets", asset), ("loader", worker)] {
-        let counted = found["origin_bytes"][cause].as_u64().unwrap();
-        let sent = answer.len() as u64;
-        assert!(counted == sent || counted + 19 == sent, "{cause}: counted {counted}, sent {sent}");
-    }
-    assert_eq!(found["answers"]["full"], 1);
 }

@@ -1,11 +1,19 @@
 //! What a page needs before `load`: read from its HTML first, then learned from what visitors really loaded.
 //!
-//! One asset enters when more than half of the recent reports name it and leaves when fewer than a quarter do, and the
+//! One asset enters when more than half of the votes name it and leaves when fewer than a quarter do, and the
 //! order changes only when the set does; between the two thresholds nothing moves, so that the manifest does not flap.
+//!
+//! Anybody may report anything, so each site (see [`nearness::site`]) has one vote, shared by its reports. What a single site alone names is
+//! believed only while hardly anybody else has spoken, and up to a size that pages plausibly load.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 
-use crate::limits::{BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_REPORTS_MAX};
+use crate::limits::{BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_LONE_BYTES_MIN, BOOT_LONE_FACTOR, BOOT_LONE_SITES_MAX, BOOT_REPORTS_MAX};
+use crate::nearness;
+
+/// One vote. Divisible by every number up to 16, so that the reports of a site share it without a rest.
+const VOTE: u64 = 720_720;
 
 /// Bounds of a boot set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +42,7 @@ pub struct BootSet {
     /// The page's own path: asset 0 of its manifest, never listed here.
     document: String,
     references: Vec<String>,
-    /// Oldest first; one per voter.
+    /// Oldest first; one per voter, which is one session.
     reports: VecDeque<Report>,
     /// What reports brought in, whether or not it fits the bounds.
     learned: BTreeSet<String>,
@@ -44,6 +52,7 @@ pub struct BootSet {
 #[derive(Debug, Clone)]
 struct Report {
     voter: u64,
+    site: IpAddr,
     paths: Vec<String>,
 }
 
@@ -82,10 +91,10 @@ impl BootSet {
         self.replace(served)
     }
 
-    /// A visitor tells what it loaded before `load`, in order. A second report by the same voter replaces its first.
+    /// A visitor at `addr` tells what it loaded before `load`, in order. A second report by the same voter replaces its first.
     ///
     /// Returns whether the set changed.
-    pub fn handle_report(&mut self, voter: u64, paths: &[String], served: Served<'_>) -> bool {
+    pub fn handle_report(&mut self, voter: u64, addr: IpAddr, paths: &[String], served: Served<'_>) -> bool {
         let mut seen = BTreeSet::new();
         let paths = paths
             .iter()
@@ -94,34 +103,32 @@ impl BootSet {
             .cloned()
             .collect();
         self.reports.retain(|report| report.voter != voter);
-        self.reports.push_back(Report { voter, paths });
+        self.reports.push_back(Report { voter, site: nearness::site(addr), paths });
         while self.reports.len() > self.config.reports_max {
-            self.reports.pop_front();
+            self.make_room();
         }
-        if !self.elect() {
-            return false;
-        }
+        self.elect();
         self.replace(served)
     }
 
-    /// Counts the votes; returns whether a path entered or left.
-    fn elect(&mut self) -> bool {
-        let votes = votes(&self.reports);
-        let reports = self.reports.len();
-        let mut changed = false;
-        self.learned.retain(|path| {
-            let stays = votes.get(path.as_str()).map_or(0, Vec::len) * 4 >= reports;
-            changed |= !stays;
-            stays
-        });
-        let entering: Vec<String> = votes
-            .iter()
-            .filter(|(path, places)| places.len() * 2 > reports && !self.learned.contains(**path))
-            .map(|(path, _)| (*path).to_owned())
-            .collect();
-        changed |= !entering.is_empty();
-        self.learned.extend(entering);
-        changed
+    /// Forgets the oldest report of the site that has most, so that nobody is pushed out by one who talks much.
+    fn make_room(&mut self) {
+        let counts = reports_by_site(&self.reports);
+        let most = counts.values().copied().max().unwrap_or_default();
+        let oldest = self.reports.iter().position(|report| counts.get(&report.site) == Some(&most));
+        self.reports.remove(oldest.unwrap_or_default());
+    }
+
+    /// Counts the votes.
+    fn elect(&mut self) {
+        let tally = Tally::of(&self.reports);
+        let sites = tally.sites();
+        let is_lone = |path: &str| sites > BOOT_LONE_SITES_MAX && tally.witnesses(path) < 2;
+        let mut learned = std::mem::take(&mut self.learned);
+        learned.retain(|path| tally.votes(path) * 4 >= sites * VOTE && !is_lone(path));
+        let entering = tally.paths().filter(|path| tally.votes(path) * 2 > sites * VOTE && !is_lone(path));
+        learned.extend(entering.map(str::to_owned));
+        self.learned = learned;
     }
 
     /// Puts the set in order again; returns whether it became another.
@@ -136,37 +143,105 @@ impl BootSet {
     }
 
     fn ordered(&self, served: Served<'_>) -> Vec<String> {
-        let votes = votes(&self.reports);
-        let mut learned: Vec<(usize, &String)> =
-            self.learned.iter().map(|path| (votes.get(path.as_str()).map_or(usize::MAX, |places| median(places)), path)).collect();
+        let tally = Tally::of(&self.reports);
+        let mut learned: Vec<(usize, &String)> = self.learned.iter().map(|path| (tally.median(path), path)).collect();
         learned.sort_unstable();
-        let mut chosen = Vec::new();
-        let mut seen = BTreeSet::from([self.document.as_str()]);
-        let mut bytes = 0_u64;
-        for path in self.references.iter().chain(learned.into_iter().map(|(_, path)| path)) {
-            if chosen.len() == self.config.assets_max {
-                break;
-            }
-            let Some(len) = served(path) else { continue };
-            let fits = bytes.checked_add(len).is_some_and(|sum| sum <= self.config.bytes_max);
-            if fits && seen.insert(path) {
-                bytes += len;
-                chosen.push(path.clone());
+        let mut chosen = Chosen { config: self.config, seen: BTreeSet::from([self.document.as_str()]), bytes: 0, assets: Vec::new() };
+        for path in &self.references {
+            chosen.take(path, u64::MAX, served);
+        }
+        let mut lone_left = BOOT_LONE_BYTES_MIN.max(chosen.bytes.saturating_mul(BOOT_LONE_FACTOR));
+        for (_, path) in learned {
+            if tally.witnesses(path) >= 2 {
+                chosen.take(path, u64::MAX, served);
+            } else {
+                lone_left -= chosen.take(path, lone_left, served);
             }
         }
-        chosen
+        chosen.assets
     }
 }
 
-/// At which places each path was reported.
-fn votes(reports: &VecDeque<Report>) -> BTreeMap<&str, Vec<usize>> {
-    let mut votes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for report in reports {
-        for (place, path) in report.paths.iter().enumerate() {
-            votes.entry(path).or_default().push(place);
+/// A set being put together.
+struct Chosen<'s> {
+    config: BootConfig,
+    seen: BTreeSet<&'s str>,
+    bytes: u64,
+    assets: Vec<String>,
+}
+
+impl<'s> Chosen<'s> {
+    /// Takes `path` in if it is served, new, at most `len_max` bytes long and within the bounds. Returns the bytes it added.
+    fn take(&mut self, path: &'s str, len_max: u64, served: Served<'_>) -> u64 {
+        let Some(len) = served(path).filter(|len| *len <= len_max && self.assets.len() < self.config.assets_max) else { return 0 };
+        let fits = self.bytes.checked_add(len).is_some_and(|sum| sum <= self.config.bytes_max);
+        if !fits || !self.seen.insert(path) {
+            return 0;
         }
+        self.bytes += len;
+        self.assets.push(path.to_owned());
+        len
     }
-    votes
+}
+
+/// The votes of some reports.
+struct Tally<'r> {
+    by_site: BTreeMap<IpAddr, u64>,
+    paths: BTreeMap<&'r str, Named>,
+}
+
+/// Where a path was named: the places in the reports, and how many reports of each site.
+#[derive(Default)]
+struct Named {
+    places: Vec<usize>,
+    by_site: BTreeMap<IpAddr, u64>,
+}
+
+impl<'r> Tally<'r> {
+    fn of(reports: &'r VecDeque<Report>) -> Self {
+        let mut paths: BTreeMap<&str, Named> = BTreeMap::new();
+        for report in reports {
+            for (place, path) in report.paths.iter().enumerate() {
+                let named = paths.entry(path).or_default();
+                named.places.push(place);
+                *named.by_site.entry(report.site).or_default() += 1;
+            }
+        }
+        Self { by_site: reports_by_site(reports), paths }
+    }
+
+    /// How many sites spoke.
+    fn sites(&self) -> u64 {
+        self.by_site.len() as u64
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &'r str> {
+        self.paths.keys().copied()
+    }
+
+    /// The votes for a path, in parts of [`VOTE`].
+    fn votes(&self, path: &str) -> u64 {
+        let Some(named) = self.paths.get(path) else { return 0 };
+        named.by_site.iter().map(|(site, count)| VOTE * count / self.by_site.get(site).copied().unwrap_or(1)).sum()
+    }
+
+    /// How many sites name it.
+    fn witnesses(&self, path: &str) -> usize {
+        self.paths.get(path).map_or(0, |named| named.by_site.len())
+    }
+
+    /// The place at which half of the reports that name it have had it.
+    fn median(&self, path: &str) -> usize {
+        self.paths.get(path).map_or(usize::MAX, |named| median(&named.places))
+    }
+}
+
+fn reports_by_site(reports: &VecDeque<Report>) -> BTreeMap<IpAddr, u64> {
+    let mut counts = BTreeMap::new();
+    for report in reports {
+        *counts.entry(report.site).or_default() += 1;
+    }
+    counts
 }
 
 /// Whether the static references stand in the same order in both; a deploy may turn two scripts around.
@@ -183,142 +258,4 @@ fn median(places: &[usize]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn owned(paths: &[&str]) -> Vec<String> {
-        paths.iter().map(|path| (*path).to_owned()).collect()
-    }
-
-    /// Everything is served and is 10 bytes long, but for what begins with `/no`.
-    fn ten_bytes(path: &str) -> Option<u64> {
-        (!path.starts_with("/no")).then_some(10)
-    }
-
-    fn set(references: &[&str]) -> BootSet {
-        BootSet::new(BootConfig::default(), "/", &owned(references), &ten_bytes)
-    }
-
-    fn report(set: &mut BootSet, voter: u64, paths: &[&str]) -> bool {
-        set.handle_report(voter, &owned(paths), &ten_bytes)
-    }
-
-    #[test]
-    fn the_first_visitor_teaches_what_a_parse_cannot_see() {
-        let mut set = set(&["/app.js", "/style.css"]);
-        assert!(report(&mut set, 1, &["/app.js", "/data.json", "/style.css", "/font.woff2"]));
-        assert_eq!(set.assets(), owned(&["/app.js", "/style.css", "/data.json", "/font.woff2"]));
-        assert!(!report(&mut set, 2, &["/app.js", "/data.json", "/style.css", "/font.woff2"]), "nothing new");
-    }
-
-    #[test]
-    fn only_what_is_served_is_believed() {
-        let mut set = set(&["/no-such.js", "/app.js"]);
-        assert_eq!(set.assets(), owned(&["/app.js"]));
-        assert!(!report(&mut set, 1, &["/no-such.png", "/no/private"]));
-    }
-
-    #[test]
-    fn the_document_is_never_part_of_its_own_set() {
-        let mut set = set(&["/", "/app.js"]);
-        report(&mut set, 1, &["/", "/app.js"]);
-        assert_eq!(set.assets(), owned(&["/app.js"]));
-    }
-
-    #[test]
-    fn a_single_liar_among_three_adds_and_removes_nothing() {
-        let mut set = set(&["/app.js"]);
-        report(&mut set, 1, &["/app.js", "/data.json"]);
-        report(&mut set, 2, &["/app.js", "/data.json"]);
-        assert!(!report(&mut set, 3, &["/huge.bin"]));
-        assert_eq!(set.assets(), owned(&["/app.js", "/data.json"]));
-    }
-
-    #[test]
-    fn one_voter_has_one_vote() {
-        let mut set = set(&[]);
-        report(&mut set, 1, &["/a"]);
-        report(&mut set, 2, &["/a"]);
-        for _ in 0..20 {
-            assert!(!report(&mut set, 3, &["/z"]));
-        }
-        assert_eq!(set.assets(), owned(&["/a"]));
-    }
-
-    #[test]
-    fn a_path_between_the_thresholds_neither_enters_nor_leaves() {
-        let mut set = set(&[]);
-        report(&mut set, 1, &["/a", "/b"]);
-        assert!(!report(&mut set, 2, &["/a"]), "1 of 2 stays");
-        assert!(!report(&mut set, 3, &["/a"]));
-        assert!(!report(&mut set, 4, &["/a"]), "1 of 4 stays");
-        assert!(report(&mut set, 5, &["/a"]), "1 of 5 leaves");
-        assert_eq!(set.assets(), owned(&["/a"]));
-        assert!(!report(&mut set, 6, &["/a", "/b"]), "2 of 6 does not enter");
-    }
-
-    #[test]
-    fn alternating_reports_do_not_make_the_manifest_flap() {
-        let mut set = set(&[]);
-        for voter in 0..3 {
-            report(&mut set, voter, &["/a", "/b", "/c"]);
-        }
-        let mut changes = 0;
-        for voter in 3..200 {
-            let paths: &[&str] = if voter % 2 == 0 { &["/c", "/b", "/a"] } else { &["/a", "/c"] };
-            changes += usize::from(report(&mut set, voter, paths));
-        }
-        assert_eq!(changes, 0);
-        assert_eq!(set.assets(), owned(&["/a", "/b", "/c"]));
-    }
-
-    #[test]
-    fn learned_assets_stand_by_their_median_place() {
-        let mut set = set(&[]);
-        let config = BootConfig { reports_max: 3, ..BootConfig::default() };
-        set.config = config;
-        report(&mut set, 1, &["/x", "/y", "/z"]);
-        report(&mut set, 2, &["/z", "/x", "/y"]);
-        report(&mut set, 3, &["/z", "/y", "/x", "/w"]);
-        assert!(report(&mut set, 4, &["/z", "/y", "/x", "/w"]), "the set changed, so the order may");
-        assert_eq!(set.assets(), owned(&["/z", "/y", "/x", "/w"]));
-    }
-
-    #[test]
-    fn count_and_bytes_are_bounded_at_their_maxima() {
-        let config = BootConfig { assets_max: 3, bytes_max: 30, reports_max: 2 };
-        let set = BootSet::new(config, "/", &owned(&["/1", "/2", "/3", "/4"]), &ten_bytes);
-        assert_eq!(set.assets(), owned(&["/1", "/2", "/3"]), "at the maximum of assets");
-        let by_bytes = BootConfig { assets_max: 9, bytes_max: 29, reports_max: 2 };
-        let set = BootSet::new(by_bytes, "/", &owned(&["/1", "/2", "/3"]), &ten_bytes);
-        assert_eq!(set.assets(), owned(&["/1", "/2"]), "one byte over");
-    }
-
-    #[test]
-    fn an_asset_too_big_makes_room_for_smaller_ones() {
-        let config = BootConfig { bytes_max: 30, ..BootConfig::default() };
-        let served = |path: &str| Some(if path == "/video" { u64::MAX } else { 10 });
-        let set = BootSet::new(config, "/", &owned(&["/1", "/video", "/2"]), &served);
-        assert_eq!(set.assets(), owned(&["/1", "/2"]));
-    }
-
-    #[test]
-    fn the_oldest_report_makes_room_at_the_limit() {
-        let mut set = BootSet::new(BootConfig { reports_max: 2, ..BootConfig::default() }, "/", &[], &ten_bytes);
-        for voter in 0..50 {
-            report(&mut set, voter, &["/a"]);
-            assert!(set.reports.len() <= 2);
-        }
-    }
-
-    #[test]
-    fn a_deploy_drops_what_is_gone_and_takes_the_new_order() {
-        let mut set = set(&["/app.1.js", "/b.js"]);
-        report(&mut set, 1, &["/app.1.js", "/data.1.json", "/kept.png"]);
-        let served = |path: &str| (!path.contains(".1.")).then_some(10);
-        assert!(set.handle_site(&owned(&["/b.js", "/app.2.js"]), &served));
-        assert_eq!(set.assets(), owned(&["/b.js", "/app.2.js", "/kept.png"]));
-        assert!(!set.handle_site(&owned(&["/b.js", "/app.2.js"]), &served), "the same again");
-        assert!(set.handle_site(&owned(&["/app.2.js", "/b.js"]), &served), "only the order");
-    }
-}
+mod tests;

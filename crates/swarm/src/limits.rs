@@ -138,5 +138,15 @@ pub const BOOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Reports whose majority decides what a page needs.
 pub const BOOT_REPORTS_MAX: usize = 16;
 
+/// Bytes that the reports of a single site may add to any boot set. Nine of ten pages of the web weigh less than 10 MB with everything (HTTP
+/// Archive, 2024), but the games and tools for which this is built some tens, and all of an office is one site.
+pub const BOOT_LONE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+
+/// The same as a multiple of what the page itself refers to, where that is more: large apps load as much again by script.
+pub const BOOT_LONE_FACTOR: u64 = 2;
+
+/// Sites that may have spoken while what only one of them names is still believed; with a third one there is a majority to ask.
+pub const BOOT_LONE_SITES_MAX: u64 = 2;
+
 /// Outputs the tracker keeps for its host: a message to each session, and the close of each.
 pub const OUTPUTS_MAX: usize = 2 * SESSIONS_MAX;

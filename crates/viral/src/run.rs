@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -40,10 +41,22 @@ fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log)
         .with_context(|| format!("log filter `{}` is wrong; try `info` or `viral_server=debug`", config.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    raise_descriptor_limit();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let done = runtime.block_on(serve(config, source, is_demo));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     done
+}
+
+/// Asks for as many file descriptors as the system allows this program: the usual 1,024 are fewer than a popular page has visitors.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, ?limit, "the limit of open files stays; fewer visitors can be connected at one time");
+    }
 }
 
 async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
@@ -57,9 +70,10 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     if is_demo {
         listeners.extend(also_on_ipv6(address).await);
     }
-    say(&announcement(address, admin.as_ref().map(TcpListener::local_addr).transpose()?, is_demo))?;
+    // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
+    say(&announcement(address, admin.as_ref().map(TcpListener::local_addr).transpose()?, is_demo))?;
     viral.serve(listeners, admin).await;
     tracing::info!("ended");
     Ok(())

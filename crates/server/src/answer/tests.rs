@@ -12,7 +12,8 @@ async fn the_first_visitor_gets_the_page_whole_with_the_addition() {
     let response = visit(&viral, "/", &[]).await;
     assert_eq!(answer(&response), "full; reason=no-peer-near");
     assert_eq!(response.headers()["cache-control"], "private, no-cache");
-    assert_eq!(response.headers()["set-cookie"], "viral-version=1; Max-Age=120; Path=/; SameSite=Lax; HttpOnly");
+    let tag = viral.app.site.current().tag().to_owned();
+    assert_eq!(response.headers()["set-cookie"], format!("viral-version={tag}; Max-Age=120; Path=/; SameSite=Lax; HttpOnly"));
     let html = text(response).await;
     assert!(html.contains("/app.js") && html.contains(ADDITION));
 }
@@ -42,6 +43,30 @@ async fn a_page_has_one_swarm_however_it_is_reached() {
 }
 
 #[tokio::test]
+async fn every_path_that_somebody_goes_to_is_the_apps_if_it_routes_by_itself() {
+    let viral = viral(&SITE, |config| config.spa = true).await;
+    let (_, _outgoing) = seeder(&viral, "/v1.2");
+    assert_eq!(answer(&visit(&viral, "/user@x.com", &[]).await), "thin; reason=peer-near");
+    let script = get(&viral, "/missing.js", &[("sec-fetch-dest", "script"), ("sec-fetch-mode", "no-cors")]).await;
+    assert_eq!(script.status(), StatusCode::NOT_FOUND);
+    assert_eq!(visit(&viral, "/.hidden", &[]).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_cookie_of_an_earlier_process_never_means_another_version() {
+    let before = viral(&SITE, |_| ()).await;
+    let mut deployed = SITE;
+    deployed[1].1 = "console.log('next')";
+    let after = viral(&deployed, |_| ()).await;
+    let cookie = visit(&before, "/", &[]).await.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let again = visit(&viral(&SITE, |_| ()).await, "/", &[]).await;
+    assert!(again.headers()["set-cookie"].to_str().unwrap().starts_with(&cookie), "the same site has the same name");
+    assert!(!visit(&after, "/", &[]).await.headers()["set-cookie"].to_str().unwrap().starts_with(&cookie));
+    let script = get(&after, "/app.js", &[("sec-fetch-dest", "script"), ("cookie", &cookie)]).await;
+    assert_eq!(text(script).await, "console.log('next')");
+}
+
+#[tokio::test]
 async fn every_reason_for_a_plain_answer_is_named() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");
@@ -62,6 +87,8 @@ async fn every_reason_for_a_plain_answer_is_named() {
     let curl = get(&viral, "/", &[("host", "app.example"), ("user-agent", "curl/8.0")]).await;
     assert_eq!(answer(&curl), "plain; reason=not-a-browser");
     assert_eq!(answer(&get(&viral, "/nothing-here", &[]).await), "plain; reason=not-a-browser");
+    let part = get(&viral, "/missing.js", &[]).await;
+    assert_eq!((part.status(), answer(&part)), (StatusCode::NOT_FOUND, ""), "nobody visits a script");
 }
 
 #[tokio::test]
@@ -109,8 +136,13 @@ async fn head_and_revalidation_say_the_same_as_get() {
     let (_, _outgoing) = seeder(&viral, "/");
     let head = request(&viral, "HEAD", "/", &NAVIGATION, "").await;
     assert_eq!(answer(&head), "thin; reason=peer-near");
+    let head_headers = head.headers().clone();
     assert_eq!(text(head).await, "");
-    assert_eq!(answer(&visit(&viral, "/", &[]).await), "thin; reason=peer-near", "HEAD reserved nobody");
+    let get = visit(&viral, "/", &[]).await;
+    assert_eq!(answer(&get), "thin; reason=peer-near", "HEAD reserved nobody");
+    let mut get_headers = get.headers().clone();
+    get_headers.remove("content-length").unwrap();
+    assert_eq!(head_headers, get_headers);
 }
 
 #[tokio::test]
@@ -131,4 +163,27 @@ async fn a_post_is_never_thin() {
     let (_, _outgoing) = seeder(&viral, "/");
     let response = request(&viral, "POST", "/", &NAVIGATION, "").await;
     assert_eq!((response.status(), answer(&response)), (StatusCode::METHOD_NOT_ALLOWED, ""));
+}
+
+#[tokio::test]
+async fn pages_that_cannot_travel_say_so() {
+    let big = ["<!doctype html><title>Big</title>", &" ".repeat(4 << 20)].concat();
+    let files = [
+        ("big.html", big.as_str()),
+        ("u16.html", "<\0p\0>\0"),
+        ("a.xhtml", "<html xmlns='http://www.w3.org/1999/xhtml'/>"),
+        ("a.txt", "x"),
+    ];
+    let viral = viral(&files, |config| config.min_app_bytes = 1 << 20).await;
+    for (uri, expected) in
+        [("/big.html", "plain; reason=no-manifest"), ("/u16.html", "plain; reason=encoding"), ("/a.xhtml", "plain; reason=no-manifest")]
+    {
+        let response = visit(&viral, uri, &[]).await;
+        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, expected), "{uri}");
+        assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("viral-version="), "its assets are of the same version");
+        let tool = get(&viral, uri, &[("host", "app.example")]).await;
+        assert_eq!(answer(&tool), "plain; reason=not-a-browser", "{uri}");
+        assert_eq!(answer(&get(&viral, uri, &[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate")]).await), "", "{uri}");
+    }
+    assert_eq!(answer(&visit(&viral, "/a.txt", &[]).await), "");
 }

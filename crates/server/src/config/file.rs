@@ -93,7 +93,19 @@ fn table(config: &Config) -> toml::Table {
 fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |span| span.start);
     let line = 1 + text.as_bytes().iter().take(start).filter(|byte| **byte == b'\n').count();
-    ConfigError::Wrong { path: path.to_owned(), line, message: error.message().replace("unknown field", "unknown key") }
+    let message = error.message().replace("unknown field", "unknown key");
+    let message = match key_before(text.get(..start).unwrap_or_default()) {
+        Some(key) if !message.contains(&format!("`{key}`")) => format!("{key}: {message}"),
+        Some(_) | None => message,
+    };
+    ConfigError::Wrong { path: path.to_owned(), line, message }
+}
+
+/// The setting whose value begins where `text` ends.
+fn key_before(text: &str) -> Option<String> {
+    let known: Vec<String> = arguments().get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
+    let mut names = text.lines().rev().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim().trim_matches('"').to_owned());
+    names.find(|name| known.contains(name))
 }
 
 #[cfg(test)]
@@ -160,9 +172,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_named_with_its_line() {
-        let file = file("\nlisten = \"nowhere\"\n");
-        let message = load(&matches(&[]), Some(file.path())).unwrap_err().to_string();
-        assert!(message.contains("line 2:"), "{message}");
+    fn a_value_of_the_wrong_type_is_named_with_its_key_and_line() {
+        for (text, expected) in [
+            ("\nlisten = \"nowhere\"\n", "line 2: listen: "),
+            ("spa = true\nmin-app-bytes = \"x\"\n", "line 2: min-app-bytes: "),
+            ("reach = \"any\"\nheader = [\n  \"a: b\",\n  \"nocolon\",\n]\n", "header: "),
+        ] {
+            let file = file(text);
+            let message = load(&matches(&[]), Some(file.path())).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }

@@ -17,9 +17,21 @@ pub enum ValueError {
     /// Not `Name: value`.
     #[error("`{0}` is not a header, write it as `Name: value`")]
     Header(String),
+    /// Neither yes nor no.
+    #[error("`{0}` is neither `true` nor `false`")]
+    Switch(String),
     /// Neither an address nor a network.
     #[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
     Network(String),
+}
+
+/// A switch as people write it. Nothing at all is off, since that is how an environment variable is left unset in a list of them.
+pub(super) fn parse_switch(text: &str) -> Result<bool, ValueError> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" | "" => Ok(false),
+        _ => Err(ValueError::Switch(text.to_owned())),
+    }
 }
 
 /// Where the admin endpoints listen.
@@ -189,6 +201,13 @@ mod tests {
         assert_eq!(parse_network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
         assert_eq!(parse_network("fd00::/8").unwrap().to_string(), "fd00::/8");
         assert!(parse_network("10.0.0.0/33").is_err());
+    }
+
+    #[test]
+    fn a_switch_is_understood_as_people_write_it() {
+        assert!(["1", "true", "TRUE", "on", "yes"].iter().all(|text| parse_switch(text) == Ok(true)));
+        assert!(["0", "false", "off", "no", ""].iter().all(|text| parse_switch(text) == Ok(false)));
+        assert!(parse_switch("maybe").is_err());
     }
 
     #[test]

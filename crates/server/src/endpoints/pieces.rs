@@ -1,12 +1,13 @@
 //! `/.viral/pieces`, `/.viral/manifest/DIGEST` and `/.viral/record`: what peers could not give.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::limits::PIECES_PER_REQUEST_MAX;
 use viral_wire::signal::RecordPost;
@@ -15,6 +16,7 @@ use viral_wire::{Digest, Frame, Manifest, PieceId};
 use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::cookies::pinned_version;
+use crate::files::PieceLocation;
 use crate::limits::RECORD_LEN_MIN;
 use crate::origin;
 use crate::stats::Cause;
@@ -25,36 +27,33 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
         Ok(ids) => ids,
         Err(message) => return refusal(StatusCode::BAD_REQUEST, &message),
     };
-    let mut parts = Vec::with_capacity(2 * ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        match frame(&app, id).await {
-            Ok(frame) => {
-                parts.push(Bytes::copy_from_slice(&(frame.len() as u32).to_be_bytes()));
-                parts.push(frame);
-            }
-            Err(refused) => return refused,
+        match app.site.piece(&id) {
+            Some(location) => found.push((id, location)),
+            None => return refusal(StatusCode::NOT_FOUND, "a piece is unknown: it is of a version no longer kept"),
         }
     }
-    let len: usize = parts.iter().map(Bytes::len).sum();
-    let body = Body::from_stream(stream::iter(parts.into_iter().map(Ok::<_, std::convert::Infallible>)));
-    let mut response = binary(body);
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+    // Made one by one as the client reads: all at once they are megabytes for each client that does not.
+    let frames = stream::iter(found).then(move |(id, location)| {
+        let app = Arc::clone(&app);
+        async move { frame(&app, id, &location).await }
+    });
+    let mut response = binary(Body::from_stream(frames));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-async fn frame(app: &App, id: PieceId) -> Result<Bytes, Response<Body>> {
-    let location =
-        app.site.piece(&id).ok_or_else(|| refusal(StatusCode::NOT_FOUND, "a piece is unknown: it is of a version no longer kept"))?;
-    let raw = app.site.current().read_piece(&location).await.map_err(|error| {
-        tracing::error!(%error, "a piece cannot be read");
-        refusal(StatusCode::INTERNAL_SERVER_ERROR, "a piece cannot be read now")
-    })?;
+/// Its length as u32 and the frame. A fault ends the connection, which the client notices as an answer cut short.
+async fn frame(app: &App, id: PieceId, location: &PieceLocation) -> io::Result<Bytes> {
+    let raw = location.read().await.inspect_err(|error| tracing::error!(%error, "a piece cannot be read"))?;
     let (encoding, body) = app.packed.pack(id, raw).await;
-    Frame::Piece { id, encoding, body: body.to_vec() }.encode().map(Bytes::from).map_err(|error| {
+    let frame = Frame::Piece { id, encoding, body: body.to_vec() }.encode().map_err(|error| {
         tracing::error!(%error, "a piece does not fit a frame");
-        refusal(StatusCode::INTERNAL_SERVER_ERROR, "a piece cannot be sent")
-    })
+        io::Error::other(error)
+    })?;
+    let len = u32::try_from(frame.len()).map_err(io::Error::other)?;
+    Ok([&len.to_be_bytes(), &frame[..]].concat().into())
 }
 
 fn parse_ids(query: &str) -> Result<Vec<PieceId>, String> {
@@ -92,7 +91,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
         Ok(post) => post,
         Err(refused) => return refused,
     };
-    let version = pinned_version(&headers).and_then(|number| app.site.version(number)).unwrap_or_else(|| app.site.current());
+    let version = pinned_version(&headers).and_then(|tag| app.site.version_tagged(tag)).unwrap_or_else(|| app.site.current());
     let distinct: BTreeSet<&String> = post.paths.iter().collect();
     let found =
         distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);

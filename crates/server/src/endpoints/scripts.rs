@@ -28,7 +28,7 @@ fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response
     let coding = coding::choose(request);
     let versioned = query.and_then(|query| query.strip_prefix("v=")) == Some(script.version.as_str());
     let etag = format!("\"{}-{coding:?}\"", script.version);
-    let fresh = request.get(header::IF_NONE_MATCH).is_some_and(|known| known == etag.as_str());
+    let fresh = knows(request, &etag);
     let mut response = Response::new(if fresh { Body::empty() } else { Body::from(script.body(coding)) });
     if fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -44,6 +44,12 @@ fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response
     headers.insert(header::ETAG, HeaderValue::try_from(etag).expect("hex digits and a word are visible ASCII"));
     response.extensions_mut().insert(Cause::Loader);
     response
+}
+
+/// Whether `If-None-Match` names this tag (RFC 9110 section 13.1.2).
+fn knows(request: &HeaderMap, etag: &str) -> bool {
+    let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]
@@ -75,6 +81,16 @@ mod tests {
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "br");
         let mut again = with(header::ACCEPT_ENCODING, "br");
         again.insert(header::IF_NONE_MATCH, response.headers()[header::ETAG].clone());
+        let etag = response.headers()[header::ETAG].to_str().unwrap();
         assert_eq!(worker(RawQuery(None), again).await.status(), StatusCode::NOT_MODIFIED);
+        for (known, expected) in [
+            (format!("\"other\", W/{etag}"), StatusCode::NOT_MODIFIED),
+            ("*".to_owned(), StatusCode::NOT_MODIFIED),
+            ("\"other\"".to_owned(), StatusCode::OK),
+        ] {
+            let mut again = with(header::ACCEPT_ENCODING, "br");
+            again.insert(header::IF_NONE_MATCH, known.parse().unwrap());
+            assert_eq!(worker(RawQuery(None), again).await.status(), expected, "{known}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
@@ -14,6 +15,7 @@ use viral_wire::signal::{AnswerPost, VisitPost};
 use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::client::Socket;
+use crate::meter::Meter;
 use crate::origin;
 use crate::socket;
 use crate::stats::Cause;
@@ -22,6 +24,7 @@ use crate::stats::Cause;
 pub(crate) async fn socket(
     State(app): State<Arc<App>>,
     peer: Socket,
+    meter: Option<Extension<Meter>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response<Body> {
@@ -35,8 +38,8 @@ pub(crate) async fn socket(
     let Some(farewell) = app.farewells.hold() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
     };
-    let context =
-        socket::Context { hub: Arc::clone(&app.hub), stats: Arc::clone(&app.stats), shutdown: app.shutdown.clone(), _farewell: farewell };
+    let stats = meter.is_none().then(|| Arc::clone(&app.stats));
+    let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _farewell: farewell };
     let client = app.client_addr(peer, &headers);
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);

@@ -1,12 +1,17 @@
 //! Each endpoint: what it answers, and what it refuses.
 
+use axum::body::Body;
+use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
+use http_body_util::BodyExt as _;
+use tokio::time::Instant;
 use viral_wire::limits::{ANSWER_POST_LEN_MAX, PIECES_PER_REQUEST_MAX};
 use viral_wire::signal::{Answer, AnswerPost, ThinBoot, TrackerToPeer};
 use viral_wire::{Channel, Digest, Frame, Manifest, Ticket};
 
 use crate::Viral;
 use crate::hub::Outgoing;
+use crate::limits::POST_TIMEOUT;
 use crate::stats::Cause;
 use crate::testing::{SITE, bytes, description, get, request, seeder, text, viral, visit};
 
@@ -128,4 +133,36 @@ async fn the_lineage_is_public_only_where_the_operator_says_so() {
     let viral = viral(&SITE, |config| config.public_lineage = true).await;
     let response = get(&viral, "/.viral/lineage", &[]).await;
     assert_eq!((response.status(), &response.headers()["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn pieces_are_made_as_the_client_reads_them() {
+    let viral = viral(&SITE, |_| ()).await;
+    let record = bytes(request(&viral, "POST", "/.viral/record", &[], "{\"paths\":[\"/late.bin\"]}").await).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let blob = bytes(get(&viral, &format!("/.viral/manifest/{}", boot(&viral).await.manifest), &[]).await).await;
+    let manifests = [Manifest::decode(&record).unwrap(), Manifest::decode(&blob).unwrap()];
+    let ids: Vec<String> = manifests.iter().flat_map(Manifest::distinct_pieces).map(|piece| piece.id().to_string()).collect();
+    let response = get(&viral, &format!("/.viral/pieces?ids={}", ids.join(",")), &[]).await;
+    assert!(ids.len() > 1 && !response.headers().contains_key("content-length"));
+    let mut frames = response.into_body();
+    let mut count = 0;
+    while let Some(frame) = frames.frame().await {
+        let data = frame.unwrap().into_data().unwrap();
+        assert_eq!(u32::from_be_bytes(data[..4].try_into().unwrap()) as usize, data.len() - 4, "one piece at a time");
+        count += 1;
+    }
+    assert_eq!(count, ids.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_post_that_does_not_arrive_is_given_up() {
+    let viral = viral(&SITE, |_| ()).await;
+    for uri in ["/.viral/answer", "/.viral/visit", "/.viral/record"] {
+        let endless = Body::from_stream(stream::once(async { Ok::<_, std::io::Error>("{") }).chain(stream::pending()));
+        let began = Instant::now();
+        let response = request(&viral, "POST", uri, &[], endless).await;
+        assert_eq!((response.status(), &response.headers()["connection"]), (StatusCode::REQUEST_TIMEOUT, &"close".parse().unwrap()));
+        assert_eq!(began.elapsed(), POST_TIMEOUT, "{uri}");
+    }
 }

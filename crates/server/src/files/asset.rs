@@ -47,6 +47,7 @@ pub struct Asset {
     raw: Arc<Object>,
     full: Arc<Object>,
     document: Option<Document>,
+    is_alien_text: bool,
     links: Vec<Link>,
     own_service_worker: bool,
     modified: Option<SystemTime>,
@@ -120,6 +121,16 @@ impl Asset {
         self.document.is_some()
     }
 
+    /// Whether a browser shows it as a page, also where it cannot travel as a [`Document`]: too long, in UTF-16, or XHTML.
+    pub fn is_page(&self) -> bool {
+        media::is_page(&self.media_type)
+    }
+
+    /// Whether nothing can be added to it because of how its text is encoded.
+    pub fn is_alien_text(&self) -> bool {
+        self.is_alien_text
+    }
+
     /// What is known of it as an HTML document.
     pub fn document(&self) -> Option<&Document> {
         self.document.as_ref()
@@ -169,6 +180,7 @@ impl Asset {
             full: Arc::clone(&raw),
             raw,
             document: None,
+            is_alien_text: false,
             links: Vec::new(),
             own_service_worker: false,
             modified,
@@ -198,7 +210,10 @@ impl Asset {
         if self.len() > DOCUMENT_LEN_MAX {
             return Ok(());
         }
-        let Some(analysis) = document::analyse(html, relative) else { return Ok(()) };
+        let Some(analysis) = document::analyse(html, relative) else {
+            self.is_alien_text = true;
+            return Ok(());
+        };
         if let Some(addition) = &making.addition {
             let (head, tail) = html.split_at(analysis.insertion);
             let full = [head, addition.as_bytes(), tail].concat();

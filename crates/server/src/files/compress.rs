@@ -8,7 +8,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// A content coding other than identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     /// RFC 7932.
     Brotli,
     /// RFC 8878, with the window limit of RFC 9659.

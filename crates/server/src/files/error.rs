@@ -18,12 +18,12 @@ pub enum SiteError {
         path: PathBuf,
     },
     /// The directory cannot be listed.
-    #[error("directory {path} cannot be read ({source}); allow this user to read it or run as a user who may")]
+    #[error("directory {path} cannot be read ({error}); allow this user to read it or run as a user who may")]
     Unreadable {
         /// The directory as it was given.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The directory holds more entries than the site may have.
     #[error("{path} holds more than {max} files and directories; serve a smaller directory or raise the limit")]
@@ -34,12 +34,12 @@ pub enum SiteError {
         max: usize,
     },
     /// The object store cannot be made or written.
-    #[error("object store in {path} cannot be written ({source}); give a cache directory with free space that this user may write")]
+    #[error("object store in {path} cannot be written ({error}); give a cache directory with free space that this user may write")]
     Store {
         /// Where objects are kept.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// An embedded file has a name that no URL path reaches.
     #[error("embedded file {path:?} has no URL path; use a relative path without empty, hidden or `..` segments")]
@@ -70,4 +70,17 @@ pub enum SiteError {
     /// The work of reading the directory was cut off, as happens while the program ends.
     #[error("reading the directory was interrupted; start again")]
     Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn the_cause_is_said_once_however_the_chain_is_printed() {
+        let error = SiteError::Unreadable { path: "dist".into(), error: io::Error::other("no way") };
+        assert!(error.to_string().contains("(no way)") && error.source().is_none());
+    }
 }

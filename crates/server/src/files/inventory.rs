@@ -1,7 +1,7 @@
 //! Reading a source into assets, reusing what did not change since the last reading.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -45,12 +45,12 @@ impl Inventory {
         Self { dir, entries_max, making, known: BTreeMap::new(), warned: Warned::default(), cancelled }
     }
 
-    /// Reads the directory. Blocks.
+    /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
     ///
     /// # Errors
     /// When the directory cannot be listed or holds too much, or the object store cannot be written. A single file that
     /// cannot be read is left out with a warning.
-    pub(super) fn read(&mut self) -> Result<Assets, SiteError> {
+    pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>) -> Result<Assets, SiteError> {
         let found = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
         let mut progress = Progress::new(found.len());
         let mut known = std::mem::take(&mut self.known);
@@ -59,7 +59,9 @@ impl Inventory {
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(SiteError::Interrupted);
             }
-            if let Some(entry) = self.entry(&found, known.remove(&found.relative))? {
+            let before = known.remove(&found.relative);
+            let entry = if held.contains(&found.real) { before } else { self.entry(&found, before)? };
+            if let Some(entry) = entry {
                 progress.add(&entry.asset);
                 assets.insert(found.relative.clone(), Arc::clone(&entry.asset));
                 self.known.insert(found.relative, entry);
@@ -113,7 +115,7 @@ impl Inventory {
     }
 
     fn store_fault(&self, source: io::Error) -> SiteError {
-        SiteError::Store { path: self.making.store.path().to_owned(), source }
+        SiteError::Store { path: self.making.store.path().to_owned(), error: source }
     }
 }
 
@@ -122,7 +124,7 @@ impl Inventory {
 /// # Errors
 /// When a path is none that a URL can name.
 pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
-    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), source };
+    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
     let mut assets = Assets::new();
     for EmbeddedFile { path: relative, body } in files {
         if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || relative.is_empty() || relative.ends_with('/') {

@@ -58,6 +58,19 @@ pub(super) const QUIET: Duration = Duration::from_millis(250);
 /// Longest wait for quiet: a directory that never rests is still read.
 pub(super) const QUIET_MAX: Duration = Duration::from_secs(3);
 
+/// How long a deploy waits for a file that is being written, counted from its first change, and how long a writer may be silent before its file is
+/// taken as it is. A gigabyte is written to a slow disk in 10 s.
+pub(super) const WRITER_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a file that is written without pause keeps its last content: an upload on a slow line ends within, a log that is never closed does not.
+pub(super) const WRITING_MAX: Duration = Duration::from_secs(600);
+
+/// Files being written that are remembered: more than a program may have open (`RLIMIT_NOFILE` is 1,024 on most systems).
+pub(super) const WRITERS_MAX: usize = 1024;
+
+/// Time given to the system's notices of what happened while the directory was read: the watch hands them on within 1 ms, measured idle.
+pub(super) const NOTICE_DELAY: Duration = Duration::from_millis(20);
+
 /// How often the target of the directory is looked up, since no watch reports that a symbolic link above it moved.
 pub(super) const ROOT_CHECK: Duration = Duration::from_secs(1);
 
@@ -85,8 +98,9 @@ pub(super) const ENCODE_LEN_MIN: u64 = 256;
 /// Largest object that gets a content coding, in bytes; larger ones would keep a core busy for minutes.
 pub(super) const ENCODE_LEN_MAX: u64 = 256 * 1024 * 1024;
 
-/// Largest object whose first visitor waits for a quick content coding, in bytes: about 20 ms at 400 MB/s.
-pub(super) const QUICK_LEN_MAX: u64 = 8 * 1024 * 1024;
+/// Largest object whose first visitor waits for a quick content coding, in bytes: about 80 ms at 400 MB/s, in which a line of 100 Mbit/s carries
+/// 1 MB. The WebAssembly of large apps is 10 to 30 MB and shrinks to a third.
+pub(super) const QUICK_LEN_MAX: u64 = 32 * 1024 * 1024;
 
 /// A coded body is kept when it is at most this many thousandths of the original.
 pub(super) const ENCODED_PERMILLE_MAX: u64 = 950;

@@ -38,6 +38,9 @@ pub(super) fn essence(name: &str) -> &'static str {
         "md" => "text/markdown",
         "txt" | "log" => "text/plain",
         "vtt" => "text/vtt",
+        "ktx2" => "image/ktx2",
+        "obj" => "model/obj",
+        "m3u8" => "application/vnd.apple.mpegurl",
         "glb" => "model/gltf-binary",
         "gltf" => "model/gltf+json",
         "m4a" => "audio/mp4",
@@ -63,6 +66,11 @@ pub(super) fn kind(essence: &str) -> Kind {
         "text/javascript" => Kind::Script,
         _ => Kind::Other,
     }
+}
+
+/// Whether a browser that is sent there shows a `Content-Type` of this as a page of the site, with scripts and references.
+pub(super) fn is_page(content_type: &str) -> bool {
+    matches!(content_type.split(';').next().unwrap_or_default(), "text/html" | "application/xhtml+xml")
 }
 
 /// Whether a `Content-Type` of this type says which charset the text has.
@@ -121,6 +129,9 @@ mod tests {
             ("a.png", "image/png"),
             ("a.mp4", "video/mp4"),
             ("a.pdf", "application/pdf"),
+            ("a.ktx2", "image/ktx2"),
+            ("a.obj", "model/obj"),
+            ("a.m3u8", "application/vnd.apple.mpegurl"),
             ("LICENSE", "application/octet-stream"),
             ("dir.js/LICENSE", "application/octet-stream"),
         ] {

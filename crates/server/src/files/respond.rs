@@ -12,6 +12,8 @@ use self::{
 };
 use super::{Asset, Object, Version, Which, caching, compress::Coding, encodings, media};
 
+pub(crate) use self::negotiate::accepted;
+
 mod body;
 mod conditional;
 mod negotiate;

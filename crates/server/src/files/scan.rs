@@ -103,7 +103,7 @@ fn unreadable(dir: &Path, source: io::Error) -> SiteError {
     } else if source.kind() == io::ErrorKind::NotADirectory {
         SiteError::NotADirectory { path }
     } else {
-        SiteError::Unreadable { path, source }
+        SiteError::Unreadable { path, error: source }
     }
 }
 

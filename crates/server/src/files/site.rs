@@ -1,6 +1,7 @@
 //! A site: where its files come from, and its versions.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -104,10 +105,13 @@ impl Site {
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
-                let watched = dir.clone();
+                let (watched, shown) = (dir.clone(), dir.clone());
                 let changes = blocking(move || Changes::of(&watched)).await?;
                 let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
-                let (assets, inventory) = blocking(move || inventory.read().map(|assets| (assets, inventory))).await??;
+                let (assets, inventory) = blocking(move || inventory.read(&BTreeSet::new()).map(|assets| (assets, inventory))).await??;
+                if !assets.contains_key("index.html") {
+                    tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
+                }
                 let versions = Arc::new(Versions::new(assets, options.spa, headers));
                 let (stop, stopped) = oneshot::channel();
                 tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));
@@ -126,6 +130,11 @@ impl Site {
     /// A version by its number, while it is among the last [`VERSIONS_KEPT`].
     pub fn version(&self, number: u64) -> Option<Arc<Version>> {
         self.versions.kept.load().iter().find(|version| version.number() == number).cloned()
+    }
+
+    /// A version by its [`tag`](Version::tag), while it is among the last [`VERSIONS_KEPT`].
+    pub fn version_tagged(&self, tag: &str) -> Option<Arc<Version>> {
+        self.versions.kept.load().iter().find(|version| version.tag() == tag).cloned()
     }
 
     /// A piece of the current version, or of an older one that is still kept.

@@ -47,7 +47,7 @@ impl Store {
     /// Makes a store in `parent`, or in the system's temporary directory, and removes what stores that were killed left there.
     pub(super) fn open(parent: Option<&Path>, memory_len_max: u64) -> Result<Arc<Self>, SiteError> {
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
-        let fault = |source| SiteError::Store { path: parent.clone(), source };
+        let fault = |source| SiteError::Store { path: parent.clone(), error: source };
         fs::create_dir_all(&parent).map_err(fault)?;
         remove_abandoned(&parent);
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(fault)?;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use viral_wire::PieceId;
 
 use super::{
@@ -24,6 +25,7 @@ pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 #[derive(Debug)]
 pub struct Version {
     number: u64,
+    tag: String,
     spa: bool,
     headers: Arc<Headers>,
     assets: Assets,
@@ -83,12 +85,18 @@ impl Version {
         let (objects, pieces) = index(&assets);
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
-        Self { number, spa, headers, assets, objects, pieces, bytes, own_service_worker }
+        let tag = tag(&assets);
+        Self { number, tag, spa, headers, assets, objects, pieces, bytes, own_service_worker }
     }
 
     /// Its number, from 1, growing by one with each change of content.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Names its content, in 16 hex digits: another process that serves the same gives it the same name, and no other version has it.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// What a URL path (without query) leads to.
@@ -98,6 +106,16 @@ impl Version {
     /// its place would only hide the fault. Paths that could leave the site or name hidden files lead to nothing.
     pub fn resolve(&self, url_path: &str) -> Resolved {
         self.find(url_path).unwrap_or_else(|| Resolved::NotFound(self.assets.get("404.html").cloned()))
+    }
+
+    /// What somebody who goes to a URL path comes to. With `SiteOptions::spa` the app has every path that leads to nothing, `/v1.2` and `/missing.js`
+    /// too: who goes there wants a page.
+    pub fn resolve_visit(&self, url_path: &str) -> Resolved {
+        let app = || self.assets.get("index.html").filter(|_| self.spa && path::decode(url_path).is_some());
+        match self.resolve(url_path) {
+            Resolved::NotFound(page) => app().map_or(Resolved::NotFound(page), |app| Resolved::Asset(Arc::clone(app))),
+            found @ (Resolved::Asset(_) | Resolved::Redirect(_)) => found,
+        }
     }
 
     fn find(&self, url_path: &str) -> Option<Resolved> {
@@ -210,6 +228,18 @@ impl Version {
     pub(super) fn is_empty(&self) -> bool {
         self.assets.is_empty()
     }
+}
+
+fn tag(assets: &Assets) -> String {
+    let mut hasher = Sha256::new();
+    for (path, asset) in assets {
+        hasher.update((path.len() as u64).to_be_bytes());
+        hasher.update(path);
+        for which in [Which::Raw, Which::Full] {
+            hasher.update(asset.object(which).digest().as_bytes());
+        }
+    }
+    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn index(assets: &Assets) -> (Vec<Arc<Object>>, Vec<Place>) {

@@ -1,9 +1,10 @@
 //! Keeping up with the directory: new versions while serving, and the old one as long as there is no new one.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,13 +19,16 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
+use self::writing::Writing;
 use super::{
     SiteError,
     inventory::Inventory,
-    limits::{POLL, POLL_REST, POLL_WATCHED, QUIET, QUIET_MAX, ROOT_CHECK},
+    limits::{NOTICE_DELAY, POLL, POLL_REST, POLL_WATCHED, QUIET, QUIET_MAX, ROOT_CHECK, WRITER_WAIT_MAX},
     scan::root_of,
     site::Versions,
 };
+
+mod writing;
 
 /// News that something in a directory changed.
 #[derive(Debug)]
@@ -43,6 +47,13 @@ struct Signal {
     changed: Notify,
     /// The watched directory itself went away: the watch hears nothing of a new one in its place.
     lost: AtomicBool,
+    writing: Mutex<Writing>,
+}
+
+impl Signal {
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Changes {
@@ -55,10 +66,13 @@ impl Changes {
 
     fn rewatch(&mut self, root: Option<Root>) {
         self.signal.lost.store(false, Ordering::Relaxed);
+        *self.signal.writing() = Writing::default();
         self.watcher = None;
         if let Some((root, _)) = &root {
             match watcher(root, &self.signal) {
                 Ok(watcher) => self.watcher = Some(watcher),
+                // Then the reading fails too, and says why.
+                Err(_) if root.read_dir().is_err() => {}
                 Err(error) => tracing::warn!(
                     path = %root.display(), %error, every = ?POLL,
                     "directory cannot be watched and is read at intervals; on Linux raise fs.inotify.max_user_watches"
@@ -78,10 +92,24 @@ impl Changes {
         moved
     }
 
-    /// Waits for quiet, but not for ever.
+    /// Waits for quiet and until nobody is in the middle of a file, but not for ever.
     async fn settle(&self) {
-        let end = Instant::now() + QUIET_MAX;
-        while Instant::now() < end && timeout(QUIET, self.signal.changed.notified()).await.is_ok() {}
+        let give_up = Instant::now() + WRITER_WAIT_MAX;
+        loop {
+            let end = Instant::now() + QUIET_MAX;
+            while Instant::now() < end && timeout(QUIET, self.signal.changed.notified()).await.is_ok() {}
+            let now = Instant::now();
+            let wait = self.signal.writing().wait(now);
+            match wait {
+                Some(wait) if now < give_up => drop(timeout(wait, self.signal.changed.notified()).await),
+                Some(_) | None => return,
+            }
+        }
+    }
+
+    /// The files that somebody is in the middle of writing.
+    fn held(&self) -> BTreeSet<PathBuf> {
+        self.signal.writing().held(Instant::now())
     }
 
     /// Whether something changed since this was asked last.
@@ -108,8 +136,11 @@ fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<RecommendedWatch
         if event.as_ref().is_ok_and(is_only_reading) {
             return;
         }
-        if event.is_ok_and(|event| takes_away(&event, &watched)) {
-            signal.lost.store(true, Ordering::Relaxed);
+        if let Ok(event) = event {
+            signal.writing().note(&event, &watched, Instant::now(), &|path| path.symlink_metadata().ok());
+            if takes_away(&event, &watched) {
+                signal.lost.store(true, Ordering::Relaxed);
+            }
         }
         signal.changed.notify_one();
     };
@@ -137,7 +168,10 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            () = changes.signal.changed.notified() => changes.settle().await,
+            () = changes.signal.changed.notified() => tokio::select! {
+                _ = &mut stopped => return,
+                () = changes.settle() => {}
+            },
             _ = root_check.tick() => {
                 let (moved, checked) = check_root(changes).await;
                 let Some(checked) = checked else { return };
@@ -188,16 +222,22 @@ async fn check_root(mut changes: Changes) -> (bool, Option<Changes>) {
 
 type Read = (Inventory, Result<super::version::Assets, SiteError>);
 
-/// Reads until nothing changed during the reading, so that a deploy in progress is not published half, within `QUIET_MAX`.
+/// Reads until nothing changed during the reading, so that a deploy in progress is not published half, within `QUIET_MAX`; and until no file was
+/// begun to be written during it, within `WRITER_WAIT_MAX`. Files that somebody is still writing keep their last content.
 async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read> {
-    let end = Instant::now() + QUIET_MAX;
+    let began = Instant::now();
     loop {
+        let held = changes.held();
+        let kept = held.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let result = inventory.read();
+            let result = inventory.read(&kept);
             (inventory, result)
         });
         let (returned, result) = reading.await.ok()?;
-        if result.is_err() || Instant::now() >= end || !changes.changed_meanwhile().await {
+        tokio::time::sleep(NOTICE_DELAY).await;
+        let took = began.elapsed();
+        let is_whole = took >= WRITER_WAIT_MAX || changes.held().is_subset(&held);
+        if result.is_err() || is_whole && (took >= QUIET_MAX || !changes.changed_meanwhile().await) {
             return Some((returned, result));
         }
         inventory = returned;

@@ -43,12 +43,12 @@ async fn what_visitors_loaded_is_learned_and_documents_are_not() {
     let mut pages = pages();
     let (before, _) = pages.current(&version, version.asset("/index.html").unwrap());
     let report = ["/app.js", "/data.json", "/frame.html", "/nothing"].map(str::to_owned);
-    let change = pages.handle_report(&version, "/", 1, &report).unwrap();
+    let change = pages.handle_report(&version, "/", (1, [127, 0, 0, 1].into()), &report).unwrap();
     assert_ne!(Some(change.manifest), before.map(|before| before.manifest));
     assert_eq!(paths(&mut pages, &change.manifest), ["/", "/app.js", "/data.json"]);
     assert!(pages.blob(&before.unwrap().manifest).is_some(), "the manifest of before can still be fetched");
-    assert_eq!(pages.handle_report(&version, "/", 2, &report), None);
-    assert_eq!(pages.handle_report(&version, "/never-visited", 2, &report), None);
+    assert_eq!(pages.handle_report(&version, "/", (2, [127, 0, 0, 1].into()), &report), None);
+    assert_eq!(pages.handle_report(&version, "/never-visited", (2, [127, 0, 0, 1].into()), &report), None);
 }
 
 #[tokio::test]

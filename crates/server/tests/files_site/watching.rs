@@ -170,3 +170,24 @@ async fn the_store_is_gone_when_the_site_is() {
     };
     timeout(DEADLINE, emptied).await.unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_written_slowly_in_place_is_published_whole() {
+    use std::io::Write as _;
+
+    let dir = directory(&[("a.js", &[b'o'; 300_000])]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    for (truncate, byte) in [(false, b'n'), (true, b'm')] {
+        let mut file = fs::OpenOptions::new().write(true).truncate(truncate).open(dir.path().join("a.js")).unwrap();
+        for _ in 0..4 {
+            file.write_all(&vec![byte; 75_000]).unwrap();
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            assert!(!numbers.has_changed().unwrap(), "half a file was published");
+        }
+        drop(file);
+        next_version(&mut numbers).await;
+        assert_eq!(fetched(&site.current(), "/a.js").await.1, vec![byte; 300_000]);
+    }
+}

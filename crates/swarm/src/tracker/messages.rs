@@ -1,8 +1,8 @@
 //! What peers say on their sockets, one rule for each kind of message.
 
 use viral_wire::{
-    limits::LOADED_ASSETS_MAX,
-    signal::{ErrorCode, PeerNumber, PeerToTracker, TrackerToPeer},
+    limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX},
+    signal::{ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
 };
 
 use super::{AnswerError, Answerer, CloseReason, Output, Tracker};
@@ -45,10 +45,12 @@ impl Tracker {
         }
     }
 
-    /// A peer said something that is no signal, or too long. It is told, and closed after too many.
-    pub fn handle_malformed(&mut self, now_ms: u64, peer: PeerNumber) {
+    /// A peer said something that is no signal, or too long. It is told what is wrong with it, and closed after too many.
+    pub fn handle_malformed(&mut self, now_ms: u64, peer: PeerNumber, fault: &SignalError) {
         if self.take_message(now_ms, peer) {
-            self.refuse(peer, ErrorCode::Malformed, "not a signal of this protocol");
+            let mut message = fault.to_string();
+            message.truncate(message.floor_char_boundary(ERROR_MESSAGE_LEN_MAX));
+            self.refuse(peer, ErrorCode::Malformed, &message);
         }
     }
 

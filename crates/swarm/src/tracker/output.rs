@@ -11,7 +11,7 @@ pub enum Output {
     Send(PeerNumber, TrackerToPeer),
     /// Close this session's socket. The tracker has forgotten it; a `handle_leave` afterwards does nothing.
     Close(PeerNumber, CloseReason),
-    /// A peer says what loaded before `load`, in order: for the page's [`BootSet`](crate::bootset::BootSet), one vote per peer.
+    /// A peer says what loaded before `load`, in order: for the page's [`BootSet`](crate::bootset::BootSet).
     BootReport {
         /// Who says so.
         peer: PeerNumber,

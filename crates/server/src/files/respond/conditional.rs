@@ -1,6 +1,7 @@
 //! Preconditions (RFC 9110 section 13), judged in the order of section 13.2.2.
 //!
-//! Dates are compared for equality, as nginx does: after a roll-back the older file must be sent again.
+//! A date says less than a tag: after a roll-back to an older file a client that has no tag is told that nothing changed (section 13.1.3). Browsers
+//! send the tag, which then decides alone.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use httpdate::HttpDate;
@@ -76,8 +77,9 @@ pub(super) fn judge(headers: &HeaderMap, tags: &Tags, modified: Option<HttpDate>
         return tag.and_then(|tag| HeaderValue::try_from(tag).ok()).map_or(Outcome::Send, Outcome::NotModified);
     }
     let since = date(headers, &header::IF_MODIFIED_SINCE);
+    let unmodified = since.zip(modified).is_some_and(|(since, modified)| modified <= since);
     match HeaderValue::try_from(tags.of_selected()) {
-        Ok(tag) if since.is_some() && since == modified => Outcome::NotModified(tag),
+        Ok(tag) if unmodified => Outcome::NotModified(tag),
         _ => Outcome::Send,
     }
 }
@@ -143,10 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn dates_count_only_without_tags_and_only_when_equal() {
-        let (same, later) = ("Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:21 GMT");
+    fn dates_count_only_without_tags_and_from_the_last_change_on() {
+        let (earlier, same, later) = ("Tue, 14 Nov 2023 22:13:19 GMT", "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:21 GMT");
         assert_eq!(judged(&[("if-modified-since", same)]), not_modified(OURS_BR));
-        assert_eq!(judged(&[("if-modified-since", later)]), Outcome::Send);
+        assert_eq!(judged(&[("if-modified-since", later)]), not_modified(OURS_BR));
+        assert_eq!(judged(&[("if-modified-since", earlier)]), Outcome::Send);
         assert_eq!(judged(&[("if-modified-since", "yesterday")]), Outcome::Send);
         assert_eq!(judged(&[("if-modified-since", same), ("if-none-match", "\"other\"")]), Outcome::Send);
     }

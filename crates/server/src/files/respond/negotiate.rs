@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 use crate::files::compress::Coding;
 
 /// The codings with the highest weight of a request's `Accept-Encoding`; none when identity is liked better or nothing is said.
-pub(super) fn accepted(headers: &HeaderMap) -> Vec<Coding> {
+pub(crate) fn accepted(headers: &HeaderMap) -> Vec<Coding> {
     let weights: Vec<(String, u16)> = headers
         .get_all(header::ACCEPT_ENCODING)
         .iter()

@@ -2,7 +2,7 @@
 
 use viral_wire::{
     limits::{LOADED_ASSETS_MAX, PATH_LEN_MAX},
-    signal::{Counts, DropReason, ErrorCode, Fault, FaultReport, VisitPost},
+    signal::{Counts, DropReason, ErrorCode, Fault, FaultReport, SignalError, VisitPost},
 };
 
 use super::*;
@@ -73,11 +73,11 @@ fn too_many_mistakes_close_the_session() {
     let mut world = World::new();
     let peer = world.seeder(HERE);
     for _ in 0..MISTAKES_MAX {
-        world.tracker.handle_malformed(world.now_ms, peer);
+        world.tracker.handle_malformed(world.now_ms, peer, &SignalError::Limit("page"));
     }
     world.drain();
     assert_eq!(world.closed, BTreeMap::new());
-    world.tracker.handle_malformed(world.now_ms, peer);
+    world.tracker.handle_malformed(world.now_ms, peer, &SignalError::Limit("page"));
     world.drain();
     assert_eq!(world.closed, BTreeMap::from([(peer, CloseReason::TooManyMistakes)]));
 }

@@ -1,6 +1,7 @@
 //! Joining, registering, leaving, deploys and restarts.
 
-use viral_wire::signal::{Counts, ErrorCode, SourceBytes, VisitPost};
+use viral_wire::limits::ERROR_MESSAGE_LEN_MAX;
+use viral_wire::signal::{Counts, ErrorCode, SignalError, SourceBytes, VisitPost};
 
 use super::*;
 use crate::lineage::{LineageEvent, ORIGIN, VisitKind};
@@ -54,10 +55,23 @@ fn messages_out_of_turn_are_answered_with_errors() {
     world.register(peer, None);
     world.register(peer, None);
     assert_eq!(errors(&world.told(peer)), [ErrorCode::Unexpected], "once is enough");
-    world.tracker.handle_malformed(world.now_ms, peer);
+    world.tracker.handle_malformed(world.now_ms, peer, &SignalError::Limit("page"));
     world.tracker.handle_page_unknown(world.now_ms, "/");
     world.drain();
     assert_eq!(errors(&world.told(peer)), [ErrorCode::Malformed, ErrorCode::Unknown]);
+}
+
+#[test]
+fn a_malformed_message_is_answered_with_what_is_wrong_with_it() {
+    let mut world = World::new();
+    let peer = world.join(HERE);
+    world.tracker.handle_malformed(world.now_ms, peer, &SignalError::TooLong { len: 70_000, max: 65_536 });
+    world.tracker.handle_malformed(world.now_ms, peer, &SignalError::Json { detail: "ü".repeat(1000) });
+    world.drain();
+    let told = world.told(peer);
+    let [TrackerToPeer::Error { message: first, .. }, TrackerToPeer::Error { message: second, .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(first, "message is 70000 bytes, limit 65536");
+    assert!(second.starts_with("malformed message: ü") && second.len() <= ERROR_MESSAGE_LEN_MAX);
 }
 
 #[test]

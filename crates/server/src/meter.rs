@@ -1,0 +1,73 @@
+//! What one connection sent and for which cause, counted where the bytes leave, so that it holds whoever wrote them: handlers, hyper or a WebSocket.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+
+use http::Request;
+
+use crate::stats::{Cause, Stats};
+
+/// The meter of a connection. Requests on it carry a clone among their extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    /// None on the operator's own address, whose bytes are nobody's visit.
+    stats: Option<Arc<Stats>>,
+    cause: AtomicU8,
+    sent: AtomicU64,
+    answering: AtomicBool,
+    lingers: AtomicBool,
+}
+
+impl Meter {
+    /// For a new connection.
+    pub(crate) fn new(stats: Option<Arc<Stats>>) -> Self {
+        let cause = AtomicU8::new(Cause::Documents as u8);
+        Self(Arc::new(State { stats, cause, sent: AtomicU64::new(0), answering: AtomicBool::new(false), lingers: AtomicBool::new(false) }))
+    }
+
+    /// These many bytes left.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.0.sent.fetch_add(bytes as u64, Relaxed);
+        if let Some(stats) = &self.0.stats {
+            stats.add_sent(Cause::from_index(self.0.cause.load(Relaxed)), bytes as u64);
+        }
+    }
+
+    /// Bytes that left, for whatever cause.
+    pub(crate) fn sent(&self) -> u64 {
+        self.0.sent.load(Relaxed)
+    }
+
+    /// What leaves from now on has this cause.
+    ///
+    /// A client that sends requests ahead of the answers may have the end of one answer counted for the cause of the next; the sum is exact.
+    pub(crate) fn set_cause(&self, cause: Cause) {
+        self.0.cause.store(cause as u8, Relaxed);
+    }
+
+    /// A request's head was read.
+    pub(crate) fn begin<B: http_body::Body>(&self, request: &Request<B>) {
+        let is_whole = request.body().is_end_stream();
+        self.set_cause(Cause::of_path(request.uri().path()));
+        self.0.answering.store(is_whole, Relaxed);
+        self.0.lingers.store(!is_whole, Relaxed);
+    }
+
+    /// The answer to the last request is being sent.
+    pub(crate) fn begin_answer(&self) {
+        self.0.answering.store(true, Relaxed);
+    }
+
+    /// Whether somebody waits for an answer whose request is there; false while a head or a body is still on its way.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.0.answering.load(Relaxed)
+    }
+
+    /// Whether the client may still be sending a body when the connection ends.
+    pub(crate) fn lingers(&self) -> bool {
+        self.0.lingers.load(Relaxed)
+    }
+}

@@ -1,0 +1,198 @@
+//! A visitor's stream: counts what leaves, gives up on who reads nothing, and ends so that the last answer arrives.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::limits::{LINGER, LINGER_LEN_MAX, READ_STALL};
+use crate::meter::Meter;
+
+/// Bytes thrown away at a time while lingering.
+const DISCARD_LEN: usize = 16 * 1024;
+
+/// A stream `S` with its meter, and what is `H`eld as long as it is open.
+pub(crate) struct Wire<S, H> {
+    stream: S,
+    meter: Meter,
+    stall: Stall,
+    linger: Option<Linger>,
+    _held: H,
+}
+
+/// The watch on a client that reads nothing. A write that succeeds costs it nothing.
+#[derive(Default)]
+struct Stall {
+    /// Bytes that had left, and since when they are no more.
+    seen: Option<(u64, Instant)>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+struct Linger {
+    end: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+impl<S, H> Wire<S, H> {
+    /// Wraps `stream`; `held` is dropped with it.
+    pub(crate) fn new(stream: S, meter: Meter, held: H) -> Self {
+        Self { stream, meter, stall: Stall::default(), linger: None, _held: held }
+    }
+
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match &polled {
+            Poll::Ready(Ok(len)) => self.meter.add(*len),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                ready!(self.stall.poll_over(self.meter.sent(), cx));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")));
+            }
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + Unpin, H> Wire<S, H> {
+    /// Reads and throws away what the client still sends: the system would answer it with a reset, which destroys what the client has not read yet.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let begin = || Linger { end: Box::pin(sleep_until(Instant::now() + LINGER)), left: LINGER_LEN_MAX };
+        let linger = self.linger.get_or_insert_with(begin);
+        let mut space = [0; DISCARD_LEN];
+        while linger.left > 0 && linger.end.as_mut().poll(cx).is_pending() {
+            let mut buffer = ReadBuf::new(&mut space);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            linger.left = linger.left.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Stall {
+    /// Ready when nothing left for too long; asked when nothing can leave now.
+    fn poll_over(&mut self, sent: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let since = match self.seen {
+            Some((seen, since)) if seen == sent => since,
+            Some(_) | None => now,
+        };
+        self.seen = Some((sent, since));
+        let end = since + READ_STALL;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        // The alarm is moved only when it rang: a fast download waits for a moment thousands of times.
+        while alarm.as_mut().poll(cx).is_ready() {
+            if end <= now {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Wire<S, H> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Wire<S, H> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(polled, cx)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        if self.meter.lingers() {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use http::Request;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+    use crate::stats::{Cause, Stats};
+
+    fn wire(len: usize) -> (Wire<DuplexStream, ()>, DuplexStream, Meter, Arc<Stats>) {
+        let stats = Arc::new(Stats::default());
+        let meter = Meter::new(Some(Arc::clone(&stats)));
+        let (ours, theirs) = duplex(len);
+        (Wire::new(ours, meter.clone(), ()), theirs, meter, stats)
+    }
+
+    #[tokio::test]
+    async fn what_leaves_is_counted_for_the_cause_of_the_answer() {
+        let (mut wire, _client, meter, stats) = wire(100);
+        wire.write_all(&[0; 10]).await.unwrap();
+        meter.set_cause(Cause::Assets);
+        assert!(tokio::time::timeout(Duration::ZERO, wire.write_all(&[0; 1000])).await.is_err(), "the client reads nothing");
+        assert_eq!((stats.sent(Cause::Documents), stats.sent(Cause::Assets)), (10, 90), "and so no more than fits has left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_is_given_up_and_a_slow_one_is_not() {
+        let (mut wire, mut client, ..) = wire(100);
+        let began = Instant::now();
+        let reading = tokio::spawn(async move {
+            for _ in 0..5 {
+                tokio::time::sleep(READ_STALL - Duration::from_secs(1)).await;
+                client.read_exact(&mut [0; 10]).await.unwrap();
+            }
+            client
+        });
+        let error = wire.write_all(&[0; 1000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed().as_secs(), 5 * (READ_STALL.as_secs() - 1) + READ_STALL.as_secs(), "counted from the last byte read");
+        drop(reading.await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_a_body_is_read_before_the_stream_is_closed_but_not_for_ever() {
+        let (mut wire, mut client, meter, _) = wire(100);
+        meter.begin(&Request::post("/").body(Body::from("x")).unwrap());
+        let began = Instant::now();
+        let sending = tokio::spawn(async move { client.write_all(&[0; 10_000]).await.map(|()| client) });
+        wire.shutdown().await.unwrap();
+        assert_eq!(began.elapsed(), LINGER);
+        drop(sending.await.unwrap().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_request_without_a_body_the_stream_is_closed_at_once() {
+        let (mut wire, _client, meter, _) = wire(100);
+        meter.begin(&Request::get("/").body(Body::empty()).unwrap());
+        let began = Instant::now();
+        wire.shutdown().await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,31 @@
+//! How the program ends, as whoever supervises it sees it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Of starts whose handlers come after the announcement about one in five is killed.
+const STARTS: usize = 25;
+
+#[test]
+fn a_signal_right_after_the_announcement_ends_it_gracefully() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
+    for start in 0..STARTS {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_viral"))
+            .args(["serve", ".", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .current_dir(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+        let status = server.wait().unwrap();
+        assert!(line.starts_with("listening on http://"), "{line}");
+        assert!(status.success(), "start {start}: {status}");
+    }
+}
