@@ -179,6 +179,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
         manifest: None,
         follows: false,
         meets: true,
+        in_crowd: false,
         slots: VISITOR_SLOTS,
         up: options.up_limit,
         down: options.down_limit,
@@ -199,6 +200,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
         Visit::Full { page, body } => {
             config.page = page;
             config.document = Some(body);
+            config.in_crowd = true;
             (config, Answer::Full, Wanted::Page)
         }
         Visit::Plain { page, reason } => {

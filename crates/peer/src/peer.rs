@@ -77,6 +77,8 @@ pub(crate) struct PeerConfig {
     pub(crate) follows: bool,
     /// Whether to meet other peers at all.
     pub(crate) meets: bool,
+    /// Whether nobody had the app when this peer came, so that the tracker deals shares of it to all who come meanwhile.
+    pub(crate) in_crowd: bool,
     /// Leechers to serve at once.
     pub(crate) slots: u8,
     /// Upload limit; zero = nothing is uploaded.
@@ -100,6 +102,7 @@ pub(crate) struct Peer {
     ticket: Option<Ticket>,
     follows: bool,
     meets: bool,
+    in_crowd: bool,
     slots: u8,
     up: Option<Rate>,
     throttle: Throttle,
@@ -163,6 +166,7 @@ impl Peer {
             ticket: config.ticket,
             follows: config.follows,
             meets: config.meets,
+            in_crowd: config.in_crowd && config.meets,
             slots,
             up: config.up,
             throttle: config.throttle,

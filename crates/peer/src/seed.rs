@@ -169,6 +169,7 @@ impl Page {
             manifest,
             follows: true,
             meets: true,
+            in_crowd: false,
             slots: SEEDER_SLOTS,
             up: self.up,
             down: self.down,

@@ -166,6 +166,7 @@ impl Hub {
             PeerToTracker::Offers { .. }
             | PeerToTracker::Held { .. }
             | PeerToTracker::Find { .. }
+            | PeerToTracker::Share { .. }
             | PeerToTracker::Answers { .. }
             | PeerToTracker::Closed { .. }
             | PeerToTracker::Opened { .. }

@@ -16,6 +16,9 @@ pub trait Coverage {
 
     /// Bytes of the distinct pieces of a manifest; `None` where it is unknown.
     fn bytes(&self, manifest: &Digest) -> Option<u64>;
+
+    /// How many distinct pieces a manifest has; `None` where it is unknown.
+    fn pieces(&self, manifest: &Digest) -> Option<u32>;
 }
 
 /// Which share of the bytes of `want` is also in `have`, in permille, rounded down. A piece listed twice counts once.
@@ -125,6 +128,10 @@ impl Coverage for CoverageCache {
 
     fn bytes(&self, manifest: &Digest) -> Option<u64> {
         self.known.get(manifest).map(|known| known.bytes)
+    }
+
+    fn pieces(&self, manifest: &Digest) -> Option<u32> {
+        self.known.get(manifest).and_then(|known| u32::try_from(known.lens.len()).ok())
     }
 }
 

@@ -7,6 +7,7 @@ mod board;
 pub mod config;
 mod fill;
 mod link;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -18,6 +19,7 @@ pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use fill::fill;
 use link::{Link, NEVER, backoff};
+use sharing::Sharing;
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
 
 /// The engine of one page. Time is in milliseconds and never decreases.
@@ -48,7 +50,7 @@ impl Fetch {
                 continue;
             }
             board.index.insert(id, board.slots.len());
-            board.slots.push(Slot { id, len: piece.len, held: false, from: Vec::new() });
+            board.slots.push(Slot { id, len: piece.len, held: false, from: Vec::new(), copies: 0 });
             board.free += 1;
             board.bytes_total += u64::from(piece.len);
             self.done = false;
@@ -151,6 +153,7 @@ impl Fetch {
         for i in self.known(ids) {
             let link = &mut self.board.links[at];
             if !self.board.slots[i].held && link.has.insert(i) {
+                self.board.slots[i].copies += 1;
                 link.cursor = link.cursor.min(i);
             }
         }
@@ -176,7 +179,9 @@ impl Fetch {
             self.board.unassign(at, i);
             let link = &mut self.board.links[at];
             link.asked.remove(&i);
-            link.has.remove(&i);
+            if link.has.remove(&i) {
+                self.board.slots[i].copies -= 1;
+            }
         }
         self.board.links[ORIGIN].cursor = 0;
         let now = self.board.now;
@@ -227,8 +232,32 @@ impl Fetch {
             && slow
             && at != ORIGIN
             && self.board.links[ORIGIN].refusals == 0
+            && self.board.sharing.is_none()
         {
             self.board.drop_peer(at, PeerFault::Slow);
+        }
+    }
+
+    /// Whether this is one of a crowd, that takes from the origin only what the tracker gives it as its share.
+    pub fn handle_crowd(&mut self, now: u64, in_crowd: bool) {
+        self.at(now);
+        self.board.links[ORIGIN].cursor = 0;
+        if !in_crowd {
+            self.board.sharing = None;
+        } else if self.board.sharing.is_none() {
+            self.board.sharing = Some(Sharing::new(self.board.now, self.random));
+            for link in self.board.links.iter_mut().filter(|link| !link.is_origin()) {
+                link.be_patient();
+            }
+        }
+    }
+
+    /// The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody.
+    pub fn handle_share(&mut self, now: u64, ids: &[PieceId]) {
+        self.at(now);
+        let pieces = self.known(ids);
+        if let Some(sharing) = &mut self.board.sharing {
+            sharing.give(self.board.now, &pieces);
         }
     }
 
@@ -261,6 +290,9 @@ impl Fetch {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
+        if let Some(sharing) = &mut self.board.sharing {
+            sharing.expire(self.board.now);
+        }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
         for source in sources {
             if let Some(at) = self.board.find(source) {
@@ -282,7 +314,8 @@ impl Fetch {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let mut first = NEVER;
+        let mut first =
+            if self.progress().done { NEVER } else { self.board.sharing.as_ref().map_or(NEVER, |sharing| sharing.due(self.board.now)) };
         for link in &self.board.links {
             first = first.min(link.pause).min(link.grace);
             if !link.open || link.flight.is_empty() {
@@ -332,7 +365,11 @@ impl Fetch {
         let mut at = self.peer(peer);
         if at.is_none() && self.board.links.len() <= PEERS_MAX {
             at = Some(self.board.links.len());
-            self.board.links.push(Link::new(Source::Peer(peer)));
+            let mut link = Link::new(Source::Peer(peer));
+            if self.board.sharing.is_some() {
+                link.be_patient();
+            }
+            self.board.links.push(link);
         }
         if at.is_some() {
             self.alone = false;

@@ -50,6 +50,30 @@ pub const COVERAGE_MIN_PERMILLE: u16 = 500;
 /// Share of a manifest from which on a peer counts as holding it whole, in permille.
 pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 
+/// Manifests of which shares are dealt at once.
+pub const SHARE_MANIFESTS_MAX: usize = 64;
+
+/// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB, a second of 2 Mbit/s.
+pub const SHARE_WINDOW_START: usize = 8;
+
+/// The fewest pieces under way: with fewer the line is idle while the next taker is told.
+pub const SHARE_WINDOW_MIN: usize = 4;
+
+/// The most pieces under way: 32 MiB in pieces of 32 KiB, a second of 256 Mbit/s.
+pub const SHARE_WINDOW_MAX: usize = 1_024;
+
+/// A share fetched faster than this means that the origin could send more at once, in milliseconds: several round trips.
+pub const SHARE_MS_MIN: u64 = 600;
+
+/// A share that took longer means that it sends too much at once, in milliseconds: nobody can pass on what has not arrived.
+pub const SHARE_MS_MAX: u64 = 1_500;
+
+/// A share that is not fetched after this is given to somebody else, too, in milliseconds.
+pub const SHARE_WAIT_MS: u64 = 10_000;
+
+/// With so many ready peers that hold everything nobody is sent to the origin.
+pub const SHARE_SEEDERS_ENOUGH: usize = 4;
+
 /// Share of picks that are random among equally near peers, in permille (DESIGN section 4: swarms stay connected).
 pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 

@@ -45,6 +45,7 @@ mod output;
 mod pool;
 mod reports;
 mod session;
+mod shares;
 mod stats;
 mod timers;
 mod visit;
@@ -75,6 +76,7 @@ pub struct Tracker {
     pages: BTreeMap<String, Page>,
     pool: Pool,
     timers: Timers,
+    shares: shares::Shares,
     witnesses: BTreeMap<IpAddr, reports::Witness>,
     totals: stats::Totals,
     lineage: Lineage,
@@ -103,6 +105,7 @@ impl Tracker {
             pages: BTreeMap::new(),
             pool: Pool::default(),
             timers: Timers::default(),
+            shares: shares::Shares::default(),
             witnesses: BTreeMap::new(),
             totals: stats::Totals::default(),
             lineage: Lineage::default(),
@@ -133,6 +136,7 @@ impl Tracker {
                 Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
                 Timer::Rested(peer) => self.handle_rested(peer),
                 Timer::Ticket(ticket) => self.expire_visit(ticket),
+                Timer::Share(peer) => self.handle_share_late(peer),
             }
         }
     }

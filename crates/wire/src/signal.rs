@@ -91,6 +91,13 @@ pub enum PeerToTracker {
         /// How many peers.
         count: u8,
     },
+    /// Asks which pieces to take from the origin next, as one of a crowd.
+    Share {
+        /// The manifest meant.
+        manifest: Digest,
+        /// How many of the pieces given before, oldest first, are held now.
+        done: u32,
+    },
     /// Answers to offers the tracker handed out.
     Answers {
         /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
@@ -155,6 +162,14 @@ pub enum TrackerToPeer {
     Peers {
         /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
         offers: Vec<Offer>,
+    },
+    /// The reply to `share`, at once or when it is this peer's turn.
+    Share {
+        /// The manifest meant.
+        manifest: Digest,
+        /// Places among its distinct pieces in order of first appearance, at most
+        /// [`SHARE_PIECES_MAX`](crate::limits::SHARE_PIECES_MAX). Empty: every piece is with somebody, ask peers.
+        pieces: Vec<u32>,
     },
     /// Leave this many more offers.
     OffersWanted {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, TrackerToPeer};
+use viral_wire::{Piece, PieceId};
 
 use super::Peer;
 use crate::limits::{FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
@@ -24,6 +25,8 @@ impl Peer {
         match event {
             TrackerEvent::Signal(signal) => self.handle_signal(*signal),
             TrackerEvent::Lost(reason) => {
+                // Nobody deals shares any more.
+                self.fetch.handle_crowd(self.now(), false);
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
                 self.offers_wanted = 0;
@@ -40,6 +43,7 @@ impl Peer {
                 let own = self.up.map_or(u64::MAX, |rate| rate.0);
                 let cap = if up_bytes_per_s == 0 { own } else { own.min(up_bytes_per_s.into()) };
                 self.upload.handle_limits(self.now(), slots.min(self.slots).into(), if cap == u64::MAX { 0 } else { cap });
+                self.fetch.handle_crowd(self.now(), self.in_crowd);
                 // What is held is new to a new session.
                 self.held_told = None;
                 self.tell();
@@ -69,6 +73,12 @@ impl Peer {
                 self.offers_wanted = self.offers_wanted.saturating_add(count);
                 self.make_offers();
             }
+            TrackerToPeer::Share { manifest, pieces } => {
+                if let Some(known) = self.manifests.get(&manifest) {
+                    let ids: Vec<PieceId> = pieces.iter().filter_map(|&at| known.pieces.get(at as usize)).map(Piece::id).collect();
+                    self.fetch.handle_share(self.now(), &ids);
+                }
+            }
             TrackerToPeer::Dropped { reason } => {
                 self.refused = Some(match reason {
                     DropReason::Forged => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),
@@ -85,9 +95,10 @@ impl Peer {
         }
     }
 
-    /// Leaves as many offers as the tracker wants, once there is something to give.
+    /// Leaves as many offers as the tracker wants, once there is something to give: in a crowd there soon will be.
     fn make_offers(&mut self) {
-        if self.slots == 0 || self.totals_held() == 0 || !self.links.has_room() {
+        let has_nothing = self.totals_held() == 0 && !(self.in_crowd && self.manifests.current().is_some());
+        if self.slots == 0 || has_nothing || !self.links.has_room() {
             return;
         }
         let mut offers = Vec::new();

@@ -102,7 +102,11 @@ impl Rogue {
             }
             TrackerToPeer::OffersWanted { count } => self.make_offers(count),
             TrackerToPeer::Answer { offer, peer, description, .. } => drop(self.links.accept(Instant::now(), offer, peer, &description)),
-            TrackerToPeer::Welcome { .. } | TrackerToPeer::Peers { .. } | TrackerToPeer::Dropped { .. } | TrackerToPeer::Error { .. } => {}
+            TrackerToPeer::Welcome { .. }
+            | TrackerToPeer::Peers { .. }
+            | TrackerToPeer::Share { .. }
+            | TrackerToPeer::Dropped { .. }
+            | TrackerToPeer::Error { .. } => {}
         }
     }
 

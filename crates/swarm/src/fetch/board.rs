@@ -6,6 +6,7 @@ use viral_wire::PieceId;
 
 use super::config::BANNED_MAX;
 use super::link::{Link, NEVER};
+use super::sharing::Sharing;
 use super::types::{Output, PeerFault, PeerKey, Source};
 
 /// Place of the origin in [`Board::links`].
@@ -18,6 +19,8 @@ pub(super) struct Slot {
     pub(super) len: u32,
     pub(super) held: bool,
     pub(super) from: Vec<(Source, u64)>,
+    /// Peers that said they have it.
+    pub(super) copies: u32,
 }
 
 /// Pieces, sources, and what is in flight between them.
@@ -47,6 +50,8 @@ pub(super) struct Board {
     pub(super) requests: BTreeMap<u64, usize>,
     /// Until then a dialled peer may open before the origin stands in; `None` = nothing dialled yet.
     pub(super) dial_by: Option<u64>,
+    /// What the origin is to give this one of a crowd; `None` = not in a crowd.
+    pub(super) sharing: Option<Sharing>,
     /// Numbers assignments and requests.
     next: u64,
 }
@@ -70,6 +75,7 @@ impl Board {
             request_of: BTreeMap::new(),
             requests: BTreeMap::new(),
             dial_by: None,
+            sharing: None,
             next: 0,
         }
     }
@@ -149,6 +155,12 @@ impl Board {
             self.free -= 1;
         }
         slot.held = true;
+        for link in &mut self.links {
+            link.has.remove(&i);
+        }
+        if let Some(sharing) = &mut self.sharing {
+            sharing.advanced_at = self.now;
+        }
         self.held += 1;
         self.bytes_held += u64::from(slot.len);
         let (id, owners) = (slot.id, slot.from.clone());
@@ -202,7 +214,10 @@ impl Board {
     /// Forgets a peer.
     pub(super) fn remove(&mut self, at: usize) {
         self.release(at);
-        self.links.remove(at);
+        let link = self.links.remove(at);
+        for i in link.has {
+            self.slots[i].copies -= 1;
+        }
         self.links[ORIGIN].cursor = 0;
     }
 

@@ -5,8 +5,10 @@ use viral_wire::PieceId;
 use super::board::{Board, ORIGIN};
 use super::config::{
     END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
+    SHARE_STALLED_IDS_MAX,
 };
 use super::link::NEVER;
+use super::sharing;
 use super::types::{Output, Source};
 
 /// One round: sets every source to work and puts the frames and requests for that into `board.out`.
@@ -21,8 +23,9 @@ pub(super) fn fill(board: &mut Board) {
     }
     let mut ready: Vec<usize> = peers.clone().filter(|&at| is_ready(board, at)).collect();
     // One piece each in turn: the first pieces come from several peers at once.
+    let in_crowd = board.sharing.is_some();
     while !ready.is_empty() {
-        ready.retain(|&at| take(board, at));
+        ready.retain(|&at| if in_crowd { take_rarest(board, at) } else { take(board, at) });
     }
     if board.free == 0 {
         for at in peers.clone() {
@@ -31,7 +34,12 @@ pub(super) fn fill(board: &mut Board) {
             }
         }
     }
-    ask_origin(board);
+    if board.sharing.as_ref().is_some_and(|sharing| !sharing.is_stalled(board.now)) {
+        sharing::ask_origin(board);
+    } else {
+        ask_origin(board);
+    }
+    sharing::ask_share(board);
     for at in peers {
         let link = &mut board.links[at];
         let Source::Peer(peer) = link.source else { continue };
@@ -101,6 +109,23 @@ fn take(board: &mut Board, at: usize) -> bool {
     false
 }
 
+/// In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
+fn take_rarest(board: &mut Board, at: usize) -> bool {
+    if !has_room(board, at, 1) {
+        return false;
+    }
+    let Some(sharing) = &board.sharing else { return false };
+    let link = &board.links[at];
+    let whole = if link.complete { 0..board.boot } else { 0..0 };
+    let rarest = whole
+        .chain(link.has.iter().copied())
+        .filter(|&i| board.is_free(i) && board.can(at, i))
+        .min_by_key(|&i| (board.slots[i].copies, sharing.place_of(i)));
+    let Some(i) = rarest.filter(|&i| has_room(board, at, board.slots[i].len)) else { return false };
+    want(board, at, i);
+    true
+}
+
 /// An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first.
 fn end_game(board: &mut Board, at: usize) {
     let mut debtor = None;
@@ -127,8 +152,13 @@ fn end_game(board: &mut Board, at: usize) {
 fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
         let mut batch = Vec::new();
-        hedge(board, &mut batch);
-        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ORIGIN_IDS_MAX {
+        // A crowd that stalled must not become a stampede.
+        let ids_max = if board.sharing.is_some() { SHARE_STALLED_IDS_MAX } else { ORIGIN_IDS_MAX };
+        if board.sharing.is_some() && !board.requests.is_empty() {
+            return;
+        }
+        hedge(board, &mut batch, ids_max);
+        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ids_max {
             let i = board.links[ORIGIN].cursor;
             if board.is_free(i) && board.is_orphan(i) {
                 board.assign(ORIGIN, i);
@@ -139,15 +169,20 @@ fn ask_origin(board: &mut Board) {
         if batch.is_empty() {
             return;
         }
-        let request = board.number();
-        board.requests.insert(request, batch.len());
-        board.request_of.extend(batch.iter().map(|&i| (i, request)));
-        let ids = batch.iter().map(|&i| board.slots[i].id).collect();
-        board.out.push_back(Output::AskOrigin { ids });
+        request(board, &batch);
     }
 }
 
-fn hedge(board: &mut Board, batch: &mut Vec<usize>) {
+/// One request to the origin for pieces that are assigned to it already.
+pub(super) fn request(board: &mut Board, batch: &[usize]) {
+    let request = board.number();
+    board.requests.insert(request, batch.len());
+    board.request_of.extend(batch.iter().map(|&i| (i, request)));
+    let ids = batch.iter().map(|&i| board.slots[i].id).collect();
+    board.out.push_back(Output::AskOrigin { ids });
+}
+
+fn hedge(board: &mut Board, batch: &mut Vec<usize>, ids_max: usize) {
     let budget = HEDGE_LEN_EXTRA + board.bytes_total * HEDGE_PERCENT / 100;
     for at in ORIGIN + 1..board.links.len() {
         if !board.links[at].late {
@@ -160,7 +195,7 @@ fn hedge(board: &mut Board, batch: &mut Vec<usize>) {
             if slot.from.len() > 1 {
                 continue;
             }
-            if batch.len() >= ORIGIN_IDS_MAX || board.hedged + len > budget {
+            if batch.len() >= ids_max || board.hedged + len > budget {
                 return;
             }
             board.hedged += len;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use viral_wire::PieceId;
 
 use super::config::{
-    EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS,
+    CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN,
+    WINDOW_LEN_START, WINDOW_MS,
 };
 use super::types::Source;
 
@@ -53,6 +54,9 @@ pub(super) struct Link {
     pub(super) answered: usize,
     /// End of the query that awaits its answer; 0 = none.
     pub(super) asking: usize,
+    /// Waits of a crowd, where every line is shared by many: see [`Self::be_patient`].
+    pub(super) late_ms_min: u64,
+    pub(super) silent_ms_min: u64,
     /// Frames to send at the end of this round.
     pub(super) wants: Vec<PieceId>,
     pub(super) cancels: Vec<PieceId>,
@@ -85,6 +89,8 @@ impl Link {
             grace: NEVER,
             answered: 0,
             asking: 0,
+            late_ms_min: LATE_MS,
+            silent_ms_min: SILENT_MS,
             wants: Vec::new(),
             cancels: Vec::new(),
         }
@@ -97,12 +103,21 @@ impl Link {
 
     /// When a source that owes pieces is dropped for its silence.
     pub(super) fn silent_at(&self) -> u64 {
-        self.since + (3 * (self.gap >> 3)).clamp(SILENT_MS, SILENT_MS_MAX)
+        self.since + (3 * (self.gap >> 3)).clamp(self.silent_ms_min, SILENT_MS_MAX.max(self.silent_ms_min))
     }
 
     /// When a source that owes pieces is late.
     pub(super) fn late_at(&self) -> u64 {
-        self.silent_at().min(self.since + LATE_MS.max(self.gap >> 2))
+        self.silent_at().min(self.since + self.late_ms_min.max(self.gap >> 2))
+    }
+
+    /// In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later.
+    pub(super) fn be_patient(&mut self) {
+        self.late_ms_min = CROWD_LATE_MS;
+        self.silent_ms_min = CROWD_SILENT_MS;
+        if self.rate == 0 {
+            self.window = WINDOW_LEN_MIN;
+        }
     }
 
     /// The source is alive.

@@ -1,5 +1,6 @@
 //! The engine in virtual time: no sleeps, no network.
 
+mod crowd;
 mod properties;
 mod scenarios;
 mod trace;

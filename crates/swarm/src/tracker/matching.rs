@@ -42,6 +42,8 @@ struct Search<'a> {
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
+    /// Least share of the wanted manifest that a peer must hold, in permille.
+    covered_min: u16,
     coverage: &'a dyn Coverage,
 }
 
@@ -71,6 +73,7 @@ impl Tracker {
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
+            covered_min: COVERAGE_MIN_PERMILLE,
             coverage,
         };
         self.choose(&search, &mut self.random.clone()).len()
@@ -107,7 +110,10 @@ impl Tracker {
         let excluded = |peer| Answerer::Peer(peer) == who || leecher.is_engaged_with(peer) || customers.contains(&peer);
         let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
         let mut random = self.random.clone();
-        let chosen = self.choose(&Search { address, manifest, count_max, excluded: &excluded, coverage }, &mut random);
+        // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
+        let covered_min = if matches!(who, Answerer::Peer(_)) { 0 } else { COVERAGE_MIN_PERMILLE };
+        let search = Search { address, manifest, count_max, excluded: &excluded, covered_min, coverage };
+        let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
         let mut stripe = 0;
@@ -188,7 +194,7 @@ impl Tracker {
                 let Some(session) = self.sessions.get(&peer).filter(|_| !taken) else { continue };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
                 let covered = u32::from(*share) * u32::from(held) / 1000;
-                if covered < u32::from(COVERAGE_MIN_PERMILLE) {
+                if covered < u32::from(search.covered_min) {
                     continue;
                 }
                 choices.push(Choice {

@@ -136,6 +136,7 @@ impl Tracker {
     fn remove_session(&mut self, peer: PeerNumber) -> bool {
         let Some(session) = self.sessions.remove(&peer) else { return false };
         self.pool.remove(peer);
+        self.end_share(peer);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         for (number, offer) in &session.offers {
             self.timers.clear(offer.expires_ms, Timer::OfferAge(peer, *number));

@@ -56,6 +56,12 @@ impl Pool {
         self.members.len()
     }
 
+    /// Everybody ready who holds (some of) a manifest.
+    pub(super) fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
+        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
+        self.by_manifest.range((manifest, first)..=(manifest, last)).map(|entry| entry.1)
+    }
+
     /// Up to `count_max` manifests that somebody ready holds: `wanted` first, then others from a random point on, round and round.
     pub(super) fn manifests(&self, wanted: Digest, start: Digest, count_max: usize) -> Vec<Digest> {
         let others = self.manifests.range(start..).chain(self.manifests.range(..start)).map(|(manifest, _)| *manifest);

@@ -20,9 +20,13 @@ mod matching;
 mod membership;
 mod random;
 mod relay;
+mod shares;
 
 /// Bytes of every manifest in these tests.
 const APP_BYTES: u64 = 1000;
+
+/// Distinct pieces of every manifest in these tests.
+const APP_PIECES: u32 = 100;
 
 const HERE: &str = "203.0.113.7";
 
@@ -46,6 +50,10 @@ impl Coverage for Versions {
 
     fn bytes(&self, manifest: &Digest) -> Option<u64> {
         [1, 2, 9].map(version).contains(manifest).then_some(APP_BYTES)
+    }
+
+    fn pieces(&self, manifest: &Digest) -> Option<u32> {
+        self.bytes(manifest).map(|_| APP_PIECES)
     }
 }
 

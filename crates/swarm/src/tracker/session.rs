@@ -90,7 +90,7 @@ impl Session {
     /// Whether it could serve one more leecher now.
     pub(super) fn is_ready(&self) -> bool {
         self.page.is_some()
-            && self.held.is_some_and(|held| held.bytes > 0)
+            && self.held.is_some()
             && self.resting_until_ms.is_none()
             && self.free_slots() > 0
             && self.offers.values().any(|offer| offer.reservation.is_none())

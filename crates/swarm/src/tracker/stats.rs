@@ -89,11 +89,12 @@ impl Tracker {
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
         let registered = self.sessions.values().filter(|session| session.page.is_some());
-        let (mut seeders, mut leechers) = (0, 0);
+        let (mut seeders, mut leechers, mut ready) = (0, 0, 0);
         for session in registered {
             let held = session.held.filter(|held| held.bytes > 0);
             let reachable = !session.offers.is_empty() || !session.customers.is_empty() || !session.served.is_empty();
             let is_seeder = reachable && held.is_some_and(|held| held.complete || !session.thin);
+            ready += usize::from(held.is_some() && session.is_ready());
             seeders += usize::from(is_seeder);
             leechers += usize::from(!is_seeder && session.thin);
         }
@@ -108,7 +109,7 @@ impl Tracker {
             leechers: leechers + thin.count(),
             sessions: self.sessions.len(),
             tickets: self.visits.len(),
-            ready: self.pool.len(),
+            ready,
             bans: self.totals.bans,
             matches: self.totals.matches,
             reported: self.totals.reported,

@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Rested(PeerNumber),
     /// The life of a thin visit.
     Ticket(Ticket),
+    /// The wait for a peer to fetch its share.
+    Share(PeerNumber),
 }
 
 /// A queue from which every entry is removed by whoever gave it up, so that it is never longer than what waits.

@@ -6,7 +6,8 @@ use super::{Answer, AnswerPost, Counts, Offer, PeerToTracker, Push, RecordPost, 
 use crate::{
     limits::{
         ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, OFFERS_PER_LEECHER_MAX,
-        OFFERS_PER_PEER_MAX, PATH_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, VISIT_POST_LEN_MAX,
+        OFFERS_PER_PEER_MAX, PATH_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX,
+        VISIT_POST_LEN_MAX,
     },
     text::is_path,
 };
@@ -77,7 +78,7 @@ impl Signal for PeerToTracker {
             Self::Find { count, .. } => require((1..=OFFERS_PER_LEECHER_MAX).contains(&usize::from(*count)), "count"),
             Self::Answers { answers } => check_answers(answers),
             Self::Counts(counts) => check_counts(counts),
-            Self::Held { .. } | Self::Closed { .. } | Self::Opened { .. } | Self::Report(_) => Ok(()),
+            Self::Held { .. } | Self::Share { .. } | Self::Closed { .. } | Self::Opened { .. } | Self::Report(_) => Ok(()),
         }
     }
 }
@@ -94,6 +95,7 @@ impl Signal for TrackerToPeer {
                 require(usize::from(*count) <= OFFERS_PER_PEER_MAX, "offers_wanted")
             }
             Self::Error { message, .. } => require(message.len() <= ERROR_MESSAGE_LEN_MAX, "message"),
+            Self::Share { pieces, .. } => require(pieces.len() <= SHARE_PIECES_MAX, "pieces"),
             Self::Dropped { .. } => Ok(()),
         }
     }

@@ -182,6 +182,7 @@ impl Traced {
             Output::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
+            Output::AskShare { .. } => panic!("nobody told of a crowd"),
             Output::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
             Output::NeedPeers => assert!(self.held.len() < self.lens.len(), "nobody is needed when all is held"),
         }

@@ -238,6 +238,7 @@ impl World {
                     self.schedule(sim.delay_ms, Event::Asked(Source::Peer(peer), numbers));
                 }
             }
+            Output::AskShare { .. } => panic!("nobody told of a crowd"),
             Output::Cancel { peer, ids } => {
                 let (delay_ms, _) = self.path(Source::Peer(peer));
                 self.schedule(delay_ms, Event::Cancelled(peer, ids.into_iter().map(replay::number).collect()));

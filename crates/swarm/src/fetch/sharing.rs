@@ -1,0 +1,92 @@
+//! What one of a crowd takes from the origin: the share that the tracker gives it, and nothing else as long as anything comes from anywhere.
+
+use std::collections::VecDeque;
+
+use super::board::{Board, ORIGIN};
+use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS};
+use super::fill::request;
+use super::link::NEVER;
+use super::types::Output;
+
+/// The share of one engine.
+#[derive(Debug)]
+pub(super) struct Sharing {
+    /// Pieces given and not yet reported as held, oldest first.
+    given: VecDeque<usize>,
+    /// A `share` waits for its reply.
+    asked: bool,
+    /// Everything was under way at the last reply: the next question waits until then.
+    retry_at: u64,
+    /// When a piece was verified last, from whomever.
+    pub(super) advanced_at: u64,
+    salt: u64,
+}
+
+impl Sharing {
+    pub(super) fn new(now: u64, salt: u64) -> Self {
+        Self { given: VecDeque::new(), asked: false, retry_at: NEVER, advanced_at: now, salt }
+    }
+
+    pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
+        self.asked = false;
+        self.retry_at = if pieces.is_empty() { now + SHARE_RETRY_MS } else { NEVER };
+        self.given.extend(pieces);
+    }
+
+    /// Whether nothing came for so long that the origin must help beyond the share.
+    pub(super) fn is_stalled(&self, now: u64) -> bool {
+        now >= self.advanced_at + SHARE_STALL_MS
+    }
+
+    pub(super) fn expire(&mut self, now: u64) {
+        if self.retry_at <= now {
+            self.retry_at = NEVER;
+        }
+        if self.is_stalled(now) {
+            // Said once per stall; the next wait begins here.
+            self.asked = false;
+        }
+    }
+
+    pub(super) fn due(&self, now: u64) -> u64 {
+        let stall = if self.is_stalled(now) { NEVER } else { self.advanced_at + SHARE_STALL_MS };
+        self.retry_at.min(stall)
+    }
+
+    /// The place of a piece in an order that is another one for each of the crowd.
+    pub(super) fn place_of(&self, i: usize) -> u64 {
+        (i as u64 * 48_271 + self.salt * 7) % 2_147_483_647 * 16_807 % 2_147_483_647
+    }
+}
+
+/// Requests what of the share is neither held nor under way.
+pub(super) fn ask_origin(board: &mut Board) {
+    while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
+        let Some(sharing) = &board.sharing else { return };
+        let batch: Vec<usize> = sharing.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
+        if batch.is_empty() {
+            return;
+        }
+        for &i in &batch {
+            board.assign(ORIGIN, i);
+        }
+        request(board, &batch);
+    }
+}
+
+/// Reports what of the share is held, and asks for more once all of it is under way.
+pub(super) fn ask_share(board: &mut Board) {
+    let is_done = board.held == board.slots.len();
+    let Some(sharing) = &mut board.sharing else { return };
+    let mut done = 0;
+    while sharing.given.front().is_some_and(|&i| board.slots[i].held) {
+        sharing.given.pop_front();
+        done += 1;
+    }
+    let wants_more = !is_done && !board.slots.is_empty() && !sharing.asked && sharing.retry_at == NEVER;
+    let is_under_way = sharing.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
+    if done > 0 || (wants_more && is_under_way) {
+        sharing.asked = true;
+        board.out.push_back(Output::AskShare { done });
+    }
+}

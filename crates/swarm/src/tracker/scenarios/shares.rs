@@ -1,0 +1,106 @@
+//! What a crowd is told to take from the origin.
+
+use super::*;
+use crate::limits::{SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_START};
+
+impl World {
+    fn share(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
+        self.say(peer, PeerToTracker::Share { manifest: version(1), done });
+        self.shared(peer)
+    }
+
+    /// The share this peer was told of since last asked, if any.
+    fn shared(&mut self, peer: PeerNumber) -> Option<Vec<u32>> {
+        let told = self.told(peer);
+        told.into_iter().find_map(|message| if let TrackerToPeer::Share { pieces, .. } = message { Some(pieces) } else { None })
+    }
+
+    fn newcomer(&mut self) -> PeerNumber {
+        let peer = self.join(HERE);
+        self.register(peer, None);
+        self.told(peer);
+        peer
+    }
+}
+
+#[test]
+fn a_crowd_is_given_each_piece_once_and_in_turn() {
+    let mut world = World::new();
+    let peers: Vec<_> = (0..10).map(|_| world.newcomer()).collect();
+    let mut given: Vec<u32> = Vec::new();
+    let mut turn: Vec<Option<Vec<u32>>> = peers.iter().map(|peer| world.share(*peer, 0)).collect();
+    for _ in 0..200 {
+        for (peer, got) in peers.iter().zip(&mut turn) {
+            let Some(pieces) = got.take().or_else(|| world.shared(*peer)) else { continue };
+            given.extend(&pieces);
+            world.wait(10);
+            if !pieces.is_empty() {
+                *got = world.share(*peer, pieces.len() as u32);
+            }
+        }
+    }
+    given.sort_unstable();
+    assert_eq!(given, (0..APP_PIECES).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_more_is_under_way_than_the_origin_sends_in_a_second() {
+    let mut world = World::new();
+    let peers: Vec<_> = (0..40).map(|_| world.newcomer()).collect();
+    let under_way: usize = peers.iter().filter_map(|peer| world.share(*peer, 0)).map(|pieces| pieces.len()).sum();
+    assert_eq!(under_way, SHARE_WINDOW_START);
+}
+
+#[test]
+fn what_a_leaver_had_not_fetched_goes_to_who_waits() {
+    let mut world = World::new();
+    let leaver = world.newcomer();
+    let lost = world.share(leaver, 0).unwrap();
+    assert!(!lost.is_empty());
+    let waiting = world.newcomer();
+    let first = world.share(waiting, 0);
+    world.tracker.handle_leave(world.now_ms, leaver);
+    world.drain();
+    let got = first.or_else(|| world.shared(waiting)).unwrap();
+    assert!(got.iter().any(|piece| lost.contains(piece)), "{got:?} of {lost:?}");
+}
+
+#[test]
+fn a_share_nobody_hears_of_again_is_given_once_more() {
+    let mut world = World::new();
+    let (silent, other) = (world.newcomer(), world.newcomer());
+    let lost = world.share(silent, 0).unwrap();
+    let mut got = world.share(other, 0).unwrap_or_default();
+    world.wait(SHARE_WAIT_MS + 1);
+    got.extend(world.shared(other).unwrap_or_default());
+    for _ in 0..APP_PIECES {
+        let done = got.len() as u32;
+        got.extend(world.share(other, done).unwrap_or_default());
+    }
+    assert!(lost.iter().all(|piece| got.contains(piece)));
+}
+
+#[test]
+fn with_enough_seeders_nobody_is_sent_to_the_origin() {
+    let mut world = World::new();
+    for _ in 0..SHARE_SEEDERS_ENOUGH {
+        world.seeder(HERE);
+    }
+    let peer = world.newcomer();
+    assert_eq!(world.share(peer, 0), Some(Vec::new()));
+}
+
+#[test]
+fn one_alone_may_take_all_the_faster_the_origin_sends() {
+    let mut world = World::new();
+    let peer = world.newcomer();
+    let (mut rounds, mut count, mut pieces) = (0, 0, world.share(peer, 0).unwrap());
+    while !pieces.is_empty() {
+        count += pieces.len();
+        rounds += 1;
+        world.wait(20);
+        pieces = world.share(peer, pieces.len() as u32).unwrap();
+    }
+    assert_eq!(count, APP_PIECES as usize);
+    assert!(rounds <= 8, "{rounds} rounds");
+}

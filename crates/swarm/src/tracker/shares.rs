@@ -1,0 +1,183 @@
+//! Which pieces each of a crowd takes from the origin, so that the origin sends every piece about once.
+//!
+//! A crowd that arrives at once finds no seeder. Each of its peers asks for a *share*: a few pieces that nobody else was given. The others get those from it. How
+//! many pieces are out at a time follows the origin's speed: few enough that each arrives soon and can be passed on, enough that the origin's line is
+//! never idle.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use viral_wire::{
+    Digest,
+    limits::SHARE_PIECES_MAX,
+    signal::{PeerNumber, TrackerToPeer},
+};
+
+use super::{Tracker, timers::Timer};
+use crate::{
+    coverage::Coverage,
+    limits::{
+        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN,
+        SHARE_WINDOW_START,
+    },
+};
+
+/// The shares of every manifest that a crowd is fetching.
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    by_manifest: BTreeMap<Digest, Share>,
+    /// Whose share is of which manifest.
+    holders: BTreeMap<PeerNumber, Digest>,
+}
+
+/// What was given out of one manifest.
+#[derive(Debug)]
+struct Share {
+    /// Distinct pieces of the manifest.
+    pieces: u32,
+    /// The first piece that nobody was given yet.
+    next: u32,
+    /// Pieces whose taker left or fell silent.
+    returned: BTreeSet<u32>,
+    /// Pieces that are under way, by taker, oldest first.
+    leases: BTreeMap<PeerNumber, Lease>,
+    /// Who asked and waits, longest first.
+    waiting: VecDeque<PeerNumber>,
+    /// Pieces that may be under way at once.
+    window: usize,
+}
+
+#[derive(Debug)]
+struct Lease {
+    pieces: VecDeque<u32>,
+    given_ms: u64,
+    due_ms: u64,
+}
+
+impl Share {
+    fn of(pieces: u32) -> Self {
+        Self { pieces, next: 0, returned: BTreeSet::new(), leases: BTreeMap::new(), waiting: VecDeque::new(), window: SHARE_WINDOW_START }
+    }
+
+    fn under_way(&self) -> usize {
+        self.leases.values().map(|lease| lease.pieces.len()).sum()
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        if let Some(piece) = self.returned.pop_first() {
+            return Some(piece);
+        }
+        let piece = self.next;
+        (piece < self.pieces).then(|| {
+            self.next += 1;
+            piece
+        })
+    }
+
+    /// A share was fetched so fast, or so slowly: more or less may be under way at once.
+    fn adapt(&mut self, took_ms: u64) {
+        if took_ms < SHARE_MS_MIN {
+            self.window = (self.window + self.window.div_ceil(4)).min(SHARE_WINDOW_MAX);
+        } else if took_ms > SHARE_MS_MAX {
+            self.window = (self.window - self.window / 4).max(SHARE_WINDOW_MIN);
+        }
+    }
+}
+
+impl Tracker {
+    /// A peer wants pieces to take from the origin; `done` of those it was given before are held now.
+    pub(super) fn handle_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
+        if self.shares.holders.get(&peer).is_some_and(|known| *known != manifest) {
+            self.end_share(peer);
+        }
+        self.finish_share(peer, manifest, done);
+        let known = self.shares.by_manifest.contains_key(&manifest);
+        let pieces = coverage.pieces(&manifest).filter(|_| known || self.shares.by_manifest.len() < SHARE_MANIFESTS_MAX);
+        let Some(pieces) = pieces.filter(|_| self.complete_seeders(manifest) < SHARE_SEEDERS_ENOUGH) else {
+            return self.give_share(peer, manifest, Vec::new());
+        };
+        let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
+        if !share.waiting.contains(&peer) {
+            share.waiting.push_back(peer);
+        }
+        self.shares.holders.insert(peer, manifest);
+        self.deal(manifest);
+    }
+
+    /// A peer left, or wants another manifest: what it had not fetched goes to somebody else.
+    pub(super) fn end_share(&mut self, peer: PeerNumber) {
+        let Some(manifest) = self.shares.holders.remove(&peer) else { return };
+        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+        share.waiting.retain(|other| *other != peer);
+        if let Some(lease) = share.leases.remove(&peer) {
+            self.timers.clear(lease.due_ms, Timer::Share(peer));
+            share.returned.extend(lease.pieces);
+        }
+        let deserted = !self.shares.holders.values().any(|other| *other == manifest);
+        if deserted {
+            self.shares.by_manifest.remove(&manifest);
+        } else {
+            self.deal(manifest);
+        }
+    }
+
+    /// A share took too long: others may fetch it, too.
+    pub(super) fn handle_share_late(&mut self, peer: PeerNumber) {
+        let Some(manifest) = self.shares.holders.get(&peer).copied() else { return };
+        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+        if let Some(lease) = share.leases.remove(&peer) {
+            share.returned.extend(lease.pieces);
+            share.adapt(SHARE_WAIT_MS);
+        }
+        self.deal(manifest);
+    }
+
+    /// The oldest `done` pieces of a share are fetched.
+    fn finish_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32) {
+        let now_ms = self.now_ms;
+        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+        let Some(lease) = share.leases.get_mut(&peer) else { return };
+        let done = lease.pieces.len().min(done as usize);
+        lease.pieces.drain(..done);
+        if lease.pieces.is_empty() {
+            let (given_ms, due_ms) = (lease.given_ms, lease.due_ms);
+            share.leases.remove(&peer);
+            share.adapt(now_ms.saturating_sub(given_ms));
+            self.timers.clear(due_ms, Timer::Share(peer));
+        }
+    }
+
+    /// Gives out what may be under way, a little to each who waits.
+    fn deal(&mut self, manifest: Digest) {
+        loop {
+            let due_ms = self.now_ms.saturating_add(SHARE_WAIT_MS);
+            let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+            let left = share.window.saturating_sub(share.under_way());
+            let is_over = share.returned.is_empty() && share.next >= share.pieces;
+            if left == 0 && !is_over {
+                return;
+            }
+            let Some(peer) = share.waiting.pop_front() else { return };
+            let takers = share.leases.len().max(share.waiting.len()) + 1;
+            let count = (share.window / takers).clamp(1, SHARE_PIECES_MAX).min(left.max(1));
+            let pieces: Vec<u32> = std::iter::from_fn(|| share.take()).take(count).collect();
+            if !pieces.is_empty() {
+                let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: self.now_ms, due_ms: 0 });
+                self.timers.clear(lease.due_ms, Timer::Share(peer));
+                lease.pieces.extend(&pieces);
+                lease.due_ms = due_ms;
+                self.timers.set(due_ms, Timer::Share(peer));
+            }
+            self.give_share(peer, manifest, pieces);
+        }
+    }
+
+    fn give_share(&mut self, peer: PeerNumber, manifest: Digest, pieces: Vec<u32>) {
+        self.send(peer, TrackerToPeer::Share { manifest, pieces });
+    }
+
+    /// Ready peers that hold all of a manifest, counted up to enough.
+    fn complete_seeders(&self, manifest: Digest) -> usize {
+        let holds_all = |peer: &PeerNumber| self.sessions.get(peer).and_then(|session| session.held).is_some_and(|held| held.complete);
+        self.pool.ready_holders(manifest).filter(holds_all).take(SHARE_SEEDERS_ENOUGH).count()
+    }
+}
