@@ -73,6 +73,8 @@ pub(crate) struct PeerConfig {
     pub(crate) offers: Vec<Offer>,
     /// The manifest to fetch; none = what the tracker names.
     pub(crate) manifest: Option<Digest>,
+    /// Whether to fetch the page's app at all, or only what [`Peer::add_records`] names.
+    pub(crate) takes_page: bool,
     /// Whether to go over to each new manifest that the tracker names.
     pub(crate) follows: bool,
     /// Whether to meet other peers at all.
@@ -98,6 +100,7 @@ pub(crate) struct Peer {
     origin: Origin,
     page: String,
     ticket: Option<Ticket>,
+    takes_page: bool,
     follows: bool,
     meets: bool,
     slots: u8,
@@ -161,6 +164,7 @@ impl Peer {
             start,
             page: config.page,
             ticket: config.ticket,
+            takes_page: config.takes_page,
             follows: config.follows,
             meets: config.meets,
             slots,
