@@ -177,6 +177,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
         ticket: None,
         offers: Vec::new(),
         manifest: None,
+        takes_page: true,
         follows: false,
         meets: true,
         in_crowd: false,
@@ -220,6 +221,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
             let Some(Manifest { assets }) = records else {
                 return Err(GetError::DoesNotTravel(format!("{path} is under 16 KiB; use curl for it")));
             };
+            config.takes_page = false;
             (config, Answer::Asset, Wanted::Records(assets))
         }
         Visit::Other { path, status } => return Err(GetError::Nothing { host, status, path }),

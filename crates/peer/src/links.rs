@@ -104,11 +104,6 @@ impl Links {
         self.links.values().filter(|link| !link.is_waiting()).count() < LINKS_MAX
     }
 
-    /// Offers that nobody answered yet.
-    pub(crate) fn waiting(&self) -> usize {
-        self.links.values().filter(|link| link.is_waiting()).count()
-    }
-
     /// The connection of this name.
     pub(crate) fn get(&mut self, key: PeerKey) -> Option<&mut Link> {
         self.links.get_mut(&key)

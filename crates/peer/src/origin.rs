@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 use viral_wire::frame::Encoding;
 use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
-use viral_wire::signal::{AnswerPost, RecordPost, VisitPost, encode};
+use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{Channel, Digest, Frame, Manifest, PieceId};
 
 use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX};
@@ -194,11 +194,6 @@ impl Origin {
     /// Posts the answers of a thin visit.
     pub(crate) async fn answer(&self, post: &AnswerPost) -> Result<(), OriginError> {
         self.post("/.viral/answer", encode(post)).await.map(drop)
-    }
-
-    /// Reports what a visit came to, for a peer that has no session.
-    pub(crate) async fn report(&self, post: &VisitPost) -> Result<(), OriginError> {
-        self.post("/.viral/visit", encode(post)).await.map(drop)
     }
 
     /// Gets pieces and hands each out as soon as it is in. Ends early when the origin does, or when nobody listens.

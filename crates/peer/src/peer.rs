@@ -73,6 +73,8 @@ pub(crate) struct PeerConfig {
     pub(crate) offers: Vec<Offer>,
     /// The manifest to fetch; none = what the tracker names.
     pub(crate) manifest: Option<Digest>,
+    /// Whether to fetch the page's app at all, or only what [`Peer::add_records`] names.
+    pub(crate) takes_page: bool,
     /// Whether to go over to each new manifest that the tracker names.
     pub(crate) follows: bool,
     /// Whether to meet other peers at all.
@@ -100,6 +102,7 @@ pub(crate) struct Peer {
     origin: Origin,
     page: String,
     ticket: Option<Ticket>,
+    takes_page: bool,
     follows: bool,
     meets: bool,
     in_crowd: bool,
@@ -164,6 +167,7 @@ impl Peer {
             start,
             page: config.page,
             ticket: config.ticket,
+            takes_page: config.takes_page,
             follows: config.follows,
             meets: config.meets,
             in_crowd: config.in_crowd && config.meets,

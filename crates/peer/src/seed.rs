@@ -167,6 +167,7 @@ impl Page {
             ticket,
             offers,
             manifest,
+            takes_page: true,
             follows: true,
             meets: true,
             in_crowd: false,

@@ -51,7 +51,7 @@ impl Peer {
             }
             TrackerToPeer::Manifest { manifest, .. } => {
                 let is_first = self.wanted().is_none();
-                if (is_first || self.follows) && self.wanted() != Some(manifest) {
+                if self.takes_page && (is_first || self.follows) && self.wanted() != Some(manifest) {
                     self.sought = Some(manifest);
                     self.ask_manifest();
                 }

@@ -30,7 +30,7 @@ pub(super) enum Crime {
     Floods,
     /// Sends a piece that nobody asked for.
     SendsUnasked,
-    /// Sends what is no frame... of this channel: a piece whose body inflates to far too much.
+    /// Sends a piece whose body inflates to far too much.
     SendsBombs,
 }
 
@@ -79,9 +79,8 @@ impl Rogue {
             while let Some((key, event)) = self.links.poll_event() {
                 match event {
                     LinkEvent::Opened => self.greet(key),
-                    LinkEvent::Frame(frame) => self.handle_frame(key, frame),
                     LinkEvent::Closed => self.links.close(Instant::now(), key, None),
-                    LinkEvent::Malformed | LinkEvent::Low => {}
+                    LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low => {}
                 }
             }
             self.links.flush();
@@ -123,6 +122,8 @@ impl Rogue {
         }
         let Some((digest, blob)) = self.manifest.clone() else { return };
         self.links.send(now, key, &Frame::Hello { manifests: vec![digest] });
+        // The plan promised this one.
+        let first = Manifest::decode(&blob).unwrap().distinct_pieces()[0].id();
         let body = if self.crime == Crime::ForgesManifest { vec![7; blob.len()] } else { blob };
         let total = body.len() as u32;
         self.links.send(now, key, &Frame::ManifestPart { manifest: digest, offset: 0, total, body });
@@ -134,21 +135,12 @@ impl Rogue {
                 }
             }
             Crime::SendsUnasked => self.give(key, Digest::of(b"nobody asked").piece_id(), Encoding::Raw, vec![1; 1_000]),
-            Crime::Forges | Crime::ForgesManifest | Crime::IsSilent | Crime::SendsBombs => {}
-        }
-    }
-
-    fn handle_frame(&mut self, key: PeerKey, frame: Frame) {
-        let Frame::Want { ids } = frame else { return };
-        for id in ids {
-            match self.crime {
-                Crime::Forges => self.give(key, id, Encoding::Raw, vec![66; 16 * 1024]),
-                Crime::SendsBombs => {
-                    let (encoding, body) = crate::packing::pack(&vec![0; 8 << 20], true);
-                    self.give(key, id, encoding, body.to_vec());
-                }
-                Crime::ForgesManifest | Crime::IsSilent | Crime::Floods | Crime::SendsUnasked => {}
+            Crime::Forges => self.give(key, first, Encoding::Raw, vec![66; 16 * 1024]),
+            Crime::SendsBombs => {
+                let (encoding, body) = crate::packing::pack(&vec![0; 8 << 20], true);
+                self.give(key, first, encoding, body.to_vec());
             }
+            Crime::ForgesManifest | Crime::IsSilent => {}
         }
     }
 

@@ -72,13 +72,12 @@ async fn who_uploads_nothing_is_nobodys_seeder() {
 #[tokio::test]
 async fn limits_of_both_ends_hold() {
     let world = World::new().await;
-    let _stayer = world.stayer(|options| options.up_limit = Some(Rate(2 << 20))).await;
+    let _stayer = world.stayer(|options| options.up_limit = Some(Rate(1 << 20))).await;
+    // 3 MB, of which half a second's worth may come at once.
     let up = world.get().await.unwrap();
-    let slow = |report: &crate::get::Report| report.bytes_from_peers * 1_000 / report.ms_total.max(1);
-    assert!(slow(&up) < 3 << 20, "{up:?}");
+    assert!(up.bytes_from_origin > 1 << 20 || up.ms_total > 2_000, "{up:?}");
     let down = get(GetOptions { down_limit: Some(Rate(2 << 20)), ..world.options("/") }, |_| ()).await.unwrap();
-    let rate = (down.bytes_from_peers + down.bytes_from_origin) * 1_000 / down.ms_total.max(1);
-    assert!(rate < 5 << 19, "{down:?}");
+    assert!(down.ms_total > 1_200, "{down:?}");
 }
 
 #[tokio::test]

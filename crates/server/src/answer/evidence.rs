@@ -103,6 +103,7 @@ mod tests {
         let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
         assert!(!evidence("/", &[("user-agent", chrome)]).bot);
         assert!(!evidence("/", &[("user-agent", &chrome.replace("Chrome/", "HeadlessChrome/"))]).bot);
+        assert!(!evidence("/", &[("user-agent", "viral/0.1.0")]).bot, "the native peer is a visitor");
         let rendering = "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; Googlebot/2.1; +http://www.google.com/bot.html) HeadlessChrome/156.0 Safari/537.36";
         assert!(evidence("/", &[("user-agent", rendering)]).bot);
     }
