@@ -161,7 +161,9 @@ export class Seeder {
         return this.#offering ? this.#makeOffers(signal.count) : undefined;
       case 'dropped':
         return this.#host.dropped(signal.reason);
+      case 'share':
       case 'error':
+        // A page asks for no share: a thin visit came to seeders.
         return;
     }
   }

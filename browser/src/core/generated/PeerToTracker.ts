@@ -58,7 +58,15 @@ manifest: Digest | null,
 /**
  * How many peers.
  */
-count: number, } | { "kind": "answers", 
+count: number, } | { "kind": "share", 
+/**
+ * The manifest meant.
+ */
+manifest: Digest, 
+/**
+ * How many of the pieces given before, oldest first, are held now.
+ */
+done: number, } | { "kind": "answers", 
 /**
  * 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
  */

@@ -54,7 +54,16 @@ push: Push | null, } | { "kind": "peers",
 /**
  * At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
  */
-offers: Array<Offer>, } | { "kind": "offers_wanted", 
+offers: Array<Offer>, } | { "kind": "share", 
+/**
+ * The manifest meant.
+ */
+manifest: Digest, 
+/**
+ * Places among its distinct pieces in order of first appearance, at most
+ * [`SHARE_PIECES_MAX`](crate::limits::SHARE_PIECES_MAX). Empty: every piece is with somebody, ask peers.
+ */
+pieces: Array<number>, } | { "kind": "offers_wanted", 
 /**
  * How many.
  */
