@@ -53,8 +53,8 @@ pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 /// Manifests of which shares are dealt at once.
 pub const SHARE_MANIFESTS_MAX: usize = 64;
 
-/// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB, a second of 2 Mbit/s.
-pub const SHARE_WINDOW_START: usize = 8;
+/// Pieces of one manifest under way from the origin to a crowd at first: 512 KiB in pieces of 32 KiB, two seconds of 2 Mbit/s.
+pub const SHARE_WINDOW_START: usize = 16;
 
 /// The fewest pieces under way: with fewer the line is idle while the next taker is told.
 pub const SHARE_WINDOW_MIN: usize = 4;
@@ -62,11 +62,11 @@ pub const SHARE_WINDOW_MIN: usize = 4;
 /// The most pieces under way: 32 MiB in pieces of 32 KiB, a second of 256 Mbit/s.
 pub const SHARE_WINDOW_MAX: usize = 1_024;
 
-/// A share fetched faster than this means that the origin could send more at once, in milliseconds: several round trips.
-pub const SHARE_MS_MIN: u64 = 600;
+/// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
+pub const SHARE_MS_MIN: u64 = 1_500;
 
 /// A share that took longer means that it sends too much at once, in milliseconds: nobody can pass on what has not arrived.
-pub const SHARE_MS_MAX: u64 = 1_500;
+pub const SHARE_MS_MAX: u64 = 3_500;
 
 /// A share that is not fetched after this is given to somebody else, too, in milliseconds.
 pub const SHARE_WAIT_MS: u64 = 10_000;
