@@ -15,15 +15,24 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 10)]
         runs: u32,
     },
+    /// The native peer: goodput beside bare str0m, memory of a peer.
+    Native,
 }
 
 pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
-    let Bench::Path { runs } = what;
+    let runs = match what {
+        Bench::Path { runs } => runs,
+        Bench::Native => return steps.run("bench native", native),
+    };
     steps.run("build viral (release)", rust::build_viral_release)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
     steps.run("real apps from npm", journeys::install_apps)?;
     steps.run("rivals from npm", journeys::install_rivals)?;
     steps.run("bench path", || path(*runs))
+}
+
+fn native() -> anyhow::Result<()> {
+    shell::run(cargo().args(["run", "--quiet", "--release", "--package", "viral-peer", "--example", "goodput"]))
 }
 
 fn path(runs: u32) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@
 //! Not here: a command line, a progress bar, mDNS, STUN, relays.
 
 mod counts;
+mod flow;
 mod get;
 mod limits;
 mod link;

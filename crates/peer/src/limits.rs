@@ -92,6 +92,9 @@ pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// A body of the origin that gives nothing for this long has ended.
 pub(crate) const BODY_WAIT: Duration = Duration::from_secs(15);
 
+/// An HTTP connection that nobody uses is closed after this: longer than the engine's pause after a failure, usually.
+pub(crate) const POOL_IDLE: Duration = Duration::from_secs(5);
+
 /// The tracker pings every 30 s; after three missed ones the session is dead.
 pub(crate) const TRACKER_SILENCE: Duration = Duration::from_secs(95);
 

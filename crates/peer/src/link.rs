@@ -14,6 +14,7 @@ use viral_wire::limits::MESSAGE_LEN_MAX;
 use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Channel, Description, Digest, Frame, PieceId};
 
+use crate::flow::Flow;
 use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
 use crate::parts::Parts;
 use crate::sdp::{mid_of, sdp_of};
@@ -76,6 +77,8 @@ pub(crate) struct Link {
     open: [bool; 2],
     /// The path is there and encrypted. With SNAP the channels count as open before.
     connected: bool,
+    /// What flows out, so that bytes in flight do not count as waiting.
+    flow: Flow,
     /// Messages that str0m had no room for.
     queue: VecDeque<(Channel, Vec<u8>)>,
     queued: usize,
@@ -163,6 +166,7 @@ impl Link {
             pieces,
             open: [false; 2],
             connected: false,
+            flow: Flow::new(now),
             queue: VecDeque::new(),
             queued: 0,
             due: now,
@@ -216,11 +220,7 @@ impl Link {
         match happened {
             Event::ChannelOpen(id, _) => {
                 self.open[usize::from(id == self.pieces)] |= id == self.pieces || id == self.control;
-                if id == self.pieces
-                    && let Some(mut channel) = self.rtc.channel(id)
-                {
-                    channel.set_buffered_amount_low_threshold(CHANNEL_LOW_BYTES);
-                }
+                self.set_low_mark();
                 self.open_if_ready(event);
             }
             Event::Connected => {
@@ -240,10 +240,10 @@ impl Link {
                 self.flush();
                 event(LinkEvent::Low);
             }
+            // Before there was a path this only says that no candidate of ours works: the other side's own checks may still find us.
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) if !self.connected => {}
             Event::ChannelClose(_) | Event::Closed | Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                if !self.is_waiting() {
-                    event(LinkEvent::Closed);
-                }
+                event(LinkEvent::Closed);
             }
             _ => {}
         }
@@ -292,14 +292,28 @@ impl Link {
                 return;
             }
             self.queued -= message.len();
+            if *channel == Channel::Pieces {
+                self.flow.written += message.len() as u64;
+            }
             self.queue.pop_front();
         }
     }
 
-    /// Bytes that wait to be sent on the pieces channel.
-    pub(crate) fn buffered(&mut self) -> u64 {
+    /// Bytes that wait to be sent on the pieces channel. A browser does not count what is in flight and str0m does, so as much as flows in a
+    /// round trip or so is taken off.
+    pub(crate) fn buffered(&mut self, now: Instant) -> u64 {
         let inside = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
-        (inside + self.queued) as u64
+        if self.flow.note(now, inside) {
+            self.set_low_mark();
+        }
+        (inside.saturating_sub(self.flow.in_flight) + self.queued) as u64
+    }
+
+    fn set_low_mark(&mut self) {
+        let mark = self.flow.in_flight + CHANNEL_LOW_BYTES;
+        if let Some(mut channel) = self.rtc.channel(self.pieces) {
+            channel.set_buffered_amount_low_threshold(mark);
+        }
     }
 
     /// Says goodbye, if it is open, and ends the connection; what is left to send goes into `transmits`.

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -23,7 +23,7 @@ use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{Channel, Digest, Frame, Manifest, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, POOL_IDLE};
 use crate::throttle::Throttle;
 pub(crate) use visit::Visit;
 
@@ -40,7 +40,7 @@ pub enum OriginError {
     #[error("this machine's certificates cannot be read: {0}")]
     Certificates(std::io::Error),
     /// Nothing came.
-    #[error("{host} does not answer: {reason}")]
+    #[error("{host} cannot be reached: {reason}")]
     Silent {
         /// Who.
         host: String,
@@ -118,7 +118,7 @@ impl Origin {
             return Err(OriginError::Url(url.to_string()));
         }
         let connector = connector(url, bind)?;
-        let client = Client::builder(TokioExecutor::new()).build(connector.clone());
+        let client = client(&connector);
         Ok(Self { base: url.clone(), bind, client, connector, throttle, cookies: Arc::default() })
     }
 
@@ -126,7 +126,7 @@ impl Origin {
     fn move_to(&mut self, url: &Url) -> Result<(), OriginError> {
         if url.scheme() != self.base.scheme() {
             self.connector = connector(url, self.bind)?;
-            self.client = Client::builder(TokioExecutor::new()).build(self.connector.clone());
+            self.client = client(&self.connector);
         }
         self.base = url.clone();
         Ok(())
@@ -326,6 +326,11 @@ fn connector(url: &Url, bind: Option<IpAddr>) -> Result<Connector, OriginError> 
         HttpsConnectorBuilder::new().with_tls_config(nobody)
     };
     Ok(builder.https_or_http().enable_http1().wrap_connector(http))
+}
+
+/// Connections that nobody needs any more are closed soon: the server has only so many.
+fn client(connector: &Connector) -> Client<Connector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE).build(connector.clone())
 }
 
 /// The cause at the bottom: what a person can do something about.

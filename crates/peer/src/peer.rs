@@ -343,6 +343,9 @@ impl Peer {
             }
             while let Some(output) = self.upload.poll() {
                 self.do_upload(output);
+                // What was sent leaves before the next piece is read, so that both ends work at the same time.
+                self.links.flush();
+                self.transmit();
                 quiet = false;
             }
             self.links.flush();

@@ -210,9 +210,15 @@ impl Page {
 
     /// One line when a version is whole, and one every few minutes.
     fn say(&self, peer: &Peer, said: &mut (Option<viral_wire::Digest>, bool, Instant)) {
-        let manifest = peer.manifests.current().map(|known| known.digest);
-        let (progress, totals) = (peer.progress(), &peer.totals);
-        let whole = progress.done;
+        let (manifest, held, bytes, whole) = match peer.manifests.current() {
+            Some(known) => {
+                let (pieces, held) = peer.store.count(&known.pieces);
+                let bytes: u64 = known.pieces.iter().map(|piece| u64::from(piece.len)).sum();
+                (Some(known.digest), held, bytes, pieces as usize == known.pieces.len())
+            }
+            None => (None, 0, 0, false),
+        };
+        let totals = &peer.totals;
         if (manifest, whole) == (said.0, said.1) && said.2.elapsed() < REPORT {
             return;
         }
@@ -222,8 +228,8 @@ impl Page {
             url = %self.url,
             manifest,
             whole,
-            bytes_held = progress.bytes_held,
-            bytes = progress.bytes_total,
+            held,
+            bytes,
             bytes_to_peers = totals.bytes_to_peers,
             bytes_from_peers = totals.bytes_from_peers,
             bytes_from_origin = totals.bytes_from_origin,

@@ -48,7 +48,7 @@ async fn refusals_redirect_loops_and_silence_end_with_one_clear_line() {
         ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "404"),
         ("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "redirects without end"),
         ("HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "not an http"),
-        ("", "does not answer"),
+        ("", "cannot be reached"),
         ("HTTP/1.1 200 OK\r\nviral-answer: thin; reason=peer-near\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi", "boot block"),
     ];
     for (answer, expected) in lines {
