@@ -19,9 +19,9 @@ use crate::network::link::Nanos;
 /// How often the counters are written down, in nanoseconds.
 const SAMPLE_EVERY_NS: Nanos = 200_000_000;
 
-/// After a round the thread sleeps this long, so that one round moves many packets. It is the error of each packet's delay; the shortest
-/// delay of a scenario is ten times longer.
-const ROUND: Duration = Duration::from_micros(500);
+/// After a round the thread sleeps this long, so that one round moves many packets. It is the error of each packet's delay, which is
+/// 10 ms and more on every line; only the hop through an office is shorter.
+const ROUND: Duration = Duration::from_millis(1);
 
 /// Longest sleep, so that an order to end is seen.
 const IDLE_WAIT_NS: Nanos = 20_000_000;

@@ -92,7 +92,9 @@ fn enter(address: Ipv4Addr) -> anyhow::Result<SyncDevice> {
     }
     let device = DeviceBuilder::new().name(DEVICE).mtu(MTU).build_sync().context("cannot make a TUN device (is there /dev/net/tun?)")?;
     device.set_nonblocking(true)?;
-    let commands = format!("link set lo up\naddress add {address}/32 dev {DEVICE}\nlink set {DEVICE} up\nroute add default dev {DEVICE} src {address}\n");
+    let commands = format!(
+        "link set lo up\naddress add {address}/32 dev {DEVICE}\nlink set {DEVICE} up\nroute add default dev {DEVICE} src {address}\n"
+    );
     let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn().context("cannot start ip (Debian: iproute2)")?;
     ip.stdin.take().context("standard input is piped")?.write_all(commands.as_bytes())?;
     let status = ip.wait()?;

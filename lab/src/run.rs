@@ -20,8 +20,6 @@ pub enum Contestant {
     Viral,
     /// nginx and a plain client.
     Nginx,
-    /// `viral serve` and a plain client.
-    ViralPlain,
 }
 
 /// Bytes that checked visitors may write to disk in all.
@@ -59,7 +57,7 @@ pub struct Run {
 pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
     let world = World::build(&plan.network, folder.to_owned())?;
     let server = match contestant {
-        Contestant::Viral | Contestant::ViralPlain => server::start_viral(&world, site)?,
+        Contestant::Viral => server::start_viral(&world, site)?,
         Contestant::Nginx => server::start_nginx(&world, site)?,
     };
     let begins = Instant::now() + SETTLE;
@@ -82,7 +80,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
             };
             match contestant {
                 Contestant::Viral => visit::native(&stage, index, &visitor, tell),
-                Contestant::Nginx | Contestant::ViralPlain => visit::plain(&stage, index, &visitor, tell),
+                Contestant::Nginx => visit::plain(&stage, index, &visitor, tell),
             }
         })
     });
@@ -104,7 +102,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     let took_s = visits.iter().filter_map(|visit: &Visit| visit.done_s).fold(0.0, f64::max);
     let cpu_idle_pct = idle_pct(&ticks, took_s);
     let origin = match contestant {
-        Contestant::Viral | Contestant::ViralPlain => server::origin_bytes(world.origin())?,
+        Contestant::Viral => server::origin_bytes(world.origin())?,
         Contestant::Nginx => OriginBytes::default(),
     };
     stage.is_over.store(true, Relaxed);
@@ -114,7 +112,15 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     drop(server);
     check(&mut visits, &stage)?;
     let account = world.cloud.end()?;
-    Ok(Run { line_bytes: line_bytes(&account, began_ns), timeline: timeline(&account, began_ns), visits, cpu_idle_pct, origin, account, took_s })
+    Ok(Run {
+        line_bytes: line_bytes(&account, began_ns),
+        timeline: timeline(&account, began_ns),
+        visits,
+        cpu_idle_pct,
+        origin,
+        account,
+        took_s,
+    })
 }
 
 /// Idle share between the first moment and the first one at or after `until_s`.

@@ -34,7 +34,7 @@ pub enum Scenario {
     Office,
     /// Visitors who come one by one and leave again
     Trickle,
-    /// A third of the peers dead, silent, slow or forging
+    /// Three in ten of the peers dead, silent or slow
     Hostile,
     /// One visitor and nobody else
     Lone,
@@ -68,8 +68,6 @@ pub enum Role {
     Silent,
     /// The product behind an uplink that carries next to nothing.
     Slow,
-    /// Offers everything and sends forged pieces.
-    Forging,
 }
 
 /// One visitor.
@@ -127,8 +125,8 @@ impl Plan {
     pub fn all_honest(mut self) -> Self {
         for visitor in &mut self.visitors {
             if visitor.role == Role::Slow {
-                let honest = self.network.endpoints[visitor.endpoint].down;
-                self.network.endpoints[visitor.endpoint].up = LinkShape { rate_bps: honest.rate_bps / 2, ..honest };
+                let line = &mut self.network.endpoints[visitor.endpoint];
+                line.up = LinkShape { rate_bps: line.down.rate_bps / 2, ..line.down };
             }
             visitor.role = Role::Honest;
         }

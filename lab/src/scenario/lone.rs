@@ -9,8 +9,7 @@ const APP_BYTES: u64 = 2_860_000;
 
 pub(super) fn plan(settings: &Settings) -> Plan {
     let line = LinkShape::mbit(10.0, QUEUE_MS);
-    let visitor =
-        Endpoint { address: own_address(0), up: line, down: LinkShape::mbit(50.0, QUEUE_MS), delay_ns: 10 * MS, gateway: None };
+    let visitor = Endpoint { address: own_address(0), up: line, down: LinkShape::mbit(50.0, QUEUE_MS), delay_ns: 10 * MS, gateway: None };
     let endpoints = vec![origin(10.0, 10), visitor];
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
     let network = network.scaled(settings.scale);
