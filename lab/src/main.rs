@@ -128,7 +128,7 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
             eprintln!("lab: run {} of {}, {contestant:?}", number + 1, cli.runs);
             let place = folder.path().join("run");
             let run = run::run(plan, &site, contestant, &place)?;
-            keep_logs(&place, &cli.report);
+            keep_logs(&place, &cli.report, contestant);
             fs::remove_dir_all(&place).context("cannot empty the folder of a run")?;
             Ok(run)
         };
@@ -158,8 +158,8 @@ fn write_report(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
 }
 
 /// What the processes of the last run said, beside the report; for whoever wonders about a number.
-fn keep_logs(place: &Path, report: &Path) {
-    let logs = report.with_extension("logs");
+fn keep_logs(place: &Path, report: &Path, contestant: Contestant) {
+    let logs = report.with_extension(format!("{contestant:?}.logs").to_lowercase());
     let _ = fs::remove_dir_all(&logs);
     let _ = fs::create_dir_all(&logs);
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {

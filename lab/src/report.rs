@@ -3,6 +3,7 @@
 pub mod html;
 mod plot;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -65,6 +66,9 @@ pub fn text(outcome: &Outcome) -> String {
     if outcome.nginx.is_empty() {
         text.push_str("* computed as N F / u_s: it would take longer than three minutes\n");
     }
+    for (error, count) in failures(outcome) {
+        let _ = writeln!(text, "  {count} without the app: {error}");
+    }
     text.push('\n');
     for figure in outcome.figures() {
         let (sign, target) = match figure.target {
@@ -76,6 +80,20 @@ pub fn text(outcome: &Outcome) -> String {
     }
     let _ = writeln!(text, "\n{}", verdict(outcome));
     text
+}
+
+/// Why honest visitors of any run did not get the app, and how many of them.
+fn failures(outcome: &Outcome) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for visit in outcome.viral.iter().flat_map(|run| &run.visits).filter(|visit| visit.is_honest && visit.done_s.is_none()) {
+        let too_late = || if visit.got.ok { "later than the limit".to_owned() } else { "no answer within the limit".to_owned() };
+        let error = visit.got.error.clone().unwrap_or_else(too_late);
+        // What follows is about one visitor's files; how far each one was makes every line different.
+        let error = error.split(';').next().unwrap_or_default();
+        let kind = error.rsplit_once(" pieces here: ").map_or(error, |(_, why)| why);
+        *failures.entry(kind.to_owned()).or_default() += 1;
+    }
+    failures
 }
 
 /// The verdict in one sentence.

@@ -100,7 +100,9 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         }
     }
     let took_s = visits.iter().filter_map(|visit: &Visit| visit.done_s).fold(0.0, f64::max);
-    let cpu_idle_pct = idle_pct(&ticks, took_s);
+    // Where somebody never was done, the machine was observed to the end.
+    let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
+    let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
     let origin = match contestant {
         Contestant::Viral => server::origin_bytes(world.origin())?,
         Contestant::Nginx => OriginBytes::default(),

@@ -120,7 +120,10 @@ pub fn native(stage: &Arc<Stage>, index: usize, visitor: &Visitor, report: impl 
         visit.got = got;
     }
     report(visit);
-    while !stage.is_over.load(Relaxed) && !process.has_ended(Instant::now() + PATIENCE) {}
+    let mut has_ended = false;
+    while !has_ended && !stage.is_over.load(Relaxed) {
+        has_ended = process.has_ended(Instant::now() + PATIENCE);
+    }
     process.signal(Signal::TERM);
     process.has_ended(Instant::now() + FAREWELL);
 }

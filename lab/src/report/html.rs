@@ -89,7 +89,7 @@ fn completions(outcome: &Outcome, run: &Run) -> Plot {
         line.points.push((last * 1.05, height));
     }
     let title = "Share of visitors who have the app, over seconds since the first arrival".to_owned();
-    Plot { title, x_name: "seconds since the first arrival", x_end: last * 1.05, y_end: 100.0, y_unit: " %", lines, marks }
+    Plot { title, x_name: "seconds since the first arrival", x_end: last * 1.05, y_end: 100.0, y_unit: "%", lines, marks }
 }
 
 /// A step up at each completion.
@@ -114,7 +114,7 @@ fn sources(run: &Run) -> Plot {
         x_name: "seconds since the first arrival",
         x_end: end_of(run),
         y_end,
-        y_unit: " Mbit/s",
+        y_unit: "Mbit/s",
         lines: vec![line("a", "from other visitors, on top", both), line("b", "from the origin", origin)],
         marks: Vec::new(),
     }
@@ -128,7 +128,7 @@ fn uplink(outcome: &Outcome, run: &Run) -> Plot {
         x_name: "seconds since the first arrival",
         x_end: end_of(run),
         y_end: 105.0,
-        y_unit: " %",
+        y_unit: "%",
         lines: vec![Line { class: "b", name: format!("of {} Mbit/s", shown(Some(mbit))), points, is_area: true }],
         marks: Vec::new(),
     }

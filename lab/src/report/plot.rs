@@ -6,7 +6,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
+const TOP: f64 = 26.0;
 const BOTTOM: f64 = 40.0;
 
 /// Points of a line, and what the page calls it.
@@ -31,7 +31,7 @@ pub(super) struct Plot {
     pub(super) x_end: f64,
     /// Upper end.
     pub(super) y_end: f64,
-    /// After each number at the left.
+    /// Above the numbers at the left.
     pub(super) y_unit: &'static str,
     /// Lines, the first below.
     pub(super) lines: Vec<Line>,
@@ -46,9 +46,9 @@ impl Plot {
         for value in ticks(self.y_end, 4) {
             let y = self.y(value);
             let _ = write!(svg, r#"<path class="grid" d="M{LEFT} {y:.1}H{:.1}"/>"#, WIDTH - RIGHT);
-            let _ =
-                write!(svg, r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}{}</text>"#, LEFT - 6.0, y + 4.0, number(value), self.y_unit);
+            let _ = write!(svg, r#"<text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#, LEFT - 6.0, y + 4.0, number(value));
         }
+        let _ = write!(svg, r#"<text x="0" y="12">{}</text>"#, self.y_unit.trim());
         let floor = HEIGHT - BOTTOM;
         for value in ticks(self.x_end, 8) {
             let _ = write!(svg, r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>"#, self.x(value), floor + 16.0, number(value));
@@ -128,6 +128,6 @@ mod tests {
     fn a_plot_keeps_its_lines_inside() {
         let line = Line { class: "a", name: "x".into(), points: vec![(0.0, 0.0), (99.0, 99.0)], is_area: true };
         let plot = Plot { title: "t".into(), x_name: "s", x_end: 10.0, y_end: 1.0, y_unit: "", lines: vec![line], marks: Vec::new() };
-        assert!(plot.svg().contains("L704.0 14.0"));
+        assert!(plot.svg().contains("L704.0 26.0"));
     }
 }
