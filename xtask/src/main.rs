@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod deps;
 mod journeys;
+mod lab;
 mod rust;
 mod shell;
 mod steps;
@@ -51,6 +52,8 @@ enum Chore {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Measure a crowd on a network of namespaces and shaped links, as root.
+    Lab(lab::Lab),
     /// Check which crate depends on which against DESIGN section 9.
     Deps,
     /// Install the Debian packages the journeys need (as root), or name them.
@@ -59,7 +62,15 @@ enum Chore {
 
 fn main() -> ExitCode {
     let mut steps = Steps::new();
-    let outcome = run(Cli::parse().chore, &mut steps);
+    let chore = Cli::parse().chore;
+    // The lab's output may be read by a program, and its exit code says more than passed or failed.
+    if let Chore::Lab(words) = &chore {
+        return lab::lab(words).unwrap_or_else(|error| {
+            eprintln!("FAILED: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
+    let outcome = run(chore, &mut steps);
     if let Err(error) = &outcome {
         println!("\nFAILED: {error:#}");
     }
@@ -88,6 +99,8 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
             steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH]))?;
             bench::run(steps, &what)
         }
+        // Has no steps.
+        Chore::Lab(_) => Ok(()),
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
         Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH])),
     }
@@ -109,6 +122,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("vitest on the minified core", browser::tests_minified)?;
     steps.run("dist is fresh", browser::dist_is_fresh)?;
     steps.run("byte budgets", browser::budgets)?;
+    steps.run("a crowd of twelve in the lab", lab::small_crowd)?;
     if without_journeys {
         return Ok(());
     }

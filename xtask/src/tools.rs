@@ -24,6 +24,9 @@ pub(crate) const JOURNEYS: &[Tool] = &[
 /// What benches need besides what journeys do.
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 
+/// What the lab needs.
+pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
+
 /// Geckodriver's version: Debian has none, so it is compiled from crates.io.
 const GECKODRIVER_VERSION: &str = "0.37.1";
 

@@ -1,0 +1,185 @@
+//! The lab's command line: which scenario, how often, and where the result goes.
+#![expect(clippy::print_stdout, reason = "a result is for the person or the program that asked")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, bail};
+use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use viral_lab::outcome::{Outcome, Verdict};
+use viral_lab::run::{self, Contestant, Run};
+use viral_lab::scenario::{Plan, Scenario, Settings};
+use viral_lab::site::Site;
+use viral_lab::{report, server};
+
+/// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
+const NGINX_MAX_S: f64 = 180.0;
+
+/// Exit code when a target is missed and `--strict` was given.
+const MISSED: u8 = 5;
+/// Exit code when the processor was too busy for a verdict.
+const BUSY: u8 = 4;
+/// Exit code when this machine or this user cannot run the lab.
+const UNABLE: u8 = 3;
+/// Exit code of a program ended by SIGINT, as shells write it.
+const INTERRUPTED: i32 = 130;
+
+/// Measures a crowd of real visitors on a network of namespaces and shaped links.
+#[derive(Debug, Parser)]
+#[command(name = "viral-lab", bin_name = "cargo xtask lab", max_term_width = 100)]
+struct Cli {
+    /// What to run
+    scenario: Scenario,
+    /// How many visitors [default: the scenario's own number]
+    #[arg(long)]
+    peers: Option<usize>,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Multiply every rate by this, so that a busy processor is not the limit; times grow accordingly
+    #[arg(long, default_value_t = 1.0, value_parser = a_scale)]
+    scale: f64,
+    /// Runs of each side; medians are printed
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
+    runs: u32,
+    /// Size of the app in megabytes [default: the scenario's own]
+    #[arg(long, value_name = "MB")]
+    megabytes: Option<f64>,
+    /// Every second visitor of a crowd has 10 Mbit/s down and 1 up
+    #[arg(long)]
+    mixed: bool,
+    /// Share of packets lost at random, 0 to 1
+    #[arg(long, default_value_t = 0.0)]
+    loss: f64,
+    /// Makes the same network and arrivals again; each further run takes the next one
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave nginx out
+    #[arg(long)]
+    without_nginx: bool,
+    /// Exit with 5 when a target is missed
+    #[arg(long)]
+    strict: bool,
+    /// Where the page with the plots goes
+    #[arg(long, value_name = "FILE", default_value = "lab.html")]
+    report: PathBuf,
+}
+
+fn a_scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if (0.01..=100.0).contains(&scale) { Ok(scale) } else { Err("must be from 0.01 to 100".to_owned()) }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = can_run() {
+        eprintln!("lab: {error:#}");
+        return ExitCode::from(UNABLE);
+    }
+    match measure(&cli) {
+        Ok(Verdict::Busy) => ExitCode::from(BUSY),
+        Ok(Verdict::Missed) if cli.strict => ExitCode::from(MISSED),
+        Ok(Verdict::Met | Verdict::Missed) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether there is any point in beginning.
+fn can_run() -> anyhow::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("network namespaces and TUN devices need root; run it again with sudo");
+    }
+    if !Path::new("/dev/net/tun").exists() {
+        bail!("this kernel has no /dev/net/tun; load the module `tun`");
+    }
+    let viral = server::viral_binary();
+    let has_get = Command::new(&viral).args(["get", "--help"]).output().with_context(|| format!("cannot start {}", viral.display()))?;
+    if !has_get.status.success() {
+        bail!("{} has no `get`; point VIRAL_BIN at a build that has it", viral.display());
+    }
+    Ok(())
+}
+
+fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
+    let folder = tempfile::Builder::new().prefix("vlab-").tempdir().context("no temporary folder")?;
+    end_on_signal(folder.path())?;
+    let settings = |run: u32| Settings {
+        peers: cli.peers,
+        app_bytes: cli.megabytes.map(|megabytes| (megabytes * 1e6) as u64),
+        is_mixed: cli.mixed,
+        loss: cli.loss,
+        scale: cli.scale,
+        seed: cli.seed + u64::from(run),
+    };
+    let plan = Plan::new(cli.scenario, &settings(0));
+    let site = Site::make(folder.path(), plan.app_bytes)?;
+    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new() };
+    // In the trickle nobody waits for the others, so the server alone is as good as its line.
+    let has_nginx = !cli.without_nginx && outcome.plan.bound.server_alone_s() < NGINX_MAX_S;
+    for number in 0..cli.runs {
+        let plan = Plan::new(cli.scenario, &settings(number));
+        let once = |plan: &Plan, contestant: Contestant| -> anyhow::Result<Run> {
+            eprintln!("lab: run {} of {}, {contestant:?}", number + 1, cli.runs);
+            let place = folder.path().join("run");
+            let run = run::run(plan, &site, contestant, &place)?;
+            keep_logs(&place, &cli.report, contestant);
+            fs::remove_dir_all(&place).context("cannot empty the folder of a run")?;
+            Ok(run)
+        };
+        outcome.viral.push(once(&plan, Contestant::Viral)?);
+        if cli.scenario == Scenario::Hostile {
+            outcome.honest.push(once(&plan.clone().all_honest(), Contestant::Viral)?);
+        }
+        if has_nginx {
+            outcome.nginx.push(once(&plan, Contestant::Nginx)?);
+        }
+    }
+    write_report(&outcome, &cli.report)?;
+    if cli.json {
+        println!("{}", report::json(&outcome));
+    } else {
+        println!("{}", report::text(&outcome));
+        println!("report: {}", cli.report.display());
+    }
+    Ok(outcome.verdict())
+}
+
+fn write_report(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(file, report::html::page(outcome)).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// What the processes of the last run said, beside the report; for whoever wonders about a number.
+fn keep_logs(place: &Path, report: &Path, contestant: Contestant) {
+    let logs = report.with_extension(format!("{contestant:?}.logs").to_lowercase());
+    let _ = fs::remove_dir_all(&logs);
+    let _ = fs::create_dir_all(&logs);
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let is_log = entry.path().extension().is_some_and(|extension| extension == "log");
+        if is_log && entry.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            let _ = fs::copy(entry.path(), logs.join(entry.file_name()));
+        }
+    }
+}
+
+/// On SIGINT and SIGTERM only files need care: namespaces, devices and children go with the threads of this process.
+fn end_on_signal(folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.to_owned();
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            eprintln!("lab: interrupted");
+            let _ = fs::remove_dir_all(&folder);
+            std::process::exit(INTERRUPTED);
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,343 @@
+//! Packets on their way: up their sender's link, through the middle with its delay and loss, down their receiver's link.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::Ipv4Addr;
+
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::link::{Link, Nanos};
+use super::plan::{Network, ORIGIN};
+
+/// Bytes and packets since the beginning. Bytes are those of whole IP packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Delivered to visitors from the origin.
+    pub from_origin_bytes: u64,
+    /// Delivered to visitors from other visitors.
+    pub from_peers_bytes: u64,
+    /// Delivered to the origin.
+    pub to_origin_bytes: u64,
+    /// Delivered packets.
+    pub delivered: u64,
+    /// Packets that found a full queue.
+    pub dropped_queue: u64,
+    /// Packets lost at random.
+    pub dropped_loss: u64,
+    /// Packets between two that cannot reach each other, or to nobody.
+    pub dropped_unreachable: u64,
+}
+
+/// A packet that has arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Index of the endpoint.
+    pub to: usize,
+    /// The whole IP packet.
+    pub packet: Vec<u8>,
+}
+
+/// Where on its way a packet is about to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    GatewayUp,
+    Middle,
+    GatewayDown,
+    Down,
+    Arrived,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flight {
+    at: Nanos,
+    /// Order of entry: packets due at the same time stay in order.
+    number: u64,
+    stage: Stage,
+    from: usize,
+    to: usize,
+    packet: Vec<u8>,
+}
+
+/// Drive it: [`handle_packet`](Self::handle_packet) for each packet that an endpoint sends, then [`poll`](Self::poll) until `None`, then
+/// sleep until [`poll_timeout`](Self::poll_timeout). Time is an argument and never decreases.
+pub struct Fabric {
+    network: Network,
+    by_address: BTreeMap<Ipv4Addr, usize>,
+    ups: Vec<Link>,
+    downs: Vec<Link>,
+    gateway_ups: Vec<Link>,
+    gateway_downs: Vec<Link>,
+    flights: BinaryHeap<Reverse<Flight>>,
+    entered: u64,
+    random: SmallRng,
+    counts: Counts,
+}
+
+impl Fabric {
+    /// An idle network.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        Self {
+            by_address: network.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.address, index)).collect(),
+            ups: network.endpoints.iter().map(|endpoint| Link::new(endpoint.up)).collect(),
+            downs: network.endpoints.iter().map(|endpoint| Link::new(endpoint.down)).collect(),
+            gateway_ups: network.gateways.iter().map(|gateway| Link::new(gateway.up)).collect(),
+            gateway_downs: network.gateways.iter().map(|gateway| Link::new(gateway.down)).collect(),
+            flights: BinaryHeap::new(),
+            entered: 0,
+            random: SmallRng::seed_from_u64(network.seed),
+            counts: Counts::default(),
+            network,
+        }
+    }
+
+    /// Takes a whole IP packet that endpoint `from` sends at `now`.
+    pub fn handle_packet(&mut self, now: Nanos, from: usize, packet: Vec<u8>) {
+        // Everything here is IPv4; what a kernel sends by itself over IPv6 goes nowhere.
+        let Some(&to) = destination(&packet).and_then(|address| self.by_address.get(&address)) else {
+            self.counts.dropped_unreachable += 1;
+            return;
+        };
+        let Some(leaves) = self.ups[from].handle_packet(now, packet.len()) else {
+            self.counts.dropped_queue += 1;
+            return;
+        };
+        self.entered += 1;
+        let stage =
+            if self.network.endpoints[from].gateway.is_some() && !self.is_local(from, to) { Stage::GatewayUp } else { Stage::Middle };
+        self.flights.push(Reverse(Flight { at: leaves, number: self.entered, stage, from, to, packet }));
+    }
+
+    /// The next packet that has arrived by `now`.
+    pub fn poll(&mut self, now: Nanos) -> Option<Delivery> {
+        while self.flights.peek().is_some_and(|Reverse(flight)| flight.at <= now) {
+            let Some(Reverse(flight)) = self.flights.pop() else { break };
+            if flight.stage == Stage::Arrived {
+                self.count_delivery(&flight);
+                return Some(Delivery { to: flight.to, packet: flight.packet });
+            }
+            self.go_on(flight);
+        }
+        None
+    }
+
+    /// When [`poll`](Self::poll) next has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Nanos> {
+        self.flights.peek().map(|Reverse(flight)| flight.at)
+    }
+
+    /// Everything counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes that the origin's uplink took so far.
+    #[must_use]
+    pub fn origin_up_bytes(&self) -> u64 {
+        self.ups[ORIGIN].carried_bytes()
+    }
+
+    /// Bytes that came down the shared lines so far, all gateways together.
+    #[must_use]
+    pub fn gateway_down_bytes(&self) -> u64 {
+        self.gateway_downs.iter().map(Link::carried_bytes).sum()
+    }
+
+    /// A packet reached the end of one stage and enters the next at the same moment.
+    fn go_on(&mut self, flight: Flight) {
+        let (from, to) = (flight.from, flight.to);
+        let next = match flight.stage {
+            Stage::GatewayUp => {
+                let leaves = self.network.endpoints[from].gateway.and_then(|gateway| {
+                    let len = flight.packet.len();
+                    self.gateway_ups.get_mut(gateway)?.handle_packet(flight.at, len)
+                });
+                leaves.map(|leaves| (leaves, Stage::Middle))
+            }
+            Stage::Middle => match self.through_the_middle(flight.at, from, to) {
+                Some(next) => Some(next),
+                // Counted where it was decided.
+                None => return,
+            },
+            Stage::GatewayDown => {
+                let leaves = self.network.endpoints[to].gateway.and_then(|gateway| {
+                    let len = flight.packet.len();
+                    self.gateway_downs.get_mut(gateway)?.handle_packet(flight.at, len)
+                });
+                leaves.map(|leaves| (leaves, Stage::Down))
+            }
+            Stage::Down | Stage::Arrived => {
+                self.downs[to].handle_packet(flight.at, flight.packet.len()).map(|leaves| (leaves, Stage::Arrived))
+            }
+        };
+        let Some((at, stage)) = next else {
+            self.counts.dropped_queue += 1;
+            return;
+        };
+        self.flights.push(Reverse(Flight { at, stage, ..flight }));
+    }
+
+    fn through_the_middle(&mut self, now: Nanos, from: usize, to: usize) -> Option<(Nanos, Stage)> {
+        if self.network.is_unreachable(from, to) {
+            self.counts.dropped_unreachable += 1;
+            return None;
+        }
+        if self.is_local(from, to) {
+            return Some((now + self.network.endpoints[from].delay_ns + self.network.endpoints[to].delay_ns, Stage::Down));
+        }
+        if self.network.loss > 0.0 && self.random.random_bool(self.network.loss.min(1.0)) {
+            self.counts.dropped_loss += 1;
+            return None;
+        }
+        let stage = if self.network.endpoints[to].gateway.is_some() { Stage::GatewayDown } else { Stage::Down };
+        Some((now + self.delay_to_middle(from) + self.delay_to_middle(to), stage))
+    }
+
+    fn delay_to_middle(&self, endpoint: usize) -> Nanos {
+        let own = &self.network.endpoints[endpoint];
+        own.delay_ns + own.gateway.and_then(|gateway| self.network.gateways.get(gateway)).map_or(0, |gateway| gateway.delay_ns)
+    }
+
+    /// Whether two endpoints are behind the same gateway.
+    fn is_local(&self, a: usize, b: usize) -> bool {
+        let gateway = self.network.endpoints[a].gateway;
+        gateway.is_some() && gateway == self.network.endpoints[b].gateway
+    }
+
+    fn count_delivery(&mut self, flight: &Flight) {
+        let len = flight.packet.len() as u64;
+        self.counts.delivered += 1;
+        if flight.to == ORIGIN {
+            self.counts.to_origin_bytes += len;
+        } else if flight.from == ORIGIN {
+            self.counts.from_origin_bytes += len;
+        } else {
+            self.counts.from_peers_bytes += len;
+        }
+    }
+}
+
+/// Destination of an IPv4 packet (RFC 791 section 3.1: bytes 16 to 19).
+fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
+    if packet.first()? >> 4 != 4 {
+        return None;
+    }
+    let octets: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
+    Some(octets.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::link::{LinkShape, SECOND_NS};
+    use super::super::plan::{Endpoint, Gateway};
+    use super::*;
+
+    const MS: Nanos = 1_000_000;
+
+    fn endpoint(last: u8, gateway: Option<usize>) -> Endpoint {
+        let shape = LinkShape::mbit(12.0, 100);
+        Endpoint { address: Ipv4Addr::new(10, 0, 0, last), up: shape, down: shape, delay_ns: 10 * MS, gateway }
+    }
+
+    fn network() -> Network {
+        let endpoints = vec![endpoint(1, None), endpoint(2, None), endpoint(3, None)];
+        Network { endpoints, gateways: Vec::new(), loss: 0.0, unreachable: 0.0, seed: 1 }
+    }
+
+    fn packet(to: u8) -> Vec<u8> {
+        let mut packet = vec![0; 1500];
+        packet[0] = 0x45;
+        packet[16..20].copy_from_slice(&[10, 0, 0, to]);
+        packet
+    }
+
+    fn arrivals(fabric: &mut Fabric) -> Vec<(Nanos, usize)> {
+        let mut seen = Vec::new();
+        while let Some(now) = fabric.poll_timeout() {
+            while let Some(delivery) = fabric.poll(now) {
+                seen.push((now, delivery.to));
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_packet_takes_both_links_and_both_delays() {
+        let mut fabric = Fabric::new(network());
+        fabric.handle_packet(0, 0, packet(2));
+        fabric.handle_packet(0, 0, packet(2));
+        // 1500 B at 12 Mbit/s is 1 ms, up and down; the second packet follows one packet later.
+        assert_eq!(arrivals(&mut fabric), vec![(22 * MS, 1), (23 * MS, 1)]);
+        assert_eq!(fabric.counts().from_origin_bytes, 3000);
+    }
+
+    #[test]
+    fn two_senders_share_the_downlink_of_one_receiver() {
+        let mut fabric = Fabric::new(network());
+        for _ in 0..50 {
+            fabric.handle_packet(0, 0, packet(2));
+            fabric.handle_packet(0, 2, packet(2));
+        }
+        let seen = arrivals(&mut fabric);
+        assert_eq!(seen.len(), 100);
+        assert_eq!(seen.last(), Some(&(121 * MS, 1)), "a hundred packets of 1 ms after the first one's 21 ms");
+        let counts = fabric.counts();
+        assert_eq!(counts.from_origin_bytes, counts.from_peers_bytes);
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_says_so() {
+        let mut fabric = Fabric::new(network());
+        (0..200).for_each(|_| fabric.handle_packet(0, 0, packet(2)));
+        assert_eq!(arrivals(&mut fabric).len() as u64 + fabric.counts().dropped_queue, 200);
+        assert_eq!(fabric.counts().dropped_queue, 99);
+    }
+
+    #[test]
+    fn loss_is_about_what_was_asked_for() {
+        let mut fabric = Fabric::new(Network { loss: 0.1, ..network() });
+        for number in 0..10_000 {
+            fabric.handle_packet(number * SECOND_NS, 0, packet(2));
+            while fabric.poll(number * SECOND_NS + SECOND_NS / 2).is_some() {}
+        }
+        let lost = fabric.counts().dropped_loss;
+        assert!((900..1100).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn pairs_that_cannot_reach_each_other_reach_the_origin() {
+        let mut fabric = Fabric::new(Network { unreachable: 1.0, ..network() });
+        fabric.handle_packet(0, 1, packet(3));
+        fabric.handle_packet(0, 1, packet(1));
+        // A millisecond later than alone: what is lost in the middle has used its sender's uplink.
+        assert_eq!(arrivals(&mut fabric), vec![(23 * MS, 0)]);
+        assert_eq!(fabric.counts().dropped_unreachable, 1);
+    }
+
+    #[test]
+    fn packets_between_machines_of_one_office_do_not_use_its_line() {
+        let line = LinkShape::mbit(1.2, 1000);
+        let endpoints = vec![endpoint(1, None), endpoint(2, Some(0)), endpoint(3, Some(0))];
+        let gateways = vec![Gateway { up: line, down: line, delay_ns: 5 * MS }];
+        let mut fabric = Fabric::new(Network { endpoints, gateways, ..network() });
+        fabric.handle_packet(0, 1, packet(3));
+        assert_eq!(arrivals(&mut fabric), vec![(22 * MS, 2)]);
+        assert_eq!(fabric.gateway_down_bytes(), 0);
+        fabric.handle_packet(SECOND_NS, 0, packet(3));
+        // 1 ms up, 25 ms on the way, 10 ms on the shared line, 1 ms down.
+        assert_eq!(arrivals(&mut fabric), vec![(SECOND_NS + 37 * MS, 2)]);
+        assert_eq!(fabric.gateway_down_bytes(), 1500);
+    }
+
+    #[test]
+    fn what_is_not_ipv4_or_has_no_receiver_goes_nowhere() {
+        let mut fabric = Fabric::new(network());
+        fabric.handle_packet(0, 0, packet(9));
+        fabric.handle_packet(0, 0, vec![0x60; 40]);
+        fabric.handle_packet(0, 0, Vec::new());
+        assert_eq!((fabric.counts().dropped_unreachable, fabric.poll_timeout()), (3, None));
+    }
+}

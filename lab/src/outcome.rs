@@ -1,0 +1,162 @@
+//! A scenario's runs put beside the bound, its rival and its targets.
+
+use serde::Serialize;
+
+use crate::measures::Measures;
+use crate::processor::IDLE_MIN_PCT;
+use crate::run::Run;
+use crate::scenario::{Plan, Scenario};
+
+/// Bytes of the first flight of TCP, which a thin answer must fit into (RFC 6928: ten segments of 1,460 bytes).
+const THIN_BYTES: f64 = 14_600.0;
+
+/// Everything that came of one scenario.
+pub struct Outcome {
+    /// What was run.
+    pub plan: Plan,
+    /// Factor on every rate.
+    pub scale: f64,
+    /// Each run with viral.
+    pub viral: Vec<Run>,
+    /// Each run with nginx; empty where it would take too long.
+    pub nginx: Vec<Run>,
+    /// Each run of the same visitors, all honest; only in `hostile`.
+    pub honest: Vec<Run>,
+}
+
+/// One number and what it should be.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    /// What it is.
+    pub name: &'static str,
+    /// `None` when it could not be measured.
+    pub value: Option<f64>,
+    /// At most, or at least, this.
+    pub target: Target,
+}
+
+/// What a number should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// This or less.
+    AtMost(f64),
+    /// This or more.
+    AtLeast(f64),
+}
+
+/// What the figures come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every target is met.
+    Met,
+    /// At least one is not.
+    Missed,
+    /// The processor was too busy to say.
+    Busy,
+}
+
+impl Figure {
+    /// Whether the target is met; what could not be measured does not.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.value.is_some_and(|value| match self.target {
+            Target::AtMost(most) => value <= most,
+            Target::AtLeast(least) => value >= least,
+        })
+    }
+}
+
+impl Outcome {
+    /// Medians of the runs with viral.
+    #[must_use]
+    pub fn measures(&self) -> Measures {
+        self.median(&self.viral)
+    }
+
+    /// Medians of the runs with nginx, if there were any.
+    #[must_use]
+    pub fn rival(&self) -> Option<Measures> {
+        (!self.nginx.is_empty()).then(|| self.median(&self.nginx))
+    }
+
+    fn median(&self, runs: &[Run]) -> Measures {
+        Measures::median_of(&runs.iter().map(|run| Measures::of(run, &self.plan)).collect::<Vec<_>>())
+    }
+
+    /// The numbers that have a target in this scenario.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let measures = self.measures();
+        let bound_s = self.plan.bound.bound_s();
+        let over = |value: Option<f64>, by: Option<f64>| Some(value? / by.filter(|by| *by > 0.0)?);
+        let at_most = |name, value, most| Figure { name, value, target: Target::AtMost(most) };
+        let mut figures = match self.plan.scenario {
+            Scenario::Crowd => vec![
+                at_most("last completion / bound", over(measures.last_s, Some(bound_s)), 1.4),
+                at_most("median completion / bound", over(measures.median_s, Some(bound_s)), 1.3),
+                at_most("origin payload / one copy", measures.origin_payload_ratio, 1.2),
+            ],
+            Scenario::Office => {
+                let visitors = measures.visitors as f64;
+                let most = 1.1 + visitors * THIN_BYTES / self.plan.app_bytes as f64;
+                let rival_s = self.rival().and_then(|rival| rival.app_p95_s);
+                vec![
+                    at_most("time to app p95 / nginx p95", over(measures.app_p95_s, rival_s), 0.15),
+                    at_most("bytes over the line / one copy", measures.line_ratio, most),
+                ]
+            }
+            Scenario::Trickle => {
+                let value = over(measures.offload, self.plan.offload_bound);
+                vec![Figure { name: "offload / its bound", value, target: Target::AtLeast(0.85) }]
+            }
+            Scenario::Hostile => {
+                let honest_s = self.median(&self.honest).app_p99_s;
+                vec![
+                    at_most("time to app p99 / all honest p99", over(measures.app_p99_s, honest_s), 1.5),
+                    at_most("forged assets deployed", Some(measures.forged as f64), 0.0),
+                ]
+            }
+            Scenario::Lone => {
+                let rival_s = self.rival().and_then(|rival| rival.app_p50_s);
+                vec![at_most("time to app / nginx", over(measures.app_p50_s, rival_s), 1.05)]
+            }
+        };
+        if self.plan.scenario != Scenario::Lone {
+            figures.push(at_most("other origin bytes per visitor", measures.origin_overhead_bytes_per_visitor, 16_384.0));
+        }
+        let missing = measures.visitors.saturating_sub(measures.done);
+        figures.push(at_most("visitors without the app", Some(missing as f64), 0.0));
+        figures
+    }
+
+    /// What the figures come to.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.idle_pct() < IDLE_MIN_PCT {
+            return Verdict::Busy;
+        }
+        if self.figures().iter().all(Figure::is_met) { Verdict::Met } else { Verdict::Missed }
+    }
+
+    /// The busiest run's idle share, in per cent: every run that a figure rests on counts.
+    #[must_use]
+    pub fn idle_pct(&self) -> f64 {
+        self.viral.iter().chain(&self.nginx).chain(&self.honest).map(|run| run.cpu_idle_pct).fold(100.0, f64::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_at_its_target_meets_it_and_an_unmeasured_one_does_not() {
+        let figure = |value, target| Figure { name: "x", value, target };
+        assert!(figure(Some(1.4), Target::AtMost(1.4)).is_met());
+        assert!(!figure(Some(1.41), Target::AtMost(1.4)).is_met());
+        assert!(figure(Some(0.85), Target::AtLeast(0.85)).is_met());
+        assert!(!figure(None, Target::AtMost(1.4)).is_met());
+    }
+}

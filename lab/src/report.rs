@@ -1,0 +1,134 @@
+//! The result as a table, as JSON and as a page.
+
+pub mod html;
+mod plot;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::measures::Measures;
+use crate::outcome::{Outcome, Target, Verdict};
+
+/// One JSON object.
+#[must_use]
+pub fn json(outcome: &Outcome) -> Value {
+    let measures = outcome.measures();
+    let mut all = json!({
+        "scenario": format!("{:?}", outcome.plan.scenario).to_lowercase(),
+        "peers": outcome.plan.visitors.len(),
+        "app_bytes": outcome.plan.app_bytes,
+        "scale": outcome.scale,
+        "runs": outcome.viral.len(),
+        "bound_s": outcome.plan.bound.bound_s(),
+        "offload_bound": outcome.plan.offload_bound,
+        "nginx_is_measured": !outcome.nginx.is_empty(),
+        "nginx_computed_s": outcome.plan.bound.server_alone_s(),
+        "nginx": outcome.rival(),
+        "figures": outcome.figures(),
+        "verdict": outcome.verdict(),
+        "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(all), Ok(Value::Object(measures))) = (&mut all, serde_json::to_value(&measures)) {
+        all.extend(measures);
+        // The run that decides whether there is a verdict at all.
+        all.insert("cpu_idle_pct".to_owned(), json!(outcome.idle_pct()));
+    }
+    all
+}
+
+/// The table for a terminal.
+#[must_use]
+pub fn text(outcome: &Outcome) -> String {
+    let measures = outcome.measures();
+    let mut text = format!("{}\n\n", outcome.plan.description);
+    let mut row = |name: &str, viral: String, nginx: String| {
+        let _ = writeln!(text, "{name:<36} {viral:>12} {nginx:>12}");
+    };
+    let rival = outcome.rival();
+    row("", "viral".to_owned(), if rival.is_some() { "nginx".to_owned() } else { "nginx*".to_owned() });
+    for (name, pick) in ROWS {
+        let nginx = match &rival {
+            Some(rival) => shown(pick(rival)),
+            None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
+            None => "-".to_owned(),
+        };
+        row(name, shown(pick(&measures)), nginx);
+    }
+    row("fluid bound, s", shown(Some(outcome.plan.bound.bound_s())), String::new());
+    let (done, of) = (measures.done, measures.visitors);
+    row(
+        "visitors with the app",
+        format!("{done}/{of}"),
+        rival.map_or_else(String::new, |rival| format!("{}/{}", rival.done, rival.visitors)),
+    );
+    if outcome.nginx.is_empty() {
+        text.push_str("* computed as N F / u_s: it would take longer than three minutes\n");
+    }
+    for (error, count) in failures(outcome) {
+        let _ = writeln!(text, "  {count} without the app: {error}");
+    }
+    text.push('\n');
+    for figure in outcome.figures() {
+        let (sign, target) = match figure.target {
+            Target::AtMost(most) => ("<=", most),
+            Target::AtLeast(least) => (">=", least),
+        };
+        let is_met = if figure.is_met() { "met" } else { "MISSED" };
+        let _ = writeln!(text, "{:<36} {:>12} {sign} {:<9} {is_met}", figure.name, shown(figure.value), shown(Some(target)));
+    }
+    let _ = writeln!(text, "\n{}", verdict(outcome));
+    text
+}
+
+/// Why honest visitors of any run did not get the app, and how many of them.
+fn failures(outcome: &Outcome) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for visit in outcome.viral.iter().flat_map(|run| &run.visits).filter(|visit| visit.is_honest && visit.done_s.is_none()) {
+        let too_late = || if visit.got.ok { "later than the limit".to_owned() } else { "no answer within the limit".to_owned() };
+        let error = visit.got.error.clone().unwrap_or_else(too_late);
+        // What follows is about one visitor's files; how far each one was makes every line different.
+        let error = error.split(';').next().unwrap_or_default();
+        let kind = error.rsplit_once(" pieces here: ").map_or(error, |(_, why)| why);
+        *failures.entry(kind.to_owned()).or_default() += 1;
+    }
+    failures
+}
+
+/// The verdict in one sentence.
+#[must_use]
+pub fn verdict(outcome: &Outcome) -> String {
+    let (runs, idle) = (outcome.viral.len(), outcome.idle_pct());
+    let of = if runs == 1 { "one run".to_owned() } else { format!("medians of {runs} runs") };
+    match outcome.verdict() {
+        Verdict::Met => format!("every target met ({of}, processor {idle:.0} % idle)"),
+        Verdict::Missed => format!("a target is missed ({of}, processor {idle:.0} % idle)"),
+        Verdict::Busy => format!("no verdict: the processor was only {idle:.0} % idle, so it may be the limit; try --scale 0.5"),
+    }
+}
+
+type Row = (&'static str, fn(&Measures) -> Option<f64>);
+
+/// What both sides of a comparison show.
+const ROWS: &[Row] = &[
+    ("last completion, s", |one| one.last_s),
+    ("median completion, s", |one| one.median_s),
+    ("time to app p50, s", |one| one.app_p50_s),
+    ("time to app p95, s", |one| one.app_p95_s),
+    ("origin payload / one copy", |one| one.origin_payload_ratio),
+    ("other origin bytes per visitor", |one| one.origin_overhead_bytes_per_visitor),
+    ("share from other visitors", |one| one.offload),
+    ("bytes over the shared line / copy", |one| one.line_ratio),
+    ("processor idle, %", |one| Some(one.cpu_idle_pct)),
+    ("network: us of processor per packet", |one| Some(one.network_us_per_packet)),
+];
+
+fn shown(value: Option<f64>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(value) if value.abs() >= 1000.0 => format!("{value:.0}"),
+        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}

@@ -1,0 +1,157 @@
+//! One run of a plan: the network, a server, every visitor, and what was seen.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::cloud::{Account, Sample};
+use crate::processor::Ticks;
+use crate::scenario::Plan;
+use crate::server::{self, OriginBytes};
+use crate::site::Site;
+use crate::visit::{self, Stage, Visit};
+use crate::world::World;
+
+/// Who serves, and with whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contestant {
+    /// `viral serve` and `viral get`.
+    Viral,
+    /// nginx and a plain client.
+    Nginx,
+}
+
+/// Bytes that checked visitors may write to disk in all.
+const CHECKED_BYTES_MAX: u64 = 400_000_000;
+
+/// From the last process started to the first arrival.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// How often the processors' counters are read.
+const TICKS_EVERY: Duration = Duration::from_millis(250);
+
+/// What one run showed.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Every visitor, in the order of completion.
+    pub visits: Vec<Visit>,
+    /// The network's counters during the run; times in seconds after the first arrival.
+    pub timeline: Vec<(f64, Sample)>,
+    /// Share of idle processor time between the first arrival and the last completion, in per cent.
+    pub cpu_idle_pct: f64,
+    /// What left viral, by cause; zero for nginx.
+    pub origin: OriginBytes,
+    /// Bytes that came down the shared lines during the run.
+    pub line_bytes: u64,
+    /// What the network itself did and cost.
+    pub account: Account,
+    /// Seconds from the first arrival to the last completion.
+    pub took_s: f64,
+}
+
+/// Runs `plan` once; everything it makes is below `folder` and gone from the kernel afterwards.
+///
+/// # Errors
+/// When the network or the server cannot be made. A visitor that fails is a result, not an error.
+pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
+    let world = World::build(&plan.network, folder.to_owned())?;
+    let server = match contestant {
+        Contestant::Viral => server::start_viral(&world, site)?,
+        Contestant::Nginx => server::start_nginx(&world, site)?,
+    };
+    let begins = Instant::now() + SETTLE;
+    let last_arrival_s = plan.visitors.iter().map(|visitor| visitor.arrives_s).fold(0.0, f64::max);
+    let stage = Arc::new(Stage {
+        begins,
+        limit: begins + Duration::from_secs_f64(last_arrival_s + plan.limit_s),
+        is_over: AtomicBool::new(false),
+        site: site.clone(),
+        folder: world.folder.clone(),
+        stay_s: plan.stay_s,
+        checked: usize::try_from(CHECKED_BYTES_MAX / plan.app_bytes.max(1)).unwrap_or(usize::MAX),
+    });
+    let (report, reports) = mpsc::channel();
+    let stays = plan.visitors.iter().enumerate().map(|(index, &visitor)| {
+        let (stage, report) = (Arc::clone(&stage), report.clone());
+        world.namespaces[visitor.endpoint].run(move || {
+            let tell = |visit| {
+                let _ = report.send(visit);
+            };
+            match contestant {
+                Contestant::Viral => visit::native(&stage, index, &visitor, tell),
+                Contestant::Nginx => visit::plain(&stage, index, &visitor, tell),
+            }
+        })
+    });
+    let stays: Vec<_> = stays.collect();
+    drop(report);
+    std::thread::sleep(begins.saturating_duration_since(Instant::now()));
+    let began_ns = world.cloud.now_ns();
+    let mut ticks = vec![(0.0, Ticks::now()?)];
+    let mut visits = Vec::new();
+    // A plain visitor cannot be stopped from outside; its own timeouts are a minute.
+    let longest_stay_s = plan.visitors.iter().filter_map(|visitor| visitor.stays_s).fold(plan.stay_s, f64::max);
+    let patience = stage.limit + Duration::from_secs_f64(longest_stay_s + 5.0);
+    while visits.len() < plan.visitors.len() && Instant::now() < patience {
+        visits.extend(reports.recv_timeout(TICKS_EVERY));
+        if begins.elapsed().as_secs_f64() >= ticks.len() as f64 * TICKS_EVERY.as_secs_f64() {
+            ticks.push((begins.elapsed().as_secs_f64(), Ticks::now()?));
+        }
+    }
+    let took_s = visits.iter().filter_map(|visit: &Visit| visit.done_s).fold(0.0, f64::max);
+    // Where somebody never was done, the machine was observed to the end.
+    let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
+    let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
+    let origin = match contestant {
+        Contestant::Viral => server::origin_bytes(world.origin())?,
+        Contestant::Nginx => OriginBytes::default(),
+    };
+    stage.is_over.store(true, Relaxed);
+    for stay in stays {
+        stay.wait()?;
+    }
+    drop(server);
+    check(&mut visits, &stage)?;
+    let account = world.cloud.end()?;
+    Ok(Run {
+        line_bytes: line_bytes(&account, began_ns),
+        timeline: timeline(&account, began_ns),
+        visits,
+        cpu_idle_pct,
+        origin,
+        account,
+        took_s,
+    })
+}
+
+/// Idle share between the first moment and the first one at or after `until_s`.
+fn idle_pct(ticks: &[(f64, Ticks)], until_s: f64) -> f64 {
+    let end = ticks.iter().find(|(at_s, _)| *at_s >= until_s).or(ticks.last());
+    match (ticks.first(), end) {
+        (Some((_, first)), Some((_, end))) => end.idle_pct_since(*first),
+        _ => 100.0,
+    }
+}
+
+/// Compares what visitors wrote with the origin's own bytes.
+fn check(visits: &mut [Visit], stage: &Stage) -> anyhow::Result<()> {
+    for visit in visits.iter_mut().filter(|visit| visit.done_s.is_some()) {
+        let copy = stage.folder.join(format!("visitor-{}", visit.visitor));
+        if copy.is_dir() {
+            visit.different = Some(stage.site.differences(&copy)?);
+            std::fs::remove_dir_all(&copy)?;
+        }
+    }
+    Ok(())
+}
+
+fn timeline(account: &Account, began_ns: u64) -> Vec<(f64, Sample)> {
+    let during = account.samples.iter().filter(|sample| sample.at_ns >= began_ns);
+    during.map(|sample| ((sample.at_ns - began_ns) as f64 / 1e9, *sample)).collect()
+}
+
+fn line_bytes(account: &Account, began_ns: u64) -> u64 {
+    let before = account.samples.iter().rev().find(|sample| sample.at_ns <= began_ns).map_or(0, |sample| sample.gateway_down_bytes);
+    account.samples.last().map_or(0, |last| last.gateway_down_bytes.saturating_sub(before))
+}

@@ -1,0 +1,151 @@
+//! The scenarios: who comes when, over which links, and what is made of the result.
+
+mod crowd;
+mod hostile;
+mod lone;
+mod office;
+mod trickle;
+
+use std::net::Ipv4Addr;
+
+use clap::ValueEnum;
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+
+use crate::bound::Crowd;
+use crate::network::link::{LinkShape, Nanos};
+use crate::network::plan::{Endpoint, Network};
+
+/// Queue of a line to a home or an office, in milliseconds: what consumer routers hold without queue management.
+pub const QUEUE_MS: u64 = 100;
+
+/// Where the origin is.
+pub const ORIGIN_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// One millisecond.
+pub const MS: Nanos = 1_000_000;
+
+/// What to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// A hundred visitors within two seconds, an origin with 2 Mbit/s
+    Crowd,
+    /// Twenty visitors behind one line of 10 Mbit/s
+    Office,
+    /// Visitors who come one by one and leave again
+    Trickle,
+    /// Three in ten of the peers dead, silent or slow
+    Hostile,
+    /// One visitor and nobody else
+    Lone,
+}
+
+/// What the command line can change.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Visitors.
+    pub peers: Option<usize>,
+    /// Bytes of the app.
+    pub app_bytes: Option<u64>,
+    /// Half of the crowd with 10 Mbit/s down and 1 up.
+    pub is_mixed: bool,
+    /// Share of packets lost at random.
+    pub loss: f64,
+    /// Factor on every rate.
+    pub scale: f64,
+    /// Makes the same network and the same arrivals again.
+    pub seed: u64,
+}
+
+/// What a visitor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes and gives like the product.
+    Honest,
+    /// The product, killed without a farewell a while after it has come.
+    Dead,
+    /// The product, stopped where it stands: its connections stay open and say nothing.
+    Silent,
+    /// The product behind an uplink that carries next to nothing.
+    Slow,
+}
+
+/// One visitor.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor {
+    /// Its index in the network.
+    pub endpoint: usize,
+    /// Seconds after the beginning.
+    pub arrives_s: f64,
+    /// Seconds for which it stays once it has the app; `None` stays to the end.
+    pub stays_s: Option<f64>,
+    /// What it is.
+    pub role: Role,
+}
+
+/// A scenario with every number settled.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Which one.
+    pub scenario: Scenario,
+    /// The network, already scaled.
+    pub network: Network,
+    /// Who comes.
+    pub visitors: Vec<Visitor>,
+    /// Bytes of the app: F.
+    pub app_bytes: u64,
+    /// What the fluid bound is computed from, already scaled.
+    pub bound: Crowd,
+    /// Seconds after which whoever is not done counts as failed.
+    pub limit_s: f64,
+    /// Seconds for which a visitor without a stay of its own serves others once it has the app: until the slowest should be done.
+    pub stay_s: f64,
+    /// Share of the bytes that peers can carry at best, where the scenario has such a bound.
+    pub offload_bound: Option<f64>,
+    /// One paragraph for the report.
+    pub description: String,
+}
+
+impl Plan {
+    /// The scenario with its own numbers, changed by `settings`.
+    #[must_use]
+    pub fn new(scenario: Scenario, settings: &Settings) -> Self {
+        let mut random = SmallRng::seed_from_u64(settings.seed);
+        match scenario {
+            Scenario::Crowd => crowd::plan(settings, &mut random),
+            Scenario::Office => office::plan(settings, &mut random),
+            Scenario::Trickle => trickle::plan(settings, &mut random),
+            Scenario::Hostile => hostile::plan(settings, &mut random),
+            Scenario::Lone => lone::plan(settings),
+        }
+    }
+
+    /// The same plan with nobody but honest visitors.
+    #[must_use]
+    pub fn all_honest(mut self) -> Self {
+        for visitor in &mut self.visitors {
+            if visitor.role == Role::Slow {
+                let line = &mut self.network.endpoints[visitor.endpoint];
+                line.up = LinkShape { rate_bps: line.down.rate_bps / 2, ..line.down };
+            }
+            visitor.role = Role::Honest;
+        }
+        self
+    }
+}
+
+/// Address of a visitor with a line of its own: each in a /24 that nobody shares, as strangers are.
+fn own_address(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 1 + (index / 250) as u8, 1 + (index % 250) as u8, 2)
+}
+
+/// The origin's machine: its uplink is the scarce thing, requests come in freely.
+fn origin(up_mbit: f64, delay_ms: u64) -> Endpoint {
+    Endpoint {
+        address: ORIGIN_ADDRESS,
+        up: LinkShape::mbit(up_mbit, QUEUE_MS),
+        down: LinkShape::mbit(100.0, QUEUE_MS),
+        delay_ns: delay_ms * MS,
+        gateway: None,
+    }
+}

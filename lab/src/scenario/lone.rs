@@ -1,0 +1,29 @@
+//! One visitor and nobody to take anything from: what viral costs when it cannot help.
+
+use super::crowd::of;
+use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin, own_address};
+use crate::network::link::LinkShape;
+use crate::network::plan::{Endpoint, Network};
+
+const APP_BYTES: u64 = 2_860_000;
+
+pub(super) fn plan(settings: &Settings) -> Plan {
+    let line = LinkShape::mbit(10.0, QUEUE_MS);
+    let visitor = Endpoint { address: own_address(0), up: line, down: LinkShape::mbit(50.0, QUEUE_MS), delay_ns: 10 * MS, gateway: None };
+    let endpoints = vec![origin(10.0, 10), visitor];
+    let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
+    let network = network.scaled(settings.scale);
+    let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
+    let bound = of(&network, 1, app_bytes);
+    Plan {
+        scenario: Scenario::Lone,
+        network,
+        visitors: vec![Visitor { endpoint: 1, arrives_s: 0.0, stays_s: None, role: Role::Honest }],
+        app_bytes,
+        bound,
+        limit_s: 30.0 + 4.0 * bound.bound_s(),
+        stay_s: 0.0,
+        offload_bound: None,
+        description: "One visitor with 50 Mbit/s, an origin with 10 Mbit/s up, 40 ms of round trip, nobody else.".to_owned(),
+    }
+}

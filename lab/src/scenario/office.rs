@@ -1,0 +1,61 @@
+//! An office opens the same app in the morning, over one line.
+
+use std::net::Ipv4Addr;
+
+use rand::Rng as _;
+use rand::rngs::SmallRng;
+
+use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin};
+use crate::bound::Crowd;
+use crate::network::link::LinkShape;
+use crate::network::plan::{Endpoint, Gateway, Network};
+
+const PEERS: usize = 20;
+const APP_BYTES: u64 = 2_860_000;
+const LINE_MBIT: f64 = 10.0;
+const LAN_MBIT: f64 = 100.0;
+/// A switch port's buffer.
+const LAN_QUEUE_MS: u64 = 20;
+const ARRIVE_WITHIN_S: f64 = 2.0;
+/// The origin is in a data centre; the line is the bottleneck.
+const ORIGIN_UP_MBIT: f64 = 100.0;
+
+pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
+    let peers = settings.peers.unwrap_or(PEERS).min(250);
+    let mut endpoints = vec![origin(ORIGIN_UP_MBIT, 5)];
+    let mut visitors = Vec::new();
+    for peer in 0..peers {
+        let lan = LinkShape::mbit(LAN_MBIT, LAN_QUEUE_MS);
+        // One subnet; 0.2 ms to the switch.
+        let address = Ipv4Addr::new(10, 200, 0, 2 + peer as u8);
+        endpoints.push(Endpoint { address, up: lan, down: lan, delay_ns: MS / 5, gateway: Some(0) });
+        let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
+        visitors.push(Visitor { endpoint: peer + 1, arrives_s, stays_s: None, role: Role::Honest });
+    }
+    let line = LinkShape::mbit(LINE_MBIT, QUEUE_MS);
+    let gateways = vec![Gateway { up: line, down: line, delay_ns: 10 * MS }];
+    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, seed: settings.seed }.scaled(settings.scale);
+    let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
+    let lan_bps = network.endpoints.get(1).map_or(1, |visitor| visitor.down.rate_bps);
+    let bound = Crowd {
+        visitors: peers,
+        app_bytes,
+        // What the origin can send to all of them together is what the line carries.
+        origin_up_bps: network.gateways[0].down.rate_bps,
+        down_min_bps: lan_bps,
+        up_sum_bps: lan_bps * peers as u64,
+    };
+    Plan {
+        scenario: Scenario::Office,
+        network,
+        visitors,
+        app_bytes,
+        bound,
+        limit_s: 60.0 + 4.0 * bound.bound_s(),
+        stay_s: 15.0,
+        offload_bound: None,
+        description: format!(
+            "{peers} visitors in one office arrive within {ARRIVE_WITHIN_S} s. They share one line of {LINE_MBIT} Mbit/s; between them is a network of {LAN_MBIT} Mbit/s."
+        ),
+    }
+}

@@ -1,0 +1,93 @@
+//! The app that every visitor wants: one page and a few big assets, incompressible, the same bytes in every run.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rand::rngs::SmallRng;
+use rand::{RngCore as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
+
+/// Big assets of the page.
+const ASSETS: usize = 6;
+
+/// The app on disk.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The directory to serve.
+    pub folder: PathBuf,
+    /// URL paths of the assets.
+    pub assets: Vec<String>,
+    /// Bytes of the page and its assets: F.
+    pub len: u64,
+}
+
+impl Site {
+    /// Writes an app of exactly `len` bytes below `folder`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn make(folder: &Path, len: u64) -> anyhow::Result<Self> {
+        let folder = folder.join("site");
+        fs::create_dir_all(&folder).context("cannot make the site")?;
+        let assets: Vec<String> = (0..ASSETS).map(|asset| format!("/part-{asset}.bin")).collect();
+        let page = page(&assets);
+        fs::write(folder.join("index.html"), &page)?;
+        let rest = len.saturating_sub(page.len() as u64);
+        for (index, path) in assets.iter().enumerate() {
+            // The last one takes what does not divide.
+            let share = rest / ASSETS as u64 + if index + 1 == ASSETS { rest % ASSETS as u64 } else { 0 };
+            let mut bytes = vec![0; usize::try_from(share)?];
+            SmallRng::seed_from_u64(index as u64 + 1).fill_bytes(&mut bytes);
+            fs::write(folder.join(path.trim_start_matches('/')), bytes)?;
+        }
+        Ok(Self { folder, assets, len: rest + page.len() as u64 })
+    }
+
+    /// How many assets below `copy` are missing or differ from the app's own bytes. The page itself is the server's to add to.
+    ///
+    /// # Errors
+    /// When the app's own files cannot be read.
+    pub fn differences(&self, copy: &Path) -> anyhow::Result<usize> {
+        let mut different = 0;
+        for path in &self.assets {
+            let name = path.trim_start_matches('/');
+            let own = Sha256::digest(fs::read(self.folder.join(name))?);
+            let is_same = fs::read(copy.join(name)).is_ok_and(|bytes| Sha256::digest(bytes) == own);
+            different += usize::from(!is_same);
+        }
+        Ok(different)
+    }
+}
+
+/// A page that names every asset in its head, so that all of them belong to its boot set.
+fn page(assets: &[String]) -> String {
+    let mut head = String::new();
+    for path in assets {
+        let _ = writeln!(head, r#"<link rel="preload" as="fetch" crossorigin href="{path}">"#);
+    }
+    let list = assets.iter().map(|path| format!("'{path}'")).collect::<Vec<_>>().join(",");
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>lab</title>\n{head}</head>\n<body><p id=\"out\">loading</p>\n<script>\n\
+         Promise.all([{list}].map(path => fetch(path).then(reply => reply.arrayBuffer())))\n\
+         .then(all => {{ document.getElementById('out').textContent = 'loaded ' + all.reduce((sum, one) => sum + one.byteLength, 0); }});\n\
+         </script>\n</body>\n</html>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_app_has_exactly_the_asked_length_and_a_changed_byte_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::make(folder.path(), 100_001).unwrap();
+        let on_disk: u64 = fs::read_dir(&site.folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert_eq!((site.len, on_disk), (100_001, 100_001));
+        assert_eq!(site.differences(&site.folder).unwrap(), 0);
+        let copy = tempfile::tempdir().unwrap();
+        assert_eq!(site.differences(copy.path()).unwrap(), site.assets.len());
+    }
+}
