@@ -68,7 +68,7 @@ pub enum SeedError {
         /// Which.
         url: Url,
         /// Why.
-        cause: GetError,
+        cause: Box<GetError>,
     },
 }
 
@@ -199,7 +199,9 @@ impl Page {
                 match error {
                     // A full disk: what is there is seeded on.
                     PeerError::Store(cause) => tracing::warn!(url = %self.url, %cause, "pieces cannot be stored; seeding what is here"),
-                    error => return Err(self.hopeless(error.into())),
+                    error @ (PeerError::Socket { .. } | PeerError::Crypto(_) | PeerError::Manifest(_)) => {
+                        return Err(self.hopeless(error.into()));
+                    }
                 }
             }
             if let Some(reason) = peer.refused.take() {
@@ -239,6 +241,6 @@ impl Page {
     }
 
     fn hopeless(&self, cause: GetError) -> SeedError {
-        SeedError::Page { url: self.url.clone(), cause }
+        SeedError::Page { url: self.url.clone(), cause: Box::new(cause) }
     }
 }

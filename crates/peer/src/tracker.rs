@@ -178,9 +178,11 @@ async fn connect(origin: &Origin) -> Result<Socket, String> {
         let stream = connector.call(uri).await.map_err(|error| said(&*error))?;
         let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
         let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
-        handshake.map(|(socket, _)| socket).map_err(|error| match error {
-            SocketError::Http(answer) => format!("the server answers {} where the tracker should be", answer.status()),
-            other => said(&other),
+        handshake.map(|(socket, _)| socket).map_err(|error| {
+            if let SocketError::Http(answer) = &error {
+                return format!("the server answers {} where the tracker should be", answer.status());
+            }
+            said(&error)
         })
     };
     timeout(CONNECT_WAIT, connecting).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))

@@ -68,21 +68,29 @@ async fn a_seeder_goes_over_to_the_new_version_and_fetches_only_what_changed() {
     let store = tempfile::tempdir().unwrap();
     let seeder = Seeder::start(Seeder::options(&world, store.path()));
     world.until_seeders(1).await;
-    let before = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
     write_app(world.dir.path(), 2);
     // The server notices by itself; then the seeder takes the new part.
-    let mut report = world.get().await.unwrap();
-    for _ in 0..100 {
-        if report.answer == Answer::Thin && store_len(store.path()) > 0 && has_new_part(&world, store.path()) {
+    for _ in 0..400 {
+        if has_new_part(&world, store.path()) && store_len(store.path()) < world.app_len() * 12 / 10 {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        report = world.get().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
     assert!(has_new_part(&world, store.path()));
     assert!(store_len(store.path()) < world.app_len() * 12 / 10, "the old version is still there");
-    drop((before, report));
-    seeder.end().await.unwrap();
+    let sent = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
+    assert!(sent < world.app_len() * 15 / 10, "what did not change was fetched again: {sent}");
+    // It is whole a moment later.
+    let mut reports = Vec::new();
+    for _ in 0..10 {
+        let report = world.get().await.unwrap();
+        if report.answer == Answer::Thin && report.bytes_from_peers > world.app_len() * 8 / 10 {
+            return seeder.end().await.unwrap();
+        }
+        reports.push(report);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nobody is fed the new version: {reports:?}");
 }
 
 fn has_new_part(world: &World, store: &Path) -> bool {
