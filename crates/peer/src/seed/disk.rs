@@ -121,7 +121,7 @@ mod tests {
             keep(&disk, asset);
         }
         disk.claim("b", std::slice::from_ref(&shared));
-        disk.claim("a", &[old.clone()]);
+        disk.claim("a", std::slice::from_ref(&old));
         let on_disk = |asset: &AssetRecord| dir.path().join(asset.digest.to_string()).exists();
         disk.sweep();
         assert!(on_disk(&old) && on_disk(&shared));

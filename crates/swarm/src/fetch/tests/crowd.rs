@@ -67,11 +67,8 @@ fn asked_of_origin(outputs: &[Output]) -> Vec<PieceId> {
 }
 
 fn wanted_of(outputs: &[Output], from: PeerKey) -> Vec<PieceId> {
-    let ids = |output: &Output| match output {
-        Output::Want { peer, ids } if *peer == from => ids.clone(),
-        _ => Vec::new(),
-    };
-    outputs.iter().flat_map(ids).collect()
+    let ids = |output: &Output| if let Output::Want { peer, ids } = output { (*peer == from).then(|| ids.clone()) } else { None };
+    outputs.iter().filter_map(ids).flatten().collect()
 }
 
 #[test]
