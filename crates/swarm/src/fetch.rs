@@ -292,6 +292,10 @@ impl Fetch {
         self.at(now);
         if let Some(sharing) = &mut self.board.sharing {
             sharing.expire(self.board.now);
+            if sharing.is_stalled(self.board.now) {
+                self.board.sharing = None;
+                self.board.links[ORIGIN].cursor = 0;
+            }
         }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
         for source in sources {
@@ -314,8 +318,7 @@ impl Fetch {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let mut first =
-            if self.progress().done { NEVER } else { self.board.sharing.as_ref().map_or(NEVER, |sharing| sharing.due(self.board.now)) };
+        let mut first = if self.progress().done { NEVER } else { self.board.sharing.as_ref().map_or(NEVER, Sharing::due) };
         for link in &self.board.links {
             first = first.min(link.pause).min(link.grace);
             if !link.open || link.flight.is_empty() {

@@ -68,14 +68,11 @@ pub const CROWD_LATE_MS: u64 = 3_000;
 /// [`SILENT_MS`] in a crowd.
 pub const CROWD_SILENT_MS: u64 = 10_000;
 
-/// In a crowd the origin is asked for more than the share only when nothing at all came for this long.
+/// A crowd from which nothing at all came for this long is none: the origin stands in for everything again.
 pub const SHARE_STALL_MS: u64 = 8_000;
 
 /// One of a crowd that was told that everything is under way asks again after this: somebody may have left.
 pub const SHARE_RETRY_MS: u64 = 3_000;
-
-/// Pieces asked of the origin at once in a crowd that has stalled.
-pub const SHARE_STALLED_IDS_MAX: usize = 2;
 
 /// After a refusal a peer is left alone for this long, doubled each time.
 pub const PAUSE_MS: u64 = 250;

@@ -5,7 +5,6 @@ use viral_wire::PieceId;
 use super::board::{Board, ORIGIN};
 use super::config::{
     END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
-    SHARE_STALLED_IDS_MAX,
 };
 use super::link::NEVER;
 use super::sharing;
@@ -34,7 +33,7 @@ pub(super) fn fill(board: &mut Board) {
             }
         }
     }
-    if board.sharing.as_ref().is_some_and(|sharing| !sharing.is_stalled(board.now)) {
+    if board.sharing.is_some() {
         sharing::ask_origin(board);
     } else {
         ask_origin(board);
@@ -152,13 +151,8 @@ fn end_game(board: &mut Board, at: usize) {
 fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
         let mut batch = Vec::new();
-        // A crowd that stalled must not become a stampede.
-        let ids_max = if board.sharing.is_some() { SHARE_STALLED_IDS_MAX } else { ORIGIN_IDS_MAX };
-        if board.sharing.is_some() && !board.requests.is_empty() {
-            return;
-        }
-        hedge(board, &mut batch, ids_max);
-        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ids_max {
+        hedge(board, &mut batch);
+        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ORIGIN_IDS_MAX {
             let i = board.links[ORIGIN].cursor;
             if board.is_free(i) && board.is_orphan(i) {
                 board.assign(ORIGIN, i);
@@ -182,7 +176,7 @@ pub(super) fn request(board: &mut Board, batch: &[usize]) {
     board.out.push_back(Output::AskOrigin { ids });
 }
 
-fn hedge(board: &mut Board, batch: &mut Vec<usize>, ids_max: usize) {
+fn hedge(board: &mut Board, batch: &mut Vec<usize>) {
     let budget = HEDGE_LEN_EXTRA + board.bytes_total * HEDGE_PERCENT / 100;
     for at in ORIGIN + 1..board.links.len() {
         if !board.links[at].late {
@@ -195,7 +189,7 @@ fn hedge(board: &mut Board, batch: &mut Vec<usize>, ids_max: usize) {
             if slot.from.len() > 1 {
                 continue;
             }
-            if batch.len() >= ids_max || board.hedged + len > budget {
+            if batch.len() >= ORIGIN_IDS_MAX || board.hedged + len > budget {
                 return;
             }
             board.hedged += len;

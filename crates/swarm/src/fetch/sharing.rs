@@ -13,6 +13,8 @@ use super::types::Output;
 pub(super) struct Sharing {
     /// Pieces given and not yet reported as held, oldest first.
     given: VecDeque<usize>,
+    /// How many of those before them are held and not reported yet.
+    done: u32,
     /// A `share` waits for its reply.
     asked: bool,
     /// Everything was under way at the last reply: the next question waits until then.
@@ -24,7 +26,7 @@ pub(super) struct Sharing {
 
 impl Sharing {
     pub(super) fn new(now: u64, salt: u64) -> Self {
-        Self { given: VecDeque::new(), asked: false, retry_at: NEVER, advanced_at: now, salt }
+        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, advanced_at: now, salt }
     }
 
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
@@ -33,7 +35,7 @@ impl Sharing {
         self.given.extend(pieces);
     }
 
-    /// Whether nothing came for so long that the origin must help beyond the share.
+    /// Whether nothing came for so long that the crowd is none: the origin stands in for everything again.
     pub(super) fn is_stalled(&self, now: u64) -> bool {
         now >= self.advanced_at + SHARE_STALL_MS
     }
@@ -42,15 +44,10 @@ impl Sharing {
         if self.retry_at <= now {
             self.retry_at = NEVER;
         }
-        if self.is_stalled(now) {
-            // Said once per stall; the next wait begins here.
-            self.asked = false;
-        }
     }
 
-    pub(super) fn due(&self, now: u64) -> u64 {
-        let stall = if self.is_stalled(now) { NEVER } else { self.advanced_at + SHARE_STALL_MS };
-        self.retry_at.min(stall)
+    pub(super) fn due(&self) -> u64 {
+        self.retry_at.min(self.advanced_at + SHARE_STALL_MS)
     }
 
     /// The place of a piece in an order that is another one for each of the crowd.
@@ -78,15 +75,16 @@ pub(super) fn ask_origin(board: &mut Board) {
 pub(super) fn ask_share(board: &mut Board) {
     let is_done = board.held == board.slots.len();
     let Some(sharing) = &mut board.sharing else { return };
-    let mut done = 0;
     while sharing.given.front().is_some_and(|&i| board.slots[i].held) {
         sharing.given.pop_front();
-        done += 1;
+        sharing.done += 1;
     }
     let wants_more = !is_done && !board.slots.is_empty() && !sharing.asked && sharing.retry_at == NEVER;
     let is_under_way = sharing.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
-    if done > 0 || (wants_more && is_under_way) {
+    // Half of a share at a time: a message for each piece would be too many on a fast line.
+    let is_worth_saying = sharing.done > 0 && sharing.done as usize >= sharing.given.len();
+    if is_worth_saying || (wants_more && is_under_way) {
         sharing.asked = true;
-        board.out.push_back(Output::AskShare { done });
+        board.out.push_back(Output::AskShare { done: std::mem::take(&mut sharing.done) });
     }
 }

@@ -96,6 +96,11 @@ impl Session {
             && self.offers.values().any(|offer| offer.reservation.is_none())
     }
 
+    /// Whether others may get something of this manifest from it, now or soon.
+    pub(super) fn may_give(&self, manifest: Digest) -> bool {
+        self.slots > 0 && self.held.is_some_and(|held| held.manifest == manifest && held.bytes > 0)
+    }
+
     /// Remembers whom it serves; the oldest are forgotten at the limit.
     pub(super) fn note_served(&mut self, number: PeerNumber) {
         if self.served.contains(&number) {

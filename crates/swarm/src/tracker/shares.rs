@@ -58,6 +58,11 @@ impl Share {
         Self { pieces, next: 0, returned: BTreeSet::new(), leases: BTreeMap::new(), waiting: VecDeque::new(), window: SHARE_WINDOW_START }
     }
 
+    /// Whether every piece was given to somebody.
+    fn is_over(&self) -> bool {
+        self.returned.is_empty() && self.next >= self.pieces
+    }
+
     fn under_way(&self) -> usize {
         self.leases.values().map(|lease| lease.pieces.len()).sum()
     }
@@ -95,7 +100,13 @@ impl Tracker {
         let Some(pieces) = pieces.filter(|_| self.complete_seeders(manifest) < SHARE_SEEDERS_ENOUGH) else {
             return self.give_share(peer, manifest, Vec::new());
         };
+        let is_newcomer = !self.shares.holders.contains_key(&peer);
+        let has_others = self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
+        if is_newcomer && share.is_over() && share.leases.is_empty() && !has_others {
+            // Whoever fetched it is gone, or gives nothing: it has to be sent once more.
+            share.next = 0;
+        }
         if !share.waiting.contains(&peer) {
             share.waiting.push_back(peer);
         }
@@ -152,8 +163,7 @@ impl Tracker {
             let due_ms = self.now_ms.saturating_add(SHARE_WAIT_MS);
             let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
             let left = share.window.saturating_sub(share.under_way());
-            let is_over = share.returned.is_empty() && share.next >= share.pieces;
-            if left == 0 && !is_over {
+            if left == 0 && !share.is_over() {
                 return;
             }
             let Some(peer) = share.waiting.pop_front() else { return };

@@ -104,3 +104,16 @@ fn one_alone_may_take_all_the_faster_the_origin_sends() {
     assert_eq!(count, APP_PIECES as usize);
     assert!(rounds <= 8, "{rounds} rounds");
 }
+
+#[test]
+fn what_was_fetched_by_somebody_who_gives_nothing_is_sent_once_more() {
+    let mut world = World::new();
+    let miser = world.join(HERE);
+    world.say(miser, PeerToTracker::Register { page: "/".to_owned(), manifest: Some(version(1)), ticket: None, slots: 0 });
+    let mut pieces = world.share(miser, 0).unwrap();
+    while !pieces.is_empty() {
+        pieces = world.share(miser, pieces.len() as u32).unwrap();
+    }
+    let newcomer = world.newcomer();
+    assert!(!world.share(newcomer, 0).unwrap().is_empty());
+}
