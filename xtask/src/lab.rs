@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{ExitCode, ExitStatus};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::shell::{cargo, command, run, target_dir};
@@ -18,60 +18,23 @@ pub(crate) struct Lab {
     words: Vec<OsString>,
 }
 
-/// Exit codes of `viral-lab` (lab/src/main.rs).
-const UNABLE: i32 = 3;
-const BUSY: i32 = 4;
-
-/// A crowd of twelve, under two minutes. Where there is no root, or no time for a verdict, that is said and nothing fails.
-pub(crate) fn small_crowd() -> anyhow::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: network namespaces need root");
-        return Ok(());
-    }
-    let words = ["crowd", "--peers", "12", "--megabytes", "2"].map(OsString::from).to_vec();
-    let status = start(&words, Build::Development)?;
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(UNABLE) => {
-            println!("skipped: the lab cannot run here");
-            Ok(())
-        }
-        Some(BUSY) => {
-            println!("no verdict: this machine was too busy");
-            Ok(())
-        }
-        _ => bail!("the lab ended with {status}"),
-    }
-}
-
 /// Runs the lab. Nothing but its own words goes to standard output, so that `--json` stays one object.
 pub(crate) fn lab(lab: &Lab) -> anyhow::Result<ExitCode> {
-    let status = start(&lab.words, Build::Release)?;
+    let status = start(&lab.words)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Which build is measured: figures need the optimized one, a test of the way they come about does not, and takes minutes less.
-#[derive(Clone, Copy)]
-enum Build {
-    Development,
-    Release,
-}
-
 /// Builds what is measured and what measures, and runs it to its end.
-fn start(words: &[OsString], build: Build) -> anyhow::Result<ExitStatus> {
-    let (flags, folder): (&[&str], _) = match build {
-        Build::Development => (&[], "debug"),
-        Build::Release => (&["--release"], "release"),
-    };
-    run(cargo().args(["build", "--quiet", "--package", "viral-lab"]).args(flags))?;
+fn start(words: &[OsString]) -> anyhow::Result<ExitStatus> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "viral-lab"]))?;
     let has_own_viral = std::env::var_os("VIRAL_BIN").is_some();
     if !has_own_viral {
-        run(cargo().args(["build", "--quiet", "--package", "viral"]).args(flags))?;
+        run(cargo().args(["build", "--quiet", "--release", "--package", "viral"]))?;
     }
     if rustix::process::geteuid().is_root() {
         tools::ensure(&[tools::LAB])?;
     }
-    let built = target_dir().join(folder);
+    let built = target_dir().join("release");
     let mut lab = command(&built.join("viral-lab").to_string_lossy());
     lab.args(words);
     if !has_own_viral {
