@@ -28,7 +28,7 @@ pub(crate) fn small_crowd() -> anyhow::Result<()> {
         println!("skipped: network namespaces need root");
         return Ok(());
     }
-    let words = ["crowd", "--peers", "12", "--megabytes", "2"].map(OsString::from).to_vec();
+    let words = ["crowd", "--peers", "12", "--megabytes", "2", "--without-nginx"].map(OsString::from).to_vec();
     let status = start(&words)?;
     match status.code() {
         Some(0) => Ok(()),
