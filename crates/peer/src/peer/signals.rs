@@ -30,6 +30,7 @@ impl Peer {
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
                 self.offers_wanted = 0;
+                self.awaits_peer = false;
                 self.lost = Some(reason);
             }
         }
@@ -64,6 +65,7 @@ impl Peer {
                 }
             }
             TrackerToPeer::Peers { offers } => {
+                self.awaits_peer &= !offers.is_empty();
                 let answers = self.dial(offers);
                 if !answers.is_empty() {
                     self.signal(PeerToTracker::Answers { answers });
@@ -152,7 +154,7 @@ impl Peer {
 
     fn lacks_peers(&self) -> bool {
         let progress = self.fetch.progress();
-        let missing = self.sought.is_some() || (!progress.done && progress.total > 0);
+        let missing = self.awaits_peer || self.sought.is_some() || (!progress.done && progress.total > 0);
         self.meets && missing && self.links.answered().count() < PEERS_WANTED
     }
 
