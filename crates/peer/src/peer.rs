@@ -358,11 +358,11 @@ impl Peer {
             while let Some(output) = self.upload.poll() {
                 self.do_upload(output);
                 // What was sent leaves before the next piece is read, so that both ends work at the same time.
-                self.links.flush();
+                self.links.flush(Instant::now());
                 self.transmit();
                 quiet = false;
             }
-            self.links.flush();
+            self.links.flush(Instant::now());
             self.transmit();
             if quiet {
                 return;
@@ -386,7 +386,10 @@ impl Peer {
             LinkEvent::Frame(frame) => self.handle_frame(key, frame),
             LinkEvent::Malformed => self.fetch_fault(key, viral_swarm::fetch::PeerFault::Malformed),
             LinkEvent::Low => self.handle_low(key),
-            LinkEvent::Closed => self.end_link(key, None),
+            LinkEvent::Closed => {
+                tracing::debug!(key, "the other end is gone");
+                self.end_link(key, None);
+            }
         }
     }
 
@@ -402,7 +405,10 @@ impl Peer {
                 self.handle_given(key, frame);
             }
             Frame::Want { .. } | Frame::Cancel { .. } | Frame::Query { .. } | Frame::WantManifest { .. } => self.handle_asked(key, frame),
-            Frame::Bye { .. } => self.end_link(key, None),
+            Frame::Bye { reason } => {
+                tracing::debug!(key, ?reason, "the other end says goodbye");
+                self.end_link(key, None);
+            }
         }
     }
 

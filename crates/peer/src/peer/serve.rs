@@ -137,7 +137,7 @@ impl Peer {
         }
         self.totals.bytes_to_peers += len as u64;
         if let Some(link) = self.links.get(key) {
-            self.upload.handle_buffered(now, key, link.buffered(Instant::now()));
+            self.upload.handle_buffered(now, key, link.buffered());
         }
         self.upload.handle_sent(now, key, id, u32::try_from(len).unwrap_or(u32::MAX));
         self.tell_soon();
@@ -147,7 +147,7 @@ impl Peer {
     pub(super) fn handle_low(&mut self, key: PeerKey) {
         let now = self.now();
         if let Some(link) = self.links.get(key) {
-            self.upload.handle_buffered(now, key, link.buffered(Instant::now()));
+            self.upload.handle_buffered(now, key, link.buffered());
         }
     }
 }
