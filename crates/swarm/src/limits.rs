@@ -62,6 +62,9 @@ pub const SHARE_WINDOW_MIN: usize = 4;
 /// The most pieces under way: 32 MiB in pieces of 32 KiB, a second of 256 Mbit/s.
 pub const SHARE_WINDOW_MAX: usize = 1_024;
 
+/// The fewest pieces given to one peer at a time, while there is room for them: one request and one TCP flow carry them one after the other.
+pub const SHARE_PIECES_MIN: usize = 4;
+
 /// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
 pub const SHARE_MS_MIN: u64 = 1_500;
 
