@@ -101,9 +101,10 @@ impl Tracker {
             return self.give_share(peer, manifest, Vec::new());
         };
         let is_newcomer = !self.shares.holders.contains_key(&peer);
-        let has_others = self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
-        if is_newcomer && share.is_over() && share.leases.is_empty() && !has_others {
+        let is_dealt_out = is_newcomer && share.is_over() && share.leases.is_empty();
+        // Every session is looked at, so only where it matters.
+        if is_dealt_out && !self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest)) {
             // Whoever fetched it is gone, or gives nothing: it has to be sent once more.
             share.next = 0;
         }
