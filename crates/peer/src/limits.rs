@@ -13,6 +13,10 @@ pub(crate) const LISTED_ASSETS_MAX: usize = 262_144;
 /// Wait for the manifest from a peer before the origin is asked for it, in milliseconds. As in the browser.
 pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
 
+/// Wait for the manifest from others of a crowd, in milliseconds: a connection on a crowded line and a few hops of 20 KiB. Everybody's copy from the
+/// origin would be a fifth of the app's bytes for a hundred visitors.
+pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 3_000;
+
 /// How often the origin is asked again for a manifest it did not give, in milliseconds. As in the browser.
 pub(crate) const ORIGIN_PROBE_MS: u64 = 1_000;
 

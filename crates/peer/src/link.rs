@@ -58,6 +58,8 @@ pub(crate) struct Link {
     pub(crate) dialled: bool,
     /// Manifests the other end said it holds whole.
     pub(crate) holds: Vec<Digest>,
+    /// A manifest it asked for before we had it.
+    pub(crate) awaits: Option<Digest>,
     /// Pieces it asked about and we lacked: it wants to know when we have them.
     pub(crate) curious: HashSet<PieceId>,
     /// Control frames it sent in the current second, and when that began.
@@ -155,6 +157,7 @@ impl Link {
             push: None,
             dialled: false,
             holds: Vec::new(),
+            awaits: None,
             curious: HashSet::new(),
             control_frames: (now, 0),
             parts: Parts::default(),

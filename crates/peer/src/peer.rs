@@ -130,6 +130,8 @@ pub(crate) struct Peer {
     pub(crate) mirror: Option<Mirror>,
     /// The manifest looked for and not yet here.
     sought: Option<Digest>,
+    /// The manifest that the origin was asked for and has not sent yet.
+    asked_manifest: Option<Digest>,
     /// Pieces that came before the manifest.
     early: Vec<(PeerKey, PieceId, Encoding, Vec<u8>)>,
     early_bytes: usize,
@@ -197,6 +199,7 @@ impl Peer {
             manifests: Manifests::default(),
             mirror: config.mirrors.then(Mirror::default),
             sought: config.manifest,
+            asked_manifest: None,
             early: Vec::new(),
             early_bytes: 0,
             reset_at: None,

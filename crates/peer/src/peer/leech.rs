@@ -103,7 +103,8 @@ impl Peer {
     /// Asks the origin for the manifest that no peer gave in time, and again until somebody does.
     pub(super) fn ask_manifest(&mut self) {
         self.manifest_at = self.sought.map(|_| self.now() + ORIGIN_PROBE_MS);
-        let Some(digest) = self.sought else { return };
+        let Some(digest) = self.sought.filter(|sought| self.asked_manifest != Some(*sought)) else { return };
+        self.asked_manifest = Some(digest);
         let (origin, events) = (self.origin.clone(), self.event_sender.clone());
         self.requests.spawn(async move {
             let blob = origin.manifest(&digest).await;
@@ -124,6 +125,7 @@ impl Peer {
                     self.reset_fetch();
                 }
                 self.take_up();
+                self.pass_manifest(&digest);
             }
             Err(error) => self.failure = Some(error.into()),
         }
@@ -274,12 +276,16 @@ impl Peer {
                 }
             }
             OriginEvent::Manifest { digest, blob: Ok(blob) } => {
+                self.asked_manifest = None;
                 self.origin_fault = None;
                 if self.sought == Some(digest) {
                     self.use_manifest(digest, blob);
                 }
             }
-            OriginEvent::Manifest { blob: Err(error), .. } => self.note_origin_fault(&error),
+            OriginEvent::Manifest { blob: Err(error), .. } => {
+                self.asked_manifest = None;
+                self.note_origin_fault(&error);
+            }
             OriginEvent::Listed(listing) => self.handle_listing(listing),
             OriginEvent::Answered(Ok(())) => {}
             OriginEvent::Answered(Err(error)) => {
