@@ -123,8 +123,8 @@ pub(crate) const DOCUMENT_LEN_MAX: usize = 256 * 1024 * 1024;
 /// Redirects followed: what browsers allow is 20, what sites need is two (to TLS, to the slash).
 pub(crate) const REDIRECTS_MAX: usize = 5;
 
-/// Leechers a visitor is willing to serve at once. As in the browser.
-pub(crate) const VISITOR_SLOTS: u8 = 8;
+/// Leechers a visitor is willing to serve at once: every connection of a crowd, since a refusal costs the other side its knowledge of what is here.
+pub(crate) const VISITOR_SLOTS: u8 = 16;
 
 /// Leechers a seeder is willing to serve at once; the tracker allows 16 at most.
 pub(crate) const SEEDER_SLOTS: u8 = 16;
