@@ -3,8 +3,10 @@
 pub mod bound;
 pub mod client;
 pub mod cloud;
+pub mod guest;
 pub mod measures;
 pub mod namespace;
+pub mod needs;
 pub mod network;
 pub mod outcome;
 pub mod process;

@@ -3,9 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -13,7 +13,7 @@ use viral_lab::outcome::{Outcome, Verdict};
 use viral_lab::run::{self, Contestant, Run};
 use viral_lab::scenario::{Plan, Scenario, Settings};
 use viral_lab::site::Site;
-use viral_lab::{report, server};
+use viral_lab::{needs, report};
 
 /// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
 const NGINX_MAX_S: f64 = 180.0;
@@ -75,7 +75,7 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = can_run() {
+    if let Err(error) = needs::check(cli.scenario) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
@@ -88,22 +88,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Whether there is any point in beginning.
-fn can_run() -> anyhow::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        bail!("network namespaces and TUN devices need root; run it again with sudo");
-    }
-    if !Path::new("/dev/net/tun").exists() {
-        bail!("this kernel has no /dev/net/tun; load the module `tun`");
-    }
-    let viral = server::viral_binary();
-    let has_get = Command::new(&viral).args(["get", "--help"]).output().with_context(|| format!("cannot start {}", viral.display()))?;
-    if !has_get.status.success() {
-        bail!("{} has no `get`; point VIRAL_BIN at a build that has it", viral.display());
-    }
-    Ok(())
 }
 
 fn measure(cli: &Cli) -> anyhow::Result<Verdict> {

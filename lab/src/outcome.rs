@@ -115,7 +115,7 @@ impl Outcome {
                 let honest_s = self.median(&self.honest).app_p99_s;
                 vec![
                     at_most("time to app p99 / all honest p99", over(measures.app_p99_s, honest_s), 1.5),
-                    at_most("forged assets deployed", Some(measures.forged as f64), 0.0),
+                    at_most("forged bytes deployed", Some(measures.forged_bytes_deployed as f64), 0.0),
                 ]
             }
             Scenario::Lone => {

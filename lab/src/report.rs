@@ -48,7 +48,7 @@ pub fn text(outcome: &Outcome) -> String {
     };
     let rival = outcome.rival();
     row("", "viral".to_owned(), if rival.is_some() { "nginx".to_owned() } else { "nginx*".to_owned() });
-    for (name, pick) in ROWS {
+    for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
             None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
@@ -120,6 +120,9 @@ const ROWS: &[Row] = &[
     ("other origin bytes per visitor", |one| one.origin_overhead_bytes_per_visitor),
     ("share from other visitors", |one| one.offload),
     ("bytes over the shared line / copy", |one| one.line_ratio),
+    ("forged bytes sent", |one| one.forged_bytes_sent),
+    ("forgers banned, by all visitors", |one| one.forged_bytes_sent.map(|_| one.bans as f64)),
+    ("forgers dropped by the tracker", |one| one.forged_bytes_sent.map(|_| one.bans_by_tracker as f64)),
     ("processor idle, %", |one| Some(one.cpu_idle_pct)),
     ("network: us of processor per packet", |one| Some(one.network_us_per_packet)),
 ];

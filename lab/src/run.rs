@@ -6,11 +6,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::cloud::{Account, Sample};
+use crate::guest::Guest;
 use crate::processor::Ticks;
 use crate::scenario::Plan;
-use crate::server::{self, OriginBytes};
+use crate::server::{self, Stats};
 use crate::site::Site;
-use crate::visit::{self, Stage, Visit};
+use crate::visit::{Stage, Visit};
 use crate::world::World;
 
 /// Who serves, and with whom.
@@ -40,8 +41,10 @@ pub struct Run {
     pub timeline: Vec<(f64, Sample)>,
     /// Share of idle processor time between the first arrival and the last completion, in per cent.
     pub cpu_idle_pct: f64,
-    /// What left viral, by cause; zero for nginx.
-    pub origin: OriginBytes,
+    /// What viral counted; zero for nginx.
+    pub server: Stats,
+    /// Bytes that forgers sent in place of pieces.
+    pub forged_bytes_sent: u64,
     /// Bytes that came down the shared lines during the run.
     pub line_bytes: u64,
     /// What the network itself did and cost.
@@ -73,16 +76,12 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     });
     let (report, reports) = mpsc::channel();
     let stays = plan.visitors.iter().enumerate().map(|(index, &visitor)| {
+        let guest = Guest::of(&visitor, contestant);
         let (stage, report) = (Arc::clone(&stage), report.clone());
-        world.namespaces[visitor.endpoint].run(move || {
-            let tell = |visit| {
-                let _ = report.send(visit);
-            };
-            match contestant {
-                Contestant::Viral => visit::native(&stage, index, &visitor, tell),
-                Contestant::Nginx => visit::plain(&stage, index, &visitor, tell),
-            }
-        })
+        let tell = move |visit| {
+            let _ = report.send(visit);
+        };
+        world.namespaces[visitor.endpoint].run(move || guest.visit(&stage, (index, &visitor), tell))
     });
     let stays: Vec<_> = stays.collect();
     drop(report);
@@ -103,13 +102,14 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     // Where somebody never was done, the machine was observed to the end.
     let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
     let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
-    let origin = match contestant {
-        Contestant::Viral => server::origin_bytes(world.origin())?,
-        Contestant::Nginx => OriginBytes::default(),
+    let counted = match contestant {
+        Contestant::Viral => server::stats(world.origin())?,
+        Contestant::Nginx => Stats::default(),
     };
     stage.is_over.store(true, Relaxed);
+    let mut forged_bytes_sent = 0;
     for stay in stays {
-        stay.wait()?;
+        forged_bytes_sent += stay.wait()??;
     }
     drop(server);
     check(&mut visits, &stage)?;
@@ -119,7 +119,8 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         timeline: timeline(&account, began_ns),
         visits,
         cpu_idle_pct,
-        origin,
+        server: counted,
+        forged_bytes_sent,
         account,
         took_s,
     })
@@ -139,7 +140,7 @@ fn check(visits: &mut [Visit], stage: &Stage) -> anyhow::Result<()> {
     for visit in visits.iter_mut().filter(|visit| visit.done_s.is_some()) {
         let copy = stage.folder.join(format!("visitor-{}", visit.visitor));
         if copy.is_dir() {
-            visit.different = Some(stage.site.differences(&copy)?);
+            visit.forged_bytes = Some(stage.site.forged_bytes(&copy)?);
             std::fs::remove_dir_all(&copy)?;
         }
     }

@@ -34,7 +34,7 @@ pub enum Scenario {
     Office,
     /// Visitors who come one by one and leave again
     Trickle,
-    /// Three in ten of the peers dead, silent or slow
+    /// Three in ten of the peers forging, dead, silent or slow
     Hostile,
     /// One visitor and nobody else
     Lone,
@@ -68,6 +68,8 @@ pub enum Role {
     Silent,
     /// The product behind an uplink that carries next to nothing.
     Slow,
+    /// A peer that says it has everything and sends other bytes than asked for.
+    Forging,
 }
 
 /// One visitor.

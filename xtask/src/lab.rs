@@ -27,6 +27,10 @@ pub(crate) fn lab(lab: &Lab) -> anyhow::Result<ExitCode> {
 /// Builds what is measured and what measures, and runs it to its end.
 fn start(words: &[OsString]) -> anyhow::Result<ExitStatus> {
     run(cargo().args(["build", "--quiet", "--release", "--package", "viral-lab"]))?;
+    let scenario = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    if scenario == "hostile" {
+        run(cargo().args(["build", "--quiet", "--release", "--package", "viral-peer", "--features", "rogue", "--bin", "viral-rogue"]))?;
+    }
     let has_own_viral = std::env::var_os("VIRAL_BIN").is_some();
     if !has_own_viral {
         run(cargo().args(["build", "--quiet", "--release", "--package", "viral"]))?;
@@ -41,7 +45,7 @@ fn start(words: &[OsString]) -> anyhow::Result<ExitStatus> {
         lab.env("VIRAL_BIN", built.join("viral"));
     }
     let has_report = words.iter().any(|word| word.to_string_lossy().starts_with("--report"));
-    if let Some(scenario) = words.first().filter(|word| !has_report && !word.to_string_lossy().starts_with('-')) {
+    if !has_report && !scenario.is_empty() && !scenario.starts_with('-') {
         lab.arg("--report").arg(target_dir().join("lab").join(scenario).with_extension("html"));
     }
     lab.status().context("cannot start the lab")

@@ -60,7 +60,7 @@ fn rows(outcome: &Outcome) -> String {
     let (measures, rival) = (outcome.measures(), outcome.rival());
     let head = if rival.is_some() { "nginx, same files and network" } else { "nginx, computed as N F / u_s" };
     let mut table = format!("<h2>Measured</h2>\n<table><thead><tr><th></th><th>viral</th><th>{head}</th></tr></thead><tbody>\n");
-    for (name, pick) in ROWS {
+    for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
             None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
