@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod client;
 pub mod cloud;
+pub mod forward;
 pub mod guest;
 pub mod measures;
 pub mod namespace;

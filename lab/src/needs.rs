@@ -11,6 +11,14 @@ use crate::server;
 /// A program, and how to get it.
 type Need = (PathBuf, &'static str);
 
+/// Where Debian puts the browsers; the harness starts these and no others.
+const BROWSERS: &[(&str, &str)] = &[
+    ("/usr/bin/chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("/usr/bin/firefox-esr", "firefox-esr"),
+    ("unshare", "util-linux"),
+];
+
 /// Says what is missing for `scenario`.
 ///
 /// # Errors
@@ -35,6 +43,12 @@ pub fn check(scenario: Scenario) -> anyhow::Result<()> {
 fn needs(scenario: Scenario) -> Vec<Need> {
     match scenario {
         Scenario::Hostile => vec![(server::rogue_binary(), "built by cargo xtask lab; or point ROGUE_BIN at one")],
+        Scenario::Browsers => {
+            let geckodriver = std::env::var_os("GECKODRIVER").map_or_else(|| PathBuf::from("geckodriver"), PathBuf::from);
+            let mut needs: Vec<Need> = BROWSERS.iter().map(|(program, package)| (PathBuf::from(program), *package)).collect();
+            needs.push((geckodriver, "built by cargo xtask lab; or cargo install geckodriver, or point GECKODRIVER at one"));
+            needs
+        }
         Scenario::Crowd | Scenario::Office | Scenario::Trickle | Scenario::Lone => Vec::new(),
     }
 }
@@ -75,5 +89,12 @@ mod tests {
         assert!(found(Path::new("sh")).is_some());
         assert!(found(Path::new("/nowhere/sh")).is_none());
         assert!(found(Path::new("no such program")).is_none());
+    }
+
+    #[test]
+    fn browsers_need_both_drivers() {
+        let programs: Vec<PathBuf> = needs(Scenario::Browsers).into_iter().map(|(program, _)| program).collect();
+        assert!(programs.contains(&PathBuf::from("chromedriver")) && programs.len() == 5);
+        assert!(needs(Scenario::Office).is_empty());
     }
 }

@@ -98,7 +98,7 @@ impl Outcome {
                 at_most("median completion / bound", over(measures.median_s, Some(bound_s)), 1.3),
                 at_most("origin payload / one copy", measures.origin_payload_ratio, 1.2),
             ],
-            Scenario::Office => {
+            Scenario::Office | Scenario::Browsers => {
                 let visitors = measures.visitors as f64;
                 let most = 1.1 + visitors * THIN_BYTES / self.plan.app_bytes as f64;
                 let rival_s = self.rival().and_then(|rival| rival.app_p95_s);

@@ -66,6 +66,7 @@ pub fn text(outcome: &Outcome) -> String {
     if outcome.nginx.is_empty() {
         text.push_str("* computed as N F / u_s: it would take longer than three minutes\n");
     }
+    text.push_str(&browsers(outcome));
     for (error, count) in failures(outcome) {
         let _ = writeln!(text, "  {count} without the app: {error}");
     }
@@ -79,6 +80,19 @@ pub fn text(outcome: &Outcome) -> String {
         let _ = writeln!(text, "{:<36} {:>12} {sign} {:<9} {is_met}", figure.name, shown(figure.value), shown(Some(target)));
     }
     let _ = writeln!(text, "\n{}", verdict(outcome));
+    text
+}
+
+/// One line for each browser of the first run; nothing where there were none.
+fn browsers(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for visit in outcome.viral.first().iter().flat_map(|run| &run.visits) {
+        let Some(browser) = &visit.browser else { continue };
+        let (answer, megabytes) = (visit.got.answer.as_deref().unwrap_or("-"), |bytes: u64| bytes as f64 / 1e6);
+        let took = shown(visit.done_s.map(|_| visit.got.ms_total as f64 / 1e3));
+        let (peers, origin) = (megabytes(visit.got.bytes_from_peers), megabytes(visit.got.bytes_from_origin));
+        let _ = writeln!(text, "  {browser:<9} {answer:<6} {took:>8} s, {peers:.2} MB from other visitors, {origin:.2} MB from the origin");
+    }
     text
 }
 

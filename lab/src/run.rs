@@ -26,9 +26,6 @@ pub enum Contestant {
 /// Bytes that checked visitors may write to disk in all.
 const CHECKED_BYTES_MAX: u64 = 400_000_000;
 
-/// From the last process started to the first arrival.
-const SETTLE: Duration = Duration::from_millis(300);
-
 /// How often the processors' counters are read.
 const TICKS_EVERY: Duration = Duration::from_millis(250);
 
@@ -63,7 +60,8 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         Contestant::Viral => server::start_viral(&world, site)?,
         Contestant::Nginx => server::start_nginx(&world, site)?,
     };
-    let begins = Instant::now() + SETTLE;
+    let (guests, settle) = Guest::prepare(&world, plan, contestant)?;
+    let begins = Instant::now() + settle;
     let last_arrival_s = plan.visitors.iter().map(|visitor| visitor.arrives_s).fold(0.0, f64::max);
     let stage = Arc::new(Stage {
         begins,
@@ -75,13 +73,12 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         checked: usize::try_from(CHECKED_BYTES_MAX / plan.app_bytes.max(1)).unwrap_or(usize::MAX),
     });
     let (report, reports) = mpsc::channel();
-    let stays = plan.visitors.iter().enumerate().map(|(index, &visitor)| {
-        let guest = Guest::of(&visitor, contestant);
+    let stays = plan.visitors.iter().enumerate().zip(guests).map(|((index, &visitor), guest)| {
         let (stage, report) = (Arc::clone(&stage), report.clone());
         let tell = move |visit| {
             let _ = report.send(visit);
         };
-        world.namespaces[visitor.endpoint].run(move || guest.visit(&stage, (index, &visitor), tell))
+        world.namespaces[visitor.endpoint].run(move || guest.visit(&stage, (index, &visitor), contestant, tell))
     });
     let stays: Vec<_> = stays.collect();
     drop(report);

@@ -1,5 +1,6 @@
 //! The scenarios: who comes when, over which links, and what is made of the result.
 
+mod browsers;
 mod crowd;
 mod hostile;
 mod lone;
@@ -11,6 +12,7 @@ use std::net::Ipv4Addr;
 use clap::ValueEnum;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
+use viral_journeys::browser::Engine;
 
 use crate::bound::Crowd;
 use crate::network::link::{LinkShape, Nanos};
@@ -38,6 +40,8 @@ pub enum Scenario {
     Hostile,
     /// One visitor and nobody else
     Lone,
+    /// As `office`, with four Chromium and two Firefox among the visitors
+    Browsers,
 }
 
 /// What the command line can change.
@@ -83,6 +87,16 @@ pub struct Visitor {
     pub stays_s: Option<f64>,
     /// What it is.
     pub role: Role,
+    /// The browser it comes with; `None` comes with the native peer.
+    pub browser: Option<Engine>,
+}
+
+impl Visitor {
+    /// An honest one with the native peer that stays to the end.
+    #[must_use]
+    pub fn honest(endpoint: usize, arrives_s: f64) -> Self {
+        Self { endpoint, arrives_s, stays_s: None, role: Role::Honest, browser: None }
+    }
 }
 
 /// A scenario with every number settled.
@@ -119,6 +133,7 @@ impl Plan {
             Scenario::Trickle => trickle::plan(settings, &mut random),
             Scenario::Hostile => hostile::plan(settings, &mut random),
             Scenario::Lone => lone::plan(settings),
+            Scenario::Browsers => browsers::plan(settings, &mut random),
         }
     }
 

@@ -20,6 +20,7 @@ pub struct Site {
     pub assets: Vec<String>,
     /// Bytes of the page and its assets: F.
     pub len: u64,
+    page_len: u64,
 }
 
 impl Site {
@@ -41,7 +42,14 @@ impl Site {
             SmallRng::seed_from_u64(index as u64 + 1).fill_bytes(&mut bytes);
             fs::write(folder.join(path.trim_start_matches('/')), bytes)?;
         }
-        Ok(Self { folder, assets, len: rest + page.len() as u64 })
+        let page_len = page.len() as u64;
+        Ok(Self { folder, assets, len: rest + page_len, page_len })
+    }
+
+    /// Bytes of the assets without the page.
+    #[must_use]
+    pub fn assets_len(&self) -> u64 {
+        self.len - self.page_len
     }
 
     /// How many bytes of the assets below `copy` are not the app's own, missing ones included. The page itself is the server's to add to.
@@ -60,7 +68,7 @@ impl Site {
     }
 }
 
-/// A page that names every asset in its head, so that all of them belong to its boot set.
+/// A page that names every asset in its head, so that all of them belong to its boot set, and notes when it has them.
 fn page(assets: &[String]) -> String {
     let mut head = String::new();
     for path in assets {
@@ -70,7 +78,8 @@ fn page(assets: &[String]) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>lab</title>\n{head}</head>\n<body><p id=\"out\">loading</p>\n<script>\n\
          Promise.all([{list}].map(path => fetch(path).then(reply => reply.arrayBuffer())))\n\
-         .then(all => {{ document.getElementById('out').textContent = 'loaded ' + all.reduce((sum, one) => sum + one.byteLength, 0); }});\n\
+         .then(all => {{ window.lab = {{ at: Date.now(), bytes: all.reduce((sum, one) => sum + one.byteLength, 0) }};\n\
+         document.getElementById('out').textContent = 'loaded ' + window.lab.bytes; }});\n\
          </script>\n</body>\n</html>\n"
     )
 }

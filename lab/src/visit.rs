@@ -1,5 +1,6 @@
 //! One visitor's visit, from its arrival until it leaves; runs on the thread of its namespace.
 
+pub mod browser;
 pub mod hostile;
 pub mod native;
 pub mod plain;
@@ -53,6 +54,8 @@ pub struct Visit {
     pub visitor: usize,
     /// Whether it counts: hostile visitors do not.
     pub is_honest: bool,
+    /// The browser it came with; `None` for the native peer.
+    pub browser: Option<String>,
     /// Seconds after the beginning when it came.
     pub arrived_s: f64,
     /// Seconds after the beginning when it had the whole app; `None` when it never had.
@@ -92,6 +95,7 @@ impl Stage {
         Visit {
             visitor: index,
             is_honest: visitor.role == Role::Honest,
+            browser: None,
             arrived_s: self.begins.elapsed().as_secs_f64(),
             done_s: None,
             got: Got::default(),

@@ -35,12 +35,16 @@ fn start(words: &[OsString]) -> anyhow::Result<ExitStatus> {
     if !has_own_viral {
         run(cargo().args(["build", "--quiet", "--release", "--package", "viral"]))?;
     }
+    let has_browsers = scenario == "browsers";
     if rustix::process::geteuid().is_root() {
-        tools::ensure(&[tools::LAB])?;
+        tools::ensure(&[tools::LAB, if has_browsers { tools::LAB_BROWSERS } else { &[] }])?;
+    }
+    if has_browsers {
+        tools::ensure_geckodriver()?;
     }
     let built = target_dir().join("release");
     let mut lab = command(&built.join("viral-lab").to_string_lossy());
-    lab.args(words);
+    lab.args(words).env("GECKODRIVER", tools::geckodriver());
     if !has_own_viral {
         lab.env("VIRAL_BIN", built.join("viral"));
     }
