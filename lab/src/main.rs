@@ -60,6 +60,9 @@ struct Cli {
     /// Leave nginx out
     #[arg(long)]
     without_nginx: bool,
+    /// Measure WebTorrent with the same files, network and arrivals, too; only in `crowd`
+    #[arg(long)]
+    with_webtorrent: bool,
     /// Exit with 5 when a target is missed
     #[arg(long)]
     strict: bool,
@@ -75,7 +78,7 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = needs::check(cli.scenario) {
+    if let Err(error) = needs::check(cli.scenario, cli.with_webtorrent) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
@@ -103,7 +106,7 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
     };
     let plan = Plan::new(cli.scenario, &settings(0));
     let site = Site::make(folder.path(), plan.app_bytes)?;
-    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new() };
+    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new(), webtorrent: Vec::new() };
     // In the trickle nobody waits for the others, so the server alone is as good as its line.
     let has_nginx = !cli.without_nginx && outcome.plan.bound.server_alone_s() < NGINX_MAX_S;
     for number in 0..cli.runs {
@@ -122,6 +125,9 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
         }
         if has_nginx {
             outcome.nginx.push(once(&plan, Contestant::Nginx)?);
+        }
+        if cli.with_webtorrent {
+            outcome.webtorrent.push(once(&plan, Contestant::WebTorrent)?);
         }
     }
     write_report(&outcome, &cli.report)?;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 
 use crate::scenario::Scenario;
 use crate::server;
+use crate::visit::torrent;
 
 /// A program, and how to get it.
 type Need = (PathBuf, &'static str);
@@ -23,7 +24,10 @@ const BROWSERS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// When something is.
-pub fn check(scenario: Scenario) -> anyhow::Result<()> {
+pub fn check(scenario: Scenario, has_webtorrent: bool) -> anyhow::Result<()> {
+    if has_webtorrent && scenario != Scenario::Crowd {
+        bail!("WebTorrent is measured in `crowd` only");
+    }
     if !rustix::process::geteuid().is_root() {
         bail!("network namespaces and TUN devices need root; run it again with sudo");
     }
@@ -35,7 +39,8 @@ pub fn check(scenario: Scenario) -> anyhow::Result<()> {
     if !has_get.status.success() {
         bail!("{} has no `get`; point VIRAL_BIN at a build that has it", viral.display());
     }
-    let missing: Vec<Need> = needs(scenario).into_iter().filter(|(program, _)| found(program).is_none()).collect();
+    let rival = if has_webtorrent { webtorrent() } else { Vec::new() };
+    let missing: Vec<Need> = needs(scenario).into_iter().chain(rival).filter(|(program, _)| found(program).is_none()).collect();
     if missing.is_empty() { Ok(()) } else { bail!(complaint(&missing)) }
 }
 
@@ -51,6 +56,11 @@ fn needs(scenario: Scenario) -> Vec<Need> {
         }
         Scenario::Crowd | Scenario::Office | Scenario::Trickle | Scenario::Lone => Vec::new(),
     }
+}
+
+/// What the rival needs.
+fn webtorrent() -> Vec<Need> {
+    vec![(PathBuf::from("node"), "nodejs"), (torrent::package(), "npm ci --ignore-scripts in its folder; cargo xtask lab does that")]
 }
 
 /// Where a program is: its path itself, or its name in one of the folders of PATH.

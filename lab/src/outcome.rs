@@ -22,6 +22,16 @@ pub struct Outcome {
     pub nginx: Vec<Run>,
     /// Each run of the same visitors, all honest; only in `hostile`.
     pub honest: Vec<Run>,
+    /// Each run with WebTorrent, where it was asked for.
+    pub webtorrent: Vec<Run>,
+}
+
+/// Viral and WebTorrent side by side.
+pub struct Duel {
+    /// What is compared, for viral and for WebTorrent.
+    pub rows: Vec<(&'static str, [Option<f64>; 2])>,
+    /// What WebTorrent came to.
+    pub webtorrent: Measures,
 }
 
 /// One number and what it should be.
@@ -79,6 +89,14 @@ impl Outcome {
     #[must_use]
     pub fn rival(&self) -> Option<Measures> {
         (!self.nginx.is_empty()).then(|| self.median(&self.nginx))
+    }
+
+    /// Viral beside WebTorrent, if that was run. It has no verdict: both sides' idle shares stand in it.
+    #[must_use]
+    pub fn duel(&self) -> Option<Duel> {
+        let webtorrent = (!self.webtorrent.is_empty()).then(|| self.median(&self.webtorrent))?;
+        let rows = rows(&self.measures(), &webtorrent, self.plan.bound.bound_s());
+        Some(Duel { rows, webtorrent })
     }
 
     fn median(&self, runs: &[Run]) -> Measures {
@@ -147,9 +165,29 @@ impl Outcome {
     }
 }
 
+/// What is compared between viral and WebTorrent.
+fn rows(viral: &Measures, webtorrent: &Measures, bound_s: f64) -> Vec<(&'static str, [Option<f64>; 2])> {
+    let both = |pick: &dyn Fn(&Measures) -> Option<f64>| [pick(viral), pick(webtorrent)];
+    vec![
+        ("last completion / bound", both(&|one| Some(one.last_s? / bound_s))),
+        ("median completion / bound", both(&|one| Some(one.median_s? / bound_s))),
+        ("origin payload / one copy", both(&|one| one.origin_payload_ratio)),
+        ("visitors without the app", both(&|one| Some(one.visitors.saturating_sub(one.done) as f64))),
+        ("processor idle, %", both(&|one| Some(one.cpu_idle_pct))),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rival_is_measured_by_the_same_bound() {
+        let one = |last_s, done| Measures { visitors: 2, done, last_s, median_s: Some(10.0), cpu_idle_pct: 50.0, ..Measures::default() };
+        let rows = rows(&one(Some(12.0), 2), &one(None, 1), 8.0);
+        assert_eq!(rows[0].1, [Some(1.5), None]);
+        assert_eq!((rows[1].1, rows[3].1), ([Some(1.25); 2], [Some(0.0), Some(1.0)]));
+    }
 
     #[test]
     fn a_figure_at_its_target_meets_it_and_an_unmeasured_one_does_not() {

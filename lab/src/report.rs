@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::measures::Measures;
 use crate::outcome::{Outcome, Target, Verdict};
+use crate::processor::IDLE_MIN_PCT;
 
 /// One JSON object.
 #[must_use]
@@ -26,6 +27,8 @@ pub fn json(outcome: &Outcome) -> Value {
         "nginx_is_measured": !outcome.nginx.is_empty(),
         "nginx_computed_s": outcome.plan.bound.server_alone_s(),
         "nginx": outcome.rival(),
+        "webtorrent": outcome.duel().map(|duel| duel.webtorrent),
+        "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
         "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
@@ -36,6 +39,11 @@ pub fn json(outcome: &Outcome) -> Value {
         all.insert("cpu_idle_pct".to_owned(), json!(outcome.idle_pct()));
     }
     all
+}
+
+/// One row of viral beside WebTorrent.
+fn beside((name, [viral, webtorrent]): (&str, [Option<f64>; 2])) -> Value {
+    json!({ "name": name, "viral": viral, "webtorrent": webtorrent })
 }
 
 /// The table for a terminal.
@@ -79,6 +87,13 @@ pub fn text(outcome: &Outcome) -> String {
         let is_met = if figure.is_met() { "met" } else { "MISSED" };
         let _ = writeln!(text, "{:<36} {:>12} {sign} {:<9} {is_met}", figure.name, shown(figure.value), shown(Some(target)));
     }
+    if let Some(duel) = outcome.duel() {
+        let _ = writeln!(text, "\n{:<36} {:>12} {:>12}", "beside WebTorrent", "viral", "WebTorrent");
+        for (name, [viral, webtorrent]) in duel.rows {
+            let _ = writeln!(text, "{name:<36} {:>12} {:>12}", shown(viral), shown(webtorrent));
+        }
+        text.push_str(duel_warning(&duel.webtorrent));
+    }
     let _ = writeln!(text, "\n{}", verdict(outcome));
     text
 }
@@ -108,6 +123,12 @@ fn failures(outcome: &Outcome) -> BTreeMap<String, usize> {
         *failures.entry(kind.to_owned()).or_default() += 1;
     }
     failures
+}
+
+/// What must be said where the processor was too busy for the rival.
+fn duel_warning(webtorrent: &Measures) -> &'static str {
+    let is_busy = webtorrent.cpu_idle_pct < IDLE_MIN_PCT;
+    if is_busy { "no comparison: the processor was too busy for WebTorrent; try fewer --peers, or --scale 0.5\n" } else { "" }
 }
 
 /// The verdict in one sentence.

@@ -11,7 +11,7 @@ use crate::processor::Ticks;
 use crate::scenario::Plan;
 use crate::server::{self, Stats};
 use crate::site::Site;
-use crate::visit::{Stage, Visit};
+use crate::visit::{Stage, Visit, torrent};
 use crate::world::World;
 
 /// Who serves, and with whom.
@@ -21,6 +21,8 @@ pub enum Contestant {
     Viral,
     /// nginx and a plain client.
     Nginx,
+    /// WebTorrent everywhere, its tracker and its first seeder at the origin.
+    WebTorrent,
 }
 
 /// Bytes that checked visitors may write to disk in all.
@@ -38,7 +40,7 @@ pub struct Run {
     pub timeline: Vec<(f64, Sample)>,
     /// Share of idle processor time between the first arrival and the last completion, in per cent.
     pub cpu_idle_pct: f64,
-    /// What viral counted; zero for nginx.
+    /// What the server counted: of WebTorrent its first seeder's payload alone, of nginx nothing.
     pub server: Stats,
     /// Bytes that forgers sent in place of pieces.
     pub forged_bytes_sent: u64,
@@ -59,6 +61,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     let server = match contestant {
         Contestant::Viral => server::start_viral(&world, site)?,
         Contestant::Nginx => server::start_nginx(&world, site)?,
+        Contestant::WebTorrent => torrent::start_seeder(&world, site)?,
     };
     let (guests, settle) = Guest::prepare(&world, plan, contestant)?;
     let begins = Instant::now() + settle;
@@ -102,6 +105,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     let counted = match contestant {
         Contestant::Viral => server::stats(world.origin())?,
         Contestant::Nginx => Stats::default(),
+        Contestant::WebTorrent => torrent::end_seeder(&server)?,
     };
     stage.is_over.store(true, Relaxed);
     let mut forged_bytes_sent = 0;

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod hostile;
 pub mod native;
 pub mod plain;
+pub mod torrent;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::shell::{cargo, command, run, target_dir};
-use crate::tools;
+use crate::{journeys, tools};
 
 /// What is handed on.
 #[derive(Debug, Args)]
@@ -34,6 +34,10 @@ fn start(words: &[OsString]) -> anyhow::Result<ExitStatus> {
     let has_own_viral = std::env::var_os("VIRAL_BIN").is_some();
     if !has_own_viral {
         run(cargo().args(["build", "--quiet", "--release", "--package", "viral"]))?;
+    }
+    if words.iter().any(|word| word == "--with-webtorrent") {
+        tools::ensure(&[tools::NPM])?;
+        journeys::install_rivals()?;
     }
     let has_browsers = scenario == "browsers";
     if rustix::process::geteuid().is_root() {
