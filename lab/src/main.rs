@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -13,7 +14,7 @@ use viral_lab::outcome::{Outcome, Verdict};
 use viral_lab::run::{self, Contestant, Run};
 use viral_lab::scenario::{Plan, Scenario, Settings};
 use viral_lab::site::Site;
-use viral_lab::{needs, report};
+use viral_lab::{needs, process, report};
 
 /// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
 const NGINX_MAX_S: f64 = 180.0;
@@ -24,6 +25,9 @@ const MISSED: u8 = 5;
 const BUSY: u8 = 4;
 /// Exit code when this machine or this user cannot run the lab.
 const UNABLE: u8 = 3;
+/// How often an interrupted lab tries to remove its files, and how long it waits in between: a killed browser is gone within a second.
+const REMOVALS_MAX: usize = 20;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 /// Exit code of a program ended by SIGINT, as shells write it.
 const INTERRUPTED: i32 = 130;
 
@@ -160,14 +164,21 @@ fn keep_logs(place: &Path, report: &Path, contestant: Contestant) {
     }
 }
 
-/// On SIGINT and SIGTERM only files need care: namespaces, devices and children go with the threads of this process.
+/// On SIGINT and SIGTERM only files need care: namespaces and devices go with the threads of this process.
 fn end_on_signal(folder: &Path) -> anyhow::Result<()> {
     let folder = folder.to_owned();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             eprintln!("lab: interrupted");
-            let _ = fs::remove_dir_all(&folder);
+            // A browser that still lives writes into what is being removed.
+            process::kill_children();
+            for _ in 0..REMOVALS_MAX {
+                if fs::remove_dir_all(&folder).is_ok() {
+                    break;
+                }
+                std::thread::sleep(REMOVAL_PAUSE);
+            }
             std::process::exit(INTERRUPTED);
         }
     });
