@@ -1,4 +1,5 @@
-// One member of a WebTorrent crowd, as the lab starts it, with WebTorrent's defaults over WebRTC.
+// One member of a WebTorrent crowd, as the lab starts it: WebTorrent's defaults over WebRTC, but rarest pieces first. Its default order is a
+// player's, in which a crowd has little to exchange: everybody asks the first seeder for the same pieces.
 //
 //   node crowd.mjs seed ADDRESS FOLDER TORRENT   the tracker and the first seeder; writes the torrent file, prints `ready`
 //   node crowd.mjs get TORRENT FOLDER            prints `ready`, begins at SIGUSR2, prints `done` once everything is verified, then seeds
@@ -45,7 +46,7 @@ async function seed(address, folder, torrentFile) {
 async function get(torrentFile, folder) {
   const torrents = join();
   process.once('SIGUSR2', async () => {
-    const torrent = torrents.add(await readFile(torrentFile), { path: folder });
+    const torrent = torrents.add(await readFile(torrentFile), { path: folder, strategy: 'rarest' });
     torrent.on('done', () => console.log('done'));
   });
   // Waits for the signal; nothing else keeps it alive.
