@@ -1,11 +1,12 @@
-/** Unit tests of `src/core`; with `VIRAL_CORE=min` the same tests run against the minified modules. */
+/** Unit tests of `src/core`; with `VIRAL_CORE=min` they run against the minified modules, with `lean` against those that know no crowd, as visitors get them. */
 
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const source = resolve('src/core');
-const minified = resolve('node_modules/.cache/viral-core');
+const core = process.env.VIRAL_CORE;
+const minified = resolve(`node_modules/.cache/viral-core-${core}`);
 
 /** Sends what a test imports from `src/core` to the minified bundle, except other tests' helpers. */
 const swap = {
@@ -20,6 +21,7 @@ const swap = {
 };
 
 export default defineConfig({
-  plugins: process.env.VIRAL_CORE === 'min' ? [swap] : [],
+  define: { CROWD: String(core !== 'lean') },
+  plugins: core ? [swap] : [],
   test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], environment: 'node', testTimeout: 20_000 },
 });

@@ -23,6 +23,8 @@ export const BUNDLE = {
   charset: 'utf8',
   legalComments: 'none',
   logLevel: 'warning',
+  // No visitor's page takes part in a crowd yet (docs/DECISIONS.md 27), so its scripts do not carry what that needs.
+  define: { CROWD: 'false' },
 };
 
 /**

@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::cloud::Sample;
 use crate::measures::Measures;
 use crate::outcome::{Outcome, Target, Verdict};
 use crate::processor::IDLE_MIN_PCT;
+use crate::run::Run;
 
 /// One JSON object.
 #[must_use]
@@ -31,6 +33,7 @@ pub fn json(outcome: &Outcome) -> Value {
         "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
+        "timeline": outcome.viral.first().map(timeline),
         "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
     });
     if let (Value::Object(all), Ok(Value::Object(measures))) = (&mut all, serde_json::to_value(&measures)) {
@@ -44,6 +47,27 @@ pub fn json(outcome: &Outcome) -> Value {
 /// One row of viral beside WebTorrent.
 fn beside((name, [viral, webtorrent]): (&str, [Option<f64>; 2])) -> Value {
     json!({ "name": name, "viral": viral, "webtorrent": webtorrent })
+}
+
+/// What the network had delivered, second by second.
+fn timeline(run: &Run) -> Value {
+    let mut next_s = 0.0;
+    let seconds = run.timeline.iter().filter(|(at_s, _)| {
+        let is_next = *at_s >= next_s;
+        next_s += if is_next { 1.0 } else { 0.0 };
+        is_next
+    });
+    let row = |(at_s, sample): &(f64, Sample)| {
+        let counts = &sample.counts;
+        json!({
+            "s": (at_s * 10.0).round() / 10.0,
+            "from_peers": counts.from_peers_bytes,
+            "from_origin": counts.from_origin_bytes,
+            "origin_up": sample.origin_up_bytes,
+            "dropped": counts.dropped_queue + counts.dropped_loss + counts.dropped_unreachable,
+        })
+    };
+    seconds.map(row).collect()
 }
 
 /// The table for a terminal.

@@ -9,7 +9,8 @@ const FOLDER = '../vectors/fetch';
 
 type Input =
   | { call: 'add-pieces'; lens: number[] }
-  | { call: 'held' | 'origin-failed'; ids: number[] }
+  | { call: 'held' | 'origin-failed' | 'share'; ids: number[] }
+  | { call: 'crowd'; in_crowd: boolean }
   | { call: 'dial' | 'promise' | 'have' | 'refuse'; peer: PeerKey; ids: number[] }
   | { call: 'open' | 'closed'; peer: PeerKey }
   | { call: 'hello'; peer: PeerKey; complete: boolean }
@@ -69,6 +70,10 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
       return fetch.handlePiece(now, sourceOf(input.source), idOf(input.id), input.verified);
     case 'fault':
       return fetch.handleFault(now, input.peer, input.fault);
+    case 'crowd':
+      return fetch.handleCrowd(now, input.in_crowd);
+    case 'share':
+      return fetch.handleShare(now, ids);
     case 'timeout':
       return fetch.handleTimeout(now);
   }
@@ -81,8 +86,8 @@ function drain(fetch: Fetch): unknown[] {
 }
 
 describe('the fetch engine decides as the Rust one does', () => {
-  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
-  it('in many stories', () => expect(names.length).toBeGreaterThan(15));
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json') && (CROWD || !name.startsWith('crowd-')));
+  it('in many stories', () => expect(names.length).toBeGreaterThan(CROWD ? 30 : 20));
   for (const name of names) {
     it(name, () => {
       const trace = JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as Trace;
@@ -96,6 +101,16 @@ describe('the fetch engine decides as the Rust one does', () => {
       });
     });
   }
+});
+
+describe.skipIf(CROWD)('an engine that is built without crowds', () => {
+  it('does as if nobody told it of one', () => {
+    const fetch = new Fetch();
+    fetch.handleCrowd(0, true);
+    fetch.addPieces(0, [{ len: 1, digest: digestOf(0) }]);
+    fetch.handleShare(0, []);
+    expect(drain(fetch)).toEqual([{ kind: 'ask-origin', ids: [0] }, { kind: 'need-peers' }]);
+  });
 });
 
 describe('the fetch engine is fast enough', () => {

@@ -9,8 +9,9 @@ import type { Slot } from './fetch/board';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { NEVER, backoff, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
+import { NEVER, backoff, bePatient, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
 import type { Link } from './fetch/link';
+import { Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
@@ -36,7 +37,7 @@ export class Fetch {
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
       if (board._index.has(id) || board._slots.length >= PIECES_MAX) continue;
-      const slot: Slot = { id, len, _at: board._slots.length, _held: false, _from: [] };
+      const slot: Slot = { id, len, _at: board._slots.length, _held: false, _from: [], _copies: 0 };
       board._index.set(id, slot);
       board._slots.push(slot);
       board._free++;
@@ -111,6 +112,7 @@ export class Fetch {
     for (const slot of this.#known(ids)) {
       if (slot._held || link._has.has(slot)) continue;
       link._has.add(slot);
+      if (CROWD) slot._copies++;
       link._cursor = Math.min(link._cursor, slot._at);
     }
     if (!link._asking) return;
@@ -130,7 +132,7 @@ export class Fetch {
     for (const slot of refused) {
       board._unassign(link, slot);
       link._asked.delete(slot);
-      link._has.delete(slot);
+      if (link._has.delete(slot) && CROWD) slot._copies--;
     }
     board._origin._cursor = 0;
     if (link._pause !== NEVER) return;
@@ -164,7 +166,25 @@ export class Fetch {
     }
     const slow = link ? measure(link, board._now, slot.len) : false;
     if (!slot._held) board._settle(slot, link);
+    if (CROWD && board._sharing) return;
     if (slow && link && link !== board._origin && !board._origin._refusals) board._drop(link, 'slow');
+  }
+
+  /** Whether this is one of a crowd, that takes from the origin only what the tracker gives it as its share. */
+  handleCrowd(now: number, inCrowd: boolean): void {
+    if (!CROWD) return;
+    const board = this.#at(now);
+    board._origin._cursor = 0;
+    if (!inCrowd) board._sharing = undefined;
+    else if (!board._sharing) {
+      board._sharing = new Sharing(board._now, this.#random);
+      for (const link of board._links.values()) bePatient(link);
+    }
+  }
+
+  /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */
+  handleShare(now: number, ids: readonly PieceId[]): void {
+    if (CROWD) this.#at(now)._sharing?._give(this.#board._now, this.#known(ids));
   }
 
   /** The peer broke the protocol. */
@@ -188,6 +208,10 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
+    if (CROWD && board._sharing) {
+      board._sharing._expire(board._now);
+      if (board._sharing._isStalled(board._now)) this.handleCrowd(now, false);
+    }
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
       if (link._grace <= board._now && !link._open && !link._late) {
@@ -218,7 +242,7 @@ export class Fetch {
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     const board = this.#board;
-    let at = NEVER;
+    let at = CROWD && board._sharing && !this.progress().done ? board._sharing._due() : NEVER;
     for (const link of board._all()) {
       at = Math.min(at, link._pause, link._grace);
       if (!link._open || !link._flight.size) continue;
@@ -252,7 +276,10 @@ export class Fetch {
       return undefined;
     }
     let link = board._links.get(peer);
-    if (!link && board._links.size < PEERS_MAX) board._links.set(peer, (link = newLink(peer)));
+    if (!link && board._links.size < PEERS_MAX) {
+      board._links.set(peer, (link = newLink(peer)));
+      if (CROWD && board._sharing) bePatient(link);
+    }
     if (link) this.#alone = false;
     return link;
   }

@@ -112,7 +112,7 @@ export function pump(): void {
   for (let output = engine.poll(); output; output = engine.poll()) {
     if (output.kind === 'done') tell.done();
     else if (output.kind === 'ask-origin') void askOrigin(output.ids);
-    else if (output.kind !== 'need-peers') {
+    else if ('peer' in output) {
       const link = links[output.peer];
       if (!link) continue;
       if (output.kind === 'drop') ban(link, output.fault);

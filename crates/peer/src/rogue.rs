@@ -125,7 +125,7 @@ impl Rogue {
             while let Some((key, event)) = self.links.poll_event() {
                 self.handle_link(key, event);
             }
-            self.links.flush();
+            self.links.flush(Instant::now());
             while let Some(transmit) = self.links.poll_transmit() {
                 self.sockets.send(transmit.source, transmit.destination, &transmit.contents);
             }

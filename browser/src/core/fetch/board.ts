@@ -4,6 +4,7 @@ import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
 import { NEVER, newLink, silentAt } from './link';
 import type { Link } from './link';
+import type { Sharing } from './sharing';
 import type { Output, PeerFault, PeerKey } from './types';
 
 /** A piece and the sources that owe it: at most two. */
@@ -14,6 +15,8 @@ export interface Slot {
   readonly _at: number;
   _held: boolean;
   _from: Link[];
+  /** Peers that said they have it. */
+  _copies: number;
 }
 
 /** Pieces, sources, and what is in flight between them. Names with `_` are the engine's own: the build renames them. */
@@ -41,6 +44,8 @@ export class Board {
   _requestCount = 0;
   /** Until then a dialled peer may open before the origin stands in; -1 = nothing dialled yet. */
   _dialBy = -1;
+  /** What the origin is to give this one of a crowd; undefined = not in a crowd. */
+  declare _sharing?: Sharing | undefined;
 
   constructor() {
     this._origin._open = true;
@@ -92,6 +97,10 @@ export class Board {
   _settle(slot: Slot, source?: Link): void {
     if (!slot._from.length) this._free--;
     slot._held = true;
+    if (CROWD) {
+      for (const link of this._links.values()) link._has.delete(slot);
+      if (this._sharing) this._sharing._advancedAt = this._now;
+    }
     this._held++;
     this._bytesHeld += slot.len;
     for (const link of slot._from) {
@@ -127,6 +136,7 @@ export class Board {
   _remove(link: Link): void {
     this._release(link);
     this._links.delete(link.peer);
+    if (CROWD) for (const slot of link._has) slot._copies--;
     this._origin._cursor = 0;
   }
 

@@ -42,6 +42,14 @@ export const END_GAME_MS = 100;
 export const SLOW_RATE = 32768;
 /** But not before it was measured for this long. */
 export const SLOW_MS = 2000;
+/** {@link LATE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
+export const CROWD_LATE_MS = 3000;
+/** {@link SILENT_MS} in a crowd. */
+export const CROWD_SILENT_MS = 10000;
+/** A crowd from which nothing at all came for this long is none: the origin stands in for everything again. */
+export const SHARE_STALL_MS = 8000;
+/** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */
+export const SHARE_RETRY_MS = 3000;
 /** After a refusal a peer is left alone for this long, doubled each time. */
 export const PAUSE_MS = 250;
 /** Longest pause after a refusal. */

@@ -5,6 +5,7 @@ import type { Board, Slot } from './board';
 import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
 import { NEVER, div } from './link';
 import type { Link } from './link';
+import * as sharing from './sharing';
 
 /** One round: sets every source to work and puts the frames and requests for that into `board._out`. */
 export function fill(board: Board): void {
@@ -16,11 +17,14 @@ export function fill(board: Board): void {
     (link) => link._open && link._pause === NEVER && link._bytes * 4 <= link._window * 3 && hasRoom(link, 1),
   );
   // One piece each in turn: the first pieces come from several peers at once.
-  while (ready.length) ready = ready.filter((link) => take(board, link));
+  while (ready.length) ready = ready.filter((link) => (CROWD && board._sharing ? takeRarest(board, link, board._sharing) : take(board, link)));
   if (!board._free) {
     for (const link of peers) if (!link._flight.size && !link._late) endGame(board, link);
   }
-  askOrigin(board);
+  if (CROWD && board._sharing) {
+    sharing.askOrigin(board, board._sharing);
+    sharing.askShare(board, board._sharing);
+  } else askOrigin(board);
   for (const link of peers) {
     emit(board, 'cancel', link, link._cancels);
     emit(board, 'want', link, link._wants);
@@ -69,6 +73,21 @@ function take(board: Board, link: Link): boolean {
   return false;
 }
 
+/** In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
+function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
+  if (!hasRoom(link, 1)) return false;
+  let rarest: Slot | undefined;
+  const consider = (slot: Slot): void => {
+    if (!board._isFree(slot) || !board._can(link, slot)) return;
+    if (!rarest || (slot._copies - rarest._copies || crowd._placeOf(slot) - crowd._placeOf(rarest)) < 0) rarest = slot;
+  };
+  if (link._complete) for (let at = 0; at < board._boot; at++) consider(board._slots[at]!);
+  for (const slot of link._has) consider(slot);
+  if (!rarest || !hasRoom(link, rarest.len)) return false;
+  want(board, link, rarest);
+  return true;
+}
+
 /** An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first. */
 function endGame(board: Board, link: Link): void {
   let debtor: Link | undefined;
@@ -93,11 +112,16 @@ function askOrigin(board: Board): void {
       if (board._isFree(slot) && board._orphan(slot)) askFor(board, slot, batch);
     }
     if (!batch.length) return;
-    const request = { _left: batch.length };
-    board._requestCount++;
-    for (const slot of batch) board._requests.set(slot, request);
-    board._out.push({ kind: 'ask-origin', ids: batch.map((slot) => slot.id) });
+    request(board, batch);
   }
+}
+
+/** One request to the origin for pieces that are assigned to it already. */
+export function request(board: Board, batch: readonly Slot[]): void {
+  const part = { _left: batch.length };
+  board._requestCount++;
+  for (const slot of batch) board._requests.set(slot, part);
+  board._out.push({ kind: 'ask-origin', ids: batch.map((slot) => slot.id) });
 }
 
 function askFor(board: Board, slot: Slot, batch: Slot[]): void {

@@ -2,7 +2,10 @@
 
 import type { PieceId } from '../digest';
 import type { Slot } from './board';
-import { EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS } from './config';
+import {
+  CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START,
+  WINDOW_MS,
+} from './config';
 import type { PeerKey } from './types';
 
 /** A time that never comes. */
@@ -48,6 +51,8 @@ export interface Link {
   _answered: number;
   /** End of the query that awaits its answer; 0 = none. */
   _asking: number;
+  /** Has the waits of a crowd, where every line is shared by many: see {@link bePatient}. */
+  _patient?: boolean;
   /** Frames to send at the end of this round. */
   _wants: PieceId[];
   _cancels: PieceId[];
@@ -90,11 +95,17 @@ export const backoff = (base: number, times: number, max: number): number => Mat
 
 /** When a source that owes pieces is dropped for its silence. */
 export const silentAt = (link: Link): number =>
-  link._since + Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (link._gap >> 3)));
+  link._since + (CROWD && link._patient ? CROWD_SILENT_MS : Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (link._gap >> 3))));
 
 /** When a source that owes pieces is late. */
 export const lateAt = (link: Link): number =>
-  Math.min(silentAt(link), link._since + Math.max(LATE_MS, link._gap >> 2));
+  Math.min(silentAt(link), link._since + Math.max(CROWD && link._patient ? CROWD_LATE_MS : LATE_MS, link._gap >> 2));
+
+/** In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later. */
+export function bePatient(link: Link): void {
+  link._patient = true;
+  if (!link._rate) link._window = WINDOW_LEN_MIN;
+}
 
 /** The source is alive. */
 export function hear(link: Link, now: number): void {

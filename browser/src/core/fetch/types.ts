@@ -18,6 +18,11 @@ export type Output =
   | { readonly kind: 'query'; readonly peer: PeerKey; readonly ids: readonly PieceId[] }
   /** Ask the origin for these in one request; `handlePiece` for each that comes, `handleOriginFailed` for the others. */
   | { readonly kind: 'ask-origin'; readonly ids: readonly PieceId[] }
+  /**
+   * Ask the tracker for a share of the crowd's work, then `handleShare`. `done` pieces of the shares so far, oldest first, are held now and
+   * were not reported yet.
+   */
+  | { readonly kind: 'ask-share'; readonly done: number }
   /** Close the connection and report the fault; the engine has forgotten the peer already. */
   | { readonly kind: 'drop'; readonly peer: PeerKey; readonly fault: PeerFault }
   /** Every piece is held. Said again when pieces were added since. */

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     io,
+    ops::Bound,
     sync::Arc,
 };
 
@@ -142,6 +143,12 @@ impl Version {
     /// All assets, sorted by path.
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Asset>> {
         self.assets.values()
+    }
+
+    /// The assets whose relative paths come after that of this percent-encoded path, sorted; `None` when it is no path. `/` comes before all.
+    pub fn assets_after(&self, path: &str) -> Option<impl Iterator<Item = &Arc<Asset>>> {
+        let after = path::decode(path)?;
+        Some(self.assets.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, asset)| asset))
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.

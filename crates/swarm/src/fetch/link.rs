@@ -54,9 +54,8 @@ pub(super) struct Link {
     pub(super) answered: usize,
     /// End of the query that awaits its answer; 0 = none.
     pub(super) asking: usize,
-    /// Waits of a crowd, where every line is shared by many: see [`Self::be_patient`].
-    pub(super) late_ms_min: u64,
-    pub(super) silent_ms_min: u64,
+    /// Has the waits of a crowd, where every line is shared by many: see [`Self::be_patient`].
+    pub(super) patient: bool,
     /// Frames to send at the end of this round.
     pub(super) wants: Vec<PieceId>,
     pub(super) cancels: Vec<PieceId>,
@@ -89,8 +88,7 @@ impl Link {
             grace: NEVER,
             answered: 0,
             asking: 0,
-            late_ms_min: LATE_MS,
-            silent_ms_min: SILENT_MS,
+            patient: false,
             wants: Vec::new(),
             cancels: Vec::new(),
         }
@@ -103,18 +101,18 @@ impl Link {
 
     /// When a source that owes pieces is dropped for its silence.
     pub(super) fn silent_at(&self) -> u64 {
-        self.since + (3 * (self.gap >> 3)).clamp(self.silent_ms_min, SILENT_MS_MAX.max(self.silent_ms_min))
+        self.since + if self.patient { CROWD_SILENT_MS } else { (3 * (self.gap >> 3)).clamp(SILENT_MS, SILENT_MS_MAX) }
     }
 
     /// When a source that owes pieces is late.
     pub(super) fn late_at(&self) -> u64 {
-        self.silent_at().min(self.since + self.late_ms_min.max(self.gap >> 2))
+        let late_ms_min = if self.patient { CROWD_LATE_MS } else { LATE_MS };
+        self.silent_at().min(self.since + late_ms_min.max(self.gap >> 2))
     }
 
     /// In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later.
     pub(super) fn be_patient(&mut self) {
-        self.late_ms_min = CROWD_LATE_MS;
-        self.silent_ms_min = CROWD_SILENT_MS;
+        self.patient = true;
         if self.rate == 0 {
             self.window = WINDOW_LEN_MIN;
         }

@@ -32,7 +32,12 @@ impl Sharing {
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
         self.asked = false;
         self.retry_at = if pieces.is_empty() { now + SHARE_RETRY_MS } else { NEVER };
-        self.given.extend(pieces);
+        for &i in pieces {
+            // A share that took too long may be dealt to the same taker again.
+            if !self.given.contains(&i) {
+                self.given.push_back(i);
+            }
+        }
     }
 
     /// Whether nothing came for so long that the crowd is none: the origin stands in for everything again.

@@ -1,126 +1,279 @@
-//! One of a crowd: what it takes from the origin, and which piece of a peer comes first.
+//! One of a crowd: what it takes from the origin, which piece of a peer comes first, and how long it waits. Each story is a trace, as in `scenarios`.
 
-use viral_wire::{Piece, PieceId};
+use std::collections::BTreeSet;
 
-use crate::fetch::config::{SHARE_RETRY_MS, SHARE_STALL_MS};
-use crate::fetch::{Accepted, Fetch, FetchConfig, Output, PeerKey, Source};
+use super::trace::{Input, Traced};
+use super::world::{Peer, World};
+use crate::fetch::config::{CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN};
+use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
 use crate::replay;
 
 const LEN: u32 = 32_768;
 
 struct Crowd {
-    fetch: Fetch,
+    traced: Traced,
     now: u64,
-    pieces: Vec<Piece>,
 }
 
 impl Crowd {
-    fn of(count: u32) -> Self {
-        let mut fetch = Fetch::new(FetchConfig { seed: 5 });
-        let pieces: Vec<Piece> = (0..count).map(|number| replay::piece(number, LEN)).collect();
-        fetch.handle_crowd(0, true);
-        fetch.add_pieces(0, &pieces);
-        Self { fetch, now: 0, pieces }
+    /// One that knows of so many pieces, and what it asked for at first.
+    fn of(count: usize) -> (Self, Vec<Output>) {
+        let mut crowd = Self { traced: Traced::new(5), now: 0 };
+        crowd.call(Input::Crowd { in_crowd: true });
+        let outputs = crowd.call(Input::AddPieces { lens: vec![LEN; count] });
+        (crowd, outputs)
     }
 
-    fn id(&self, at: usize) -> PieceId {
-        self.pieces[at].id()
+    fn call(&mut self, input: Input) -> Vec<Output> {
+        self.traced.call(self.now, input).1
     }
 
-    fn outputs(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.fetch.poll()).collect()
+    fn share(&mut self, ids: &[u32]) -> Vec<Output> {
+        self.call(Input::Share { ids: ids.to_vec() })
     }
 
-    fn share(&mut self, places: &[usize]) -> Vec<Output> {
-        let ids: Vec<PieceId> = places.iter().map(|&at| self.id(at)).collect();
-        self.fetch.handle_share(self.now, &ids);
-        self.outputs()
-    }
-
-    fn arrive(&mut self, source: Source, at: usize) -> Vec<Output> {
-        let id = self.id(at);
-        assert_eq!(self.fetch.accept(source, id), Accepted::Take { len: LEN });
-        self.fetch.handle_piece(self.now, source, id, true);
-        self.outputs()
+    fn arrive(&mut self, source: Option<PeerKey>, id: u32) -> Vec<Output> {
+        let (accepted, _) = self.traced.call(self.now, Input::Accept { source, id });
+        assert_eq!(accepted, Some(Accepted::Take { len: LEN }));
+        self.call(Input::Piece { source, id, verified: true })
     }
 
     /// A peer that holds these, and has said so.
-    fn peer(&mut self, peer: PeerKey, places: &[usize]) -> Vec<Output> {
-        self.fetch.handle_open(self.now, peer);
-        self.fetch.handle_hello(self.now, peer, false);
-        self.outputs();
-        let ids: Vec<PieceId> = places.iter().map(|&at| self.id(at)).collect();
-        self.fetch.handle_have(self.now, peer, &ids);
-        self.outputs()
+    fn peer(&mut self, peer: PeerKey, ids: &[u32]) -> Vec<Output> {
+        self.call(Input::Open { peer });
+        self.call(Input::Hello { peer, complete: false });
+        self.call(Input::Have { peer, ids: ids.to_vec() })
     }
 
     fn wait(&mut self, ms: u64) -> Vec<Output> {
         self.now += ms;
-        self.fetch.handle_timeout(self.now);
-        self.outputs()
+        self.call(Input::Timeout)
     }
 }
 
-fn asked_of_origin(outputs: &[Output]) -> Vec<PieceId> {
+fn asked_of_origin(outputs: &[Output]) -> Vec<u32> {
     let ids = |output: &Output| if let Output::AskOrigin { ids } = output { ids.clone() } else { Vec::new() };
-    outputs.iter().flat_map(ids).collect()
+    outputs.iter().flat_map(ids).map(replay::number).collect()
 }
 
-fn wanted_of(outputs: &[Output], from: PeerKey) -> Vec<PieceId> {
+fn wanted_of(outputs: &[Output], from: PeerKey) -> Vec<u32> {
     let ids = |output: &Output| if let Output::Want { peer, ids } = output { (*peer == from).then(|| ids.clone()) } else { None };
-    outputs.iter().filter_map(ids).flatten().collect()
+    outputs.iter().filter_map(ids).flatten().map(replay::number).collect()
 }
 
 #[test]
 fn the_origin_is_asked_for_the_share_and_for_nothing_else() {
-    let mut crowd = Crowd::of(50);
-    assert_eq!(crowd.outputs().iter().filter(|output| matches!(output, Output::AskShare { done: 0 })).count(), 1);
+    let (mut crowd, outputs) = Crowd::of(50);
+    assert_eq!(outputs.iter().filter(|output| matches!(output, Output::AskShare { done: 0 })).count(), 1);
+    assert!(asked_of_origin(&outputs).is_empty());
     let outputs = crowd.share(&[7, 8]);
-    assert_eq!(asked_of_origin(&outputs), [crowd.id(7), crowd.id(8)]);
+    assert_eq!(asked_of_origin(&outputs), [7, 8]);
     assert!(outputs.contains(&Output::AskShare { done: 0 }), "all of it is under way: time for more");
+    crowd.traced.check("crowd-share");
+}
+
+#[test]
+fn a_large_share_is_several_requests() {
+    let (mut crowd, _) = Crowd::of(50);
+    let ids: Vec<u32> = (10..40).collect();
+    let outputs = crowd.share(&ids);
+    let requests = outputs.iter().filter(|output| matches!(output, Output::AskOrigin { .. })).count();
+    assert_eq!((asked_of_origin(&outputs), requests), (ids, 30_usize.div_ceil(ORIGIN_IDS_MAX)));
+    crowd.traced.check("crowd-large-share");
 }
 
 #[test]
 fn what_is_held_of_a_share_is_reported_in_order_and_by_halves() {
-    let mut crowd = Crowd::of(50);
-    crowd.outputs();
+    let (mut crowd, _) = Crowd::of(50);
     crowd.share(&[1, 2, 3, 4]);
-    assert!(!crowd.arrive(Source::Origin, 2).iter().any(|output| matches!(output, Output::AskShare { .. })), "the first is missing still");
-    assert!(crowd.arrive(Source::Origin, 1).contains(&Output::AskShare { done: 2 }));
+    assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, Output::AskShare { .. })), "the first is missing still");
+    assert!(crowd.arrive(None, 1).contains(&Output::AskShare { done: 2 }));
+    crowd.traced.check("crowd-report");
+}
+
+#[test]
+fn a_piece_that_is_dealt_twice_is_asked_for_once() {
+    let (mut crowd, _) = Crowd::of(50);
+    assert_eq!(asked_of_origin(&crowd.share(&[3, 3, 4])), [3, 4]);
+    crowd.call(Input::OriginFailed { ids: vec![3, 4] });
+    assert!(asked_of_origin(&crowd.share(&[4, 3])).is_empty(), "the origin is left alone for a moment");
+    assert_eq!(asked_of_origin(&crowd.wait(250)), [3, 4]);
+    crowd.traced.check("crowd-dealt-twice");
 }
 
 #[test]
 fn the_rarest_piece_of_a_peer_comes_first() {
-    let mut crowd = Crowd::of(50);
-    crowd.outputs();
+    let (mut crowd, _) = Crowd::of(50);
     crowd.peer(1, &[10]);
     crowd.peer(2, &[10, 11]);
     let wanted = crowd.peer(3, &[10, 11, 12]);
-    assert_eq!(wanted_of(&wanted, 3).first(), Some(&crowd.id(12)));
+    assert_eq!(wanted_of(&wanted, 3).first(), Some(&12));
+    crowd.traced.check("crowd-rarest");
+}
+
+/// Two pieces, the one first that comes first where both are equally rare.
+fn two_in_order() -> (u32, u32) {
+    let (mut crowd, _) = Crowd::of(50);
+    let wanted = wanted_of(&crowd.peer(1, &[20, 21]), 1);
+    (wanted[0], wanted[1])
+}
+
+#[test]
+fn what_a_peer_that_refused_had_is_rarer_by_one() {
+    let (first, second) = two_in_order();
+    let (mut crowd, _) = Crowd::of(50);
+    crowd.peer(1, &[second]);
+    crowd.call(Input::Dial { peer: 2, ids: Vec::new() });
+    crowd.call(Input::Have { peer: 2, ids: vec![first] });
+    crowd.call(Input::Refuse { peer: 1, ids: vec![second] });
+    assert_eq!(wanted_of(&crowd.peer(3, &[20, 21]), 3), [second, first], "only the first is held by another one");
+    crowd.traced.check("crowd-refused");
+}
+
+#[test]
+fn what_a_peer_that_left_had_is_rarer_by_one() {
+    let (first, second) = two_in_order();
+    let (mut crowd, _) = Crowd::of(50);
+    for (peer, id) in [(1, first), (2, second)] {
+        crowd.call(Input::Dial { peer, ids: Vec::new() });
+        crowd.call(Input::Have { peer, ids: vec![id] });
+    }
+    crowd.call(Input::Closed { peer: 2 });
+    assert_eq!(wanted_of(&crowd.peer(3, &[20, 21]), 3), [second, first], "only the first is held by another one");
+    crowd.traced.check("crowd-leaves");
+}
+
+#[test]
+fn a_peer_of_a_crowd_owes_little_at_a_time_until_its_rate_is_known() {
+    let (mut crowd, _) = Crowd::of(50);
+    let all: Vec<u32> = (0..50).collect();
+    let wanted = crowd.peer(1, &all);
+    assert_eq!(u64::from(LEN) * wanted_of(&wanted, 1).len() as u64, WINDOW_LEN_MIN);
+    assert_ne!(wanted_of(&wanted, 1), [0, 1], "each of a crowd begins elsewhere");
+    crowd.traced.check("crowd-window");
+}
+
+#[test]
+fn one_of_a_crowd_waits_longer_for_a_peer() {
+    let (mut crowd, _) = Crowd::of(50);
+    crowd.peer(1, &[30, 31, 32]);
+    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(CROWD_LATE_MS));
+    crowd.share(&[0, 1]);
+    crowd.wait(CROWD_SILENT_MS - 5_000);
+    crowd.arrive(None, 0);
+    assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, Output::Drop { .. })));
+    assert!(crowd.wait(1).contains(&Output::Drop { peer: 1, fault: PeerFault::Silent }));
+    crowd.traced.check("crowd-patience");
 }
 
 #[test]
 fn the_origin_stands_in_for_a_crowd_that_gives_nothing_at_all() {
-    let mut crowd = Crowd::of(50);
-    crowd.outputs();
+    let (mut crowd, _) = Crowd::of(50);
     crowd.share(&[]);
     assert!(asked_of_origin(&crowd.wait(SHARE_STALL_MS - 1)).is_empty());
     assert_eq!(asked_of_origin(&crowd.wait(1)).len(), 50);
+    crowd.traced.check("crowd-stall");
 }
 
 #[test]
 fn an_empty_share_is_asked_for_again_later() {
-    let mut crowd = Crowd::of(50);
-    crowd.outputs();
+    let (mut crowd, _) = Crowd::of(50);
     assert!(crowd.share(&[]).is_empty());
-    assert_eq!(crowd.fetch.poll_timeout(), Some(SHARE_RETRY_MS));
+    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(SHARE_RETRY_MS));
     assert!(crowd.wait(SHARE_RETRY_MS).contains(&Output::AskShare { done: 0 }));
+    crowd.traced.check("crowd-retry");
 }
 
 #[test]
 fn outside_a_crowd_the_origin_stands_in_at_once() {
-    let mut crowd = Crowd::of(50);
-    crowd.outputs();
-    crowd.fetch.handle_crowd(0, false);
-    assert!(!asked_of_origin(&crowd.outputs()).is_empty());
+    let (mut crowd, _) = Crowd::of(50);
+    assert!(!asked_of_origin(&crowd.call(Input::Crowd { in_crowd: false })).is_empty());
+    crowd.traced.check("crowd-left");
+}
+
+#[test]
+fn a_slow_peer_is_kept_as_long_as_there_is_a_crowd() {
+    let mut world = World::new(1);
+    world.piece_len = 8 * 1024;
+    world.call(Input::Crowd { in_crowd: true });
+    world.dial(0, Peer { bytes_per_ms: 20, ..Peer::default() });
+    world.add_pieces(20);
+    world.run(20_000);
+    assert!(world.drops.is_empty());
+    assert!(world.done_at.is_some_and(|at| at > 8_000), "{:?}", world.done_at);
+    assert_eq!(world.from(Source::Origin), 0);
+    world.traced.check("crowd-slow-peer");
+}
+
+#[test]
+fn a_peer_whose_rate_is_known_keeps_its_window_when_a_crowd_begins() {
+    let mut world = World::new(1);
+    world.dial(0, Peer { holds: Some((0..80).collect()), ..Peer::default() });
+    world.add_pieces(40);
+    world.run(5_000);
+    assert!(world.done_at.take().is_some());
+    world.call(Input::Crowd { in_crowd: true });
+    world.add_pieces(40);
+    let begun = world.now;
+    world.run(begun + 50);
+    let owed = world.traced.owed_by(Source::Peer(0)).len() as u64;
+    assert!(owed * u64::from(LEN) > WINDOW_LEN_MIN, "{owed} pieces");
+    world.run(begun + 5_000);
+    assert!(world.done_at.is_some());
+    world.traced.check("crowd-begins");
+}
+
+/// Park and Miller's generator, as in the engine.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, max: u64) -> u64 {
+        self.0 = self.0 * 16_807 % 2_147_483_647;
+        self.0 % max
+    }
+}
+
+/// Peers of a crowd that open, gain pieces, slow down, lie, refuse and leave by chance, and a tracker that deals by chance.
+fn crowd_by_chance(seed: u32, pieces: u32) -> World {
+    let mut dice = Dice(u64::from(seed) * 7_919 + 1);
+    let mut world = World::new(seed);
+    world.origin_bytes_per_ms = 100 + dice.below(1_000);
+    world.tracker_delay_ms = dice.below(200);
+    world.call(Input::Crowd { in_crowd: true });
+    world.add_pieces(pieces as usize);
+    let mut left: Vec<u32> = (0..pieces).collect();
+    while !left.is_empty() && dice.below(20) > 0 {
+        let count = (1 + dice.below(4)).min(left.len() as u64);
+        world.deals.push_back((0..count).map(|_| left.remove(dice.below(left.len() as u64) as usize)).collect());
+    }
+    for key in 0..3 + dice.below(4) {
+        let gains = (0..dice.below(u64::from(pieces))).map(|_| (dice.below(6_000), dice.below(u64::from(pieces)) as u32)).collect();
+        let chance = |one_in: u64, dice: &mut Dice| dice.below(one_in) == 0;
+        let peer = Peer {
+            opens_ms: (!chance(8, &mut dice)).then(|| 20 + dice.below(900)),
+            delay_ms: 1 + dice.below(60),
+            bytes_per_ms: 10 + dice.below(300),
+            holds: (!chance(6, &mut dice)).then(BTreeSet::new),
+            silent_after: if chance(5, &mut dice) { dice.below(6) as usize } else { usize::MAX },
+            forges: chance(6, &mut dice).then(|| dice.below(5) as usize),
+            refuses: chance(8, &mut dice),
+            closes_ms: chance(4, &mut dice).then(|| 500 + dice.below(5_000)),
+            push: Vec::new(),
+            gains,
+        };
+        world.dial(key, peer);
+    }
+    world
+}
+
+#[test]
+fn a_crowd_by_chance_finishes() {
+    for seed in 1..=300 {
+        let mut world = crowd_by_chance(seed, 40);
+        world.run(120_000);
+        assert!(world.done_at.is_some(), "seed {seed}: {:?}", world.traced.fetch.progress());
+        if seed <= 6 {
+            world.traced.check(&format!("crowd-chance-{seed}"));
+        }
+    }
 }

@@ -40,6 +40,19 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
+/// The same in a crowd, with more peers.
+fn crowd_input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        10 => input(),
+        1 => prop::bool::weighted(0.8).prop_map(|in_crowd| Input::Crowd { in_crowd }),
+        2 => some_ids().prop_map(|ids| Input::Share { ids }),
+        1 => (PEERS..2 * PEERS).prop_map(|peer| Input::Open { peer }),
+        1 => (PEERS..2 * PEERS, any::<bool>()).prop_map(|(peer, complete)| Input::Hello { peer, complete }),
+        2 => (PEERS..2 * PEERS, some_ids()).prop_map(|(peer, ids)| Input::Have { peer, ids }),
+        4 => (PEERS..2 * PEERS, 0..PIECES).prop_map(|(peer, id)| Input::Piece { source: Some(peer), id, verified: true }),
+    ]
+}
+
 /// A piece goes through `accept` first, as the shell must.
 fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<Output> {
     let Input::Piece { source, id, .. } = input else { return traced.call(now, input).1 };
@@ -96,6 +109,25 @@ proptest! {
         finish(&mut traced, now, owed.into_iter().collect());
         prop_assert!(traced.fetch.progress().done);
     }
+
+    #[test]
+    fn any_order_of_events_in_a_crowd_does_too(
+        lens in prop::collection::vec(1..200_000_u32, 1..PIECES as usize),
+        steps in prop::collection::vec((0..1_500_u64, crowd_input()), 0..150),
+        seed in any::<u32>(),
+    ) {
+        let mut traced = Traced::new(seed);
+        let mut now = 0;
+        traced.call(now, Input::Crowd { in_crowd: true });
+        traced.call(now, Input::AddPieces { lens });
+        for (ms, input) in steps {
+            now += ms;
+            play(&mut traced, now, input);
+        }
+        let owed = traced.owed_by(crate::fetch::Source::Origin);
+        finish(&mut traced, now, owed.into_iter().collect());
+        prop_assert!(traced.fetch.progress().done);
+    }
 }
 
 /// Not a property but its cousin for the other implementations: the same noise each time, as a trace.
@@ -115,5 +147,25 @@ fn noise_is_answered_the_same_way_everywhere() {
             play(&mut traced, now, input);
         }
         traced.check(&format!("noise-{seed}"));
+    }
+}
+
+#[test]
+fn noise_in_a_crowd_is_answered_the_same_way_everywhere() {
+    for seed in 1..=4_u32 {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut traced = Traced::new(seed * 1_000_003);
+        let mut now = 0;
+        let steps = prop::collection::vec((0..800_u64, crowd_input()), 200);
+        traced.call(now, Input::Crowd { in_crowd: true });
+        traced.call(now, Input::AddPieces { lens: (1..=PIECES).map(|at| at * 4_000).collect() });
+        for _ in 0..seed {
+            let _ = steps.new_tree(&mut runner).unwrap();
+        }
+        for (ms, input) in steps.new_tree(&mut runner).unwrap().current() {
+            now += ms;
+            play(&mut traced, now, input);
+        }
+        traced.check(&format!("crowd-noise-{seed}"));
     }
 }

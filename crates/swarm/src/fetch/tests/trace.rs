@@ -27,6 +27,8 @@ pub(super) enum Input {
     Piece { source: Option<PeerKey>, id: u32, verified: bool },
     Fault { peer: PeerKey, fault: PeerFault },
     OriginFailed { ids: Vec<u32> },
+    Crowd { in_crowd: bool },
+    Share { ids: Vec<u32> },
     Timeout,
 }
 
@@ -41,6 +43,10 @@ pub(super) struct Traced {
     owed: BTreeMap<Source, BTreeSet<u32>>,
     /// Asked more than once at the same time, ever.
     pub(super) doubled: BTreeSet<u32>,
+    /// Pieces given as shares, how many with repetitions, and how many of those were reported as held.
+    shared: BTreeSet<u32>,
+    given: usize,
+    reported: usize,
 }
 
 impl Traced {
@@ -53,11 +59,19 @@ impl Traced {
             held: BTreeSet::new(),
             owed: BTreeMap::new(),
             doubled: BTreeSet::new(),
+            shared: BTreeSet::new(),
+            given: 0,
+            reported: 0,
         }
     }
 
     pub(super) fn len_of(&self, number: u32) -> u32 {
         self.lens[number as usize]
+    }
+
+    /// Whether the engine takes itself for one of a crowd.
+    pub(super) fn is_in_crowd(&self) -> bool {
+        self.fetch.board.sharing.is_some()
     }
 
     pub(super) fn is_held(&self, number: u32) -> bool {
@@ -139,6 +153,12 @@ impl Traced {
                 fetch.handle_origin_failed(now, &replay::ids(ids));
                 self.forget(Source::Origin, ids);
             }
+            Input::Crowd { in_crowd } => fetch.handle_crowd(now, *in_crowd),
+            Input::Share { ids } => {
+                fetch.handle_share(now, &replay::ids(ids));
+                self.given += ids.len();
+                self.shared.extend(ids);
+            }
             Input::Timeout => fetch.handle_timeout(now),
         }
         None
@@ -176,13 +196,23 @@ impl Traced {
             Output::AskOrigin { ids } => {
                 assert!(!ids.is_empty() && ids.len() <= ORIGIN_IDS_MAX);
                 self.note(Source::Origin, ids);
+                let alone = |id: &u32| self.owed.values().filter(|owed| owed.contains(id)).count() == 1;
+                let is_shared = |id: &PieceId| self.shared.contains(&replay::number(*id)) && alone(&replay::number(*id));
+                assert!(
+                    !self.is_in_crowd() || ids.iter().all(is_shared),
+                    "one of a crowd takes its share from the origin and hedges nothing"
+                );
             }
             Output::Cancel { ids, .. } => assert!(!ids.is_empty() && ids.len() <= FLIGHT_IDS_MAX),
             Output::Query { ids, .. } => assert!(!ids.is_empty() && ids.len() <= QUERY_IDS_MAX),
             Output::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
-            Output::AskShare { .. } => panic!("nobody told of a crowd"),
+            Output::AskShare { done } => {
+                assert!(self.is_in_crowd(), "outside a crowd there are no shares");
+                self.reported += *done as usize;
+                assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);
+            }
             Output::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
             Output::NeedPeers => assert!(self.held.len() < self.lens.len(), "nobody is needed when all is held"),
         }

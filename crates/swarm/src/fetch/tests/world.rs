@@ -24,6 +24,8 @@ pub(super) struct Peer {
     /// Closes so long after its open.
     pub(super) closes_ms: Option<u64>,
     pub(super) push: Vec<u32>,
+    /// Pieces that it has so long after its open, of which it tells.
+    pub(super) gains: Vec<(u64, u32)>,
 }
 
 impl Default for Peer {
@@ -38,6 +40,7 @@ impl Default for Peer {
             refuses: false,
             closes_ms: None,
             push: Vec::new(),
+            gains: Vec::new(),
         }
     }
 }
@@ -62,6 +65,10 @@ enum Event {
         verified: bool,
     },
     Have(PeerKey, Vec<u32>),
+    /// The peer has a piece more.
+    Gain(PeerKey, u32),
+    /// The tracker replies to a `share`.
+    Deal,
     Refuse(PeerKey, Vec<u32>),
     OriginFail(Vec<u32>),
 }
@@ -88,6 +95,12 @@ pub(super) struct World {
     pub(super) waste: u64,
     pub(super) origin_requests: usize,
     pub(super) piece_len: u32,
+    pub(super) origin_bytes_per_ms: u64,
+    /// Shares that the tracker has still to give; then it says that everything is with somebody.
+    pub(super) deals: VecDeque<Vec<u32>>,
+    pub(super) tracker_delay_ms: u64,
+    /// How often a share was asked for, and pieces reported as held.
+    pub(super) shares: (usize, u32),
 }
 
 impl World {
@@ -110,6 +123,10 @@ impl World {
             waste: 0,
             origin_requests: 0,
             piece_len: 32 * 1024,
+            origin_bytes_per_ms: 5_000,
+            deals: VecDeque::new(),
+            tracker_delay_ms: 30,
+            shares: (0, 0),
         }
     }
 
@@ -178,6 +195,9 @@ impl World {
                 self.call(Input::Open { peer });
                 self.call(Input::Hello { peer, complete: sim.holds.is_none() });
                 self.enqueue(Source::Peer(peer), sim.push);
+                for (ms, id) in sim.gains {
+                    self.schedule(ms, Event::Gain(peer, id));
+                }
             }
             Event::Close(peer) => {
                 self.peers.remove(&peer);
@@ -206,7 +226,17 @@ impl World {
             Event::OriginFail(ids) => {
                 self.call(Input::OriginFailed { ids });
             }
-            Event::Have(..) | Event::Refuse(..) => {}
+            Event::Gain(peer, id) if self.open.contains(&peer) => {
+                if let Some(held) = self.peers.get_mut(&peer).and_then(|sim| sim.holds.as_mut()) {
+                    held.insert(id);
+                }
+                self.call(Input::Have { peer, ids: vec![id] });
+            }
+            Event::Deal => {
+                let ids = self.deals.pop_front().unwrap_or_default();
+                self.call(Input::Share { ids });
+            }
+            Event::Gain(..) | Event::Have(..) | Event::Refuse(..) => {}
         }
     }
 
@@ -238,7 +268,10 @@ impl World {
                     self.schedule(sim.delay_ms, Event::Asked(Source::Peer(peer), numbers));
                 }
             }
-            Output::AskShare { .. } => panic!("nobody told of a crowd"),
+            Output::AskShare { done } => {
+                self.shares = (self.shares.0 + 1, self.shares.1 + done);
+                self.schedule(self.tracker_delay_ms, Event::Deal);
+            }
             Output::Cancel { peer, ids } => {
                 let (delay_ms, _) = self.path(Source::Peer(peer));
                 self.schedule(delay_ms, Event::Cancelled(peer, ids.into_iter().map(replay::number).collect()));
@@ -269,7 +302,7 @@ impl World {
     /// One-way delay and bytes per millisecond of the path from a source.
     fn path(&self, source: Source) -> (u64, u64) {
         match source {
-            Source::Origin => (self.origin_delay_ms, 5_000),
+            Source::Origin => (self.origin_delay_ms, self.origin_bytes_per_ms),
             Source::Peer(peer) => self.peers.get(&peer).map_or((0, 1), |sim| (sim.delay_ms, sim.bytes_per_ms)),
         }
     }

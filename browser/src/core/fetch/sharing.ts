@@ -1,0 +1,81 @@
+/**
+ * What one of a crowd takes from the origin: the share that the tracker gives it, and nothing else as long as anything comes from anywhere.
+ * A script that is built without `CROWD` has nothing of this.
+ */
+
+import type { Board, Slot } from './board';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS } from './config';
+import { request } from './fill';
+import { NEVER } from './link';
+
+/** The share of one engine. */
+export class Sharing {
+  /** Pieces given and not yet reported as held, oldest first. */
+  readonly _given: Slot[] = [];
+  /** How many of those before them are held and not reported yet. */
+  _done = 0;
+  /** A `share` waits for its reply. */
+  _asked = false;
+  /** Everything was under way at the last reply: the next question waits until then. */
+  _retryAt = NEVER;
+  /** When a piece was verified last, from whomever. */
+  _advancedAt: number;
+  readonly #salt: number;
+
+  constructor(now: number, salt: number) {
+    this._advancedAt = now;
+    this.#salt = salt;
+  }
+
+  _give(now: number, slots: readonly Slot[]): void {
+    this._asked = false;
+    this._retryAt = slots.length ? NEVER : now + SHARE_RETRY_MS;
+    // A share that took too long may be dealt to the same taker again.
+    for (const slot of slots) if (!this._given.includes(slot)) this._given.push(slot);
+  }
+
+  /** Whether nothing came for so long that the crowd is none: the origin stands in for everything again. */
+  _isStalled(now: number): boolean {
+    return now >= this._advancedAt + SHARE_STALL_MS;
+  }
+
+  _expire(now: number): void {
+    if (this._retryAt <= now) this._retryAt = NEVER;
+  }
+
+  _due(): number {
+    return Math.min(this._retryAt, this._advancedAt + SHARE_STALL_MS);
+  }
+
+  /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
+  _placeOf({ _at: at }: Slot): number {
+    return (((at * 48271 + this.#salt * 7) % 2147483647) * 16807) % 2147483647;
+  }
+}
+
+/** Requests what of the share is neither held nor under way. */
+export function askOrigin(board: Board, sharing: Sharing): void {
+  while (board._origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {
+    const batch = sharing._given.filter((slot) => board._isFree(slot)).slice(0, ORIGIN_IDS_MAX);
+    if (!batch.length) return;
+    for (const slot of batch) board._assign(board._origin, slot);
+    request(board, batch);
+  }
+}
+
+/** Reports what of the share is held, and asks for more once all of it is under way. */
+export function askShare(board: Board, sharing: Sharing): void {
+  const given = sharing._given;
+  while (given[0]?._held) {
+    given.shift();
+    sharing._done++;
+  }
+  const wantsMore = board._held < board._slots.length && !sharing._asked && sharing._retryAt === NEVER;
+  const isUnderWay = given.every((slot) => slot._held || slot._from.length > 0);
+  // Half of a share at a time: a message for each piece would be too many on a fast line.
+  const isWorthSaying = sharing._done > 0 && sharing._done >= given.length;
+  if (!isWorthSaying && !(wantsMore && isUnderWay)) return;
+  sharing._asked = true;
+  board._out.push({ kind: 'ask-share', done: sharing._done });
+  sharing._done = 0;
+}
