@@ -3,8 +3,11 @@
 pub mod bound;
 pub mod client;
 pub mod cloud;
+pub mod forward;
+pub mod guest;
 pub mod measures;
 pub mod namespace;
+pub mod needs;
 pub mod network;
 pub mod outcome;
 pub mod process;

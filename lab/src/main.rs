@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -13,7 +14,7 @@ use viral_lab::outcome::{Outcome, Verdict};
 use viral_lab::run::{self, Contestant, Run};
 use viral_lab::scenario::{Plan, Scenario, Settings};
 use viral_lab::site::Site;
-use viral_lab::{report, server};
+use viral_lab::{needs, process, report};
 
 /// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
 const NGINX_MAX_S: f64 = 180.0;
@@ -24,6 +25,9 @@ const MISSED: u8 = 5;
 const BUSY: u8 = 4;
 /// Exit code when this machine or this user cannot run the lab.
 const UNABLE: u8 = 3;
+/// How often an interrupted lab tries to remove its files, and how long it waits in between: a killed browser is gone within a second.
+const REMOVALS_MAX: usize = 20;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(50);
 /// Exit code of a program ended by SIGINT, as shells write it.
 const INTERRUPTED: i32 = 130;
 
@@ -60,6 +64,9 @@ struct Cli {
     /// Leave nginx out
     #[arg(long)]
     without_nginx: bool,
+    /// Measure WebTorrent with the same files, network and arrivals, too; only in `crowd`
+    #[arg(long)]
+    with_webtorrent: bool,
     /// Exit with 5 when a target is missed
     #[arg(long)]
     strict: bool,
@@ -75,7 +82,7 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = can_run() {
+    if let Err(error) = needs::check(cli.scenario, cli.with_webtorrent) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
@@ -88,22 +95,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Whether there is any point in beginning.
-fn can_run() -> anyhow::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        bail!("network namespaces and TUN devices need root; run it again with sudo");
-    }
-    if !Path::new("/dev/net/tun").exists() {
-        bail!("this kernel has no /dev/net/tun; load the module `tun`");
-    }
-    let viral = server::viral_binary();
-    let has_get = Command::new(&viral).args(["get", "--help"]).output().with_context(|| format!("cannot start {}", viral.display()))?;
-    if !has_get.status.success() {
-        bail!("{} has no `get`; point VIRAL_BIN at a build that has it", viral.display());
-    }
-    Ok(())
 }
 
 fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
@@ -119,7 +110,7 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
     };
     let plan = Plan::new(cli.scenario, &settings(0));
     let site = Site::make(folder.path(), plan.app_bytes)?;
-    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new() };
+    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new(), webtorrent: Vec::new() };
     // In the trickle nobody waits for the others, so the server alone is as good as its line.
     let has_nginx = !cli.without_nginx && outcome.plan.bound.server_alone_s() < NGINX_MAX_S;
     for number in 0..cli.runs {
@@ -138,6 +129,9 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
         }
         if has_nginx {
             outcome.nginx.push(once(&plan, Contestant::Nginx)?);
+        }
+        if cli.with_webtorrent {
+            outcome.webtorrent.push(once(&plan, Contestant::WebTorrent)?);
         }
     }
     write_report(&outcome, &cli.report)?;
@@ -170,14 +164,21 @@ fn keep_logs(place: &Path, report: &Path, contestant: Contestant) {
     }
 }
 
-/// On SIGINT and SIGTERM only files need care: namespaces, devices and children go with the threads of this process.
+/// On SIGINT and SIGTERM only files need care: namespaces and devices go with the threads of this process.
 fn end_on_signal(folder: &Path) -> anyhow::Result<()> {
     let folder = folder.to_owned();
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot watch for signals")?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             eprintln!("lab: interrupted");
-            let _ = fs::remove_dir_all(&folder);
+            // A browser that still lives writes into what is being removed.
+            process::kill_children();
+            for _ in 0..REMOVALS_MAX {
+                if fs::remove_dir_all(&folder).is_ok() {
+                    break;
+                }
+                std::thread::sleep(REMOVAL_PAUSE);
+            }
             std::process::exit(INTERRUPTED);
         }
     });

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::run::Run;
-use crate::scenario::Plan;
+use crate::scenario::{Plan, Role};
 use crate::visit::Visit;
 
 /// The numbers of one run, or the medians of several. `None` where there is nothing to measure.
@@ -31,10 +31,14 @@ pub struct Measures {
     pub offload: Option<f64>,
     /// Bytes that came down the shared line, headers included, over one copy of the app.
     pub line_ratio: Option<f64>,
-    /// Assets that a visitor accepted and that are not the origin's.
-    pub forged: usize,
-    /// Peers banned, summed over all visitors.
+    /// Bytes that visitors accepted and that are not the origin's, of those who wrote down what they got.
+    pub forged_bytes_deployed: u64,
+    /// Bytes that forgers sent in place of pieces; `None` where nobody forges.
+    pub forged_bytes_sent: Option<f64>,
+    /// Peers banned, summed over all honest visitors.
     pub bans: u64,
+    /// Peers that the tracker dropped because visitors reported forgeries.
+    pub bans_by_tracker: u64,
     /// Share of idle processor time, in per cent.
     pub cpu_idle_pct: f64,
     /// What the network itself cost, in microseconds of processor time per packet.
@@ -51,14 +55,15 @@ impl Measures {
         let done: Vec<&Visit> = honest.iter().copied().filter(|visit| visit.done_s.is_some()).collect();
         let ends = sorted(done.iter().filter_map(|visit| visit.done_s));
         let takes = sorted(done.iter().map(|visit| visit.got.ms_total as f64 / 1e3));
-        let visitors = plan.visitors.iter().filter(|visitor| visitor.role == crate::scenario::Role::Honest).count();
+        let visitors = plan.visitors.iter().filter(|visitor| visitor.role == Role::Honest).count();
         let everybody = ends.len() == visitors;
         // Who is not done yet counts as later than everybody who is.
         let quantile = |values: &[f64], share: f64| values.get(rank(visitors, share)).copied();
         let app = plan.app_bytes as f64;
         let (peers, origin) =
             done.iter().fold((0, 0), |(peers, origin), visit| (peers + visit.got.bytes_from_peers, origin + visit.got.bytes_from_origin));
-        let is_viral = run.origin.payload() > 0;
+        let origin_bytes = run.server.origin_bytes;
+        let has_counted = origin_bytes.payload() > 0;
         let counts = run.account.samples.last().map(|sample| sample.counts).unwrap_or_default();
         Self {
             visitors,
@@ -68,12 +73,15 @@ impl Measures {
             app_p50_s: quantile(&takes, 0.5),
             app_p95_s: quantile(&takes, 0.95),
             app_p99_s: quantile(&takes, 0.99),
-            origin_payload_ratio: is_viral.then(|| run.origin.payload() as f64 / app),
-            origin_overhead_bytes_per_visitor: is_viral.then(|| run.origin.overhead() as f64 / plan.visitors.len() as f64),
+            origin_payload_ratio: has_counted.then(|| origin_bytes.payload() as f64 / app),
+            origin_overhead_bytes_per_visitor: (origin_bytes.overhead() > 0)
+                .then(|| origin_bytes.overhead() as f64 / plan.visitors.len() as f64),
             offload: (peers + origin > 0).then(|| peers as f64 / (peers + origin) as f64),
             line_ratio: (run.line_bytes > 0).then(|| run.line_bytes as f64 / app),
-            forged: honest.iter().filter_map(|visit| visit.different).sum(),
+            forged_bytes_deployed: honest.iter().filter_map(|visit| visit.forged_bytes).sum(),
+            forged_bytes_sent: plan.visitors.iter().any(|visitor| visitor.role == Role::Forging).then_some(run.forged_bytes_sent as f64),
             bans: honest.iter().map(|visit| visit.got.bans).sum(),
+            bans_by_tracker: run.server.bans,
             cpu_idle_pct: run.cpu_idle_pct,
             network_us_per_packet: run.account.cpu.as_secs_f64() * 1e6 / counts.delivered.max(1) as f64,
             network_late: run.account.late,
@@ -99,8 +107,10 @@ impl Measures {
             origin_overhead_bytes_per_visitor: over(&|one| one.origin_overhead_bytes_per_visitor),
             offload: over(&|one| one.offload),
             line_ratio: over(&|one| one.line_ratio),
-            forged: all.iter().map(|one| one.forged).max().unwrap_or(0),
+            forged_bytes_deployed: all.iter().map(|one| one.forged_bytes_deployed).max().unwrap_or(0),
+            forged_bytes_sent: over(&|one| one.forged_bytes_sent),
             bans: all.iter().map(|one| one.bans).max().unwrap_or(0),
+            bans_by_tracker: all.iter().map(|one| one.bans_by_tracker).max().unwrap_or(0),
             cpu_idle_pct: all.iter().map(|one| one.cpu_idle_pct).fold(100.0, f64::min),
             network_us_per_packet: over(&|one| Some(one.network_us_per_packet)).unwrap_or(0.0),
             network_late: all.iter().map(|one| one.network_late).max().unwrap_or(0),

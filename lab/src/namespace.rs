@@ -86,10 +86,8 @@ impl Drop for Namespace {
 /// Moves this thread into a fresh namespace and gives it an address.
 fn enter(address: Ipv4Addr) -> anyhow::Result<SyncDevice> {
     unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
-    // The kernel must not send what nobody asked for.
-    for interface in ["all", "default"] {
-        let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"), "1");
-    }
+    // The kernel must not send what nobody asked for on the device to come. Loopback keeps its IPv6 address, on which drivers of browsers insist.
+    let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
     let device = DeviceBuilder::new().name(DEVICE).mtu(MTU).build_sync().context("cannot make a TUN device (is there /dev/net/tun?)")?;
     device.set_nonblocking(true)?;
     let commands = format!(

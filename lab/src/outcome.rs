@@ -22,6 +22,16 @@ pub struct Outcome {
     pub nginx: Vec<Run>,
     /// Each run of the same visitors, all honest; only in `hostile`.
     pub honest: Vec<Run>,
+    /// Each run with WebTorrent, where it was asked for.
+    pub webtorrent: Vec<Run>,
+}
+
+/// Viral and WebTorrent side by side.
+pub struct Duel {
+    /// What is compared, for viral and for WebTorrent.
+    pub rows: Vec<(&'static str, [Option<f64>; 2])>,
+    /// What WebTorrent came to.
+    pub webtorrent: Measures,
 }
 
 /// One number and what it should be.
@@ -81,6 +91,14 @@ impl Outcome {
         (!self.nginx.is_empty()).then(|| self.median(&self.nginx))
     }
 
+    /// Viral beside WebTorrent, if that was run. It has no verdict: both sides' idle shares stand in it.
+    #[must_use]
+    pub fn duel(&self) -> Option<Duel> {
+        let webtorrent = (!self.webtorrent.is_empty()).then(|| self.median(&self.webtorrent))?;
+        let rows = rows(&self.measures(), &webtorrent, self.plan.bound.bound_s());
+        Some(Duel { rows, webtorrent })
+    }
+
     fn median(&self, runs: &[Run]) -> Measures {
         Measures::median_of(&runs.iter().map(|run| Measures::of(run, &self.plan)).collect::<Vec<_>>())
     }
@@ -98,7 +116,7 @@ impl Outcome {
                 at_most("median completion / bound", over(measures.median_s, Some(bound_s)), 1.3),
                 at_most("origin payload / one copy", measures.origin_payload_ratio, 1.2),
             ],
-            Scenario::Office => {
+            Scenario::Office | Scenario::Browsers => {
                 let visitors = measures.visitors as f64;
                 let most = 1.1 + visitors * THIN_BYTES / self.plan.app_bytes as f64;
                 let rival_s = self.rival().and_then(|rival| rival.app_p95_s);
@@ -115,7 +133,7 @@ impl Outcome {
                 let honest_s = self.median(&self.honest).app_p99_s;
                 vec![
                     at_most("time to app p99 / all honest p99", over(measures.app_p99_s, honest_s), 1.5),
-                    at_most("forged assets deployed", Some(measures.forged as f64), 0.0),
+                    at_most("forged bytes deployed", Some(measures.forged_bytes_deployed as f64), 0.0),
                 ]
             }
             Scenario::Lone => {
@@ -147,9 +165,29 @@ impl Outcome {
     }
 }
 
+/// What is compared between viral and WebTorrent.
+fn rows(viral: &Measures, webtorrent: &Measures, bound_s: f64) -> Vec<(&'static str, [Option<f64>; 2])> {
+    let both = |pick: &dyn Fn(&Measures) -> Option<f64>| [pick(viral), pick(webtorrent)];
+    vec![
+        ("last completion / bound", both(&|one| Some(one.last_s? / bound_s))),
+        ("median completion / bound", both(&|one| Some(one.median_s? / bound_s))),
+        ("origin payload / one copy", both(&|one| one.origin_payload_ratio)),
+        ("visitors without the app", both(&|one| Some(one.visitors.saturating_sub(one.done) as f64))),
+        ("processor idle, %", both(&|one| Some(one.cpu_idle_pct))),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rival_is_measured_by_the_same_bound() {
+        let one = |last_s, done| Measures { visitors: 2, done, last_s, median_s: Some(10.0), cpu_idle_pct: 50.0, ..Measures::default() };
+        let rows = rows(&one(Some(12.0), 2), &one(None, 1), 8.0);
+        assert_eq!(rows[0].1, [Some(1.5), None]);
+        assert_eq!((rows[1].1, rows[3].1), ([Some(1.25); 2], [Some(0.0), Some(1.0)]));
+    }
 
     #[test]
     fn a_figure_at_its_target_meets_it_and_an_unmeasured_one_does_not() {

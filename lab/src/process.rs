@@ -1,7 +1,7 @@
 //! Child processes of the lab: killed when the thread that started them ends, whatever ends it.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +33,16 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
+}
+
+/// Kills every child of this program, whichever thread started it; for an end in the middle of a run.
+pub fn kill_children() {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for children in tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok()) {
+        for pid in children.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 impl Process {

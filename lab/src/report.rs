@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cloud::Sample;
 use crate::measures::Measures;
 use crate::outcome::{Outcome, Target, Verdict};
+use crate::processor::IDLE_MIN_PCT;
 use crate::run::Run;
 
 /// One JSON object.
@@ -28,6 +29,8 @@ pub fn json(outcome: &Outcome) -> Value {
         "nginx_is_measured": !outcome.nginx.is_empty(),
         "nginx_computed_s": outcome.plan.bound.server_alone_s(),
         "nginx": outcome.rival(),
+        "webtorrent": outcome.duel().map(|duel| duel.webtorrent),
+        "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
         "timeline": outcome.viral.first().map(timeline),
@@ -39,6 +42,11 @@ pub fn json(outcome: &Outcome) -> Value {
         all.insert("cpu_idle_pct".to_owned(), json!(outcome.idle_pct()));
     }
     all
+}
+
+/// One row of viral beside WebTorrent.
+fn beside((name, [viral, webtorrent]): (&str, [Option<f64>; 2])) -> Value {
+    json!({ "name": name, "viral": viral, "webtorrent": webtorrent })
 }
 
 /// What the network had delivered, second by second.
@@ -72,7 +80,7 @@ pub fn text(outcome: &Outcome) -> String {
     };
     let rival = outcome.rival();
     row("", "viral".to_owned(), if rival.is_some() { "nginx".to_owned() } else { "nginx*".to_owned() });
-    for (name, pick) in ROWS {
+    for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
             None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
@@ -90,6 +98,7 @@ pub fn text(outcome: &Outcome) -> String {
     if outcome.nginx.is_empty() {
         text.push_str("* computed as N F / u_s: it would take longer than three minutes\n");
     }
+    text.push_str(&browsers(outcome));
     for (error, count) in failures(outcome) {
         let _ = writeln!(text, "  {count} without the app: {error}");
     }
@@ -102,7 +111,27 @@ pub fn text(outcome: &Outcome) -> String {
         let is_met = if figure.is_met() { "met" } else { "MISSED" };
         let _ = writeln!(text, "{:<36} {:>12} {sign} {:<9} {is_met}", figure.name, shown(figure.value), shown(Some(target)));
     }
+    if let Some(duel) = outcome.duel() {
+        let _ = writeln!(text, "\n{:<36} {:>12} {:>12}", "beside WebTorrent", "viral", "WebTorrent");
+        for (name, [viral, webtorrent]) in duel.rows {
+            let _ = writeln!(text, "{name:<36} {:>12} {:>12}", shown(viral), shown(webtorrent));
+        }
+        text.push_str(duel_warning(&duel.webtorrent));
+    }
     let _ = writeln!(text, "\n{}", verdict(outcome));
+    text
+}
+
+/// One line for each browser of the first run; nothing where there were none.
+fn browsers(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for visit in outcome.viral.first().iter().flat_map(|run| &run.visits) {
+        let Some(browser) = &visit.browser else { continue };
+        let (answer, megabytes) = (visit.got.answer.as_deref().unwrap_or("-"), |bytes: u64| bytes as f64 / 1e6);
+        let took = shown(visit.done_s.map(|_| visit.got.ms_total as f64 / 1e3));
+        let (peers, origin) = (megabytes(visit.got.bytes_from_peers), megabytes(visit.got.bytes_from_origin));
+        let _ = writeln!(text, "  {browser:<9} {answer:<6} {took:>8} s, {peers:.2} MB from other visitors, {origin:.2} MB from the origin");
+    }
     text
 }
 
@@ -118,6 +147,12 @@ fn failures(outcome: &Outcome) -> BTreeMap<String, usize> {
         *failures.entry(kind.to_owned()).or_default() += 1;
     }
     failures
+}
+
+/// What must be said where the processor was too busy for the rival.
+fn duel_warning(webtorrent: &Measures) -> &'static str {
+    let is_busy = webtorrent.cpu_idle_pct < IDLE_MIN_PCT;
+    if is_busy { "no comparison: the processor was too busy for WebTorrent; try fewer --peers, or --scale 0.5\n" } else { "" }
 }
 
 /// The verdict in one sentence.
@@ -144,6 +179,9 @@ const ROWS: &[Row] = &[
     ("other origin bytes per visitor", |one| one.origin_overhead_bytes_per_visitor),
     ("share from other visitors", |one| one.offload),
     ("bytes over the shared line / copy", |one| one.line_ratio),
+    ("forged bytes sent", |one| one.forged_bytes_sent),
+    ("forgers banned, by all visitors", |one| one.forged_bytes_sent.map(|_| one.bans as f64)),
+    ("forgers dropped by the tracker", |one| one.forged_bytes_sent.map(|_| one.bans_by_tracker as f64)),
     ("processor idle, %", |one| Some(one.cpu_idle_pct)),
     ("network: us of processor per packet", |one| Some(one.network_us_per_packet)),
 ];

@@ -6,11 +6,12 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::cloud::{Account, Sample};
+use crate::guest::Guest;
 use crate::processor::Ticks;
 use crate::scenario::Plan;
-use crate::server::{self, OriginBytes};
+use crate::server::{self, Stats};
 use crate::site::Site;
-use crate::visit::{self, Stage, Visit};
+use crate::visit::{Stage, Visit, torrent};
 use crate::world::World;
 
 /// Who serves, and with whom.
@@ -20,13 +21,12 @@ pub enum Contestant {
     Viral,
     /// nginx and a plain client.
     Nginx,
+    /// WebTorrent everywhere, its tracker and its first seeder at the origin.
+    WebTorrent,
 }
 
 /// Bytes that checked visitors may write to disk in all.
 const CHECKED_BYTES_MAX: u64 = 400_000_000;
-
-/// From the last process started to the first arrival.
-const SETTLE: Duration = Duration::from_millis(300);
 
 /// How often the processors' counters are read.
 const TICKS_EVERY: Duration = Duration::from_millis(250);
@@ -40,8 +40,10 @@ pub struct Run {
     pub timeline: Vec<(f64, Sample)>,
     /// Share of idle processor time between the first arrival and the last completion, in per cent.
     pub cpu_idle_pct: f64,
-    /// What left viral, by cause; zero for nginx.
-    pub origin: OriginBytes,
+    /// What the server counted: of WebTorrent its first seeder's payload alone, of nginx nothing.
+    pub server: Stats,
+    /// Bytes that forgers sent in place of pieces.
+    pub forged_bytes_sent: u64,
     /// Bytes that came down the shared lines during the run.
     pub line_bytes: u64,
     /// What the network itself did and cost.
@@ -59,8 +61,10 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     let server = match contestant {
         Contestant::Viral => server::start_viral(&world, site)?,
         Contestant::Nginx => server::start_nginx(&world, site)?,
+        Contestant::WebTorrent => torrent::start_seeder(&world, site)?,
     };
-    let begins = Instant::now() + SETTLE;
+    let (guests, settle) = Guest::prepare(&world, plan, contestant)?;
+    let begins = Instant::now() + settle;
     let last_arrival_s = plan.visitors.iter().map(|visitor| visitor.arrives_s).fold(0.0, f64::max);
     let stage = Arc::new(Stage {
         begins,
@@ -72,17 +76,12 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         checked: usize::try_from(CHECKED_BYTES_MAX / plan.app_bytes.max(1)).unwrap_or(usize::MAX),
     });
     let (report, reports) = mpsc::channel();
-    let stays = plan.visitors.iter().enumerate().map(|(index, &visitor)| {
+    let stays = plan.visitors.iter().enumerate().zip(guests).map(|((index, &visitor), guest)| {
         let (stage, report) = (Arc::clone(&stage), report.clone());
-        world.namespaces[visitor.endpoint].run(move || {
-            let tell = |visit| {
-                let _ = report.send(visit);
-            };
-            match contestant {
-                Contestant::Viral => visit::native(&stage, index, &visitor, tell),
-                Contestant::Nginx => visit::plain(&stage, index, &visitor, tell),
-            }
-        })
+        let tell = move |visit| {
+            let _ = report.send(visit);
+        };
+        world.namespaces[visitor.endpoint].run(move || guest.visit(&stage, (index, &visitor), contestant, tell))
     });
     let stays: Vec<_> = stays.collect();
     drop(report);
@@ -103,13 +102,15 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     // Where somebody never was done, the machine was observed to the end.
     let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
     let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
-    let origin = match contestant {
-        Contestant::Viral => server::origin_bytes(world.origin())?,
-        Contestant::Nginx => OriginBytes::default(),
+    let counted = match contestant {
+        Contestant::Viral => server::stats(world.origin())?,
+        Contestant::Nginx => Stats::default(),
+        Contestant::WebTorrent => torrent::end_seeder(&server)?,
     };
     stage.is_over.store(true, Relaxed);
+    let mut forged_bytes_sent = 0;
     for stay in stays {
-        stay.wait()?;
+        forged_bytes_sent += stay.wait()??;
     }
     drop(server);
     check(&mut visits, &stage)?;
@@ -119,7 +120,8 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         timeline: timeline(&account, began_ns),
         visits,
         cpu_idle_pct,
-        origin,
+        server: counted,
+        forged_bytes_sent,
         account,
         took_s,
     })
@@ -139,7 +141,7 @@ fn check(visits: &mut [Visit], stage: &Stage) -> anyhow::Result<()> {
     for visit in visits.iter_mut().filter(|visit| visit.done_s.is_some()) {
         let copy = stage.folder.join(format!("visitor-{}", visit.visitor));
         if copy.is_dir() {
-            visit.different = Some(stage.site.differences(&copy)?);
+            visit.forged_bytes = Some(stage.site.forged_bytes(&copy)?);
             std::fs::remove_dir_all(&copy)?;
         }
     }

@@ -1,5 +1,6 @@
 //! The scenarios: who comes when, over which links, and what is made of the result.
 
+mod browsers;
 mod crowd;
 mod hostile;
 mod lone;
@@ -11,6 +12,7 @@ use std::net::Ipv4Addr;
 use clap::ValueEnum;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
+use viral_journeys::browser::Engine;
 
 use crate::bound::Crowd;
 use crate::network::link::{LinkShape, Nanos};
@@ -34,10 +36,12 @@ pub enum Scenario {
     Office,
     /// Visitors who come one by one and leave again
     Trickle,
-    /// Three in ten of the peers dead, silent or slow
+    /// Three in ten of the peers forging, dead, silent or slow
     Hostile,
     /// One visitor and nobody else
     Lone,
+    /// As `office`, with four Chromium and two Firefox among the visitors
+    Browsers,
 }
 
 /// What the command line can change.
@@ -68,6 +72,8 @@ pub enum Role {
     Silent,
     /// The product behind an uplink that carries next to nothing.
     Slow,
+    /// A peer that says it has everything and sends other bytes than asked for.
+    Forging,
 }
 
 /// One visitor.
@@ -81,6 +87,16 @@ pub struct Visitor {
     pub stays_s: Option<f64>,
     /// What it is.
     pub role: Role,
+    /// The browser it comes with; `None` comes with the native peer.
+    pub browser: Option<Engine>,
+}
+
+impl Visitor {
+    /// An honest one with the native peer that stays to the end.
+    #[must_use]
+    pub fn honest(endpoint: usize, arrives_s: f64) -> Self {
+        Self { endpoint, arrives_s, stays_s: None, role: Role::Honest, browser: None }
+    }
 }
 
 /// A scenario with every number settled.
@@ -117,6 +133,7 @@ impl Plan {
             Scenario::Trickle => trickle::plan(settings, &mut random),
             Scenario::Hostile => hostile::plan(settings, &mut random),
             Scenario::Lone => lone::plan(settings),
+            Scenario::Browsers => browsers::plan(settings, &mut random),
         }
     }
 

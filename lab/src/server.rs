@@ -19,7 +19,7 @@ const READY: Duration = Duration::from_secs(20);
 /// Where viral's counters are read, on the loopback of the origin's namespace.
 const ADMIN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9090);
 
-/// Bytes that left viral, by cause: the part of `GET /stats` that the lab reads.
+/// Bytes that left viral, by cause.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub struct OriginBytes {
     /// Documents.
@@ -34,9 +34,13 @@ pub struct OriginBytes {
     pub signalling: u64,
 }
 
-#[derive(Debug, Deserialize)]
-struct Stats {
-    origin_bytes: OriginBytes,
+/// The part of `GET /stats` that the lab reads.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct Stats {
+    /// Bytes that left, by cause.
+    pub origin_bytes: OriginBytes,
+    /// Peers that the tracker dropped because others reported forgeries.
+    pub bans: u64,
 }
 
 impl OriginBytes {
@@ -56,8 +60,18 @@ impl OriginBytes {
 /// The viral under test: `VIRAL_BIN`, else the release build beside this program.
 #[must_use]
 pub fn viral_binary() -> PathBuf {
-    let beside = || std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join("viral")));
-    std::env::var_os("VIRAL_BIN").map(PathBuf::from).or_else(beside).unwrap_or_else(|| PathBuf::from("viral"))
+    std::env::var_os("VIRAL_BIN").map_or_else(|| beside("viral"), PathBuf::from)
+}
+
+/// The peer that forges: `ROGUE_BIN`, else the one beside this program.
+#[must_use]
+pub fn rogue_binary() -> PathBuf {
+    std::env::var_os("ROGUE_BIN").map_or_else(|| beside("viral-rogue"), PathBuf::from)
+}
+
+/// A program built together with this one.
+fn beside(name: &str) -> PathBuf {
+    std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(name))).unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// Starts `viral serve` in the origin's namespace.
@@ -80,13 +94,13 @@ pub fn start_viral(world: &World, site: &Site) -> anyhow::Result<Process> {
     Ok(process)
 }
 
-/// What viral sent so far.
+/// What viral counted so far.
 ///
 /// # Errors
 /// When it does not answer.
-pub fn origin_bytes(origin: &Namespace) -> anyhow::Result<OriginBytes> {
+pub fn stats(origin: &Namespace) -> anyhow::Result<Stats> {
     let body = origin.run(|| client::get(SocketAddr::from(ADMIN), "/stats")).wait()?.context("the origin's counters")?;
-    Ok(serde_json::from_slice::<Stats>(&body).context("the origin's counters")?.origin_bytes)
+    serde_json::from_slice(&body).context("the origin's counters")
 }
 
 /// Starts nginx in the origin's namespace, as a plain static server with its defaults.

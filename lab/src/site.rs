@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use rand::rngs::SmallRng;
 use rand::{RngCore as _, SeedableRng as _};
-use sha2::{Digest as _, Sha256};
 
 /// Big assets of the page.
 const ASSETS: usize = 6;
@@ -21,6 +20,7 @@ pub struct Site {
     pub assets: Vec<String>,
     /// Bytes of the page and its assets: F.
     pub len: u64,
+    page_len: u64,
 }
 
 impl Site {
@@ -42,26 +42,33 @@ impl Site {
             SmallRng::seed_from_u64(index as u64 + 1).fill_bytes(&mut bytes);
             fs::write(folder.join(path.trim_start_matches('/')), bytes)?;
         }
-        Ok(Self { folder, assets, len: rest + page.len() as u64 })
+        let page_len = page.len() as u64;
+        Ok(Self { folder, assets, len: rest + page_len, page_len })
     }
 
-    /// How many assets below `copy` are missing or differ from the app's own bytes. The page itself is the server's to add to.
+    /// Bytes of the assets without the page.
+    #[must_use]
+    pub fn assets_len(&self) -> u64 {
+        self.len - self.page_len
+    }
+
+    /// How many bytes of the assets below `copy` are not the app's own, missing ones included. The page itself is the server's to add to.
     ///
     /// # Errors
     /// When the app's own files cannot be read.
-    pub fn differences(&self, copy: &Path) -> anyhow::Result<usize> {
-        let mut different = 0;
+    pub fn forged_bytes(&self, copy: &Path) -> anyhow::Result<u64> {
+        let mut forged = 0;
         for path in &self.assets {
             let name = path.trim_start_matches('/');
-            let own = Sha256::digest(fs::read(self.folder.join(name))?);
-            let is_same = fs::read(copy.join(name)).is_ok_and(|bytes| Sha256::digest(bytes) == own);
-            different += usize::from(!is_same);
+            let (own, theirs) = (fs::read(self.folder.join(name))?, fs::read(copy.join(name)).unwrap_or_default());
+            let changed = own.iter().zip(&theirs).filter(|(own, theirs)| own != theirs).count();
+            forged += (changed + own.len().abs_diff(theirs.len())) as u64;
         }
-        Ok(different)
+        Ok(forged)
     }
 }
 
-/// A page that names every asset in its head, so that all of them belong to its boot set.
+/// A page that names every asset in its head, so that all of them belong to its boot set, and notes when it has them.
 fn page(assets: &[String]) -> String {
     let mut head = String::new();
     for path in assets {
@@ -71,7 +78,8 @@ fn page(assets: &[String]) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>lab</title>\n{head}</head>\n<body><p id=\"out\">loading</p>\n<script>\n\
          Promise.all([{list}].map(path => fetch(path).then(reply => reply.arrayBuffer())))\n\
-         .then(all => {{ document.getElementById('out').textContent = 'loaded ' + all.reduce((sum, one) => sum + one.byteLength, 0); }});\n\
+         .then(all => {{ window.lab = {{ at: Date.now(), bytes: all.reduce((sum, one) => sum + one.byteLength, 0) }};\n\
+         document.getElementById('out').textContent = 'loaded ' + window.lab.bytes; }});\n\
          </script>\n</body>\n</html>\n"
     )
 }
@@ -81,13 +89,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_app_has_exactly_the_asked_length_and_a_changed_byte_is_found() {
+    fn the_app_has_exactly_the_asked_length() {
         let folder = tempfile::tempdir().unwrap();
         let site = Site::make(folder.path(), 100_001).unwrap();
         let on_disk: u64 = fs::read_dir(&site.folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
         assert_eq!((site.len, on_disk), (100_001, 100_001));
-        assert_eq!(site.differences(&site.folder).unwrap(), 0);
+    }
+
+    #[test]
+    fn changed_missing_and_additional_bytes_of_a_copy_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::make(folder.path(), 100_001).unwrap();
+        assert_eq!(site.forged_bytes(&site.folder).unwrap(), 0);
         let copy = tempfile::tempdir().unwrap();
-        assert_eq!(site.differences(copy.path()).unwrap(), site.assets.len());
+        let lens = site.assets.iter().map(|path| {
+            let mut bytes = fs::read(site.folder.join(path.trim_start_matches('/'))).unwrap();
+            let len = bytes.len() as u64;
+            bytes[7] ^= 1;
+            bytes.push(0);
+            fs::write(copy.path().join(path.trim_start_matches('/')), bytes).unwrap();
+            len
+        });
+        let len: u64 = lens.sum();
+        assert_eq!(site.forged_bytes(copy.path()).unwrap(), 2 * site.assets.len() as u64);
+        assert_eq!(site.forged_bytes(Path::new("nowhere")).unwrap(), len);
     }
 }

@@ -1,22 +1,20 @@
 //! One visitor's visit, from its arrival until it leaves; runs on the thread of its namespace.
 
+pub mod browser;
+pub mod hostile;
+pub mod native;
+pub mod plain;
+pub mod torrent;
+
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::client;
-use crate::process::{Line, Process, command};
+use crate::process::{Line, Process};
 use crate::scenario::{Role, Visitor};
-use crate::server::viral_binary;
 use crate::site::Site;
-use crate::world::origin_address;
-
-/// After this much of its life a dead or silent peer stops: late enough that others count on it.
-const HOSTILE_AFTER: Duration = Duration::from_secs(6);
 
 /// How often a waiting thread looks whether the run is over.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -57,14 +55,16 @@ pub struct Visit {
     pub visitor: usize,
     /// Whether it counts: hostile visitors do not.
     pub is_honest: bool,
+    /// The browser it came with; `None` for the native peer.
+    pub browser: Option<String>,
     /// Seconds after the beginning when it came.
     pub arrived_s: f64,
     /// Seconds after the beginning when it had the whole app; `None` when it never had.
     pub done_s: Option<f64>,
     /// What it reported.
     pub got: Got,
-    /// Assets on its disk that differ from the origin's; `None` when nobody looked.
-    pub different: Option<usize>,
+    /// Bytes on its disk that are not the origin's; `None` when nobody looked.
+    pub forged_bytes: Option<u64>,
 }
 
 /// What every visit of a run has in common.
@@ -85,105 +85,57 @@ pub struct Stage {
     pub checked: usize,
 }
 
-/// A visit by the native peer. `report` is called once, as soon as its outcome is known; the visitor stays and serves others.
-pub fn native(stage: &Arc<Stage>, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {
-    wait_until(stage, stage.begins + Duration::from_secs_f64(visitor.arrives_s));
-    let arrived = Instant::now();
-    let stay_s = visitor.stays_s.unwrap_or(stage.stay_s).ceil();
-    let copy = stage.folder.join(format!("visitor-{index}"));
-    let log = stage.folder.join(format!("visitor-{index}.log"));
-    let mut visit = Visit {
-        visitor: index,
-        is_honest: visitor.role == Role::Honest,
-        arrived_s: (arrived - stage.begins).as_secs_f64(),
-        done_s: None,
-        got: Got::default(),
-        different: None,
-    };
-    let mut get = get_command(stage, (index < stage.checked).then_some(&copy), stay_s);
-    let Ok(mut process) = Process::start(&mut get, "viral get", &log) else {
-        report(visit);
-        return;
-    };
-    if matches!(visitor.role, Role::Dead | Role::Silent) {
-        report(visit);
-        wait_until(stage, arrived + HOSTILE_AFTER);
-        let signal = if visitor.role == Role::Dead { Signal::KILL } else { Signal::STOP };
-        process.signal(signal);
-        wait_for_end(stage);
-        return;
+impl Stage {
+    /// When `visitor` comes.
+    fn arrival(&self, visitor: &Visitor) -> Instant {
+        self.begins + Duration::from_secs_f64(visitor.arrives_s)
     }
-    // The account may come when the app is there or only after the stay; when the app was there it says itself.
-    if let Some(got) = outcome(stage, &process, stage.limit + Duration::from_secs_f64(stay_s)) {
-        let done_s = visit.arrived_s + got.ms_total as f64 / 1e3;
-        visit.done_s = (got.ok && stage.begins + Duration::from_secs_f64(done_s) <= stage.limit).then_some(done_s);
-        visit.got = got;
-    }
-    report(visit);
-    let mut has_ended = false;
-    while !has_ended && !stage.is_over.load(Relaxed) {
-        has_ended = process.has_ended(Instant::now() + PATIENCE);
-    }
-    process.signal(Signal::TERM);
-    process.has_ended(Instant::now() + FAREWELL);
-}
 
-/// A visit by the plain client, which takes everything from the origin and leaves.
-pub fn plain(stage: &Arc<Stage>, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {
-    wait_until(stage, stage.begins + Duration::from_secs_f64(visitor.arrives_s));
-    let arrived_s = stage.begins.elapsed().as_secs_f64();
-    let fetched = client::visit(origin_address(), "/", &stage.site.assets);
-    let (bytes, ms_total) = fetched.as_ref().map_or((0, 0), |fetched| (fetched.bytes, fetched.took.as_millis()));
-    let got = Got {
-        ok: fetched.is_ok(),
-        answer: Some("plain".to_owned()),
-        bytes_from_origin: bytes,
-        ms_total: u64::try_from(ms_total).unwrap_or(u64::MAX),
-        ..Got::default()
-    };
-    let done_s = fetched.is_ok().then(|| stage.begins.elapsed().as_secs_f64());
-    report(Visit { visitor: index, is_honest: true, arrived_s, done_s, got, different: None });
-}
-
-fn get_command(stage: &Stage, copy: Option<&PathBuf>, stay_s: f64) -> std::process::Command {
-    let mut get = command(viral_binary());
-    get.arg("get").arg(format!("http://{}/", origin_address().ip())).args(["--json", "--stay", &stay_s.to_string()]);
-    if let Some(copy) = copy {
-        get.arg("-o").arg(copy);
+    /// A visit that begins now and of which nothing came yet.
+    fn visit(&self, index: usize, visitor: &Visitor) -> Visit {
+        Visit {
+            visitor: index,
+            is_honest: visitor.role == Role::Honest,
+            browser: None,
+            arrived_s: self.begins.elapsed().as_secs_f64(),
+            done_s: None,
+            got: Got::default(),
+            forged_bytes: None,
+        }
     }
-    get.env("TMPDIR", &stage.folder).env("HOME", &stage.folder).current_dir(&stage.folder);
-    get
-}
 
-/// The visitor's own account.
-fn outcome(stage: &Stage, process: &Process, deadline: Instant) -> Option<Got> {
-    while !stage.is_over.load(Relaxed) && Instant::now() < deadline {
-        match process.line(Instant::now() + PATIENCE) {
-            Line::Said(line) => {
-                if let Ok(got) = serde_json::from_str(&line) {
-                    return Some(got);
-                }
+    /// Waits until `then`, or until the run is over.
+    fn wait_until(&self, then: Instant) {
+        // In steps, so that a run that is over is left at once.
+        while !self.is_over.load(Relaxed) {
+            let left = then.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
             }
-            Line::Nothing => {}
-            Line::Ended => return None,
+            std::thread::sleep(left.min(PATIENCE));
         }
     }
-    None
-}
 
-fn wait_until(stage: &Stage, then: Instant) {
-    // In steps, so that a run that is over is left at once.
-    while !stage.is_over.load(Relaxed) {
-        let left = then.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
+    /// Waits until the run is over.
+    fn wait_for_end(&self) {
+        while !self.is_over.load(Relaxed) {
+            std::thread::sleep(PATIENCE);
         }
-        std::thread::sleep(left.min(PATIENCE));
     }
-}
 
-fn wait_for_end(stage: &Stage) {
-    while !stage.is_over.load(Relaxed) {
-        std::thread::sleep(PATIENCE);
+    /// The first line of a process that `pick` takes something from, while the run lasts and until `deadline`.
+    fn line_of<T>(&self, process: &Process, deadline: Instant, pick: impl Fn(&str) -> Option<T>) -> Option<T> {
+        while !self.is_over.load(Relaxed) && Instant::now() < deadline {
+            match process.line(Instant::now() + PATIENCE) {
+                Line::Said(line) => {
+                    if let Some(found) = pick(&line) {
+                        return Some(found);
+                    }
+                }
+                Line::Nothing => {}
+                Line::Ended => return None,
+            }
+        }
+        None
     }
 }

@@ -5,7 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt as _;
 use viral_lab::cloud::Cloud;
+use viral_lab::forward;
 use viral_lab::namespace::Namespace;
 use viral_lab::network::fabric::Fabric;
 use viral_lab::network::link::LinkShape;
@@ -57,6 +59,28 @@ fn a_round_trip_takes_the_distance_and_a_little() {
     println!("round trip of 40 ms: shortest {:?}, median {:?}, longest {:?}", trips[0], trips[25], trips[49]);
     // Never sooner than physics; how much later is what else this machine does, so only the figure printed above tells it.
     assert!(trips[0] >= Duration::from_millis(40), "{trips:?}");
+    cloud.end().unwrap();
+}
+
+#[test]
+fn localhost_of_a_visitor_is_the_origin_which_sees_the_visitors_address() {
+    let Some((cloud, server, client)) = pair(100.0) else { return };
+    let listener = server.run(|| TcpListener::bind(SERVER).unwrap()).wait().unwrap();
+    let seen = std::thread::spawn(move || {
+        let (mut stream, from) = listener.accept().unwrap();
+        stream.write_all(b"here").unwrap();
+        from.ip()
+    });
+    let visit = async || {
+        let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+        forward::start(near, SERVER).await.unwrap();
+        let mut said = String::new();
+        tokio::net::TcpStream::connect(near).await.unwrap().read_to_string(&mut said).await.unwrap();
+        said
+    };
+    let said = client.run(move || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(visit()));
+    assert_eq!(said.wait().unwrap(), "here");
+    assert_eq!(seen.join().unwrap(), Ipv4Addr::new(10, 0, 0, 2));
     cloud.end().unwrap();
 }
 

@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-peer", "viral-demo"]),
     // Journeys and the lab look at the product from outside only.
     ("viral-journeys", &[]),
-    ("viral-lab", &[]),
+    ("viral-lab", &["viral-journeys"]),
     ("xtask", &[]),
 ];
 

@@ -16,16 +16,17 @@ const TRIED_AGAIN_MAX: usize = 6;
 
 /// Installs the apps that journeys serve.
 pub(crate) fn install_apps() -> anyhow::Result<()> {
-    install("apps")
+    install("apps", &["--omit=optional"])
 }
 
 /// Installs what benches measure viral against.
 pub(crate) fn install_rivals() -> anyhow::Result<()> {
-    install("rivals")
+    // WebTorrent's WebRTC for node is an optional package, one for each platform.
+    install("rivals", &[])
 }
 
 /// Installs what a folder's package.json names, unless what is installed is already that.
-fn install(folder: &str) -> anyhow::Result<()> {
+fn install(folder: &str, more: &[&str]) -> anyhow::Result<()> {
     let folder = root().join("crates/journeys").join(folder);
     let lock = folder.join("package-lock.json");
     let installed = folder.join("node_modules/.package-lock.json");
@@ -36,7 +37,8 @@ fn install(folder: &str) -> anyhow::Result<()> {
     if is_fresh {
         return Ok(());
     }
-    shell::run(npm(&folder).args(["ci", "--ignore-scripts", "--omit=optional"]))
+    // What npm says is no output of ours: the lab's is one object.
+    shell::run(npm(&folder).args(["ci", "--ignore-scripts"]).args(more).stdout(Stdio::from(std::io::stderr())))
 }
 
 /// Runs the journeys whose name contains `filter`, all without one.

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::shell::{cargo, command, run, target_dir};
-use crate::tools;
+use crate::{journeys, tools};
 
 /// What is handed on.
 #[derive(Debug, Args)]
@@ -77,21 +77,33 @@ fn prepare(words: &[OsString], build: Build) -> anyhow::Result<Command> {
         Build::Release => (&["--release"], "release"),
     };
     run(cargo().args(["build", "--quiet", "--package", "viral-lab"]).args(flags))?;
+    let scenario = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    if scenario == "hostile" {
+        run(cargo().args(["build", "--quiet", "--package", "viral-peer", "--features", "rogue", "--bin", "viral-rogue"]).args(flags))?;
+    }
     let has_own_viral = std::env::var_os("VIRAL_BIN").is_some();
     if !has_own_viral {
         run(cargo().args(["build", "--quiet", "--package", "viral"]).args(flags))?;
     }
+    if words.iter().any(|word| word == "--with-webtorrent") {
+        tools::ensure(&[tools::NPM])?;
+        journeys::install_rivals()?;
+    }
+    let has_browsers = scenario == "browsers";
     if rustix::process::geteuid().is_root() {
-        tools::ensure(&[tools::LAB])?;
+        tools::ensure(&[tools::LAB, if has_browsers { tools::LAB_BROWSERS } else { &[] }])?;
+    }
+    if has_browsers {
+        tools::ensure_geckodriver()?;
     }
     let built = target_dir().join(folder);
     let mut lab = command(&built.join("viral-lab").to_string_lossy());
-    lab.args(words);
+    lab.args(words).env("GECKODRIVER", tools::geckodriver());
     if !has_own_viral {
         lab.env("VIRAL_BIN", built.join("viral"));
     }
     let has_report = words.iter().any(|word| word.to_string_lossy().starts_with("--report"));
-    if let Some(scenario) = words.first().filter(|word| !has_report && !word.to_string_lossy().starts_with('-')) {
+    if !has_report && !scenario.is_empty() && !scenario.starts_with('-') {
         lab.arg("--report").arg(target_dir().join("lab").join(scenario).with_extension("html"));
     }
     Ok(lab)

@@ -10,7 +10,13 @@ pub(crate) fn formatting() -> anyhow::Result<()> {
 }
 
 pub(crate) fn clippy() -> anyhow::Result<()> {
-    run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(["--features", "viral-journeys/browsers", "--", "-D", "warnings"]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets"]).args([
+        "--features",
+        "viral-journeys/browsers,viral-peer/rogue",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
 
 pub(crate) fn tests() -> anyhow::Result<()> {

@@ -27,6 +27,9 @@ pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 /// What the lab needs.
 pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
 
+/// What the lab's real browsers need besides [`LAB`].
+pub(crate) const LAB_BROWSERS: &[Tool] = &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
+
 /// Geckodriver's version: Debian has none, so it is compiled from crates.io.
 const GECKODRIVER_VERSION: &str = "0.37.1";
 

@@ -1,5 +1,5 @@
 // A WebTorrent tracker on a free loopback port; prints the port once it listens.
-// Only the server: the client wants a native WebRTC binary, which its install script would download.
+// Only the server: the client would load WebRTC for node, which this does not need.
 import Server from 'bittorrent-tracker/server';
 
 const tracker = new Server({ udp: false, http: true, ws: true, stats: false });

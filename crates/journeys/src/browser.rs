@@ -40,6 +40,10 @@ pub struct Setting {
     pub script_before_load: Option<String>,
     /// Keep the network log that [`crate::visitor::Visitor::answers`] reads; Chromium only.
     pub records_network: bool,
+    /// A command and its arguments under which the driver, and so its browser, is started.
+    pub under: &'static [&'static str],
+    /// Where its files go instead of the system's temporary folder.
+    pub folder: Option<PathBuf>,
 }
 
 impl Engine {

@@ -1,5 +1,6 @@
 //! One WebDriver process for one browser, on a free loopback port.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,23 +21,23 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver of `engine`; every file of it and its browser goes into `folder`.
+    /// Starts the driver of `engine`, with `under` before its command; every file of it and its browser goes into `folder`.
     ///
     /// # Errors
     /// When the driver is missing or does not get ready.
-    pub async fn start(engine: Engine, folder: &Path) -> anyhow::Result<Self> {
+    pub async fn start(engine: Engine, folder: &Path, under: &[&str]) -> anyhow::Result<Self> {
         match engine {
             Engine::Chromium => {
-                let mut command = homed("chromedriver", folder);
+                let mut command = homed(under, "chromedriver", folder);
                 command.arg("--port=0");
                 announced(command, folder, "started successfully on port ")
             }
             Engine::Firefox => {
-                let mut command = homed(geckodriver(), folder);
+                let mut command = homed(under, geckodriver(), folder);
                 command.args(["--port", "0", "--websocket-port", "0", "--profile-root"]).arg(folder);
                 announced(command, folder, "Listening on 127.0.0.1:")
             }
-            Engine::WebKit => webkit(folder).await,
+            Engine::WebKit => webkit(folder, under).await,
         }
     }
 
@@ -70,10 +71,10 @@ fn announced(mut command: Command, folder: &Path, before_port: &str) -> anyhow::
 }
 
 /// WebKitWebDriver neither takes port 0 nor says when it is ready, and its browser needs a display.
-async fn webkit(folder: &Path) -> anyhow::Result<Driver> {
+async fn webkit(folder: &Path, under: &[&str]) -> anyhow::Result<Driver> {
     let (display, number) = display(folder)?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut command = homed("WebKitWebDriver", folder);
+    let mut command = homed(under, "WebKitWebDriver", folder);
     command.arg(format!("--port={port}")).env("DISPLAY", format!(":{number}")).env("GDK_BACKEND", "x11");
     let process = Process::start(&mut command, folder)?;
     wait::until("WebKitWebDriver answers", deadlines::DRIVER_READY, async || {
@@ -94,10 +95,12 @@ fn display(folder: &Path) -> anyhow::Result<(Process, u32)> {
     Ok((process, number))
 }
 
-/// A program whose home, caches and temporary files all stay in `folder`.
-fn homed(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Command {
-    let mut command = Command::new(program);
+/// A program, with `under` before its command, whose home, caches and temporary files all stay in `folder`.
+fn homed(under: &[&str], program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut words = under.iter().map(OsStr::new).chain([program.as_ref()]);
+    let mut command = Command::new(words.next().unwrap_or_default());
     command
+        .args(words)
         .env("HOME", folder)
         .env("TMPDIR", folder)
         .env("XDG_CACHE_HOME", folder.join("cache"))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::Deserialize;
@@ -60,22 +61,28 @@ impl Visitor {
     /// # Panics
     /// When the browser or its driver does not start.
     pub async fn with(engine: Engine, setting: Setting) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder for a profile");
-        let driver = Driver::start(engine, folder.path()).await.expect("the driver starts");
-        let capabilities = engine.capabilities(folder.path(), &setting);
+        Self::start(engine, &setting).await.unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// [`with`](Self::with) for whom a browser that does not start is no failed journey.
+    ///
+    /// # Errors
+    /// When the browser or its driver does not start.
+    pub async fn start(engine: Engine, setting: &Setting) -> anyhow::Result<Self> {
+        let folder = setting.folder.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in);
+        let folder = folder.context("a temporary folder for a profile")?;
+        let driver = Driver::start(engine, folder.path(), setting.under).await?;
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities);
+        builder.capabilities(engine.capabilities(folder.path(), setting));
         let url = driver.url();
-        let connecting = builder.connect(&url);
-        let client = tokio::time::timeout(deadlines::BROWSER_READY, connecting)
-            .await
-            .unwrap_or_else(|_| panic!("{engine:?} did not start; its driver logged:\n{}", driver.log()))
-            .unwrap_or_else(|error| panic!("{engine:?}: {error}; its driver logged:\n{}", driver.log()));
+        let silent = || format!("{engine:?} did not start; its driver logged:\n{}", driver.log());
+        let connecting = tokio::time::timeout(deadlines::BROWSER_READY, builder.connect(&url));
+        let client = connecting.await.with_context(silent)?.with_context(silent)?;
         let visitor = Self { client, engine, driver, _folder: folder };
         if let Some(script) = &setting.script_before_load {
             visitor.run_before_load(script).await;
         }
-        visitor
+        Ok(visitor)
     }
 
     /// A fresh browser of `engine` that opens `url` and waits until the page's app says it runs.
@@ -101,6 +108,17 @@ impl Visitor {
     /// When the driver refuses.
     pub async fn open(&self, url: &str) {
         self.command("open", self.client.goto(url)).await;
+    }
+
+    /// [`open`](Self::open) where a refusal is no failed journey.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub async fn try_open(&self, url: &str) -> Result<(), String> {
+        match tokio::time::timeout(deadlines::COMMAND, self.client.goto(url)).await {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no reply within {:?}", deadlines::COMMAND)),
+        }
     }
 
     /// Reloads the page; does not wait for it.

@@ -16,6 +16,8 @@ mod packing;
 mod parts;
 mod peer;
 mod rate;
+#[cfg(any(test, feature = "rogue"))]
+mod rogue;
 mod sdp;
 mod seed;
 mod sockets;
@@ -31,4 +33,6 @@ pub use limits::STALL;
 pub use origin::OriginError;
 pub use peer::PeerError;
 pub use rate::{ParseError, Rate, Size};
+#[cfg(any(test, feature = "rogue"))]
+pub use rogue::{Crime, Rogue};
 pub use seed::{SeedError, SeedOptions, seed};

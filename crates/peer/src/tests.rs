@@ -1,7 +1,6 @@
 //! Peers among their like: real connections over loopback, the real server in this process.
 
 mod faults;
-mod rogue;
 mod rogues;
 mod seeding;
 mod visits;

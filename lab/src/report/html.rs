@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::plot::{Line, Plot};
-use super::{ROWS, shown, verdict};
+use super::{ROWS, duel_warning, shown, verdict};
 use crate::network::plan::ORIGIN;
 use crate::outcome::{Outcome, Target, Verdict};
 use crate::run::Run;
@@ -25,6 +25,7 @@ pub fn page(outcome: &Outcome) -> String {
     let _ = write!(body, "<p>{}</p>\n<p class=\"verdict {class}\">{}</p>\n", plan.description, verdict(outcome));
     body.push_str(&figures(outcome));
     body.push_str(&rows(outcome));
+    body.push_str(&duel(outcome));
     if let Some(run) = outcome.viral.first() {
         let _ = write!(body, "<h2>Who has the app, over time</h2>\n{}", completions(outcome, run).svg());
         let _ = write!(body, "<h2>Where the bytes come from</h2>\n{}", sources(run).svg());
@@ -60,7 +61,7 @@ fn rows(outcome: &Outcome) -> String {
     let (measures, rival) = (outcome.measures(), outcome.rival());
     let head = if rival.is_some() { "nginx, same files and network" } else { "nginx, computed as N F / u_s" };
     let mut table = format!("<h2>Measured</h2>\n<table><thead><tr><th></th><th>viral</th><th>{head}</th></tr></thead><tbody>\n");
-    for (name, pick) in ROWS {
+    for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
             None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
@@ -73,6 +74,16 @@ fn rows(outcome: &Outcome) -> String {
     table
 }
 
+fn duel(outcome: &Outcome) -> String {
+    let Some(duel) = outcome.duel() else { return String::new() };
+    let mut table = "<h2>Beside WebTorrent, same files and network</h2>\n<table><thead><tr><th></th><th>viral</th><th>WebTorrent</th></tr></thead><tbody>\n".to_owned();
+    for (name, [viral, webtorrent]) in duel.rows {
+        let _ = writeln!(table, "<tr><td>{name}</td><td>{}</td><td>{}</td></tr>", shown(viral), shown(webtorrent));
+    }
+    let _ = writeln!(table, "</tbody></table>\n<p class=\"note\">{}</p>", duel_warning(&duel.webtorrent));
+    table
+}
+
 fn completions(outcome: &Outcome, run: &Run) -> Plot {
     let visitors = outcome.measures().visitors;
     let bound_s = outcome.plan.bound.bound_s();
@@ -82,6 +93,7 @@ fn completions(outcome: &Outcome, run: &Run) -> Plot {
         Some(nginx) => lines.push(steps("b", "nginx".to_owned(), nginx, visitors)),
         None => marks[0].1.push_str(&format!(" (nginx alone: {} s)", shown(Some(outcome.plan.bound.server_alone_s())))),
     }
+    lines.extend(outcome.webtorrent.first().map(|run| steps("c", "WebTorrent".to_owned(), run, visitors)));
     let last = lines.iter().filter_map(|line| Some(line.points.last()?.0)).fold(bound_s, f64::max);
     // Everybody who is done stays done.
     for line in &mut lines {

@@ -3,7 +3,7 @@
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin, own_address};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
 use crate::bound::Crowd;
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
@@ -32,7 +32,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         });
         // The first one's arrival is the beginning.
         let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
-        visitors.push(Visitor { endpoint: peer + 1, arrives_s, stays_s: None, role: Role::Honest });
+        visitors.push(Visitor::honest(peer + 1, arrives_s));
     }
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
     let network = network.scaled(settings.scale);

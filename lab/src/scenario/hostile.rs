@@ -1,6 +1,4 @@
-//! A crowd of which three in ten are dead, silent or slow.
-//!
-//! Forging peers are not here yet: they need a peer that speaks the protocol and lies; `crates/peer` tests them on loopback.
+//! A crowd of which three in ten forge, are dead, silent or slow.
 
 use rand::Rng as _;
 use rand::rngs::SmallRng;
@@ -15,8 +13,8 @@ const APP_BYTES: u64 = 5_000_000;
 /// The uplink of a slow peer: a phone at the edge of its cell.
 const SLOW_MBIT: f64 = 0.05;
 
-/// Every tenth visitor times three, so that hostile ones are spread over the arrivals; the roles take turns.
-const ROLES: [Role; 3] = [Role::Dead, Role::Silent, Role::Slow];
+/// Three of every ten visitors, so that hostile ones are spread over the arrivals; the roles take turns.
+const ROLES: [Role; 4] = [Role::Forging, Role::Dead, Role::Silent, Role::Slow];
 
 pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     let settings =
@@ -37,7 +35,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     plan.bound.up_sum_bps = honest.iter().map(|visitor| plan.network.endpoints[visitor.endpoint].up.rate_bps).sum();
     plan.bound.visitors = honest.len();
     plan.scenario = Scenario::Hostile;
-    plan.description.push_str(&format!(" {} of them are hostile in turn: dead, silent, slow.", hostile.len()));
+    plan.description.push_str(&format!(" {} of them are hostile in turn: forging, dead, silent, slow.", hostile.len()));
     plan
 }
 
@@ -52,7 +50,7 @@ mod tests {
         let settings = Settings { peers: Some(40), app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
         let count = |role: Role| plan.visitors.iter().filter(|visitor| visitor.role == role).count();
-        assert_eq!(ROLES.map(count), [4, 4, 4]);
+        assert_eq!(ROLES.map(count), [3, 3, 3, 3]);
         assert_eq!(plan.bound.visitors, 28);
         assert!(plan.all_honest().visitors.iter().all(|visitor| visitor.role == Role::Honest));
     }

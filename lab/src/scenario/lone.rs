@@ -1,7 +1,7 @@
 //! One visitor and nobody to take anything from: what viral costs when it cannot help.
 
 use super::crowd::of;
-use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin, own_address};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
 
@@ -18,7 +18,7 @@ pub(super) fn plan(settings: &Settings) -> Plan {
     Plan {
         scenario: Scenario::Lone,
         network,
-        visitors: vec![Visitor { endpoint: 1, arrives_s: 0.0, stays_s: None, role: Role::Honest }],
+        visitors: vec![Visitor::honest(1, 0.0)],
         app_bytes,
         bound,
         limit_s: 30.0 + 4.0 * bound.bound_s(),

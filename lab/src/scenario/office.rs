@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin};
 use crate::bound::Crowd;
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Gateway, Network};
 
-const PEERS: usize = 20;
+/// Visitors where nobody says how many.
+pub(super) const PEERS: usize = 20;
 const APP_BYTES: u64 = 2_860_000;
 const LINE_MBIT: f64 = 10.0;
 const LAN_MBIT: f64 = 100.0;
@@ -30,7 +31,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         let address = Ipv4Addr::new(10, 200, 0, 2 + peer as u8);
         endpoints.push(Endpoint { address, up: lan, down: lan, delay_ns: MS / 5, gateway: Some(0) });
         let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
-        visitors.push(Visitor { endpoint: peer + 1, arrives_s, stays_s: None, role: Role::Honest });
+        visitors.push(Visitor::honest(peer + 1, arrives_s));
     }
     let line = LinkShape::mbit(LINE_MBIT, QUEUE_MS);
     let gateways = vec![Gateway { up: line, down: line, delay_ns: 10 * MS }];

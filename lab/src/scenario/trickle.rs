@@ -4,7 +4,7 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 
 use super::crowd::of;
-use super::{MS, Plan, QUEUE_MS, Role, Scenario, Settings, Visitor, origin, own_address};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
 
@@ -34,7 +34,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
             delay_ns: random.random_range(5..26) * MS,
             gateway: None,
         });
-        visitors.push(Visitor { endpoint: peer + 1, arrives_s: now_s, stays_s: Some(weibull_s(random)), role: Role::Honest });
+        visitors.push(Visitor { stays_s: Some(weibull_s(random)), ..Visitor::honest(peer + 1, now_s) });
         now_s += -(1.0 - random.random::<f64>()).ln() / ARRIVALS_PER_S;
     }
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: UNREACHABLE, seed: settings.seed };

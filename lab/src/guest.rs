@@ -1,0 +1,92 @@
+//! What each visitor comes with: made ready before the first arrival, since nobody's browser starts with the visit.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::process::Process;
+use crate::run::Contestant;
+use crate::scenario::{Plan, Role, Visitor};
+use crate::visit::browser::Browser;
+use crate::visit::{Stage, Visit, hostile, native, plain, torrent};
+use crate::world::World;
+
+/// From the last process started to the first arrival.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The same where there are browsers or node, which go on with themselves for a while after their start.
+const SLOW_SETTLE: Duration = Duration::from_secs(3);
+
+/// A visitor's program.
+pub enum Guest {
+    /// The native peer, started when its visitor comes.
+    Native,
+    /// The native peer, which will fail.
+    Failing,
+    /// A peer that forges.
+    Forging,
+    /// The plain client.
+    Plain,
+    /// A browser that waits for its visit.
+    Browser(Box<Browser>),
+    /// WebTorrent in node, which waits for its visit.
+    Torrent(Process),
+}
+
+impl Guest {
+    /// One for each visitor of the plan, and how long they need to come to rest.
+    ///
+    /// # Errors
+    /// When a browser or node does not start.
+    pub fn prepare(world: &World, plan: &Plan, contestant: Contestant) -> anyhow::Result<(Vec<Self>, Duration)> {
+        let guests: Vec<Self> = plan.visitors.iter().map(|visitor| Self::of(world, visitor, contestant)).collect::<anyhow::Result<_>>()?;
+        // All of them start at once; then each is waited for.
+        for guest in &guests {
+            if let Self::Torrent(process) = guest {
+                torrent::await_ready(process)?;
+            }
+        }
+        let is_slow = guests.iter().any(|guest| matches!(guest, Self::Browser(_) | Self::Torrent(_)));
+        Ok((guests, if is_slow { SLOW_SETTLE } else { SETTLE }))
+    }
+
+    fn of(world: &World, visitor: &Visitor, contestant: Contestant) -> anyhow::Result<Self> {
+        if contestant == Contestant::WebTorrent {
+            return Ok(Self::Torrent(torrent::start(world, visitor)?));
+        }
+        if let Some(engine) = visitor.browser {
+            let folder = world.folder.clone();
+            let starting = world.namespaces[visitor.endpoint].run(move || Browser::start(engine, &folder));
+            let browser = starting.wait()?.with_context(|| format!("a visitor's {engine:?}"))?;
+            return Ok(Self::Browser(Box::new(browser)));
+        }
+        Ok(match (contestant, visitor.role) {
+            (Contestant::Nginx | Contestant::WebTorrent, _) => Self::Plain,
+            (Contestant::Viral, Role::Honest | Role::Slow) => Self::Native,
+            (Contestant::Viral, Role::Dead | Role::Silent) => Self::Failing,
+            (Contestant::Viral, Role::Forging) => Self::Forging,
+        })
+    }
+
+    /// The whole visit, on the thread of the visitor's namespace; `report` is called once, as soon as the outcome is known. How many bytes it forged.
+    ///
+    /// # Errors
+    /// When a visitor that has to be hostile cannot be.
+    pub fn visit(
+        self,
+        stage: &Stage,
+        (index, visitor): (usize, &Visitor),
+        contestant: Contestant,
+        report: impl FnOnce(Visit),
+    ) -> anyhow::Result<u64> {
+        match self {
+            Self::Native => native::visit(stage, index, visitor, report),
+            Self::Failing => hostile::fail(stage, index, visitor, report),
+            Self::Forging => return hostile::forge(stage, index, visitor, report),
+            Self::Plain => plain::visit(stage, index, visitor, report),
+            Self::Torrent(process) => torrent::visit(&process, stage, (index, visitor), report),
+            Self::Browser(browser) => browser.visit(stage, (index, visitor), contestant == Contestant::Viral, report),
+        }
+        Ok(0)
+    }
+}
