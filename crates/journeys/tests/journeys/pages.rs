@@ -156,6 +156,8 @@ async fn back_and_forward(engine: Engine) -> (bool, String) {
     visitor.until("the other page is there", OTHER_IS_THERE).await;
     visitor.back().await;
     assert_whole(&visitor.until_app_runs().await, &site);
+    // The second time, too, after it fed somebody.
+    visitor.until_status("it seeds once more", |status| status.role == "seeder").await;
     (is_the_same, reasons)
 }
 
