@@ -19,6 +19,9 @@ describe('requests the worker looks at', () => {
     expect(interest(request('/a.js'), origin)).toEqual({ kind: 'asset', path: '/a.js', later: true });
     expect(interest(request('/a.mp4', { range: true }), origin)).toEqual({ kind: 'asset', path: '/a.mp4', later: false });
   });
+  it('are also the addition, which travels with the page', () => {
+    expect(interest(request('/.viral/addition.js?v=1'), origin)).toEqual({ kind: 'asset', path: '/.viral/addition.js', later: false });
+  });
   it('are navigations of whole pages, not of frames', () => {
     expect(interest(request('/p?q#f', { mode: 'navigate', destination: 'document' }), origin)).toEqual({ kind: 'navigation', href: `${origin}/p?q`, path: '/p' });
     expect(interest(request('/p', { mode: 'navigate', destination: 'iframe' }), origin)).toBeNull();
@@ -26,7 +29,7 @@ describe('requests the worker looks at', () => {
   it.each([
     ['another method', request('/a.js', { method: 'POST' })],
     ['another origin', { ...request(''), url: 'https://b.test/a.js' }],
-    ['our own URLs', request('/.viral/addition.js')],
+    ['our own URLs', request('/.viral/record')],
     ['a script that reads past the caches', request('/v.json', { destination: '', cache: 'no-store' })],
     ['an only-if-cached request of another mode', request('/a.js', { cache: 'only-if-cached' })],
   ])('are not %s', (_, facts) => {

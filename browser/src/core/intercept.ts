@@ -1,5 +1,7 @@
 /** Which requests the service worker looks at. Everything else goes its way as if there were no worker. */
 
+import { ADDITION_PATH } from './manifest';
+
 /** What is read of a request. */
 export interface RequestFacts {
   readonly method: string;
@@ -24,7 +26,7 @@ export function interest(request: RequestFacts, origin: string): Interest {
   if (request.method !== 'GET' || !request.url.startsWith(`${origin}/`)) return null;
   const href = request.url.split('#', 1)[0] ?? '';
   const [path = '', query] = href.slice(origin.length).split('?', 2);
-  if (path.startsWith('/.viral/')) return null;
+  if (path.startsWith('/.viral/') && path !== ADDITION_PATH) return null;
   if (request.mode === 'navigate') return request.destination === 'document' ? { kind: 'navigation', href, path } : null;
   // A script that reads past the caches wants what the origin has now.
   if (request.destination === '' && ['no-store', 'reload', 'no-cache'].includes(request.cache)) return null;

@@ -23,6 +23,9 @@ export interface AssetRecord {
   readonly pieces: readonly Piece[];
 }
 
+/** Path of the viral addition: the only one of our own URLs that is an asset. */
+export const ADDITION_PATH = '/.viral/addition.js';
+
 /** Asset records in order of need. */
 export interface Manifest {
   readonly assets: readonly AssetRecord[];

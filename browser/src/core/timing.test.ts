@@ -30,5 +30,8 @@ describe('resource timing', () => {
     expect(originBytes(entry(`${origin}/a.js`), origin, stored)).toBe(1000);
     expect(originBytes(entry(`${origin}/b.js`, 5, { workerStart: 1 }), origin, stored)).toBe(1000);
     expect(originBytes(entry('https://b.test/a.js'), origin, stored)).toBe(0);
+    const addition = entry(`${origin}/.viral/addition.js?v=1`, 5, { workerStart: 1 });
+    expect(originBytes(addition, origin, stored)).toBe(1000);
+    expect(originBytes(addition, origin, (path) => path === '/.viral/addition.js')).toBe(0);
   });
 });

@@ -10,11 +10,15 @@ export interface Timing {
   readonly workerStart: number;
 }
 
-/** Path of a same-origin URL that may name an asset; null for another origin and for our own URLs. */
+/** Path of a same-origin URL; null for another origin. */
+function pathOf(url: string, origin: string): string | null {
+  return url.startsWith(`${origin}/`) ? (url.slice(origin.length).split(/[?#]/, 1)[0] ?? '') : null;
+}
+
+/** Path of a same-origin URL that may name an asset of the site; null for another origin and for our own URLs. */
 export function assetPath(url: string, origin: string): string | null {
-  if (!url.startsWith(`${origin}/`)) return null;
-  const path = url.slice(origin.length).split(/[?#]/, 1)[0] ?? '';
-  return path.startsWith('/.viral/') ? null : path;
+  const path = pathOf(url, origin);
+  return path?.startsWith('/.viral/') ? null : path;
 }
 
 /** Distinct asset paths that ended before `load` began, in the order they were asked for, without the page itself. */
@@ -32,7 +36,6 @@ export function bootPaths(entries: readonly Timing[], origin: string, page: stri
  * entry cost the origin nothing, although some browsers give it a transfer size.
  */
 export function originBytes(entry: Timing, origin: string, stored: (path: string) => boolean): number {
-  if (!entry.name.startsWith(`${origin}/`)) return 0;
-  const path = assetPath(entry.name, origin);
-  return entry.workerStart > 0 && path !== null && stored(path) ? 0 : entry.transferSize;
+  const path = pathOf(entry.name, origin);
+  return path === null || (entry.workerStart > 0 && stored(path)) ? 0 : entry.transferSize;
 }

@@ -1,7 +1,7 @@
 /** Gets a page's manifest and finds out what of it is here already, without asking the network for a single asset. */
 
 import type { Digest } from '../core/digest';
-import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
+import { ADDITION_PATH, decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Manifest, Piece } from '../core/manifest';
 import { assetPath } from '../core/timing';
 import type { Holdings } from './holdings';
@@ -43,12 +43,17 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
 export async function holdManifest(page: PageManifest, holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>, documentUrl: string): Promise<void> {
   // The cache knows an asset by the URL, query included, under which the page asked for it.
   const asked = new Map(performance.getEntriesByType('resource').map(({ name }) => [assetPath(name, location.origin), name]));
-  const queue = page.manifest.assets.map((record, at) => ({ record, urls: [at ? (asked.get(record.path) ?? record.path) : documentUrl, record.path] }));
+  const queue = page.manifest.assets.map((record, at) => ({ record, urls: [at ? (asked.get(record.path) ?? urlOf(record)) : documentUrl, record.path] }));
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next; next = queue.shift()) await hold(next.record, next.urls, holdings, blobs);
   };
   await Promise.all(Array.from({ length: LOOKUPS }, work));
   page.held = holdings.count(page.pieces);
+}
+
+/** Where a page asks for an asset, as far as the record tells: the addition's version is the beginning of its digest. */
+function urlOf({ path, digest }: AssetRecord): string {
+  return path === ADDITION_PATH ? `${path}?v=${digest.slice(0, 16)}` : path;
 }
 
 async function hold(record: AssetRecord, urls: readonly string[], holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {

@@ -91,7 +91,8 @@ export class Seeder {
   /** Connects. `known` is the manifest this page came from, if it came from peers; `links` the connections it came over. */
   start(known: PageManifest | null, links: readonly Link[]): void {
     if (known) this.#remember(known);
-    for (const link of links) if (!link.closed) this.peers.add(link, null);
+    // There are gaps when this is not the first session of the page.
+    links.forEach((link) => link.closed || this.peers.add(link, null));
     this.#tracker.open();
   }
 

@@ -246,7 +246,8 @@ export class Visitor implements StatusSource {
   }
 
   #leaveSession(): void {
-    for (const link of this.#session?.leech.links ?? []) closeLink(link, 1);
+    // Numbered by key, with gaps, which `for of` would not skip.
+    this.#session?.leech.links.forEach((link) => closeLink(link, 1));
   }
 }
 

@@ -18,5 +18,5 @@ pub const COUNTS_SENT: &str = include_str!("hostile/send.js");
 /// Not hostile: counts peer connections the page makes in `window.journey.connections`.
 pub const COUNTS_CONNECTIONS: &str = include_str!("hostile/connections.js");
 
-/// Not hostile: notes in `window.journeySaid` the kinds of messages the page sent to the tracker.
+/// Not hostile: notes in `window.journeySaid` the kinds of messages the page sent to the tracker, in `window.journeyHeld` its last `held`.
 pub const NOTES_SIGNALS: &str = include_str!("hostile/signals.js");

@@ -120,7 +120,7 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
     });
     let evidence = Evidence {
         page_viral: judged.fitness,
-        app_bytes: page.map_or(0, |page| page.bytes),
+        app_bytes: page.map_or(0, |page| page.app_bytes),
         peers_ready: seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking)),
         ..evidence
     };

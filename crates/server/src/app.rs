@@ -16,6 +16,7 @@ use viral_swarm::admission::Policy;
 use viral_swarm::bootset::BootConfig;
 use viral_swarm::nearness;
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
+use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::client::{Socket, client_ip, primary_address, rewrite_address};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
@@ -103,7 +104,9 @@ impl Viral {
     /// When the source cannot be read or a setting does not fit it; see [`SiteError`].
     pub async fn open(source: Source, config: &Config) -> Result<Self, SiteError> {
         let site = Site::open(source, site_options(config)).await?;
-        let boot = BootConfig { assets_max: config.boot_set_assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
+        // Two places of a manifest are taken by the document and the viral addition.
+        let assets_max = config.boot_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
+        let boot = BootConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
         let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot));
         let app = Arc::new(App {
             site,
@@ -182,7 +185,7 @@ fn site_options(config: &Config) -> SiteOptions {
         spa: config.spa,
         headers: config.header.iter().map(|line| (line.name.clone(), line.value.clone())).collect(),
         cache_dir: config.cache_dir.clone(),
-        html_addition: Some(scripts::addition_markup()),
+        html_addition: Some(scripts::addition()),
         ..SiteOptions::default()
     }
 }

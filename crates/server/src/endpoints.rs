@@ -15,11 +15,12 @@ use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
+use viral_wire::ADDITION_PATH;
 use viral_wire::signal::{Signal, SignalError, decode};
 
 use crate::app::App;
 use crate::limits::POST_TIMEOUT;
-use crate::scripts::{ADDITION_PATH, WORKER_PATH};
+use crate::scripts::WORKER_PATH;
 use crate::stats::Cause;
 
 pub(crate) use lineage::stream as lineage_stream;

@@ -30,7 +30,7 @@ pub use error::SiteError;
 pub use limits::*;
 pub use object::Object;
 pub use respond::{respond, respond_not_found, respond_redirect};
-pub use site::{EmbeddedFile, Site, SiteOptions, Source};
+pub use site::{Addition, EmbeddedFile, Site, SiteOptions, Source};
 pub use version::{PieceLocation, Resolved, Version};
 
 pub(crate) use compress::Coding as FileCoding;

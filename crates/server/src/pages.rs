@@ -28,6 +28,8 @@ pub(crate) struct Current {
     pub(crate) manifest: Digest,
     /// Bytes of its assets together.
     pub(crate) bytes: u64,
+    /// Those of the app: without the viral addition.
+    pub(crate) app_bytes: u64,
 }
 
 /// A page got another manifest. The tracker has to know.
@@ -152,8 +154,10 @@ fn refresh(page: &mut Page, path: &str, version: &Version, document: &Asset, blo
 fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
     let mut first = document.record();
     path.clone_into(&mut first.path);
+    // Right after the document, which asks for it.
+    let addition = version.addition().map(|asset| asset.record());
     let others = page.boot.assets().iter().filter_map(|asset| version.asset(asset)).map(|asset| asset.record());
-    let manifest = Manifest { assets: std::iter::once(first).chain(others).collect() };
+    let manifest = Manifest { assets: std::iter::once(first).chain(addition).chain(others).collect() };
     let blob = match manifest.encode() {
         Ok(blob) => blob,
         Err(error) => {
@@ -162,7 +166,8 @@ fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blo
             return None;
         }
     };
-    let current = Current { manifest: Digest::of(&blob), bytes: manifest.bytes() };
+    let app_bytes = manifest.assets.iter().filter(|record| !record.is_ours()).map(|record| record.len).sum();
+    let current = Current { manifest: Digest::of(&blob), bytes: manifest.bytes(), app_bytes };
     if page.current == Some(current) {
         return None;
     }

@@ -6,7 +6,10 @@ use base64::Engine as _;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use viral_wire::ADDITION_PATH;
+
 use crate::coding::{self, Coding};
+use crate::files::{Addition, EmbeddedFile};
 
 /// Inline script of the thin answer.
 static LOADER: &str = include_str!("../../../browser/dist/loader.js");
@@ -15,8 +18,6 @@ static ADDITION: &str = include_str!("../../../browser/dist/addition.js");
 /// The service worker.
 static WORKER: &str = include_str!("../../../browser/dist/worker.js");
 
-/// Path of the addition.
-pub(crate) const ADDITION_PATH: &str = "/.viral/addition.js";
 /// Path of the service worker.
 pub(crate) const WORKER_PATH: &str = "/.viral/worker.js";
 
@@ -66,9 +67,13 @@ pub(crate) fn loader_hash() -> &'static str {
     &HASH
 }
 
-/// The markup at the end of every viral document.
-pub(crate) fn addition_markup() -> String {
-    format!("<script async src=\"{ADDITION_PATH}?v={}\"></script>", ADDITION_SCRIPT.version)
+/// The markup at the end of every viral document, and the script it asks for.
+pub(crate) fn addition() -> Addition {
+    let path = ADDITION_PATH.trim_start_matches('/').to_owned();
+    Addition {
+        markup: format!("<script async src=\"{ADDITION_PATH}?v={}\"></script>", ADDITION_SCRIPT.version),
+        script: EmbeddedFile { path, body: ADDITION_SCRIPT.body(Coding::Identity) },
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +89,9 @@ mod tests {
 
     #[test]
     fn the_addition_is_addressed_by_its_content() {
-        assert_eq!(addition_markup(), format!("<script async src=\"/.viral/addition.js?v={}\"></script>", ADDITION_SCRIPT.version));
-        assert_eq!(ADDITION_SCRIPT.version.len(), 16);
+        let Addition { markup, script } = addition();
+        // A page finds the script in its HTTP cache by the digest in the manifest.
+        let version = &viral_wire::Digest::of(&script.body).to_string()[..16];
+        assert_eq!(markup, format!("<script async src=\"/.viral/addition.js?v={version}\"></script>"));
     }
 }

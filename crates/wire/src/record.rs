@@ -18,6 +18,12 @@ impl Piece {
     }
 }
 
+/// What the paths of our own URLs begin with: no file of a site has one.
+const OWN_PATHS: &str = "/.viral/";
+
+/// Path of the viral addition, the script that every full document asks for: the only one of our own URLs that is an asset.
+pub const ADDITION_PATH: &str = "/.viral/addition.js";
+
 /// One servable file of the app, as it stands in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetRecord {
@@ -33,4 +39,12 @@ pub struct AssetRecord {
     pub digest: Digest,
     /// The asset cut into pieces, in order; empty for an empty asset.
     pub pieces: Vec<Piece>,
+}
+
+impl AssetRecord {
+    /// Whether this is ours, not the site's: it travels with the app and is no part of it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.path.starts_with(OWN_PATHS)
+    }
 }

@@ -12,6 +12,10 @@ use viral_journeys::visitor::{Status, Visitor};
 /// app within the hedge budget, and what the origin gave before the first channel opened.
 const ORIGIN_SHARE_MAX_PERCENT: u64 = 40;
 
+/// Most that a thin visit may cost the origin besides the app: the thin answer (14,600 bytes) and the service worker with its head. The viral addition
+/// would be too much: it comes with the app.
+const LOADER_BYTES_MAX: u64 = 18_500;
+
 /// The first visitor: gets the whole page and is ready to seed it.
 pub(crate) async fn first_seeder(server: &Server, site: &Site, engine: Engine) -> Visitor {
     first_seeder_with(server, site, engine, Setting::default()).await
@@ -73,6 +77,8 @@ fn assert_peers_fed(status: &Status, site: &Site, before: &Stats, after: &Stats)
         site.len(),
         after.origin_bytes
     );
+    let besides = after.origin_bytes.loader - before.origin_bytes.loader;
+    assert!(besides <= LOADER_BYTES_MAX, "the origin sent {besides} bytes besides the app: {:?}", after.origin_bytes);
 }
 
 /// The visitor itself says that nearly everything came from peers and matched.

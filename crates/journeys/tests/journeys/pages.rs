@@ -1,12 +1,14 @@
 //! What a page can see of where it is: URL, history, other pages of the site, assets it asks for later.
 
 use viral_journeys::browser::Engine::{self, Chromium, Firefox};
+use viral_journeys::hostile::NOTES_SIGNALS;
+use viral_journeys::http::NAVIGATION;
 use viral_journeys::server::Server;
 use viral_journeys::site::{App, Site, noise, sha256};
 use viral_journeys::visitor::{Status, Visitor};
 use viral_journeys::wait::journey;
 
-use crate::common::{assert_whole, assert_whole_below, fed_by_peers, first_seeder, seeds};
+use crate::common::{assert_whole, assert_whole_below, fed_by_peers, first_seeder, first_seeder_with, scripted, seeds};
 
 #[tokio::test]
 async fn query_and_fragment_are_the_same_in_a_thin_visit() {
@@ -81,6 +83,42 @@ async fn an_asset_that_is_only_asked_for_with_a_query_is_seeded_by_the_first_vis
 }
 
 #[tokio::test]
+async fn the_first_visitor_can_give_all_that_a_thin_answer_promises() {
+    journey(async {
+        let site = App::default().site();
+        let server = Server::serve(site.folder(), &[]).await;
+        let seeder = first_seeder_with(&server, &site, Chromium, scripted(NOTES_SIGNALS)).await;
+        seeder.until("its offers are with the tracker", "window.journeySaid.includes('offers')").await;
+        let thin = server.get("/", NAVIGATION).await.text();
+        let (_, promised) = thin.split_once("\"bytes\":").expect("a thin answer names the bytes of the manifest");
+        let (promised, _) = promised.split_once(',').expect("and more");
+        seeder.until("it holds the app and the addition", &format!("window.journeyHeld.bytes === {promised}")).await;
+        assert!(promised.parse::<u64>().is_ok_and(|bytes| bytes > site.len() + 10_000), "the addition is part of {promised}");
+    })
+    .await;
+}
+
+/// The page's own script of ours is in the browser's HTTP cache, from where it is seeded.
+async fn addition_is_cached(engine: Engine) {
+    let site = App::default().site();
+    let server = Server::serve(site.folder(), &[]).await;
+    let seeder = first_seeder(&server, &site, engine).await;
+    let cached = "const { src } = document.querySelector('script[src^=\"/.viral/addition.js?v=\"]');
+        return (await fetch(src, { cache: 'only-if-cached', mode: 'same-origin' })).ok;";
+    assert_eq!(seeder.run_async(cached).await, true);
+}
+
+#[tokio::test]
+async fn the_addition_is_in_the_cache_of_chromium_after_a_full_answer() {
+    journey(addition_is_cached(Chromium)).await;
+}
+
+#[tokio::test]
+async fn the_addition_is_in_the_cache_of_firefox_after_a_full_answer() {
+    journey(addition_is_cached(Firefox)).await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_stored_asset_comes_from_the_store() {
     journey(async {
         let site = App::default().site();
@@ -127,6 +165,8 @@ async fn back_and_forward(engine: Engine) -> (bool, String) {
     visitor.until("the other page is there", OTHER_IS_THERE).await;
     visitor.back().await;
     assert_whole(&visitor.until_app_runs().await, &site);
+    // The second time, too, after it fed somebody.
+    visitor.until_status("it seeds once more", |status| status.role == "seeder").await;
     (is_the_same, reasons)
 }
 

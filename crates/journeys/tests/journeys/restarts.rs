@@ -64,3 +64,20 @@ async fn sigterm_lets_an_answer_in_flight_finish_and_closes_sockets_with_a_reaso
     })
     .await;
 }
+
+/// In Chromium only: Firefox 153 gives up a navigation whose preload fails, without a word to the service worker.
+#[tokio::test]
+async fn who_was_fed_by_peers_runs_the_app_and_the_addition_while_the_server_is_gone() {
+    journey(async {
+        let site = App::default().site();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let _seeder = first_seeder(&server, &site, Chromium).await;
+        let visitor = fed_by_peers(&server, &site, Chromium).await;
+        server.stop().await;
+        visitor.run("window.app = undefined").await;
+        visitor.reload().await;
+        assert_whole(&visitor.until_app_runs().await, &site);
+        visitor.until("the addition runs", "window.viral && window.viral.status().answer === 'thin'").await;
+    })
+    .await;
+}

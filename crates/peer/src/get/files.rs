@@ -87,7 +87,7 @@ impl Output {
     pub(super) fn survey<'a>(&self, records: &'a [AssetRecord]) -> Result<Vec<(&'a AssetRecord, PathBuf)>, OutputError> {
         let mut targets = BTreeMap::new();
         let mut right = Vec::new();
-        for record in records {
+        for record in records.iter().filter(|record| !record.is_ours()) {
             let target = self.target(&record.path)?;
             if targets.insert(target.clone(), ()).is_some() {
                 return Err(OutputError::Collision(target));
@@ -113,9 +113,10 @@ impl Output {
         Ok(right)
     }
 
-    /// Puts every asset in its place: whole, verified, by rename. The document of a page gets the bytes it has on the origin's disk.
+    /// Puts every asset of the site in its place: whole, verified, by rename. The document of a page gets the bytes it has on the origin's disk; the
+    /// viral addition stays in the store.
     pub(super) fn place(&mut self, store: &mut Store, records: &[AssetRecord], is_page: bool) -> Result<(), OutputError> {
-        for (index, record) in records.iter().enumerate() {
+        for (index, record) in records.iter().enumerate().filter(|(_, record)| !record.is_ours()) {
             let target = self.target(&record.path)?;
             let wrong = || OutputError::Digest { path: record.path.clone() };
             if is_page && index == 0 {

@@ -206,6 +206,23 @@ impl Asset {
         Ok(asset)
     }
 
+    /// The script of an addition: what its address names never changes, and the operator's headers are for the site's own files.
+    pub(super) fn of_addition(relative: &str, raw: Arc<Object>) -> Self {
+        Self {
+            path: path::encode(relative),
+            media_type: media::content_type(media::essence(relative), true),
+            full: Arc::clone(&raw),
+            raw,
+            document: None,
+            is_alien_text: false,
+            links: Vec::new(),
+            own_service_worker: false,
+            modified: None,
+            cache_control: caching::IMMUTABLE,
+            headers: Arc::default(),
+        }
+    }
+
     fn read_document(&mut self, making: &Making, relative: &str, html: &[u8]) -> io::Result<()> {
         if self.len() > DOCUMENT_LEN_MAX {
             return Ok(());

@@ -18,6 +18,7 @@ use super::{
     limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
     path,
     scan::{self, Found, Stamp, Warned},
+    store::Store,
     version::Assets,
 };
 
@@ -135,6 +136,15 @@ pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Asse
         assets.insert(relative, Arc::new(asset));
     }
     Ok(assets)
+}
+
+/// The script of an addition.
+///
+/// # Errors
+/// When the object store cannot be written.
+pub(super) fn addition(store: &Arc<Store>, script: EmbeddedFile) -> Result<Arc<Asset>, SiteError> {
+    let raw = Object::from_bytes(store, script.body).map_err(|error| SiteError::Store { path: store.path().to_owned(), error })?;
+    Ok(Arc::new(Asset::of_addition(&script.path, raw)))
 }
 
 /// Opens a file whose real path was checked, and makes sure that no symbolic link took its place meanwhile.

@@ -24,7 +24,7 @@ use super::{
     inventory::{self, Inventory},
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSIONS_KEPT},
     store::Store,
-    version::Assets,
+    version::{Assets, Fixed},
     watch::{Changes, keep_up},
 };
 
@@ -46,6 +46,15 @@ pub struct EmbeddedFile {
     pub body: Bytes,
 }
 
+/// What is put into every HTML document.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    /// Markup for its end: a script tag.
+    pub markup: String,
+    /// The script that this asks for. It travels with every document, though it is no file of the site.
+    pub script: EmbeddedFile,
+}
+
 /// How a site is served. `SiteOptions::default()` is a plain static site with nothing added.
 #[derive(Debug, Clone)]
 pub struct SiteOptions {
@@ -59,8 +68,8 @@ pub struct SiteOptions {
     pub memory_len_max: u64,
     /// Files and directories below the directory, together.
     pub entries_max: usize,
-    /// Markup put at the end of every HTML document: the script tag of the viral addition.
-    pub html_addition: Option<String>,
+    /// What is put at the end of every HTML document: the viral addition.
+    pub html_addition: Option<Addition>,
 }
 
 impl Default for SiteOptions {
@@ -97,11 +106,14 @@ impl Site {
         let guard = Cancel(Arc::clone(&cancelled));
         let (cache_dir, memory_len_max, addition) = (options.cache_dir, options.memory_len_max, options.html_addition);
         let store = blocking(move || Store::open(cache_dir.as_deref(), memory_len_max)).await??;
-        let making = Making { store, addition, headers: Arc::clone(&headers) };
+        let (markup, script) = addition.map(|addition| (addition.markup, addition.script)).unzip();
+        let script = script.map(|script| inventory::addition(&store, script)).transpose()?;
+        let fixed = Fixed { spa: options.spa, headers: Arc::clone(&headers), addition: script };
+        let making = Making { store, addition: markup, headers };
         let (versions, stop) = match source {
             Source::Embedded(files) => {
                 let assets = blocking(move || inventory::embedded(&making, files)).await??;
-                (Arc::new(Versions::new(assets, options.spa, headers)), None)
+                (Arc::new(Versions::new(assets, fixed)), None)
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
@@ -112,7 +124,7 @@ impl Site {
                 if !assets.contains_key("index.html") {
                     tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
                 }
-                let versions = Arc::new(Versions::new(assets, options.spa, headers));
+                let versions = Arc::new(Versions::new(assets, fixed));
                 let (stop, stopped) = oneshot::channel();
                 tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));
                 (versions, Some(stop))
@@ -159,15 +171,14 @@ impl Drop for Site {
 pub(super) struct Versions {
     kept: ArcSwap<Vec<Arc<Version>>>,
     number: watch::Sender<u64>,
-    spa: bool,
-    headers: Arc<Headers>,
+    fixed: Fixed,
 }
 
 impl Versions {
-    fn new(assets: Assets, spa: bool, headers: Arc<Headers>) -> Self {
-        let first = Version::new(1, assets, spa, Arc::clone(&headers));
+    fn new(assets: Assets, fixed: Fixed) -> Self {
+        let first = Version::new(1, assets, fixed.clone());
         tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
-        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), spa, headers }
+        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), fixed }
     }
 
     /// The newest version.
@@ -182,7 +193,7 @@ impl Versions {
             return;
         }
         let number = current.number() + 1;
-        let next = Arc::new(Version::new(number, assets, self.spa, Arc::clone(&self.headers)));
+        let next = Arc::new(Version::new(number, assets, self.fixed.clone()));
         tracing::info!(version = number, assets = next.assets().count(), bytes = next.bytes(), "new version");
         let older = self.kept.load_full();
         let kept = std::iter::once(next).chain(older.iter().take(VERSIONS_KEPT - 1).cloned()).collect();

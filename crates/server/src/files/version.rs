@@ -22,13 +22,23 @@ use super::{
 /// Assets by relative path.
 pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 
+/// What is the same in all versions of a site.
+#[derive(Debug, Clone)]
+pub(super) struct Fixed {
+    /// See `SiteOptions::spa`.
+    pub(super) spa: bool,
+    /// The operator's headers.
+    pub(super) headers: Arc<Headers>,
+    /// The script that every document was given.
+    pub(super) addition: Option<Arc<Asset>>,
+}
+
 /// One immutable state of the site. Everything in it stays readable while it is held.
 #[derive(Debug)]
 pub struct Version {
     number: u64,
     tag: String,
-    spa: bool,
-    headers: Arc<Headers>,
+    fixed: Fixed,
     assets: Assets,
     objects: Vec<Arc<Object>>,
     /// Sorted by id.
@@ -82,12 +92,12 @@ impl PieceLocation {
 }
 
 impl Version {
-    pub(super) fn new(number: u64, assets: Assets, spa: bool, headers: Arc<Headers>) -> Self {
-        let (objects, pieces) = index(&assets);
+    pub(super) fn new(number: u64, assets: Assets, fixed: Fixed) -> Self {
+        let (objects, pieces) = index(assets.values().chain(&fixed.addition));
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
         let tag = tag(&assets);
-        Self { number, tag, spa, headers, assets, objects, pieces, bytes, own_service_worker }
+        Self { number, tag, fixed, assets, objects, pieces, bytes, own_service_worker }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -112,7 +122,7 @@ impl Version {
     /// What somebody who goes to a URL path comes to. With `SiteOptions::spa` the app has every path that leads to nothing, `/v1.2` and `/missing.js`
     /// too: who goes there wants a page.
     pub fn resolve_visit(&self, url_path: &str) -> Resolved {
-        let app = || self.assets.get("index.html").filter(|_| self.spa && path::decode(url_path).is_some());
+        let app = || self.assets.get("index.html").filter(|_| self.fixed.spa && path::decode(url_path).is_some());
         match self.resolve(url_path) {
             Resolved::NotFound(page) => app().map_or(Resolved::NotFound(page), |app| Resolved::Asset(Arc::clone(app))),
             found @ (Resolved::Asset(_) | Resolved::Redirect(_)) => found,
@@ -131,7 +141,7 @@ impl Version {
             return Some(Resolved::Redirect(format!("{}/", path::encode(&relative))));
         }
         let last = relative.rsplit('/').next().unwrap_or_default();
-        let app = self.assets.get("index.html").filter(|_| self.spa && !last.contains('.'))?;
+        let app = self.assets.get("index.html").filter(|_| self.fixed.spa && !last.contains('.'))?;
         Some(Resolved::Asset(Arc::clone(app)))
     }
 
@@ -149,6 +159,11 @@ impl Version {
     pub fn assets_after(&self, path: &str) -> Option<impl Iterator<Item = &Arc<Asset>>> {
         let after = path::decode(path)?;
         Some(self.assets.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, asset)| asset))
+    }
+
+    /// The script that every document was given, if any: it has a record and pieces like an asset, and is none of [`Self::assets`].
+    pub fn addition(&self) -> Option<&Arc<Asset>> {
+        self.fixed.addition.as_ref()
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.
@@ -222,7 +237,7 @@ impl Version {
 
     /// The operator's headers.
     pub(super) fn headers(&self) -> &Headers {
-        &self.headers
+        &self.fixed.headers
     }
 
     /// Whether every request would be answered alike.
@@ -249,8 +264,8 @@ fn tag(assets: &Assets) -> String {
     hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn index(assets: &Assets) -> (Vec<Arc<Object>>, Vec<Place>) {
-    let mut objects: Vec<Arc<Object>> = assets.values().map(|asset| Arc::clone(asset.object(Which::Full))).collect();
+fn index<'a>(assets: impl Iterator<Item = &'a Arc<Asset>>) -> (Vec<Arc<Object>>, Vec<Place>) {
+    let mut objects: Vec<Arc<Object>> = assets.map(|asset| Arc::clone(asset.object(Which::Full))).collect();
     objects.sort_by_key(|object| object.digest());
     objects.dedup_by_key(|object| object.digest());
     let mut pieces = Vec::with_capacity(objects.iter().map(|object| object.pieces().len()).sum());

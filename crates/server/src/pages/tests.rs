@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::files::{EmbeddedFile, Site, SiteOptions, Source};
+use crate::files::{Addition, EmbeddedFile, Site, SiteOptions, Source};
+
+const ADDITION: &[u8] = b"seed()";
 
 async fn site(files: &[(&str, &str)]) -> Arc<Site> {
     let files =
         files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
-    let options =
-        SiteOptions { html_addition: Some("<script async src=\"/.viral/addition.js\"></script>".into()), ..SiteOptions::default() };
+    let script = EmbeddedFile { path: ".viral/addition.js".to_owned(), body: Bytes::from_static(ADDITION) };
+    let addition = Addition { markup: "<script async src=\"/.viral/addition.js\"></script>".to_owned(), script };
+    let options = SiteOptions { html_addition: Some(addition), ..SiteOptions::default() };
     Site::open(Source::Embedded(files), options).await.unwrap()
 }
 
@@ -31,8 +34,9 @@ async fn a_page_begins_with_what_its_html_names() {
     let (current, change) = pages.current(&version, version.asset("/index.html").unwrap());
     let current = current.unwrap();
     assert_eq!(change.unwrap().page, "/", "an index is named by its directory");
-    assert_eq!(paths(&mut pages, &current.manifest), ["/", "/app.js"]);
-    assert!(current.bytes > HTML.len() as u64, "the addition counts");
+    assert_eq!(paths(&mut pages, &current.manifest), ["/", "/.viral/addition.js", "/app.js"]);
+    assert!(current.bytes > HTML.len() as u64, "the markup counts");
+    assert_eq!(current.app_bytes, current.bytes - ADDITION.len() as u64, "the app has a size of its own");
     assert_eq!(pages.current(&version, version.asset("/index.html").unwrap()), (Some(current), None), "nothing new the second time");
 }
 
@@ -42,10 +46,10 @@ async fn what_visitors_loaded_is_learned_and_documents_are_not() {
     let version = site.current();
     let mut pages = pages();
     let (before, _) = pages.current(&version, version.asset("/index.html").unwrap());
-    let report = ["/app.js", "/data.json", "/frame.html", "/nothing"].map(str::to_owned);
+    let report = ["/app.js", "/data.json", "/frame.html", "/nothing", "/.viral/addition.js"].map(str::to_owned);
     let change = pages.handle_report(&version, "/", (1, [127, 0, 0, 1].into()), &report).unwrap();
     assert_ne!(Some(change.manifest), before.map(|before| before.manifest));
-    assert_eq!(paths(&mut pages, &change.manifest), ["/", "/app.js", "/data.json"]);
+    assert_eq!(paths(&mut pages, &change.manifest), ["/", "/.viral/addition.js", "/app.js", "/data.json"]);
     assert!(pages.blob(&before.unwrap().manifest).is_some(), "the manifest of before can still be fetched");
     assert_eq!(pages.handle_report(&version, "/", (2, [127, 0, 0, 1].into()), &report), None);
     assert_eq!(pages.handle_report(&version, "/never-visited", (2, [127, 0, 0, 1].into()), &report), None);

@@ -1,13 +1,34 @@
 //! Records, pieces and documents: what the swarm takes from a site.
 
+use viral_server::files::{Addition, EmbeddedFile};
 use viral_wire::{Digest, Manifest};
 
 use super::*;
 
 const ADDITION: &str = "<script src=/.viral/addition.js></script>";
+const SCRIPT: &str = "seed()";
 
 fn options() -> SiteOptions {
-    SiteOptions { html_addition: Some(ADDITION.to_owned()), ..SiteOptions::default() }
+    let script = EmbeddedFile { path: ".viral/addition.js".to_owned(), body: SCRIPT.into() };
+    SiteOptions { html_addition: Some(Addition { markup: ADDITION.to_owned(), script }), ..SiteOptions::default() }
+}
+
+#[tokio::test]
+async fn the_script_of_the_addition_has_a_record_and_pieces_and_is_no_asset_of_the_site() {
+    let dir = directory(&[("index.html", b"<p>")]);
+    let options = SiteOptions { headers: vec![(http::header::REFERRER_POLICY, "no-referrer".parse().unwrap())], ..options() };
+    let site = open(dir.path(), options).await;
+    let version = site.current();
+    let record = version.addition().unwrap().record();
+    assert_eq!((record.path.as_str(), record.media_type.as_str()), ("/.viral/addition.js", "text/javascript; charset=utf-8"));
+    let headers: Vec<(&str, &str)> = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(headers, [("cache-control", "public, max-age=31536000, immutable"), ("x-content-type-options", "nosniff")]);
+    let location = version.piece(&record.pieces[0].id()).unwrap();
+    assert_eq!(version.read_piece(&location).await.unwrap(), SCRIPT);
+    assert!(site.piece(&record.pieces[0].id()).is_some());
+    assert!(version.asset("/.viral/addition.js").is_none());
+    assert_eq!(version.assets().count(), 1);
+    assert!(open(dir.path(), SiteOptions::default()).await.current().addition().is_none());
 }
 
 #[tokio::test]

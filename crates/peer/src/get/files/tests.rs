@@ -61,8 +61,10 @@ fn paths_become_files_below_the_directory_and_nothing_else() {
 
 #[test]
 fn assets_are_placed_whole_and_the_partial_store_goes() {
-    let (dir, mut output, mut store, records) =
-        filled(false, &[("/", b"<p>"), ("/a/b.bin", b"123"), ("/c.bin", b"123"), ("/d.bin", b"45"), ("/empty", b"")]);
+    let (dir, mut output, mut store, records) = filled(
+        false,
+        &[("/", b"<p>"), ("/.viral/addition.js", b"seed()"), ("/a/b.bin", b"123"), ("/c.bin", b"123"), ("/d.bin", b"45"), ("/empty", b"")],
+    );
     assert!(output.survey(&records).unwrap().is_empty());
     output.place(&mut store, &records, true).unwrap();
     output.finish().unwrap();
@@ -71,6 +73,7 @@ fn assets_are_placed_whole_and_the_partial_store_goes() {
         assert_eq!(fs::read(out.join(file)).unwrap(), bytes, "{file}");
     }
     assert!(!out.join(PARTIAL).exists());
+    assert!(!out.join(".viral").exists(), "what is ours is no part of the app");
 }
 
 #[test]
