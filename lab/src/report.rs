@@ -8,8 +8,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::cloud::Sample;
 use crate::measures::Measures;
 use crate::outcome::{Outcome, Target, Verdict};
+use crate::run::Run;
 
 /// One JSON object.
 #[must_use]
@@ -28,6 +30,7 @@ pub fn json(outcome: &Outcome) -> Value {
         "nginx": outcome.rival(),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
+        "timeline": outcome.viral.first().map(timeline),
         "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
     });
     if let (Value::Object(all), Ok(Value::Object(measures))) = (&mut all, serde_json::to_value(&measures)) {
@@ -36,6 +39,27 @@ pub fn json(outcome: &Outcome) -> Value {
         all.insert("cpu_idle_pct".to_owned(), json!(outcome.idle_pct()));
     }
     all
+}
+
+/// What the network had delivered, second by second.
+fn timeline(run: &Run) -> Value {
+    let mut next_s = 0.0;
+    let seconds = run.timeline.iter().filter(|(at_s, _)| {
+        let is_next = *at_s >= next_s;
+        next_s += if is_next { 1.0 } else { 0.0 };
+        is_next
+    });
+    let row = |(at_s, sample): &(f64, Sample)| {
+        let counts = &sample.counts;
+        json!({
+            "s": (at_s * 10.0).round() / 10.0,
+            "from_peers": counts.from_peers_bytes,
+            "from_origin": counts.from_origin_bytes,
+            "origin_up": sample.origin_up_bytes,
+            "dropped": counts.dropped_queue + counts.dropped_loss + counts.dropped_unreachable,
+        })
+    };
+    seconds.map(row).collect()
 }
 
 /// The table for a terminal.

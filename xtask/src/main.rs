@@ -125,7 +125,8 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     if without_journeys {
         return Ok(());
     }
-    journeys_with_build(steps, None)
+    journeys_with_build(steps, None)?;
+    steps.run("a crowd of twelve in the lab", lab::small_crowd)
 }
 
 fn journeys_with_build(steps: &mut Steps, filter: Option<&str>) -> anyhow::Result<()> {

@@ -25,7 +25,7 @@ pub struct Visitor {
 }
 
 /// What `window.viral.status()` says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// `seeder`, `leecher` or `off`.

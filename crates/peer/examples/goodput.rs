@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
-use viral_peer::{GetOptions, get};
+use viral_peer::{GetEvent, GetOptions, get};
 use viral_server::Viral;
 use viral_server::config::Config;
 use viral_server::files::{EmbeddedFile, Source};
@@ -105,8 +105,8 @@ fn two_peers() -> f64 {
         let stays = GetOptions { stay: Duration::from_secs(600), bind: Some([127, 0, 0, 1].into()), ..GetOptions::new(url) };
         let takes = GetOptions { stay: Duration::ZERO, up_limit: Some(viral_peer::Rate(0)), ..stays.clone() };
         let (sender, mut whole) = tokio::sync::mpsc::channel(1);
-        let stayer = tokio::spawn(get(stays, move |state| {
-            if state.bytes_total > 0 && state.bytes_held == state.bytes_total {
+        let stayer = tokio::spawn(get(stays, move |event| {
+            if matches!(event, GetEvent::Here(_)) {
                 let _ = sender.try_send(());
             }
         }));
@@ -151,8 +151,8 @@ fn memory() {
         let mut peers = Vec::new();
         for peer in 0..PEERS {
             let sender = sender.clone();
-            peers.push(tokio::spawn(get(options.clone(), move |state| {
-                if state.bytes_total > 0 && state.bytes_held == state.bytes_total {
+            peers.push(tokio::spawn(get(options.clone(), move |event| {
+                if matches!(event, GetEvent::Here(_)) {
                     let _ = sender.send(peer);
                 }
             })));

@@ -7,11 +7,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::time::sleep;
 use url::Url;
 use viral_wire::{AssetRecord, Manifest};
 
-use crate::limits::{STALL, VISITOR_SLOTS};
+use crate::limits::{MEET, STALL, VISITOR_SLOTS};
 use crate::origin::{Origin, OriginError, Visit};
 use crate::peer::{Peer, PeerConfig, PeerError};
 use crate::rate::Rate;
@@ -43,13 +44,25 @@ pub struct GetOptions {
     pub stay: Duration,
     /// How long nothing may come before the download is given up.
     pub stall: Duration,
+    /// Ends the download, or the stay, with a goodbye to everybody once it turns true.
+    pub stop: Option<watch::Receiver<bool>>,
 }
 
 impl GetOptions {
     /// The page at `url`, with every other setting at its default.
     #[must_use]
     pub fn new(url: Url) -> Self {
-        Self { url, output: None, force: false, bind: None, up_limit: None, down_limit: None, stay: Duration::ZERO, stall: STALL }
+        Self {
+            url,
+            output: None,
+            force: false,
+            bind: None,
+            up_limit: None,
+            down_limit: None,
+            stay: Duration::ZERO,
+            stall: STALL,
+            stop: None,
+        }
     }
 }
 
@@ -86,6 +99,16 @@ pub enum GetError {
     /// The page is of a kind that does not travel.
     #[error("this page does not travel between visitors: {0}")]
     DoesNotTravel(String),
+    /// Told to stop before everything was here.
+    #[error("interrupted with {held} of {total} pieces here{kept}")]
+    Stopped {
+        /// Pieces held.
+        held: usize,
+        /// Pieces known; 0 while the manifest is not.
+        total: usize,
+        /// What becomes of the pieces.
+        kept: String,
+    },
     /// Nobody is left who gives the rest.
     #[error("nothing came for {seconds} s with {held} of {total} pieces here: {reason}{kept}")]
     Stalled {
@@ -117,26 +140,44 @@ pub struct GetProgress {
     pub peers: usize,
 }
 
-/// Gets the app and says what it came to. `watch` hears how far it is, ten times a second.
+/// What happens while an app is got.
+#[derive(Debug)]
+pub enum GetEvent<'a> {
+    /// How far it is.
+    Progress(GetProgress),
+    /// Everything is here, verified and in place. What is given to others from now on is not in it.
+    Here(&'a Report),
+}
+
+/// Gets the app and says what it came to, once everything has ended. `tell` hears how far it is, ten times a second, and what it came to as soon as the
+/// app is here, before the stay.
 ///
 /// # Errors
 /// See [`GetError`]. Verified pieces stay in the output directory, and the next call takes them from there.
-pub async fn get(options: GetOptions, mut watch: impl FnMut(GetProgress)) -> Result<Report, GetError> {
+pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Result<Report, GetError> {
     let begun = Instant::now();
     let throttle = Throttle::new(options.down_limit);
     let mut origin = Origin::new(&options.url, options.bind, throttle.clone())?;
-    let visit = origin.visit(&options.url).await?;
-    let (mut config, answer, wanted) = plan(visit, origin, &options, throttle).await?;
+    let mut stop = options.stop.clone();
+    let planned = async {
+        let visit = origin.visit(&options.url).await?;
+        plan(visit, origin, &options, throttle).await
+    };
+    let (mut config, answer, wanted) = tokio::select! {
+        planned = planned => planned?,
+        () = told(&mut stop) => return Err(GetError::Stopped { held: 0, total: 0, kept: String::new() }),
+    };
     let mut output = options.output.clone().map(|dir| Output::open(dir, options.force)).transpose()?;
     if let Some(output) = &output {
         config.store = Store::open(Place::Directory(output.partial())).map_err(PeerError::Store)?;
     }
     let mut peer = Peer::start(config).await?;
     if let Wanted::Records(records) = &wanted {
+        meet(&mut peer).await;
         prepare(&mut peer, output.as_ref(), records)?;
         peer.add_records(records);
     }
-    let fetched = fetch(&mut peer, &options, &wanted, output.as_ref(), &mut watch).await;
+    let fetched = fetch(&mut peer, &options, &wanted, output.as_ref(), &mut tell).await;
     let records = match fetched {
         Ok(records) => records,
         Err(error) => {
@@ -151,7 +192,8 @@ pub async fn get(options: GetOptions, mut watch: impl FnMut(GetProgress)) -> Res
         return Err(OutputError::Digest { path: record.path.clone() }.into());
     }
     report.ms_total = report::ms(begun.elapsed());
-    stay(&mut peer, options.stay, &mut watch).await;
+    tell(GetEvent::Here(&report));
+    stay(&mut peer, &options, &mut tell).await;
     report.bytes_to_peers = peer.totals.bytes_to_peers;
     peer.stop().await;
     if let Some(output) = output {
@@ -178,6 +220,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
         offers: Vec::new(),
         manifest: None,
         takes_page: true,
+        mirrors: false,
         follows: false,
         meets: true,
         in_crowd: false,
@@ -234,9 +277,9 @@ async fn fetch(
     options: &GetOptions,
     wanted: &Wanted,
     output: Option<&Output>,
-    watch: &mut impl FnMut(GetProgress),
+    tell: &mut impl FnMut(GetEvent<'_>),
 ) -> Result<Vec<AssetRecord>, GetError> {
-    let mut prepared = false;
+    let (mut prepared, mut stop) = (false, options.stop.clone());
     loop {
         if let Some(error) = peer.failure.take() {
             return Err(full_or(error, output));
@@ -251,7 +294,7 @@ async fn fetch(
                 prepare(peer, output, &records)?;
             }
         } else if let Some(records) = records.filter(|records| is_whole(peer, records)) {
-            watch(progress(peer));
+            tell(GetEvent::Progress(progress(peer)));
             return Ok(records.clone());
         }
         if records_unknown(peer, wanted)
@@ -262,7 +305,7 @@ async fn fetch(
         if peer.advanced_at.elapsed() >= options.stall {
             return Err(stalled(peer, options, output));
         }
-        watch(progress(peer));
+        tell(GetEvent::Progress(progress(peer)));
         // Several turns between two looks: looking costs more than a turn when there are thousands of pieces.
         let look = sleep(WATCH);
         tokio::pin!(look);
@@ -274,8 +317,35 @@ async fn fetch(
                     }
                 }
                 () = &mut look => break,
+                () = told(&mut stop) => return Err(stopped(peer, output)),
             }
         }
+    }
+}
+
+/// Waits until there is a peer to ask, as long as there may be one soon. Whoever visits a page has peers by the time it asks for more.
+async fn meet(peer: &mut Peer) {
+    peer.awaits_peer = true;
+    let patience = sleep(MEET);
+    tokio::pin!(patience);
+    while peer.awaits_peer && peer.peers() == 0 {
+        tokio::select! {
+            () = peer.turn() => {}
+            () = &mut patience => break,
+        }
+    }
+    peer.awaits_peer = false;
+}
+
+/// Resolves once it is time to end.
+async fn told(stop: &mut Option<watch::Receiver<bool>>) {
+    let is_told = match stop {
+        Some(stop) => stop.wait_for(|stop| *stop).await.is_ok(),
+        None => false,
+    };
+    // Nobody would tell, or whoever would is gone.
+    if !is_told {
+        std::future::pending().await
     }
 }
 
@@ -297,16 +367,17 @@ fn prepare(peer: &mut Peer, output: Option<&Output>, records: &[AssetRecord]) ->
     Ok(())
 }
 
-async fn stay(peer: &mut Peer, how_long: Duration, watch: &mut impl FnMut(GetProgress)) {
-    let until = Instant::now() + how_long;
+async fn stay(peer: &mut Peer, options: &GetOptions, tell: &mut impl FnMut(GetEvent<'_>)) {
+    let (until, mut stop) = (Instant::now() + options.stay, options.stop.clone());
     while Instant::now() < until {
-        watch(progress(peer));
+        tell(GetEvent::Progress(progress(peer)));
         let look = sleep(WATCH.min(until.saturating_duration_since(Instant::now())));
         tokio::pin!(look);
         loop {
             tokio::select! {
                 () = peer.turn() => {}
                 () = &mut look => break,
+                () = told(&mut stop) => return,
             }
         }
     }
@@ -321,6 +392,11 @@ fn progress(peer: &Peer) -> GetProgress {
         bytes_from_origin: peer.totals.bytes_from_origin,
         peers: peer.peers(),
     }
+}
+
+fn stopped(peer: &Peer, output: Option<&Output>) -> GetError {
+    let progress = peer.progress();
+    GetError::Stopped { held: progress.held, total: progress.total, kept: kept(output) }
 }
 
 fn stalled(peer: &Peer, options: &GetOptions, output: Option<&Output>) -> GetError {

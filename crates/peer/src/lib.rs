@@ -26,7 +26,7 @@ mod tracker;
 #[cfg(test)]
 mod tests;
 
-pub use get::{Answer, GetError, GetOptions, GetProgress, OutputError, Report, get};
+pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, Report, get};
 pub use limits::STALL;
 pub use origin::OriginError;
 pub use peer::PeerError;

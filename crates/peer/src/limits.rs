@@ -4,8 +4,18 @@
 
 use std::time::Duration;
 
+/// How often a mirror asks the server whether the site's assets changed, in milliseconds: one request without a body a minute.
+pub(crate) const LISTING_MS: u64 = 60_000;
+
+/// Assets of a site that a mirror takes: four times what the engine's 4 GiB hold at 64 KiB each.
+pub(crate) const LISTED_ASSETS_MAX: usize = 262_144;
+
 /// Wait for the manifest from a peer before the origin is asked for it, in milliseconds. As in the browser.
 pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
+
+/// Wait for the manifest from others of a crowd, in milliseconds: a connection on a crowded line and a few hops of 20 KiB. Everybody's copy from the
+/// origin would be a fifth of the app's bytes for a hundred visitors.
+pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 3_000;
 
 /// How often the origin is asked again for a manifest it did not give, in milliseconds. As in the browser.
 pub(crate) const ORIGIN_PROBE_MS: u64 = 1_000;
@@ -18,6 +28,9 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
 /// A connection that was answered but did not open within this is given up. As in the browser.
 pub(crate) const DIAL_GIVEN_UP: Duration = Duration::from_secs(20);
+
+/// Longest wait for the first peer of one asset before the origin is asked: what the engine grants a dial.
+pub(crate) const MEET: Duration = Duration::from_millis(1_200);
 
 /// How often connections are looked over.
 pub(crate) const LOOK_OVER_MS: u64 = 5_000;

@@ -58,6 +58,8 @@ pub(crate) struct Link {
     pub(crate) dialled: bool,
     /// Manifests the other end said it holds whole.
     pub(crate) holds: Vec<Digest>,
+    /// A manifest it asked for before we had it.
+    pub(crate) awaits: Option<Digest>,
     /// Pieces it asked about and we lacked: it wants to know when we have them.
     pub(crate) curious: HashSet<PieceId>,
     /// Control frames it sent in the current second, and when that began.
@@ -77,11 +79,13 @@ pub(crate) struct Link {
     open: [bool; 2],
     /// The path is there and encrypted. With SNAP the channels count as open before.
     connected: bool,
-    /// What flows out, so that bytes in flight do not count as waiting.
+    /// How many bytes of pieces may be in flight.
     flow: Flow,
-    /// Messages that str0m had no room for.
-    queue: VecDeque<(Channel, Vec<u8>)>,
+    /// Messages that wait for their turn; those of the control channel only while SCTP has no room at all.
+    waiting: [VecDeque<Vec<u8>>; 2],
     queued: usize,
+    /// More than [`CHANNEL_LOW_BYTES`] waited since the last [`LinkEvent::Low`].
+    is_high: bool,
     /// When str0m wants to be called again.
     pub(crate) due: Instant,
 }
@@ -153,6 +157,7 @@ impl Link {
             push: None,
             dialled: false,
             holds: Vec::new(),
+            awaits: None,
             curious: HashSet::new(),
             control_frames: (now, 0),
             parts: Parts::default(),
@@ -167,8 +172,9 @@ impl Link {
             open: [false; 2],
             connected: false,
             flow: Flow::new(now),
-            queue: VecDeque::new(),
+            waiting: [VecDeque::new(), VecDeque::new()],
             queued: 0,
+            is_high: false,
             due: now,
         }
     }
@@ -202,17 +208,30 @@ impl Link {
     }
 
     /// Takes out everything that str0m has to say: datagrams to send and events. An error means that the connection is over.
-    pub(crate) fn drain(&mut self, transmits: &mut VecDeque<Transmit>, mut event: impl FnMut(LinkEvent)) -> Result<(), LinkError> {
+    pub(crate) fn drain(
+        &mut self,
+        now: Instant,
+        transmits: &mut VecDeque<Transmit>,
+        mut event: impl FnMut(LinkEvent),
+    ) -> Result<(), LinkError> {
         loop {
             match self.rtc.poll_output()? {
                 Output::Transmit(transmit) => transmits.push_back(transmit),
                 Output::Event(happened) => self.handle_event(happened, &mut event),
                 Output::Timeout(due) => {
                     self.due = due;
-                    return Ok(());
+                    // What was acknowledged makes room for more.
+                    if !self.flush(now) {
+                        break;
+                    }
                 }
             }
         }
+        if self.is_high && self.queued <= CHANNEL_LOW_BYTES {
+            self.is_high = false;
+            event(LinkEvent::Low);
+        }
+        Ok(())
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "str0m has two dozen events, nearly all of them about media")]
@@ -220,7 +239,6 @@ impl Link {
         match happened {
             Event::ChannelOpen(id, _) => {
                 self.open[usize::from(id == self.pieces)] |= id == self.pieces || id == self.control;
-                self.set_low_mark();
                 self.open_if_ready(event);
             }
             Event::Connected => {
@@ -235,10 +253,6 @@ impl Link {
                     Ok(frame) => LinkEvent::Frame(frame),
                     Err(_) => LinkEvent::Malformed,
                 });
-            }
-            Event::ChannelBufferedAmountLow(_) => {
-                self.flush();
-                event(LinkEvent::Low);
             }
             // Before there was a path this only says that no candidate of ours works: the other side's own checks may still find us.
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) if !self.connected => {}
@@ -278,42 +292,43 @@ impl Link {
         }
         self.used_at = now;
         self.queued += message.len();
-        self.queue.push_back((frame.channel(), message));
-        self.flush();
+        self.waiting[frame.channel() as usize].push_back(message);
+        self.flush(now);
+        self.is_high |= self.queued > CHANNEL_LOW_BYTES;
         true
     }
 
-    /// Hands messages to str0m as far as it has room. Control messages do not wait behind pieces.
-    fn flush(&mut self) {
-        while let Some((channel, message)) = self.queue.front() {
-            let id = if *channel == Channel::Pieces { self.pieces } else { self.control };
-            let written = self.rtc.channel(id).is_some_and(|mut channel| matches!(channel.write(true, message), Ok(true)));
-            if !written {
-                return;
-            }
-            self.queued -= message.len();
-            if *channel == Channel::Pieces {
-                self.flow.written += message.len() as u64;
-            }
-            self.queue.pop_front();
+    /// Hands messages to str0m: those of control as far as it has room, pieces as far as the path has. True if there was any.
+    fn flush(&mut self, now: Instant) -> bool {
+        let mut is_any = false;
+        while let Some(len) = self.write_next(Channel::Control, self.control) {
+            self.queued -= len;
+            is_any = true;
         }
+        let mut in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
+        self.flow.note(now, in_flight);
+        while let Some(next) = self.waiting[Channel::Pieces as usize].front()
+            && (in_flight == 0 || in_flight + next.len() <= self.flow.window())
+        {
+            let Some(len) = self.write_next(Channel::Pieces, self.pieces) else { break };
+            self.queued -= len;
+            in_flight += len;
+            self.flow.write(now, len);
+            is_any = true;
+        }
+        is_any
     }
 
-    /// Bytes that wait to be sent on the pieces channel. A browser does not count what is in flight and str0m does, so as much as flows in a
-    /// round trip or so is taken off.
-    pub(crate) fn buffered(&mut self, now: Instant) -> u64 {
-        let inside = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
-        if self.flow.note(now, inside) {
-            self.set_low_mark();
-        }
-        (inside.saturating_sub(self.flow.in_flight) + self.queued) as u64
+    /// Hands the next message of a channel to str0m, unless there is none or no room; its length.
+    fn write_next(&mut self, channel: Channel, id: ChannelId) -> Option<usize> {
+        let message = self.waiting[channel as usize].front()?;
+        let written = self.rtc.channel(id).is_some_and(|mut channel| matches!(channel.write(true, message), Ok(true)));
+        if written { self.waiting[channel as usize].pop_front().map(|message| message.len()) } else { None }
     }
 
-    fn set_low_mark(&mut self) {
-        let mark = self.flow.in_flight + CHANNEL_LOW_BYTES;
-        if let Some(mut channel) = self.rtc.channel(self.pieces) {
-            channel.set_buffered_amount_low_threshold(mark);
-        }
+    /// Bytes that wait to be sent. As in a browser, what is in flight does not count.
+    pub(crate) fn buffered(&self) -> u64 {
+        self.queued as u64
     }
 
     /// Says goodbye, if it is open, and ends the connection; what is left to send goes into `transmits`.
@@ -321,9 +336,9 @@ impl Link {
         if let Some(reason) = reason {
             self.send(now, &Frame::Bye { reason });
         }
-        let _ = self.drain(transmits, |_| ());
+        let _ = self.drain(now, transmits, |_| ());
         if self.opened && self.rtc.close().is_ok() {
-            let _ = self.drain(transmits, |_| ());
+            let _ = self.drain(now, transmits, |_| ());
         }
     }
 }

@@ -73,7 +73,7 @@ impl Links {
         let key = self.fresh_key();
         let (link, answer) = Link::answering(&self.config, now, key, from, description)?;
         self.links.insert(key, link);
-        self.settle(key);
+        self.settle(now, key);
         Ok((key, answer))
     }
 
@@ -83,7 +83,7 @@ impl Links {
         let key = link.key;
         match link.accept(now, peer, answer) {
             Ok(()) => {
-                self.settle(key);
+                self.settle(now, key);
                 Some(key)
             }
             Err(error) => {
@@ -129,9 +129,9 @@ impl Links {
     }
 
     /// Turns what was sent into datagrams.
-    pub(crate) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self, now: Instant) {
         for key in std::mem::take(&mut self.unsent) {
-            self.settle(key);
+            self.settle(now, key);
         }
     }
 
@@ -157,7 +157,7 @@ impl Links {
         }
         let Some(link) = self.links.get_mut(&key) else { return };
         match link.handle_input(input) {
-            Ok(()) => self.settle(key),
+            Ok(()) => self.settle(now, key),
             Err(error) => self.broken(key, &error),
         }
     }
@@ -168,7 +168,7 @@ impl Links {
         for key in due {
             let Some(link) = self.links.get_mut(&key) else { continue };
             match link.handle_input(Input::Timeout(now)) {
-                Ok(()) => self.settle(key),
+                Ok(()) => self.settle(now, key),
                 Err(error) => self.broken(key, &error),
             }
         }
@@ -206,10 +206,10 @@ impl Links {
     }
 
     /// Takes out what a connection has to say.
-    fn settle(&mut self, key: PeerKey) {
+    fn settle(&mut self, now: Instant, key: PeerKey) {
         let Some(link) = self.links.get_mut(&key) else { return };
         let events = &mut self.events;
-        if let Err(error) = link.drain(&mut self.transmits, |event| events.push_back((key, event))) {
+        if let Err(error) = link.drain(now, &mut self.transmits, |event| events.push_back((key, event))) {
             self.broken(key, &error);
         }
     }

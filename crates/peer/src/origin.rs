@@ -21,14 +21,17 @@ use url::{Host, Url};
 use viral_wire::frame::Encoding;
 use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
-use viral_wire::{Channel, Digest, Frame, Manifest, PieceId};
+use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, POOL_IDLE};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, LISTED_ASSETS_MAX, POOL_IDLE};
 use crate::throttle::Throttle;
 pub(crate) use visit::Visit;
 
 /// How we name ourselves. Not a browser, and no crawler either: somebody wants the app now.
 pub(crate) const USER_AGENT: &str = concat!("viral/", env!("CARGO_PKG_VERSION"));
+
+/// Where the site's assets are listed.
+const LISTING: &str = "/.viral/assets";
 
 /// Why the origin did not give what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,12 @@ pub enum OriginError {
         host: String,
         /// The innermost cause.
         reason: String,
+    },
+    /// It lists its assets to nobody.
+    #[error("{host} does not list its assets; its operator can allow it with `viral serve --list-assets`")]
+    Unlisted {
+        /// Who.
+        host: String,
     },
     /// It said no.
     #[error("{host} answers {status} to {path}")]
@@ -93,8 +102,19 @@ pub(crate) enum OriginEvent {
         /// The verified blob.
         blob: Result<Bytes, OriginError>,
     },
+    /// The site's assets, unless nothing changed.
+    Listed(Result<Option<Listing>, OriginError>),
     /// The answers of a thin visit were posted.
     Answered(Result<(), OriginError>),
+}
+
+/// All assets of a site that may travel.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// The server's name for the version they are of.
+    pub(crate) tag: String,
+    /// Their records, by path.
+    pub(crate) records: Vec<AssetRecord>,
 }
 
 /// A connector for both plain and TLS connections; sockets of WebSockets come from it, too.
@@ -189,6 +209,42 @@ impl Origin {
         }
         let blob = self.body(answer, MANIFEST_LEN_MAX).await?;
         Manifest::decode(&blob).map(Some).map_err(|error| self.malformed(&error.to_string()))
+    }
+
+    /// Records of all assets of the current version; none while that is still the one of `tag`.
+    pub(crate) async fn listing(&self, tag: Option<&str>) -> Result<Option<Listing>, OriginError> {
+        // The version of the visit may be an old one by now.
+        let origin = Self { cookies: Arc::default(), ..self.clone() };
+        let (mut records, mut first) = (Vec::<AssetRecord>::new(), None);
+        loop {
+            let after = records.last().map_or("/", |record| &record.path);
+            let request = origin.request(Method::GET, &origin.url(&format!("{LISTING}?after={after}")));
+            let request = match tag.filter(|_| first.is_none()) {
+                Some(tag) => request.header(header::IF_NONE_MATCH, tag),
+                None => request,
+            };
+            let answer = origin.send(request.body(Full::default())).await?;
+            if answer.status() == StatusCode::NOT_MODIFIED {
+                return Ok(None);
+            }
+            if answer.status() == StatusCode::FORBIDDEN {
+                return Err(OriginError::Unlisted { host: origin.host() });
+            }
+            let answer = origin.successful(LISTING, answer)?;
+            let named = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+            if *first.get_or_insert_with(|| named.clone()) != named {
+                return Err(origin.malformed("the site changed while it was listed"));
+            }
+            if answer.status() == StatusCode::NO_CONTENT {
+                return Ok(Some(Listing { tag: named, records }));
+            }
+            let blob = origin.body(answer, MANIFEST_LEN_MAX).await?;
+            let more = Manifest::decode(&blob).map_err(|error| origin.malformed(&error.to_string()))?.assets;
+            records.extend(more);
+            if records.len() > LISTED_ASSETS_MAX {
+                return Err(origin.malformed(&format!("it lists more than {LISTED_ASSETS_MAX} assets")));
+            }
+        }
     }
 
     /// Posts the answers of a thin visit.

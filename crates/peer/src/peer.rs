@@ -5,6 +5,7 @@
 
 mod leech;
 mod manifests;
+mod mirror;
 mod serve;
 mod signals;
 
@@ -39,6 +40,7 @@ use crate::store::Store;
 use crate::throttle::Throttle;
 use crate::tracker::{Tracker, TrackerEvent};
 use manifests::Manifests;
+pub(crate) use mirror::Mirror;
 use viral_swarm::fetch::PeerKey;
 
 /// What cannot be helped by asking somebody else.
@@ -75,6 +77,8 @@ pub(crate) struct PeerConfig {
     pub(crate) manifest: Option<Digest>,
     /// Whether to fetch the page's app at all, or only what [`Peer::add_records`] names.
     pub(crate) takes_page: bool,
+    /// Whether to take all assets of the site that its server lists, too.
+    pub(crate) mirrors: bool,
     /// Whether to go over to each new manifest that the tracker names.
     pub(crate) follows: bool,
     /// Whether to meet other peers at all.
@@ -122,8 +126,12 @@ pub(crate) struct Peer {
     event_sender: mpsc::Sender<OriginEvent>,
     requests: JoinSet<()>,
     pub(crate) manifests: Manifests,
+    /// Only for mirrors of a whole site.
+    pub(crate) mirror: Option<Mirror>,
     /// The manifest looked for and not yet here.
     sought: Option<Digest>,
+    /// The manifest that the origin was asked for and has not sent yet.
+    asked_manifest: Option<Digest>,
     /// Pieces that came before the manifest.
     early: Vec<(PeerKey, PieceId, Encoding, Vec<u8>)>,
     early_bytes: usize,
@@ -134,6 +142,8 @@ pub(crate) struct Peer {
     /// What the tracker knows to be held.
     held_told: Option<(Digest, u32)>,
     news: Vec<PieceId>,
+    /// Somebody who may have it is looked for before anything is fetched.
+    pub(crate) awaits_peer: bool,
     offers_wanted: u8,
     find_ms: u64,
     /// When what is due, in milliseconds since the start.
@@ -187,7 +197,9 @@ impl Peer {
             event_sender,
             requests: JoinSet::new(),
             manifests: Manifests::default(),
+            mirror: config.mirrors.then(Mirror::default),
             sought: config.manifest,
+            asked_manifest: None,
             early: Vec::new(),
             early_bytes: 0,
             reset_at: None,
@@ -195,6 +207,7 @@ impl Peer {
             told: Totals::default(),
             held_told: None,
             news: Vec::new(),
+            awaits_peer: false,
             offers_wanted: 0,
             find_ms: FIND_MS,
             manifest_at: None,
@@ -284,7 +297,8 @@ impl Peer {
     /// The next thing that is due.
     fn due(&self) -> Instant {
         let engines = [self.fetch.poll_timeout(), self.upload.poll_timeout(), self.manifest_at, self.tell_at, self.news_at, self.find_at];
-        let ms = engines.into_iter().flatten().min().unwrap_or(u64::MAX).min(self.look_at);
+        let engines = engines.into_iter().chain([self.mirror.as_ref().map(|mirror| mirror.ask_at)]);
+        let ms = engines.flatten().min().unwrap_or(u64::MAX).min(self.look_at);
         let at = self.start + Duration::from_millis(ms);
         self.links.poll_timeout().map_or(at, |links| links.min(at))
     }
@@ -310,6 +324,9 @@ impl Peer {
         }
         if is_due(self.find_at) {
             self.find();
+        }
+        if is_due(self.mirror.as_ref().map(|mirror| mirror.ask_at)) {
+            self.ask_listing();
         }
         if is_due(Some(self.look_at)) {
             self.look_at = now + LOOK_OVER_MS;
@@ -344,11 +361,11 @@ impl Peer {
             while let Some(output) = self.upload.poll() {
                 self.do_upload(output);
                 // What was sent leaves before the next piece is read, so that both ends work at the same time.
-                self.links.flush();
+                self.links.flush(Instant::now());
                 self.transmit();
                 quiet = false;
             }
-            self.links.flush();
+            self.links.flush(Instant::now());
             self.transmit();
             if quiet {
                 return;
@@ -372,7 +389,10 @@ impl Peer {
             LinkEvent::Frame(frame) => self.handle_frame(key, frame),
             LinkEvent::Malformed => self.fetch_fault(key, viral_swarm::fetch::PeerFault::Malformed),
             LinkEvent::Low => self.handle_low(key),
-            LinkEvent::Closed => self.end_link(key, None),
+            LinkEvent::Closed => {
+                tracing::debug!(key, "the other end is gone");
+                self.end_link(key, None);
+            }
         }
     }
 
@@ -388,7 +408,10 @@ impl Peer {
                 self.handle_given(key, frame);
             }
             Frame::Want { .. } | Frame::Cancel { .. } | Frame::Query { .. } | Frame::WantManifest { .. } => self.handle_asked(key, frame),
-            Frame::Bye { .. } => self.end_link(key, None),
+            Frame::Bye { reason } => {
+                tracing::debug!(key, ?reason, "the other end says goodbye");
+                self.end_link(key, None);
+            }
         }
     }
 

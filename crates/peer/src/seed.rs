@@ -33,6 +33,8 @@ const REPORT: Duration = Duration::from_secs(300);
 pub struct SeedOptions {
     /// Pages, at most 64.
     pub urls: Vec<Url>,
+    /// Whether to mirror all assets that the servers list, and not only what the pages load at first.
+    pub all: bool,
     /// Where pieces are kept.
     pub store: PathBuf,
     /// How much of the disk they may take.
@@ -91,6 +93,7 @@ pub async fn seed(options: SeedOptions, stop: watch::Receiver<bool>) -> Result<(
     for url in &options.urls {
         let page = Page {
             url: url.clone(),
+            all: options.all,
             bind: options.bind,
             up,
             down: options.down_limit,
@@ -113,6 +116,7 @@ pub async fn seed(options: SeedOptions, stop: watch::Receiver<bool>) -> Result<(
 /// One page that is mirrored.
 struct Page {
     url: Url,
+    all: bool,
     bind: Option<IpAddr>,
     up: Option<Rate>,
     down: Option<Rate>,
@@ -168,6 +172,7 @@ impl Page {
             offers,
             manifest,
             takes_page: true,
+            mirrors: self.all,
             follows: true,
             meets: true,
             in_crowd: false,
@@ -221,6 +226,8 @@ impl Page {
             None => (None, 0, 0, false),
         };
         let totals = &peer.totals;
+        let others =
+            peer.mirror.as_ref().map_or(0, |mirror| mirror.records().iter().filter(|record| peer.store.is_whole(&record.digest)).count());
         if (manifest, whole) == (said.0, said.1) && said.2.elapsed() < REPORT {
             return;
         }
@@ -232,6 +239,7 @@ impl Page {
             whole,
             held,
             bytes,
+            others,
             bytes_to_peers = totals.bytes_to_peers,
             bytes_from_peers = totals.bytes_from_peers,
             bytes_from_origin = totals.bytes_from_origin,

@@ -63,6 +63,10 @@ pub struct Config {
     #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
     pub public_lineage: bool,
 
+    /// Tell whoever asks which files there are, those no page refers to as well: `viral seed --all` needs it
+    #[arg(long, env = "VIRAL_LIST_ASSETS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
+    pub list_assets: bool,
+
     /// Chromium and Firefox on macOS, where a peer connection may raise a permission prompt: `plain` keeps them out of the swarm, `allow` lets them in
     #[arg(long, env = "VIRAL_MACOS", value_name = "RULE", value_enum, default_value_t = Macos::Plain)]
     pub macos: Macos,
@@ -104,6 +108,7 @@ impl Default for Config {
             cache_dir: None,
             trust_proxy: Vec::new(),
             public_lineage: false,
+            list_assets: false,
             macos: Macos::Plain,
             own_service_worker: OwnServiceWorker::Auto,
             rewrite_local: RewriteLocal::Private,

@@ -2,6 +2,7 @@
 
 mod disclosure;
 mod lineage;
+mod listing;
 mod pieces;
 mod scripts;
 mod signals;
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/manifest/{digest}", get(pieces::manifest))
         .route("/.viral/pieces", get(pieces::pieces))
         .route("/.viral/record", post(pieces::record))
+        .route("/.viral/assets", get(listing::assets))
         .route("/.viral/ws", get(signals::socket))
         .route("/.viral/answer", post(signals::answer))
         .route("/.viral/visit", post(signals::visit))

@@ -53,14 +53,18 @@ pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 /// Manifests of which shares are dealt at once.
 pub const SHARE_MANIFESTS_MAX: usize = 64;
 
-/// Pieces of one manifest under way from the origin to a crowd at first: 512 KiB in pieces of 32 KiB, two seconds of 2 Mbit/s.
-pub const SHARE_WINDOW_START: usize = 16;
+/// Pieces of one manifest under way from the origin to a crowd at first: 512 KiB in pieces of 16 KiB, two seconds of 2 Mbit/s.
+pub const SHARE_WINDOW_START: usize = 32;
 
-/// The fewest pieces under way: with fewer the line is idle while the next taker is told.
-pub const SHARE_WINDOW_MIN: usize = 4;
+/// The fewest pieces under way: a thin line is shared by the takers' flows, any of which may wait a second for what was lost, and with fewer it was
+/// measured to be idle for a fifth of the time.
+pub const SHARE_WINDOW_MIN: usize = 16;
 
 /// The most pieces under way: 32 MiB in pieces of 32 KiB, a second of 256 Mbit/s.
 pub const SHARE_WINDOW_MAX: usize = 1_024;
+
+/// The fewest pieces given to one peer at a time, while there is room for them: one request and one TCP flow carry them one after the other.
+pub const SHARE_PIECES_MIN: usize = 4;
 
 /// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
 pub const SHARE_MS_MIN: u64 = 1_500;

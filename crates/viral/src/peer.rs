@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use url::Url;
-use viral_peer::{GetOptions, Rate, Report, STALL, SeedOptions, Size};
+use viral_peer::{GetEvent, GetOptions, Rate, Report, STALL, SeedOptions, Size};
 
 use crate::progress::Progress;
 use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, say};
@@ -74,6 +74,10 @@ pub(crate) struct SeedArgs {
     #[arg(value_name = "URL", required = true)]
     pub(crate) urls: Vec<Url>,
 
+    /// Mirror every asset of the sites, and not only what the pages load at first; their servers must run with --list-assets
+    #[arg(long)]
+    all: bool,
+
     /// Keep pieces here [default: viral in the user's data directory]
     #[arg(long, value_name = "DIR", env = "VIRAL_STORE")]
     store: Option<PathBuf>,
@@ -96,7 +100,7 @@ fn above_zero(text: &str) -> Result<Rate, String> {
 /// Gets an app and says what it came to.
 pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     log(args.network.log.as_deref(), "error")?;
-    let options = GetOptions {
+    let mut options = GetOptions {
         output: args.output.clone(),
         force: args.force,
         bind: args.network.bind,
@@ -108,25 +112,57 @@ pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     };
     // One task does nearly everything, so one thread is enough and several would only hand it around.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    let mut shown = Shown { progress: Progress::new(!args.json && stderr().is_terminal()), json: args.json, said: None };
     let got = runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let mut progress = Progress::new(!args.json && stderr().is_terminal());
-        tokio::select! {
-            report = viral_peer::get(options, |state| progress.show(&state)) => Ok(report),
-            () = either(&mut interrupt, &mut terminate) => Err(anyhow!("interrupted")),
-        }
+        options.stop = Some(until_told()?);
+        anyhow::Ok(viral_peer::get(options, |event| shown.show(event)).await)
     });
+    drop(shown.progress);
     runtime.shutdown_timeout(RUNTIME_GRACE);
-    match got? {
-        Ok(report) if args.json => say(&format!("{}\n", serde_json::to_string(&report)?)),
-        Ok(report) => say(&summary(&report)),
-        Err(error) => {
-            if args.json {
-                say(&format!("{}\n", failed(&error.to_string())))?;
+    let Some(said) = shown.said else {
+        let error = got?.err().map_or_else(|| anyhow!("there is no report"), Into::into);
+        if args.json {
+            say(&format!("{}\n", failed(&error.to_string())))?;
+        }
+        return Err(error);
+    };
+    said?;
+    let report = got??;
+    if args.stay > 0 && !args.json { say(&format!("{} given to others\n", Size(report.bytes_to_peers))) } else { Ok(()) }
+}
+
+/// What a person or a script has seen of a download.
+struct Shown {
+    progress: Progress,
+    json: bool,
+    /// Whether the summary could be printed; none = it was not time yet.
+    said: Option<anyhow::Result<()>>,
+}
+
+impl Shown {
+    fn show(&mut self, event: GetEvent<'_>) {
+        match event {
+            GetEvent::Progress(state) => self.progress.show(&state),
+            GetEvent::Here(report) => {
+                let text = if self.json { serde_json::to_string(report).map(|json| format!("{json}\n")) } else { Ok(summary(report)) };
+                self.said = Some(self.progress.hidden(|| say(&text?)));
             }
-            Err(error.into())
         }
     }
+}
+
+/// Turns true at the first SIGINT or SIGTERM; the second one ends the program at once.
+fn until_told() -> anyhow::Result<watch::Receiver<bool>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        either(&mut interrupt, &mut terminate).await;
+        tracing::info!("ending: peers are told; a second signal ends at once");
+        let _ = stop.send(true);
+        either(&mut interrupt, &mut terminate).await;
+        std::process::exit(INTERRUPTED);
+    });
+    Ok(stopped)
 }
 
 /// The object of a download that failed: the same fields, and why.
@@ -162,6 +198,7 @@ pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     log(args.network.log.as_deref(), "warn,viral_peer=info")?;
     let options = SeedOptions {
         urls: args.urls.clone(),
+        all: args.all,
         store: args.store.clone().or_else(data_dir).context("there is no data directory for this user; choose one with --store DIR")?,
         disk_limit: args.disk_limit,
         bind: args.network.bind,
@@ -170,15 +207,7 @@ pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let ended = runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(async move {
-            either(&mut interrupt, &mut terminate).await;
-            tracing::info!("ending: peers are told; a second signal ends at once");
-            let _ = stop.send(true);
-            either(&mut interrupt, &mut terminate).await;
-            std::process::exit(INTERRUPTED);
-        });
+        let stopped = until_told()?;
         anyhow::Ok(viral_peer::seed(options, stopped).await?)
     });
     runtime.shutdown_timeout(RUNTIME_GRACE);

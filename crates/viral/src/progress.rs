@@ -27,6 +27,11 @@ impl Progress {
         let (peers, origin) = (HumanBytes(state.bytes_from_peers), HumanBytes(state.bytes_from_origin));
         self.bar.set_message(format!("{peers} from {} peers, {origin} from the server", state.peers));
     }
+
+    /// Does something with the terminal while the bar is away.
+    pub(crate) fn hidden<T>(&self, what: impl FnOnce() -> T) -> T {
+        self.bar.suspend(what)
+    }
 }
 
 impl Drop for Progress {

@@ -1,6 +1,6 @@
 //! What this peer takes: dials, the manifest, pieces from peers and from the origin.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -103,7 +103,8 @@ impl Peer {
     /// Asks the origin for the manifest that no peer gave in time, and again until somebody does.
     pub(super) fn ask_manifest(&mut self) {
         self.manifest_at = self.sought.map(|_| self.now() + ORIGIN_PROBE_MS);
-        let Some(digest) = self.sought else { return };
+        let Some(digest) = self.sought.filter(|sought| self.asked_manifest != Some(*sought)) else { return };
+        self.asked_manifest = Some(digest);
         let (origin, events) = (self.origin.clone(), self.event_sender.clone());
         self.requests.spawn(async move {
             let blob = origin.manifest(&digest).await;
@@ -118,20 +119,13 @@ impl Peer {
         self.advanced_at = Instant::now();
         let replaced = self.manifests.current().is_some();
         match self.manifests.insert(digest, blob) {
-            Ok(known) => {
-                let mut records = known.manifest.assets.clone();
-                if let Some(disk) = &self.disk {
-                    records = disk.claim(&format!("{} {}", self.origin.ascii(), self.page), &records);
-                }
+            Ok(_) => {
                 if replaced {
+                    self.renew_listing();
                     self.reset_fetch();
                 }
-                self.add_records(&records);
-                if let Some(disk) = &self.disk {
-                    let keep: BTreeSet<Digest> = records.iter().map(|record| record.digest).collect();
-                    self.store.retain(|digest| keep.contains(digest));
-                    disk.sweep();
-                }
+                self.take_up();
+                self.pass_manifest(&digest);
             }
             Err(error) => self.failure = Some(error.into()),
         }
@@ -185,7 +179,7 @@ impl Peer {
     }
 
     /// A fresh engine for a new version: the old one's pieces are of no interest any more, and it remembers only so many.
-    fn reset_fetch(&mut self) {
+    pub(super) fn reset_fetch(&mut self) {
         self.fetch = Fetch::new(FetchConfig { seed: rand::random() });
         self.reset_at = Some(Instant::now());
         let now = self.now();
@@ -282,12 +276,17 @@ impl Peer {
                 }
             }
             OriginEvent::Manifest { digest, blob: Ok(blob) } => {
+                self.asked_manifest = None;
                 self.origin_fault = None;
                 if self.sought == Some(digest) {
                     self.use_manifest(digest, blob);
                 }
             }
-            OriginEvent::Manifest { blob: Err(error), .. } => self.note_origin_fault(&error),
+            OriginEvent::Manifest { blob: Err(error), .. } => {
+                self.asked_manifest = None;
+                self.note_origin_fault(&error);
+            }
+            OriginEvent::Listed(listing) => self.handle_listing(listing),
             OriginEvent::Answered(Ok(())) => {}
             OriginEvent::Answered(Err(error)) => {
                 tracing::debug!(%error, "answers were not taken");

@@ -39,6 +39,7 @@ impl Peer {
         self.fetch.handle_open(now, key);
         self.upload.handle_open(now, key, &pushed);
         if let Some(peer) = peer {
+            tracing::debug!(%peer, dialled, ms, "connection opened");
             self.signal(PeerToTracker::Opened { peer, offer, ms });
         }
     }
@@ -53,6 +54,17 @@ impl Peer {
         }
     }
 
+    /// A manifest is here now: whoever asked for it in vain gets it.
+    pub(super) fn pass_manifest(&mut self, digest: &Digest) {
+        let keys: Vec<PeerKey> = self.links.opened().filter(|link| link.awaits == Some(*digest)).map(|link| link.key).collect();
+        for key in keys {
+            if let Some(link) = self.links.get(key) {
+                link.awaits = None;
+            }
+            self.send_manifest(key, digest);
+        }
+    }
+
     /// A frame with which the other end asks for something.
     pub(super) fn handle_asked(&mut self, key: PeerKey, frame: Frame) {
         let now = self.now();
@@ -63,7 +75,13 @@ impl Peer {
             }
             Frame::Cancel { ids } => self.upload.handle_cancel(now, key, &ids),
             Frame::Query { ids } => self.handle_query(key, ids),
-            Frame::WantManifest { manifest } => self.send_manifest(key, &manifest),
+            Frame::WantManifest { manifest } => {
+                let is_known = self.manifests.get(&manifest).is_some();
+                if let Some(link) = self.links.get(key).filter(|_| !is_known) {
+                    link.awaits = Some(manifest);
+                }
+                self.send_manifest(key, &manifest);
+            }
             Frame::Hello { .. }
             | Frame::Have { .. }
             | Frame::Refuse { .. }
@@ -137,7 +155,7 @@ impl Peer {
         }
         self.totals.bytes_to_peers += len as u64;
         if let Some(link) = self.links.get(key) {
-            self.upload.handle_buffered(now, key, link.buffered(Instant::now()));
+            self.upload.handle_buffered(now, key, link.buffered());
         }
         self.upload.handle_sent(now, key, id, u32::try_from(len).unwrap_or(u32::MAX));
         self.tell_soon();
@@ -147,7 +165,7 @@ impl Peer {
     pub(super) fn handle_low(&mut self, key: PeerKey) {
         let now = self.now();
         if let Some(link) = self.links.get(key) {
-            self.upload.handle_buffered(now, key, link.buffered(Instant::now()));
+            self.upload.handle_buffered(now, key, link.buffered());
         }
     }
 }

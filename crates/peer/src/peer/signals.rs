@@ -7,7 +7,7 @@ use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, Track
 use viral_wire::{Piece, PieceId};
 
 use super::Peer;
-use crate::limits::{FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::limits::{CROWD_MANIFEST_WAIT_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
 use crate::tracker::TrackerEvent;
 
 impl Peer {
@@ -30,6 +30,7 @@ impl Peer {
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
                 self.offers_wanted = 0;
+                self.awaits_peer = false;
                 self.lost = Some(reason);
             }
         }
@@ -53,7 +54,14 @@ impl Peer {
                 let is_first = self.wanted().is_none();
                 if self.takes_page && (is_first || self.follows) && self.wanted() != Some(manifest) {
                     self.sought = Some(manifest);
-                    self.ask_manifest();
+                    if self.in_crowd && is_first {
+                        // Somebody who came a moment before may have it by now; the first one asks the origin.
+                        self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
+                        self.tell();
+                        self.look_for_peers();
+                    } else {
+                        self.ask_manifest();
+                    }
                 }
             }
             TrackerToPeer::Answer { offer, peer, description, push } => {
@@ -64,6 +72,10 @@ impl Peer {
                 }
             }
             TrackerToPeer::Peers { offers } => {
+                self.awaits_peer &= !offers.is_empty();
+                if offers.is_empty() && self.in_crowd && self.manifest_at.is_some() && self.links.answered().count() == 0 {
+                    self.ask_manifest();
+                }
                 let answers = self.dial(offers);
                 if !answers.is_empty() {
                     self.signal(PeerToTracker::Answers { answers });
@@ -97,7 +109,7 @@ impl Peer {
 
     /// Leaves as many offers as the tracker wants, once there is something to give: in a crowd there soon will be.
     fn make_offers(&mut self) {
-        let has_nothing = self.totals_held() == 0 && !(self.in_crowd && self.manifests.current().is_some());
+        let has_nothing = self.totals_held() == 0 && !(self.in_crowd && self.wanted().is_some());
         if self.slots == 0 || has_nothing || !self.links.has_room() {
             return;
         }
@@ -128,12 +140,16 @@ impl Peer {
         if !self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live) {
             return;
         }
-        if let Some(known) = self.manifests.current() {
-            let (pieces, bytes) = self.store.count(&known.pieces);
-            let held = Some((known.digest, pieces));
-            if self.held_told != held && self.signal(PeerToTracker::Held { manifest: known.digest, pieces, bytes }) {
-                self.held_told = held;
-            }
+        let held = match self.manifests.current() {
+            Some(known) => Some((known.digest, self.store.count(&known.pieces))),
+            // One of a crowd gives what it has not got yet: it will have it soon.
+            None => self.sought.filter(|_| self.in_crowd).map(|manifest| (manifest, (0, 0))),
+        };
+        if let Some((manifest, (pieces, bytes))) = held
+            && self.held_told != Some((manifest, pieces))
+            && self.signal(PeerToTracker::Held { manifest, pieces, bytes })
+        {
+            self.held_told = Some((manifest, pieces));
         }
         if let Some(counts) = self.totals.growth(&self.told)
             && self.signal(PeerToTracker::Counts(counts))
@@ -152,7 +168,7 @@ impl Peer {
 
     fn lacks_peers(&self) -> bool {
         let progress = self.fetch.progress();
-        let missing = self.sought.is_some() || (!progress.done && progress.total > 0);
+        let missing = self.awaits_peer || self.sought.is_some() || (!progress.done && progress.total > 0);
         self.meets && missing && self.links.answered().count() < PEERS_WANTED
     }
 

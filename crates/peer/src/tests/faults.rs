@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::world::World;
-use crate::get::{GetError, GetOptions, OutputError, get};
+use crate::get::{GetError, GetEvent, GetOptions, OutputError, get};
 use crate::origin::OriginError;
 use crate::rate::Rate;
 
@@ -68,7 +68,8 @@ async fn a_server_that_vanishes_in_the_middle_does_not_matter_where_a_peer_has_t
     let _stayer = world.stayer(|options| options.up_limit = Some(Rate(1 << 20))).await;
     let mut gone = false;
     let options = GetOptions { up_limit: Some(Rate(0)), ..world.options("/") };
-    let report = get(options, |progress| {
+    let report = get(options, |event| {
+        let GetEvent::Progress(progress) = event else { return };
         if !gone && progress.bytes_held > 300 * 1024 {
             gone = true;
             world.shut_down();
@@ -90,7 +91,8 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
         ..world.options("/")
     };
     let mut gone = false;
-    let error = get(options.clone(), |progress| {
+    let error = get(options.clone(), |event| {
+        let GetEvent::Progress(progress) = event else { return };
         if !gone && progress.bytes_held > 800 * 1024 {
             gone = true;
             world.shut_down();

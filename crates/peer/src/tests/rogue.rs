@@ -83,7 +83,7 @@ impl Rogue {
                     LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low => {}
                 }
             }
-            self.links.flush();
+            self.links.flush(Instant::now());
             while let Some(transmit) = self.links.poll_transmit() {
                 self.sockets.send(transmit.source, transmit.destination, &transmit.contents);
             }

@@ -20,6 +20,7 @@ impl Seeder {
     fn options(world: &World, store: &Path) -> SeedOptions {
         SeedOptions {
             urls: vec![world.url("/")],
+            all: false,
             store: store.to_owned(),
             disk_limit: None,
             bind: Some([127, 0, 0, 1].into()),
@@ -119,6 +120,7 @@ async fn a_seeder_waits_for_a_server_that_is_not_there_yet() {
     let url = format!("http://{address}/").parse().unwrap();
     let options = SeedOptions {
         urls: vec![url],
+        all: false,
         store: store.path().to_owned(),
         disk_limit: None,
         bind: Some([127, 0, 0, 1].into()),
@@ -142,6 +144,44 @@ async fn a_disk_limit_is_kept_and_what_fits_is_seeded() {
     assert!(store_len(store.path()) <= limit.0);
     let report = world.get().await.unwrap();
     assert!(report.ok && report.bytes_from_peers > 0, "{report:?}");
+    seeder.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mirror_of_all_assets_feeds_visitors_what_no_page_loads_and_follows_its_new_versions() {
+    let world = World::with(|config| config.list_assets = true).await;
+    let store = tempfile::tempdir().unwrap();
+    let seeder = Seeder::start(SeedOptions { all: true, ..Seeder::options(&world, store.path()) });
+    let level = world.dir.path().join("later/level.bin");
+    until_stored(store.path(), &level).await;
+    let report = world.get_path("/later/level.bin").await;
+    assert_eq!((report.answer, report.bytes_from_peers), (Answer::Asset, 500 * 1024), "{report:?}");
+    write_app(world.dir.path(), 2);
+    std::fs::write(&level, super::world::noise(8, 300 * 1024)).unwrap();
+    until_stored(store.path(), &level).await;
+    seeder.end().await.unwrap();
+}
+
+/// Waits until the store holds what the file holds.
+async fn until_stored(store: &Path, file: &Path) {
+    let bytes = std::fs::read(file).unwrap();
+    let stored = store.join(viral_wire::Digest::of(&bytes).to_string());
+    for _ in 0..800 {
+        if std::fs::read(&stored).is_ok_and(|found| found == bytes) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{} is not mirrored", file.display());
+}
+
+#[tokio::test]
+async fn a_mirror_of_a_server_that_lists_nothing_seeds_what_pages_load() {
+    let world = World::new().await;
+    let store = tempfile::tempdir().unwrap();
+    let seeder = Seeder::start(SeedOptions { all: true, ..Seeder::options(&world, store.path()) });
+    world.until_seeders(1).await;
+    assert!(world.get().await.unwrap().bytes_from_peers > world.app_len() * 8 / 10);
     seeder.end().await.unwrap();
 }
 

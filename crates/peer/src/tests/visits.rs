@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::World;
-use crate::get::{Answer, GetOptions, get};
+use crate::get::{Answer, GetEvent, GetOptions, get};
 use crate::rate::Rate;
 
 #[tokio::test]
@@ -51,7 +51,24 @@ async fn one_asset_comes_from_a_peer_that_has_it() {
     let _stayer = world.stayer(|_| ()).await;
     let report = get(world.options("/part%201.bin"), |_| ()).await.unwrap();
     assert_eq!((report.answer, report.pieces > 1), (Answer::Asset, true));
-    assert_eq!(report.bytes_from_peers + report.bytes_from_origin, 900 * 1024, "{report:?}");
+    assert_eq!((report.bytes_from_peers, report.bytes_from_origin), (900 * 1024, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_visitor_hears_that_the_app_is_here_before_its_stay_which_ends_when_it_is_told_to() {
+    let world = World::new().await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let options = GetOptions { stay: Duration::from_secs(600), stop: Some(stopped), ..world.options("/") };
+    let mut heard = Vec::new();
+    let report = get(options, |event| {
+        if let GetEvent::Here(report) = event {
+            heard.push(report.clone());
+            stop.send(true).unwrap();
+        }
+    });
+    let report = report.await.unwrap();
+    assert_eq!(heard.len(), 1);
+    assert_eq!((heard[0].ok, heard[0].pieces), (true, report.pieces));
 }
 
 #[tokio::test]

@@ -55,8 +55,20 @@ impl World {
         Self::serve(dir, "127.0.0.1:0".parse().unwrap()).await
     }
 
+    /// With another configuration.
+    pub(super) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_app(dir.path(), 1);
+        let mut config = Config { min_app_bytes: 0, ..Config::default() };
+        change(&mut config);
+        Self::configured(dir, "127.0.0.1:0".parse().unwrap(), config).await
+    }
+
     pub(super) async fn serve(dir: tempfile::TempDir, address: SocketAddr) -> Self {
-        let config = Config { min_app_bytes: 0, ..Config::default() };
+        Self::configured(dir, address, Config { min_app_bytes: 0, ..Config::default() }).await
+    }
+
+    async fn configured(dir: tempfile::TempDir, address: SocketAddr, config: Config) -> Self {
         let viral = Viral::open(Source::Directory(dir.path().to_owned()), &config).await.unwrap();
         let listener = listen(address).await;
         let admin_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -88,6 +100,10 @@ impl World {
 
     pub(super) async fn get(&self) -> Result<Report, GetError> {
         get(self.options("/"), |_| ()).await
+    }
+
+    pub(super) async fn get_path(&self, path: &str) -> Report {
+        get(self.options(path), |_| ()).await.unwrap()
     }
 
     /// A visitor that got everything and stays. Aborted when dropped.

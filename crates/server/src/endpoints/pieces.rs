@@ -109,7 +109,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
     }
 }
 
-fn binary(body: Body) -> Response<Body> {
+pub(super) fn binary(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

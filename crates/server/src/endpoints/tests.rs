@@ -166,3 +166,30 @@ async fn a_post_that_does_not_arrive_is_given_up() {
         assert_eq!(began.elapsed(), POST_TIMEOUT, "{uri}");
     }
 }
+
+#[tokio::test]
+async fn assets_are_listed_in_stretches_and_only_where_the_operator_allows_it() {
+    let closed = viral(&SITE, |_| ()).await;
+    assert_eq!(get(&closed, "/.viral/assets", &[]).await.status(), StatusCode::FORBIDDEN);
+    let large = "x".repeat(20_000);
+    let files = [
+        ("index.html", "<!doctype html><title>a</title>"),
+        ("a b.js", &large),
+        ("c.css", &large),
+        ("small.js", "1"),
+        ("page.html", &large),
+    ];
+    let open = viral(&files, |config| config.list_assets = true).await;
+    let first = get(&open, "/.viral/assets", &[]).await;
+    let tag = first.headers()["etag"].to_str().unwrap().to_owned();
+    let paths = |blob: bytes::Bytes| Manifest::decode(&blob).unwrap().assets.into_iter().map(|asset| asset.path).collect::<Vec<_>>();
+    assert_eq!(paths(bytes(first).await), ["/a%20b.js", "/c.css", "/late.bin"], "neither documents nor what is too small");
+    assert_eq!(paths(bytes(get(&open, "/.viral/assets?after=/a%20b.js", &[]).await).await), ["/c.css", "/late.bin"]);
+    for (uri, header, expected) in [
+        ("/.viral/assets?after=/late.bin", None, StatusCode::NO_CONTENT),
+        ("/.viral/assets?after=/../etc", None, StatusCode::BAD_REQUEST),
+        ("/.viral/assets", Some(("if-none-match", tag.as_str())), StatusCode::NOT_MODIFIED),
+    ] {
+        assert_eq!(get(&open, uri, header.as_slice()).await.status(), expected, "{uri}");
+    }
+}

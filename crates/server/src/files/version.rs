@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     io,
+    ops::Bound,
     sync::Arc,
 };
 
@@ -157,6 +158,12 @@ impl Version {
     /// The script that every document was given, if any: it has a record and pieces like an asset, and is none of [`Self::assets`].
     pub fn addition(&self) -> Option<&Arc<Asset>> {
         self.fixed.addition.as_ref()
+    }
+
+    /// The assets whose relative paths come after that of this percent-encoded path, sorted; `None` when it is no path. `/` comes before all.
+    pub fn assets_after(&self, path: &str) -> Option<impl Iterator<Item = &Arc<Asset>>> {
+        let after = path::decode(path)?;
+        Some(self.assets.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, asset)| asset))
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.

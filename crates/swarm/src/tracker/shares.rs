@@ -16,8 +16,8 @@ use super::{Tracker, timers::Timer};
 use crate::{
     coverage::Coverage,
     limits::{
-        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN,
-        SHARE_WINDOW_START,
+        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_MAX,
+        SHARE_WINDOW_MIN, SHARE_WINDOW_START,
     },
 };
 
@@ -163,13 +163,15 @@ impl Tracker {
         loop {
             let due_ms = self.now_ms.saturating_add(SHARE_WAIT_MS);
             let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
-            let left = share.window.saturating_sub(share.under_way());
-            if left == 0 && !share.is_over() {
+            let (under_way, window) = (share.under_way(), share.window);
+            let left = window.saturating_sub(under_way);
+            // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
+            if left < SHARE_PIECES_MIN.min(window) && under_way > 0 && !share.is_over() {
                 return;
             }
             let Some(peer) = share.waiting.pop_front() else { return };
             let takers = share.leases.len().max(share.waiting.len()) + 1;
-            let count = (share.window / takers).clamp(1, SHARE_PIECES_MAX).min(left.max(1));
+            let count = (window / takers).clamp(SHARE_PIECES_MIN, SHARE_PIECES_MAX).min(left.max(1));
             let pieces: Vec<u32> = std::iter::from_fn(|| share.take()).take(count).collect();
             if !pieces.is_empty() {
                 let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: self.now_ms, due_ms: 0 });

@@ -1,0 +1,66 @@
+//! `GET /.viral/assets`: the records of all assets in stretches, for seeders that mirror a whole site. Off unless the operator allows it, since it names
+//! files that no page refers to.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use viral_wire::{AssetRecord, Manifest};
+
+use super::pieces::binary;
+use super::{done, refusal};
+use crate::app::App;
+use crate::limits::{LISTING_ASSETS_MAX, LISTING_LEN_MAX, RECORD_LEN_MIN};
+
+/// `GET /.viral/assets?after=PATH`: records of the assets after this path, as a manifest; 204 after the last one, 304 while the version is that of
+/// `If-None-Match`.
+pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    if !app.list_assets {
+        return refusal(StatusCode::FORBIDDEN, "this server does not list its assets; its operator can allow it with --list-assets");
+    }
+    let version = app.site.current();
+    let tag = HeaderValue::try_from(format!("\"{}\"", version.tag())).expect("a tag is hex digits");
+    if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
+        let mut response = done();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(header::ETAG, tag);
+        return response;
+    }
+    let after = query.as_deref().and_then(|query| query.strip_prefix("after=")).unwrap_or("/");
+    let Some(following) = version.assets_after(after) else { return refusal(StatusCode::BAD_REQUEST, "that is no path of an asset") };
+    let travelling = following.filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN).map(|asset| asset.record());
+    let mut response = match stretch(travelling) {
+        Some(blob) => binary(Body::from(blob)),
+        None => done(),
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// As many of the first records as one answer holds. One that is too large for any manifest does not travel.
+fn stretch(records: impl Iterator<Item = AssetRecord>) -> Option<Bytes> {
+    let mut assets = Vec::new();
+    let mut len = 0;
+    for record in records {
+        let weight = weight(&record);
+        if weight > LISTING_LEN_MAX {
+            continue;
+        }
+        len += weight;
+        if len > LISTING_LEN_MAX || assets.len() >= LISTING_ASSETS_MAX {
+            break;
+        }
+        assets.push(record);
+    }
+    let encoded = (!assets.is_empty()).then(|| Manifest { assets }.encode());
+    encoded?.inspect_err(|error| tracing::warn!(%error, "assets cannot be listed")).ok().map(Bytes::from)
+}
+
+/// Bytes of a record in a manifest, rounded up.
+fn weight(record: &AssetRecord) -> usize {
+    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+    128 + record.path.len() + record.media_type.len() + headers + 40 * record.pieces.len()
+}
