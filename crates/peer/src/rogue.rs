@@ -86,7 +86,7 @@ impl Rogue {
         let sockets = Sockets::bind(&addresses, SOCKET_BUFFER_LEN).map_err(refused)?;
         let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let register = PeerToTracker::Register { page: url.path().to_owned(), manifest: None, ticket: None, slots: VISITOR_SLOTS };
-        let tracker = Tracker::open(&origin, register);
+        let tracker = Tracker::open(&origin, vec![register]);
         let find_at = Instant::now() + Duration::from_millis(FIND_MS_MAX);
         Ok(Self { crime, links, sockets, tracker, origin, known: None, offers_wanted: 0, find_at, forged_bytes: 0 })
     }

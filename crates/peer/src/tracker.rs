@@ -34,15 +34,15 @@ pub(crate) enum TrackerEvent {
 pub(crate) struct Tracker {
     signals: mpsc::Sender<PeerToTracker>,
     events: mpsc::Receiver<TrackerEvent>,
-    /// The first message of each session.
-    register: Arc<Mutex<PeerToTracker>>,
+    /// The first messages of each session.
+    register: Arc<Mutex<Vec<PeerToTracker>>>,
     task: JoinHandle<()>,
     live: bool,
 }
 
 impl Tracker {
     /// Connects, and keeps connected.
-    pub(crate) fn open(origin: &Origin, register: PeerToTracker) -> Self {
+    pub(crate) fn open(origin: &Origin, register: Vec<PeerToTracker>) -> Self {
         let (signals, outgoing) = mpsc::channel(SIGNALS_MAX);
         let (incoming, events) = mpsc::channel(SIGNALS_MAX);
         let register = Arc::new(Mutex::new(register));
@@ -73,7 +73,7 @@ impl Tracker {
     }
 
     /// What to register with next time.
-    pub(crate) fn set_register(&self, register: PeerToTracker) {
+    pub(crate) fn set_register(&self, register: Vec<PeerToTracker>) {
         *self.register.lock().unwrap_or_else(PoisonError::into_inner) = register;
     }
 
@@ -90,7 +90,7 @@ impl Tracker {
 
 struct Keeper {
     origin: Origin,
-    register: Arc<Mutex<PeerToTracker>>,
+    register: Arc<Mutex<Vec<PeerToTracker>>>,
     outgoing: mpsc::Receiver<PeerToTracker>,
     incoming: mpsc::Sender<TrackerEvent>,
 }
@@ -126,8 +126,10 @@ impl Keeper {
     /// One session; why it ended, none when we end it.
     async fn converse(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
         let register = self.register.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Err(error) = socket.send(text(&register)).await {
-            return Some(error.to_string());
+        for signal in &register {
+            if let Err(error) = socket.send(text(signal)).await {
+                return Some(error.to_string());
+            }
         }
         loop {
             tokio::select! {

@@ -318,11 +318,7 @@ impl Peer {
                     let _ = events.send(OriginEvent::Served { ids, outcome }).await;
                 });
             }
-            Output::AskShare { done } => {
-                if let Some(known) = self.manifests.current() {
-                    self.signal(PeerToTracker::Share { manifest: known.digest, done });
-                }
-            }
+            Output::AskShare { done } => self.ask_share(done),
             Output::Drop { peer, fault } => {
                 if fault == PeerFault::Forged {
                     self.totals.bans += 1;

@@ -4,16 +4,33 @@ use std::time::Instant;
 
 use viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, TrackerToPeer};
-use viral_wire::{Piece, PieceId};
+use viral_wire::{Digest, Piece, PieceId};
 
 use super::Peer;
 use crate::limits::{CROWD_MANIFEST_WAIT_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
 use crate::tracker::TrackerEvent;
 
+/// The share that is asked for before the manifest is here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum EarlyShare {
+    /// Not asked for yet.
+    Unasked,
+    /// Asked for.
+    Asked,
+    /// Places in the manifest.
+    Given(Vec<u32>),
+    /// The engine asks by itself.
+    Over,
+}
+
 impl Peer {
-    /// The first message of each session.
-    pub(super) fn registration(&self) -> PeerToTracker {
-        PeerToTracker::Register { page: self.page.clone(), manifest: self.wanted(), ticket: self.ticket, slots: self.slots }
+    /// The first messages of each session. One of a crowd asks for peers at once: whether there are any decides who asks the origin for the manifest.
+    pub(super) fn registration(&self) -> Vec<PeerToTracker> {
+        let manifest = self.wanted();
+        let register = PeerToTracker::Register { page: self.page.clone(), manifest, ticket: self.ticket, slots: self.slots };
+        let is_new = self.in_crowd && manifest.is_none();
+        let find = is_new.then(|| PeerToTracker::Find { manifest: None, count: u8::try_from(PEERS_WANTED).unwrap_or(1) });
+        [Some(register), find].into_iter().flatten().collect()
     }
 
     /// Sends a signal, if there is a session.
@@ -26,6 +43,7 @@ impl Peer {
             TrackerEvent::Signal(signal) => self.handle_signal(*signal),
             TrackerEvent::Lost(reason) => {
                 // Nobody deals shares any more.
+                self.early_share = EarlyShare::Over;
                 self.fetch.handle_crowd(self.now(), false);
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
@@ -75,6 +93,7 @@ impl Peer {
                 self.awaits_peer &= !offers.is_empty();
                 if offers.is_empty() && self.in_crowd && self.manifest_at.is_some() && self.links.answered().count() == 0 {
                     self.ask_manifest();
+                    self.ask_early_share();
                 }
                 let answers = self.dial(offers);
                 if !answers.is_empty() {
@@ -85,12 +104,12 @@ impl Peer {
                 self.offers_wanted = self.offers_wanted.saturating_add(count);
                 self.make_offers();
             }
-            TrackerToPeer::Share { manifest, pieces } => {
-                if let Some(known) = self.manifests.get(&manifest) {
-                    let ids: Vec<PieceId> = pieces.iter().filter_map(|&at| known.pieces.get(at as usize)).map(Piece::id).collect();
-                    self.fetch.handle_share(self.now(), &ids);
+            TrackerToPeer::Share { manifest, pieces } if self.manifests.get(&manifest).is_none() => {
+                if self.sought == Some(manifest) {
+                    self.early_share = EarlyShare::Given(pieces);
                 }
             }
+            TrackerToPeer::Share { manifest, pieces } => self.take_share(&manifest, &pieces),
             TrackerToPeer::Dropped { reason } => {
                 self.refused = Some(match reason {
                     DropReason::Forged => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),
@@ -104,6 +123,32 @@ impl Peer {
                     self.refused = Some(message);
                 }
             }
+        }
+    }
+
+    /// The pieces at these places of a manifest are ours to take from the origin.
+    fn take_share(&mut self, manifest: &Digest, pieces: &[u32]) {
+        let Some(known) = self.manifests.get(manifest) else { return };
+        let ids: Vec<PieceId> = pieces.iter().filter_map(|&at| known.pieces.get(at as usize)).map(Piece::id).collect();
+        self.fetch.handle_share(self.now(), &ids);
+    }
+
+    /// Whoever asks the origin for the manifest asks the tracker for its first share at the same time.
+    fn ask_early_share(&mut self) {
+        let Some(manifest) = self.sought.filter(|_| self.early_share == EarlyShare::Unasked) else { return };
+        if self.signal(PeerToTracker::Share { manifest, done: 0 }) {
+            self.early_share = EarlyShare::Asked;
+        }
+    }
+
+    /// The engine wants a share.
+    pub(super) fn ask_share(&mut self, done: u32) {
+        let Some(manifest) = self.manifests.current().map(|known| known.digest) else { return };
+        match std::mem::replace(&mut self.early_share, EarlyShare::Over) {
+            // The answer is on its way.
+            EarlyShare::Asked => {}
+            EarlyShare::Given(pieces) => self.take_share(&manifest, &pieces),
+            EarlyShare::Unasked | EarlyShare::Over => drop(self.signal(PeerToTracker::Share { manifest, done })),
         }
     }
 
