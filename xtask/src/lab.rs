@@ -33,7 +33,8 @@ pub(crate) fn small_crowd() -> anyhow::Result<()> {
         return Ok(());
     }
     let words = ["crowd", "--peers", "12", "--without-nginx", "--json"].map(OsString::from);
-    let output = prepare(&words, Build::Development)?.stdout(Stdio::piped()).output().context("cannot start the lab")?;
+    let output =
+        prepare(&words, Build::Development)?.stdout(Stdio::piped()).stderr(Stdio::inherit()).output().context("cannot start the lab")?;
     if output.status.code() == Some(UNABLE) {
         println!("skipped: the lab cannot run here");
         return Ok(());

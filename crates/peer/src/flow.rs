@@ -11,8 +11,8 @@ const EPOCH: Duration = Duration::from_millis(50);
 /// In flight at the least, in bytes: forty packets. A browser's socket takes about fifty in one burst (64 KiB asked for, doubled by Linux, at 2.3 KB each).
 const WINDOW_LEN_MIN: usize = 48 * 1024;
 
-/// In flight at most, in bytes: 100 Mbit/s over a round trip of 160 ms.
-const WINDOW_LEN_MAX: usize = 2 * 1024 * 1024;
+/// In flight at most, in bytes: 100 Mbit/s over a round trip of 120 ms. Less than SCTP buffers, so that control messages always have room.
+const WINDOW_LEN_MAX: usize = 3 * 512 * 1024;
 
 /// Fewer bytes in one packet or two may be acknowledged late (RFC 9260 section 6.2), so they say nothing about the round trip.
 const PROBE_LEN_MIN: usize = 4 * 1024;
@@ -22,8 +22,8 @@ const PROBE_LEN_MIN: usize = 4 * 1024;
 pub(crate) struct Flow {
     written: u64,
     acknowledged: u64,
-    /// When something was written into the empty channel, until the first of it is acknowledged.
-    probe: Option<Instant>,
+    /// When a message was written and what had been written before it, until the first of it is acknowledged.
+    probe: Option<(Instant, u64)>,
     /// The shortest round trip seen.
     round_trip: Option<Duration>,
     /// Bytes per second; falls slowly, since a channel that waited for pieces is not a slower one.
@@ -45,8 +45,8 @@ impl Flow {
 
     /// A message was handed to SCTP.
     pub(crate) fn write(&mut self, now: Instant, len: usize) {
-        if self.written == self.acknowledged {
-            self.probe = (len >= PROBE_LEN_MIN).then_some(now);
+        if self.probe.is_none() && len >= PROBE_LEN_MIN {
+            self.probe = Some((now, self.written));
         }
         self.written += len as u64;
     }
@@ -56,7 +56,10 @@ impl Flow {
         let acknowledged = self.written.saturating_sub(in_flight as u64);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;
-            if let Some(written_at) = self.probe.take() {
+            if let Some((written_at, before)) = self.probe
+                && acknowledged > before
+            {
+                self.probe = None;
                 let took = now.duration_since(written_at);
                 self.round_trip = Some(self.round_trip.map_or(took, |shortest| shortest.min(took)));
             }
@@ -107,6 +110,18 @@ mod tests {
     fn the_window_grows_until_a_long_path_is_full_twice() {
         let window = window_on(5_000, 100);
         assert!((900_000..1_200_000).contains(&window), "{window}");
+    }
+
+    #[test]
+    fn a_small_first_message_does_not_hide_the_path_from_what_follows() {
+        let start = Instant::now();
+        let mut flow = Flow::new(start);
+        flow.write(start, 100);
+        flow.write(start, 40_000);
+        flow.note(start + Duration::from_millis(20), 40_000);
+        assert_eq!(flow.round_trip, None);
+        flow.note(start + Duration::from_millis(30), 30_000);
+        assert_eq!(flow.round_trip, Some(Duration::from_millis(30)));
     }
 
     #[test]

@@ -173,7 +173,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     }
     let mut peer = Peer::start(config).await?;
     if let Wanted::Records(records) = &wanted {
-        meet(&mut peer).await;
+        meet(&mut peer, options.stop.clone()).await;
         prepare(&mut peer, output.as_ref(), records)?;
         peer.add_records(records);
     }
@@ -196,8 +196,9 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     stay(&mut peer, &options, &mut tell).await;
     report.bytes_to_peers = peer.totals.bytes_to_peers;
     peer.stop().await;
-    if let Some(output) = output {
-        output.finish()?;
+    // The app is in place; what is left beside it is no reason to say that it is not.
+    if let Some(Err(error)) = output.map(Output::finish) {
+        tracing::warn!(%error, "the partial download cannot be removed");
     }
     Ok(report)
 }
@@ -324,7 +325,7 @@ async fn fetch(
 }
 
 /// Waits until there is a peer to ask, as long as there may be one soon. Whoever visits a page has peers by the time it asks for more.
-async fn meet(peer: &mut Peer) {
+async fn meet(peer: &mut Peer, mut stop: Option<watch::Receiver<bool>>) {
     peer.awaits_peer = true;
     let patience = sleep(MEET);
     tokio::pin!(patience);
@@ -332,6 +333,7 @@ async fn meet(peer: &mut Peer) {
         tokio::select! {
             () = peer.turn() => {}
             () = &mut patience => break,
+            () = told(&mut stop) => break,
         }
     }
     peer.awaits_peer = false;

@@ -17,6 +17,9 @@ pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
 /// origin would be a fifth of the app's bytes for a hundred visitors.
 pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 3_000;
 
+/// A manifest that the origin has not sent after this is asked for anew: well under [`STALL`], and 40 KB/s for one of 500 KiB.
+pub(crate) const MANIFEST_WAIT: Duration = Duration::from_secs(12);
+
 /// How often the origin is asked again for a manifest it did not give, in milliseconds. As in the browser.
 pub(crate) const ORIGIN_PROBE_MS: u64 = 1_000;
 

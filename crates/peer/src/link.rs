@@ -86,6 +86,8 @@ pub(crate) struct Link {
     queued: usize,
     /// More than [`CHANNEL_LOW_BYTES`] waited since the last [`LinkEvent::Low`].
     is_high: bool,
+    /// A message cannot be sent at all.
+    is_broken: bool,
     /// When str0m wants to be called again.
     pub(crate) due: Instant,
 }
@@ -175,6 +177,7 @@ impl Link {
             waiting: [VecDeque::new(), VecDeque::new()],
             queued: 0,
             is_high: false,
+            is_broken: false,
             due: now,
         }
     }
@@ -226,6 +229,9 @@ impl Link {
                     }
                 }
             }
+        }
+        if self.is_broken {
+            return Err(LinkError::Description("it takes no messages as long as ours".to_owned()));
         }
         if self.is_high && self.queued <= CHANNEL_LOW_BYTES {
             self.is_high = false;
@@ -322,7 +328,16 @@ impl Link {
     /// Hands the next message of a channel to str0m, unless there is none or no room; its length.
     fn write_next(&mut self, channel: Channel, id: ChannelId) -> Option<usize> {
         let message = self.waiting[channel as usize].front()?;
-        let written = self.rtc.channel(id).is_some_and(|mut channel| matches!(channel.write(true, message), Ok(true)));
+        let written = match self.rtc.channel(id).map(|mut channel| channel.write(true, message)) {
+            Some(Ok(written)) => written,
+            None => false,
+            // It never will: longer than the other side takes, for one.
+            Some(Err(error)) => {
+                tracing::debug!(key = self.key, %error, "a message cannot be sent");
+                self.is_broken = true;
+                false
+            }
+        };
         if written { self.waiting[channel as usize].pop_front().map(|message| message.len()) } else { None }
     }
 

@@ -18,12 +18,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::{Host, Url};
+use viral_swarm::fetch::config::PIECES_MAX;
 use viral_wire::frame::Encoding;
 use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, LISTED_ASSETS_MAX, POOL_IDLE};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
 pub(crate) use visit::Visit;
 
@@ -196,8 +197,11 @@ impl Origin {
     /// The blob of a manifest, verified.
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Bytes, OriginError> {
         let path = format!("/.viral/manifest/{digest}");
-        let answer = self.get(&path).await?;
-        let blob = self.body(answer, MANIFEST_LEN_MAX).await?;
+        let whole = async { self.body(self.get(&path).await?, MANIFEST_LEN_MAX).await };
+        let blob = match timeout(MANIFEST_WAIT, whole).await {
+            Ok(blob) => blob?,
+            Err(_) => return Err(self.silent(&format!("its manifest did not come within {} s", MANIFEST_WAIT.as_secs()))),
+        };
         if Digest::of(&blob) == *digest { Ok(blob) } else { Err(self.malformed("a manifest is not what its name says")) }
     }
 
@@ -215,7 +219,7 @@ impl Origin {
     pub(crate) async fn listing(&self, tag: Option<&str>) -> Result<Option<Listing>, OriginError> {
         // The version of the visit may be an old one by now.
         let origin = Self { cookies: Arc::default(), ..self.clone() };
-        let (mut records, mut first) = (Vec::<AssetRecord>::new(), None);
+        let (mut records, mut first, mut pieces) = (Vec::<AssetRecord>::new(), None, 0);
         loop {
             let after = records.last().map_or("/", |record| &record.path);
             let request = origin.request(Method::GET, &origin.url(&format!("{LISTING}?after={after}")));
@@ -240,9 +244,13 @@ impl Origin {
             }
             let blob = origin.body(answer, MANIFEST_LEN_MAX).await?;
             let more = Manifest::decode(&blob).map_err(|error| origin.malformed(&error.to_string()))?.assets;
+            if more.last().map(|record| &record.path) == records.last().map(|record| &record.path) {
+                return Err(origin.malformed("it lists the same assets again"));
+            }
+            pieces += more.iter().map(|record| record.pieces.len()).sum::<usize>();
             records.extend(more);
-            if records.len() > LISTED_ASSETS_MAX {
-                return Err(origin.malformed(&format!("it lists more than {LISTED_ASSETS_MAX} assets")));
+            if records.len() > LISTED_ASSETS_MAX || pieces > PIECES_MAX {
+                return Err(origin.malformed(&format!("it lists more than {LISTED_ASSETS_MAX} assets or {PIECES_MAX} pieces")));
             }
         }
     }

@@ -429,6 +429,7 @@ impl Peer {
             self.signal(PeerToTracker::Closed { peer, offer });
         }
         self.look_for_peers();
+        self.ask_if_alone();
     }
 }
 

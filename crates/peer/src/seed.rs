@@ -226,11 +226,11 @@ impl Page {
             None => (None, 0, 0, false),
         };
         let totals = &peer.totals;
-        let others =
-            peer.mirror.as_ref().map_or(0, |mirror| mirror.records().iter().filter(|record| peer.store.is_whole(&record.digest)).count());
         if (manifest, whole) == (said.0, said.1) && said.2.elapsed() < REPORT {
             return;
         }
+        let others =
+            peer.mirror.as_ref().map_or(0, |mirror| mirror.records().iter().filter(|record| peer.store.is_whole(&record.digest)).count());
         *said = (manifest, whole, Instant::now());
         let manifest = manifest.map(|manifest| manifest.to_string()).unwrap_or_default();
         tracing::info!(

@@ -124,6 +124,7 @@ impl Peer {
                     self.renew_listing();
                     self.reset_fetch();
                 }
+                self.begin_sharing();
                 self.take_up();
                 self.pass_manifest(&digest);
             }
@@ -276,14 +277,14 @@ impl Peer {
                 }
             }
             OriginEvent::Manifest { digest, blob: Ok(blob) } => {
-                self.asked_manifest = None;
+                self.asked_manifest = self.asked_manifest.filter(|asked| *asked != digest);
                 self.origin_fault = None;
                 if self.sought == Some(digest) {
                     self.use_manifest(digest, blob);
                 }
             }
-            OriginEvent::Manifest { blob: Err(error), .. } => {
-                self.asked_manifest = None;
+            OriginEvent::Manifest { digest, blob: Err(error) } => {
+                self.asked_manifest = self.asked_manifest.filter(|asked| *asked != digest);
                 self.note_origin_fault(&error);
             }
             OriginEvent::Listed(listing) => self.handle_listing(listing),

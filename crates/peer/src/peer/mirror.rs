@@ -14,6 +14,11 @@ pub(crate) struct Mirror {
     /// The server's name for the version that `records` are of.
     tag: Option<String>,
     records: Vec<AssetRecord>,
+    /// Whether the server ever said what there is: until then nothing that may belong to the site is deleted.
+    is_known: bool,
+    /// Whether an answer is awaited, and whether it will be of an older version than ours.
+    asking: bool,
+    is_stale: bool,
     /// When the server is asked next, in milliseconds since the start.
     pub(super) ask_at: u64,
     /// What the server last said against it, so that it is logged once.
@@ -28,11 +33,14 @@ impl Mirror {
 }
 
 impl Peer {
-    /// Asks the server which assets there are, unless the page's manifest comes first.
+    /// Asks the server which assets there are, one question at a time.
     pub(super) fn ask_listing(&mut self) {
         let now = self.now();
         let Some(mirror) = &mut self.mirror else { return };
         mirror.ask_at = now + LISTING_MS;
+        if std::mem::replace(&mut mirror.asking, true) {
+            return;
+        }
         let (origin, tag, events) = (self.origin.clone(), mirror.tag.clone(), self.event_sender.clone());
         self.requests.spawn(async move {
             let listing = origin.listing(tag.as_deref()).await;
@@ -42,12 +50,20 @@ impl Peer {
 
     /// The server's answer; none = nothing changed.
     pub(super) fn handle_listing(&mut self, listing: Result<Option<Listing>, OriginError>) {
+        let now = self.now();
         let Some(mirror) = &mut self.mirror else { return };
+        mirror.asking = false;
+        if std::mem::take(&mut mirror.is_stale) {
+            mirror.ask_at = now;
+            return;
+        }
         match listing {
             Ok(None) => {}
+            Ok(Some(Listing { tag, records })) if mirror.is_known && records == mirror.records => mirror.tag = Some(tag),
             Ok(Some(Listing { tag, records })) => {
                 mirror.fault = None;
                 let is_first = mirror.tag.replace(tag).is_none();
+                mirror.is_known = true;
                 mirror.records = records;
                 if self.manifests.current().is_some() {
                     // Pieces of assets that are gone would be asked for in vain.
@@ -73,6 +89,7 @@ impl Peer {
         if let Some(mirror) = &mut self.mirror {
             mirror.records.retain(|record| store.is_whole(&record.digest));
             mirror.tag = None;
+            mirror.is_stale = mirror.asking;
             mirror.ask_at = now;
         }
     }
@@ -85,7 +102,10 @@ impl Peer {
         let named: BTreeSet<Digest> = own.iter().map(|record| record.digest).collect();
         let others = self.mirror.as_ref().map(Mirror::records).unwrap_or_default();
         let mut others: Vec<AssetRecord> = others.iter().filter(|record| !named.contains(&record.digest)).cloned().collect();
-        let Some(disk) = self.disk.clone() else { return self.add_records(&own) };
+        let Some(disk) = self.disk.clone() else {
+            self.add_records(&own);
+            return self.add_records(&others);
+        };
         let kept = disk.claim(&format!("{} {}", self.origin.ascii(), self.page), &[own.as_slice(), &others].concat());
         let kept: BTreeSet<Digest> = kept.iter().map(|record| record.digest).collect();
         for records in [&mut own, &mut others] {
@@ -93,7 +113,9 @@ impl Peer {
         }
         self.add_records(&own);
         self.add_records(&others);
-        self.store.retain(|digest| kept.contains(digest));
-        disk.sweep();
+        if self.mirror.as_ref().is_none_or(|mirror| mirror.is_known) {
+            self.store.retain(|digest| kept.contains(digest));
+            disk.sweep();
+        }
     }
 }

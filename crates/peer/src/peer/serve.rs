@@ -45,7 +45,7 @@ impl Peer {
     }
 
     fn send_manifest(&mut self, key: PeerKey, digest: &Digest) {
-        let Some(known) = self.manifests.get(digest) else { return };
+        let Some(known) = self.manifests.get(digest).filter(|_| self.slots > 0) else { return };
         let (now, blob) = (Instant::now(), known.blob.clone());
         let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
         for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {

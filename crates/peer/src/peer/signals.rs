@@ -49,6 +49,7 @@ impl Peer {
                 self.links.withdraw_offers();
                 self.offers_wanted = 0;
                 self.awaits_peer = false;
+                self.ask_if_alone();
                 self.lost = Some(reason);
             }
         }
@@ -62,26 +63,15 @@ impl Peer {
                 let own = self.up.map_or(u64::MAX, |rate| rate.0);
                 let cap = if up_bytes_per_s == 0 { own } else { own.min(up_bytes_per_s.into()) };
                 self.upload.handle_limits(self.now(), slots.min(self.slots).into(), if cap == u64::MAX { 0 } else { cap });
-                self.fetch.handle_crowd(self.now(), self.in_crowd);
+                if self.manifests.current().is_some() {
+                    self.begin_sharing();
+                }
                 // What is held is new to a new session.
                 self.held_told = None;
                 self.tell();
                 self.look_for_peers();
             }
-            TrackerToPeer::Manifest { manifest, .. } => {
-                let is_first = self.wanted().is_none();
-                if self.takes_page && (is_first || self.follows) && self.wanted() != Some(manifest) {
-                    self.sought = Some(manifest);
-                    if self.in_crowd && is_first {
-                        // Somebody who came a moment before may have it by now; the first one asks the origin.
-                        self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
-                        self.tell();
-                        self.look_for_peers();
-                    } else {
-                        self.ask_manifest();
-                    }
-                }
-            }
+            TrackerToPeer::Manifest { manifest, .. } => self.handle_manifest_named(manifest),
             TrackerToPeer::Answer { offer, peer, description, push } => {
                 if let Some(key) = self.links.accept(Instant::now(), offer, peer, &description)
                     && let Some(link) = self.links.get(key)
@@ -91,11 +81,8 @@ impl Peer {
             }
             TrackerToPeer::Peers { offers } => {
                 self.awaits_peer &= !offers.is_empty();
-                if offers.is_empty() && self.in_crowd && self.manifest_at.is_some() && self.links.answered().count() == 0 {
-                    self.ask_manifest();
-                    self.ask_early_share();
-                }
                 let answers = self.dial(offers);
+                self.ask_if_alone();
                 if !answers.is_empty() {
                     self.signal(PeerToTracker::Answers { answers });
                 }
@@ -109,7 +96,10 @@ impl Peer {
                     self.early_share = EarlyShare::Given(pieces);
                 }
             }
-            TrackerToPeer::Share { manifest, pieces } => self.take_share(&manifest, &pieces),
+            TrackerToPeer::Share { manifest, pieces } => {
+                self.early_share = EarlyShare::Over;
+                self.take_share(&manifest, &pieces);
+            }
             TrackerToPeer::Dropped { reason } => {
                 self.refused = Some(match reason {
                     DropReason::Forged => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),
@@ -126,11 +116,42 @@ impl Peer {
         }
     }
 
+    /// The tracker names the manifest that holds for the page now.
+    fn handle_manifest_named(&mut self, manifest: Digest) {
+        let is_first = self.wanted().is_none();
+        if !self.takes_page || !(is_first || self.follows) || self.wanted() == Some(manifest) {
+            return;
+        }
+        self.sought = Some(manifest);
+        if self.in_crowd && is_first {
+            // Somebody who came a moment before may have it by now; the first one asks the origin.
+            self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
+            self.tell();
+            self.look_for_peers();
+        } else {
+            self.ask_manifest();
+        }
+    }
+
     /// The pieces at these places of a manifest are ours to take from the origin.
     fn take_share(&mut self, manifest: &Digest, pieces: &[u32]) {
         let Some(known) = self.manifests.get(manifest) else { return };
         let ids: Vec<PieceId> = pieces.iter().filter_map(|&at| known.pieces.get(at as usize)).map(Piece::id).collect();
         self.fetch.handle_share(self.now(), &ids);
+    }
+
+    /// The pieces are known, and the tracker deals shares of them. Not before, or the wait for the manifest would count as a crowd that gives nothing.
+    pub(super) fn begin_sharing(&mut self) {
+        let is_dealt = self.in_crowd && self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live);
+        self.fetch.handle_crowd(self.now(), is_dealt);
+    }
+
+    /// One of a crowd with nobody to wait for asks the origin for the manifest at once.
+    pub(super) fn ask_if_alone(&mut self) {
+        if self.in_crowd && self.sought.is_some() && self.manifest_at.is_some() && self.links.answered().count() == 0 {
+            self.ask_manifest();
+            self.ask_early_share();
+        }
     }
 
     /// Whoever asks the origin for the manifest asks the tracker for its first share at the same time.
@@ -146,9 +167,9 @@ impl Peer {
         let Some(manifest) = self.manifests.current().map(|known| known.digest) else { return };
         match std::mem::replace(&mut self.early_share, EarlyShare::Over) {
             // The answer is on its way.
-            EarlyShare::Asked => {}
+            EarlyShare::Asked if done == 0 => self.early_share = EarlyShare::Asked,
             EarlyShare::Given(pieces) => self.take_share(&manifest, &pieces),
-            EarlyShare::Unasked | EarlyShare::Over => drop(self.signal(PeerToTracker::Share { manifest, done })),
+            EarlyShare::Unasked | EarlyShare::Asked | EarlyShare::Over => drop(self.signal(PeerToTracker::Share { manifest, done })),
         }
     }
 

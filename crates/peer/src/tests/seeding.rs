@@ -162,6 +162,24 @@ async fn a_mirror_of_all_assets_feeds_visitors_what_no_page_loads_and_follows_it
     seeder.end().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_mirror_that_is_started_again_keeps_what_it_has_until_the_server_lists_what_there_is() {
+    let world = World::with(|config| config.list_assets = true).await;
+    let store = tempfile::tempdir().unwrap();
+    let options = SeedOptions { all: true, ..Seeder::options(&world, store.path()) };
+    let level = world.dir.path().join("later/level.bin");
+    let seeder = Seeder::start(options.clone());
+    until_stored(store.path(), &level).await;
+    seeder.end().await.unwrap();
+    let (dir, address) = world.stop().await;
+    let world = World::serve(dir, address).await;
+    let again = Seeder::start(options);
+    world.until_seeders(1).await;
+    assert!(world.get().await.unwrap().bytes_from_peers > world.app_len() * 8 / 10);
+    until_stored(store.path(), &level).await;
+    again.end().await.unwrap();
+}
+
 /// Waits until the store holds what the file holds.
 async fn until_stored(store: &Path, file: &Path) {
     let bytes = std::fs::read(file).unwrap();

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use viral_wire::{AssetRecord, Manifest};
+use viral_wire::{AssetRecord, Manifest, ManifestError};
 
 use super::pieces::binary;
 use super::{done, refusal};
@@ -32,8 +32,12 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
     let Some(following) = version.assets_after(after) else { return refusal(StatusCode::BAD_REQUEST, "that is no path of an asset") };
     let travelling = following.filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN).map(|asset| asset.record());
     let mut response = match stretch(travelling) {
-        Some(blob) => binary(Body::from(blob)),
-        None => done(),
+        Ok(Some(blob)) => binary(Body::from(blob)),
+        Ok(None) => done(),
+        Err(error) => {
+            tracing::error!(%error, "assets cannot be listed");
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the assets cannot be listed; the server's log says why");
+        }
     };
     response.headers_mut().insert(header::ETAG, tag);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -41,7 +45,7 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 }
 
 /// As many of the first records as one answer holds. One that is too large for any manifest does not travel.
-fn stretch(records: impl Iterator<Item = AssetRecord>) -> Option<Bytes> {
+fn stretch(records: impl Iterator<Item = AssetRecord>) -> Result<Option<Bytes>, ManifestError> {
     let mut assets = Vec::new();
     let mut len = 0;
     for record in records {
@@ -55,8 +59,7 @@ fn stretch(records: impl Iterator<Item = AssetRecord>) -> Option<Bytes> {
         }
         assets.push(record);
     }
-    let encoded = (!assets.is_empty()).then(|| Manifest { assets }.encode());
-    encoded?.inspect_err(|error| tracing::warn!(%error, "assets cannot be listed")).ok().map(Bytes::from)
+    if assets.is_empty() { Ok(None) } else { Manifest { assets }.encode().map(|blob| Some(blob.into())) }
 }
 
 /// Bytes of a record in a manifest, rounded up.

@@ -98,6 +98,11 @@ impl Tracker {
         let known = self.shares.by_manifest.contains_key(&manifest);
         let pieces = coverage.pieces(&manifest).filter(|_| known || self.shares.by_manifest.len() < SHARE_MANIFESTS_MAX);
         let Some(pieces) = pieces.filter(|_| self.complete_seeders(manifest) < SHARE_SEEDERS_ENOUGH) else {
+            // Whoever waits waits in vain, too.
+            let waiting = self.shares.by_manifest.get_mut(&manifest).map(|share| std::mem::take(&mut share.waiting)).unwrap_or_default();
+            for other in waiting.into_iter().filter(|other| *other != peer) {
+                self.give_share(other, manifest, Vec::new());
+            }
             return self.give_share(peer, manifest, Vec::new());
         };
         let is_newcomer = !self.shares.holders.contains_key(&peer);
@@ -166,7 +171,7 @@ impl Tracker {
             let (under_way, window) = (share.under_way(), share.window);
             let left = window.saturating_sub(under_way);
             // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
-            if left < SHARE_PIECES_MIN.min(window) && under_way > 0 && !share.is_over() {
+            if left < SHARE_PIECES_MIN && under_way > 0 && !share.is_over() {
                 return;
             }
             let Some(peer) = share.waiting.pop_front() else { return };
