@@ -47,7 +47,7 @@ pub(crate) fn small_crowd() -> anyhow::Result<()> {
         bail!("not everybody got the app: {}", result["done"]);
     };
     println!("last {last_s:.1} s, bound {bound_s:.1} s, origin {copies:.2} copies, processor {idle_pct:.0} % idle");
-    if result["forged"] != 0 {
+    if result["forged_bytes_deployed"] != 0 {
         bail!("somebody accepted what is not the origin's");
     }
     if idle_pct < IDLE_PCT_MIN {

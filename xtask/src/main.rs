@@ -54,6 +54,8 @@ enum Chore {
     },
     /// Measure a crowd on a network of namespaces and shaped links, as root.
     Lab(lab::Lab),
+    /// The crowd of twelve that `test` ends with.
+    SmallCrowd,
     /// Check which crate depends on which against DESIGN section 9.
     Deps,
     /// Install the Debian packages the journeys need (as root), or name them.
@@ -101,6 +103,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         }
         // Has no steps.
         Chore::Lab(_) => Ok(()),
+        Chore::SmallCrowd => small_crowd(steps),
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
         Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH])),
     }
@@ -126,6 +129,10 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     journeys_with_build(steps, None)?;
+    small_crowd(steps)
+}
+
+fn small_crowd(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("a crowd of twelve in the lab", lab::small_crowd)
 }
 
