@@ -103,7 +103,6 @@ impl Hub {
 
     /// A peer said something.
     pub(crate) fn message(&self, peer: PeerNumber, message: PeerToTracker) {
-        tracing::trace!(%peer, ?message, "signal");
         let message = self.canonical(message);
         self.with(|inner, now_ms| inner.tracker.handle_message(now_ms, peer, message, &inner.coverage));
     }
@@ -128,7 +127,6 @@ impl Hub {
 
     /// What a thin visit reports at its end.
     pub(crate) fn visit(&self, post: &VisitPost) -> Result<(), VisitError> {
-        tracing::trace!(?post, "farewell of a visit");
         self.with(|inner, now_ms| inner.tracker.handle_visit(now_ms, post))
     }
 
