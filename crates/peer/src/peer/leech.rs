@@ -276,16 +276,17 @@ impl Peer {
                     self.fetch.handle_origin_failed(self.now(), &left);
                 }
             }
-            OriginEvent::Manifest { digest, blob: Ok(blob) } => {
+            OriginEvent::Manifest { digest, blob } => {
                 self.asked_manifest = self.asked_manifest.filter(|asked| *asked != digest);
-                self.origin_fault = None;
-                if self.sought == Some(digest) {
-                    self.use_manifest(digest, blob);
+                match blob {
+                    Ok(blob) => {
+                        self.origin_fault = None;
+                        if self.sought == Some(digest) {
+                            self.use_manifest(digest, blob);
+                        }
+                    }
+                    Err(error) => self.note_origin_fault(&error),
                 }
-            }
-            OriginEvent::Manifest { digest, blob: Err(error) } => {
-                self.asked_manifest = self.asked_manifest.filter(|asked| *asked != digest);
-                self.note_origin_fault(&error);
             }
             OriginEvent::Listed(listing) => self.handle_listing(listing),
             OriginEvent::Answered(Ok(())) => {}

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::{AssetRecord, Manifest, ManifestError};
 
-use super::pieces::binary;
+use super::pieces::{binary, is_worth_peers};
+use super::scripts::knows;
 use super::{done, refusal};
 use crate::app::App;
-use crate::limits::{LISTING_ASSETS_MAX, LISTING_LEN_MAX, RECORD_LEN_MIN};
+use crate::limits::{LISTING_ASSETS_MAX, LISTING_LEN_MAX};
 
 /// `GET /.viral/assets?after=PATH`: records of the assets after this path, as a manifest; 204 after the last one, 304 while the version is that of
 /// `If-None-Match`.
@@ -21,8 +22,10 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
         return refusal(StatusCode::FORBIDDEN, "this server does not list its assets; its operator can allow it with --list-assets");
     }
     let version = app.site.current();
-    let tag = HeaderValue::try_from(format!("\"{}\"", version.tag())).expect("a tag is hex digits");
-    if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
+    let tag = format!("\"{}\"", version.tag());
+    let is_known = knows(&headers, &tag);
+    let tag = HeaderValue::try_from(tag).expect("a tag is hex digits");
+    if is_known {
         let mut response = done();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().insert(header::ETAG, tag);
@@ -30,7 +33,7 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
     }
     let after = query.as_deref().and_then(|query| query.strip_prefix("after=")).unwrap_or("/");
     let Some(following) = version.assets_after(after) else { return refusal(StatusCode::BAD_REQUEST, "that is no path of an asset") };
-    let travelling = following.filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN).map(|asset| asset.record());
+    let travelling = following.filter(|asset| is_worth_peers(asset)).map(|asset| asset.record());
     let mut response = match stretch(travelling) {
         Ok(Some(blob)) => binary(Body::from(blob)),
         Ok(None) => done(),

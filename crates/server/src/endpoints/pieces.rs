@@ -16,7 +16,7 @@ use viral_wire::{Digest, Frame, Manifest, PieceId};
 use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::cookies::pinned_version;
-use crate::files::PieceLocation;
+use crate::files::{Asset, PieceLocation};
 use crate::limits::RECORD_LEN_MIN;
 use crate::origin;
 use crate::stats::Cause;
@@ -93,8 +93,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
     };
     let version = pinned_version(&headers).and_then(|tag| app.site.version_tagged(tag)).unwrap_or_else(|| app.site.current());
     let distinct: BTreeSet<&String> = post.paths.iter().collect();
-    let found =
-        distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| !asset.is_document() && asset.len() >= RECORD_LEN_MIN);
+    let found = distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| is_worth_peers(asset));
     let manifest = Manifest { assets: found.map(|asset| asset.record()).collect() };
     if manifest.assets.is_empty() {
         return done();
@@ -107,6 +106,11 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
         }
         Err(error) => refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("these records do not fit one answer: {error}")),
     }
+}
+
+/// Whether an asset is worth fetching from peers: no documents, for their body depends on how they are asked for, and nothing short.
+pub(super) fn is_worth_peers(asset: &Asset) -> bool {
+    !asset.is_document() && asset.len() >= RECORD_LEN_MIN
 }
 
 pub(super) fn binary(body: Body) -> Response<Body> {

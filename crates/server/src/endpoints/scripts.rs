@@ -47,7 +47,7 @@ fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response
 }
 
 /// Whether `If-None-Match` names this tag (RFC 9110 section 13.1.2).
-fn knows(request: &HeaderMap, etag: &str) -> bool {
+pub(super) fn knows(request: &HeaderMap, etag: &str) -> bool {
     let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }

@@ -174,19 +174,10 @@ impl Asset {
         let essence = media::essence(relative);
         let kind = media::kind(essence);
         let text = if kind != Kind::Other || media::is_text(essence) { text_of(&raw)? } else { None };
-        let mut asset = Self {
-            path: path::encode(relative),
-            media_type: media::content_type(essence, text.as_ref().is_some_and(|text| std::str::from_utf8(text).is_ok())),
-            full: Arc::clone(&raw),
-            raw,
-            document: None,
-            is_alien_text: false,
-            links: Vec::new(),
-            own_service_worker: false,
-            modified,
-            cache_control: caching::cache_control(relative, kind == Kind::Html),
-            headers: Arc::clone(&making.headers),
-        };
+        let mut asset = Self::unread(relative, text.as_ref().is_some_and(|text| std::str::from_utf8(text).is_ok()), raw);
+        asset.modified = modified;
+        asset.cache_control = caching::cache_control(relative, kind == Kind::Html);
+        asset.headers = Arc::clone(&making.headers);
         let Some(text) = text else { return Ok(asset) };
         match kind {
             Kind::Html => asset.read_document(making, relative, &text)?,
@@ -208,9 +199,14 @@ impl Asset {
 
     /// The script of an addition: what its address names never changes, and the operator's headers are for the site's own files.
     pub(super) fn of_addition(relative: &str, raw: Arc<Object>) -> Self {
+        Self::unread(relative, true, raw)
+    }
+
+    /// What can be said of an asset without reading it.
+    fn unread(relative: &str, is_utf8: bool, raw: Arc<Object>) -> Self {
         Self {
             path: path::encode(relative),
-            media_type: media::content_type(media::essence(relative), true),
+            media_type: media::content_type(media::essence(relative), is_utf8),
             full: Arc::clone(&raw),
             raw,
             document: None,

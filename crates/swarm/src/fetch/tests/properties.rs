@@ -83,6 +83,17 @@ fn finish(traced: &mut Traced, mut now: u64, mut asked: Vec<u32>) {
     panic!("an origin that answers did not finish it");
 }
 
+/// Plays the steps, each so many milliseconds after the one before, and then an honest origin.
+fn play_to_the_end(traced: &mut Traced, steps: Vec<(u64, Input)>) {
+    let mut now = 0;
+    for (ms, input) in steps {
+        now += ms;
+        play(traced, now, input);
+    }
+    let owed = traced.owed_by(crate::fetch::Source::Origin);
+    finish(traced, now, owed.into_iter().collect());
+}
+
 fn asked_of_origin(outputs: &[Output]) -> Vec<u32> {
     let asked = outputs.iter().filter_map(|output| if let Output::AskOrigin { ids } = output { Some(ids) } else { None });
     asked.flatten().map(|&id| replay::number(id)).collect()
@@ -98,15 +109,9 @@ proptest! {
         seed in any::<u32>(),
     ) {
         let mut traced = Traced::new(seed);
-        let mut now = 0;
-        traced.call(now, Input::Dial { peer: 0, ids: Vec::new() });
-        traced.call(now, Input::AddPieces { lens });
-        for (ms, input) in steps {
-            now += ms;
-            play(&mut traced, now, input);
-        }
-        let owed = traced.owed_by(crate::fetch::Source::Origin);
-        finish(&mut traced, now, owed.into_iter().collect());
+        traced.call(0, Input::Dial { peer: 0, ids: Vec::new() });
+        traced.call(0, Input::AddPieces { lens });
+        play_to_the_end(&mut traced, steps);
         prop_assert!(traced.fetch.progress().done);
     }
 
@@ -117,15 +122,9 @@ proptest! {
         seed in any::<u32>(),
     ) {
         let mut traced = Traced::new(seed);
-        let mut now = 0;
-        traced.call(now, Input::Crowd { in_crowd: true });
-        traced.call(now, Input::AddPieces { lens });
-        for (ms, input) in steps {
-            now += ms;
-            play(&mut traced, now, input);
-        }
-        let owed = traced.owed_by(crate::fetch::Source::Origin);
-        finish(&mut traced, now, owed.into_iter().collect());
+        traced.call(0, Input::Crowd { in_crowd: true });
+        traced.call(0, Input::AddPieces { lens });
+        play_to_the_end(&mut traced, steps);
         prop_assert!(traced.fetch.progress().done);
     }
 }
