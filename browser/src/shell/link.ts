@@ -54,14 +54,20 @@ export function attach(link: Link, handler: LinkHandler): void {
     closeLink(link);
     handler.handleClosed(link);
   };
-  [control, pieces].forEach((channel, id) => {
-    channel.onopen = () => {
+  // Firefox delivers what came on the first channel before it says that the second is open.
+  const opened = new Promise<void>((open) => {
+    control.onopen = pieces.onopen = () => {
       if (link.opened || link.closed || control.readyState !== 'open' || pieces.readyState !== 'open') return;
       link.opened = true;
       handler.handleOpen(link);
+      open();
     };
+    if (link.opened) open();
+  });
+  [control, pieces].forEach((channel, id) => {
     channel.onclose = closed;
-    channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+    channel.onmessage = async ({ data }: MessageEvent<unknown>) => {
+      await opened;
       if (link.closed) return;
       link.usedAt = now();
       // A text message counts as an empty one, which is no frame.
