@@ -239,6 +239,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
             config.page = boot.page;
             config.ticket = Some(boot.ticket);
             config.manifest = Some(boot.manifest);
+            config.in_crowd = boot.crowd;
             config.offers = boot.offers;
             (config, Answer::Thin, Wanted::Page)
         }

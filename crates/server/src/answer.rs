@@ -170,6 +170,7 @@ fn thin_answer(
         offers,
         deploy,
         stored: false,
+        crowd: app.hub.is_crowded(&page.manifest),
     };
     let title = document.document().and_then(|document| document.title.as_deref());
     let response = thin::respond(request, &document.record(), title, &boot);

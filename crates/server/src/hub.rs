@@ -86,6 +86,11 @@ impl Hub {
         self.with(|inner, now_ms| inner.tracker.offers_for(now_ms, seeking, &inner.coverage))
     }
 
+    /// Whether some fetch this manifest by shares now.
+    pub(crate) fn is_crowded(&self, manifest: &Digest) -> bool {
+        self.lock().tracker.is_crowded(manifest)
+    }
+
     /// The blob of a manifest that some page has or recently had.
     pub(crate) fn manifest(&self, digest: &Digest) -> Option<Bytes> {
         self.lock().pages.blob(digest)

@@ -114,6 +114,12 @@ pub const SOLE_WITNESS_MS: u64 = 600_000;
 /// Addresses remembered as sole witnesses.
 pub const SOLE_WITNESSES_MAX: usize = 4_096;
 
+/// Sites remembered as those of forgers.
+pub const SUSPECTS_MAX: usize = 4_096;
+
+/// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody else.
+pub const SUSPECT_MS: u64 = 600_000;
+
 /// Faults other than forgery, since it last served somebody, after which a peer is left in peace for [`REST_MS`].
 pub const STRIKES_MAX: u32 = 3;
 

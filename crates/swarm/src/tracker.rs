@@ -78,6 +78,8 @@ pub struct Tracker {
     timers: Timers,
     shares: shares::Shares,
     witnesses: BTreeMap<IpAddr, reports::Witness>,
+    /// Sites of forgers that were dropped, and until when they are remembered.
+    suspects: BTreeMap<IpAddr, u64>,
     totals: stats::Totals,
     lineage: Lineage,
     outputs: VecDeque<Output>,
@@ -107,6 +109,7 @@ impl Tracker {
             timers: Timers::default(),
             shares: shares::Shares::default(),
             witnesses: BTreeMap::new(),
+            suspects: BTreeMap::new(),
             totals: stats::Totals::default(),
             lineage: Lineage::default(),
             outputs: VecDeque::new(),

@@ -97,6 +97,7 @@ mod tests {
             offers: offers.collect(),
             deploy: Deploy::Write,
             stored: false,
+            crowd: false,
         }
     }
 

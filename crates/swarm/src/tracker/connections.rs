@@ -123,10 +123,11 @@ impl Tracker {
 
     /// Somebody got verified bytes from this peer: its faults are forgiven.
     pub(super) fn forgive(&mut self, peer: PeerNumber) {
-        if let Some(session) = self.sessions.get_mut(&peer)
-            && session.resting_until_ms.is_none()
-        {
-            session.strikes = 0;
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.proven = true;
+            if session.resting_until_ms.is_none() {
+                session.strikes = 0;
+            }
         }
     }
 }

@@ -44,7 +44,8 @@ impl Tracker {
             customers: Default::default(),
             served: Default::default(),
             accusers: Default::default(),
-            strikes: 0,
+            strikes: self.strikes_of(addr.public),
+            proven: false,
             resting_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
@@ -122,6 +123,9 @@ impl Tracker {
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
+        }
+        if complete {
+            self.sate_share(peer, manifest);
         }
         self.refresh(peer);
     }

@@ -9,7 +9,7 @@ use viral_wire::{
 
 use super::{Answerer, CloseReason, Tracker};
 use crate::{
-    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX},
+    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECTS_MAX, SUSPECT_MS},
     lineage::ORIGIN,
     nearness,
 };
@@ -150,11 +150,32 @@ impl Tracker {
 
     fn drop_forger(&mut self, peer: PeerNumber) {
         self.totals.bans += 1;
+        if let Some(address) = self.address_of(Answerer::Peer(peer)) {
+            self.suspect(address);
+        }
         if let Some(ordinal) = self.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
             self.lineage.dropped(ordinal);
         }
         self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Forged });
         self.close(peer, CloseReason::Dropped(DropReason::Forged));
+    }
+
+    /// Remembers that a forger came from this address: it may come back under another number.
+    fn suspect(&mut self, address: std::net::IpAddr) {
+        let now_ms = self.now_ms;
+        if self.suspects.len() >= SUSPECTS_MAX {
+            self.suspects.retain(|_, until_ms| *until_ms > now_ms);
+        }
+        let site = nearness::site(address);
+        if self.suspects.len() < SUSPECTS_MAX || self.suspects.contains_key(&site) {
+            self.suspects.insert(site, now_ms.saturating_add(SUSPECT_MS));
+        }
+    }
+
+    /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody else until somebody got verified bytes from it.
+    pub(super) fn strikes_of(&self, address: std::net::IpAddr) -> u32 {
+        let until_ms = self.suspects.get(&nearness::site(address));
+        if until_ms.is_some_and(|until_ms| *until_ms > self.now_ms) { STRIKES_MAX - 1 } else { 0 }
     }
 
     fn session_of(&self, who: Answerer) -> Option<PeerNumber> {

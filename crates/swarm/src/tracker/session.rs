@@ -38,6 +38,8 @@ pub(super) struct Session {
     pub(super) accusers: BTreeSet<u64>,
     /// Faults other than forgery since it last served somebody.
     pub(super) strikes: u32,
+    /// Somebody got verified bytes from it.
+    pub(super) proven: bool,
     /// Until when it is left in peace, in milliseconds.
     pub(super) resting_until_ms: Option<u64>,
     pub(super) bucket: Bucket,

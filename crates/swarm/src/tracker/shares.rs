@@ -42,6 +42,8 @@ struct Share {
     leases: BTreeMap<PeerNumber, Lease>,
     /// Who asked and waits, longest first.
     waiting: VecDeque<PeerNumber>,
+    /// Who asked and does not hold everything yet.
+    hungry: BTreeSet<PeerNumber>,
     /// Pieces that may be under way at once.
     window: usize,
 }
@@ -55,7 +57,15 @@ struct Lease {
 
 impl Share {
     fn of(pieces: u32) -> Self {
-        Self { pieces, next: 0, returned: BTreeSet::new(), leases: BTreeMap::new(), waiting: VecDeque::new(), window: SHARE_WINDOW_START }
+        Self {
+            pieces,
+            next: 0,
+            returned: BTreeSet::new(),
+            leases: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            hungry: BTreeSet::new(),
+            window: SHARE_WINDOW_START,
+        }
     }
 
     /// Whether every piece was given to somebody.
@@ -89,6 +99,19 @@ impl Share {
 }
 
 impl Tracker {
+    /// Whether somebody fetches this manifest by shares now.
+    #[must_use]
+    pub fn is_crowded(&self, manifest: &Digest) -> bool {
+        self.shares.by_manifest.get(manifest).is_some_and(|share| !share.hungry.is_empty())
+    }
+
+    /// A peer holds all of a manifest.
+    pub(super) fn sate_share(&mut self, peer: PeerNumber, manifest: Digest) {
+        if let Some(share) = self.shares.by_manifest.get_mut(&manifest) {
+            share.hungry.remove(&peer);
+        }
+    }
+
     /// A peer wants pieces to take from the origin; `done` of those it was given before are held now.
     pub(super) fn handle_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
         if self.shares.holders.get(&peer).is_some_and(|known| *known != manifest) {
@@ -116,6 +139,7 @@ impl Tracker {
         if !share.waiting.contains(&peer) {
             share.waiting.push_back(peer);
         }
+        share.hungry.insert(peer);
         self.shares.holders.insert(peer, manifest);
         self.deal(manifest);
     }
@@ -125,6 +149,7 @@ impl Tracker {
         let Some(manifest) = self.shares.holders.remove(&peer) else { return };
         let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
         share.waiting.retain(|other| *other != peer);
+        share.hungry.remove(&peer);
         if let Some(lease) = share.leases.remove(&peer) {
             self.timers.clear(lease.due_ms, Timer::Share(peer));
             share.returned.extend(lease.pieces);
@@ -193,9 +218,10 @@ impl Tracker {
         self.send(peer, TrackerToPeer::Share { manifest, pieces });
     }
 
-    /// Ready peers that hold all of a manifest, counted up to enough.
+    /// Ready peers that hold all of a manifest and proved that they give it, counted up to enough.
     fn complete_seeders(&self, manifest: Digest) -> usize {
-        let holds_all = |peer: &PeerNumber| self.sessions.get(peer).and_then(|session| session.held).is_some_and(|held| held.complete);
-        self.pool.ready_holders(manifest).filter(holds_all).take(SHARE_SEEDERS_ENOUGH).count()
+        let gives_all =
+            |peer: &PeerNumber| self.sessions.get(peer).is_some_and(|session| session.proven && session.held.is_some_and(|held| held.complete));
+        self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 }

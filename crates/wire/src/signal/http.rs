@@ -67,4 +67,8 @@ pub struct ThinBoot {
     pub deploy: Deploy,
     /// Whether the visitor's store is believed to hold the app already.
     pub stored: bool,
+    /// Others fetch the same now and share the work: whoever can asks the tracker for its part before it asks the origin. Left out where false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub crowd: bool,
 }

@@ -38,6 +38,18 @@ fn a_forger_is_dropped_when_everybody_it_served_says_so() {
 }
 
 #[test]
+fn a_forger_that_comes_back_under_another_number_is_met_last() {
+    const THERE: &str = "198.51.100.1";
+    let mut world = World::new();
+    let forger = world.seeder(THERE);
+    let (ticket, _) = world.connected(HERE);
+    report(&mut world, ticket, forger, Fault::Forged);
+    let (again, honest) = (world.seeder(THERE), world.seeder("203.0.113.77"));
+    let next = world.fresh_ticket();
+    assert_eq!(World::peers(&world.seek(HERE, next, 2)), [honest, again]);
+}
+
+#[test]
 fn one_voice_among_several_drops_nobody_and_two_do() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);

@@ -83,11 +83,32 @@ fn a_share_nobody_hears_of_again_is_given_once_more() {
 #[test]
 fn with_enough_seeders_nobody_is_sent_to_the_origin() {
     let mut world = World::new();
-    for _ in 0..SHARE_SEEDERS_ENOUGH {
-        world.seeder(HERE);
+    let mut unproven: Vec<_> = (0..SHARE_SEEDERS_ENOUGH).map(|_| world.seeder(HERE)).collect();
+    let early = world.newcomer();
+    assert_ne!(world.share(early, 0), Some(Vec::new()), "anybody can say that it holds everything");
+    while !unproven.is_empty() {
+        let (ticket, offer) = world.connected(HERE);
+        unproven.retain(|seeder| *seeder != offer.peer);
+        let sources = vec![signal::SourceBytes { peer: offer.peer, bytes: 1 }];
+        let counts = signal::Counts { bytes_from_peers: 1, sources, ..signal::Counts::default() };
+        let post = signal::VisitPost { ticket, counts, faults: Vec::new() };
+        world.tracker.handle_visit(world.now_ms, &post).unwrap();
     }
     let peer = world.newcomer();
     assert_eq!(world.share(peer, 0), Some(Vec::new()));
+}
+
+#[test]
+fn a_crowd_is_one_until_the_last_of_it_has_everything_or_left() {
+    let mut world = World::new();
+    let (first, second) = (world.newcomer(), world.newcomer());
+    assert!(!world.tracker.is_crowded(&version(1)));
+    world.share(first, 0);
+    world.share(second, 0);
+    world.held(first, version(1), APP_BYTES);
+    assert!(world.tracker.is_crowded(&version(1)));
+    world.tracker.handle_leave(world.now_ms, second);
+    assert!(!world.tracker.is_crowded(&version(1)));
 }
 
 #[test]
