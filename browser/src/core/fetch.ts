@@ -11,7 +11,7 @@ import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
 import { NEVER, backoff, bePatient, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
 import type { Link } from './fetch/link';
-import { Sharing } from './fetch/sharing';
+import { leaveCrowd, Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
@@ -175,7 +175,7 @@ export class Fetch {
     if (!CROWD) return;
     const board = this.#at(now);
     board._origin._cursor = 0;
-    if (!inCrowd) board._sharing = undefined;
+    if (!inCrowd) leaveCrowd(board);
     else if (!board._sharing) {
       board._sharing = new Sharing(board._now, this.#random);
       for (const link of board._links.values()) bePatient(link);

@@ -243,7 +243,7 @@ impl Fetch {
         self.at(now);
         self.board.links[ORIGIN].cursor = 0;
         if !in_crowd {
-            self.board.sharing = None;
+            self.board.leave_crowd();
         } else if self.board.sharing.is_none() {
             self.board.sharing = Some(Sharing::new(self.board.now, self.random));
             for link in self.board.links.iter_mut().filter(|link| !link.is_origin()) {
@@ -293,7 +293,7 @@ impl Fetch {
         if let Some(sharing) = &mut self.board.sharing {
             sharing.expire(self.board.now);
             if sharing.is_stalled(self.board.now) {
-                self.board.sharing = None;
+                self.board.leave_crowd();
                 self.board.links[ORIGIN].cursor = 0;
             }
         }

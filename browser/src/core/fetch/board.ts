@@ -46,6 +46,8 @@ export class Board {
   _dialBy = -1;
   /** What the origin is to give this one of a crowd; undefined = not in a crowd. */
   declare _sharing?: Sharing | undefined;
+  /** Requests to the origin at the same time, if fewer than usual, where no tracker deals them. */
+  declare _requestsMax?: number;
 
   constructor() {
     this._origin._open = true;

@@ -53,6 +53,12 @@ export class Sharing {
   }
 }
 
+/** Everything that no peer gives may be asked of the origin now. A crowd that broke up asks with one request each: whoever is still one needs its shares. */
+export function leaveCrowd(board: Board): void {
+  if (board._sharing) board._requestsMax = 1;
+  board._sharing = undefined;
+}
+
 /** Requests what of the share is neither held nor under way. */
 export function askOrigin(board: Board, sharing: Sharing): void {
   while (board._origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {

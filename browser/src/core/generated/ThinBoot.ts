@@ -39,4 +39,8 @@ deploy: Deploy,
 /**
  * Whether the visitor's store is believed to hold the app already.
  */
-stored: boolean, };
+stored: boolean, 
+/**
+ * Others fetch the same now and share the work: whoever can asks the tracker for its part before it asks the origin. Left out where false.
+ */
+crowd?: boolean, };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use viral_wire::PieceId;
 
-use super::config::BANNED_MAX;
+use super::config::{BANNED_MAX, ORIGIN_REQUESTS_MAX};
 use super::link::{Link, NEVER};
 use super::sharing::Sharing;
 use super::types::{Output, PeerFault, PeerKey, Source};
@@ -52,6 +52,8 @@ pub(super) struct Board {
     pub(super) dial_by: Option<u64>,
     /// What the origin is to give this one of a crowd; `None` = not in a crowd.
     pub(super) sharing: Option<Sharing>,
+    /// Requests to the origin at the same time, where no tracker deals them.
+    pub(super) requests_max: usize,
     /// Numbers assignments and requests.
     next: u64,
 }
@@ -76,6 +78,7 @@ impl Board {
             requests: BTreeMap::new(),
             dial_by: None,
             sharing: None,
+            requests_max: ORIGIN_REQUESTS_MAX,
             next: 0,
         }
     }
@@ -229,6 +232,13 @@ impl Board {
             self.banned.insert(peer);
         }
         self.out.push_back(Output::Drop { peer, fault });
+    }
+
+    /// Everything that no peer gives may be asked of the origin now. A crowd that broke up asks with one request each: whoever is still one needs its shares.
+    pub(super) fn leave_crowd(&mut self) {
+        if self.sharing.take().is_some() {
+            self.requests_max = 1;
+        }
     }
 
     /// Whether an open peer would send the piece if asked now.

@@ -9,7 +9,10 @@ use viral_wire::{
 
 use super::{Answerer, CloseReason, Tracker};
 use crate::{
-    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECTS_MAX, SUSPECT_MS},
+    limits::{
+        BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS,
+        SUSPECTS_MAX,
+    },
     lineage::ORIGIN,
     nearness,
 };

@@ -220,8 +220,9 @@ impl Tracker {
 
     /// Ready peers that hold all of a manifest and proved that they give it, counted up to enough.
     fn complete_seeders(&self, manifest: Digest) -> usize {
-        let gives_all =
-            |peer: &PeerNumber| self.sessions.get(peer).is_some_and(|session| session.proven && session.held.is_some_and(|held| held.complete));
+        let gives_all = |peer: &PeerNumber| {
+            self.sessions.get(peer).is_some_and(|session| session.proven && session.held.is_some_and(|held| held.complete))
+        };
         self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 }
