@@ -1,5 +1,6 @@
 //! The origin over HTTP: the visit itself, and what peers could not give.
 
+mod spare;
 mod visit;
 
 use std::io::Read as _;
@@ -7,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -17,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tower::{BoxError, Service as _};
 use url::{Host, Url};
 use viral_swarm::fetch::config::PIECES_MAX;
 use viral_wire::frame::Encoding;
@@ -26,6 +28,7 @@ use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, PieceId};
 
 use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
+use spare::Spare;
 pub(crate) use visit::Visit;
 
 /// How we name ourselves. Not a browser, and no crawler either: somebody wants the app now.
@@ -121,6 +124,9 @@ pub(crate) struct Listing {
 /// A connector for both plain and TLS connections; sockets of WebSockets come from it, too.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
 
+/// A connection, plain or TLS.
+pub(crate) type Stream = <Connector as tower::Service<http::Uri>>::Response;
+
 /// One origin. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
@@ -130,6 +136,7 @@ pub(crate) struct Origin {
     connector: Connector,
     throttle: Throttle,
     cookies: Arc<HeaderMap>,
+    spare: Spare,
 }
 
 impl Origin {
@@ -140,7 +147,7 @@ impl Origin {
         }
         let connector = connector(url, bind)?;
         let client = client(&connector);
-        Ok(Self { base: url.clone(), bind, client, connector, throttle, cookies: Arc::default() })
+        Ok(Self { base: url.clone(), bind, client, connector, throttle, cookies: Arc::default(), spare: Spare::default() })
     }
 
     /// From now on this is the origin of `url`.
@@ -189,9 +196,14 @@ impl Origin {
         url
     }
 
-    /// Makes connections to it.
-    pub(crate) fn connector(&self) -> Connector {
-        self.connector.clone()
+    /// A connection for something else than requests: the one that was opened with the visit, or a new one.
+    pub(crate) async fn connection(&self, uri: &Uri) -> Result<Stream, BoxError> {
+        if let Some(stream) = self.spare.take().await {
+            return Ok(stream);
+        }
+        let mut connector = self.connector.clone();
+        std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+        connector.call(uri.clone()).await
     }
 
     /// The blob of a manifest, verified.

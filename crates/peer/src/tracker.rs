@@ -13,12 +13,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tower::Service as _;
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{PeerToTracker, TrackerToPeer, decode, encode};
 
 use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, TRACKER_SILENCE};
-use crate::origin::{Connector, Origin, USER_AGENT};
+use crate::origin::{Origin, Stream, USER_AGENT};
 
 /// What is heard from the session.
 #[derive(Debug)]
@@ -95,7 +94,7 @@ struct Keeper {
     incoming: mpsc::Sender<TrackerEvent>,
 }
 
-type Socket = WebSocketStream<TokioIo<<Connector as tower::Service<http::Uri>>::Response>>;
+type Socket = WebSocketStream<TokioIo<Stream>>;
 
 impl Keeper {
     async fn keep(mut self) {
@@ -175,9 +174,7 @@ async fn connect(origin: &Origin) -> Result<Socket, String> {
     request.headers_mut().insert(header::ORIGIN, HeaderValue::try_from(origin.ascii()).map_err(|error| error.to_string())?);
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let connecting = async {
-        let mut connector = origin.connector();
-        std::future::poll_fn(|context| connector.poll_ready(context)).await.map_err(|error| said(&*error))?;
-        let stream = connector.call(uri).await.map_err(|error| said(&*error))?;
+        let stream = origin.connection(&uri).await.map_err(|error| said(&*error))?;
         let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
         let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
         handshake.map(|(socket, _)| socket).map_err(|error| {

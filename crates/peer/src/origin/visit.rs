@@ -49,6 +49,9 @@ impl Origin {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
             self.move_to(&url)?;
+            if let Ok(uri) = url.as_str().parse() {
+                self.spare.open(self.connector.clone(), uri);
+            }
             let request = self
                 .request(Method::GET, &url)
                 .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
