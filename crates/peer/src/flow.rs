@@ -38,9 +38,14 @@ impl Flow {
 
     /// Bytes that may be in flight now.
     pub(crate) fn window(&self) -> usize {
+        self.path_len().clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX)
+    }
+
+    /// Bytes that the path holds at the rate and the round trip measured, twice.
+    pub(crate) fn path_len(&self) -> usize {
         let round_trip_us = self.round_trip.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
         let len = 2 * (u128::from(self.rate) * u128::from(round_trip_us) / 1_000_000);
-        usize::try_from(len).unwrap_or(usize::MAX).clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX)
+        usize::try_from(len).unwrap_or(usize::MAX)
     }
 
     /// A message was handed to SCTP.

@@ -54,6 +54,12 @@ pub(crate) const CHANNEL_LOW_BYTES: usize = 64 * 1024;
 /// peer sends tens of frames, and news twenty times a second.
 pub(crate) const CONTROL_FRAMES_PER_S_MAX: u32 = 2_000;
 
+/// Bytes of pieces in flight over all connections together, besides twice what their paths hold: a fifth of a second at 2 Mbit/s.
+pub(crate) const LINE_LEN_MIN: usize = 48 * 1024;
+
+/// A connection without an acknowledgement for this long does not hold up the others: longer than a round trip over a full queue, shorter than SCTP's first timeout.
+pub(crate) const STUCK: Duration = Duration::from_millis(300);
+
 /// Datagrams read from one socket before timers and engines have their turn: 64 of 1.2 KiB are 77 KiB, a millisecond.
 pub(crate) const DATAGRAMS_PER_TURN: usize = 64;
 
@@ -86,6 +92,9 @@ pub(crate) const CURIOUS_IDS_MAX: usize = 4 * viral_wire::limits::QUERY_IDS_MAX;
 
 /// Open connections below which more peers are looked for while pieces are missing.
 pub(crate) const PEERS_WANTED: usize = 4;
+
+/// A dial that did not open for this long counts for nothing when peers are sought, in milliseconds: on a full line it may still open later.
+pub(crate) const DIAL_HOPED_MS: u64 = 2_500;
 
 /// First pause between two searches for peers, in milliseconds; doubled each time.
 pub(crate) const FIND_MS: u64 = 1_000;

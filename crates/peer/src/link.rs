@@ -81,6 +81,8 @@ pub(crate) struct Link {
     connected: bool,
     /// How many bytes of pieces may be in flight.
     flow: Flow,
+    in_flight: usize,
+    moved_at: Instant,
     /// Messages that wait for their turn; those of the control channel only while SCTP has no room at all.
     waiting: [VecDeque<Vec<u8>>; 2],
     queued: usize,
@@ -174,6 +176,8 @@ impl Link {
             open: [false; 2],
             connected: false,
             flow: Flow::new(now),
+            in_flight: 0,
+            moved_at: now,
             waiting: [VecDeque::new(), VecDeque::new()],
             queued: 0,
             is_high: false,
@@ -224,12 +228,13 @@ impl Link {
                 Output::Timeout(due) => {
                     self.due = due;
                     // What was acknowledged makes room for more.
-                    if !self.flush(now) {
+                    if !self.flush() {
                         break;
                     }
                 }
             }
         }
+        self.note(now);
         if self.is_broken {
             return Err(LinkError::Description("it takes no messages as long as ours".to_owned()));
         }
@@ -299,30 +304,62 @@ impl Link {
         self.used_at = now;
         self.queued += message.len();
         self.waiting[frame.channel() as usize].push_back(message);
-        self.flush(now);
+        self.flush();
         self.is_high |= self.queued > CHANNEL_LOW_BYTES;
         true
     }
 
-    /// Hands messages to str0m: those of control as far as it has room, pieces as far as the path has. True if there was any.
-    fn flush(&mut self, now: Instant) -> bool {
+    /// Hands the messages of the control channel to str0m, as far as it has room. True if there was any.
+    fn flush(&mut self) -> bool {
         let mut is_any = false;
         while let Some(len) = self.write_next(Channel::Control, self.control) {
             self.queued -= len;
             is_any = true;
         }
-        let mut in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
-        self.flow.note(now, in_flight);
-        while let Some(next) = self.waiting[Channel::Pieces as usize].front()
-            && (in_flight == 0 || in_flight + next.len() <= self.flow.window())
-        {
-            let Some(len) = self.write_next(Channel::Pieces, self.pieces) else { break };
-            self.queued -= len;
-            in_flight += len;
-            self.flow.write(now, len);
-            is_any = true;
-        }
         is_any
+    }
+
+    /// Looks how much of what was handed to str0m is acknowledged.
+    fn note(&mut self, now: Instant) {
+        let in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
+        if in_flight < self.in_flight {
+            self.moved_at = now;
+        }
+        self.in_flight = in_flight;
+        self.flow.note(now, in_flight);
+    }
+
+    /// Bytes of pieces that the other end did not acknowledge yet.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// When something of them was last acknowledged, or the first of them was sent.
+    pub(crate) fn moved_at(&self) -> Instant {
+        self.moved_at
+    }
+
+    /// Bytes that its path holds, twice.
+    pub(crate) fn path_len(&self) -> usize {
+        self.flow.path_len()
+    }
+
+    /// Whether a piece waits that the path has room for.
+    pub(crate) fn has_piece(&self) -> bool {
+        let next = self.waiting[Channel::Pieces as usize].front();
+        next.is_some_and(|next| self.in_flight == 0 || self.in_flight + next.len() <= self.flow.window())
+    }
+
+    /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.
+    pub(crate) fn write_piece(&mut self, now: Instant) -> usize {
+        let Some(len) = self.write_next(Channel::Pieces, self.pieces) else { return 0 };
+        if self.in_flight == 0 {
+            self.moved_at = now;
+        }
+        self.queued -= len;
+        self.in_flight += len;
+        self.flow.write(now, len);
+        len
     }
 
     /// Hands the next message of a channel to str0m, unless there is none or no room; its length.

@@ -12,7 +12,7 @@ use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::PeerNumber;
 use viral_wire::{Description, Frame};
 
-use crate::limits::LINKS_MAX;
+use crate::limits::{LINE_LEN_MIN, LINKS_MAX, STUCK};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
 
 /// Drive it: call one `handle_*` or verb, drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then sleep until
@@ -26,6 +26,10 @@ pub(crate) struct Links {
     next_offer: u32,
     /// Connections with frames that are not datagrams yet.
     unsent: BTreeSet<PeerKey>,
+    /// Whose piece was sent last.
+    last_served: PeerKey,
+    /// When a connection whose pieces hold up those of others counts as stuck.
+    stuck_at: Option<Instant>,
     events: VecDeque<(PeerKey, LinkEvent)>,
     transmits: VecDeque<Transmit>,
 }
@@ -45,6 +49,8 @@ impl Links {
             next_key: 1,
             next_offer: 1,
             unsent: BTreeSet::new(),
+            last_served: 0,
+            stuck_at: None,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         })
@@ -135,6 +141,39 @@ impl Links {
         }
     }
 
+    /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
+    /// all of them, and nobody could pass on the first meanwhile.
+    fn serve(&mut self, now: Instant) {
+        self.stuck_at = None;
+        let mut keys: VecDeque<PeerKey> = self.links.values().filter(|link| link.opened && link.has_piece()).map(|link| link.key).collect();
+        if keys.is_empty() {
+            return;
+        }
+        // Whoever was served last comes last.
+        let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
+        keys.rotate_left(later);
+        let is_moving = |link: &&Link| link.in_flight() > 0 && now < link.moved_at() + STUCK;
+        let mut in_flight: usize = self.links.values().filter(is_moving).map(Link::in_flight).sum();
+        let room = LINE_LEN_MIN + self.links.values().map(Link::path_len).sum::<usize>();
+        while let Some(key) = keys.pop_front() {
+            let Some(link) = self.links.get_mut(&key) else { continue };
+            if in_flight >= room {
+                self.stuck_at = self.links.values().filter(is_moving).map(|link| link.moved_at() + STUCK).min();
+                return;
+            }
+            let len = link.write_piece(now);
+            if len == 0 {
+                continue;
+            }
+            in_flight += len;
+            self.last_served = key;
+            if link.has_piece() {
+                keys.push_back(key);
+            }
+            self.drain(now, key);
+        }
+    }
+
     /// Ends a connection; nothing is heard of it any more.
     pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: Option<ByeReason>) {
         if let Some(link) = self.links.remove(&key) {
@@ -172,11 +211,14 @@ impl Links {
                 Err(error) => self.broken(key, &error),
             }
         }
+        if self.stuck_at.is_some_and(|at| at <= now) {
+            self.serve(now);
+        }
     }
 
     /// When to call [`Self::handle_timeout`]; none while there are no connections.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.links.values().map(|link| link.due).min()
+        self.links.values().map(|link| link.due).chain(self.stuck_at).min()
     }
 
     /// What happened, in order.
@@ -207,6 +249,11 @@ impl Links {
 
     /// Takes out what a connection has to say.
     fn settle(&mut self, now: Instant, key: PeerKey) {
+        self.drain(now, key);
+        self.serve(now);
+    }
+
+    fn drain(&mut self, now: Instant, key: PeerKey) {
         let Some(link) = self.links.get_mut(&key) else { return };
         let events = &mut self.events;
         if let Err(error) = link.drain(now, &mut self.transmits, |event| events.push_back((key, event))) {

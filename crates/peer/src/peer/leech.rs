@@ -69,9 +69,15 @@ impl Peer {
                 }
                 self.fetch.handle_hello(now, key, complete);
             }
-            Frame::Have { ids } => self.fetch.handle_have(now, key, &ids),
+            Frame::Have { ids } => {
+                self.note_held_by(key, &ids);
+                self.fetch.handle_have(now, key, &ids);
+            }
             Frame::Refuse { ids, .. } => self.fetch.handle_refuse(now, key, &ids),
-            Frame::Piece { id, encoding, body } => self.handle_piece(key, id, encoding, body),
+            Frame::Piece { id, encoding, body } => {
+                self.note_held_by(key, &[id]);
+                self.handle_piece(key, id, encoding, body);
+            }
             Frame::ManifestPart { manifest, offset, total, body } => self.handle_part(key, manifest, (offset, total), &body),
             Frame::Want { .. } | Frame::Cancel { .. } | Frame::Query { .. } | Frame::WantManifest { .. } | Frame::Bye { .. } => {}
         }

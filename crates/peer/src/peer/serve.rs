@@ -101,6 +101,15 @@ impl Peer {
         self.links.send(Instant::now(), key, &Frame::Have { ids: held });
     }
 
+    /// The other end holds these: that we do, too, is no news to it. In a crowd it saves every second word.
+    pub(super) fn note_held_by(&mut self, key: PeerKey, ids: &[PieceId]) {
+        if let Some(link) = self.links.get(key) {
+            for id in ids {
+                link.curious.remove(id);
+            }
+        }
+    }
+
     /// A piece is here now; whoever asked about it will hear of it.
     pub(super) fn note_news(&mut self, id: PieceId) {
         self.news.push(id);

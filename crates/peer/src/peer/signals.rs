@@ -1,13 +1,14 @@
 //! What this peer says to the tracker and hears from it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Digest, Piece, PieceId};
 
 use super::Peer;
-use crate::limits::{CROWD_MANIFEST_WAIT_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::limits::{CROWD_MANIFEST_WAIT_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::link::Link;
 use crate::tracker::TrackerEvent;
 
 /// The share that is asked for before the manifest is here.
@@ -225,27 +226,40 @@ impl Peer {
         self.make_offers();
     }
 
-    /// Plans a search for peers, if there are too few for what is missing.
+    /// Plans a search for peers, if there are too few for what is missing, or may be.
     pub(super) fn look_for_peers(&mut self) {
-        if self.find_at.is_none() && self.lacks_peers() {
-            self.find_at = Some(self.now() + if self.find_ms == FIND_MS { 0 } else { self.find_ms });
+        if self.find_at.is_some() || !self.misses_something() {
+            return;
         }
+        let wait_ms = match (self.met() < PEERS_WANTED, self.links.answered().all(|link| link.opened)) {
+            (true, _) if self.find_ms == FIND_MS => 0,
+            (true, _) => self.find_ms,
+            // Not all of those that are dialled may ever open.
+            (false, false) => DIAL_HOPED_MS,
+            (false, true) => return,
+        };
+        self.find_at = Some(self.now() + wait_ms);
     }
 
-    fn lacks_peers(&self) -> bool {
+    fn misses_something(&self) -> bool {
         let progress = self.fetch.progress();
-        let missing = self.awaits_peer || self.sought.is_some() || (!progress.done && progress.total > 0);
-        self.meets && missing && self.links.answered().count() < PEERS_WANTED
+        self.meets && (self.awaits_peer || self.sought.is_some() || (!progress.done && progress.total > 0))
+    }
+
+    /// Connections that are open, or young enough that they still may.
+    fn met(&self) -> usize {
+        let is_hopeful = |link: &&Link| link.opened || link.started_at.elapsed() < Duration::from_millis(DIAL_HOPED_MS);
+        self.links.answered().filter(is_hopeful).count()
     }
 
     /// Asks the tracker for more peers, and less and less often.
     pub(super) fn find(&mut self) {
         self.find_at = None;
-        if !self.lacks_peers() {
+        let count = PEERS_WANTED.saturating_sub(self.met()).min(OFFERS_PER_LEECHER_MAX);
+        if count == 0 || !self.misses_something() {
             self.find_ms = FIND_MS;
-            return;
+            return self.look_for_peers();
         }
-        let count = PEERS_WANTED.saturating_sub(self.links.answered().count()).min(OFFERS_PER_LEECHER_MAX);
         self.signal(PeerToTracker::Find { manifest: self.wanted(), count: u8::try_from(count).unwrap_or(1) });
         self.find_ms = (self.find_ms * 2).min(FIND_MS_MAX);
         self.find_at = Some(self.now() + self.find_ms);
