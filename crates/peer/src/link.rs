@@ -347,7 +347,7 @@ impl Link {
     /// Whether a piece waits that the path has room for.
     pub(crate) fn has_piece(&self) -> bool {
         let next = self.waiting[Channel::Pieces as usize].front();
-        next.is_some_and(|next| self.in_flight == 0 || self.in_flight + next.len() <= self.flow.window())
+        next.is_some_and(|next| self.flow.admits(self.in_flight, next.len()))
     }
 
     /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.

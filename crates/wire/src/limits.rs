@@ -86,8 +86,8 @@ pub const OFFERS_PER_PEER_MAX: usize = 4;
 /// Offers handed to one leecher, in a thin boot block or a `peers` reply.
 pub const OFFERS_PER_LEECHER_MAX: usize = 8;
 
-/// Pieces of the origin given to one peer in one `share`: 64 of 32 KiB are 2 MiB, a second of a fast line.
-pub const SHARE_PIECES_MAX: usize = 64;
+/// Pieces of the origin given to one peer in one `share`: 256 of 20 KiB are 5 MiB, so that a fast line is not kept waiting for the tracker.
+pub const SHARE_PIECES_MAX: usize = 256;
 
 /// Answers in one signal or one `POST /.viral/answer`.
 pub const ANSWERS_MAX: usize = OFFERS_PER_LEECHER_MAX;

@@ -4,7 +4,7 @@
  */
 
 import type { Board, Slot } from './board';
-import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS } from './config';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS } from './config';
 import { request } from './fill';
 import { NEVER } from './link';
 
@@ -18,6 +18,8 @@ export class Sharing {
   _asked = false;
   /** Everything was under way at the last reply: the next question waits until then. */
   _retryAt = NEVER;
+  /** The tracker was asked a moment ago: nothing is said until then. */
+  _silentUntil = NEVER;
   /** When a piece was verified last, from whomever. */
   _advancedAt: number;
   readonly #salt: number;
@@ -41,10 +43,11 @@ export class Sharing {
 
   _expire(now: number): void {
     if (this._retryAt <= now) this._retryAt = NEVER;
+    if (this._silentUntil <= now) this._silentUntil = NEVER;
   }
 
   _due(): number {
-    return Math.min(this._retryAt, this._advancedAt + SHARE_STALL_MS);
+    return Math.min(this._retryAt, this._silentUntil, this._advancedAt + SHARE_STALL_MS);
   }
 
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
@@ -76,12 +79,14 @@ export function askShare(board: Board, sharing: Sharing): void {
     given.shift();
     sharing._done++;
   }
+  if (sharing._silentUntil !== NEVER) return;
   const wantsMore = board._held < board._slots.length && !sharing._asked && sharing._retryAt === NEVER;
   const isUnderWay = given.every((slot) => slot._held || slot._from.length > 0);
   // Half of a share at a time: a message for each piece would be too many on a fast line.
   const isWorthSaying = sharing._done > 0 && sharing._done >= given.length;
   if (!isWorthSaying && !(wantsMore && isUnderWay)) return;
   sharing._asked = true;
+  sharing._silentUntil = board._now + SHARE_ASK_MS;
   board._out.push({ kind: 'ask-share', done: sharing._done });
   sharing._done = 0;
 }

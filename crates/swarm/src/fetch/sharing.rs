@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::board::{Board, ORIGIN};
-use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS};
+use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS};
 use super::fill::request;
 use super::link::NEVER;
 use super::types::Output;
@@ -19,6 +19,8 @@ pub(super) struct Sharing {
     asked: bool,
     /// Everything was under way at the last reply: the next question waits until then.
     retry_at: u64,
+    /// The tracker was asked a moment ago: nothing is said until then.
+    silent_until: u64,
     /// When a piece was verified last, from whomever.
     pub(super) advanced_at: u64,
     salt: u64,
@@ -26,7 +28,7 @@ pub(super) struct Sharing {
 
 impl Sharing {
     pub(super) fn new(now: u64, salt: u64) -> Self {
-        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, advanced_at: now, salt }
+        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, silent_until: NEVER, advanced_at: now, salt }
     }
 
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
@@ -49,10 +51,13 @@ impl Sharing {
         if self.retry_at <= now {
             self.retry_at = NEVER;
         }
+        if self.silent_until <= now {
+            self.silent_until = NEVER;
+        }
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.min(self.advanced_at + SHARE_STALL_MS)
+        self.retry_at.min(self.silent_until).min(self.advanced_at + SHARE_STALL_MS)
     }
 
     /// The place of a piece in an order that is another one for each of the crowd.
@@ -84,12 +89,16 @@ pub(super) fn ask_share(board: &mut Board) {
         sharing.given.pop_front();
         sharing.done += 1;
     }
+    if sharing.silent_until != NEVER {
+        return;
+    }
     let wants_more = !is_done && !board.slots.is_empty() && !sharing.asked && sharing.retry_at == NEVER;
     let is_under_way = sharing.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
     // Half of a share at a time: a message for each piece would be too many on a fast line.
     let is_worth_saying = sharing.done > 0 && sharing.done as usize >= sharing.given.len();
     if is_worth_saying || (wants_more && is_under_way) {
         sharing.asked = true;
+        sharing.silent_until = board.now + SHARE_ASK_MS;
         board.out.push_back(Output::AskShare { done: std::mem::take(&mut sharing.done) });
     }
 }

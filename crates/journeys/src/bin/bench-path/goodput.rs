@@ -15,7 +15,7 @@ use crate::connect::forget;
 use crate::numbers::{Table, Target, median};
 
 /// Length of the asset.
-const LEN: usize = 32 << 20;
+pub(crate) const LEN: usize = 32 << 20;
 
 /// Until the tracker of WebTorrent listens.
 const TRACKER_READY: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
 }
 
 /// Milliseconds from the page's own `fetch` to its last byte; fails unless peers gave nearly all of it.
-async fn viral(leecher: &Visitor) -> anyhow::Result<f64> {
+pub(crate) async fn viral(leecher: &Visitor) -> anyhow::Result<f64> {
     let before = leecher.status().await;
     let took = leecher
         .run_async("const start = performance.now(); const body = await (await fetch('/big.bin')).arrayBuffer(); return [performance.now() - start, body.byteLength]")
@@ -83,6 +83,6 @@ async fn raw_channel(seeder: &Visitor, leecher: &Visitor) -> f64 {
     leecher.run_async(&format!("return window.rivals.rawRun({})", quoted(&answer))).await.as_f64().unwrap_or(f64::NAN)
 }
 
-fn rate(took_ms: f64) -> f64 {
+pub(crate) fn rate(took_ms: f64) -> f64 {
     LEN as f64 / 1e6 / (took_ms / 1e3)
 }

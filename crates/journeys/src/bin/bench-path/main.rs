@@ -4,6 +4,7 @@
 mod connect;
 mod goodput;
 mod lone;
+mod native;
 mod numbers;
 
 use numbers::Table;
@@ -18,6 +19,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("goodput") {
         goodput::measure(runs, &Table).await?;
+    }
+    if wants("native") {
+        native::measure(runs, &Table).await?;
     }
     if wants("lone") {
         lone::measure(runs, &Table).await?;

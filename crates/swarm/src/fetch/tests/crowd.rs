@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::trace::{Input, Traced};
 use super::world::{Peer, World};
-use crate::fetch::config::{CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN};
+use crate::fetch::config::{CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN};
 use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
 use crate::replay;
 
@@ -68,7 +68,8 @@ fn the_origin_is_asked_for_the_share_and_for_nothing_else() {
     assert!(asked_of_origin(&outputs).is_empty());
     let outputs = crowd.share(&[7, 8]);
     assert_eq!(asked_of_origin(&outputs), [7, 8]);
-    assert!(outputs.contains(&Output::AskShare { done: 0 }), "all of it is under way: time for more");
+    assert!(!outputs.contains(&Output::AskShare { done: 0 }), "it was asked a moment ago");
+    assert!(crowd.wait(SHARE_ASK_MS).contains(&Output::AskShare { done: 0 }), "all of it is under way: time for more");
     crowd.traced.check("crowd-share");
 }
 
@@ -86,6 +87,8 @@ fn a_large_share_is_several_requests() {
 fn what_is_held_of_a_share_is_reported_in_order_and_by_halves() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.share(&[1, 2, 3, 4]);
+    crowd.wait(SHARE_ASK_MS);
+    crowd.wait(SHARE_ASK_MS);
     assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, Output::AskShare { .. })), "the first is missing still");
     assert!(crowd.arrive(None, 1).contains(&Output::AskShare { done: 2 }));
     crowd.traced.check("crowd-report");
@@ -157,9 +160,10 @@ fn a_peer_of_a_crowd_owes_little_at_a_time_until_its_rate_is_known() {
 fn one_of_a_crowd_waits_longer_for_a_peer() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.peer(1, &[30, 31, 32]);
+    crowd.wait(SHARE_ASK_MS);
     assert_eq!(crowd.traced.fetch.poll_timeout(), Some(CROWD_LATE_MS));
     crowd.share(&[0, 1]);
-    crowd.wait(CROWD_SILENT_MS - 5_000);
+    crowd.wait(CROWD_SILENT_MS - 5_000 - SHARE_ASK_MS);
     crowd.arrive(None, 0);
     assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, Output::Drop { .. })));
     assert!(crowd.wait(1).contains(&Output::Drop { peer: 1, fault: PeerFault::Silent }));
@@ -180,8 +184,9 @@ fn the_origin_stands_in_for_a_crowd_that_gives_nothing_at_all() {
 fn an_empty_share_is_asked_for_again_later() {
     let (mut crowd, _) = Crowd::of(50);
     assert!(crowd.share(&[]).is_empty());
+    crowd.wait(SHARE_ASK_MS);
     assert_eq!(crowd.traced.fetch.poll_timeout(), Some(SHARE_RETRY_MS));
-    assert!(crowd.wait(SHARE_RETRY_MS).contains(&Output::AskShare { done: 0 }));
+    assert!(crowd.wait(SHARE_RETRY_MS - SHARE_ASK_MS).contains(&Output::AskShare { done: 0 }));
     crowd.traced.check("crowd-retry");
 }
 
