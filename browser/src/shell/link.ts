@@ -59,8 +59,8 @@ export function attach(link: Link, handler: LinkHandler): void {
     control.onopen = pieces.onopen = () => {
       if (link.opened || link.closed || control.readyState !== 'open' || pieces.readyState !== 'open') return;
       link.opened = true;
-      handler.handleOpen(link);
       open();
+      handler.handleOpen(link);
     };
     if (link.opened) open();
   });

@@ -3,6 +3,7 @@
 //! SCTP's own window doubles until something is lost, and what is lost first is what the other side's socket has no room for: a browser's holds fifty
 //! packets. A burst that overflows it ends in a timeout of a second. So no more is handed to SCTP than the path itself holds, twice.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The rate is measured over this long, or over a round trip.
@@ -29,11 +30,13 @@ pub(crate) struct Flow {
     /// Bytes per second; falls slowly, since a channel that waited for pieces is not a slower one.
     rate: u64,
     epoch: (Instant, u64),
+    /// Where each message that is not acknowledged whole ends, and when it was written, oldest first.
+    messages: VecDeque<(u64, Instant)>,
 }
 
 impl Flow {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { written: 0, acknowledged: 0, probe: None, round_trip: None, rate: 0, epoch: (now, 0) }
+        Self { written: 0, acknowledged: 0, probe: None, round_trip: None, rate: 0, epoch: (now, 0), messages: VecDeque::new() }
     }
 
     /// Bytes that may be in flight now.
@@ -61,6 +64,12 @@ impl Flow {
             self.probe = Some((now, self.written));
         }
         self.written += len as u64;
+        self.messages.push_back((self.written, now));
+    }
+
+    /// When the oldest message that is still on its way was written.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.messages.front().map(|(_, written_at)| *written_at)
     }
 
     /// So much of what was written is not acknowledged yet.
@@ -68,6 +77,9 @@ impl Flow {
         let acknowledged = self.written.saturating_sub(in_flight as u64);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;
+            while self.messages.front().is_some_and(|(end, _)| *end <= acknowledged) {
+                self.messages.pop_front();
+            }
             if let Some((written_at, before)) = self.probe
                 && acknowledged > before
             {
@@ -143,6 +155,21 @@ mod tests {
         assert!(flow.admits(0, len) && flow.admits(WINDOW_LEN_MIN / 2, len));
         assert!(!flow.admits(WINDOW_LEN_MIN / 2 + 1, len));
         assert!(flow.admits(WINDOW_LEN_MIN - 10, 10) && !flow.admits(WINDOW_LEN_MIN - 10, 11));
+    }
+
+    #[test]
+    fn the_oldest_message_on_its_way_is_the_first_not_acknowledged_whole() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut flow = Flow::new(start);
+        flow.write(at(1), 1_000);
+        flow.write(at(2), 1_000);
+        flow.note(at(10), 1_001);
+        assert_eq!(flow.oldest(), Some(at(1)));
+        flow.note(at(11), 1_000);
+        assert_eq!(flow.oldest(), Some(at(2)));
+        flow.note(at(12), 0);
+        assert_eq!(flow.oldest(), None);
     }
 
     #[test]

@@ -57,8 +57,8 @@ pub(crate) const CONTROL_FRAMES_PER_S_MAX: u32 = 2_000;
 /// Bytes of pieces in flight over all connections together, besides twice what their paths hold: a fifth of a second at 2 Mbit/s.
 pub(crate) const LINE_LEN_MIN: usize = 48 * 1024;
 
-/// A connection without an acknowledgement for this long does not hold up the others: longer than a round trip over a full queue, shorter than SCTP's first timeout.
-pub(crate) const STUCK: Duration = Duration::from_millis(300);
+/// A connection whose oldest piece is on its way for this long does not hold up the others: twice what a full queue of our own line explains.
+pub(crate) const STUCK: Duration = Duration::from_millis(500);
 
 /// Datagrams read from one socket before timers and engines have their turn: 64 of 1.2 KiB are 77 KiB, a millisecond.
 pub(crate) const DATAGRAMS_PER_TURN: usize = 64;

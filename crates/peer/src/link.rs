@@ -82,7 +82,6 @@ pub(crate) struct Link {
     /// How many bytes of pieces may be in flight.
     flow: Flow,
     in_flight: usize,
-    moved_at: Instant,
     /// Messages that wait for their turn; those of the control channel only while SCTP has no room at all.
     waiting: [VecDeque<Vec<u8>>; 2],
     queued: usize,
@@ -177,7 +176,6 @@ impl Link {
             connected: false,
             flow: Flow::new(now),
             in_flight: 0,
-            moved_at: now,
             waiting: [VecDeque::new(), VecDeque::new()],
             queued: 0,
             is_high: false,
@@ -322,9 +320,6 @@ impl Link {
     /// Looks how much of what was handed to str0m is acknowledged.
     fn note(&mut self, now: Instant) {
         let in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
-        if in_flight < self.in_flight {
-            self.moved_at = now;
-        }
         self.in_flight = in_flight;
         self.flow.note(now, in_flight);
     }
@@ -334,9 +329,9 @@ impl Link {
         self.in_flight
     }
 
-    /// When something of them was last acknowledged, or the first of them was sent.
-    pub(crate) fn moved_at(&self) -> Instant {
-        self.moved_at
+    /// When the oldest piece that the other end did not acknowledge yet was sent.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.flow.oldest()
     }
 
     /// Bytes that its path holds, twice.
@@ -353,9 +348,6 @@ impl Link {
     /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.
     pub(crate) fn write_piece(&mut self, now: Instant) -> usize {
         let Some(len) = self.write_next(Channel::Pieces, self.pieces) else { return 0 };
-        if self.in_flight == 0 {
-            self.moved_at = now;
-        }
         self.queued -= len;
         self.in_flight += len;
         self.flow.write(now, len);

@@ -152,23 +152,24 @@ impl Links {
         // Whoever was served last comes last.
         let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
         keys.rotate_left(later);
-        let is_moving = |link: &&Link| link.in_flight() > 0 && now < link.moved_at() + STUCK;
-        let mut in_flight: usize = self.links.values().filter(is_moving).map(Link::in_flight).sum();
-        let room = LINE_LEN_MIN + self.links.values().map(Link::path_len).sum::<usize>();
+        // Whose oldest piece is older than a full queue explains waits for a slow line of its own, or for nothing: that is no matter of ours.
+        let due = |link: &Link| link.oldest().map(|since| since + STUCK).filter(|due| now < *due);
+        let mut in_flight: usize = self.links.values().filter(|link| due(link).is_some()).map(Link::in_flight).sum();
+        let is_used = |link: &&Link| link.in_flight() > 0 || link.has_piece();
+        let room = LINE_LEN_MIN + self.links.values().filter(is_used).map(Link::path_len).sum::<usize>();
         while let Some(key) = keys.pop_front() {
-            let Some(link) = self.links.get_mut(&key) else { continue };
             if in_flight >= room {
-                self.stuck_at = self.links.values().filter(is_moving).map(|link| link.moved_at() + STUCK).min();
+                self.stuck_at = self.links.values().filter_map(due).min();
                 return;
             }
+            let Some(link) = self.links.get_mut(&key) else { continue };
             let len = link.write_piece(now);
-            if len == 0 {
-                continue;
-            }
-            in_flight += len;
-            self.last_served = key;
-            if link.has_piece() {
-                keys.push_back(key);
+            if len > 0 {
+                in_flight += len;
+                self.last_served = key;
+                if link.has_piece() {
+                    keys.push_back(key);
+                }
             }
             self.drain(now, key);
         }
@@ -178,6 +179,7 @@ impl Links {
     pub(crate) fn close(&mut self, now: Instant, key: PeerKey, reason: Option<ByeReason>) {
         if let Some(link) = self.links.remove(&key) {
             link.close(now, reason, &mut self.transmits);
+            self.serve(now);
         }
     }
 

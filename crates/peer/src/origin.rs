@@ -196,11 +196,13 @@ impl Origin {
         url
     }
 
-    /// A connection for something else than requests: the one that was opened with the visit, or a new one.
+    /// The connection that was opened with the visit, if it is there still.
+    pub(crate) async fn spare_connection(&self) -> Option<Stream> {
+        self.spare.take().await
+    }
+
+    /// A new connection for something else than requests.
     pub(crate) async fn connection(&self, uri: &Uri) -> Result<Stream, BoxError> {
-        if let Some(stream) = self.spare.take().await {
-            return Ok(stream);
-        }
         let mut connector = self.connector.clone();
         std::future::poll_fn(|context| connector.poll_ready(context)).await?;
         connector.call(uri.clone()).await

@@ -166,25 +166,33 @@ impl Keeper {
 }
 
 async fn connect(origin: &Origin) -> Result<Socket, String> {
-    let said = |error: &dyn std::error::Error| crate::origin::innermost(error);
-    let url = origin.url("/.viral/ws");
-    let uri: http::Uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
-    let ws = url.as_str().replacen("http", "ws", 1);
+    let uri: http::Uri = origin.url("/.viral/ws").as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    let connecting = async {
+        // Something on the way may have closed it by now.
+        if let Some(stream) = origin.spare_connection().await
+            && let Ok(socket) = shake_hands(origin, stream).await
+        {
+            return Ok(socket);
+        }
+        let stream = origin.connection(&uri).await.map_err(|error| crate::origin::innermost(&*error))?;
+        shake_hands(origin, stream).await
+    };
+    timeout(CONNECT_WAIT, connecting).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+}
+
+async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> {
+    let ws = origin.url("/.viral/ws").as_str().replacen("http", "ws", 1);
     let mut request = ws.into_client_request().map_err(|error| error.to_string())?;
     request.headers_mut().insert(header::ORIGIN, HeaderValue::try_from(origin.ascii()).map_err(|error| error.to_string())?);
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    let connecting = async {
-        let stream = origin.connection(&uri).await.map_err(|error| said(&*error))?;
-        let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
-        let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
-        handshake.map(|(socket, _)| socket).map_err(|error| {
-            if let SocketError::Http(answer) = &error {
-                return format!("the server answers {} where the tracker should be", answer.status());
-            }
-            said(&error)
-        })
-    };
-    timeout(CONNECT_WAIT, connecting).await.unwrap_or_else(|_| Err("no connection in time".to_owned()))
+    let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
+    let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
+    handshake.map(|(socket, _)| socket).map_err(|error| {
+        if let SocketError::Http(answer) = &error {
+            return format!("the server answers {} where the tracker should be", answer.status());
+        }
+        crate::origin::innermost(&error)
+    })
 }
 
 fn text(signal: &PeerToTracker) -> Message {

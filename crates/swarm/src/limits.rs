@@ -66,6 +66,9 @@ pub const SHARE_WINDOW_MAX: usize = 1_024;
 /// The fewest pieces given to one peer at a time, while there is room for them: one request and one TCP flow carry them one after the other.
 pub const SHARE_PIECES_MIN: usize = 4;
 
+/// Pieces in one share at most, as long as its taker did not fetch half as many before: 1.2 MiB within [`SHARE_WAIT_MS`] are a megabit per second.
+pub const SHARE_PIECES_FIRST: usize = 64;
+
 /// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
 pub const SHARE_MS_MIN: u64 = 1_500;
 
@@ -117,7 +120,7 @@ pub const SOLE_WITNESSES_MAX: usize = 4_096;
 /// Sites remembered as those of forgers.
 pub const SUSPECTS_MAX: usize = 4_096;
 
-/// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody else.
+/// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody as near.
 pub const SUSPECT_MS: u64 = 600_000;
 
 /// Faults other than forgery, since it last served somebody, after which a peer is left in peace for [`REST_MS`].

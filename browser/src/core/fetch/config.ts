@@ -50,8 +50,8 @@ export const CROWD_SILENT_MS = 10000;
 export const SHARE_STALL_MS = 8000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */
 export const SHARE_RETRY_MS = 3000;
-/** One of a crowd says this seldom what it has of its share and asks for more: 14 times a second, where the tracker takes 16 messages. */
-export const SHARE_ASK_MS = 70;
+/** One of a crowd says this seldom what it has of its share and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds. */
+export const SHARE_ASK_MS = 80;
 /** After a refusal a peer is left alone for this long, doubled each time. */
 export const PAUSE_MS = 250;
 /** Longest pause after a refusal. */

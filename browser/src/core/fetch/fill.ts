@@ -104,7 +104,9 @@ function endGame(board: Board, link: Link): void {
 /** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send. */
 function askOrigin(board: Board): void {
   const origin = board._origin;
-  while (origin._pause === NEVER && board._requestCount < ((CROWD && board._requestsMax) || ORIGIN_REQUESTS_MAX)) {
+  // A request that hangs is no reason to wait for it alone.
+  const requestsMax = (CROWD && !origin._late && board._requestsMax) || ORIGIN_REQUESTS_MAX;
+  while (origin._pause === NEVER && board._requestCount < requestsMax) {
     const batch: Slot[] = [];
     hedge(board, batch);
     for (; origin._cursor < board._slots.length && batch.length < ORIGIN_IDS_MAX; origin._cursor++) {

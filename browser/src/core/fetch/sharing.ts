@@ -79,7 +79,8 @@ export function askShare(board: Board, sharing: Sharing): void {
     given.shift();
     sharing._done++;
   }
-  if (sharing._silentUntil !== NEVER) return;
+  // The last word must not come too late, or what is held here counts as lost.
+  if (sharing._silentUntil !== NEVER && board._held < board._slots.length) return;
   const wantsMore = board._held < board._slots.length && !sharing._asked && sharing._retryAt === NEVER;
   const isUnderWay = given.every((slot) => slot._held || slot._from.length > 0);
   // Half of a share at a time: a message for each piece would be too many on a fast line.

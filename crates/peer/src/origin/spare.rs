@@ -28,7 +28,10 @@ impl Spare {
             std::future::poll_fn(|context| connector.poll_ready(context)).await.ok()?;
             connector.call(uri).await.ok()
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opening { since: Instant::now(), task });
+        let replaced = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(Opening { since: Instant::now(), task });
+        if let Some(replaced) = replaced {
+            replaced.task.abort();
+        }
     }
 
     /// The connection, unless there is none, or one so old that the server may have closed it.

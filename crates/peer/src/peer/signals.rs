@@ -228,7 +228,7 @@ impl Peer {
 
     /// Plans a search for peers, if there are too few for what is missing, or may be.
     pub(super) fn look_for_peers(&mut self) {
-        if self.find_at.is_some() || !self.misses_something() {
+        if !self.misses_something() {
             return;
         }
         let wait_ms = match (self.met() < PEERS_WANTED, self.links.answered().all(|link| link.opened)) {
@@ -238,7 +238,8 @@ impl Peer {
             (false, false) => DIAL_HOPED_MS,
             (false, true) => return,
         };
-        self.find_at = Some(self.now() + wait_ms);
+        let at = self.now() + wait_ms;
+        self.find_at = Some(self.find_at.map_or(at, |planned| planned.min(at)));
     }
 
     fn misses_something(&self) -> bool {
@@ -257,7 +258,10 @@ impl Peer {
         self.find_at = None;
         let count = PEERS_WANTED.saturating_sub(self.met()).min(OFFERS_PER_LEECHER_MAX);
         if count == 0 || !self.misses_something() {
-            self.find_ms = FIND_MS;
+            // Only what opened counts: where nothing ever does, everybody's offers would be used up.
+            if self.peers() >= PEERS_WANTED || !self.misses_something() {
+                self.find_ms = FIND_MS;
+            }
             return self.look_for_peers();
         }
         self.signal(PeerToTracker::Find { manifest: self.wanted(), count: u8::try_from(count).unwrap_or(1) });

@@ -3,7 +3,9 @@
 use viral_wire::PieceId;
 
 use super::board::{Board, ORIGIN};
-use super::config::{END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, QUERY_IDS_MAX};
+use super::config::{
+    END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
+};
 use super::link::NEVER;
 use super::sharing;
 use super::types::{Output, Source};
@@ -147,7 +149,9 @@ fn end_game(board: &mut Board, at: usize) {
 
 /// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send.
 fn ask_origin(board: &mut Board) {
-    while board.links[ORIGIN].pause == NEVER && board.requests.len() < board.requests_max {
+    // A request that hangs is no reason to wait for it alone.
+    let requests_max = if board.links[ORIGIN].late { ORIGIN_REQUESTS_MAX } else { board.requests_max };
+    while board.links[ORIGIN].pause == NEVER && board.requests.len() < requests_max {
         let mut batch = Vec::new();
         hedge(board, &mut batch);
         while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ORIGIN_IDS_MAX {

@@ -89,7 +89,8 @@ pub(super) fn ask_share(board: &mut Board) {
         sharing.given.pop_front();
         sharing.done += 1;
     }
-    if sharing.silent_until != NEVER {
+    // The last word must not come too late, or what is held here counts as lost.
+    if sharing.silent_until != NEVER && !is_done {
         return;
     }
     let wants_more = !is_done && !board.slots.is_empty() && !sharing.asked && sharing.retry_at == NEVER;

@@ -114,9 +114,11 @@ impl Tracker {
     }
 
     pub(super) fn handle_rested(&mut self, peer: PeerNumber) {
+        let inherited =
+            self.sessions.get(&peer).filter(|session| !session.proven).map_or(0, |session| self.strikes_of(session.addr.public));
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.resting_until_ms = None;
-            session.strikes = 0;
+            session.strikes = inherited;
         }
         self.refresh(peer);
     }

@@ -72,6 +72,7 @@ impl Tracker {
             self.lineage.bytes(ordinal, from, believed(*bytes));
             if *bytes > 0
                 && let Some(source) = self.session_behind(*peer)
+                && !self.is_own_voucher(who, source)
             {
                 self.forgive(source);
             }
@@ -175,7 +176,14 @@ impl Tracker {
         }
     }
 
-    /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody else until somebody got verified bytes from it.
+    /// Whether somebody speaks for a suspect of its own site: that may be one and the same.
+    fn is_own_voucher(&self, who: Answerer, source: PeerNumber) -> bool {
+        let site = |who| self.address_of(who).map(nearness::site);
+        let of_source = site(Answerer::Peer(source));
+        of_source == site(who) && of_source.is_some_and(|site| self.strikes_of(site) > 0)
+    }
+
+    /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody as near until somebody got verified bytes from it.
     pub(super) fn strikes_of(&self, address: std::net::IpAddr) -> u32 {
         let until_ms = self.suspects.get(&nearness::site(address));
         if until_ms.is_some_and(|until_ms| *until_ms > self.now_ms) { STRIKES_MAX - 1 } else { 0 }

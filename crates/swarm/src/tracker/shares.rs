@@ -16,8 +16,8 @@ use super::{Tracker, timers::Timer};
 use crate::{
     coverage::Coverage,
     limits::{
-        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_MAX,
-        SHARE_WINDOW_MIN, SHARE_WINDOW_START,
+        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS,
+        SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
     },
 };
 
@@ -43,9 +43,18 @@ struct Share {
     /// Who asked and waits, longest first.
     waiting: VecDeque<PeerNumber>,
     /// Who asked and does not hold everything yet.
-    hungry: BTreeSet<PeerNumber>,
+    hungry: BTreeMap<PeerNumber, Hunger>,
     /// Pieces that may be under way at once.
     window: usize,
+}
+
+/// How it is with somebody who takes shares.
+#[derive(Debug)]
+struct Hunger {
+    /// When it last asked.
+    asked_ms: u64,
+    /// Pieces that it then said it had fetched.
+    done: usize,
 }
 
 #[derive(Debug)]
@@ -63,7 +72,7 @@ impl Share {
             returned: BTreeSet::new(),
             leases: BTreeMap::new(),
             waiting: VecDeque::new(),
-            hungry: BTreeSet::new(),
+            hungry: BTreeMap::new(),
             window: SHARE_WINDOW_START,
         }
     }
@@ -102,7 +111,10 @@ impl Tracker {
     /// Whether somebody fetches this manifest by shares now.
     #[must_use]
     pub fn is_crowded(&self, manifest: &Digest) -> bool {
-        self.shares.by_manifest.get(manifest).is_some_and(|share| !share.hungry.is_empty())
+        self.shares.by_manifest.get(manifest).is_some_and(|share| {
+            // Who takes part asks every few seconds; who only says so once is no crowd.
+            share.hungry.values().any(|hunger| self.now_ms < hunger.asked_ms.saturating_add(SHARE_WAIT_MS))
+        })
     }
 
     /// A peer holds all of a manifest.
@@ -128,6 +140,9 @@ impl Tracker {
             }
             return self.give_share(peer, manifest, Vec::new());
         };
+        let now_ms = self.now_ms;
+        let holds_all =
+            self.sessions.get(&peer).and_then(|session| session.held).is_some_and(|held| held.complete && held.manifest == manifest);
         let is_newcomer = !self.shares.holders.contains_key(&peer);
         let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
         let is_dealt_out = is_newcomer && share.is_over() && share.leases.is_empty();
@@ -139,7 +154,9 @@ impl Tracker {
         if !share.waiting.contains(&peer) {
             share.waiting.push_back(peer);
         }
-        share.hungry.insert(peer);
+        if !holds_all {
+            share.hungry.insert(peer, Hunger { asked_ms: now_ms, done: done as usize });
+        }
         self.shares.holders.insert(peer, manifest);
         self.deal(manifest);
     }
@@ -201,7 +218,10 @@ impl Tracker {
             }
             let Some(peer) = share.waiting.pop_front() else { return };
             let takers = share.leases.len().max(share.waiting.len()) + 1;
-            let count = (window / takers).clamp(SHARE_PIECES_MIN, SHARE_PIECES_MAX).min(left.max(1));
+            // Much only for those who are fast: who is not would lose it all when its time is up.
+            let fast = 2 * share.hungry.get(&peer).map_or(0, |hunger| hunger.done);
+            let most = fast.clamp(SHARE_PIECES_FIRST, SHARE_PIECES_MAX);
+            let count = (window / takers).clamp(SHARE_PIECES_MIN, most).min(left.max(1));
             let pieces: Vec<u32> = std::iter::from_fn(|| share.take()).take(count).collect();
             if !pieces.is_empty() {
                 let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: self.now_ms, due_ms: 0 });
