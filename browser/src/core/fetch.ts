@@ -217,6 +217,8 @@ export class Fetch {
       if (link._grace <= board._now && !link._open && !link._late) {
         link._late = true;
         link._grace = board._now + OPEN_MS;
+        // What others can give need not be hedged.
+        if (board._all().some(({ _complete }) => _complete)) board._release(link);
       } else if (link._grace <= board._now) {
         link._grace = NEVER;
         board._origin._cursor = 0;

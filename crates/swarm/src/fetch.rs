@@ -390,6 +390,10 @@ impl Fetch {
         if link.grace <= now && !link.open && !link.late {
             link.late = true;
             link.grace = now + OPEN_MS;
+            // What others can give need not be hedged.
+            if self.board.links.iter().any(|link| link.complete) {
+                self.board.release(at);
+            }
         } else if link.grace <= now {
             link.grace = NEVER;
             let open = link.open;

@@ -66,6 +66,17 @@ fn promises_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does
 }
 
 #[test]
+fn promises_of_a_peer_that_never_opens_are_left_to_one_that_did() {
+    let mut world = World::new(1);
+    let dead = Peer { opens_ms: None, ..pushing([0, 2, 4, 6, 8, 10]) };
+    world.add_pieces_after_dialling(40, [dead, pushing([1, 3, 5, 7, 9, 11])]);
+    world.run(5_000);
+    assert!(world.done_at.is_some_and(|at| at < 1_200));
+    assert_eq!((world.origin_requests, world.from(Source::Peer(1))), (0, 40 * u64::from(LEN)));
+    world.traced.check("dead-dial-beside-open");
+}
+
+#[test]
 fn silent_peer_is_replaced_by_the_origin_at_the_deadline() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(40, [Peer { silent_after: 0, ..peer() }]);
