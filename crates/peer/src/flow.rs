@@ -44,11 +44,11 @@ impl Flow {
         self.path_len().clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX)
     }
 
-    /// Whether a message of this length may be sent now. One longer than the window follows the one before it while half a window of that is on its way: were it to wait
-    /// for the last acknowledgement, which the other side may hold back for 200 ms, a large piece would take that long on the fastest path.
+    /// Whether a message of this length may be sent now. One that does not fit follows when little of those before it is left: were it to wait for the very last
+    /// acknowledgement, which the other side may hold back for 200 ms, a large piece would take that long on the fastest path.
     pub(crate) fn admits(&self, in_flight: usize, len: usize) -> bool {
         let window = self.window();
-        in_flight + len <= window || in_flight <= window / 2
+        in_flight + len <= window || in_flight <= window / 8
     }
 
     /// Bytes that the path holds at the rate and the round trip measured, twice.
@@ -152,8 +152,8 @@ mod tests {
     fn a_message_longer_than_the_window_does_not_wait_for_the_last_acknowledgement() {
         let flow = Flow::new(Instant::now());
         let len = 2 * WINDOW_LEN_MIN;
-        assert!(flow.admits(0, len) && flow.admits(WINDOW_LEN_MIN / 2, len));
-        assert!(!flow.admits(WINDOW_LEN_MIN / 2 + 1, len));
+        assert!(flow.admits(0, len) && flow.admits(WINDOW_LEN_MIN / 8, len));
+        assert!(!flow.admits(WINDOW_LEN_MIN / 8 + 1, len));
         assert!(flow.admits(WINDOW_LEN_MIN - 10, 10) && !flow.admits(WINDOW_LEN_MIN - 10, 11));
     }
 
