@@ -20,11 +20,11 @@ async fn main() -> anyhow::Result<()> {
     if wants("goodput") {
         goodput::measure(runs, &Table).await?;
     }
-    if wants("native") {
-        native::measure(runs, &Table).await?;
-    }
     if wants("lone") {
         lone::measure(runs, &Table).await?;
+    }
+    if wants("native") {
+        native::measure(runs, &Table).await?;
     }
     Ok(())
 }
