@@ -125,7 +125,7 @@ pub(crate) struct Listing {
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
 
 /// A connection, plain or TLS.
-pub(crate) type Stream = <Connector as tower::Service<http::Uri>>::Response;
+pub(crate) type Stream = <Connector as tower::Service<Uri>>::Response;
 
 /// One origin. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -203,9 +203,7 @@ impl Origin {
 
     /// A new connection for something else than requests.
     pub(crate) async fn connection(&self, uri: &Uri) -> Result<Stream, BoxError> {
-        let mut connector = self.connector.clone();
-        std::future::poll_fn(|context| connector.poll_ready(context)).await?;
-        connector.call(uri.clone()).await
+        connect(self.connector.clone(), uri.clone()).await
     }
 
     /// The blob of a manifest, verified.
@@ -388,6 +386,11 @@ impl Origin {
     fn silent(&self, reason: &str) -> OriginError {
         OriginError::Silent { host: self.host(), reason: reason.to_owned() }
     }
+}
+
+async fn connect(mut connector: Connector, uri: Uri) -> Result<Stream, BoxError> {
+    std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+    connector.call(uri).await
 }
 
 /// The machine's certificates are only read where they are needed: that takes longer than a whole visit on a LAN.

@@ -75,13 +75,14 @@ export function askOrigin(board: Board, sharing: Sharing): void {
 /** Reports what of the share is held, and asks for more once all of it is under way. */
 export function askShare(board: Board, sharing: Sharing): void {
   const given = sharing._given;
+  const isDone = board._held === board._slots.length;
   while (given[0]?._held) {
     given.shift();
     sharing._done++;
   }
   // The last word must not come too late, or what is held here counts as lost.
-  if (sharing._silentUntil !== NEVER && board._held < board._slots.length) return;
-  const wantsMore = board._held < board._slots.length && !sharing._asked && sharing._retryAt === NEVER;
+  if (sharing._silentUntil !== NEVER && !isDone) return;
+  const wantsMore = !isDone && !sharing._asked && sharing._retryAt === NEVER;
   const isUnderWay = given.every((slot) => slot._held || slot._from.length > 0);
   // Half of a share at a time: a message for each piece would be too many on a fast line.
   const isWorthSaying = sharing._done > 0 && sharing._done >= given.length;

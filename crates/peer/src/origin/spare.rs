@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use http::Uri;
 use tokio::task::JoinHandle;
-use tower::Service;
 
-use super::{Connector, Stream};
+use super::{Connector, Stream, connect};
 use crate::limits::POOL_IDLE;
 
 /// The spare connection of one origin, if there is one.
@@ -23,11 +22,8 @@ struct Opening {
 
 impl Spare {
     /// Begins to connect.
-    pub(super) fn open(&self, mut connector: Connector, uri: Uri) {
-        let task = tokio::spawn(async move {
-            std::future::poll_fn(|context| connector.poll_ready(context)).await.ok()?;
-            connector.call(uri).await.ok()
-        });
+    pub(super) fn open(&self, connector: Connector, uri: Uri) {
+        let task = tokio::spawn(async move { connect(connector, uri).await.ok() });
         let replaced = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(Opening { since: Instant::now(), task });
         if let Some(replaced) = replaced {
             replaced.task.abort();

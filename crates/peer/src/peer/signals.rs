@@ -257,9 +257,10 @@ impl Peer {
     pub(super) fn find(&mut self) {
         self.find_at = None;
         let count = PEERS_WANTED.saturating_sub(self.met()).min(OFFERS_PER_LEECHER_MAX);
-        if count == 0 || !self.misses_something() {
+        let is_content = !self.misses_something();
+        if count == 0 || is_content {
             // Only what opened counts: where nothing ever does, everybody's offers would be used up.
-            if self.peers() >= PEERS_WANTED || !self.misses_something() {
+            if is_content || self.peers() >= PEERS_WANTED {
                 self.find_ms = FIND_MS;
             }
             return self.look_for_peers();

@@ -103,6 +103,11 @@ impl Session {
         self.slots > 0 && self.held.is_some_and(|held| held.manifest == manifest && held.bytes > 0)
     }
 
+    /// Whether it says that it holds (nearly) all of this manifest.
+    pub(super) fn holds_all(&self, manifest: Digest) -> bool {
+        self.held.is_some_and(|held| held.manifest == manifest && held.complete)
+    }
+
     /// Remembers whom it serves; the oldest are forgotten at the limit.
     pub(super) fn note_served(&mut self, number: PeerNumber) {
         if self.served.contains(&number) {

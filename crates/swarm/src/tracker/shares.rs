@@ -141,8 +141,7 @@ impl Tracker {
             return self.give_share(peer, manifest, Vec::new());
         };
         let now_ms = self.now_ms;
-        let holds_all =
-            self.sessions.get(&peer).and_then(|session| session.held).is_some_and(|held| held.complete && held.manifest == manifest);
+        let holds_all = self.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
         let is_newcomer = !self.shares.holders.contains_key(&peer);
         let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
         let is_dealt_out = is_newcomer && share.is_over() && share.leases.is_empty();
@@ -240,9 +239,7 @@ impl Tracker {
 
     /// Ready peers that hold all of a manifest and proved that they give it, counted up to enough.
     fn complete_seeders(&self, manifest: Digest) -> usize {
-        let gives_all = |peer: &PeerNumber| {
-            self.sessions.get(peer).is_some_and(|session| session.proven && session.held.is_some_and(|held| held.complete))
-        };
+        let gives_all = |peer: &PeerNumber| self.sessions.get(peer).is_some_and(|session| session.proven && session.holds_all(manifest));
         self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 }

@@ -41,12 +41,7 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let leecher = Visitor::fresh(Chromium).await;
     let (mut ours, mut raw, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
-        forget(&leecher, &server.url("")).await;
-        server.until_seeders(1).await;
-        leecher.open(&server.url("/")).await;
-        leecher.until_app_runs().await;
-        ours.push(rate(viral(&leecher).await?));
-        leecher.run_async("window.rivals = await import('/rivals.js')").await;
+        ours.push(fresh_visit(&server, &leecher).await?);
         raw.push(rate(raw_channel(&seeder, &leecher).await));
         let script = format!("return window.rivals.leechTorrent({torrent}, {LEN})");
         theirs.push(rate(leecher.run_async(&script).await.as_f64().unwrap_or(f64::NAN)));
@@ -59,8 +54,19 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Megabytes per second of the asset in a visit of somebody new, who is left with the rivals at hand.
+pub(crate) async fn fresh_visit(server: &Server, leecher: &Visitor) -> anyhow::Result<f64> {
+    forget(leecher, &server.url("")).await;
+    server.until_seeders(1).await;
+    leecher.open(&server.url("/")).await;
+    leecher.until_app_runs().await;
+    let rate = rate(viral(leecher).await?);
+    leecher.run_async("window.rivals = await import('/rivals.js')").await;
+    Ok(rate)
+}
+
 /// Milliseconds from the page's own `fetch` to its last byte; fails unless peers gave nearly all of it.
-pub(crate) async fn viral(leecher: &Visitor) -> anyhow::Result<f64> {
+async fn viral(leecher: &Visitor) -> anyhow::Result<f64> {
     let before = leecher.status().await;
     let took = leecher
         .run_async("const start = performance.now(); const body = await (await fetch('/big.bin')).arrayBuffer(); return [performance.now() - start, body.byteLength]")

@@ -14,14 +14,13 @@ use viral_journeys::server::Server;
 use viral_journeys::site::{App, noise};
 use viral_journeys::visitor::Visitor;
 
-use crate::connect::forget;
-use crate::goodput::{LEN, rate, viral};
+use crate::goodput::{LEN, fresh_visit, rate};
 use crate::numbers::{Table, Target, median};
 
 /// Length of one message of the bare connection, as on the raw channel between browsers.
 const MESSAGE_LEN: usize = 64 * 1024;
 
-/// What the bare connection may have buffered: of 64, 128, 256 and 1,024 KiB the best on a loopback; more overruns the browser's socket.
+/// What the bare connection may have buffered, two messages. More overruns the other side's socket, as `examples/goodput.rs` of the native peer shows.
 const BUFFERED_MAX: usize = 1 << 17;
 
 /// A bare connection without a datagram for this long is over.
@@ -39,12 +38,7 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let leecher = Visitor::fresh(Chromium).await;
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        forget(&leecher, &server.url("")).await;
-        server.until_seeders(1).await;
-        leecher.open(&server.url("/")).await;
-        leecher.until_app_runs().await;
-        ours.push(rate(viral(&leecher).await?));
-        leecher.run_async("window.rivals = await import('/rivals.js')").await;
+        ours.push(fresh_visit(&server, &leecher).await?);
         let offer = leecher.run_async(&format!("return window.rivals.rawOffer({LEN})")).await;
         let answer = bare_str0m(offer.as_str().unwrap_or_default())?;
         let took = leecher.run_async(&format!("return window.rivals.rawRun({})", serde_json::Value::from(answer))).await;
