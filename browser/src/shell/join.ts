@@ -11,7 +11,7 @@ import { now, wait } from './clock';
 import { answersTo } from './dial';
 import { assemble, ban, engine, gone, links, pump, takeControl, takePiece, unknown } from './leech';
 import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
-import { attach, closeLink, newLink, sendFrame } from './link';
+import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
 import { postJson } from './post';
 import type { Marks } from './session';
@@ -37,7 +37,7 @@ export async function join(boot: ThinBoot): Promise<void> {
   for (const [key, { peer, offer }] of offers.entries()) {
     const link = newLink(key, peer, offer);
     links.push(link);
-    attach(link, handler(boot, offers[key]?.push ? new Parts() : null));
+    link.handler = handler(boot, offers[key]?.push ? new Parts() : null);
     engine.handleDial(now(), key, []);
   }
   pump();

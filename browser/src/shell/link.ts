@@ -23,6 +23,8 @@ export interface Link {
   usedAt: number;
   opened: boolean;
   closed: boolean;
+  /** Who hears of what happens on it now. */
+  handler?: LinkHandler;
   /** Manifests that the other end asked for; none yet if absent. */
   manifestsAsked?: number;
 }
@@ -41,18 +43,13 @@ export function newLink(key: PeerKey, peer: number, offer: number): Link {
   const pc = new RTCPeerConnection();
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
-  const link = { key, peer, offer, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
-  link.control.binaryType = link.pieces.binaryType = 'arraybuffer';
-  return link;
-}
-
-/** Sends what happens on the link to `handler`, instead of to whoever had it before. */
-export function attach(link: Link, handler: LinkHandler): void {
-  const { pc, control, pieces } = link;
+  const link: Link = { key, peer, offer, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
+  const { control, pieces } = link;
+  control.binaryType = pieces.binaryType = 'arraybuffer';
   const closed = (): void => {
     if (link.closed) return;
     closeLink(link);
-    handler.handleClosed(link);
+    link.handler?.handleClosed(link);
   };
   // Firefox delivers what came on the first channel before it says that the second is open.
   const opened = new Promise<void>((open) => {
@@ -60,9 +57,8 @@ export function attach(link: Link, handler: LinkHandler): void {
       if (link.opened || link.closed || control.readyState !== 'open' || pieces.readyState !== 'open') return;
       link.opened = true;
       open();
-      handler.handleOpen(link);
+      link.handler?.handleOpen(link);
     };
-    if (link.opened) open();
   });
   [control, pieces].forEach((channel, id) => {
     channel.onclose = closed;
@@ -72,13 +68,14 @@ export function attach(link: Link, handler: LinkHandler): void {
       link.usedAt = now();
       // A text message counts as an empty one, which is no frame.
       const frame = decodeFrame(id as Channel, new Uint8Array(data instanceof ArrayBuffer ? data : []));
-      if (frame.ok) handler.handleFrame(link, frame.value);
-      else handler.handleMalformed(link);
+      if (frame.ok) link.handler?.handleFrame(link, frame.value);
+      else link.handler?.handleMalformed(link);
     };
   });
   pc.onconnectionstatechange = () => {
     if (pc.connectionState === 'failed') closed();
   };
+  return link;
 }
 
 /** Sends a control frame; false if the connection cannot take it. */

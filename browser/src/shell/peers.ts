@@ -12,7 +12,7 @@ import { Upload } from '../core/upload';
 import { now } from './clock';
 import type { Holdings } from './holdings';
 import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from './limits';
-import { attach, closeLink, sendFrame, sendOn } from './link';
+import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
@@ -52,7 +52,7 @@ export class Peers implements LinkHandler {
     this.#lookTimer ??= setInterval(() => this.#lookOver(), LOOK_OVER_MS);
     if (push) this.#pushes.set(link.key, push);
     if (this.#host.leech) this.#host.leech.links[link.key] = link;
-    attach(link, this);
+    link.handler = this;
     link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
     link.pieces.onbufferedamountlow = () => this.#handleLow(link);
     if (link.opened) this.#begin(link, []);

@@ -15,6 +15,12 @@ const WINDOW_LEN_MIN: usize = 48 * 1024;
 /// In flight at most, in bytes: 100 Mbit/s over a round trip of 120 ms. Less than SCTP buffers, so that control messages always have room.
 const WINDOW_LEN_MAX: usize = 3 * 512 * 1024;
 
+/// A channel on which nothing is acknowledged for less than this is not stalled: acknowledgements of a browser that is busy come late.
+const STALL_MIN: Duration = Duration::from_millis(25);
+
+/// The same before anything was acknowledged: as long as an acknowledgement may be held back (RFC 9260 section 6.2).
+const STALL_FIRST: Duration = Duration::from_millis(200);
+
 /// Fewer bytes in one packet or two may be acknowledged late (RFC 9260 section 6.2), so they say nothing about the round trip.
 const PROBE_LEN_MIN: usize = 4 * 1024;
 
@@ -32,11 +38,17 @@ pub(crate) struct Flow {
     epoch: (Instant, u64),
     /// Where each message that is not acknowledged whole ends, and when it was written, oldest first.
     messages: VecDeque<(u64, Instant)>,
+    /// How long a message took from here to its acknowledgement, the longest; falls with each message that took less.
+    longest: Option<Duration>,
+    /// When a message was last written or acknowledged in part.
+    moved_at: Instant,
+    /// A message was written because nothing moved, and nothing moved since.
+    is_probing: bool,
 }
 
 impl Flow {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { written: 0, acknowledged: 0, probe: None, round_trip: None, rate: 0, epoch: (now, 0), messages: VecDeque::new() }
+        Self { written: 0, acknowledged: 0, probe: None, round_trip: None, rate: 0, epoch: (now, 0), messages: VecDeque::new(), longest: None, moved_at: now, is_probing: false }
     }
 
     /// Bytes that may be in flight now.
@@ -45,10 +57,23 @@ impl Flow {
     }
 
     /// Whether a message of this length may be sent now. One that does not fit follows when little of those before it is left: were it to wait for the very last
-    /// acknowledgement, which the other side may hold back for 200 ms, a large piece would take that long on the fastest path.
-    pub(crate) fn admits(&self, in_flight: usize, len: usize) -> bool {
+    /// acknowledgement, which the other side may hold back for 200 ms, a large piece would take that long on the fastest path. One follows a channel that is stalled:
+    /// see [`Self::is_stalled`].
+    pub(crate) fn admits(&self, now: Instant, in_flight: usize, len: usize) -> bool {
         let window = self.window();
-        in_flight + len <= window || in_flight <= window / 8
+        in_flight + len <= window || in_flight <= window / 8 || self.is_stalled(now)
+    }
+
+    /// Whether the last packets of what is in flight seem lost. SCTP learns of a loss from what arrives after it; if nothing does, it waits a second. So one more message
+    /// goes on its way: the tail loss probe of TCP (RFC 8985 section 7), with new data.
+    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+        self.stalls_at().is_some_and(|at| at <= now)
+    }
+
+    /// When the channel counts as stalled unless something is acknowledged before; none if nothing is in flight or a probe is on its way.
+    pub(crate) fn stalls_at(&self) -> Option<Instant> {
+        let wait = self.longest.map_or(STALL_FIRST, |longest| STALL_MIN.max(2 * longest));
+        (!self.messages.is_empty() && !self.is_probing).then(|| self.moved_at + wait)
     }
 
     /// Bytes that the path holds at the rate and the round trip measured, twice.
@@ -63,6 +88,8 @@ impl Flow {
         if self.probe.is_none() && len >= PROBE_LEN_MIN {
             self.probe = Some((now, self.written));
         }
+        self.is_probing = self.is_stalled(now);
+        self.moved_at = now;
         self.written += len as u64;
         self.messages.push_back((self.written, now));
     }
@@ -77,8 +104,11 @@ impl Flow {
         let acknowledged = self.written.saturating_sub(in_flight as u64);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;
-            while self.messages.front().is_some_and(|(end, _)| *end <= acknowledged) {
-                self.messages.pop_front();
+            self.moved_at = now;
+            self.is_probing = false;
+            while let Some((_, written_at)) = self.messages.pop_front_if(|(end, _)| *end <= acknowledged) {
+                let took = now.duration_since(written_at);
+                self.longest = Some(self.longest.map_or(took, |longest| took.max(longest - longest / 8)));
             }
             if let Some((written_at, before)) = self.probe
                 && acknowledged > before
@@ -150,11 +180,32 @@ mod tests {
 
     #[test]
     fn a_message_longer_than_the_window_does_not_wait_for_the_last_acknowledgement() {
-        let flow = Flow::new(Instant::now());
+        let now = Instant::now();
+        let flow = Flow::new(now);
         let len = 2 * WINDOW_LEN_MIN;
-        assert!(flow.admits(0, len) && flow.admits(WINDOW_LEN_MIN / 8, len));
-        assert!(!flow.admits(WINDOW_LEN_MIN / 8 + 1, len));
-        assert!(flow.admits(WINDOW_LEN_MIN - 10, 10) && !flow.admits(WINDOW_LEN_MIN - 10, 11));
+        assert!(flow.admits(now, 0, len) && flow.admits(now, WINDOW_LEN_MIN / 8, len));
+        assert!(!flow.admits(now, WINDOW_LEN_MIN / 8 + 1, len));
+        assert!(flow.admits(now, WINDOW_LEN_MIN - 10, 10) && !flow.admits(now, WINDOW_LEN_MIN - 10, 11));
+    }
+
+    #[test]
+    fn one_message_more_follows_a_channel_that_nobody_acknowledges() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut flow = Flow::new(start);
+        let len = 2 * WINDOW_LEN_MIN;
+        flow.write(at(0), len);
+        flow.note(at(40), 0);
+        flow.write(at(40), len);
+        // Twice what the first took.
+        assert_eq!(flow.stalls_at(), Some(at(120)));
+        assert!(!flow.admits(at(119), len, len) && flow.admits(at(120), len, len));
+        flow.write(at(120), len);
+        assert!(flow.stalls_at().is_none() && !flow.admits(at(1_000), 2 * len, len));
+        flow.note(at(1_100), len);
+        assert!(flow.stalls_at().is_some());
+        flow.note(at(1_110), 0);
+        assert_eq!(flow.stalls_at(), None);
     }
 
     #[test]

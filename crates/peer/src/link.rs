@@ -340,9 +340,19 @@ impl Link {
     }
 
     /// Whether a piece waits that the path has room for.
-    pub(crate) fn has_piece(&self) -> bool {
+    pub(crate) fn has_piece(&self, now: Instant) -> bool {
         let next = self.waiting[Channel::Pieces as usize].front();
-        next.is_some_and(|next| self.flow.admits(self.in_flight, next.len()))
+        next.is_some_and(|next| self.flow.admits(now, self.in_flight, next.len()))
+    }
+
+    /// Whether a piece waits and is to leave whatever else is on the line: see [`Flow::is_stalled`].
+    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+        self.stalls_at().is_some_and(|at| at <= now)
+    }
+
+    /// When that is so, unless the other end acknowledges something before.
+    pub(crate) fn stalls_at(&self) -> Option<Instant> {
+        if self.waiting[Channel::Pieces as usize].is_empty() { None } else { self.flow.stalls_at() }
     }
 
     /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.

@@ -28,8 +28,8 @@ pub(crate) struct Links {
     unsent: BTreeSet<PeerKey>,
     /// Whose piece was sent last.
     last_served: PeerKey,
-    /// When a connection whose pieces hold up those of others counts as stuck.
-    stuck_at: Option<Instant>,
+    /// When to look again whether a piece may be sent, if nothing comes before.
+    serve_at: Option<Instant>,
     events: VecDeque<(PeerKey, LinkEvent)>,
     transmits: VecDeque<Transmit>,
 }
@@ -50,7 +50,7 @@ impl Links {
             next_offer: 1,
             unsent: BTreeSet::new(),
             last_served: 0,
-            stuck_at: None,
+            serve_at: None,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         })
@@ -144,35 +144,36 @@ impl Links {
     /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
     /// all of them, and nobody could pass on the first meanwhile.
     fn serve(&mut self, now: Instant) {
-        self.stuck_at = None;
-        let mut keys: VecDeque<PeerKey> = self.links.values().filter(|link| link.opened && link.has_piece()).map(|link| link.key).collect();
-        if keys.is_empty() {
-            return;
-        }
+        let mut keys: VecDeque<PeerKey> = self.links.values().filter(|link| link.opened && link.has_piece(now)).map(|link| link.key).collect();
         // Whoever was served last comes last.
         let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
         keys.rotate_left(later);
         // Whose oldest piece is older than a full queue explains waits for a slow line of its own, or for nothing: that is no matter of ours.
         let due = |link: &Link| link.oldest().map(|since| since + STUCK).filter(|due| now < *due);
+        let is_used = |link: &&Link| link.in_flight() > 0 || link.has_piece(now);
         let mut in_flight: usize = self.links.values().filter(|link| due(link).is_some()).map(Link::in_flight).sum();
-        let is_used = |link: &&Link| link.in_flight() > 0 || link.has_piece();
         let room = LINE_LEN_MIN + self.links.values().filter(is_used).map(Link::path_len).sum::<usize>();
+        let mut held_until = None;
         while let Some(key) = keys.pop_front() {
-            if in_flight >= room {
-                self.stuck_at = self.links.values().filter_map(due).min();
-                return;
+            if in_flight >= room && held_until.is_none() {
+                held_until = self.links.values().filter_map(due).min();
             }
             let Some(link) = self.links.get_mut(&key) else { continue };
+            if in_flight >= room && !link.is_stalled(now) {
+                continue;
+            }
             let len = link.write_piece(now);
             if len > 0 {
                 in_flight += len;
                 self.last_served = key;
-                if link.has_piece() {
+                if link.has_piece(now) {
                     keys.push_back(key);
                 }
             }
             self.drain(now, key);
         }
+        let stalls = self.links.values().filter_map(Link::stalls_at).filter(|at| now < *at);
+        self.serve_at = stalls.chain(held_until).min();
     }
 
     /// Ends a connection; nothing is heard of it any more.
@@ -213,14 +214,14 @@ impl Links {
                 Err(error) => self.broken(key, &error),
             }
         }
-        if self.stuck_at.is_some_and(|at| at <= now) {
+        if self.serve_at.is_some_and(|at| at <= now) {
             self.serve(now);
         }
     }
 
     /// When to call [`Self::handle_timeout`]; none while there are no connections.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.links.values().map(|link| link.due).chain(self.stuck_at).min()
+        self.links.values().map(|link| link.due).chain(self.serve_at).min()
     }
 
     /// What happened, in order.

@@ -22,7 +22,8 @@ pub fn page(outcome: &Outcome) -> String {
         Verdict::Busy => "busy",
     };
     let mut body = format!("<h1>{name}: {} visitors, {:.2} MB</h1>\n", plan.visitors.len(), plan.app_bytes as f64 / 1e6);
-    let _ = write!(body, "<p>{}</p>\n<p class=\"verdict {class}\">{}</p>\n", plan.description, verdict(outcome));
+    let scaled = if outcome.scale == 1.0 { String::new() } else { format!(" Here every rate is {} of that.", outcome.scale) };
+    let _ = write!(body, "<p>{}{scaled}</p>\n<p class=\"verdict {class}\">{}</p>\n", plan.description, verdict(outcome));
     body.push_str(&figures(outcome));
     body.push_str(&rows(outcome));
     body.push_str(&duel(outcome));
@@ -32,7 +33,7 @@ pub fn page(outcome: &Outcome) -> String {
         let _ = write!(body, "<h2>How full the origin's uplink is</h2>\n{}", uplink(outcome, run).svg());
     }
     body.push_str("<p class=\"note\">Bytes on the plots are whole IP packets as the network delivered them. The fluid bound counts the app's bytes alone. ");
-    let _ = write!(body, "Rates are scaled by {}. Plots show the first run.</p>", outcome.scale);
+    body.push_str("Plots show the first run.</p>");
     let style = include_str!("style.css");
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\

@@ -16,8 +16,8 @@ export const EPOCH_MS = 100;
 export const FLIGHT_IDS_MAX = WANT_IDS_MAX;
 /** A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack. */
 export const LATE_MS = 400;
-/** A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. */
-export const SILENT_MS = 1000;
+/** A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. SCTP may send again only after a second (RFC 9260, RTO.Min). */
+export const SILENT_MS = 1500;
 /** The latest that it is dropped: three seconds are longer than a person waits for nothing. */
 export const SILENT_MS_MAX = 3000;
 /** So long after a dial the peer is late: what it promised is hedged, within the budget. Twice the slowest open measured on a path of 52 ms. */

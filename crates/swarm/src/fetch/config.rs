@@ -23,8 +23,9 @@ pub const FLIGHT_IDS_MAX: usize = limits::WANT_IDS_MAX;
 /// A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack.
 pub const LATE_MS: u64 = 400;
 
-/// A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped.
-pub const SILENT_MS: u64 = 1_000;
+/// A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. What SCTP sent last it
+/// sends again after a second if it is lost (RFC 9260 section 16, RTO.Min): who is dropped before that is dropped for one lost packet.
+pub const SILENT_MS: u64 = 1_500;
 
 /// The latest that it is dropped: three seconds are longer than a person waits for nothing.
 pub const SILENT_MS_MAX: u64 = 3_000;

@@ -20,8 +20,8 @@ use crate::numbers::{Table, Target, median};
 /// Length of one message of the bare connection, as on the raw channel between browsers.
 const MESSAGE_LEN: usize = 64 * 1024;
 
-/// What the bare connection may have buffered, two messages. More overruns the other side's socket, as `examples/goodput.rs` of the native peer shows.
-const BUFFERED_MAX: usize = 1 << 17;
+/// What the bare connection may have buffered, in bytes. More keeps the path full, and overruns the other side's socket; the best of them is what viral is compared with.
+const BUFFERED: [usize; 3] = [1 << 16, 1 << 17, 1 << 19];
 
 /// A bare connection without a datagram for this long is over.
 const SILENCE: Duration = Duration::from_secs(20);
@@ -36,22 +36,27 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     server.until_stats("everything is mirrored", |stats| stats.seeders == 1 && stats.origin_bytes.of_app() > LEN as u64).await;
 
     let leecher = Visitor::fresh(Chromium).await;
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let (mut ours, mut bare) = (Vec::new(), BUFFERED.map(|_| Vec::new()));
     for _ in 0..runs {
         ours.push(fresh_visit(&server, &leecher).await?);
-        let offer = leecher.run_async(&format!("return window.rivals.rawOffer({LEN})")).await;
-        let answer = bare_str0m(offer.as_str().unwrap_or_default())?;
-        let took = leecher.run_async(&format!("return window.rivals.rawRun({})", serde_json::Value::from(answer))).await;
-        bare.push(rate(took.as_f64().unwrap_or(f64::NAN)));
+        for (buffered, rates) in BUFFERED.into_iter().zip(&mut bare) {
+            let offer = leecher.run_async(&format!("return window.rivals.rawOffer({LEN})")).await;
+            let answer = bare_str0m(offer.as_str().unwrap_or_default(), buffered)?;
+            let took = leecher.run_async(&format!("return window.rivals.rawRun({})", serde_json::Value::from(answer))).await;
+            rates.push(rate(took.as_f64().unwrap_or(f64::NAN)));
+        }
     }
+    let best = bare.iter().map(|rates| median(rates)).fold(f64::NAN, f64::max);
     table.add_median("32 MiB asset native seeder -> Chromium, viral, verified", &ours, "MB/s", Target::None);
-    table.add_median("32 MiB bare str0m -> Chromium, raw data channel", &bare, "MB/s", Target::None);
-    table.add("goodput, native seeder -> Chromium / bare str0m -> Chromium", median(&ours) / median(&bare), "x", Target::AtLeast(0.8));
+    for (buffered, rates) in BUFFERED.into_iter().zip(&bare) {
+        table.add_median(&format!("32 MiB bare str0m -> Chromium, raw data channel, {} KiB buffered", buffered >> 10), rates, "MB/s", Target::None);
+    }
+    table.add("goodput, native seeder -> Chromium / bare str0m -> Chromium at its best", median(&ours) / best, "x", Target::AtLeast(0.8));
     Ok(())
 }
 
 /// The answer to a page's offer, behind it a thread that sends the whole length once it is asked to.
-fn bare_str0m(offer: &str) -> anyhow::Result<String> {
+fn bare_str0m(offer: &str, buffered: usize) -> anyhow::Result<String> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     // A route is looked up, nothing is sent.
     let route = UdpSocket::bind("0.0.0.0:0")?;
@@ -59,7 +64,7 @@ fn bare_str0m(offer: &str) -> anyhow::Result<String> {
     let own = SocketAddr::new(route.local_addr()?.ip(), socket.local_addr()?.port());
     // Chromium hides its own addresses behind names; it finds us by ours.
     let offer: String = offer.lines().filter(|line| !line.contains(".local")).flat_map(|line| [line, "\r\n"]).collect();
-    let mut rtc = RtcConfig::new().clear_codecs().set_sctp_max_buffered_amount(BUFFERED_MAX).build(Instant::now());
+    let mut rtc = RtcConfig::new().clear_codecs().set_sctp_max_buffered_amount(buffered).build(Instant::now());
     rtc.add_local_candidate(Candidate::host(own, "udp")?);
     let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(&offer)?)?.to_sdp_string();
     let channel = rtc.direct_api().create_data_channel(ChannelConfig { negotiated: Some(0), ..ChannelConfig::default() });

@@ -80,12 +80,12 @@ fn promises_of_a_peer_that_never_opens_are_left_to_one_that_did() {
 fn silent_peer_is_replaced_by_the_origin_at_the_deadline() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(40, [Peer { silent_after: 0, ..peer() }]);
-    world.run(1_039);
+    world.run(1_539);
     assert!(world.drops.is_empty());
-    world.run(1_040);
-    assert_eq!(world.drops, [(0, PeerFault::Silent)], "a second after it was asked");
-    world.run(2_000);
-    assert!(world.done_at.is_some_and(|at| at < 1_400));
+    world.run(1_540);
+    assert_eq!(world.drops, [(0, PeerFault::Silent)], "a second and a half after it was asked");
+    world.run(2_500);
+    assert!(world.done_at.is_some_and(|at| at < 1_900));
     world.traced.check("silent-peer");
 }
 
