@@ -112,6 +112,10 @@ pub(crate) struct Peer {
     in_crowd: bool,
     early_share: signals::EarlyShare,
     slots: u8,
+    /// Leechers and bytes per second that the tracker allows, and the operator.
+    granted: (u8, u64),
+    /// The line proved too slow to serve anybody: until when that is believed.
+    rests_until: Option<u64>,
     up: Option<Rate>,
     throttle: Throttle,
     document: Option<Bytes>,
@@ -184,6 +188,8 @@ impl Peer {
             in_crowd: config.in_crowd && config.meets,
             early_share: signals::EarlyShare::Unasked,
             slots,
+            granted: (slots, config.up.map_or(0, |rate| rate.0)),
+            rests_until: None,
             up: config.up,
             throttle: config.throttle,
             document: config.document,
@@ -338,6 +344,7 @@ impl Peer {
 
     /// Closes connections that nobody used for a while, and those that never opened.
     fn look_over(&mut self) {
+        self.end_rest();
         let now = Instant::now();
         let is_over = |link: &crate::link::Link| {
             now.duration_since(if link.opened { link.used_at } else { link.started_at }) >= if link.opened { IDLE } else { DIAL_GIVEN_UP }
@@ -352,6 +359,9 @@ impl Peer {
     fn pump(&mut self) {
         loop {
             let mut quiet = true;
+            if self.links.take_slow() {
+                self.rest();
+            }
             while let Some((key, event)) = self.links.poll_event() {
                 self.handle_link(key, event);
                 quiet = false;
