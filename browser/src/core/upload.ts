@@ -209,7 +209,7 @@ export class Upload {
       return [];
     }
     const serving = [...this.#lines.values()].filter((other) => other.queue.size || other.pending.size);
-    const served = serving.includes(line);
+    const served = this.#slots > 0 && serving.includes(line);
     const room = served || serving.length < this.#slots ? QUEUE_IDS_MAX - line.queue.size : 0;
     const placed = ids.slice(0, room);
     for (const id of placed) line.queue.add(id);

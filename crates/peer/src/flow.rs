@@ -1,4 +1,4 @@
-//! How much of one channel may be in flight. Pure: time is an argument.
+//! How much of one channel may be in flight, and what a whole uplink is good for. Pure: time is an argument.
 //!
 //! SCTP's own window doubles until something is lost, and what is lost first is what the other side's socket has no room for: a browser's holds fifty
 //! packets. A burst that overflows it ends in a timeout of a second. So no more is handed to SCTP than the path itself holds, twice.
@@ -29,6 +29,9 @@ const STALL_MIN: Duration = Duration::from_millis(25);
 /// The same before anything was acknowledged: as long as an acknowledgement may be held back (RFC 9260 section 6.2).
 const STALL_FIRST: Duration = Duration::from_millis(200);
 
+/// The longest such wait: half of SCTP's own, however slow a message was that SCTP had to repeat.
+const STALL_MAX: Duration = Duration::from_millis(500);
+
 /// Fewer bytes in one packet or two may be acknowledged late (RFC 9260 section 6.2), so they say nothing about the round trip.
 const PROBE_LEN_MIN: usize = 4 * 1024;
 
@@ -56,7 +59,18 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { written: 0, acknowledged: 0, probe: None, round_trip: None, rate: 0, epoch: (now, 0), messages: VecDeque::new(), longest: None, moved_at: now, is_probing: false }
+        Self {
+            written: 0,
+            acknowledged: 0,
+            probe: None,
+            round_trip: None,
+            rate: 0,
+            epoch: (now, 0),
+            messages: VecDeque::new(),
+            longest: None,
+            moved_at: now,
+            is_probing: false,
+        }
     }
 
     /// Bytes that may be in flight now.
@@ -80,7 +94,7 @@ impl Flow {
 
     /// When the channel counts as stalled unless something is acknowledged before; none if nothing is in flight or a probe is on its way.
     pub(crate) fn stalls_at(&self) -> Option<Instant> {
-        let wait = self.longest.map_or(STALL_FIRST, |longest| STALL_MIN.max(2 * longest));
+        let wait = self.longest.map_or(STALL_FIRST, |longest| (2 * longest).clamp(STALL_MIN, STALL_MAX));
         (!self.messages.is_empty() && !self.is_probing).then(|| self.moved_at + wait)
     }
 
@@ -96,7 +110,7 @@ impl Flow {
         if self.probe.is_none() && len >= PROBE_LEN_MIN {
             self.probe = Some((now, self.written));
         }
-        self.is_probing = self.is_stalled(now);
+        self.is_probing |= self.is_stalled(now);
         self.moved_at = now;
         self.written += len as u64;
         self.messages.push_back((self.written, now));
@@ -251,6 +265,11 @@ mod tests {
         assert!(flow.stalls_at().is_some());
         flow.note(at(1_110), 0);
         assert_eq!(flow.stalls_at(), None);
+        flow.write(at(2_000), len);
+        assert_eq!(flow.stalls_at(), Some(at(2_000) + STALL_MAX), "a message that SCTP had to repeat says nothing about the next");
+        flow.write(at(2_500), len);
+        flow.write(at(2_600), 10);
+        assert_eq!(flow.stalls_at(), None, "one probe until something moves");
     }
 
     #[test]
@@ -272,16 +291,19 @@ mod tests {
     fn an_uplink_that_two_get_hardly_anything_from_is_too_slow() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let told = |rate: u64, takers: u64, idle_at: Option<u64>| {
+        let told = |rate: u64, takers: u64| {
             let mut uplink = Uplink::new(start);
-            (1..=20_u64).any(|second| uplink.note(at(1_000 * second), second % takers, rate, usize::from(idle_at != Some(second)) * 50_000))
+            (1..=6_u64).map(|second| uplink.note(at(1_000 * second), second % takers, rate, 50_000)).collect::<Vec<_>>()
         };
-        assert!(told(6_000, 2, None));
-        assert!(!told(10_000, 2, None), "slow, but of use");
-        assert!(!told(6_000, 1, None), "perhaps the other end is slow");
-        assert!(!told(0, 2, None), "perhaps the other ends are gone");
+        assert_eq!(told(UPLINK_RATE_MIN - 1, 2), [false, false, false, false, false, true]);
+        assert!(!told(UPLINK_RATE_MIN, 2).contains(&true), "slow, but of use");
+        assert!(!told(6_000, 1).contains(&true), "perhaps the other end is slow");
+        assert!(!told(0, 2).contains(&true), "perhaps the other ends are gone");
         let mut uplink = Uplink::new(start);
-        assert!(!(1..=20_u64).any(|second| uplink.note(at(1_000 * second), second % 2, 100, usize::from(second % 4 > 0))), "nothing to do for a while");
+        assert!(
+            !(1..=20_u64).any(|second| uplink.note(at(1_000 * second), second % 2, 100, usize::from(second % 4 > 0))),
+            "nothing to do for a while"
+        );
     }
 
     #[test]

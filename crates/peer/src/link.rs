@@ -334,13 +334,16 @@ impl Link {
 
     /// Takes back the pieces that were not handed to str0m yet.
     pub(crate) fn take_back(&mut self) -> Vec<PieceId> {
-        let messages = std::mem::take(&mut self.waiting[Channel::Pieces as usize]);
-        self.queued -= messages.iter().map(Vec::len).sum::<usize>();
-        let id_of = |message: &Vec<u8>| match Frame::decode(Channel::Pieces, message) {
-            Ok(Frame::Piece { id, .. }) => Some(id),
-            _ => None,
-        };
-        messages.iter().filter_map(id_of).collect()
+        let mut ids = Vec::new();
+        let queued = &mut self.queued;
+        // Parts of a manifest still go.
+        self.waiting[Channel::Pieces as usize].retain(|message| {
+            let Ok(Frame::Piece { id, .. }) = Frame::decode(Channel::Pieces, message) else { return true };
+            *queued -= message.len();
+            ids.push(id);
+            false
+        });
+        ids
     }
 
     /// Bytes of pieces that the other end did not acknowledge yet.

@@ -39,7 +39,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// No connections yet; `addresses` are those of the sockets.
-    pub(crate) fn new(addresses: &[SocketAddr]) -> Result<Self, LinkError> {
+    pub(crate) fn new(now: Instant, addresses: &[SocketAddr]) -> Result<Self, LinkError> {
         let unusable = |error: &dyn std::fmt::Display| LinkError::Description(error.to_string());
         let candidates = addresses.iter().map(|address| Candidate::host(*address, "udp"));
         let candidates = candidates.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
@@ -53,7 +53,7 @@ impl Links {
             next_offer: 1,
             unsent: BTreeSet::new(),
             last_served: 0,
-            uplink: Uplink::new(Instant::now()),
+            uplink: Uplink::new(now),
             is_slow: false,
             serve_at: None,
             events: VecDeque::new(),
@@ -147,9 +147,10 @@ impl Links {
     }
 
     /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
-    /// all of them, and nobody could pass on the first meanwhile.
+    /// all of them, and nobody could pass on the first meanwhile. One piece of a connection that is stalled goes all the same.
     fn serve(&mut self, now: Instant) {
-        let mut keys: VecDeque<PeerKey> = self.links.values().filter(|link| link.opened && link.has_piece(now)).map(|link| link.key).collect();
+        let mut keys: VecDeque<PeerKey> =
+            self.links.values().filter(|link| link.opened && link.has_piece(now)).map(|link| link.key).collect();
         // Whoever was served last comes last.
         let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
         keys.rotate_left(later);

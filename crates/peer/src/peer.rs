@@ -174,7 +174,7 @@ impl Peer {
     /// Opens sockets, dials the offers that came with the visit, and begins a session with the tracker.
     pub(crate) async fn start(config: PeerConfig) -> Result<Self, PeerError> {
         let sockets = open_sockets(&config).await?;
-        let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
+        let links = Links::new(Instant::now(), &sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let (event_sender, events) = mpsc::channel(ORIGIN_EVENTS_MAX);
         let start = Instant::now();
         let slots = if config.up == Some(Rate(0)) || !config.meets { 0 } else { config.slots };

@@ -267,7 +267,7 @@ impl Upload {
             self.refuse(peer, CAPPED, ids);
             return Vec::new();
         }
-        let served = self.lines[at].is_served();
+        let served = self.slots > 0 && self.lines[at].is_served();
         let free = served || self.lines.iter().filter(|line| line.is_served()).count() < self.slots;
         let line = &mut self.lines[at];
         let room = if free { (QUEUE_IDS_MAX - line.queue.len()).min(ids.len()) } else { 0 };

@@ -27,7 +27,7 @@ impl Peer {
         let (peer, offer, dialled, push) = (link.peer, link.offer, link.dialled, link.push);
         let ms = u32::try_from(now.duration_since(link.started_at).as_millis()).unwrap_or(u32::MAX);
         let mut pushed = Vec::new();
-        if let Some(push) = push.filter(|_| !dialled && self.slots() > 0) {
+        if let Some(push) = push.filter(|_| !dialled && self.slots > 0) {
             self.send_manifest(key, &push.manifest);
             pushed = self.manifests.get(&push.manifest).map(|known| planned(&push, &known.pieces)).unwrap_or_default();
             pushed.retain(|id| self.store.has(id));
@@ -45,7 +45,7 @@ impl Peer {
     }
 
     fn send_manifest(&mut self, key: PeerKey, digest: &Digest) {
-        let Some(known) = self.manifests.get(digest).filter(|_| self.slots() > 0) else { return };
+        let Some(known) = self.manifests.get(digest).filter(|_| self.slots > 0) else { return };
         let (now, blob) = (Instant::now(), known.blob.clone());
         let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
         for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {
@@ -190,9 +190,9 @@ impl Peer {
         self.upload.handle_limits(self.now(), slots.min(self.slots()).into(), cap);
     }
 
-    /// Serves nobody for a while: the line is so slow that pieces only keep the acknowledgements of the own download from leaving.
+    /// Serves nobody for a while: the line is so slow that pieces only keep the acknowledgements of the own download from leaving. Who has everything serves at any rate.
     pub(super) fn rest(&mut self) {
-        if self.slots() == 0 {
+        if self.slots() == 0 || self.fetch.progress().done {
             return;
         }
         tracing::info!("the uplink is too slow to serve others; they are refused for a minute");
@@ -206,11 +206,13 @@ impl Peer {
         }
     }
 
-    /// Serves again, once it rested.
+    /// Serves again, once it rested or has everything.
     pub(super) fn end_rest(&mut self) {
-        if self.rests_until.is_some_and(|until| until <= self.now()) {
+        let done = self.fetch.progress().done;
+        if self.rests_until.is_some_and(|until| done || until <= self.now()) {
             self.rests_until = None;
             self.limit();
+            self.make_offers();
         }
     }
 }

@@ -176,7 +176,7 @@ impl Peer {
     }
 
     /// Leaves as many offers as the tracker wants, once there is something to give: in a crowd there soon will be.
-    fn make_offers(&mut self) {
+    pub(super) fn make_offers(&mut self) {
         let has_nothing = self.totals_held() == 0 && !(self.in_crowd && self.wanted().is_some());
         if self.slots() == 0 || has_nothing || !self.links.has_room() {
             return;

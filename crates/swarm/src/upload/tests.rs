@@ -176,6 +176,7 @@ fn when_nobody_is_served_any_more_what_is_queued_is_refused() {
     assert_eq!(sends(&traced.call(0, want(1, 0..10))).len(), PENDING_MAX);
     let outputs = traced.call(1, Input::Limits { slots: 0, rate: 0 });
     assert_eq!(refused(&outputs, BUSY), 10 - PENDING_MAX);
+    assert_eq!(refused(&traced.call(2, want(1, [11])), BUSY), 1, "also of somebody whose pieces are still read");
     traced.check("no-slots");
 }
 

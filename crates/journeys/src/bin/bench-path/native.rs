@@ -49,7 +49,12 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let best = bare.iter().map(|rates| median(rates)).fold(f64::NAN, f64::max);
     table.add_median("32 MiB asset native seeder -> Chromium, viral, verified", &ours, "MB/s", Target::None);
     for (buffered, rates) in BUFFERED.into_iter().zip(&bare) {
-        table.add_median(&format!("32 MiB bare str0m -> Chromium, raw data channel, {} KiB buffered", buffered >> 10), rates, "MB/s", Target::None);
+        table.add_median(
+            &format!("32 MiB bare str0m -> Chromium, raw data channel, {} KiB buffered", buffered >> 10),
+            rates,
+            "MB/s",
+            Target::None,
+        );
     }
     table.add("goodput, native seeder -> Chromium / bare str0m -> Chromium at its best", median(&ours) / best, "x", Target::AtLeast(0.8));
     Ok(())
