@@ -1,21 +1,13 @@
-//! How much of one channel may be in flight, and what a whole uplink is good for. Pure: time is an argument.
+//! How much of one channel may be in flight. Pure: time is an argument.
 //!
 //! SCTP's own window doubles until something is lost, and what is lost first is what the other side's socket has no room for: a browser's holds fifty
 //! packets. A burst that overflows it ends in a timeout of a second. So no more is handed to SCTP than the path itself holds, twice.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-use viral_swarm::fetch::PeerKey;
 
 /// The rate is measured over this long, or over a round trip.
 const EPOCH: Duration = Duration::from_millis(50);
-
-/// An uplink is judged over this long: less than a crowd waits for a silent peer.
-const UPLINK_EPOCH: Duration = Duration::from_secs(6);
-
-/// Bytes per second below which it serves nobody: 64 kbit/s, the acknowledgements of a download of 1.4 Mbit/s.
-const UPLINK_RATE_MIN: u64 = 8_000;
 
 /// In flight at the least, in bytes: forty packets. A browser's socket takes about fifty in one burst (64 KiB asked for, doubled by Linux, at 2.3 KB each).
 const WINDOW_LEN_MIN: usize = 48 * 1024;
@@ -121,9 +113,8 @@ impl Flow {
         self.messages.front().map(|(_, written_at)| *written_at)
     }
 
-    /// So much of what was written is not acknowledged yet; how many bytes that are more than before.
-    pub(crate) fn note(&mut self, now: Instant, in_flight: usize) -> u64 {
-        let before = self.acknowledged;
+    /// So much of what was written is not acknowledged yet.
+    pub(crate) fn note(&mut self, now: Instant, in_flight: usize) {
         let acknowledged = self.written.saturating_sub(in_flight as u64);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;
@@ -148,42 +139,6 @@ impl Flow {
             self.rate = rate.max(self.rate - self.rate / 8);
             self.epoch = (now, self.acknowledged);
         }
-        self.acknowledged - before
-    }
-}
-
-/// Notices an uplink that is good for acknowledgements only.
-#[derive(Debug)]
-pub(crate) struct Uplink {
-    since: Instant,
-    acknowledged: u64,
-    /// Whose pieces were acknowledged meanwhile, at most one for each connection.
-    takers: BTreeSet<PeerKey>,
-}
-
-impl Uplink {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { since: now, acknowledged: 0, takers: BTreeSet::new() }
-    }
-
-    /// Of the pieces for `taker` so many bytes more were acknowledged, and over all connections so many are in flight. True if the line proved too slow to serve anybody: it had
-    /// pieces to carry all the time, and two others or more got hardly any. A single one may be slow himself, and who takes nothing at all may be gone.
-    pub(crate) fn note(&mut self, now: Instant, taker: PeerKey, acknowledged: u64, in_flight: usize) -> bool {
-        if in_flight == 0 {
-            *self = Self::new(now);
-            return false;
-        }
-        self.acknowledged += acknowledged;
-        if acknowledged > 0 {
-            self.takers.insert(taker);
-        }
-        let took = now.duration_since(self.since);
-        if took < UPLINK_EPOCH {
-            return false;
-        }
-        let ended = std::mem::replace(self, Self::new(now));
-        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        ended.takers.len() >= 2 && ended.acknowledged.saturating_mul(1000) / ms < UPLINK_RATE_MIN
     }
 }
 
@@ -285,25 +240,6 @@ mod tests {
         assert_eq!(flow.oldest(), Some(at(2)));
         flow.note(at(12), 0);
         assert_eq!(flow.oldest(), None);
-    }
-
-    #[test]
-    fn an_uplink_that_two_get_hardly_anything_from_is_too_slow() {
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let told = |rate: u64, takers: u64| {
-            let mut uplink = Uplink::new(start);
-            (1..=6_u64).map(|second| uplink.note(at(1_000 * second), second % takers, rate, 50_000)).collect::<Vec<_>>()
-        };
-        assert_eq!(told(UPLINK_RATE_MIN - 1, 2), [false, false, false, false, false, true]);
-        assert!(!told(UPLINK_RATE_MIN, 2).contains(&true), "slow, but of use");
-        assert!(!told(6_000, 1).contains(&true), "perhaps the other end is slow");
-        assert!(!told(0, 2).contains(&true), "perhaps the other ends are gone");
-        let mut uplink = Uplink::new(start);
-        assert!(
-            !(1..=20_u64).any(|second| uplink.note(at(1_000 * second), second % 2, 100, usize::from(second % 4 > 0))),
-            "nothing to do for a while"
-        );
     }
 
     #[test]

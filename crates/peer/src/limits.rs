@@ -63,9 +63,6 @@ pub(crate) const STUCK: Duration = Duration::from_millis(500);
 /// Datagrams read from one socket before timers and engines have their turn: 64 of 1.2 KiB are 77 KiB, a millisecond.
 pub(crate) const DATAGRAMS_PER_TURN: usize = 64;
 
-/// A peer whose uplink proved too slow serves nobody for this long, in milliseconds: lines recover, and most visits are over by then.
-pub(crate) const REST_MS: u64 = 60_000;
-
 /// Largest datagram taken, in bytes. DTLS records stay below the path's MTU; 2,000 is what str0m itself allocates.
 pub(crate) const DATAGRAM_LEN_MAX: usize = 2_000;
 

@@ -82,8 +82,6 @@ pub(crate) struct Link {
     /// How many bytes of pieces may be in flight.
     flow: Flow,
     in_flight: usize,
-    /// Bytes of pieces acknowledged that nobody was told of.
-    acknowledged: u64,
     /// Messages that wait for their turn; those of the control channel only while SCTP has no room at all.
     waiting: [VecDeque<Vec<u8>>; 2],
     queued: usize,
@@ -178,7 +176,6 @@ impl Link {
             connected: false,
             flow: Flow::new(now),
             in_flight: 0,
-            acknowledged: 0,
             waiting: [VecDeque::new(), VecDeque::new()],
             queued: 0,
             is_high: false,
@@ -324,26 +321,7 @@ impl Link {
     fn note(&mut self, now: Instant) {
         let in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
         self.in_flight = in_flight;
-        self.acknowledged += self.flow.note(now, in_flight);
-    }
-
-    /// Bytes of pieces acknowledged since the last call.
-    pub(crate) fn take_acknowledged(&mut self) -> u64 {
-        std::mem::take(&mut self.acknowledged)
-    }
-
-    /// Takes back the pieces that were not handed to str0m yet.
-    pub(crate) fn take_back(&mut self) -> Vec<PieceId> {
-        let mut ids = Vec::new();
-        let queued = &mut self.queued;
-        // Parts of a manifest still go.
-        self.waiting[Channel::Pieces as usize].retain(|message| {
-            let Ok(Frame::Piece { id, .. }) = Frame::decode(Channel::Pieces, message) else { return true };
-            *queued -= message.len();
-            ids.push(id);
-            false
-        });
-        ids
+        self.flow.note(now, in_flight);
     }
 
     /// Bytes of pieces that the other end did not acknowledge yet.

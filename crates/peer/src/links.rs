@@ -10,9 +10,8 @@ use viral_swarm::fetch::PeerKey;
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::PeerNumber;
-use viral_wire::{Description, Frame, PieceId};
+use viral_wire::{Description, Frame};
 
-use crate::flow::Uplink;
 use crate::limits::{LINE_LEN_MIN, LINKS_MAX, STUCK};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
 
@@ -29,8 +28,6 @@ pub(crate) struct Links {
     unsent: BTreeSet<PeerKey>,
     /// Whose piece was sent last.
     last_served: PeerKey,
-    uplink: Uplink,
-    is_slow: bool,
     /// When to look again whether a piece may be sent, if nothing comes before.
     serve_at: Option<Instant>,
     events: VecDeque<(PeerKey, LinkEvent)>,
@@ -39,7 +36,7 @@ pub(crate) struct Links {
 
 impl Links {
     /// No connections yet; `addresses` are those of the sockets.
-    pub(crate) fn new(now: Instant, addresses: &[SocketAddr]) -> Result<Self, LinkError> {
+    pub(crate) fn new(addresses: &[SocketAddr]) -> Result<Self, LinkError> {
         let unusable = |error: &dyn std::fmt::Display| LinkError::Description(error.to_string());
         let candidates = addresses.iter().map(|address| Candidate::host(*address, "udp"));
         let candidates = candidates.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
@@ -53,8 +50,6 @@ impl Links {
             next_offer: 1,
             unsent: BTreeSet::new(),
             last_served: 0,
-            uplink: Uplink::new(now),
-            is_slow: false,
             serve_at: None,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -225,20 +220,6 @@ impl Links {
         }
     }
 
-    /// Whether the uplink proved too slow to serve anybody since the last call; see [`Uplink::note`].
-    pub(crate) fn take_slow(&mut self) -> bool {
-        std::mem::take(&mut self.is_slow)
-    }
-
-    /// Takes back the pieces of all connections that did not leave yet, and the promise of news.
-    pub(crate) fn take_back(&mut self) -> Vec<(PeerKey, Vec<PieceId>)> {
-        let taken = self.links.values_mut().map(|link| {
-            link.curious.clear();
-            (link.key, link.take_back())
-        });
-        taken.filter(|(_, ids)| !ids.is_empty()).collect()
-    }
-
     /// When to call [`Self::handle_timeout`]; none while there are no connections.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.links.values().map(|link| link.due).chain(self.serve_at).min()
@@ -279,11 +260,7 @@ impl Links {
     fn drain(&mut self, now: Instant, key: PeerKey) {
         let Some(link) = self.links.get_mut(&key) else { return };
         let events = &mut self.events;
-        let drained = link.drain(now, &mut self.transmits, |event| events.push_back((key, event)));
-        let acknowledged = link.take_acknowledged();
-        let in_flight = self.links.values().map(Link::in_flight).sum();
-        self.is_slow |= self.uplink.note(now, key, acknowledged, in_flight);
-        if let Err(error) = drained {
+        if let Err(error) = link.drain(now, &mut self.transmits, |event| events.push_back((key, event))) {
             self.broken(key, &error);
         }
     }

@@ -112,10 +112,6 @@ pub(crate) struct Peer {
     in_crowd: bool,
     early_share: signals::EarlyShare,
     slots: u8,
-    /// Leechers and bytes per second that the tracker allows, and the operator.
-    granted: (u8, u64),
-    /// The line proved too slow to serve anybody: until when that is believed.
-    rests_until: Option<u64>,
     up: Option<Rate>,
     throttle: Throttle,
     document: Option<Bytes>,
@@ -174,7 +170,7 @@ impl Peer {
     /// Opens sockets, dials the offers that came with the visit, and begins a session with the tracker.
     pub(crate) async fn start(config: PeerConfig) -> Result<Self, PeerError> {
         let sockets = open_sockets(&config).await?;
-        let links = Links::new(Instant::now(), &sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
+        let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let (event_sender, events) = mpsc::channel(ORIGIN_EVENTS_MAX);
         let start = Instant::now();
         let slots = if config.up == Some(Rate(0)) || !config.meets { 0 } else { config.slots };
@@ -188,8 +184,6 @@ impl Peer {
             in_crowd: config.in_crowd && config.meets,
             early_share: signals::EarlyShare::Unasked,
             slots,
-            granted: (slots, config.up.map_or(0, |rate| rate.0)),
-            rests_until: None,
             up: config.up,
             throttle: config.throttle,
             document: config.document,
@@ -344,7 +338,6 @@ impl Peer {
 
     /// Closes connections that nobody used for a while, and those that never opened.
     fn look_over(&mut self) {
-        self.end_rest();
         let now = Instant::now();
         let is_over = |link: &crate::link::Link| {
             now.duration_since(if link.opened { link.used_at } else { link.started_at }) >= if link.opened { IDLE } else { DIAL_GIVEN_UP }
@@ -359,9 +352,6 @@ impl Peer {
     fn pump(&mut self) {
         loop {
             let mut quiet = true;
-            if self.links.take_slow() {
-                self.rest();
-            }
             while let Some((key, event)) = self.links.poll_event() {
                 self.handle_link(key, event);
                 quiet = false;

@@ -84,7 +84,7 @@ impl Rogue {
             None => own_addresses(origin.address().await).map_err(refused)?,
         };
         let sockets = Sockets::bind(&addresses, SOCKET_BUFFER_LEN).map_err(refused)?;
-        let links = Links::new(Instant::now(), &sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
+        let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let register = PeerToTracker::Register { page: url.path().to_owned(), manifest: None, ticket: None, slots: VISITOR_SLOTS };
         let tracker = Tracker::open(&origin, vec![register]);
         let find_at = Instant::now() + Duration::from_millis(FIND_MS_MAX);

@@ -5,13 +5,13 @@ use std::time::Instant;
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::upload::{BUSY, CAPPED, UploadOutput};
 use viral_wire::frame::RefuseReason;
-use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX, WANT_IDS_MAX};
+use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX};
 use viral_wire::push::planned;
 use viral_wire::signal::PeerToTracker;
 use viral_wire::{Digest, Frame, PieceId};
 
 use super::Peer;
-use crate::limits::{CURIOUS_IDS_MAX, NEWS_MS, REST_MS};
+use crate::limits::{CURIOUS_IDS_MAX, NEWS_MS};
 use crate::packing;
 
 impl Peer {
@@ -93,10 +93,9 @@ impl Peer {
 
     fn handle_query(&mut self, key: PeerKey, ids: Vec<PieceId>) {
         // Who uploads nothing holds nothing for others.
-        let serves = self.slots() > 0;
-        let (held, lacked): (Vec<PieceId>, Vec<PieceId>) = ids.into_iter().partition(|id| serves && self.store.has(id));
+        let (held, lacked): (Vec<PieceId>, Vec<PieceId>) = ids.into_iter().partition(|id| self.slots > 0 && self.store.has(id));
         let Some(link) = self.links.get(key) else { return };
-        if serves && link.curious.len() + lacked.len() <= CURIOUS_IDS_MAX {
+        if self.slots > 0 && link.curious.len() + lacked.len() <= CURIOUS_IDS_MAX {
             link.curious.extend(lacked);
         }
         self.links.send(Instant::now(), key, &Frame::Have { ids: held });
@@ -176,43 +175,6 @@ impl Peer {
         let now = self.now();
         if let Some(link) = self.links.get(key) {
             self.upload.handle_buffered(now, key, link.buffered());
-        }
-    }
-
-    /// Leechers that may be served now.
-    pub(super) fn slots(&self) -> u8 {
-        if self.rests_until.is_some() { 0 } else { self.slots }
-    }
-
-    /// Tells the engine what is allowed.
-    pub(super) fn limit(&mut self) {
-        let (slots, cap) = self.granted;
-        self.upload.handle_limits(self.now(), slots.min(self.slots()).into(), cap);
-    }
-
-    /// Serves nobody for a while: the line is so slow that pieces only keep the acknowledgements of the own download from leaving. Who has everything serves at any rate.
-    pub(super) fn rest(&mut self) {
-        if self.slots() == 0 || self.fetch.progress().done {
-            return;
-        }
-        tracing::info!("the uplink is too slow to serve others; they are refused for a minute");
-        self.rests_until = Some(self.now() + REST_MS);
-        self.limit();
-        for (key, ids) in self.links.take_back() {
-            for ids in ids.chunks(WANT_IDS_MAX) {
-                self.links.send(Instant::now(), key, &Frame::Refuse { reason: RefuseReason::Busy, ids: ids.to_vec() });
-            }
-            self.handle_low(key);
-        }
-    }
-
-    /// Serves again, once it rested or has everything.
-    pub(super) fn end_rest(&mut self) {
-        let done = self.fetch.progress().done;
-        if self.rests_until.is_some_and(|until| done || until <= self.now()) {
-            self.rests_until = None;
-            self.limit();
-            self.make_offers();
         }
     }
 }

@@ -63,8 +63,7 @@ impl Peer {
                 self.offers_wanted = offers_wanted;
                 let own = self.up.map_or(u64::MAX, |rate| rate.0);
                 let cap = if up_bytes_per_s == 0 { own } else { own.min(up_bytes_per_s.into()) };
-                self.granted = (slots, if cap == u64::MAX { 0 } else { cap });
-                self.limit();
+                self.upload.handle_limits(self.now(), slots.min(self.slots).into(), if cap == u64::MAX { 0 } else { cap });
                 if self.manifests.current().is_some() {
                     self.begin_sharing();
                 }
@@ -176,9 +175,9 @@ impl Peer {
     }
 
     /// Leaves as many offers as the tracker wants, once there is something to give: in a crowd there soon will be.
-    pub(super) fn make_offers(&mut self) {
+    fn make_offers(&mut self) {
         let has_nothing = self.totals_held() == 0 && !(self.in_crowd && self.wanted().is_some());
-        if self.slots() == 0 || has_nothing || !self.links.has_room() {
+        if self.slots == 0 || has_nothing || !self.links.has_room() {
             return;
         }
         let mut offers = Vec::new();
