@@ -21,7 +21,7 @@ use crate::numbers::{Table, Target, median};
 const MESSAGE_LEN: usize = 64 * 1024;
 
 /// What the bare connection may have buffered, in bytes. More keeps the path full, and overruns the other side's socket; the best of them is what viral is compared with.
-const BUFFERED: [usize; 3] = [1 << 16, 1 << 17, 1 << 19];
+const BUFFERED: [usize; 2] = [1 << 17, 1 << 18];
 
 /// A bare connection without a datagram for this long is over.
 const SILENCE: Duration = Duration::from_secs(20);
