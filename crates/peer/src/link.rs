@@ -345,12 +345,12 @@ impl Link {
         next.is_some_and(|next| self.flow.admits(now, self.in_flight, next.len()))
     }
 
-    /// Whether a piece waits and is to leave whatever else is on the line: see [`Flow::is_stalled`].
+    /// Whether the next piece is to leave whatever else is on the line: see [`Flow::is_stalled`].
     pub(crate) fn is_stalled(&self, now: Instant) -> bool {
-        self.stalls_at().is_some_and(|at| at <= now)
+        self.flow.is_stalled(now)
     }
 
-    /// When that is so, unless the other end acknowledges something before.
+    /// When that is so for a piece that waits, unless the other end acknowledges something before.
     pub(crate) fn stalls_at(&self) -> Option<Instant> {
         if self.waiting[Channel::Pieces as usize].is_empty() { None } else { self.flow.stalls_at() }
     }

@@ -146,6 +146,10 @@ impl Links {
     fn serve(&mut self, now: Instant) {
         let mut keys: VecDeque<PeerKey> =
             self.links.values().filter(|link| link.opened && link.has_piece(now)).map(|link| link.key).collect();
+        if keys.is_empty() {
+            self.serve_at = self.next_stall(now);
+            return;
+        }
         // Whoever was served last comes last.
         let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
         keys.rotate_left(later);
@@ -173,8 +177,12 @@ impl Links {
             }
             self.drain(now, key);
         }
-        let stalls = self.links.values().filter_map(Link::stalls_at).filter(|at| now < *at);
-        self.serve_at = stalls.chain(held_until).min();
+        self.serve_at = self.next_stall(now).into_iter().chain(held_until).min();
+    }
+
+    /// When the next connection with a piece that waits counts as stalled.
+    fn next_stall(&self, now: Instant) -> Option<Instant> {
+        self.links.values().filter_map(Link::stalls_at).filter(|at| now < *at).min()
     }
 
     /// Ends a connection; nothing is heard of it any more.
