@@ -64,6 +64,8 @@ fn timeline(run: &Run) -> Value {
             "from_peers": counts.from_peers_bytes,
             "from_origin": counts.from_origin_bytes,
             "origin_up": sample.origin_up_bytes,
+            "dropped_at_own_line": counts.dropped_own,
+            "delivered": counts.delivered,
             "dropped": counts.dropped_queue + counts.dropped_loss + counts.dropped_unreachable,
         })
     };

@@ -208,10 +208,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
-    if (CROWD && board._sharing) {
-      board._sharing._expire(board._now);
-      if (board._sharing._isStalled(board._now)) this.handleCrowd(now, false);
-    }
+    if (CROWD) board._sharing?._expire(board._now);
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
       if (link._grace <= board._now && !link._open && !link._late) {

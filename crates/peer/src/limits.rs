@@ -13,9 +13,9 @@ pub(crate) const LISTED_ASSETS_MAX: usize = 262_144;
 /// Wait for the manifest from a peer before the origin is asked for it, in milliseconds. As in the browser.
 pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
 
-/// Wait for the manifest from others of a crowd, in milliseconds: a connection on a crowded line and a few hops of 20 KiB. Everybody's copy from the
-/// origin would be a fifth of the app's bytes for a hundred visitors.
-pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 3_000;
+/// Wait for the manifest from others of a crowd, in milliseconds: a connection on a crowded line and a few hops of 20 KiB take five seconds. Everybody's copy from
+/// the origin would be a fifth of the app's bytes for a hundred visitors.
+pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 8_000;
 
 /// A manifest that the origin has not sent after this is asked for anew: well under [`STALL`], and 40 KB/s for one of 500 KiB.
 pub(crate) const MANIFEST_WAIT: Duration = Duration::from_secs(12);
@@ -147,8 +147,9 @@ pub(crate) const MANIFESTS_MAX: usize = 4;
 /// Pages one `viral seed` mirrors.
 pub(crate) const SEEDED_URLS_MAX: usize = 64;
 
-/// A partial download is given up when nothing came for this long and nobody is left to ask. A server that restarts is back in seconds.
-pub const STALL: Duration = Duration::from_secs(20);
+/// A download is given up when nothing came for this long and nobody is left to ask: as long as the origin may take for one answer behind a hundred others. A server
+/// that restarts is back in seconds.
+pub const STALL: Duration = ANSWER_WAIT;
 
 /// Signals to close connections well are given this long at the end.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(250);

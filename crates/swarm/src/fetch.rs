@@ -292,10 +292,6 @@ impl Fetch {
         self.at(now);
         if let Some(sharing) = &mut self.board.sharing {
             sharing.expire(self.board.now);
-            if sharing.is_stalled(self.board.now) {
-                self.board.leave_crowd();
-                self.board.links[ORIGIN].cursor = 0;
-            }
         }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
         for source in sources {

@@ -53,8 +53,8 @@ pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 /// Manifests of which shares are dealt at once.
 pub const SHARE_MANIFESTS_MAX: usize = 64;
 
-/// Pieces of one manifest under way from the origin to a crowd at first: 512 KiB in pieces of 16 KiB, two seconds of 2 Mbit/s.
-pub const SHARE_WINDOW_START: usize = 32;
+/// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB in pieces of 16 KiB, a second of 2 Mbit/s. The first ones are what a crowd waits for.
+pub const SHARE_WINDOW_START: usize = 16;
 
 /// The fewest pieces under way: a thin line is shared by the takers' flows, any of which may wait a second for what was lost, and with fewer it was
 /// measured to be idle for a fifth of the time.
@@ -66,8 +66,9 @@ pub const SHARE_WINDOW_MAX: usize = 1_024;
 /// The fewest pieces given to one peer at a time, while there is room for them: one request and one TCP flow carry them one after the other.
 pub const SHARE_PIECES_MIN: usize = 4;
 
-/// Pieces in one share at most, as long as its taker did not fetch half as many before: 1.2 MiB within [`SHARE_WAIT_MS`] are a megabit per second.
-pub const SHARE_PIECES_FIRST: usize = 64;
+/// Pieces in one share at most, as long as its taker did not fetch half as many before: the first pieces go to several takers, whose flows do not all wait for the
+/// same lost packet. One taker alone asks twelve times a second, so this is 12 Mbit/s in pieces of 16 KiB.
+pub const SHARE_PIECES_FIRST: usize = 8;
 
 /// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
 pub const SHARE_MS_MIN: u64 = 1_500;

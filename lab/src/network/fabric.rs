@@ -23,6 +23,8 @@ pub struct Counts {
     pub delivered: u64,
     /// Packets that found a full queue.
     pub dropped_queue: u64,
+    /// Those of them that found it at the line of the visitor that sent them.
+    pub dropped_own: u64,
     /// Packets lost at random.
     pub dropped_loss: u64,
     /// Packets between two that cannot reach each other, or to nobody.
@@ -101,6 +103,7 @@ impl Fabric {
         };
         let Some(leaves) = self.ups[from].handle_packet(now, packet.len()) else {
             self.counts.dropped_queue += 1;
+            self.counts.dropped_own += u64::from(from != ORIGIN);
             return;
         };
         self.entered += 1;

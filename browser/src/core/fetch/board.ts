@@ -101,7 +101,7 @@ export class Board {
     slot._held = true;
     if (CROWD) {
       for (const link of this._links.values()) link._has.delete(slot);
-      if (this._sharing) this._sharing._advancedAt = this._now;
+      this._sharing?._advance(this._now, !!source && source !== this._origin);
     }
     this._held++;
     this._bytesHeld += slot.len;

@@ -46,7 +46,7 @@ export const SLOW_MS = 2000;
 export const CROWD_LATE_MS = 3000;
 /** {@link SILENT_MS} in a crowd. */
 export const CROWD_SILENT_MS = 10000;
-/** A crowd from which nothing at all came for this long is none: the origin stands in for everything again. */
+/** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const SHARE_STALL_MS = 8000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */
 export const SHARE_RETRY_MS = 3000;

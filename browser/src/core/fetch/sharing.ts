@@ -21,11 +21,13 @@ export class Sharing {
   /** The tracker was asked a moment ago: nothing is said until then. */
   _silentUntil = NEVER;
   /** When a piece was verified last, from whomever. */
-  _advancedAt: number;
+  #advancedAt: number;
+  /** Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does. */
+  _rescue = 0;
   readonly #salt: number;
 
   constructor(now: number, salt: number) {
-    this._advancedAt = now;
+    this.#advancedAt = now;
     this.#salt = salt;
   }
 
@@ -36,18 +38,24 @@ export class Sharing {
     for (const slot of slots) if (!this._given.includes(slot)) this._given.push(slot);
   }
 
-  /** Whether nothing came for so long that the crowd is none: the origin stands in for everything again. */
-  _isStalled(now: number): boolean {
-    return now >= this._advancedAt + SHARE_STALL_MS;
+  /** A piece was verified. */
+  _advance(now: number, isFromPeer: boolean): void {
+    this.#advancedAt = now;
+    if (isFromPeer) this._rescue = 0;
   }
 
   _expire(now: number): void {
+    if (this.#advancedAt + SHARE_STALL_MS <= now) {
+      // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
+      this.#advancedAt = now;
+      this._rescue ||= 1;
+    }
     if (this._retryAt <= now) this._retryAt = NEVER;
     if (this._silentUntil <= now) this._silentUntil = NEVER;
   }
 
   _due(): number {
-    return Math.min(this._retryAt, this._silentUntil, this._advancedAt + SHARE_STALL_MS);
+    return Math.min(this._retryAt, this._silentUntil, this.#advancedAt + SHARE_STALL_MS);
   }
 
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
@@ -62,14 +70,24 @@ export function leaveCrowd(board: Board): void {
   board._sharing = undefined;
 }
 
-/** Requests what of the share is neither held nor under way. */
+/** Requests what of the share is neither held nor under way; where nothing comes from anybody, more and more of the rest. */
 export function askOrigin(board: Board, sharing: Sharing): void {
   while (board._origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {
-    const batch = sharing._given.filter((slot) => board._isFree(slot)).slice(0, ORIGIN_IDS_MAX);
+    let batch = sharing._given.filter((slot) => board._isFree(slot)).slice(0, ORIGIN_IDS_MAX);
+    const isRescue = !batch.length && sharing._rescue > 0 && board._requestCount === 0;
+    if (isRescue) batch = toRescue(board, sharing);
     if (!batch.length) return;
     for (const slot of batch) board._assign(board._origin, slot);
     request(board, batch);
+    if (isRescue) sharing._rescue = Math.min(sharing._rescue * 2, ORIGIN_IDS_MAX);
   }
+}
+
+/** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with. */
+function toRescue(board: Board, sharing: Sharing): Slot[] {
+  const missing = board._slots.filter(({ _held, _from }) => !_held && _from.length < 2);
+  missing.sort((a, b) => a._from.length - b._from.length || sharing._placeOf(a) - sharing._placeOf(b));
+  return missing.slice(0, sharing._rescue);
 }
 
 /** Reports what of the share is held, and asks for more once all of it is under way. */

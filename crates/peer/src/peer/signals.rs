@@ -94,7 +94,11 @@ impl Peer {
             }
             TrackerToPeer::Share { manifest, pieces } if self.manifests.get(&manifest).is_none() => {
                 if self.sought == Some(manifest) {
+                    let is_empty = pieces.is_empty();
                     self.early_share = EarlyShare::Given(pieces);
+                    if !is_empty {
+                        self.ask_manifest();
+                    }
                 }
             }
             TrackerToPeer::Share { manifest, pieces } => {
@@ -147,19 +151,17 @@ impl Peer {
         self.fetch.handle_crowd(self.now(), is_dealt);
     }
 
-    /// One of a crowd with nobody to wait for asks the origin for the manifest at once.
+    /// One of a crowd with nobody to wait for asks the tracker for its first share, and the origin for the manifest once it is given one: who has to wait for a share
+    /// came after others, who will have the manifest sooner than the origin could send it once more.
     pub(super) fn ask_if_alone(&mut self) {
-        if self.in_crowd && self.sought.is_some() && self.manifest_at.is_some() && self.links.answered().count() == 0 {
-            self.ask_manifest();
-            self.ask_early_share();
-        }
-    }
-
-    /// Whoever asks the origin for the manifest asks the tracker for its first share at the same time.
-    fn ask_early_share(&mut self) {
-        let Some(manifest) = self.sought.filter(|_| self.early_share == EarlyShare::Unasked) else { return };
-        if self.signal(PeerToTracker::Share { manifest, done: 0 }) {
-            self.early_share = EarlyShare::Asked;
+        let Some(manifest) = self.sought.filter(|_| self.in_crowd && self.manifest_at.is_some() && self.links.answered().count() == 0)
+        else {
+            return;
+        };
+        match self.early_share {
+            EarlyShare::Unasked if self.signal(PeerToTracker::Share { manifest, done: 0 }) => self.early_share = EarlyShare::Asked,
+            EarlyShare::Asked => {}
+            EarlyShare::Unasked | EarlyShare::Given(_) | EarlyShare::Over => self.ask_manifest(),
         }
     }
 

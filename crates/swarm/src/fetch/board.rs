@@ -153,6 +153,7 @@ impl Board {
 
     /// The piece is held; whoever else owes it is told so.
     pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
+        let is_from_peer = source.is_some_and(|source| source != Source::Origin && self.find(source).is_some());
         let slot = &mut self.slots[i];
         if slot.from.is_empty() {
             self.free -= 1;
@@ -162,7 +163,7 @@ impl Board {
             link.has.remove(&i);
         }
         if let Some(sharing) = &mut self.sharing {
-            sharing.advanced_at = self.now;
+            sharing.advance(self.now, is_from_peer);
         }
         self.held += 1;
         self.bytes_held += u64::from(slot.len);

@@ -69,7 +69,7 @@ pub const CROWD_LATE_MS: u64 = 3_000;
 /// [`SILENT_MS`] in a crowd.
 pub const CROWD_SILENT_MS: u64 = 10_000;
 
-/// A crowd from which nothing at all came for this long is none: the origin stands in for everything again.
+/// A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again.
 pub const SHARE_STALL_MS: u64 = 8_000;
 
 /// One of a crowd that was told that everything is under way asks again after this: somebody may have left.

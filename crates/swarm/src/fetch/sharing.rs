@@ -22,13 +22,15 @@ pub(super) struct Sharing {
     /// The tracker was asked a moment ago: nothing is said until then.
     silent_until: u64,
     /// When a piece was verified last, from whomever.
-    pub(super) advanced_at: u64,
+    advanced_at: u64,
+    /// Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does.
+    pub(super) rescue: usize,
     salt: u64,
 }
 
 impl Sharing {
     pub(super) fn new(now: u64, salt: u64) -> Self {
-        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, silent_until: NEVER, advanced_at: now, salt }
+        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, silent_until: NEVER, advanced_at: now, rescue: 0, salt }
     }
 
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
@@ -42,12 +44,20 @@ impl Sharing {
         }
     }
 
-    /// Whether nothing came for so long that the crowd is none: the origin stands in for everything again.
-    pub(super) fn is_stalled(&self, now: u64) -> bool {
-        now >= self.advanced_at + SHARE_STALL_MS
+    /// A piece was verified.
+    pub(super) fn advance(&mut self, now: u64, is_from_peer: bool) {
+        self.advanced_at = now;
+        if is_from_peer {
+            self.rescue = 0;
+        }
     }
 
     pub(super) fn expire(&mut self, now: u64) {
+        if self.advanced_at + SHARE_STALL_MS <= now {
+            // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
+            self.advanced_at = now;
+            self.rescue = self.rescue.max(1);
+        }
         if self.retry_at <= now {
             self.retry_at = NEVER;
         }
@@ -66,11 +76,16 @@ impl Sharing {
     }
 }
 
-/// Requests what of the share is neither held nor under way.
+/// Requests what of the share is neither held nor under way; where nothing comes from anybody, more and more of the rest.
 pub(super) fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
         let Some(sharing) = &board.sharing else { return };
-        let batch: Vec<usize> = sharing.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
+        let mut is_rescue = false;
+        let mut batch: Vec<usize> = sharing.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
+        if batch.is_empty() && sharing.rescue > 0 && board.requests.is_empty() {
+            batch = to_rescue(board, sharing);
+            is_rescue = true;
+        }
         if batch.is_empty() {
             return;
         }
@@ -78,7 +93,18 @@ pub(super) fn ask_origin(board: &mut Board) {
             board.assign(ORIGIN, i);
         }
         request(board, &batch);
+        if let Some(sharing) = board.sharing.as_mut().filter(|_| is_rescue) {
+            sharing.rescue = (sharing.rescue * 2).min(ORIGIN_IDS_MAX);
+        }
     }
+}
+
+/// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
+fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
+    let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| !board.slots[i].held && board.slots[i].from.len() < 2).collect();
+    missing.sort_by_key(|&i| (board.slots[i].from.len(), sharing.place_of(i)));
+    missing.truncate(sharing.rescue);
+    missing
 }
 
 /// Reports what of the share is held, and asks for more once all of it is under way.

@@ -171,13 +171,47 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
 }
 
 #[test]
-fn the_origin_stands_in_for_a_crowd_that_gives_nothing_at_all() {
-    let (mut crowd, _) = Crowd::of(50);
+fn the_origin_stands_in_more_and_more_for_a_crowd_that_gives_nothing_at_all() {
+    let (mut crowd, _) = Crowd::of(60);
     crowd.share(&[]);
     assert!(asked_of_origin(&crowd.wait(SHARE_STALL_MS - 1)).is_empty());
-    let asked = asked_of_origin(&crowd.wait(1));
-    assert_eq!(asked.len(), ORIGIN_IDS_MAX, "one request: some may still be a crowd");
+    let mut asked = asked_of_origin(&crowd.wait(1));
+    let mut counts = Vec::new();
+    while !asked.is_empty() {
+        counts.push(asked.len());
+        asked = asked.into_iter().flat_map(|id| asked_of_origin(&crowd.arrive(None, id))).collect();
+    }
+    assert_eq!(counts, [1, 2, 4, 8, ORIGIN_IDS_MAX, ORIGIN_IDS_MAX, 13]);
     crowd.traced.check("crowd-stall");
+}
+
+#[test]
+fn a_crowd_that_gives_again_is_one_again() {
+    let (mut crowd, _) = Crowd::of(50);
+    crowd.share(&[]);
+    let first = asked_of_origin(&crowd.wait(SHARE_STALL_MS));
+    let wanted = wanted_of(&crowd.peer(1, &[first[0], 20, 21]), 1);
+    assert_eq!(wanted.len(), 2, "what the origin is asked for is under way");
+    let next = asked_of_origin(&crowd.arrive(None, first[0]));
+    assert_eq!(next.len(), 2, "a peer that only says what it holds has given nothing");
+    crowd.arrive(Some(1), wanted[0]);
+    assert!(next.iter().all(|&id| asked_of_origin(&crowd.arrive(None, id)).is_empty()));
+    crowd.arrive(Some(1), wanted[1]);
+    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_MS)).len(), 1, "a second time, with little at first");
+    crowd.traced.check("crowd-again");
+}
+
+#[test]
+fn what_a_peer_owes_is_rescued_last() {
+    let (mut crowd, _) = Crowd::of(3);
+    let owed = wanted_of(&crowd.peer(1, &[0, 1, 2]), 1);
+    assert_eq!(owed.len(), 2);
+    let free: Vec<u32> = (0..3).filter(|id| !owed.contains(id)).collect();
+    crowd.call(Input::Share { ids: Vec::new() });
+    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_MS)), free);
+    let late = asked_of_origin(&crowd.arrive(None, free[0]));
+    assert_eq!(late.iter().collect::<BTreeSet<_>>(), owed.iter().collect());
+    crowd.traced.check("crowd-rescue");
 }
 
 #[test]
