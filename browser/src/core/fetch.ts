@@ -33,6 +33,8 @@ export class Fetch {
   /** Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold. */
   addPieces(now: number, pieces: readonly Piece[]): void {
     const board = this.#at(now);
+    // Nothing was missing until now.
+    if (CROWD && board._held === board._slots.length) board._sharing?._advance(board._now, false);
     const first = !board._slots.length;
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
@@ -170,7 +172,7 @@ export class Fetch {
     if (slow && link && link !== board._origin && !board._origin._refusals) board._drop(link, 'slow');
   }
 
-  /** Whether this is one of a crowd, that takes from the origin only what the tracker gives it as its share. */
+  /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
   handleCrowd(now: number, inCrowd: boolean): void {
     if (!CROWD) return;
     const board = this.#at(now);
@@ -199,6 +201,7 @@ export class Fetch {
     const board = this.#at(now);
     const origin = board._origin;
     for (const slot of this.#known(ids)) board._unassign(origin, slot);
+    if (CROWD) board._sharing?._relent();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
@@ -208,7 +211,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
-    if (CROWD) board._sharing?._expire(board._now);
+    if (CROWD) board._sharing?._expire(board._now, board._held === board._slots.length);
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
       if (link._grace <= board._now && !link._open && !link._late) {

@@ -147,9 +147,8 @@ pub(crate) const MANIFESTS_MAX: usize = 4;
 /// Pages one `viral seed` mirrors.
 pub(crate) const SEEDED_URLS_MAX: usize = 64;
 
-/// A download is given up when nothing came for this long and nobody is left to ask: as long as the origin may take for one answer behind a hundred others. A server
-/// that restarts is back in seconds.
-pub const STALL: Duration = ANSWER_WAIT;
+/// A download is given up when nothing came for this long: behind a hundred others one answer of the origin may take [`ANSWER_WAIT`], and then it is asked once more.
+pub const STALL: Duration = Duration::from_secs(40);
 
 /// Signals to close connections well are given this long at the end.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(250);

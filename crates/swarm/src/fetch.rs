@@ -43,6 +43,10 @@ impl Fetch {
     pub fn add_pieces(&mut self, now: u64, pieces: &[Piece]) {
         self.at(now);
         let board = &mut self.board;
+        if let Some(sharing) = board.sharing.as_mut().filter(|_| board.held == board.slots.len()) {
+            // Nothing was missing until now.
+            sharing.advance(board.now, false);
+        }
         let first = board.slots.is_empty();
         for piece in pieces {
             let id = piece.id();
@@ -238,7 +242,7 @@ impl Fetch {
         }
     }
 
-    /// Whether this is one of a crowd, that takes from the origin only what the tracker gives it as its share.
+    /// Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything.
     pub fn handle_crowd(&mut self, now: u64, in_crowd: bool) {
         self.at(now);
         self.board.links[ORIGIN].cursor = 0;
@@ -275,6 +279,9 @@ impl Fetch {
         for i in self.known(ids) {
             self.board.unassign(ORIGIN, i);
         }
+        if let Some(sharing) = &mut self.board.sharing {
+            sharing.relent();
+        }
         self.alone = false;
         let now = self.board.now;
         let origin = &mut self.board.links[ORIGIN];
@@ -290,8 +297,9 @@ impl Fetch {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
+        let is_done = self.board.held == self.board.slots.len();
         if let Some(sharing) = &mut self.board.sharing {
-            sharing.expire(self.board.now);
+            sharing.expire(self.board.now, is_done);
         }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
         for source in sources {

@@ -1,5 +1,5 @@
 /**
- * What one of a crowd takes from the origin: the share that the tracker gives it, and nothing else as long as anything comes from anywhere.
+ * What one of a crowd takes from the origin: the share that the tracker gives it, and after a while of nothing more, until a peer gives something.
  * A script that is built without `CROWD` has nothing of this.
  */
 
@@ -44,11 +44,16 @@ export class Sharing {
     if (isFromPeer) this._rescue = 0;
   }
 
-  _expire(now: number): void {
+  /** The origin did not give what it was asked for: asking for more would not help it. */
+  _relent(): void {
+    this._rescue = Math.min(this._rescue, 1);
+  }
+
+  _expire(now: number, isDone: boolean): void {
     if (this.#advancedAt + SHARE_STALL_MS <= now) {
-      // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
       this.#advancedAt = now;
-      this._rescue ||= 1;
+      // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
+      if (!isDone) this._rescue ||= 1;
     }
     if (this._retryAt <= now) this._retryAt = NEVER;
     if (this._silentUntil <= now) this._silentUntil = NEVER;
@@ -64,13 +69,13 @@ export class Sharing {
   }
 }
 
-/** Everything that no peer gives may be asked of the origin now. A crowd that broke up asks with one request each: whoever is still one needs its shares. */
+/** Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares. */
 export function leaveCrowd(board: Board): void {
   if (board._sharing) board._requestsMax = 1;
   board._sharing = undefined;
 }
 
-/** Requests what of the share is neither held nor under way; where nothing comes from anybody, more and more of the rest. */
+/** Requests what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
 export function askOrigin(board: Board, sharing: Sharing): void {
   while (board._origin._pause === NEVER && board._requestCount < ORIGIN_REQUESTS_MAX) {
     let batch = sharing._given.filter((slot) => board._isFree(slot)).slice(0, ORIGIN_IDS_MAX);
@@ -85,7 +90,7 @@ export function askOrigin(board: Board, sharing: Sharing): void {
 
 /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with. */
 function toRescue(board: Board, sharing: Sharing): Slot[] {
-  const missing = board._slots.filter(({ _held, _from }) => !_held && _from.length < 2);
+  const missing = board._slots.filter(({ _held, _from }) => !_held && _from.length < 2 && _from.every(({ _late }) => _late));
   missing.sort((a, b) => a._from.length - b._from.length || sharing._placeOf(a) - sharing._placeOf(b));
   return missing.slice(0, sharing._rescue);
 }

@@ -25,7 +25,7 @@ pub(super) enum EarlyShare {
 }
 
 impl Peer {
-    /// The first messages of each session. One of a crowd asks for peers at once: whether there are any decides who asks the origin for the manifest.
+    /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them.
     pub(super) fn registration(&self) -> Vec<PeerToTracker> {
         let manifest = self.wanted();
         let register = PeerToTracker::Register { page: self.page.clone(), manifest, ticket: self.ticket, slots: self.slots };
@@ -94,10 +94,12 @@ impl Peer {
             }
             TrackerToPeer::Share { manifest, pieces } if self.manifests.get(&manifest).is_none() => {
                 if self.sought == Some(manifest) {
-                    let is_empty = pieces.is_empty();
+                    let is_given = !pieces.is_empty();
                     self.early_share = EarlyShare::Given(pieces);
-                    if !is_empty {
+                    if is_given {
                         self.ask_manifest();
+                    } else {
+                        self.ask_if_alone();
                     }
                 }
             }
@@ -129,7 +131,7 @@ impl Peer {
         }
         self.sought = Some(manifest);
         if self.in_crowd && is_first {
-            // Somebody who came a moment before may have it by now; the first one asks the origin.
+            // Somebody who came a moment before may have it by now; who finds nobody asks for a share: see [`Self::ask_if_alone`].
             self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
             self.tell();
             self.look_for_peers();
@@ -158,10 +160,11 @@ impl Peer {
         else {
             return;
         };
-        match self.early_share {
-            EarlyShare::Unasked if self.signal(PeerToTracker::Share { manifest, done: 0 }) => self.early_share = EarlyShare::Asked,
-            EarlyShare::Asked => {}
-            EarlyShare::Unasked | EarlyShare::Given(_) | EarlyShare::Over => self.ask_manifest(),
+        if self.early_share == EarlyShare::Unasked && self.signal(PeerToTracker::Share { manifest, done: 0 }) {
+            self.early_share = EarlyShare::Asked;
+        }
+        if self.early_share != EarlyShare::Asked {
+            self.ask_manifest();
         }
     }
 

@@ -235,7 +235,7 @@ impl Board {
         self.out.push_back(Output::Drop { peer, fault });
     }
 
-    /// Everything that no peer gives may be asked of the origin now. A crowd that broke up asks with one request each: whoever is still one needs its shares.
+    /// Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares.
     pub(super) fn leave_crowd(&mut self) {
         if self.sharing.take().is_some() {
             self.requests_max = 1;

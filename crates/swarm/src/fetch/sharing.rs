@@ -1,12 +1,12 @@
-//! What one of a crowd takes from the origin: the share that the tracker gives it, and nothing else as long as anything comes from anywhere.
+//! What one of a crowd takes from the origin: the share that the tracker gives it, and after a while of nothing more, until a peer gives something.
 
 use std::collections::VecDeque;
 
-use super::board::{Board, ORIGIN};
+use super::board::{Board, ORIGIN, Slot};
 use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS};
 use super::fill::request;
 use super::link::NEVER;
-use super::types::Output;
+use super::types::{Output, Source};
 
 /// The share of one engine.
 #[derive(Debug)]
@@ -52,11 +52,16 @@ impl Sharing {
         }
     }
 
-    pub(super) fn expire(&mut self, now: u64) {
+    /// The origin did not give what it was asked for: asking for more would not help it.
+    pub(super) fn relent(&mut self) {
+        self.rescue = self.rescue.min(1);
+    }
+
+    pub(super) fn expire(&mut self, now: u64, is_done: bool) {
         if self.advanced_at + SHARE_STALL_MS <= now {
-            // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
             self.advanced_at = now;
-            self.rescue = self.rescue.max(1);
+            // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
+            self.rescue = self.rescue.max(usize::from(!is_done));
         }
         if self.retry_at <= now {
             self.retry_at = NEVER;
@@ -76,7 +81,7 @@ impl Sharing {
     }
 }
 
-/// Requests what of the share is neither held nor under way; where nothing comes from anybody, more and more of the rest.
+/// Requests what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
 pub(super) fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
         let Some(sharing) = &board.sharing else { return };
@@ -101,7 +106,10 @@ pub(super) fn ask_origin(board: &mut Board) {
 
 /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
 fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
-    let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| !board.slots[i].held && board.slots[i].from.len() < 2).collect();
+    let late: Vec<Source> = board.links.iter().filter(|link| link.late).map(|link| link.source).collect();
+    let is_given = |(source, _): &(Source, u64)| !late.contains(source);
+    let is_missing = |slot: &Slot| !slot.held && slot.from.len() < 2 && !slot.from.iter().any(is_given);
+    let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
     missing.sort_by_key(|&i| (board.slots[i].from.len(), sharing.place_of(i)));
     missing.truncate(sharing.rescue);
     missing

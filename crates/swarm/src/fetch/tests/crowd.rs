@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::trace::{Input, Traced};
 use super::world::{Peer, World};
-use crate::fetch::config::{CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN};
+use crate::fetch::config::{
+    CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN,
+};
 use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
 use crate::replay;
 
@@ -199,6 +201,33 @@ fn a_crowd_that_gives_again_is_one_again() {
     crowd.arrive(Some(1), wanted[1]);
     assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_MS)).len(), 1, "a second time, with little at first");
     crowd.traced.check("crowd-again");
+}
+
+#[test]
+fn an_origin_that_fails_is_asked_for_little() {
+    let (mut crowd, _) = Crowd::of(50);
+    crowd.share(&[]);
+    let mut asked = asked_of_origin(&crowd.wait(SHARE_STALL_MS));
+    for _ in 0..3 {
+        asked = asked.into_iter().flat_map(|id| asked_of_origin(&crowd.arrive(None, id))).collect();
+    }
+    assert_eq!(asked.len(), 8);
+    assert!(asked_of_origin(&crowd.call(Input::OriginFailed { ids: asked })).is_empty());
+    assert_eq!(asked_of_origin(&crowd.wait(RETRY_MS)).len(), 1);
+    crowd.traced.check("crowd-origin-fails");
+}
+
+#[test]
+fn pieces_that_are_new_are_not_overdue() {
+    let (mut crowd, _) = Crowd::of(1);
+    crowd.share(&[0]);
+    crowd.arrive(None, 0);
+    crowd.wait(2 * SHARE_STALL_MS);
+    crowd.call(Input::AddPieces { lens: vec![LEN; 3] });
+    assert!(crowd.traced.fetch.poll_timeout().is_some_and(|at| at > crowd.now));
+    assert!(asked_of_origin(&crowd.wait(SHARE_STALL_MS - 1)).is_empty());
+    assert_eq!(asked_of_origin(&crowd.wait(1)).len(), 1);
+    crowd.traced.check("crowd-later-pieces");
 }
 
 #[test]

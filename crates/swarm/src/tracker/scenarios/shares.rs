@@ -57,10 +57,8 @@ fn what_a_leaver_had_not_fetched_goes_to_who_waits() {
     let leaver = world.newcomer();
     let lost = world.share(leaver, 0).unwrap();
     assert!(!lost.is_empty());
-    let mut waiting = world.newcomer();
-    while world.share(waiting, 0).is_some() {
-        waiting = world.newcomer();
-    }
+    let mut others = (0..SHARE_WINDOW_START).map(|_| world.newcomer()).collect::<Vec<_>>().into_iter();
+    let waiting = others.find(|other| world.share(*other, 0).is_none()).unwrap();
     world.tracker.handle_leave(world.now_ms, leaver);
     world.drain();
     let got = world.shared(waiting).unwrap();
