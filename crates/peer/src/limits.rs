@@ -114,6 +114,10 @@ pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// Longest wait for the head of an answer of the origin.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// A visit whose answer has not begun after this is made once more, on another connection: behind a hundred others TCP may have lost so much that it waits for ten
+/// seconds and more. Less than [`CONNECT_WAIT`].
+pub(crate) const VISIT_AGAIN: Duration = Duration::from_secs(8);
+
 /// A body of the origin that gives nothing for this long has ended.
 pub(crate) const BODY_WAIT: Duration = Duration::from_secs(15);
 

@@ -6,6 +6,7 @@ mod visit;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -17,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tower::{BoxError, Service as _};
 use url::{Host, Url};
 use viral_swarm::fetch::config::PIECES_MAX;
@@ -335,6 +336,26 @@ impl Origin {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.silent(&innermost(&error))),
             Err(_) => Err(self.silent(&format!("nothing came within {} s", ANSWER_WAIT.as_secs()))),
+        }
+    }
+
+    /// As [`Self::send`], and once more if the answer has not begun after `wait`: whichever is first.
+    async fn send_again(
+        &self,
+        wait: Duration,
+        request: impl Fn() -> http::Result<Request<Full<Bytes>>>,
+    ) -> Result<Response<Incoming>, OriginError> {
+        let first = self.send(request());
+        tokio::pin!(first);
+        tokio::select! {
+            answer = &mut first => return answer,
+            () = sleep(wait) => {}
+        }
+        let second = self.send(request());
+        tokio::pin!(second);
+        tokio::select! {
+            answer = &mut first => if answer.is_ok() { answer } else { second.await },
+            answer = &mut second => if answer.is_ok() { answer } else { first.await },
         }
     }
 

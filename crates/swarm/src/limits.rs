@@ -56,6 +56,9 @@ pub const SHARE_MANIFESTS_MAX: usize = 64;
 /// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB in pieces of 16 KiB, a second of 2 Mbit/s. The first ones are what a crowd waits for.
 pub const SHARE_WINDOW_START: usize = 16;
 
+/// Pieces under way to one who is alone, at the least: nobody waits for what he has, so his line is all that counts; half a second of 10 Mbit/s.
+pub const SHARE_WINDOW_ALONE: usize = 32;
+
 /// The fewest pieces under way: a thin line is shared by the takers' flows, any of which may wait a second for what was lost, and with fewer it was
 /// measured to be idle for a fifth of the time.
 pub const SHARE_WINDOW_MIN: usize = 16;

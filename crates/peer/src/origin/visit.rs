@@ -9,7 +9,7 @@ use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{ThinBoot, decode};
 
 use super::{Origin, OriginError};
-use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX};
+use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX, VISIT_AGAIN};
 
 /// Where the boot block of a thin answer begins and ends.
 const BOOT_HEAD: &str = "<script type=\"application/json\" id=\"viral-boot\">";
@@ -52,16 +52,18 @@ impl Origin {
             if let Ok(uri) = url.as_str().parse() {
                 self.spare.open(self.connector.clone(), uri);
             }
-            let request = self
-                .request(Method::GET, &url)
-                .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
-                .header(header::ACCEPT_ENCODING, "br")
-                .header("sec-fetch-dest", "document")
-                .header("sec-fetch-mode", "navigate")
-                .header("sec-fetch-site", "none")
-                .header("sec-fetch-user", "?1")
-                .header("upgrade-insecure-requests", "1");
-            let answer = self.send(request.body(Full::default())).await?;
+            let request = || {
+                self.request(Method::GET, &url)
+                    .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
+                    .header(header::ACCEPT_ENCODING, "br")
+                    .header("sec-fetch-dest", "document")
+                    .header("sec-fetch-mode", "navigate")
+                    .header("sec-fetch-site", "none")
+                    .header("sec-fetch-user", "?1")
+                    .header("upgrade-insecure-requests", "1")
+                    .body(Full::default())
+            };
+            let answer = self.send_again(VISIT_AGAIN, request).await?;
             match target(&url, &answer) {
                 Some(next) if matches!(next.scheme(), "http" | "https") => url = next,
                 Some(next) => return Err(OriginError::Url(next.to_string())),
@@ -123,7 +125,14 @@ fn boot_of(html: &[u8]) -> Option<ThinBoot> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::throttle::Throttle;
 
     const BOOT: &str = "{\"version\":1,\"page\":\"/\",\"manifest\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\
         \"bytes\":7,\"ticket\":\"00000000000000000000000000000000\",\"offers\":[],\"deploy\":\"write\",\"stored\":false}";
@@ -140,6 +149,39 @@ mod tests {
         assert_eq!(boot_of(html.as_bytes()), None);
         assert_eq!(boot_of(b"<!doctype html>"), None);
         assert_eq!(boot_of(&[0xff, 0xfe]), None);
+    }
+
+    /// A server whose first connection is never answered.
+    async fn deaf_at_first() -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            let _deaf = listener.accept().await.unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_u8().await.unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_visit_that_is_not_answered_is_made_once_more() {
+        let url = deaf_at_first().await;
+        let origin = Origin::new(&url, None, Throttle::new(None)).unwrap();
+        let request = || origin.request(Method::GET, &url).body(Full::default());
+        assert_eq!(origin.send_again(Duration::from_millis(50), request).await.unwrap().status(), StatusCode::NO_CONTENT);
+    }
+
+    #[tokio::test]
+    async fn a_visit_that_is_refused_is_not_made_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        drop(listener);
+        let origin = Origin::new(&url, None, Throttle::new(None)).unwrap();
+        let request = || origin.request(Method::GET, &url).body(Full::default());
+        let answer = timeout(Duration::from_secs(5), origin.send_again(Duration::from_secs(60), request)).await;
+        assert!(matches!(answer, Ok(Err(_))), "at once: {answer:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     coverage::Coverage,
     limits::{
         SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS,
-        SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
+        SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
     },
 };
 
@@ -209,7 +209,8 @@ impl Tracker {
         loop {
             let due_ms = self.now_ms.saturating_add(SHARE_WAIT_MS);
             let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
-            let (under_way, window) = (share.under_way(), share.window);
+            let window = if share.hungry.len() > 1 { share.window } else { share.window.max(SHARE_WINDOW_ALONE) };
+            let under_way = share.under_way();
             let left = window.saturating_sub(under_way);
             // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
             if left < SHARE_PIECES_MIN && under_way > 0 && !share.is_over() {
