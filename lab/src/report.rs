@@ -165,7 +165,9 @@ pub fn verdict(outcome: &Outcome) -> String {
     match outcome.verdict() {
         Verdict::Met => format!("every target met ({of}, processor {idle:.0} % idle)"),
         Verdict::Missed => format!("a target is missed ({of}, processor {idle:.0} % idle)"),
-        Verdict::Busy => format!("no verdict: the processor was only {idle:.0} % idle, so it may be the limit; try --scale 0.5"),
+        Verdict::Busy => {
+            format!("no verdict: the processor was only {idle:.0} % idle, so it may be the limit; try --scale {}", outcome.scale / 2.0)
+        }
     }
 }
 
