@@ -33,8 +33,7 @@ export class Fetch {
   /** Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold. */
   addPieces(now: number, pieces: readonly Piece[]): void {
     const board = this.#at(now);
-    // Nothing was missing until now.
-    if (CROWD && board._held === board._slots.length) board._sharing?._advance(board._now, false);
+    if (CROWD && board._held === board._slots.length) board._sharing?._begin(board._now);
     const first = !board._slots.length;
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
@@ -211,7 +210,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
-    if (CROWD) board._sharing?._expire(board._now, board._held === board._slots.length);
+    if (CROWD) board._sharing?._expire(board._now);
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
       if (link._grace <= board._now && !link._open && !link._late) {

@@ -43,9 +43,9 @@ impl Fetch {
     pub fn add_pieces(&mut self, now: u64, pieces: &[Piece]) {
         self.at(now);
         let board = &mut self.board;
-        if let Some(sharing) = board.sharing.as_mut().filter(|_| board.held == board.slots.len()) {
-            // Nothing was missing until now.
-            sharing.advance(board.now, false);
+        let had_all = board.has_all();
+        if let Some(sharing) = board.sharing.as_mut().filter(|_| had_all) {
+            sharing.begin(board.now);
         }
         let first = board.slots.is_empty();
         for piece in pieces {
@@ -297,9 +297,8 @@ impl Fetch {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
-        let is_done = self.board.held == self.board.slots.len();
         if let Some(sharing) = &mut self.board.sharing {
-            sharing.expire(self.board.now, is_done);
+            sharing.expire(self.board.now);
         }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
         for source in sources {
@@ -346,7 +345,7 @@ impl Fetch {
             total: board.slots.len(),
             bytes_held: board.bytes_held,
             bytes_total: board.bytes_total,
-            done: !board.slots.is_empty() && board.held == board.slots.len(),
+            done: !board.slots.is_empty() && board.has_all(),
         }
     }
 

@@ -38,6 +38,11 @@ export class Sharing {
     for (const slot of slots) if (!this._given.includes(slot)) this._given.push(slot);
   }
 
+  /** Something is missing from now on: whoever gave nothing before had nothing to give. */
+  _begin(now: number): void {
+    this._advance(now, true);
+  }
+
   /** A piece was verified. */
   _advance(now: number, isFromPeer: boolean): void {
     this.#advancedAt = now;
@@ -49,11 +54,11 @@ export class Sharing {
     this._rescue = Math.min(this._rescue, 1);
   }
 
-  _expire(now: number, isDone: boolean): void {
+  _expire(now: number): void {
     if (this.#advancedAt + SHARE_STALL_MS <= now) {
       this.#advancedAt = now;
       // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
-      if (!isDone) this._rescue ||= 1;
+      this._rescue ||= 1;
     }
     if (this._retryAt <= now) this._retryAt = NEVER;
     if (this._silentUntil <= now) this._silentUntil = NEVER;

@@ -93,6 +93,11 @@ impl Board {
         !slot.held && slot.from.is_empty()
     }
 
+    /// Whether nothing that is known is missing.
+    pub(super) fn has_all(&self) -> bool {
+        self.held == self.slots.len()
+    }
+
     pub(super) fn owes(&self, at: usize, i: usize) -> bool {
         let source = self.links[at].source;
         self.slots[i].from.iter().any(|owner| owner.0 == source)
@@ -153,14 +158,15 @@ impl Board {
 
     /// The piece is held; whoever else owes it is told so.
     pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
-        let is_from_peer = source.is_some_and(|source| source != Source::Origin && self.find(source).is_some());
         let slot = &mut self.slots[i];
         if slot.from.is_empty() {
             self.free -= 1;
         }
         slot.held = true;
+        let mut is_from_peer = false;
         for link in &mut self.links {
             link.has.remove(&i);
+            is_from_peer |= source == Some(link.source) && !link.is_origin();
         }
         if let Some(sharing) = &mut self.sharing {
             sharing.advance(self.now, is_from_peer);

@@ -44,6 +44,11 @@ impl Sharing {
         }
     }
 
+    /// Something is missing from now on: whoever gave nothing before had nothing to give.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.advance(now, true);
+    }
+
     /// A piece was verified.
     pub(super) fn advance(&mut self, now: u64, is_from_peer: bool) {
         self.advanced_at = now;
@@ -57,11 +62,11 @@ impl Sharing {
         self.rescue = self.rescue.min(1);
     }
 
-    pub(super) fn expire(&mut self, now: u64, is_done: bool) {
+    pub(super) fn expire(&mut self, now: u64) {
         if self.advanced_at + SHARE_STALL_MS <= now {
             self.advanced_at = now;
             // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
-            self.rescue = self.rescue.max(usize::from(!is_done));
+            self.rescue = self.rescue.max(1);
         }
         if self.retry_at <= now {
             self.retry_at = NEVER;
@@ -85,11 +90,10 @@ impl Sharing {
 pub(super) fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
         let Some(sharing) = &board.sharing else { return };
-        let mut is_rescue = false;
         let mut batch: Vec<usize> = sharing.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
-        if batch.is_empty() && sharing.rescue > 0 && board.requests.is_empty() {
+        let is_rescue = batch.is_empty() && sharing.rescue > 0 && board.requests.is_empty();
+        if is_rescue {
             batch = to_rescue(board, sharing);
-            is_rescue = true;
         }
         if batch.is_empty() {
             return;
@@ -106,9 +110,8 @@ pub(super) fn ask_origin(board: &mut Board) {
 
 /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
 fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
-    let late: Vec<Source> = board.links.iter().filter(|link| link.late).map(|link| link.source).collect();
-    let is_given = |(source, _): &(Source, u64)| !late.contains(source);
-    let is_missing = |slot: &Slot| !slot.held && slot.from.len() < 2 && !slot.from.iter().any(is_given);
+    let is_late = |&(source, _): &(Source, u64)| board.find(source).is_some_and(|at| board.links[at].late);
+    let is_missing = |slot: &Slot| !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
     let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
     missing.sort_by_key(|&i| (board.slots[i].from.len(), sharing.place_of(i)));
     missing.truncate(sharing.rescue);
@@ -117,7 +120,7 @@ fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
 
 /// Reports what of the share is held, and asks for more once all of it is under way.
 pub(super) fn ask_share(board: &mut Board) {
-    let is_done = board.held == board.slots.len();
+    let is_done = board.has_all();
     let Some(sharing) = &mut board.sharing else { return };
     while sharing.given.front().is_some_and(|&i| board.slots[i].held) {
         sharing.given.pop_front();
