@@ -89,12 +89,13 @@ export class Upload {
     this.#tokens = this.#rate * BURST_MS;
   }
 
-  /** The slots and the rate the tracker or the visitor's settings allow now. Queued pieces stay queued. */
+  /** The slots and the rate the tracker or the visitor's settings allow now. Queued pieces stay queued, unless nobody is served any more. */
   handleLimits(now: number, slots: number, bytesPerS: number): void {
     this.#at(now);
     this.#slots = slots;
     this.#rate = Math.min(bytesPerS, RATE_MAX);
     this.#tokens = Math.min(this.#tokens, this.#rate * BURST_MS);
+    if (!slots) this.#clear(BUSY);
   }
 
   /** Both channels of a peer opened; `push` is sent unasked. */
@@ -144,7 +145,7 @@ export class Upload {
     this.#at(now);
     this.#left -= wireBytes;
     if (this.#rate) this.#tokens -= wireBytes * 1000;
-    if (this.#left <= 0) for (const other of this.#lines.values()) this.#clear(other);
+    if (this.#left <= 0) this.#clear(CAPPED);
     this.#lines.get(peer)?.pending.delete(id);
   }
 
@@ -208,7 +209,7 @@ export class Upload {
       return [];
     }
     const serving = [...this.#lines.values()].filter((other) => other.queue.size || other.pending.size);
-    const served = serving.includes(line);
+    const served = this.#slots > 0 && serving.includes(line);
     const room = served || serving.length < this.#slots ? QUEUE_IDS_MAX - line.queue.size : 0;
     const placed = ids.slice(0, room);
     for (const id of placed) line.queue.add(id);
@@ -218,11 +219,13 @@ export class Upload {
   }
 
   /** Refuses all that is queued. */
-  #clear(line: Line): void {
-    const ids = [...line.queue];
-    line.queue.clear();
-    line.pushed.clear();
-    this.#refuse(line, CAPPED, ids);
+  #clear(reason: 2 | 3): void {
+    for (const line of this.#lines.values()) {
+      const ids = [...line.queue];
+      line.queue.clear();
+      line.pushed.clear();
+      this.#refuse(line, reason, ids);
+    }
   }
 
   #refuse(line: Line, reason: 1 | 2 | 3, ids: readonly PieceId[]): void {

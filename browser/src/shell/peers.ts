@@ -58,6 +58,12 @@ export class Peers implements LinkHandler {
     if (link.opened) this.#begin(link, []);
   }
 
+  /** What the tracker allows now. */
+  limit(slots: number, bytesPerS: number): void {
+    this.upload.handleLimits(now(), slots, bytesPerS);
+    this.#pump();
+  }
+
   /** Open connections. */
   opened(): Link[] {
     return [...this.links.values()].filter((link) => link.opened);

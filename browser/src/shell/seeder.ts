@@ -148,7 +148,7 @@ export class Seeder {
       case 'welcome':
         this.number = signal.peer;
         this.#offersWanted = signal.offers_wanted;
-        this.peers.upload.handleLimits(now(), signal.slots, signal.up_bytes_per_s);
+        this.peers.limit(signal.slots, signal.up_bytes_per_s);
         this.#host.welcomed();
         this.tell();
         return;

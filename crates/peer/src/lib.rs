@@ -12,6 +12,7 @@ mod limits;
 mod link;
 mod links;
 mod origin;
+mod outbox;
 mod packing;
 mod parts;
 mod peer;

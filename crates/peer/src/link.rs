@@ -15,7 +15,8 @@ use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Channel, Description, Digest, Frame, PieceId};
 
 use crate::flow::Flow;
-use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
+use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, DATAGRAM_LEN_AIM, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
+use crate::outbox::Outbox;
 use crate::parts::Parts;
 use crate::sdp::{mid_of, sdp_of};
 
@@ -82,8 +83,8 @@ pub(crate) struct Link {
     /// How many bytes of pieces may be in flight.
     flow: Flow,
     in_flight: usize,
-    /// Messages that wait for their turn; those of the control channel only while SCTP has no room at all.
-    waiting: [VecDeque<Vec<u8>>; 2],
+    /// Messages that wait for their turn, by channel; those of the control channel only while SCTP has no room at all.
+    waiting: [Outbox; 2],
     queued: usize,
     /// More than [`CHANNEL_LOW_BYTES`] waited since the last [`LinkEvent::Low`].
     is_high: bool,
@@ -106,6 +107,7 @@ impl LinkConfig {
             .set_dtls_cert(self.certificate.clone())
             .set_dtls_version(str0m::crypto::dtls::DtlsVersion::Auto)
             .set_sctp_max_buffered_amount(SCTP_BUFFERED_MAX)
+            .set_mtu(DATAGRAM_LEN_AIM..=DATAGRAM_LEN_AIM + 48)
             .set_snap_enabled(true)
             .build(now);
         for candidate in &self.candidates {
@@ -176,7 +178,7 @@ impl Link {
             connected: false,
             flow: Flow::new(now),
             in_flight: 0,
-            waiting: [VecDeque::new(), VecDeque::new()],
+            waiting: Default::default(),
             queued: 0,
             is_high: false,
             is_broken: false,
@@ -293,15 +295,15 @@ impl Link {
         *count <= CONTROL_FRAMES_PER_S_MAX
     }
 
-    /// Sends a frame; false if the connection cannot take it.
-    pub(crate) fn send(&mut self, now: Instant, frame: &Frame) -> bool {
+    /// Sends a frame, before less urgent ones of the same channel; false if the connection cannot take it.
+    pub(crate) fn send(&mut self, now: Instant, frame: &Frame, urgency: u64) -> bool {
         let Ok(message) = frame.encode() else { return false };
         if !self.opened || self.queued + message.len() > LINK_QUEUE_BYTES_MAX || message.len() > MESSAGE_LEN_MAX {
             return false;
         }
         self.used_at = now;
         self.queued += message.len();
-        self.waiting[frame.channel() as usize].push_back(message);
+        self.waiting[frame.channel() as usize].push(urgency, message);
         self.flush();
         self.is_high |= self.queued > CHANNEL_LOW_BYTES;
         true
@@ -341,8 +343,13 @@ impl Link {
 
     /// Whether a piece waits that the path has room for.
     pub(crate) fn has_piece(&self, now: Instant) -> bool {
-        let next = self.waiting[Channel::Pieces as usize].front();
+        let next = self.waiting[Channel::Pieces as usize].next();
         next.is_some_and(|next| self.flow.admits(now, self.in_flight, next.len()))
+    }
+
+    /// How urgent the next piece is.
+    pub(crate) fn urgency(&self) -> u64 {
+        self.waiting[Channel::Pieces as usize].urgency()
     }
 
     /// Whether the next piece is to leave whatever else is on the line: see [`Flow::is_stalled`].
@@ -366,7 +373,7 @@ impl Link {
 
     /// Hands the next message of a channel to str0m, unless there is none or no room; its length.
     fn write_next(&mut self, channel: Channel, id: ChannelId) -> Option<usize> {
-        let message = self.waiting[channel as usize].front()?;
+        let message = self.waiting[channel as usize].next()?;
         let written = match self.rtc.channel(id).map(|mut channel| channel.write(true, message)) {
             Some(Ok(written)) => written,
             None => false,
@@ -377,7 +384,7 @@ impl Link {
                 false
             }
         };
-        if written { self.waiting[channel as usize].pop_front().map(|message| message.len()) } else { None }
+        if written { self.waiting[channel as usize].pop().map(|message| message.len()) } else { None }
     }
 
     /// Bytes that wait to be sent. As in a browser, what is in flight does not count.
@@ -388,7 +395,7 @@ impl Link {
     /// Says goodbye, if it is open, and ends the connection; what is left to send goes into `transmits`.
     pub(crate) fn close(mut self, now: Instant, reason: Option<ByeReason>, transmits: &mut VecDeque<Transmit>) {
         if let Some(reason) = reason {
-            self.send(now, &Frame::Bye { reason });
+            self.send(now, &Frame::Bye { reason }, 0);
         }
         let _ = self.drain(now, transmits, |_| ());
         if self.opened && self.rtc.close().is_ok() {

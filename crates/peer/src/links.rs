@@ -14,6 +14,7 @@ use viral_wire::{Description, Frame};
 
 use crate::limits::{LINE_LEN_MIN, LINKS_MAX, STUCK};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
+use crate::outbox::pop_most_urgent;
 
 /// Drive it: call one `handle_*` or verb, drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then sleep until
 /// [`poll_timeout`](Self::poll_timeout).
@@ -127,7 +128,12 @@ impl Links {
 
     /// Sends a frame; false if there is no such connection or it cannot take it. Its datagrams leave with the next [`Self::flush`].
     pub(crate) fn send(&mut self, now: Instant, key: PeerKey, frame: &Frame) -> bool {
-        let sent = self.links.get_mut(&key).is_some_and(|link| link.send(now, frame));
+        self.send_urgent(now, key, frame, 0)
+    }
+
+    /// The same, before what waits and is less urgent.
+    pub(crate) fn send_urgent(&mut self, now: Instant, key: PeerKey, frame: &Frame, urgency: u64) -> bool {
+        let sent = self.links.get_mut(&key).is_some_and(|link| link.send(now, frame, urgency));
         if sent {
             self.unsent.insert(key);
         }
@@ -141,7 +147,7 @@ impl Links {
         }
     }
 
-    /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
+    /// Sends pieces of one connection after the other, the most urgent first, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
     /// all of them, and nobody could pass on the first meanwhile. One piece of a connection that is stalled goes all the same.
     fn serve(&mut self, now: Instant) {
         let mut keys: VecDeque<PeerKey> =
@@ -159,7 +165,7 @@ impl Links {
         let mut in_flight: usize = self.links.values().filter(|link| due(link).is_some()).map(Link::in_flight).sum();
         let room = LINE_LEN_MIN + self.links.values().filter(is_used).map(Link::path_len).sum::<usize>();
         let mut held_until = None;
-        while let Some(key) = keys.pop_front() {
+        while let Some(key) = pop_most_urgent(&mut keys, |key| self.links.get(key).map_or(0, Link::urgency)) {
             if in_flight >= room && held_until.is_none() {
                 held_until = self.links.values().filter_map(due).min();
             }

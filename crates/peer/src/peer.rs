@@ -9,6 +9,7 @@ mod mirror;
 mod serve;
 mod signals;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -122,6 +123,8 @@ pub(crate) struct Peer {
     upload: Upload,
     pub(crate) store: Store,
     packed: PackedCache,
+    /// Of pieces that came while this peer is one of a crowd: how many had come by then.
+    news_numbers: HashMap<PieceId, u64>,
     tracker: Option<Tracker>,
     events: mpsc::Receiver<OriginEvent>,
     event_sender: mpsc::Sender<OriginEvent>,
@@ -194,6 +197,7 @@ impl Peer {
             upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s: config.up.map_or(0, |rate| rate.0), bytes_max: 0 }),
             store: config.store,
             packed: PackedCache::default(),
+            news_numbers: HashMap::new(),
             tracker: None,
             events,
             event_sender,

@@ -125,16 +125,23 @@ impl Keeper {
     /// One session; why it ended, none when we end it.
     async fn converse(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
         let register = self.register.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut said = Ok(());
         for signal in &register {
-            if let Err(error) = socket.send(text(signal)).await {
-                return Some(error.to_string());
-            }
+            said = said.and(socket.feed(text(signal)).await);
+        }
+        if let Err(error) = said.and(socket.flush().await) {
+            return Some(error.to_string());
         }
         loop {
             tokio::select! {
                 signal = self.outgoing.recv() => match signal {
                     Some(signal) => {
-                        if let Err(error) = socket.send(text(&signal)).await {
+                        // What is said together leaves in one packet, which the other end has to acknowledge once.
+                        let mut said = socket.feed(text(&signal)).await;
+                        while let Ok(more) = self.outgoing.try_recv() {
+                            said = said.and(socket.feed(text(&more)).await);
+                        }
+                        if let Err(error) = said.and(socket.flush().await) {
                             return Some(error.to_string());
                         }
                     }

@@ -118,12 +118,15 @@ impl Upload {
         Self { lines: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, now: 0, tokens: burst(rate) }
     }
 
-    /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued.
+    /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued, unless nobody is served any more.
     pub fn handle_limits(&mut self, now: u64, slots: usize, bytes_per_s: u64) {
         self.at(now);
         self.slots = slots;
         self.rate = bytes_per_s.min(RATE_MAX);
         self.tokens = self.tokens.min(burst(self.rate));
+        if slots == 0 {
+            self.clear(BUSY);
+        }
     }
 
     /// Both channels of a peer opened; `push` is sent unasked.
@@ -187,10 +190,7 @@ impl Upload {
         }
         self.left = self.left.map(|left| left.saturating_sub(u64::from(wire_bytes)));
         if self.left == Some(0) {
-            for at in 0..self.lines.len() {
-                let ids = self.lines[at].clear();
-                self.refuse(self.lines[at].peer, CAPPED, &ids);
-            }
+            self.clear(CAPPED);
         }
         if let Some(at) = self.find(peer) {
             self.lines[at].pending.remove(&id);
@@ -267,7 +267,7 @@ impl Upload {
             self.refuse(peer, CAPPED, ids);
             return Vec::new();
         }
-        let served = self.lines[at].is_served();
+        let served = self.slots > 0 && self.lines[at].is_served();
         let free = served || self.lines.iter().filter(|line| line.is_served()).count() < self.slots;
         let line = &mut self.lines[at];
         let room = if free { (QUEUE_IDS_MAX - line.queue.len()).min(ids.len()) } else { 0 };
@@ -284,6 +284,14 @@ impl Upload {
             self.drop_peer(peer, PeerFault::Malformed);
         }
         placed.to_vec()
+    }
+
+    /// Refuses all that is queued.
+    fn clear(&mut self, reason: u8) {
+        for at in 0..self.lines.len() {
+            let ids = self.lines[at].clear();
+            self.refuse(self.lines[at].peer, reason, &ids);
+        }
     }
 
     fn refuse(&mut self, peer: PeerKey, reason: u8, ids: &[PieceId]) {

@@ -4,7 +4,7 @@
  */
 
 import type { Board, Slot } from './board';
-import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS } from './config';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS } from './config';
 import { request } from './fill';
 import { NEVER } from './link';
 
@@ -16,7 +16,9 @@ export class Sharing {
   _done = 0;
   /** A `share` waits for its reply. */
   _asked = false;
-  /** Everything was under way at the last reply: the next question waits until then. */
+  /** Everything was dealt at the last reply. */
+  #isDealt = false;
+  /** It was: the next question waits until then. */
   _retryAt = NEVER;
   /** The tracker was asked a moment ago: nothing is said until then. */
   _silentUntil = NEVER;
@@ -33,7 +35,8 @@ export class Sharing {
 
   _give(now: number, slots: readonly Slot[]): void {
     this._asked = false;
-    this._retryAt = slots.length ? NEVER : now + SHARE_RETRY_MS;
+    this.#isDealt = !slots.length;
+    this._retryAt = this.#isDealt ? now + SHARE_RETRY_MS : NEVER;
     // A share that took too long may be dealt to the same taker again.
     for (const slot of slots) if (!this._given.includes(slot)) this._given.push(slot);
   }
@@ -55,7 +58,7 @@ export class Sharing {
   }
 
   _expire(now: number): void {
-    if (this.#advancedAt + SHARE_STALL_MS <= now) {
+    if (this.#stallsAt() <= now) {
       this.#advancedAt = now;
       // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
       this._rescue ||= 1;
@@ -65,7 +68,12 @@ export class Sharing {
   }
 
   _due(): number {
-    return Math.min(this._retryAt, this._silentUntil, this.#advancedAt + SHARE_STALL_MS);
+    return Math.min(this._retryAt, this._silentUntil, this.#stallsAt());
+  }
+
+  /** When the crowd counts as giving nothing. */
+  #stallsAt(): number {
+    return this.#advancedAt + (this.#isDealt ? SHARE_STALL_LAST_MS : SHARE_STALL_MS);
   }
 
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */

@@ -260,6 +260,9 @@ impl Peer {
         self.advanced_at = now;
         self.first_piece_at.get_or_insert(now);
         self.note_news(id);
+        if self.in_crowd {
+            self.news_numbers.insert(id, self.totals.pieces_verified.into());
+        }
         self.tell_soon();
     }
 

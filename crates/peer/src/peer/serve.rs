@@ -157,8 +157,11 @@ impl Peer {
             Some((encoding, body))
         });
         let len = packed.as_ref().map_or(0, |(_, body)| body.len());
-        let sent =
-            packed.is_some_and(|(encoding, body)| self.links.send(Instant::now(), key, &Frame::Piece { id, encoding, body: body.into() }));
+        // What is new here is new to most of a crowd: the sooner it leaves, the sooner others pass it on.
+        let urgency = self.news_numbers.get(&id).copied().unwrap_or(0);
+        let sent = packed.is_some_and(|(encoding, body)| {
+            self.links.send_urgent(Instant::now(), key, &Frame::Piece { id, encoding, body: body.into() }, urgency)
+        });
         if !sent {
             return self.upload.handle_missing(now, key, id);
         }

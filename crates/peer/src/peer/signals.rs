@@ -7,7 +7,7 @@ use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, Track
 use viral_wire::{Digest, Piece, PieceId};
 
 use super::Peer;
-use crate::limits::{CROWD_MANIFEST_WAIT_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::limits::{CROWD_MANIFEST_WAIT_MS, CROWD_TELL_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
 use crate::link::Link;
 use crate::tracker::TrackerEvent;
 
@@ -203,7 +203,9 @@ impl Peer {
 
     /// Something grew: the tracker hears of it soon.
     pub(super) fn tell_soon(&mut self) {
-        self.tell_at = self.tell_at.or_else(|| Some(self.now() + TELL_MS));
+        let is_urgent = !self.in_crowd || self.fetch.progress().done;
+        let at = self.now() + if is_urgent { TELL_MS } else { CROWD_TELL_MS };
+        self.tell_at = Some(self.tell_at.map_or(at, |planned| planned.min(at)));
     }
 
     /// Tells the tracker what is held and what grew.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::board::{Board, ORIGIN, Slot};
-use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS};
+use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS};
 use super::fill::request;
 use super::link::NEVER;
 use super::types::{Output, Source};
@@ -17,7 +17,9 @@ pub(super) struct Sharing {
     done: u32,
     /// A `share` waits for its reply.
     asked: bool,
-    /// Everything was under way at the last reply: the next question waits until then.
+    /// Everything was dealt at the last reply.
+    is_dealt: bool,
+    /// It was: the next question waits until then.
     retry_at: u64,
     /// The tracker was asked a moment ago: nothing is said until then.
     silent_until: u64,
@@ -30,12 +32,23 @@ pub(super) struct Sharing {
 
 impl Sharing {
     pub(super) fn new(now: u64, salt: u64) -> Self {
-        Self { given: VecDeque::new(), done: 0, asked: false, retry_at: NEVER, silent_until: NEVER, advanced_at: now, rescue: 0, salt }
+        Self {
+            given: VecDeque::new(),
+            done: 0,
+            asked: false,
+            is_dealt: false,
+            retry_at: NEVER,
+            silent_until: NEVER,
+            advanced_at: now,
+            rescue: 0,
+            salt,
+        }
     }
 
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
         self.asked = false;
-        self.retry_at = if pieces.is_empty() { now + SHARE_RETRY_MS } else { NEVER };
+        self.is_dealt = pieces.is_empty();
+        self.retry_at = if self.is_dealt { now + SHARE_RETRY_MS } else { NEVER };
         for &i in pieces {
             // A share that took too long may be dealt to the same taker again.
             if !self.given.contains(&i) {
@@ -63,7 +76,7 @@ impl Sharing {
     }
 
     pub(super) fn expire(&mut self, now: u64) {
-        if self.advanced_at + SHARE_STALL_MS <= now {
+        if self.stalls_at() <= now {
             self.advanced_at = now;
             // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
             self.rescue = self.rescue.max(1);
@@ -77,7 +90,12 @@ impl Sharing {
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.min(self.silent_until).min(self.advanced_at + SHARE_STALL_MS)
+        self.retry_at.min(self.silent_until).min(self.stalls_at())
+    }
+
+    /// When the crowd counts as giving nothing.
+    fn stalls_at(&self) -> u64 {
+        self.advanced_at + if self.is_dealt { SHARE_STALL_LAST_MS } else { SHARE_STALL_MS }
     }
 
     /// The place of a piece in an order that is another one for each of the crowd.

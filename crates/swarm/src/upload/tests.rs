@@ -170,6 +170,17 @@ fn beyond_the_slots_peers_are_refused_until_one_is_free() {
 }
 
 #[test]
+fn when_nobody_is_served_any_more_what_is_queued_is_refused() {
+    let mut traced = engine();
+    traced.call(0, open(1));
+    assert_eq!(sends(&traced.call(0, want(1, 0..10))).len(), PENDING_MAX);
+    let outputs = traced.call(1, Input::Limits { slots: 0, rate: 0 });
+    assert_eq!(refused(&outputs, BUSY), 10 - PENDING_MAX);
+    assert_eq!(refused(&traced.call(2, want(1, [11])), BUSY), 1, "also of somebody whose pieces are still read");
+    traced.check("no-slots");
+}
+
+#[test]
 fn what_is_not_held_is_refused_and_so_is_what_went_missing() {
     let mut traced = engine();
     traced.call(0, open(1));

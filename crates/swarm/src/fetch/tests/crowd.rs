@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::trace::{Input, Traced};
 use super::world::{Peer, World};
 use crate::fetch::config::{
-    CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_MS, WINDOW_LEN_MIN,
+    CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS,
+    WINDOW_LEN_MIN,
 };
 use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
 use crate::replay;
@@ -176,7 +177,7 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
 fn the_origin_stands_in_more_and_more_for_a_crowd_that_gives_nothing_at_all() {
     let (mut crowd, _) = Crowd::of(60);
     crowd.share(&[]);
-    assert!(asked_of_origin(&crowd.wait(SHARE_STALL_MS - 1)).is_empty());
+    assert!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS - 1)).is_empty());
     let mut asked = asked_of_origin(&crowd.wait(1));
     let mut counts = Vec::new();
     while !asked.is_empty() {
@@ -191,7 +192,7 @@ fn the_origin_stands_in_more_and_more_for_a_crowd_that_gives_nothing_at_all() {
 fn a_crowd_that_gives_again_is_one_again() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.share(&[]);
-    let first = asked_of_origin(&crowd.wait(SHARE_STALL_MS));
+    let first = asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS));
     let wanted = wanted_of(&crowd.peer(1, &[first[0], 20, 21]), 1);
     assert_eq!(wanted.len(), 2, "what the origin is asked for is under way");
     let next = asked_of_origin(&crowd.arrive(None, first[0]));
@@ -199,7 +200,7 @@ fn a_crowd_that_gives_again_is_one_again() {
     crowd.arrive(Some(1), wanted[0]);
     assert!(next.iter().all(|&id| asked_of_origin(&crowd.arrive(None, id)).is_empty()));
     crowd.arrive(Some(1), wanted[1]);
-    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_MS)).len(), 1, "a second time, with little at first");
+    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS)).len(), 1, "a second time, with little at first");
     crowd.traced.check("crowd-again");
 }
 
@@ -207,7 +208,7 @@ fn a_crowd_that_gives_again_is_one_again() {
 fn an_origin_that_fails_is_asked_for_little() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.share(&[]);
-    let mut asked = asked_of_origin(&crowd.wait(SHARE_STALL_MS));
+    let mut asked = asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS));
     for _ in 0..3 {
         asked = asked.into_iter().flat_map(|id| asked_of_origin(&crowd.arrive(None, id))).collect();
     }
@@ -237,7 +238,7 @@ fn what_a_peer_owes_is_rescued_last() {
     assert_eq!(owed.len(), 2);
     let free: Vec<u32> = (0..3).filter(|id| !owed.contains(id)).collect();
     crowd.call(Input::Share { ids: Vec::new() });
-    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_MS)), free);
+    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS)), free);
     let late = asked_of_origin(&crowd.arrive(None, free[0]));
     assert_eq!(late.iter().collect::<BTreeSet<_>>(), owed.iter().collect());
     crowd.traced.check("crowd-rescue");
