@@ -59,7 +59,7 @@ pub struct Run {
 pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
     let world = World::build(&plan.network, folder.to_owned())?;
     let server = match contestant {
-        Contestant::Viral => server::start_viral(&world, site)?,
+        Contestant::Viral => server::start_viral(&world, site, plan.shared_line)?,
         Contestant::Nginx => server::start_nginx(&world, site)?,
         Contestant::WebTorrent => torrent::start_seeder(&world, site)?,
     };

@@ -74,11 +74,11 @@ fn beside(name: &str) -> PathBuf {
     std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(name))).unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// Starts `viral serve` in the origin's namespace.
+/// Starts `viral serve` in the origin's namespace; `shared_line` is what the operator says of a thin line, in bytes per second.
 ///
 /// # Errors
 /// When it does not get ready.
-pub fn start_viral(world: &World, site: &Site) -> anyhow::Result<Process> {
+pub fn start_viral(world: &World, site: &Site, shared_line: Option<u64>) -> anyhow::Result<Process> {
     let mut serve = command(viral_binary());
     serve
         .arg("serve")
@@ -86,6 +86,7 @@ pub fn start_viral(world: &World, site: &Site) -> anyhow::Result<Process> {
         .args(["--listen", &origin_address().to_string()])
         .args(["--admin-listen", &SocketAddr::from(ADMIN).to_string()])
         .args(["--min-app-bytes", "0"])
+        .args(["--shared-line", &shared_line.unwrap_or(0).to_string()])
         .env("TMPDIR", &world.folder)
         .current_dir(&world.folder);
     let log = world.folder.join("viral-serve.log");

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use rand::RngCore as _;
+use tokio::time::{Instant, sleep_until};
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
@@ -118,20 +119,33 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
         wanted: THIN_OFFERS_MAX,
         ticket: fresh_ticket(),
     });
-    let evidence = Evidence {
-        page_viral: judged.fitness,
-        app_bytes: page.map_or(0, |page| page.app_bytes),
-        peers_ready: seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking)),
-        ..evidence
-    };
-    let mut decision = decide(&evidence, &app.policy);
-    let mut thin = None;
-    if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
-        thin = thin_answer(app, document, request, page, seeking, judged.deploy);
-        if thin.is_none() {
-            decision = Decision::Full(Reason::NoPeerNear);
+    let mut evidence = Evidence { page_viral: judged.fitness, app_bytes: page.map_or(0, |page| page.app_bytes), ..evidence };
+    let came = Instant::now();
+    let mut readied = app.hub.readied();
+    let (decision, thin) = loop {
+        readied.borrow_and_update();
+        evidence.peers_ready = seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking));
+        let mut decision = decide(&evidence, &app.policy);
+        let mut thin = None;
+        if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
+            thin = thin_answer(app, document, request, page, seeking, judged.deploy);
+            if thin.is_none() {
+                decision = Decision::Full(Reason::NoPeerNear);
+            }
         }
-    }
+        let until = match (decision, &seeking) {
+            (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
+                app.hub.wait_for_copy(seeking, evidence.app_bytes, came, evidence.shares)
+            }
+            _ => None,
+        };
+        let (Some(until), Ok(_place)) = (until, app.waiting.try_acquire()) else { break (decision, thin) };
+        tokio::select! {
+            _ = readied.changed() => {}
+            () = sleep_until(until) => {}
+            () = app.shutdown.begun() => break (decision, thin),
+        }
+    };
     let which = if matches!(decision, Decision::Full(_)) { Which::Full } else { Which::Raw };
     let mut response = match thin {
         Some(thin) => thin,

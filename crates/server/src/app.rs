@@ -10,6 +10,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
@@ -23,7 +24,7 @@ use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::counting::counted;
 use crate::files::{Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
-use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Places, Service, connections_max, descriptors};
 use crate::meter::Meter;
 use crate::packed::Packed;
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     pub(crate) shutdown: Shutdown,
     pub(crate) farewells: Farewells,
+    /// A place for each visit that waits for somebody else's copy.
+    pub(crate) waiting: Semaphore,
     /// This machine's own address per family, asked for once.
     pub(crate) own_v4: Option<IpAddr>,
     pub(crate) own_v6: Option<IpAddr>,
@@ -107,7 +110,7 @@ impl Viral {
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.boot_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
         let boot = BootConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
-        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot));
+        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot, config.shared_line));
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),
@@ -122,6 +125,7 @@ impl Viral {
             started: Instant::now(),
             shutdown: Shutdown::new(),
             farewells: Farewells::new(),
+            waiting: Semaphore::new(WAITING_MAX),
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
         });

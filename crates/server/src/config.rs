@@ -83,6 +83,10 @@ pub struct Config {
     #[arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0)]
     pub up_limit: u32,
 
+    /// Bytes a second of a thin line that visitors share: this server's own, or an office's. Whoever comes while the first of them gets a page over it waits for that copy, 8 s at most, and takes the page from peers. 0 = nobody waits
+    #[arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0)]
+    pub shared_line: u64,
+
     /// Most bytes of one page's boot set (the page and what it loads before `load`)
     #[arg(long, env = "VIRAL_BOOT_SET_BYTES_MAX", value_name = "BYTES", default_value_t = BOOT_BYTES_MAX)]
     pub boot_set_bytes_max: u64,
@@ -113,6 +117,7 @@ impl Default for Config {
             own_service_worker: OwnServiceWorker::Auto,
             rewrite_local: RewriteLocal::Private,
             up_limit: 0,
+            shared_line: 0,
             boot_set_bytes_max: BOOT_BYTES_MAX,
             boot_set_assets_max: BOOT_ASSETS_MAX,
             log: LOG_DEFAULT.to_owned(),

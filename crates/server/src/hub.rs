@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::bootset::BootConfig;
 use viral_swarm::coverage::CoverageCache;
+use viral_swarm::firstcopy::{Comer, FirstCopies};
 use viral_swarm::lineage::{News, Visit};
 use viral_swarm::tracker::{
     AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
@@ -39,6 +40,7 @@ pub(crate) struct Hub {
     /// Wakes the timekeeper when something is due earlier than it knew.
     due_earlier: Notify,
     lineage_changed: watch::Sender<()>,
+    readied: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -50,11 +52,13 @@ struct Inner {
     /// When the timekeeper will wake, in milliseconds since the start.
     due_ms: Option<u64>,
     lineage_seen: u64,
+    readied_seen: u64,
+    first_copies: FirstCopies,
 }
 
 impl Hub {
     /// A tracker without members for this site.
-    pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, boot: BootConfig) -> Self {
+    pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, boot: BootConfig, shared_line: u64) -> Self {
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(boot, PAGES_MAX, MANIFESTS_LEN_MAX),
@@ -62,8 +66,17 @@ impl Hub {
             sessions: BTreeMap::new(),
             due_ms: None,
             lineage_seen: 0,
+            readied_seen: 0,
+            first_copies: FirstCopies::new(shared_line),
         };
-        Self { site, start: Instant::now(), inner: Mutex::new(inner), due_earlier: Notify::new(), lineage_changed: watch::Sender::new(()) }
+        Self {
+            site,
+            start: Instant::now(),
+            inner: Mutex::new(inner),
+            due_earlier: Notify::new(),
+            lineage_changed: watch::Sender::new(()),
+            readied: watch::Sender::new(()),
+        }
     }
 
     /// The manifest of the page whose document this is; none if the page cannot travel.
@@ -84,6 +97,25 @@ impl Hub {
     /// Reserves offers for a thin visit.
     pub(crate) fn offers_for(&self, seeking: &Seeking<'_>) -> Vec<Offer> {
         self.with(|inner, now_ms| inner.tracker.offers_for(now_ms, seeking, &inner.coverage))
+    }
+
+    /// Until when somebody who came at `came` waits for a copy that is on its way to somebody else; none if it gets its own now.
+    pub(crate) fn wait_for_copy(&self, seeking: &Seeking<'_>, bytes: u64, came: Instant, shares: bool) -> Option<Instant> {
+        let mut inner = self.lock();
+        let comer = Comer {
+            manifest: seeking.manifest,
+            bytes,
+            came_ms: self.ms_of(came),
+            is_held: inner.tracker.is_held(seeking.page, &seeking.manifest),
+            shares,
+        };
+        let until_ms = inner.first_copies.wait(self.now_ms(), &comer)?;
+        Some(self.start + Duration::from_millis(until_ms))
+    }
+
+    /// Changes whenever a peer has room for others again.
+    pub(crate) fn readied(&self) -> watch::Receiver<()> {
+        self.readied.subscribe()
     }
 
     /// Whether some fetch this manifest by shares now.
@@ -195,6 +227,10 @@ impl Hub {
         if std::mem::replace(&mut inner.lineage_seen, next_event) != next_event {
             self.lineage_changed.send_replace(());
         }
+        let readied = inner.tracker.readied();
+        if std::mem::replace(&mut inner.readied_seen, readied) != readied {
+            self.readied.send_replace(());
+        }
         result
     }
 
@@ -204,7 +240,11 @@ impl Hub {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_of(Instant::now())
+    }
+
+    fn ms_of(&self, at: Instant) -> u64 {
+        u64::try_from(at.duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Evidence {
     pub page_viral: PageFitness,
     /// Peers that could be given to this visitor now; see [`crate::tracker::Tracker::ready`].
     pub peers_ready: usize,
+    /// The visitor takes part in a crowd of which nobody has anything yet: the native peer.
+    pub shares: bool,
     /// The visitor's own service worker said that it stores the page as it is now.
     pub stored: bool,
 }

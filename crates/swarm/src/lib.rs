@@ -6,6 +6,7 @@ pub mod admission;
 pub mod bootset;
 pub mod coverage;
 pub mod fetch;
+pub mod firstcopy;
 pub mod limits;
 pub mod lineage;
 pub mod nearness;

@@ -85,6 +85,19 @@ pub const SHARE_WAIT_MS: u64 = 10_000;
 /// With so many ready peers that hold everything nobody is sent to the origin.
 pub const SHARE_SEEDERS_ENOUGH: usize = 4;
 
+/// Pages whose first copy is on its way at once.
+pub const FIRST_COPIES_MAX: usize = 64;
+
+/// Nobody waits for a copy that the shared line carries in less than this, in milliseconds: a connection to a peer takes a third of it (PLATFORM section 3).
+pub const FIRST_COPY_MS_MIN: u64 = 300;
+
+/// Time for a page to load and to leave its offers once the line has carried its bytes, in milliseconds.
+pub const FIRST_COPY_SLACK_MS: u64 = 1_000;
+
+/// Longest wait for somebody else's copy, in milliseconds: longer than people wait without need, and less than the second of two downloads at once takes
+/// wherever anybody waits for so long.
+pub const FIRST_COPY_WAIT_MS_MAX: u64 = 8_000;
+
 /// Share of picks that are random among equally near peers, in permille (DESIGN section 4: swarms stay connected).
 pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 

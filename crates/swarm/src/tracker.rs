@@ -17,7 +17,11 @@ use viral_wire::{
     signal::{ErrorCode, PeerNumber, TrackerToPeer},
 };
 
-use crate::{limits::OUTPUTS_MAX, lineage::Lineage, random::Random};
+use crate::{
+    limits::{OUTPUTS_MAX, RUNG_SCAN_MAX},
+    lineage::Lineage,
+    random::Random,
+};
 
 pub use answers::{AnswerError, Answerer};
 pub use config::TrackerConfig;
@@ -142,6 +146,19 @@ impl Tracker {
                 Timer::Share(peer) => self.handle_share_late(peer),
             }
         }
+    }
+
+    /// How often a peer began to have room for others: whoever waits for one looks again when this grew.
+    #[must_use]
+    pub fn readied(&self) -> u64 {
+        self.pool.entries
+    }
+
+    /// Whether one of the first peers of a page holds all of it, with or without room for others.
+    #[must_use]
+    pub fn is_held(&self, page: &str, manifest: &Digest) -> bool {
+        let peers = self.pages.get(page).into_iter().flat_map(|page| &page.peers).take(RUNG_SCAN_MAX);
+        peers.filter_map(|peer| self.sessions.get(peer)).any(|session| session.slots > 0 && session.holds_all(*manifest))
     }
 
     /// Who got the app from whom.

@@ -16,7 +16,9 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         plan.visitors[(2 * turn + 1) * peers / (2 * BROWSERS.len())].browser = Some(engine);
     }
     plan.scenario = Scenario::Browsers;
-    plan.description.push_str(" Four of them come with Chromium and two with Firefox.");
+    // Browsers do not share what nobody has yet, so the server is told to let them wait for the first copy.
+    plan.shared_line = plan.network.gateways.first().map(|line| line.down.rate_bps / 8);
+    plan.description.push_str(" Four of them come with Chromium and two with Firefox; the server knows the line (--shared-line).");
     plan
 }
 

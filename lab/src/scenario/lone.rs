@@ -23,6 +23,7 @@ pub(super) fn plan(settings: &Settings) -> Plan {
         bound,
         limit_s: 30.0 + 4.0 * bound.bound_s(),
         stay_s: 0.0,
+        shared_line: None,
         offload_bound: None,
         description: "One visitor with 50 Mbit/s, an origin with 10 Mbit/s up, 40 ms of round trip, nobody else.".to_owned(),
     }

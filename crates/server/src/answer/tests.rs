@@ -187,3 +187,47 @@ async fn pages_that_cannot_travel_say_so() {
     }
     assert_eq!(answer(&visit(&viral, "/a.txt", &[]).await), "");
 }
+
+/// A page of 20 kB behind a line that carries 20 kB/s: a second, and due after two and a half.
+async fn viral_on_a_thin_line() -> crate::Viral {
+    let script = "x".repeat(20_000);
+    let files = [("index.html", "<!doctype html><script src=\"/app.js\"></script>"), ("app.js", script.as_str())];
+    viral(&files, |config| config.shared_line = 20_000).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_a_thin_line_whoever_comes_second_waits_for_the_first_copy_and_takes_it_from_a_peer() {
+    let viral = viral_on_a_thin_line().await;
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    let native = visit(&viral, "/", &[("user-agent", "viral/9.9")]).await;
+    assert_eq!(answer(&native), "full; reason=no-peer-near", "it shares with others who have nothing");
+    let came = tokio::time::Instant::now();
+    let second = tokio::spawn({
+        let viral = viral.clone();
+        async move { visit(&viral, "/", &[]).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    assert!(!second.is_finished());
+    let (_, _outgoing) = seeder(&viral, "/");
+    assert_eq!(answer(&second.await.unwrap()), "thin; reason=peer-near");
+    assert_eq!(came.elapsed().as_millis(), 700, "as soon as there is a peer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_copy_that_does_not_arrive_is_not_waited_for_long() {
+    let viral = viral_on_a_thin_line().await;
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    let came = tokio::time::Instant::now();
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    assert!((2_000..3_000).contains(&came.elapsed().as_millis()), "{:?}", came.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_the_server_nobody_waits() {
+    let viral = viral_on_a_thin_line().await;
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    let came = tokio::time::Instant::now();
+    viral.app.shutdown.begin();
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    assert_eq!(came.elapsed().as_millis(), 0);
+}

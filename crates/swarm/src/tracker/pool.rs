@@ -17,6 +17,8 @@ pub(super) struct Pool {
     by_prefix: BTreeSet<(Digest, IpAddr, PeerNumber)>,
     by_manifest: BTreeSet<(Digest, PeerNumber)>,
     manifests: BTreeMap<Digest, usize>,
+    /// How often somebody came in.
+    pub(super) entries: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,7 @@ impl Pool {
         }
         self.remove(peer);
         self.members.insert(peer, member);
+        self.entries += 1;
         self.by_site.insert((manifest, nearness::site(address), peer));
         self.by_prefix.insert((manifest, nearness::prefix(address), peer));
         self.by_manifest.insert((manifest, peer));
