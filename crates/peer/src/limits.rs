@@ -63,7 +63,7 @@ pub(crate) const STUCK: Duration = Duration::from_millis(500);
 /// Datagrams read from one socket before timers and engines have their turn: 64 of 1.2 KiB are 77 KiB, a millisecond.
 pub(crate) const DATAGRAMS_PER_TURN: usize = 64;
 
-/// Longest datagram sent, in bytes: what fits the smallest packet that IPv6 carries everywhere (RFC 8200 section 5: 1,280 bytes) beside its headers of 48.
+/// Longest datagram that str0m is to make, in bytes: what fits the smallest packet that IPv6 carries everywhere (RFC 8200 section 5: 1,280 bytes) beside its headers of 48.
 pub(crate) const DATAGRAM_LEN_AIM: usize = 1_232;
 
 /// Largest datagram taken, in bytes. DTLS records stay below the path's MTU; 2,000 is what str0m itself allocates.

@@ -9,6 +9,7 @@ use str0m::crypto::dtls::DtlsCert;
 use str0m::net::Transmit;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 use viral_swarm::fetch::PeerKey;
+use viral_swarm::upload::Waiting;
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::MESSAGE_LEN_MAX;
 use viral_wire::signal::{PeerNumber, Push};
@@ -86,6 +87,8 @@ pub(crate) struct Link {
     /// Messages that wait for their turn, by channel; those of the control channel only while SCTP has no room at all.
     waiting: [Outbox; 2],
     queued: usize,
+    /// The turn in which its last piece was handed out.
+    served: u64,
     /// More than [`CHANNEL_LOW_BYTES`] waited since the last [`LinkEvent::Low`].
     is_high: bool,
     /// A message cannot be sent at all.
@@ -107,7 +110,7 @@ impl LinkConfig {
             .set_dtls_cert(self.certificate.clone())
             .set_dtls_version(str0m::crypto::dtls::DtlsVersion::Auto)
             .set_sctp_max_buffered_amount(SCTP_BUFFERED_MAX)
-            .set_mtu(DATAGRAM_LEN_AIM..=DATAGRAM_LEN_AIM + 48)
+            .set_mtu(DATAGRAM_LEN_AIM..=DATAGRAM_LEN_AIM)
             .set_snap_enabled(true)
             .build(now);
         for candidate in &self.candidates {
@@ -180,6 +183,7 @@ impl Link {
             in_flight: 0,
             waiting: Default::default(),
             queued: 0,
+            served: 0,
             is_high: false,
             is_broken: false,
             due: now,
@@ -341,30 +345,23 @@ impl Link {
         self.flow.path_len()
     }
 
-    /// Whether a piece waits that the path has room for.
-    pub(crate) fn has_piece(&self, now: Instant) -> bool {
-        let next = self.waiting[Channel::Pieces as usize].next();
-        next.is_some_and(|next| self.flow.admits(now, self.in_flight, next.len()))
+    /// What waits for its turn, if it is open and its path has room for the next piece.
+    pub(crate) fn next_piece(&self, now: Instant) -> Option<Waiting> {
+        let outbox = &self.waiting[Channel::Pieces as usize];
+        let next = outbox.next().filter(|_| self.opened)?;
+        let fits = self.flow.admits(now, self.in_flight, next.len());
+        fits.then(|| Waiting { peer: self.key, urgency: outbox.urgency(), served: self.served, stalled: self.flow.is_stalled(now) })
     }
 
-    /// How urgent the next piece is.
-    pub(crate) fn urgency(&self) -> u64 {
-        self.waiting[Channel::Pieces as usize].urgency()
-    }
-
-    /// Whether the next piece is to leave whatever else is on the line: see [`Flow::is_stalled`].
-    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
-        self.flow.is_stalled(now)
-    }
-
-    /// When that is so for a piece that waits, unless the other end acknowledges something before.
+    /// When the channel of a piece that waits counts as stalled ([`Flow::is_stalled`]), unless the other end acknowledges something before.
     pub(crate) fn stalls_at(&self) -> Option<Instant> {
         if self.waiting[Channel::Pieces as usize].is_empty() { None } else { self.flow.stalls_at() }
     }
 
     /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.
-    pub(crate) fn write_piece(&mut self, now: Instant) -> usize {
+    pub(crate) fn write_piece(&mut self, now: Instant, turn: u64) -> usize {
         let Some(len) = self.write_next(Channel::Pieces, self.pieces) else { return 0 };
+        self.served = turn;
         self.queued -= len;
         self.in_flight += len;
         self.flow.write(now, len);

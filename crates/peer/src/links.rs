@@ -7,6 +7,7 @@ use std::time::Instant;
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Input};
 use viral_swarm::fetch::PeerKey;
+use viral_swarm::upload::{Turns, Waiting};
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::PeerNumber;
@@ -14,7 +15,6 @@ use viral_wire::{Description, Frame};
 
 use crate::limits::{LINE_LEN_MIN, LINKS_MAX, STUCK};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
-use crate::outbox::pop_most_urgent;
 
 /// Drive it: call one `handle_*` or verb, drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then sleep until
 /// [`poll_timeout`](Self::poll_timeout).
@@ -27,8 +27,7 @@ pub(crate) struct Links {
     next_offer: u32,
     /// Connections with frames that are not datagrams yet.
     unsent: BTreeSet<PeerKey>,
-    /// Whose piece was sent last.
-    last_served: PeerKey,
+    turns: Turns,
     /// When to look again whether a piece may be sent, if nothing comes before.
     serve_at: Option<Instant>,
     events: VecDeque<(PeerKey, LinkEvent)>,
@@ -50,7 +49,7 @@ impl Links {
             next_key: 1,
             next_offer: 1,
             unsent: BTreeSet::new(),
-            last_served: 0,
+            turns: Turns::default(),
             serve_at: None,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -147,42 +146,32 @@ impl Links {
         }
     }
 
-    /// Sends pieces of one connection after the other, the most urgent first, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
-    /// all of them, and nobody could pass on the first meanwhile. One piece of a connection that is stalled goes all the same.
+    /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
+    /// all of them, and nobody could pass on the first meanwhile. [`Turns`] says whose goes next.
     fn serve(&mut self, now: Instant) {
-        let mut keys: VecDeque<PeerKey> =
-            self.links.values().filter(|link| link.opened && link.has_piece(now)).map(|link| link.key).collect();
-        if keys.is_empty() {
+        let mut waiting: Vec<Waiting> = self.links.values().filter_map(|link| link.next_piece(now)).collect();
+        if waiting.is_empty() {
             self.serve_at = self.next_stall(now);
             return;
         }
-        // Whoever was served last comes last.
-        let later = keys.iter().position(|key| *key > self.last_served).unwrap_or(0);
-        keys.rotate_left(later);
         // Whose oldest piece is older than a full queue explains waits for a slow line of its own, or for nothing: that is no matter of ours.
         let due = |link: &Link| link.oldest().map(|since| since + STUCK).filter(|due| now < *due);
-        let is_used = |link: &&Link| link.in_flight() > 0 || link.has_piece(now);
+        let is_used = |link: &&Link| link.in_flight() > 0 || link.next_piece(now).is_some();
         let mut in_flight: usize = self.links.values().filter(|link| due(link).is_some()).map(Link::in_flight).sum();
         let room = LINE_LEN_MIN + self.links.values().filter(is_used).map(Link::path_len).sum::<usize>();
-        let mut held_until = None;
-        while let Some(key) = pop_most_urgent(&mut keys, |key| self.links.get(key).map_or(0, Link::urgency)) {
-            if in_flight >= room && held_until.is_none() {
-                held_until = self.links.values().filter_map(due).min();
-            }
-            let Some(link) = self.links.get_mut(&key) else { continue };
-            if in_flight >= room && !link.is_stalled(now) {
-                continue;
-            }
-            let len = link.write_piece(now);
-            if len > 0 {
-                in_flight += len;
-                self.last_served = key;
-                if link.has_piece(now) {
-                    keys.push_back(key);
+        while let Some((key, turn)) = self.turns.next(&waiting, in_flight < room) {
+            let link = self.links.get_mut(&key);
+            let (len, more) = link.map_or((0, None), |link| (link.write_piece(now, turn), link.next_piece(now)));
+            in_flight += len;
+            if let Ok(place) = waiting.binary_search_by_key(&key, |one| one.peer) {
+                match more.filter(|_| len > 0) {
+                    Some(more) => waiting[place] = more,
+                    None => drop(waiting.remove(place)),
                 }
             }
             self.drain(now, key);
         }
+        let held_until = if waiting.is_empty() { None } else { self.links.values().filter_map(due).min() };
         self.serve_at = self.next_stall(now).into_iter().chain(held_until).min();
     }
 

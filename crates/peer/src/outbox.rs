@@ -34,13 +34,6 @@ impl Outbox {
     }
 }
 
-/// Takes the most urgent of `keys` out, of several the first.
-pub(crate) fn pop_most_urgent<K>(keys: &mut VecDeque<K>, urgency: impl Fn(&K) -> u64) -> Option<K> {
-    let most = keys.iter().map(&urgency).max()?;
-    let place = keys.iter().position(|key| urgency(key) == most)?;
-    keys.remove(place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,13 +48,5 @@ mod tests {
         assert_eq!((outbox.next(), outbox.urgency()), (Some(&b"d"[..]), 7));
         let order: Vec<u8> = std::iter::from_fn(|| outbox.pop()).flatten().collect();
         assert_eq!(order, b"dbeac");
-    }
-
-    #[test]
-    fn of_several_peers_the_most_urgent_is_served_and_equals_in_turn() {
-        let mut keys = VecDeque::from([3, 1, 2]);
-        let urgency = |key: &u32| if *key == 3 { 0 } else { 9 };
-        let order: Vec<u32> = std::iter::from_fn(|| pop_most_urgent(&mut keys, urgency)).collect();
-        assert_eq!(order, [1, 2, 3]);
     }
 }

@@ -123,7 +123,7 @@ pub(crate) struct Peer {
     upload: Upload,
     pub(crate) store: Store,
     packed: PackedCache,
-    /// Of pieces that came while this peer is one of a crowd: how many had come by then.
+    /// Of the pieces that came since this peer is one of a crowd, until it has all of them: how many had come by then. As many as the store takes at most.
     news_numbers: HashMap<PieceId, u64>,
     tracker: Option<Tracker>,
     events: mpsc::Receiver<OriginEvent>,

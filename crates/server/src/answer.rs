@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use rand::RngCore as _;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
@@ -26,7 +26,7 @@ use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp::{self, PageOrigin};
 use crate::files::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
-use crate::limits::THIN_OFFERS_MAX;
+use crate::limits::{THIN_OFFERS_MAX, WAITING_LOOK};
 use crate::pages::{Current, page_path};
 use crate::stats::{AnswerKind, Cause};
 
@@ -39,7 +39,18 @@ const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cach
 /// Answers everything that is not under `/.viral/`.
 pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let (request, _) = request.into_parts();
-    let evidence = evidence::of_request(&request);
+    let came = Instant::now();
+    loop {
+        // Only a visit that waits while the site changes is answered anew.
+        if let Some(response) = current_answer(&app, &request, came).await {
+            return response;
+        }
+    }
+}
+
+/// Answers from the site as it is now, to somebody who came at `came`; none if it changed meanwhile.
+async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Response<Body>> {
+    let evidence = evidence::of_request(request);
     let current = app.site.current();
     let goes_there = evidence.fetch_dest.as_deref() == Some("document");
     let path = request.uri.path();
@@ -52,14 +63,16 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
     };
     let is_visit = if evidence.has_sec_fetch { goes_there } else { looks_visited };
     if !is_visit {
-        return part_answer(&app, current, resolved, &request).await;
+        return Some(part_answer(app, current, resolved, request).await);
     }
-    match resolved {
-        Resolved::Asset(document) if document.is_document() => document_answer(&app, &current, &document, &request, evidence).await,
-        Resolved::Asset(page) if page.is_page() => unfit_answer(&app, &current, &page, &request, evidence).await,
-        Resolved::NotFound(page) => not_found_answer(&app, &current, page.as_deref(), &request, evidence).await,
-        Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, &request).await,
-    }
+    Some(match resolved {
+        Resolved::Asset(document) if document.is_document() => {
+            return document_answer(app, &current, &document, request, (evidence, came)).await;
+        }
+        Resolved::Asset(page) if page.is_page() => unfit_answer(app, &current, &page, request, evidence).await,
+        Resolved::NotFound(page) => not_found_answer(app, &current, page.as_deref(), request, evidence).await,
+        Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, request).await,
+    })
 }
 
 /// Whether a path is by its extension that of something a page needs, not of a page.
@@ -108,8 +121,14 @@ async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Part
     caused(response, Cause::Documents)
 }
 
-/// A document of the current version, for whoever asks.
-async fn document_answer(app: &App, version: &Version, document: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
+/// A document of the current version, for whoever asks; none if there is another version before it is answered.
+async fn document_answer(
+    app: &App,
+    version: &Version,
+    document: &Asset,
+    request: &Parts,
+    (evidence, came): (Evidence, Instant),
+) -> Option<Response<Body>> {
     let page = app.hub.page(version, document);
     let judged = Judged::of(app, version, document, request, page);
     let seeking = page.map(|page| Seeking {
@@ -120,8 +139,11 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
         ticket: fresh_ticket(),
     });
     let mut evidence = Evidence { page_viral: judged.fitness, app_bytes: page.map_or(0, |page| page.app_bytes), ..evidence };
-    let came = Instant::now();
+    // Whoever reloads the page was the first one, perhaps: it would wait for itself.
+    let is_served_at_once = evidence.shares || cookies::pinned_version(&request.headers).is_some();
     let mut readied = app.hub.readied();
+    let mut versions = app.site.subscribe();
+    let mut place = None;
     let (decision, thin) = loop {
         readied.borrow_and_update();
         evidence.peers_ready = seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking));
@@ -135,14 +157,25 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
         }
         let until = match (decision, &seeking) {
             (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
-                app.hub.wait_for_copy(seeking, evidence.app_bytes, came, evidence.shares)
+                app.hub.wait_for_copy(seeking, evidence.app_bytes, came, is_served_at_once)
             }
             _ => None,
         };
-        let (Some(until), Ok(_place)) = (until, app.waiting.try_acquire()) else { break (decision, thin) };
+        let Some(until) = until else { break (decision, thin) };
+        if place.is_none() {
+            place = app.waiting.try_acquire().ok();
+        }
+        if place.is_none() {
+            break (decision, thin);
+        }
+        if app.site.current().tag() != version.tag() {
+            return None;
+        }
         tokio::select! {
-            _ = readied.changed() => {}
+            // What happens together is looked at once.
+            _ = readied.changed() => sleep(WAITING_LOOK).await,
             () = sleep_until(until) => {}
+            _ = versions.changed() => return None,
             () = app.shutdown.begun() => break (decision, thin),
         }
     };
@@ -158,7 +191,7 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
     if decision != Decision::Asset {
         dress(&mut response, version, request, &evidence);
     }
-    response
+    Some(response)
 }
 
 /// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.

@@ -83,7 +83,7 @@ pub struct Config {
     #[arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0)]
     pub up_limit: u32,
 
-    /// Bytes a second of a thin line that visitors share: this server's own, or an office's. Whoever comes while the first of them gets a page over it waits for that copy, 8 s at most, and takes the page from peers. 0 = nobody waits
+    /// Bytes a second of a thin line that visitors share: this server's own, or an office's. Whoever comes while the first of them gets a page over it waits for that copy, 8 s at most, and takes the page from peers. Nobody waits for a page that takes the line less than 0.3 s or more than 4.6 s (uncompressed). 0 = nobody waits
     #[arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0)]
     pub shared_line: u64,
 

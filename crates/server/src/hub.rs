@@ -59,6 +59,7 @@ struct Inner {
 impl Hub {
     /// A tracker without members for this site.
     pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, boot: BootConfig, shared_line: u64) -> Self {
+        let first_copies = FirstCopies::new(shared_line, config.reach);
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(boot, PAGES_MAX, MANIFESTS_LEN_MAX),
@@ -67,7 +68,7 @@ impl Hub {
             due_ms: None,
             lineage_seen: 0,
             readied_seen: 0,
-            first_copies: FirstCopies::new(shared_line),
+            first_copies,
         };
         Self {
             site,
@@ -96,24 +97,24 @@ impl Hub {
 
     /// Reserves offers for a thin visit.
     pub(crate) fn offers_for(&self, seeking: &Seeking<'_>) -> Vec<Offer> {
-        self.with(|inner, now_ms| inner.tracker.offers_for(now_ms, seeking, &inner.coverage))
+        self.with(|inner, now_ms| {
+            let offers = inner.tracker.offers_for(now_ms, seeking, &inner.coverage);
+            if !offers.is_empty() {
+                inner.first_copies.note_introduced(now_ms, seeking.manifest, seeking.addr.public);
+            }
+            offers
+        })
     }
 
     /// Until when somebody who came at `came` waits for a copy that is on its way to somebody else; none if it gets its own now.
-    pub(crate) fn wait_for_copy(&self, seeking: &Seeking<'_>, bytes: u64, came: Instant, shares: bool) -> Option<Instant> {
+    pub(crate) fn wait_for_copy(&self, seeking: &Seeking<'_>, bytes: u64, came: Instant, is_served_at_once: bool) -> Option<Instant> {
         let mut inner = self.lock();
-        let comer = Comer {
-            manifest: seeking.manifest,
-            bytes,
-            came_ms: self.ms_of(came),
-            is_held: inner.tracker.is_held(seeking.page, &seeking.manifest),
-            shares,
-        };
+        let comer = Comer { manifest: seeking.manifest, bytes, came_ms: self.ms_of(came), address: seeking.addr.public, is_served_at_once };
         let until_ms = inner.first_copies.wait(self.now_ms(), &comer)?;
         Some(self.start + Duration::from_millis(until_ms))
     }
 
-    /// Changes whenever a peer has room for others again.
+    /// Changes whenever a peer may have become one to be introduced.
     pub(crate) fn readied(&self) -> watch::Receiver<()> {
         self.readied.subscribe()
     }

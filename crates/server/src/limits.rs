@@ -36,8 +36,12 @@ pub(crate) const DEFLATED_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Offers inlined in a thin answer. Four dials open in about 60 ms; more do not fit the 14,600 bytes (DESIGN section 1).
 pub(crate) const THIN_OFFERS_MAX: usize = 4;
 
-/// Visits that wait for somebody else's copy at one time; more are answered at once. Each looks at the tracker whenever a peer has room.
+/// Visits that wait for somebody else's copy at one time; more are answered at once. Each looks at the tracker whenever a peer has room: at most 512 searches of about
+/// 50 us in [`WAITING_LOOK`].
 pub(crate) const WAITING_MAX: usize = 512;
+
+/// Pause before a visit that waits looks at the tracker again: less than anybody notices.
+pub(crate) const WAITING_LOOK: Duration = Duration::from_millis(50);
 
 /// Title repeated in a thin answer, in characters; tabs show about 30.
 pub(crate) const TITLE_LEN_MAX: usize = 120;

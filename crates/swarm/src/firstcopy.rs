@@ -4,18 +4,33 @@
 //! the page at once; whoever comes while that copy is on its way waits for it, a few seconds at most, and then takes the page from peers.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use viral_wire::Digest;
 
-use crate::limits::{FIRST_COPIES_MAX, FIRST_COPY_MS_MIN, FIRST_COPY_SLACK_MS, FIRST_COPY_WAIT_MS_MAX};
+use crate::limits::{
+    FIRST_COPIES_MAX, FIRST_COPY_LAPSES_MAX, FIRST_COPY_MS_MIN, FIRST_COPY_REST_MS, FIRST_COPY_SLACK_MS, FIRST_COPY_WAIT_MS_MAX,
+};
+use crate::nearness::{self, Reach};
 
 /// The copies that are on their way to somebody who is the first to have them.
 #[derive(Debug)]
 pub struct FirstCopies {
     /// What the shared line carries, in bytes per second; 0 = nobody waits.
     line: u64,
-    /// By when each should be there, in milliseconds.
-    due_ms: BTreeMap<Digest, u64>,
+    reach: Reach,
+    copies: BTreeMap<Key, Copy>,
+}
+
+/// A manifest, and within which neighbourhood its holders are introduced.
+type Key = (Digest, Option<IpAddr>);
+
+#[derive(Debug)]
+struct Copy {
+    /// By when it should be there, in milliseconds.
+    due_ms: u64,
+    /// How many came to nothing, one after the other.
+    lapses: u32,
 }
 
 /// Somebody who would get a copy of a page now.
@@ -23,21 +38,21 @@ pub struct FirstCopies {
 pub struct Comer {
     /// The page's manifest.
     pub manifest: Digest,
-    /// Bytes of the page's boot set.
+    /// Where it is.
+    pub address: IpAddr,
+    /// Bytes of the page's boot set, decoded.
     pub bytes: u64,
     /// When it came, in milliseconds.
     pub came_ms: u64,
-    /// Somebody near holds the page, and is only busy.
-    pub is_held: bool,
-    /// It takes part in a crowd that has nothing yet, so it need not wait.
-    pub shares: bool,
+    /// It gets a copy at once: it shares with others who have nothing, or was here a moment ago and has most of it in its cache.
+    pub is_served_at_once: bool,
 }
 
 impl FirstCopies {
-    /// No copies yet.
+    /// No copies yet. Holders are introduced within `reach`.
     #[must_use]
-    pub fn new(line_bytes_per_s: u64) -> Self {
-        Self { line: line_bytes_per_s, due_ms: BTreeMap::new() }
+    pub fn new(line_bytes_per_s: u64, reach: Reach) -> Self {
+        Self { line: line_bytes_per_s, reach, copies: BTreeMap::new() }
     }
 
     /// Until when somebody waits, unless a peer has room for it before, in milliseconds; `None`: it gets a copy now.
@@ -45,20 +60,46 @@ impl FirstCopies {
         let whole_ms = comer.bytes.saturating_mul(1000).checked_div(self.line)?;
         // Half as much again for headers and whatever else the line carries.
         let expected_ms = whole_ms.saturating_add(whole_ms / 2).saturating_add(FIRST_COPY_SLACK_MS);
-        if !(FIRST_COPY_MS_MIN..FIRST_COPY_WAIT_MS_MAX).contains(&whole_ms) || expected_ms > FIRST_COPY_WAIT_MS_MAX {
+        if whole_ms < FIRST_COPY_MS_MIN || expected_ms > FIRST_COPY_WAIT_MS_MAX {
             return None;
         }
-        let patience_ms = comer.came_ms.saturating_add(FIRST_COPY_WAIT_MS_MAX);
-        self.due_ms.retain(|_, due_ms| now_ms < *due_ms);
-        let due_ms = self.due_ms.get(&comer.manifest).copied();
-        let until_ms = if comer.is_held { Some(patience_ms) } else { due_ms.map(|due_ms| due_ms.min(patience_ms)) };
-        if let Some(until_ms) = until_ms.filter(|until_ms| !comer.shares && now_ms < *until_ms) {
-            return Some(until_ms);
+        self.copies.retain(|_, copy| now_ms < copy.due_ms.saturating_add(FIRST_COPY_REST_MS));
+        let key = self.key(comer.manifest, comer.address);
+        let due_ms = now_ms.saturating_add(expected_ms);
+        let room = self.copies.len() < FIRST_COPIES_MAX;
+        match self.copies.get_mut(&key) {
+            Some(copy) if copy.lapses >= FIRST_COPY_LAPSES_MAX => None,
+            Some(copy) if now_ms < copy.due_ms => {
+                let until_ms = copy.due_ms.min(comer.came_ms.saturating_add(FIRST_COPY_WAIT_MS_MAX));
+                (!comer.is_served_at_once && now_ms < until_ms).then_some(until_ms)
+            }
+            Some(copy) => {
+                *copy = Copy { due_ms, lapses: copy.lapses + 1 };
+                None
+            }
+            None => {
+                if room {
+                    self.copies.insert(key, Copy { due_ms, lapses: 0 });
+                }
+                None
+            }
         }
-        if due_ms.is_none() && self.due_ms.len() < FIRST_COPIES_MAX {
-            self.due_ms.insert(comer.manifest, now_ms.saturating_add(expected_ms));
+    }
+
+    /// Somebody was introduced to holders of a page: whoever else waits there for it goes on, since those who have it are only busy.
+    pub fn note_introduced(&mut self, now_ms: u64, manifest: Digest, address: IpAddr) {
+        if let Some(copy) = self.copies.get_mut(&self.key(manifest, address)) {
+            *copy = Copy { due_ms: copy.due_ms.max(now_ms.saturating_add(FIRST_COPY_SLACK_MS)), lapses: 0 };
         }
-        None
+    }
+
+    fn key(&self, manifest: Digest, address: IpAddr) -> Key {
+        let place = match self.reach {
+            Reach::Near => Some(nearness::site(address)),
+            Reach::Prefix => Some(nearness::prefix(address)),
+            Reach::Any => None,
+        };
+        (manifest, place)
     }
 }
 
@@ -70,12 +111,17 @@ mod tests {
     const LINE: u64 = 1_000_000;
 
     fn comer(came_ms: u64) -> Comer {
-        Comer { manifest: Digest::of(b"page"), bytes: 2 * LINE, came_ms, is_held: false, shares: false }
+        let address = IpAddr::from([192, 0, 2, 1]);
+        Comer { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, is_served_at_once: false }
+    }
+
+    fn copies() -> FirstCopies {
+        FirstCopies::new(LINE, Reach::Any)
     }
 
     #[test]
     fn the_first_gets_a_copy_and_the_others_wait_for_it() {
-        let mut copies = FirstCopies::new(LINE);
+        let mut copies = copies();
         assert_eq!(copies.wait(0, &comer(0)), None);
         assert_eq!(copies.wait(10, &comer(10)), Some(4_000));
         assert_eq!(copies.wait(3_999, &comer(10)), Some(4_000));
@@ -83,48 +129,67 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_does_not_come_is_sent_to_one_more() {
-        let mut copies = FirstCopies::new(LINE);
+    fn a_copy_that_does_not_come_is_sent_to_one_more_and_then_nobody_waits_for_a_while() {
+        let mut copies = copies();
         assert_eq!(copies.wait(0, &comer(0)), None);
         assert_eq!(copies.wait(4_000, &comer(10)), None, "the first of those who waited is the next first one");
         assert_eq!(copies.wait(4_000, &comer(20)), Some(8_000));
         assert_eq!(copies.wait(8_000, &comer(20)), None);
-        assert_eq!(copies.wait(8_000, &comer(30)), Some(8_030), "nobody waits longer than a few seconds");
-        assert_eq!(copies.wait(8_030, &comer(30)), None);
+        assert_eq!(copies.wait(8_000, &comer(30)), None, "two came to nothing");
+        assert_eq!(copies.wait(11_000 + FIRST_COPY_REST_MS, &comer(0)), None);
+        assert_eq!(copies.wait(12_000 + FIRST_COPY_REST_MS, &comer(0)), None, "all is as at first");
+        assert_eq!(copies.wait(12_001 + FIRST_COPY_REST_MS, &comer(12_001 + FIRST_COPY_REST_MS)), Some(16_000 + FIRST_COPY_REST_MS));
     }
 
     #[test]
-    fn where_somebody_near_has_it_one_waits_for_room() {
-        let mut copies = FirstCopies::new(LINE);
-        let held = |came_ms| Comer { is_held: true, ..comer(came_ms) };
-        assert_eq!(copies.wait(50_000, &held(50_000)), Some(58_000));
-        assert_eq!(copies.wait(58_000, &held(50_000)), None);
+    fn as_long_as_others_are_introduced_one_goes_on_waiting() {
+        let mut copies = copies();
+        copies.wait(0, &comer(0));
+        for now_ms in (1_000..9_000).step_by(500) {
+            copies.note_introduced(now_ms, comer(0).manifest, comer(0).address);
+        }
+        assert_eq!(copies.wait(7_000, &comer(500)), Some(8_500), "nobody waits longer than a few seconds");
+        assert_eq!(copies.wait(8_500, &comer(500)), None);
+        assert_eq!(copies.wait(8_600, &comer(8_600)), Some(9_500));
+        copies.note_introduced(0, Digest::of(b"unknown"), comer(0).address);
+        assert_eq!(copies.copies.len(), 1);
     }
 
     #[test]
-    fn whoever_shares_does_not_wait_and_is_waited_for() {
-        let mut copies = FirstCopies::new(LINE);
-        assert_eq!(copies.wait(0, &Comer { shares: true, ..comer(0) }), None);
-        assert_eq!(copies.wait(5, &Comer { shares: true, ..comer(5) }), None);
+    fn whoever_is_served_at_once_is_waited_for_all_the_same() {
+        let mut copies = copies();
+        assert_eq!(copies.wait(0, &Comer { is_served_at_once: true, ..comer(0) }), None);
+        assert_eq!(copies.wait(5, &Comer { is_served_at_once: true, ..comer(5) }), None);
         assert_eq!(copies.wait(10, &comer(10)), Some(4_000));
     }
 
     #[test]
+    fn a_copy_is_waited_for_where_its_holder_would_be_introduced() {
+        let mut copies = FirstCopies::new(LINE, Reach::Prefix);
+        let elsewhere = |last| Comer { address: IpAddr::from([198, 51, 100, last]), ..comer(0) };
+        assert_eq!(copies.wait(0, &comer(0)), None);
+        assert_eq!(copies.wait(0, &elsewhere(1)), None);
+        assert_eq!(copies.wait(0, &elsewhere(2)), Some(4_000));
+    }
+
+    #[test]
     fn nobody_waits_where_the_line_is_fast_or_unknown_or_far_too_thin() {
-        for line in [0, 100_000_000, 100_000] {
-            let mut copies = FirstCopies::new(line);
-            assert_eq!(copies.wait(0, &comer(0)), None);
-            assert_eq!(copies.wait(0, &comer(0)), None, "{line}");
-        }
-        assert_eq!(FirstCopies::new(1).wait(0, &Comer { bytes: u64::MAX, ..comer(0) }), None);
+        let waits = |line, bytes| {
+            let mut copies = FirstCopies::new(line, Reach::Any);
+            copies.wait(0, &Comer { bytes, ..comer(0) });
+            copies.wait(0, &Comer { bytes, ..comer(0) }).is_some()
+        };
+        assert!(!waits(0, 2_000_000));
+        assert_eq!([299, 300, 4_667, 4_668].map(|ms| waits(LINE, ms * LINE / 1_000)), [false, true, true, false]);
+        assert!(!waits(1, u64::MAX));
     }
 
     #[test]
     fn what_is_remembered_has_a_limit() {
-        let mut copies = FirstCopies::new(LINE);
+        let mut copies = copies();
         for n in 0..2 * FIRST_COPIES_MAX {
             copies.wait(0, &Comer { manifest: Digest::of(&n.to_be_bytes()), ..comer(0) });
         }
-        assert_eq!(copies.due_ms.len(), FIRST_COPIES_MAX);
+        assert_eq!(copies.copies.len(), FIRST_COPIES_MAX);
     }
 }

@@ -17,11 +17,7 @@ use viral_wire::{
     signal::{ErrorCode, PeerNumber, TrackerToPeer},
 };
 
-use crate::{
-    limits::{OUTPUTS_MAX, RUNG_SCAN_MAX},
-    lineage::Lineage,
-    random::Random,
-};
+use crate::{limits::OUTPUTS_MAX, lineage::Lineage, random::Random};
 
 pub use answers::{AnswerError, Answerer};
 pub use config::TrackerConfig;
@@ -79,6 +75,8 @@ pub struct Tracker {
     /// Pages with at least one registered session.
     pages: BTreeMap<String, Page>,
     pool: Pool,
+    /// See [`Self::readied`].
+    readied: u64,
     timers: Timers,
     shares: shares::Shares,
     witnesses: BTreeMap<IpAddr, reports::Witness>,
@@ -110,6 +108,7 @@ impl Tracker {
             aliases: BTreeMap::new(),
             pages: BTreeMap::new(),
             pool: Pool::default(),
+            readied: 0,
             timers: Timers::default(),
             shares: shares::Shares::default(),
             witnesses: BTreeMap::new(),
@@ -148,17 +147,10 @@ impl Tracker {
         }
     }
 
-    /// How often a peer began to have room for others: whoever waits for one looks again when this grew.
+    /// How often a peer may have become one to be introduced, by its room or by what it holds: whoever waits for one looks again when this grew.
     #[must_use]
     pub fn readied(&self) -> u64 {
-        self.pool.entries
-    }
-
-    /// Whether one of the first peers of a page holds all of it, with or without room for others.
-    #[must_use]
-    pub fn is_held(&self, page: &str, manifest: &Digest) -> bool {
-        let peers = self.pages.get(page).into_iter().flat_map(|page| &page.peers).take(RUNG_SCAN_MAX);
-        peers.filter_map(|peer| self.sessions.get(peer)).any(|session| session.slots > 0 && session.holds_all(*manifest))
+        self.readied
     }
 
     /// Who got the app from whom.

@@ -6,6 +6,7 @@
 mod line;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -15,6 +16,8 @@ use viral_wire::limits::WANT_IDS_MAX;
 
 use crate::fetch::{PeerFault, PeerKey};
 use line::Line;
+
+pub use turns::{Turns, Waiting};
 
 /// Reason of a `refuse`: the piece is not here.
 pub const NOT_HELD: u8 = 1;

@@ -48,8 +48,11 @@ export const CROWD_LATE_MS = 3000;
 export const CROWD_SILENT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const SHARE_STALL_MS = 8000;
-/** The same once every piece was dealt: no share will bring what is missing, and whoever holds it may have no uplink. */
-export const SHARE_STALL_LAST_MS = 3000;
+/**
+ * The same once the tracker has nothing to deal: no share will bring what is missing, and whoever holds it may have no uplink. Longer than
+ * {@link SHARE_RETRY_MS}, so that what somebody left behind is dealt first.
+ */
+export const SHARE_STALL_LAST_MS = 4000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */
 export const SHARE_RETRY_MS = 3000;
 /** One of a crowd says this seldom what it has of its share and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds. */

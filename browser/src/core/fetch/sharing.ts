@@ -16,9 +16,9 @@ export class Sharing {
   _done = 0;
   /** A `share` waits for its reply. */
   _asked = false;
-  /** Everything was dealt at the last reply. */
+  /** The tracker had nothing to deal at the last reply. */
   #isDealt = false;
-  /** It was: the next question waits until then. */
+  /** It had not: the next question waits until then. */
   _retryAt = NEVER;
   /** The tracker was asked a moment ago: nothing is said until then. */
   _silentUntil = NEVER;

@@ -260,7 +260,7 @@ impl Peer {
         self.advanced_at = now;
         self.first_piece_at.get_or_insert(now);
         self.note_news(id);
-        if self.in_crowd {
+        if self.in_crowd && !self.fetch.progress().done {
             self.news_numbers.insert(id, self.totals.pieces_verified.into());
         }
         self.tell_soon();
@@ -336,7 +336,10 @@ impl Peer {
                 }
                 self.drop_link(peer, fault);
             }
-            Output::Done => self.tell(),
+            Output::Done => {
+                self.news_numbers.clear();
+                self.tell();
+            }
             Output::NeedPeers => self.look_for_peers(),
         }
     }

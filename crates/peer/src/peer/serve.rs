@@ -50,7 +50,9 @@ impl Peer {
         let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
         for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {
             let offset = u32::try_from(index * MANIFEST_PART_LEN_MAX).unwrap_or(u32::MAX);
-            self.links.send(now, key, &Frame::ManifestPart { manifest: *digest, offset, total, body: body.to_vec() });
+            // Before every piece: none can be verified without it.
+            let part = Frame::ManifestPart { manifest: *digest, offset, total, body: body.to_vec() };
+            self.links.send_urgent(now, key, &part, u64::MAX);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use viral_swarm::fetch::Progress;
 use viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Digest, Piece, PieceId};
@@ -203,9 +204,15 @@ impl Peer {
 
     /// Something grew: the tracker hears of it soon.
     pub(super) fn tell_soon(&mut self) {
-        let is_urgent = !self.in_crowd || self.fetch.progress().done;
-        let at = self.now() + if is_urgent { TELL_MS } else { CROWD_TELL_MS };
+        let at = self.now() + if self.in_crowd && !self.is_news_to_tracker() { CROWD_TELL_MS } else { TELL_MS };
         self.tell_at = Some(self.tell_at.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// Whether what is held changes what the tracker does: there is something, or so much that others are sent here for it, or everything.
+    fn is_news_to_tracker(&self) -> bool {
+        let Progress { held, total, done, .. } = self.fetch.progress();
+        let told = self.held_told.map_or(0, |(_, pieces)| pieces as usize);
+        done || told == 0 || (told * 2 < total && total <= held * 2)
     }
 
     /// Tells the tracker what is held and what grew.

@@ -72,8 +72,9 @@ pub const CROWD_SILENT_MS: u64 = 10_000;
 /// A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again.
 pub const SHARE_STALL_MS: u64 = 8_000;
 
-/// The same once every piece was dealt: no share will bring what is missing, and whoever holds it may have no uplink. As [`CROWD_LATE_MS`].
-pub const SHARE_STALL_LAST_MS: u64 = 3_000;
+/// The same once the tracker has nothing to deal: no share will bring what is missing, and whoever holds it may have no uplink. Longer than [`SHARE_RETRY_MS`], so that
+/// what somebody left behind is dealt first.
+pub const SHARE_STALL_LAST_MS: u64 = 4_000;
 
 /// One of a crowd that was told that everything is under way asks again after this: somebody may have left.
 pub const SHARE_RETRY_MS: u64 = 3_000;

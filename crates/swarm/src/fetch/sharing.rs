@@ -17,9 +17,9 @@ pub(super) struct Sharing {
     done: u32,
     /// A `share` waits for its reply.
     asked: bool,
-    /// Everything was dealt at the last reply.
+    /// The tracker had nothing to deal at the last reply.
     is_dealt: bool,
-    /// It was: the next question waits until then.
+    /// It had not: the next question waits until then.
     retry_at: u64,
     /// The tracker was asked a moment ago: nothing is said until then.
     silent_until: u64,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     coverage::{Coverage, permille},
-    limits::{COMPLETE_MIN_PERMILLE, REGISTER_WAIT_MS},
+    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
 };
 
 impl Tracker {
@@ -120,6 +120,10 @@ impl Tracker {
         let whole = coverage.bytes(&manifest);
         let complete = whole.is_some_and(|whole| bytes > 0 && permille(bytes, whole) >= COMPLETE_MIN_PERMILLE);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let share = |bytes: u64| whole.map_or(0, |whole| permille(bytes, whole));
+        let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share(held.bytes));
+        // Only who holds much is introduced to a thin visitor.
+        self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share(bytes) >= COVERAGE_MIN_PERMILLE);
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
@@ -179,7 +183,7 @@ impl Tracker {
         match self.sessions.get(&peer) {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
-                self.pool.insert(peer, held.manifest, session.addr.public);
+                self.readied += u64::from(self.pool.insert(peer, held.manifest, session.addr.public));
             }
             _ => self.pool.remove(peer),
         }

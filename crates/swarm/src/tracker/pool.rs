@@ -17,8 +17,6 @@ pub(super) struct Pool {
     by_prefix: BTreeSet<(Digest, IpAddr, PeerNumber)>,
     by_manifest: BTreeSet<(Digest, PeerNumber)>,
     manifests: BTreeMap<Digest, usize>,
-    /// How often somebody came in.
-    pub(super) entries: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +26,19 @@ struct Member {
 }
 
 impl Pool {
-    pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) {
+    /// True if it was not in it already.
+    pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) -> bool {
         let member = Member { manifest, address };
         if self.members.get(&peer) == Some(&member) {
-            return;
+            return false;
         }
         self.remove(peer);
         self.members.insert(peer, member);
-        self.entries += 1;
         self.by_site.insert((manifest, nearness::site(address), peer));
         self.by_prefix.insert((manifest, nearness::prefix(address), peer));
         self.by_manifest.insert((manifest, peer));
         *self.manifests.entry(manifest).or_default() += 1;
+        true
     }
 
     pub(super) fn remove(&mut self, peer: PeerNumber) {
