@@ -18,6 +18,9 @@ use viral_wire::Digest;
 const LEN: usize = 100 << 20;
 const RUNS: usize = 5;
 
+/// Longest datagram of both, in bytes.
+const DATAGRAM_LEN: usize = 1_232;
+
 /// What the bare connection may buffer, in bytes.
 const BUFFERED: [usize; 5] = [1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20];
 
@@ -49,7 +52,8 @@ fn raw_str0m(buffered: usize) -> f64 {
     }
     let now = Instant::now();
     let rtc = |own: SocketAddr| {
-        let mut rtc = RtcConfig::new().clear_codecs().set_sctp_max_buffered_amount(buffered).build(now);
+        let config = RtcConfig::new().clear_codecs().set_mtu(DATAGRAM_LEN..=DATAGRAM_LEN);
+        let mut rtc = config.set_sctp_max_buffered_amount(buffered).build(now);
         rtc.add_local_candidate(Candidate::host(own, "udp").unwrap());
         rtc
     };

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, reques
 use rand::RngCore as _;
 use tokio::time::{Instant, sleep, sleep_until};
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
+use viral_swarm::firstcopy::Comer;
 use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
 use viral_wire::Ticket;
@@ -140,7 +141,7 @@ async fn document_answer(
     });
     let mut evidence = Evidence { page_viral: judged.fitness, app_bytes: page.map_or(0, |page| page.app_bytes), ..evidence };
     // Whoever reloads the page was the first one, perhaps: it would wait for itself.
-    let is_served_at_once = evidence.shares || cookies::pinned_version(&request.headers).is_some();
+    let returns = cookies::pinned_version(&request.headers).is_some();
     let mut readied = app.hub.readied();
     let mut versions = app.site.subscribe();
     let mut place = None;
@@ -157,7 +158,9 @@ async fn document_answer(
         }
         let until = match (decision, &seeking) {
             (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
-                app.hub.wait_for_copy(seeking, evidence.app_bytes, came, is_served_at_once)
+                let (manifest, address) = (seeking.manifest, seeking.addr.public);
+                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: 0, shares: evidence.shares, returns };
+                app.hub.wait_for_copy(came, comer)
             }
             _ => None,
         };

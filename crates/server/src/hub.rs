@@ -107,10 +107,9 @@ impl Hub {
     }
 
     /// Until when somebody who came at `came` waits for a copy that is on its way to somebody else; none if it gets its own now.
-    pub(crate) fn wait_for_copy(&self, seeking: &Seeking<'_>, bytes: u64, came: Instant, is_served_at_once: bool) -> Option<Instant> {
-        let mut inner = self.lock();
-        let comer = Comer { manifest: seeking.manifest, bytes, came_ms: self.ms_of(came), address: seeking.addr.public, is_served_at_once };
-        let until_ms = inner.first_copies.wait(self.now_ms(), &comer)?;
+    pub(crate) fn wait_for_copy(&self, came: Instant, comer: Comer) -> Option<Instant> {
+        let comer = Comer { came_ms: self.ms_of(came), ..comer };
+        let until_ms = self.lock().first_copies.wait(self.now_ms(), &comer)?;
         Some(self.start + Duration::from_millis(until_ms))
     }
 
