@@ -141,7 +141,7 @@ async fn document_answer(
     });
     let mut evidence = Evidence { page_viral: judged.fitness, app_bytes: page.map_or(0, |page| page.app_bytes), ..evidence };
     // Whoever reloads the page was the first one, perhaps: it would wait for itself.
-    let returns = cookies::pinned_version(&request.headers).is_some();
+    let is_served_at_once = evidence.shares || cookies::pinned_version(&request.headers).is_some();
     let mut readied = app.hub.readied();
     let mut versions = app.site.subscribe();
     let mut place = None;
@@ -159,7 +159,7 @@ async fn document_answer(
         let until = match (decision, &seeking) {
             (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
                 let (manifest, address) = (seeking.manifest, seeking.addr.public);
-                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: 0, shares: evidence.shares, returns };
+                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: 0, is_served_at_once };
                 app.hub.wait_for_copy(came, comer)
             }
             _ => None,

@@ -29,8 +29,6 @@ type Key = (Digest, Option<IpAddr>);
 struct Copy {
     /// By when it should be there, in milliseconds.
     due_ms: u64,
-    /// It goes to somebody who shares it while it comes.
-    is_shared: bool,
     /// How many came to nothing, one after the other.
     lapses: u32,
 }
@@ -46,10 +44,8 @@ pub struct Comer {
     pub bytes: u64,
     /// When it came, in milliseconds.
     pub came_ms: u64,
-    /// It shares what nobody has yet with others who do the same.
-    pub shares: bool,
-    /// It was here a moment ago, and has most of the page in its cache.
-    pub returns: bool,
+    /// It gets a copy at once: it shares with others who have nothing, or was here a moment ago and has most of it in its cache.
+    pub is_served_at_once: bool,
 }
 
 impl FirstCopies {
@@ -75,16 +71,15 @@ impl FirstCopies {
             Some(copy) if copy.lapses >= FIRST_COPY_LAPSES_MAX => None,
             Some(copy) if now_ms < copy.due_ms => {
                 let until_ms = copy.due_ms.min(comer.came_ms.saturating_add(FIRST_COPY_WAIT_MS_MAX));
-                let is_served_at_once = comer.returns || (comer.shares && copy.is_shared);
-                (!is_served_at_once && now_ms < until_ms).then_some(until_ms)
+                (!comer.is_served_at_once && now_ms < until_ms).then_some(until_ms)
             }
             Some(copy) => {
-                *copy = Copy { due_ms, is_shared: comer.shares, lapses: copy.lapses + 1 };
+                *copy = Copy { due_ms, lapses: copy.lapses + 1 };
                 None
             }
             None => {
                 if room {
-                    self.copies.insert(key, Copy { due_ms, is_shared: comer.shares, lapses: 0 });
+                    self.copies.insert(key, Copy { due_ms, lapses: 0 });
                 }
                 None
             }
@@ -118,7 +113,7 @@ mod tests {
 
     fn comer(came_ms: u64) -> Comer {
         let address = IpAddr::from([192, 0, 2, 1]);
-        Comer { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, shares: false, returns: false }
+        Comer { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, is_served_at_once: false }
     }
 
     fn copies() -> FirstCopies {
@@ -162,20 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn those_who_share_wait_only_for_one_who_does_not() {
-        let (shares, mut together) = (Comer { shares: true, ..comer(0) }, copies());
-        assert_eq!([(); 2].map(|()| together.wait(0, &shares)), [None, None]);
-        assert_eq!(together.wait(10, &comer(10)), Some(4_000));
-        let mut alone = copies();
-        assert_eq!(alone.wait(0, &comer(0)), None);
-        assert_eq!(alone.wait(0, &shares), Some(4_000));
-    }
-
-    #[test]
-    fn whoever_returns_does_not_wait_for_itself() {
+    fn whoever_is_served_at_once_is_waited_for_all_the_same() {
         let mut copies = copies();
-        let returns = Comer { returns: true, ..comer(0) };
-        assert_eq!([(); 2].map(|()| copies.wait(0, &returns)), [None, None]);
+        let at_once = Comer { is_served_at_once: true, ..comer(0) };
+        assert_eq!([(); 2].map(|()| copies.wait(0, &at_once)), [None, None]);
         assert_eq!(copies.wait(10, &comer(10)), Some(4_000));
     }
 
