@@ -86,9 +86,12 @@ pub fn start_viral(world: &World, site: &Site, shared_line: Option<u64>) -> anyh
         .args(["--listen", &origin_address().to_string()])
         .args(["--admin-listen", &SocketAddr::from(ADMIN).to_string()])
         .args(["--min-app-bytes", "0"])
-        .args(["--shared-line", &shared_line.unwrap_or(0).to_string()])
         .env("TMPDIR", &world.folder)
         .current_dir(&world.folder);
+    // Not said where there is nothing to say: another build may not know it.
+    if let Some(line) = shared_line {
+        serve.args(["--shared-line", &line.to_string()]);
+    }
     let log = world.folder.join("viral-serve.log");
     let process = world.origin().run(move || Process::start(&mut serve, "viral serve", &log)).wait()??;
     process.expect_line("listening", READY)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, stream};
 use http::{HeaderValue, header};
 use hyper_util::rt::TokioIo;
 use tokio::sync::mpsc;
@@ -125,23 +125,15 @@ impl Keeper {
     /// One session; why it ended, none when we end it.
     async fn converse(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
         let register = self.register.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut said = Ok(());
-        for signal in &register {
-            said = said.and(socket.feed(text(signal)).await);
-        }
-        if let Err(error) = said.and(socket.flush().await) {
+        if let Err(error) = say(&mut socket, register).await {
             return Some(error.to_string());
         }
         loop {
             tokio::select! {
                 signal = self.outgoing.recv() => match signal {
                     Some(signal) => {
-                        // What is said together leaves in one packet, which the other end has to acknowledge once.
-                        let mut said = socket.feed(text(&signal)).await;
-                        while let Ok(more) = self.outgoing.try_recv() {
-                            said = said.and(socket.feed(text(&more)).await);
-                        }
-                        if let Err(error) = said.and(socket.flush().await) {
+                        let more = std::iter::from_fn(|| self.outgoing.try_recv().ok());
+                        if let Err(error) = say(&mut socket, std::iter::once(signal).chain(more)).await {
                             return Some(error.to_string());
                         }
                     }
@@ -202,8 +194,10 @@ async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> 
     })
 }
 
-fn text(signal: &PeerToTracker) -> Message {
-    Message::Text(encode(signal).into())
+/// What is said together leaves in one packet, which the other end has to acknowledge once.
+async fn say(socket: &mut Socket, signals: impl IntoIterator<Item = PeerToTracker>) -> Result<(), SocketError> {
+    let messages = signals.into_iter().map(|signal| Ok(Message::Text(encode(&signal).into())));
+    socket.send_all(&mut stream::iter(messages)).await
 }
 
 /// The wait before attempt `attempt` (0 = the first after a loss): doubles up to half a minute, plus or minus half of it. As in

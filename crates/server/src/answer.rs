@@ -159,15 +159,13 @@ async fn document_answer(
         let until = match (decision, &seeking) {
             (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
                 let (manifest, address) = (seeking.manifest, seeking.addr.public);
-                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: 0, is_served_at_once };
-                app.hub.wait_for_copy(came, comer)
+                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: app.hub.ms_of(came), is_served_at_once };
+                app.hub.wait_for_copy(&comer)
             }
             _ => None,
         };
         let Some(until) = until else { break (decision, thin) };
-        if place.is_none() {
-            place = app.waiting.try_acquire().ok();
-        }
+        place = place.or_else(|| app.waiting.try_acquire().ok());
         if place.is_none() {
             break (decision, thin);
         }

@@ -106,10 +106,9 @@ impl Hub {
         })
     }
 
-    /// Until when somebody who came at `came` waits for a copy that is on its way to somebody else; none if it gets its own now.
-    pub(crate) fn wait_for_copy(&self, came: Instant, comer: Comer) -> Option<Instant> {
-        let comer = Comer { came_ms: self.ms_of(came), ..comer };
-        let until_ms = self.lock().first_copies.wait(self.now_ms(), &comer)?;
+    /// Until when somebody waits for a copy that is on its way to somebody else; none if it gets its own now.
+    pub(crate) fn wait_for_copy(&self, comer: &Comer) -> Option<Instant> {
+        let until_ms = self.lock().first_copies.wait(self.now_ms(), comer)?;
         Some(self.start + Duration::from_millis(until_ms))
     }
 
@@ -243,7 +242,8 @@ impl Hub {
         self.ms_of(Instant::now())
     }
 
-    fn ms_of(&self, at: Instant) -> u64 {
+    /// Milliseconds since the start, as the tracker counts them.
+    pub(crate) fn ms_of(&self, at: Instant) -> u64 {
         u64::try_from(at.duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 }

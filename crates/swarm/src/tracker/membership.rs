@@ -118,12 +118,13 @@ impl Tracker {
 
     pub(super) fn handle_held(&mut self, peer: PeerNumber, manifest: Digest, bytes: u64, coverage: &dyn Coverage) {
         let whole = coverage.bytes(&manifest);
-        let complete = whole.is_some_and(|whole| bytes > 0 && permille(bytes, whole) >= COMPLETE_MIN_PERMILLE);
+        let share_of = |bytes: u64| whole.map_or(0, |whole| permille(bytes, whole));
+        let share = share_of(bytes);
+        let complete = bytes > 0 && share >= COMPLETE_MIN_PERMILLE;
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        let share = |bytes: u64| whole.map_or(0, |whole| permille(bytes, whole));
-        let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share(held.bytes));
+        let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share_of(held.bytes));
         // Only who holds much is introduced to a thin visitor.
-        self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share(bytes) >= COVERAGE_MIN_PERMILLE);
+        self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share >= COVERAGE_MIN_PERMILLE);
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
