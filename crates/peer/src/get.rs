@@ -243,8 +243,9 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
             config.offers = boot.offers;
             (config, Answer::Thin, Wanted::Page)
         }
-        Visit::Full { page, body } => {
+        Visit::Full { page, manifest, body } => {
             config.page = page;
+            config.manifest = manifest;
             config.document = Some(body);
             config.in_crowd = true;
             (config, Answer::Full, Wanted::Page)

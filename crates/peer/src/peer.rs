@@ -42,6 +42,7 @@ use crate::throttle::Throttle;
 use crate::tracker::{Tracker, TrackerEvent};
 use manifests::Manifests;
 pub(crate) use mirror::Mirror;
+use signals::EarlyShare;
 use viral_swarm::fetch::PeerKey;
 
 /// What cannot be helped by asking somebody else.
@@ -111,7 +112,7 @@ pub(crate) struct Peer {
     follows: bool,
     meets: bool,
     in_crowd: bool,
-    early_share: signals::EarlyShare,
+    early_share: EarlyShare,
     slots: u8,
     up: Option<Rate>,
     throttle: Throttle,
@@ -185,7 +186,7 @@ impl Peer {
             follows: config.follows,
             meets: config.meets,
             in_crowd: config.in_crowd && config.meets,
-            early_share: signals::EarlyShare::Unasked,
+            early_share: EarlyShare::Unasked,
             slots,
             up: config.up,
             throttle: config.throttle,
@@ -230,6 +231,10 @@ impl Peer {
             buffer: vec![0; DATAGRAM_LEN_MAX],
             origin: config.origin,
         };
+        if peer.in_crowd && peer.sought.is_some() && config.offers.is_empty() {
+            // Nobody else is there: what to take from the origin is asked for before anything else is known.
+            peer.early_share = EarlyShare::Asked;
+        }
         peer.join(config.offers);
         peer.tracker = Some(Tracker::open(&peer.origin, peer.registration()));
         peer.pump();

@@ -155,7 +155,7 @@ impl Page {
         let host = origin.host();
         let (page, ticket, manifest, offers, document) = match visit {
             Visit::Thin(boot) => (boot.page, Some(boot.ticket), Some(boot.manifest), boot.offers, None),
-            Visit::Full { page, body } => (page, None, None, Vec::new(), Some(body)),
+            Visit::Full { page, body, .. } => (page, None, None, Vec::new(), Some(body)),
             Visit::Plain { reason, .. } => return Err(self.hopeless(GetError::DoesNotTravel(reason))),
             Visit::Other { path, status } if status.is_success() => {
                 let said = format!("{path} came without a viral-answer header, so it is no page of a viral server");

@@ -34,6 +34,9 @@ use crate::stats::{AnswerKind, Cause};
 /// Which answer this is and why.
 const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
 
+/// The page's manifest, for a peer that nobody else would give it.
+const VIRAL_MANIFEST: HeaderName = HeaderName::from_static("viral-manifest");
+
 /// What decides differently for each visitor must not be shared; what changes with a deploy must be asked for again.
 const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
@@ -189,6 +192,9 @@ async fn document_answer(
         ),
     };
     mark(app, &mut response, decision);
+    if let (Decision::Full(_), Some(page), true) = (decision, page, evidence.shares) {
+        tell_first_comer(app, &mut response, request, page);
+    }
     if decision != Decision::Asset {
         dress(&mut response, version, request, &evidence);
     }
@@ -237,6 +243,16 @@ fn mark(app: &App, response: &mut Response<Body>, decision: Decision) {
     app.stats.add_answer(kind, reason.as_token());
     if let Some(value) = decision.header().and_then(|value| HeaderValue::try_from(value).ok()) {
         response.headers_mut().insert(VIRAL_ANSWER, value);
+    }
+}
+
+/// Names the manifest to a native peer that comes first, and would otherwise hear of it from the tracker, two round trips later.
+fn tell_first_comer(app: &App, response: &mut Response<Body>, request: &Parts, page: Current) {
+    if request.method == Method::GET
+        && app.hub.is_first_comer(page.manifest)
+        && let Ok(manifest) = HeaderValue::try_from(page.manifest.to_string())
+    {
+        response.headers_mut().insert(VIRAL_MANIFEST, manifest);
     }
 }
 

@@ -122,6 +122,12 @@ impl Hub {
         self.lock().tracker.is_crowded(manifest)
     }
 
+    /// Whether somebody who comes now to a manifest comes first, and is the one who is told so.
+    pub(crate) fn is_first_comer(&self, manifest: Digest) -> bool {
+        let now_ms = self.now_ms();
+        self.lock().tracker.is_first_comer(now_ms, manifest)
+    }
+
     /// The blob of a manifest that some page has or recently had.
     pub(crate) fn manifest(&self, digest: &Digest) -> Option<Bytes> {
         self.lock().pages.blob(digest)

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use url::Url;
+use viral_wire::Digest;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{ThinBoot, decode};
 
@@ -24,6 +25,8 @@ pub(crate) enum Visit {
     Full {
         /// Path of the page.
         page: String,
+        /// The page's manifest, told only to the first of those who will share the work.
+        manifest: Option<Digest>,
         /// The document.
         body: Bytes,
     },
@@ -87,7 +90,11 @@ impl Origin {
                 let boot = boot_of(&body).ok_or_else(|| self.malformed("a thin answer has no boot block that this version reads"))?;
                 Ok(Visit::Thin(Box::new(boot)))
             }
-            "full" => Ok(Visit::Full { page, body: self.body(answer, DOCUMENT_LEN_MAX).await? }),
+            "full" => {
+                let named = answer.headers().get("viral-manifest").and_then(|value| value.to_str().ok());
+                let manifest = named.and_then(|digest| digest.parse().ok());
+                Ok(Visit::Full { page, manifest, body: self.body(answer, DOCUMENT_LEN_MAX).await? })
+            }
             _ => Ok(Visit::Plain { page, reason }),
         }
     }

@@ -26,13 +26,15 @@ pub(super) enum EarlyShare {
 }
 
 impl Peer {
-    /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them.
+    /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them. Who knows the manifest before there is a
+    /// session came first, and asks for a share at once.
     pub(super) fn registration(&self) -> Vec<PeerToTracker> {
         let manifest = self.wanted();
         let register = PeerToTracker::Register { page: self.page.clone(), manifest, ticket: self.ticket, slots: self.slots };
         let is_new = self.in_crowd && manifest.is_none();
         let find = is_new.then(|| PeerToTracker::Find { manifest: None, count: u8::try_from(PEERS_WANTED).unwrap_or(1) });
-        [Some(register), find].into_iter().flatten().collect()
+        let share = manifest.filter(|_| self.early_share == EarlyShare::Asked).map(|manifest| PeerToTracker::Share { manifest, done: 0 });
+        [Some(register), find, share].into_iter().flatten().collect()
     }
 
     /// Sends a signal, if there is a session.
@@ -46,6 +48,9 @@ impl Peer {
             TrackerEvent::Lost(reason) => {
                 // Nobody deals shares any more.
                 self.early_share = EarlyShare::Over;
+                if let Some(tracker) = &self.tracker {
+                    tracker.set_register(self.registration());
+                }
                 self.fetch.handle_crowd(self.now(), false);
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
@@ -150,7 +155,8 @@ impl Peer {
 
     /// The pieces are known, and the tracker deals shares of them. Not before, or the wait for the manifest would count as a crowd that gives nothing.
     pub(super) fn begin_sharing(&mut self) {
-        let is_dealt = self.in_crowd && self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live);
+        let is_dealt =
+            self.in_crowd && (self.early_share == EarlyShare::Asked || self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live));
         self.fetch.handle_crowd(self.now(), is_dealt);
     }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 
 use super::world::World;
-use crate::get::{GetError, GetEvent, GetOptions, OutputError, get};
+use crate::get::{Answer, GetError, GetEvent, GetOptions, OutputError, get};
 use crate::origin::OriginError;
 use crate::rate::Rate;
 
@@ -109,6 +110,35 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
     assert!(report.bytes_from_store > 700 * 1024, "{report:?}");
     world.assert_identical(out.path());
     assert!(!out.path().join(".viral-partial").exists());
+}
+
+/// Everything that a server has, but for its tracker.
+async fn without_tracker(server: std::net::SocketAddr) -> url::Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut ours, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut head = [0; 64];
+                let len = ours.peek(&mut head).await.unwrap();
+                if !head[..len].starts_with(b"GET /.viral/ws") {
+                    let mut theirs = tokio::net::TcpStream::connect(server).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_first_visitor_without_a_tracker_takes_everything_from_the_origin() {
+    let world = World::new().await;
+    let options = GetOptions { url: without_tracker(world.address).await, ..world.options("/") };
+    let report = timeout(Duration::from_secs(10), get(options, |_| ())).await.expect("nobody waits for a share").unwrap();
+    assert_eq!((report.answer, report.ok), (Answer::Full, true));
+    assert!(report.bytes_from_origin >= world.app_len());
 }
 
 #[tokio::test]

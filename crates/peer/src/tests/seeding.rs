@@ -50,7 +50,7 @@ async fn a_seeder_feeds_visitors_and_finds_its_store_again_after_a_restart() {
     let store = tempfile::tempdir().unwrap();
     let seeder = Seeder::start(Seeder::options(&world, store.path()));
     world.until_seeders(1).await;
-    let sent = world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
+    let sent = world.until_sent().await;
     assert!(world.get().await.unwrap().bytes_from_peers > world.app_len() * 8 / 10);
     seeder.end().await.unwrap();
     world.until_seeders(0).await;

@@ -77,10 +77,8 @@ async fn who_uploads_nothing_is_nobodys_seeder() {
     let mut options = GetOptions { stay: Duration::from_secs(600), up_limit: Some(Rate(0)), ..world.options("/") };
     options.bind = Some([127, 0, 0, 1].into());
     let stayer = tokio::spawn(async move { get(options, |_| ()).await });
-    // It is whole once the origin has sent it all.
-    while world.stats().await["origin_bytes"]["pieces"].as_u64().unwrap() < 2_700 * 1024 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // It is whole by then.
+    world.until_sent().await;
     let report = world.get().await.unwrap();
     assert_eq!((report.answer, report.bytes_from_peers), (Answer::Full, 0));
     stayer.abort();

@@ -12,7 +12,7 @@ use viral_server::config::Config;
 use viral_server::files::Source;
 use viral_wire::Digest;
 
-use crate::get::{GetError, GetOptions, Report, get};
+use crate::get::{GetError, GetEvent, GetOptions, Report, get};
 
 /// A directory with an app of about 3 MiB: a document, a script that compresses, three assets that do not, and one that no page needs.
 pub(super) struct World {
@@ -110,7 +110,14 @@ impl World {
     pub(super) async fn stayer(&self, change: impl FnOnce(&mut GetOptions)) -> Stayer {
         let mut options = GetOptions { stay: Duration::from_secs(600), ..self.options("/") };
         change(&mut options);
-        let stayer = Stayer(tokio::spawn(async move { drop(get(options, |_| ()).await) }));
+        let (tell, mut here) = tokio::sync::watch::channel(false);
+        let heard = move |event: GetEvent<'_>| {
+            if matches!(event, GetEvent::Here(_)) {
+                tell.send_replace(true);
+            }
+        };
+        let stayer = Stayer(tokio::spawn(async move { drop(get(options, heard).await) }));
+        here.wait_for(|here| *here).await.expect("it gets everything");
         self.until_seeders(1).await;
         stayer
     }
@@ -124,6 +131,17 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("never {count} seeders: {}", self.stats().await);
+    }
+
+    /// Waits until the origin has sent every piece, whoever asked; the bytes of them.
+    pub(super) async fn until_sent(&self) -> u64 {
+        loop {
+            let sent = self.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
+            if sent >= 2_700 * 1024 {
+                return sent;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(super) async fn stats(&self) -> serde_json::Value {

@@ -1,5 +1,6 @@
 //! Each kind of answer, without a socket.
 
+use axum::body::Body;
 use http::StatusCode;
 use tokio::time::{Duration, Instant, sleep};
 use viral_swarm::tracker::ClientAddr;
@@ -226,6 +227,18 @@ async fn over_a_thin_line_whoever_comes_second_waits_for_the_first_copy_and_take
     let (_, _outgoing) = seeder(&viral, "/");
     assert_eq!(answer(&second.await.unwrap()), "thin; reason=peer-near");
     assert!((700..800).contains(&came.elapsed().as_millis()), "as soon as there is a peer: {:?}", came.elapsed());
+}
+
+#[tokio::test]
+async fn the_first_native_peer_alone_is_told_the_manifest_at_once() {
+    let viral = viral(&SITE, |_| ()).await;
+    let native = [("user-agent", "viral/9.9")];
+    let head = request(&viral, "HEAD", "/", &[&NAVIGATION[..], &native].concat(), Body::empty()).await;
+    let browser = visit(&viral, "/", &[]).await;
+    let (first, second) = (visit(&viral, "/", &native).await, visit(&viral, "/", &native).await);
+    let named = [&head, &browser, &first, &second].map(|response| response.headers().get("viral-manifest"));
+    let manifest = viral.app.hub.page(&viral.app.site.current(), &document(&viral)).unwrap().manifest.to_string();
+    assert_eq!(named.map(|name| name.map(|name| name.to_str().unwrap())), [None, None, Some(manifest.as_str()), None]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,8 +16,8 @@ use super::{Tracker, timers::Timer};
 use crate::{
     coverage::Coverage,
     limits::{
-        SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS,
-        SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
+        FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH,
+        SHARE_WAIT_MS, SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
     },
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Shares {
     by_manifest: BTreeMap<Digest, Share>,
     /// Whose share is of which manifest.
     holders: BTreeMap<PeerNumber, Digest>,
+    /// When somebody came first to a manifest that nobody fetched, lately.
+    first_comers: BTreeMap<Digest, u64>,
 }
 
 /// What was given out of one manifest.
@@ -115,6 +117,20 @@ impl Tracker {
             // Who takes part asks every few seconds; who only says so once is no crowd.
             share.hungry.values().any(|hunger| self.now_ms < hunger.asked_ms.saturating_add(SHARE_WAIT_MS))
         })
+    }
+
+    /// Whether somebody who comes now to a manifest comes first: nobody fetches it by shares, and nobody was told the same a moment ago. True once in [`FIRST_COMER_MS`].
+    pub fn is_first_comer(&mut self, now_ms: u64, manifest: Digest) -> bool {
+        self.advance(now_ms);
+        let now_ms = self.now_ms;
+        let Shares { by_manifest, first_comers, .. } = &mut self.shares;
+        first_comers.retain(|_, came_ms| now_ms < came_ms.saturating_add(FIRST_COMER_MS));
+        let is_first =
+            !by_manifest.contains_key(&manifest) && !first_comers.contains_key(&manifest) && first_comers.len() < SHARE_MANIFESTS_MAX;
+        if is_first {
+            first_comers.insert(manifest, now_ms);
+        }
+        is_first
     }
 
     /// A peer holds all of a manifest.

@@ -1,7 +1,7 @@
 //! What a crowd is told to take from the origin.
 
 use super::*;
-use crate::limits::{SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_START};
+use crate::limits::{FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_START};
 
 impl World {
     fn share(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
@@ -109,6 +109,31 @@ fn a_crowd_is_one_until_the_last_of_it_has_everything_or_left() {
     assert!(world.tracker.is_crowded(&version(1)));
     world.tracker.handle_leave(world.now_ms, second);
     assert!(!world.tracker.is_crowded(&version(1)));
+}
+
+#[test]
+fn one_comes_first_and_is_told_so_once() {
+    let mut world = World::new();
+    let is_first = |world: &mut World| world.tracker.is_first_comer(world.now_ms, version(1));
+    assert!(is_first(&mut world));
+    world.wait(FIRST_COMER_MS - 1);
+    assert!(!is_first(&mut world), "the first one is about to ask for a share");
+    world.wait(1);
+    assert!(is_first(&mut world), "it never did");
+    world.wait(FIRST_COMER_MS);
+    let taker = world.newcomer();
+    world.share(taker, 0);
+    assert!(!is_first(&mut world), "somebody fetches it");
+    world.tracker.handle_leave(world.now_ms, taker);
+    assert!(is_first(&mut world));
+}
+
+#[test]
+fn no_more_first_comers_are_remembered_than_there_may_be_crowds() {
+    let mut tracker = Tracker::new(TrackerConfig::default(), 1);
+    let firsts = (0..=SHARE_MANIFESTS_MAX).filter(|n| tracker.is_first_comer(0, Digest::of(&n.to_be_bytes()))).count();
+    assert_eq!(firsts, SHARE_MANIFESTS_MAX);
+    assert!(tracker.is_first_comer(FIRST_COMER_MS, Digest::of(b"later")));
 }
 
 #[test]
