@@ -232,7 +232,7 @@ impl Peer {
             origin: config.origin,
         };
         if peer.in_crowd && peer.sought.is_some() && config.offers.is_empty() {
-            // Nobody else is there: what to take from the origin is asked for before anything else is known.
+            // Nobody takes shares yet: the first one is asked for before anything else is known.
             peer.early_share = EarlyShare::Asked;
         }
         peer.join(config.offers);

@@ -249,7 +249,7 @@ fn mark(app: &App, response: &mut Response<Body>, decision: Decision) {
 /// Names the manifest to a native peer that comes first, and would otherwise hear of it from the tracker, two round trips later.
 fn tell_first_comer(app: &App, response: &mut Response<Body>, request: &Parts, page: Current) {
     if request.method == Method::GET
-        && app.hub.is_first_comer(page.manifest)
+        && app.hub.take_first_place(page.manifest)
         && let Ok(manifest) = HeaderValue::try_from(page.manifest.to_string())
     {
         response.headers_mut().insert(VIRAL_MANIFEST, manifest);

@@ -122,10 +122,10 @@ impl Hub {
         self.lock().tracker.is_crowded(manifest)
     }
 
-    /// Whether somebody who comes now to a manifest comes first, and is the one who is told so.
-    pub(crate) fn is_first_comer(&self, manifest: Digest) -> bool {
+    /// Takes the first place at a manifest for somebody who comes now, if it is free.
+    pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
         let now_ms = self.now_ms();
-        self.lock().tracker.is_first_comer(now_ms, manifest)
+        self.lock().tracker.take_first_place(now_ms, manifest)
     }
 
     /// The blob of a manifest that some page has or recently had.

@@ -82,8 +82,8 @@ pub const SHARE_MS_MAX: u64 = 3_500;
 /// A share that is not fetched after this is given to somebody else, too, in milliseconds.
 pub const SHARE_WAIT_MS: u64 = 10_000;
 
-/// Whoever comes first to a page that nobody fetches has asked for a share after this, in milliseconds, or is not going to: a minute of a thin line is too long to be told
-/// twice that nobody is there.
+/// Somebody who was told that it comes first has asked for a share after this, in milliseconds, or does not: several times a document of 100 KB on a line of 1 Mbit/s. Where that
+/// takes longer a second one is told the same, which costs one more manifest and nothing else.
 pub const FIRST_COMER_MS: u64 = 10_000;
 
 /// With so many ready peers that hold everything nobody is sent to the origin.

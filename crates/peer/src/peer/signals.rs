@@ -17,7 +17,7 @@ use crate::tracker::TrackerEvent;
 pub(super) enum EarlyShare {
     /// Not asked for yet.
     Unasked,
-    /// Asked for.
+    /// Asked for, or about to be with the registration.
     Asked,
     /// Places in the manifest.
     Given(Vec<u32>),
@@ -26,8 +26,8 @@ pub(super) enum EarlyShare {
 }
 
 impl Peer {
-    /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them. Who knows the manifest before there is a
-    /// session came first, and asks for a share at once.
+    /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them. Who was told
+    /// the manifest with a full answer asks for a share with it.
     pub(super) fn registration(&self) -> Vec<PeerToTracker> {
         let manifest = self.wanted();
         let register = PeerToTracker::Register { page: self.page.clone(), manifest, ticket: self.ticket, slots: self.slots };
@@ -131,11 +131,17 @@ impl Peer {
 
     /// The tracker names the manifest that holds for the page now.
     fn handle_manifest_named(&mut self, manifest: Digest) {
-        let is_first = self.wanted().is_none();
+        // What came with a full answer may be outdated by now. Who came with a ticket stays with what its visit named.
+        let is_first = self.manifests.current().is_none() && self.ticket.is_none();
         if !self.takes_page || !(is_first || self.follows) || self.wanted() == Some(manifest) {
             return;
         }
-        self.sought = Some(manifest);
+        if self.sought.replace(manifest).is_some() && self.early_share != EarlyShare::Over {
+            self.early_share = EarlyShare::Unasked;
+            if let Some(tracker) = &self.tracker {
+                tracker.set_register(self.registration());
+            }
+        }
         if self.in_crowd && is_first {
             // Somebody who came a moment before may have it by now; who finds nobody asks for a share: see [`Self::ask_if_alone`].
             self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
@@ -153,7 +159,8 @@ impl Peer {
         self.fetch.handle_share(self.now(), &ids);
     }
 
-    /// The pieces are known, and the tracker deals shares of them. Not before, or the wait for the manifest would count as a crowd that gives nothing.
+    /// The pieces are known, and the tracker deals shares of them, or will once there is a session that the first share is asked for in; the loss of that ends it. Not
+    /// before, or the wait for the manifest would count as a crowd that gives nothing.
     pub(super) fn begin_sharing(&mut self) {
         let is_dealt =
             self.in_crowd && (self.early_share == EarlyShare::Asked || self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live));

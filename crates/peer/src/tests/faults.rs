@@ -112,6 +112,48 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
     assert!(!out.path().join(".viral-partial").exists());
 }
 
+/// Less than a crowd that gives nothing is waited for.
+const SHARE_WAIT_NONE: Duration = Duration::from_millis(viral_swarm::fetch::config::SHARE_STALL_MS / 2);
+
+/// A server that names a manifest which is gone when it is asked for.
+async fn with_outdated_manifest(server: std::net::SocketAddr) -> url::Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut ours, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut theirs = tokio::net::TcpStream::connect(server).await.unwrap();
+                let mut head = [0; 6];
+                ours.read_exact(&mut head).await.unwrap();
+                theirs.write_all(&head).await.unwrap();
+                if head == *b"GET / " {
+                    let mut request = vec![0; 4096];
+                    let len = ours.read(&mut request).await.unwrap();
+                    theirs.write_all(&request[..len]).await.unwrap();
+                    let mut answer = vec![0; 4096];
+                    let len = theirs.read(&mut answer).await.unwrap();
+                    let name = b"viral-manifest: ";
+                    let at = answer.windows(name.len()).position(|window| window == name).expect("the first comer is told") + name.len();
+                    answer[at..at + 64].fill(b'0');
+                    ours.write_all(&answer[..len]).await.unwrap();
+                }
+                let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_outdated_when_it_is_asked_for_is_not_clung_to() {
+    let world = World::new().await;
+    let options = GetOptions { url: with_outdated_manifest(world.address).await, ..world.options("/") };
+    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("the tracker's word holds").unwrap();
+    assert_eq!((report.answer, report.ok), (Answer::Full, true));
+    assert!(report.bytes_from_origin >= world.app_len());
+}
+
 /// Everything that a server has, but for its tracker.
 async fn without_tracker(server: std::net::SocketAddr) -> url::Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,7 +178,7 @@ async fn without_tracker(server: std::net::SocketAddr) -> url::Url {
 async fn a_first_visitor_without_a_tracker_takes_everything_from_the_origin() {
     let world = World::new().await;
     let options = GetOptions { url: without_tracker(world.address).await, ..world.options("/") };
-    let report = timeout(Duration::from_secs(10), get(options, |_| ())).await.expect("nobody waits for a share").unwrap();
+    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("nobody waits for a share").unwrap();
     assert_eq!((report.answer, report.ok), (Answer::Full, true));
     assert!(report.bytes_from_origin >= world.app_len());
 }

@@ -119,8 +119,10 @@ impl Tracker {
         })
     }
 
-    /// Whether somebody who comes now to a manifest comes first: nobody fetches it by shares, and nobody was told the same a moment ago. True once in [`FIRST_COMER_MS`].
-    pub fn is_first_comer(&mut self, now_ms: u64, manifest: Digest) -> bool {
+    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a share of it, and nobody was given the place in the
+    /// last [`FIRST_COMER_MS`].
+    #[must_use]
+    pub fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
         self.advance(now_ms);
         let now_ms = self.now_ms;
         let Shares { by_manifest, first_comers, .. } = &mut self.shares;

@@ -114,7 +114,7 @@ fn a_crowd_is_one_until_the_last_of_it_has_everything_or_left() {
 #[test]
 fn one_comes_first_and_is_told_so_once() {
     let mut world = World::new();
-    let is_first = |world: &mut World| world.tracker.is_first_comer(world.now_ms, version(1));
+    let is_first = |world: &mut World| world.tracker.take_first_place(world.now_ms, version(1));
     assert!(is_first(&mut world));
     world.wait(FIRST_COMER_MS - 1);
     assert!(!is_first(&mut world), "the first one is about to ask for a share");
@@ -131,9 +131,9 @@ fn one_comes_first_and_is_told_so_once() {
 #[test]
 fn no_more_first_comers_are_remembered_than_there_may_be_crowds() {
     let mut tracker = Tracker::new(TrackerConfig::default(), 1);
-    let firsts = (0..=SHARE_MANIFESTS_MAX).filter(|n| tracker.is_first_comer(0, Digest::of(&n.to_be_bytes()))).count();
+    let firsts = (0..=SHARE_MANIFESTS_MAX).filter(|n| tracker.take_first_place(0, Digest::of(&n.to_be_bytes()))).count();
     assert_eq!(firsts, SHARE_MANIFESTS_MAX);
-    assert!(tracker.is_first_comer(FIRST_COMER_MS, Digest::of(b"later")));
+    assert!(tracker.take_first_place(FIRST_COMER_MS, Digest::of(b"later")));
 }
 
 #[test]
