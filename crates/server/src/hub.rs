@@ -124,8 +124,7 @@ impl Hub {
 
     /// Takes the first place at a manifest for somebody who comes now, if it is free.
     pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
-        let now_ms = self.now_ms();
-        self.lock().tracker.take_first_place(now_ms, manifest)
+        self.with(|inner, now_ms| inner.tracker.take_first_place(now_ms, manifest))
     }
 
     /// The blob of a manifest that some page has or recently had.

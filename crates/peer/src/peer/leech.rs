@@ -136,9 +136,7 @@ impl Peer {
             }
             Err(error) => self.failure = Some(error.into()),
         }
-        if let Some(tracker) = &self.tracker {
-            tracker.set_register(self.registration());
-        }
+        self.renew_registration();
         for (key, id, encoding, body) in std::mem::take(&mut self.early) {
             self.handle_piece(key, id, encoding, body);
         }

@@ -37,6 +37,13 @@ impl Peer {
         [Some(register), find, share].into_iter().flatten().collect()
     }
 
+    /// The next session begins with what holds now.
+    pub(super) fn renew_registration(&self) {
+        if let Some(tracker) = &self.tracker {
+            tracker.set_register(self.registration());
+        }
+    }
+
     /// Sends a signal, if there is a session.
     pub(super) fn signal(&self, signal: PeerToTracker) -> bool {
         self.tracker.as_ref().is_some_and(|tracker| tracker.send(signal))
@@ -48,9 +55,7 @@ impl Peer {
             TrackerEvent::Lost(reason) => {
                 // Nobody deals shares any more.
                 self.early_share = EarlyShare::Over;
-                if let Some(tracker) = &self.tracker {
-                    tracker.set_register(self.registration());
-                }
+                self.renew_registration();
                 self.fetch.handle_crowd(self.now(), false);
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
                 self.links.withdraw_offers();
@@ -138,9 +143,7 @@ impl Peer {
         }
         if self.sought.replace(manifest).is_some() && self.early_share != EarlyShare::Over {
             self.early_share = EarlyShare::Unasked;
-            if let Some(tracker) = &self.tracker {
-                tracker.set_register(self.registration());
-            }
+            self.renew_registration();
         }
         if self.in_crowd && is_first {
             // Somebody who came a moment before may have it by now; who finds nobody asks for a share: see [`Self::ask_if_alone`].

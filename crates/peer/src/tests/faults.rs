@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::world::World;
@@ -11,20 +11,26 @@ use crate::get::{Answer, GetError, GetEvent, GetOptions, OutputError, get};
 use crate::origin::OriginError;
 use crate::rate::Rate;
 
-/// A server that answers everything with this.
-async fn plain_server(answer: &'static str) -> url::Url {
+/// A server that does this with each connection.
+async fn server<F: Future<Output = ()> + Send + 'static>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> url::Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                let _ = stream.read(&mut head).await;
-                let _ = stream.write_all(answer.as_bytes()).await;
-            });
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream));
         }
     });
     url
+}
+
+/// A server that answers everything with this.
+async fn plain_server(answer: &'static str) -> url::Url {
+    server(move |mut stream| async move {
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).await;
+        let _ = stream.write_all(answer.as_bytes()).await;
+    })
+    .await
 }
 
 #[tokio::test]
@@ -115,72 +121,55 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
 /// Less than a crowd that gives nothing is waited for.
 const SHARE_WAIT_NONE: Duration = Duration::from_millis(viral_swarm::fetch::config::SHARE_STALL_MS / 2);
 
-/// A server that names a manifest which is gone when it is asked for.
-async fn with_outdated_manifest(server: std::net::SocketAddr) -> url::Url {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut ours, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut theirs = tokio::net::TcpStream::connect(server).await.unwrap();
-                let mut head = [0; 6];
-                ours.read_exact(&mut head).await.unwrap();
-                theirs.write_all(&head).await.unwrap();
-                if head == *b"GET / " {
-                    let mut request = vec![0; 4096];
-                    let len = ours.read(&mut request).await.unwrap();
-                    theirs.write_all(&request[..len]).await.unwrap();
-                    let mut answer = vec![0; 4096];
-                    let len = theirs.read(&mut answer).await.unwrap();
-                    let name = b"viral-manifest: ";
-                    let at = answer.windows(name.len()).position(|window| window == name).expect("the first comer is told") + name.len();
-                    answer[at..at + 64].fill(b'0');
-                    ours.write_all(&answer[..len]).await.unwrap();
-                }
-                let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
-            });
-        }
-    });
-    url
+/// What a first visitor of `world` finds at `url`, which leads there: everything, and all of it from the origin.
+async fn assert_first_visitor_is_fed(world: &World, url: url::Url) {
+    let options = GetOptions { url, ..world.options("/") };
+    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("it waits for nothing that does not come").unwrap();
+    assert_eq!((report.answer, report.ok), (Answer::Full, true));
+    assert!(report.bytes_from_origin >= world.app_len());
 }
 
 #[tokio::test]
 async fn a_manifest_that_is_outdated_when_it_is_asked_for_is_not_clung_to() {
     let world = World::new().await;
-    let options = GetOptions { url: with_outdated_manifest(world.address).await, ..world.options("/") };
-    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("the tracker's word holds").unwrap();
-    assert_eq!((report.answer, report.ok), (Answer::Full, true));
-    assert!(report.bytes_from_origin >= world.app_len());
+    let address = world.address;
+    // The manifest that the first answer names is gone.
+    let url = server(move |mut ours| async move {
+        let mut theirs = TcpStream::connect(address).await.unwrap();
+        let request = read_head(&mut ours).await;
+        theirs.write_all(&request).await.unwrap();
+        if request.starts_with(b"GET / ") {
+            let mut answer = read_head(&mut theirs).await;
+            let name = b"viral-manifest: ";
+            let at = answer.windows(name.len()).position(|window| window == name).expect("the first comer is told") + name.len();
+            answer[at..at + 64].fill(b'0');
+            ours.write_all(&answer).await.unwrap();
+        }
+        let _ = copy_bidirectional(&mut ours, &mut theirs).await;
+    });
+    assert_first_visitor_is_fed(&world, url.await).await;
 }
 
-/// Everything that a server has, but for its tracker.
-async fn without_tracker(server: std::net::SocketAddr) -> url::Url {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut ours, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut head = [0; 64];
-                let len = ours.peek(&mut head).await.unwrap();
-                if !head[..len].starts_with(b"GET /.viral/ws") {
-                    let mut theirs = tokio::net::TcpStream::connect(server).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut ours, &mut theirs).await;
-                }
-            });
-        }
-    });
-    url
+/// What comes up to the end of the first head, and perhaps more.
+async fn read_head(stream: &mut TcpStream) -> Vec<u8> {
+    let mut read = Vec::new();
+    while !read.windows(4).any(|window| window == b"\r\n\r\n") && stream.read_buf(&mut read).await.unwrap() > 0 {}
+    read
 }
 
 #[tokio::test]
 async fn a_first_visitor_without_a_tracker_takes_everything_from_the_origin() {
     let world = World::new().await;
-    let options = GetOptions { url: without_tracker(world.address).await, ..world.options("/") };
-    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("nobody waits for a share").unwrap();
-    assert_eq!((report.answer, report.ok), (Answer::Full, true));
-    assert!(report.bytes_from_origin >= world.app_len());
+    let address = world.address;
+    let url = server(move |mut ours| async move {
+        let request = read_head(&mut ours).await;
+        if !request.starts_with(b"GET /.viral/ws") {
+            let mut theirs = TcpStream::connect(address).await.unwrap();
+            theirs.write_all(&request).await.unwrap();
+            let _ = copy_bidirectional(&mut ours, &mut theirs).await;
+        }
+    });
+    assert_first_visitor_is_fed(&world, url.await).await;
 }
 
 #[tokio::test]

@@ -124,25 +124,25 @@ impl World {
 
     /// Waits until the server's own count of ready seeders is this.
     pub(super) async fn until_seeders(&self, count: u64) {
-        for _ in 0..600 {
-            if self.stats().await["seeders"] == count {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("never {count} seeders: {}", self.stats().await);
+        self.until(|stats| stats["seeders"] == count).await;
     }
 
     /// Waits until the origin has sent as much as the three large parts, whoever asked; the bytes of pieces it sent.
     pub(super) async fn until_sent(&self) -> u64 {
+        let sent = |stats: &serde_json::Value| stats["origin_bytes"]["pieces"].as_u64().unwrap();
+        sent(&self.until(|stats| sent(stats) >= 3 * 900 * 1024).await)
+    }
+
+    /// Waits until this is so of the server's numbers.
+    async fn until(&self, holds: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         for _ in 0..600 {
-            let sent = self.stats().await["origin_bytes"]["pieces"].as_u64().unwrap();
-            if sent >= 3 * 900 * 1024 {
-                return sent;
+            let stats = self.stats().await;
+            if holds(&stats) {
+                return stats;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("never sent: {}", self.stats().await);
+        panic!("never so: {}", self.stats().await);
     }
 
     pub(super) async fn stats(&self) -> serde_json::Value {
