@@ -1,14 +1,18 @@
 /** The service worker: answers a page with exactly the assets of the manifest that it was put in place from, and nobody else. */
 
+import { owner } from './core/adopt';
 import { Bindings } from './core/bindings';
-import type { BindingsState } from './core/bindings';
+import type { Binding, BindingsState } from './core/bindings';
 import type { Digest } from './core/digest';
-import { interest } from './core/intercept';
-import { fromPage, fromStore, partOf, recordsOf, sweep } from './shell/answer';
-import { CLIENTS_PASSED_MAX, MANIFESTS_KEPT } from './shell/limits';
-import { keep, stored } from './shell/store';
+import { interest, keyOf } from './core/intercept';
+import type { Interest } from './core/intercept';
+import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
+import { askPage } from './shell/ask';
+import { within } from './shell/clock';
+import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
+import { keep, manifestKey, stored } from './shell/store';
 import type { PageToWorker } from './shell/workerclient';
-import type { FetchEvent, WorkerScope } from './shell/workerscope';
+import type { ClientMessageEvent, FetchEvent, WorkerClient, WorkerScope } from './shell/workerscope';
 
 const scope = globalThis as unknown as WorkerScope;
 const STATE_KEY = '/.viral/bindings';
@@ -17,22 +21,27 @@ let bindings = new Bindings();
 let loaded = false;
 /** Clients that were looked at and run no manifest: their requests are not touched at all. */
 const passed = new Set<string>();
+/** Where pages hear us, by client id. A restarted worker has none and asks through the client, which may cost the page its place in the back/forward cache. */
+const ears = new Map<string, MessagePort>();
+/** What was answered for a page and its workers, in order. */
+const used = new Map<string, Set<string>>();
 
 async function load(): Promise<void> {
-  const response = await stored(STATE_KEY);
+  const response = await within(STORE_ANSWER_MS, stored(STATE_KEY));
   if (response) bindings = new Bindings((await response.json()) as BindingsState);
   loaded = true;
 }
 
-let loading = load().catch(() => undefined);
+const begin = (): Promise<void> => load().catch(() => void (loaded = true));
+let loading = begin();
 
 const save = (): Promise<boolean> => keep(STATE_KEY, new Response(JSON.stringify(bindings.state())));
 
 scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
 scope.addEventListener('activate', (event) => {
   // The worker of an earlier release may have written since this one was read in.
-  loading = load().catch(() => undefined);
-  event.waitUntil(Promise.all([loading, scope.clients.claim(), preload(true)]));
+  loading = begin();
+  event.waitUntil(Promise.all([loading.then(announce), scope.clients.claim(), preload(true)]));
 });
 
 /**
@@ -44,42 +53,56 @@ async function preload(on: boolean): Promise<void> {
   await (on ? navigationPreload?.enable() : navigationPreload?.disable());
 }
 
+/** The server is told with each navigation what is stored. */
+async function announce(): Promise<void> {
+  await scope.registration.navigationPreload?.setHeaderValue(bindings.header()).catch(() => undefined);
+}
+
 scope.addEventListener('message', (event) => {
-  const port = event.ports[0];
+  const [port] = event.ports;
   const client = event.source?.id;
-  if (!port || !client) return;
+  if (!client) return;
   event.waitUntil(
-    loading.then(() => handleMessage(event.data as PageToWorker, client)).then(
-      (answer) => port.postMessage(answer),
-      () => port.postMessage(false),
+    loading.then(() => handleMessage(event, client)).then(
+      (answer) => port?.postMessage(answer),
+      () => port?.postMessage(false),
     ),
   );
-  if ((event.data as PageToWorker).kind === 'bind') event.waitUntil(loading.then(clean));
 });
 
-scope.addEventListener('fetch', (event) => {
-  const { request } = event;
-  const { method, url, mode, destination, cache } = request;
-  const found = interest({ method, url, mode, destination, cache, range: request.headers.has('range') }, scope.location.origin);
-  if (found?.kind === 'navigation') event.respondWith(answerNavigation(event, found.href, found.path));
-  else if (found && !(loaded && passed.has(event.clientId))) event.respondWith(answerAsset(event, found.path, found.later));
-});
-
-async function handleMessage(message: PageToWorker, client: string): Promise<unknown> {
+async function handleMessage({ data, ports }: ClientMessageEvent, client: string): Promise<unknown> {
+  const message = data as PageToWorker;
   switch (message.kind) {
-    case 'bind':
-      if (!message.url) bindings.bind(client, message.manifest, message.page);
-      else if (!bindings.bindReload(message.url, message.manifest)) return false;
+    case 'bind': {
+      const { manifest, bytes, path, url } = message;
+      learn(manifest, bytes);
+      if (url && !bindings.bindReload(url, manifest)) return false;
+      if (!url) bindings.bind(client, manifest, path, Date.now(), true);
+      if (ports[1]) ears.set(client, ports[1]);
       passed.delete(client);
-      await Promise.all([save(), recordsOf(message.manifest), scope.clients.claim(), preload(!message.url)]);
+      const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
+      // A reload finds nothing of this worker's memory.
+      await Promise.all([url ? kept : within(STORE_ANSWER_MS, kept), scope.clients.claim(), preload(!url)]);
       return true;
+    }
+    case 'stored':
+      bindings.setStored(message.manifest, true);
+      await Promise.all([save(), announce()]);
+      return clean();
     case 'bound':
-      return bindings.manifestOf(client);
-    case 'live':
-      bindings.setLive(client, message.live);
-      return save();
+      return bindings.of(client)?.manifest;
+    case 'used':
+      return [...(used.get(client) ?? [])];
+    case 'ping':
+      return undefined;
   }
 }
+
+scope.addEventListener('fetch', (event) => {
+  const found = interest(event.request, scope.location.origin);
+  if (found?.kind === 'navigation') event.respondWith(answerNavigation(event, found.href, found.path));
+  else if (found && !(loaded && passed.has(event.clientId))) event.respondWith(answerAsset(event, found));
+});
 
 async function answerNavigation(event: FetchEvent, href: string, path: string): Promise<Response> {
   await loading;
@@ -89,7 +112,9 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
   const placed = reload && (await place(event, reload, path));
   if (placed) return placed;
   try {
-    return (await event.preloadResponse) ?? (await fetch(event.request));
+    const response = (await event.preloadResponse) ?? (await fetch(event.request));
+    const current = /stored/.test(response.headers.get('viral-answer') ?? '') && response.headers.get('viral-manifest');
+    return current ? ((await place(event, current, path)) ?? (await unplaced(current, href))) : response;
   } catch (error) {
     // The origin is out of reach: the version that was put in place last runs.
     const manifest = bindings.manifestOfPage(path);
@@ -103,46 +128,98 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
 async function place(event: FetchEvent, manifest: Digest, path: string): Promise<Response | undefined> {
   const [document] = (await recordsOf(manifest)).values();
   const response = await fromStore(document);
-  if (response) bindings.bind(event.resultingClientId, manifest, path);
+  if (response) bindings.bind(event.resultingClientId, manifest, path, Date.now(), false);
   event.waitUntil(save());
   return response;
 }
 
-async function answerAsset(event: FetchEvent, path: string, later: boolean): Promise<Response> {
-  await loading;
-  const { clientId, request, resultingClientId } = event;
-  const manifest = bindings.manifestOf(clientId) ?? (await inherited(clientId));
-  if (!manifest) {
-    if (passed.size >= CLIENTS_PASSED_MAX) passed.clear();
-    passed.add(clientId);
-    return fetch(request);
-  }
-  const record = (await recordsOf(manifest)).get(path);
-  if (/^(shared)?worker$/.test(request.destination) && resultingClientId) {
-    bindings.bind(resultingClientId, manifest);
-    event.waitUntil(save());
-  }
-  const client = !record && later && bindings.isLive(clientId) && (await scope.clients.get(clientId));
-  return (client ? await fromPage(client, path) : await partOf(await fromStore(record), request.headers.get('range'))) ?? fetch(request);
+/** The store lost what the server was told of: the document as it is, and the next visit is told no more than is true. */
+async function unplaced(manifest: Digest, href: string): Promise<Response> {
+  bindings.setStored(manifest, false);
+  await announce();
+  const { status, headers, body } = await fetch(href, { cache: 'no-store' });
+  return new Response(body, { status, headers });
 }
 
-/** The manifest of the page that made this worker: the one whose manifest has its script; for a script without a path, the only one there is. */
-async function inherited(clientId: string): Promise<Digest | undefined> {
-  const client = clientId ? await scope.clients.get(clientId) : undefined;
-  if (client?.type !== 'worker') return undefined;
-  const { protocol, pathname } = new URL(client.url);
-  const candidates = new Set<Digest>();
-  for (const page of await scope.clients.matchAll({ type: 'window' })) {
-    const manifest = bindings.manifestOf(page.id);
-    if (manifest && (protocol === 'blob:' || (await recordsOf(manifest)).has(pathname))) candidates.add(manifest);
+async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract<Interest, { kind: 'asset' }>): Promise<Response> {
+  await loading;
+  const { clientId, request, resultingClientId } = event;
+  const binding = bindings.of(clientId) ?? (await adopted(clientId, request.referrer, path));
+  if (!binding) {
+    if (passed.size >= CLIENTS_PASSED_MAX) passed.clear();
+    if (clientId) passed.add(clientId);
+    return fetch(request);
   }
-  const [manifest] = candidates;
-  if (!manifest || candidates.size > 1) return undefined;
-  bindings.bind(clientId, manifest);
-  return manifest;
+  if (/^(shared)?worker$/.test(request.destination) && resultingClientId) bindings.inherit(resultingClientId, binding);
+  if (fresh && Date.now() - binding.at > PINNED_MS) return fetch(request);
+  note(binding.page, path);
+  const record = (await recordsOf(binding.manifest)).get(path);
+  const range = request.headers.get('range');
+  const kept = await partOf(await fromStore(record), range);
+  if (kept) return kept;
+  const send = binding.live && (record || onDemand) ? await earOf(clientId, binding) : undefined;
+  if (!send) return fetch(request);
+  const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
+  return asked.response ?? networkAnswer(event, asked.keep);
+}
+
+/** The network's answer, and a copy of it for who wants to pass it on. */
+async function networkAnswer(event: FetchEvent, give: ((copy: Blob) => void) | undefined): Promise<Response> {
+  const response = await fetch(event.request);
+  const len = Number(response.headers.get('content-length') ?? 0);
+  if (give && response.status === 200 && len <= KEEP_BYTES_MAX) event.waitUntil(response.clone().blob().then(give, () => undefined));
+  return response;
+}
+
+/** How to ask the page of a client: over its own port, or as a message to it. A worker that outlives its page, as a shared one may, goes to another page. */
+async function earOf(clientId: string, { page, manifest }: Binding): Promise<((message: unknown, port: MessagePort) => void) | undefined> {
+  const ear = ears.get(page);
+  if (ear && clientId === page) return (message, port) => ear.postMessage(message, [port]);
+  const open = await windows();
+  const other = open.find(({ id }) => id === page) ?? open.find(({ id }) => bindings.of(id)?.live && bindings.of(id)?.manifest === manifest);
+  if (!other) return undefined;
+  const binding = bindings.of(other.id);
+  if (binding && clientId && other.id !== page) bindings.inherit(clientId, binding);
+  const theirs = ears.get(other.id);
+  return (message, port) => (theirs ?? other).postMessage(message, [port]);
+}
+
+/** Open pages. Never asked by id: in Firefox that does not settle while the client is a worker blocked in `importScripts` (PLATFORM section 14). */
+async function windows(): Promise<readonly WorkerClient[]> {
+  return (await within(STORE_ANSWER_MS, scope.clients.matchAll({ type: 'window' }))) ?? [];
+}
+
+/** What a worker runs that nobody saw begin: that of the page to which it belongs, where that is sure. */
+async function adopted(clientId: string, referrer: string, path: string): Promise<Binding | undefined> {
+  const open = await windows();
+  if (open.some(({ id }) => id === clientId)) return undefined;
+  const refers = referrer && keyOf(new URL(referrer).pathname);
+  const candidates = [];
+  for (const { id, url } of open) {
+    const binding = bindings.of(id);
+    if (!binding) continue;
+    const records = await recordsOf(binding.manifest);
+    const named = !!refers && (records.has(refers) || keyOf(new URL(url).pathname) === refers);
+    candidates.push({ page: id, asset: records.get(path)?.digest, refers: named });
+  }
+  const binding = bindings.of(owner(candidates, candidates.length < open.length) ?? '');
+  if (binding && clientId) bindings.inherit(clientId, binding);
+  return binding;
+}
+
+function note(page: string, path: string): void {
+  let paths = used.get(page);
+  if (!paths) used.set(page, (paths = new Set()));
+  if (paths.size < USED_PATHS_MAX) paths.add(path);
+  for (const oldest of used.keys()) if (used.size > USED_PAGES_MAX) used.delete(oldest);
 }
 
 async function clean(): Promise<void> {
-  const clients = await scope.clients.matchAll({ includeUncontrolled: true, type: 'all' });
-  await sweep(bindings.prune(new Set(clients.map(({ id }) => id)), MANIFESTS_KEPT));
+  const open = new Set((await windows()).map(({ id }) => id));
+  for (const page of [...ears.keys(), ...used.keys()]) {
+    if (open.has(page)) continue;
+    ears.delete(page);
+    used.delete(page);
+  }
+  await sweep(bindings.prune(open, MANIFESTS_KEPT));
 }

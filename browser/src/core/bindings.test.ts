@@ -2,12 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { Bindings } from './bindings';
 
 describe('bindings of the service worker', () => {
-  it('know the manifest of a page, and nothing of others', () => {
+  it('know what a page runs, and nothing of others', () => {
     const bindings = new Bindings();
-    bindings.bind('c1', 'm1', '/p');
-    expect(bindings.manifestOf('c1')).toBe('m1');
-    expect(bindings.manifestOf('c2')).toBeUndefined();
+    bindings.bind('c1', 'm1', '/p', 7, true);
+    expect(bindings.of('c1')).toEqual({ manifest: 'm1', page: 'c1', at: 7, live: true });
+    expect(bindings.of('c2')).toBeUndefined();
     expect(bindings.manifestOfPage('/p')).toBe('m1');
+  });
+  it('let a worker run what its page runs, and a nested one, too', () => {
+    const bindings = new Bindings();
+    bindings.bind('page', 'm1', '/p', 7, true);
+    bindings.inherit('worker', bindings.of('page')!);
+    bindings.inherit('nested', bindings.of('worker')!);
+    expect(bindings.of('nested')).toEqual({ manifest: 'm1', page: 'page', at: 7, live: true });
   });
   it('answer a reload once', () => {
     const bindings = new Bindings();
@@ -21,36 +28,43 @@ describe('bindings of the service worker', () => {
     expect([1, 2, 3].map(() => bindings.bindReload('u', 'm1'))).toEqual([true, false, true]);
     expect(bindings.bindReload('u', 'm2')).toBe(true);
   });
-  it('forget the oldest of reloads that never happened', () => {
+  it('forget the oldest of reloads that never happened, and of clients beyond the limit', () => {
     const bindings = new Bindings();
     for (let at = 0; at < 9; at++) bindings.bindReload(`u${at}`, 'm');
     expect(bindings.takeReload('u0')).toBeUndefined();
     expect(bindings.takeReload('u1')).toBe('m');
+    for (let at = 0; at <= 1024; at++) bindings.bind(`c${at}`, 'm', '/p', 0, true);
+    expect([bindings.of('c0'), bindings.of('c1')?.page]).toEqual([undefined, 'c1']);
+  });
+  it('tell the server what is stored, newest first, at most eight', () => {
+    const bindings = new Bindings();
+    const digests = Array.from({ length: 9 }, (_, at) => `${at}`.repeat(64));
+    for (const digest of digests) bindings.setStored(digest, true);
+    expect(bindings.header()).toBe(`viral ${digests.slice(1).reverse().map((digest) => digest.slice(0, 16)).join()}`);
+    for (const digest of digests) bindings.setStored(digest, false);
+    expect(bindings.header()).toBe('viral ');
   });
   it('survive a restart of the worker', () => {
     const bindings = new Bindings();
-    bindings.bind('c1', 'm1', '/p');
+    bindings.bind('c1', 'm1', '/p', 7, true);
     bindings.bindReload('u', 'm2');
-    bindings.setLive('c1', true);
+    bindings.setStored('m1', true);
     const again = new Bindings(JSON.parse(JSON.stringify(bindings.state())));
-    expect([again.manifestOf('c1'), again.manifestOfPage('/p'), again.isLive('c1'), again.takeReload('u')]).toEqual(['m1', 'm1', true, 'm2']);
+    expect([again.of('c1')?.manifest, again.manifestOfPage('/p'), again.header(), again.takeReload('u')]).toEqual(['m1', 'm1', 'viral m1', 'm2']);
+    expect(new Bindings({}).header()).toBe('viral ');
   });
   it('keep the last manifests, those of open pages and of pending reloads, and drop the rest', () => {
     const bindings = new Bindings();
-    bindings.bind('open', 'm0', '/zero');
-    for (const at of [1, 2, 3]) bindings.bind(`gone${at}`, `m${at}`, `/p${at}`);
+    bindings.bind('open', 'm0', '/zero', 0, true);
+    bindings.inherit('worker', bindings.of('open')!);
+    for (const at of [1, 2, 3]) bindings.bind(`gone${at}`, `m${at}`, `/p${at}`, at, true);
+    bindings.inherit('orphan', bindings.of('gone3')!);
+    for (const at of [0, 1, 3]) bindings.setStored(`m${at}`, true);
     bindings.bindReload('u', 'm9');
     expect(bindings.prune(new Set(['open']), 2)).toEqual(new Set(['m0', 'm2', 'm3', 'm9']));
-    expect(bindings.manifestOf('gone3')).toBeUndefined();
+    expect(['worker', 'gone3', 'orphan'].map((client) => bindings.of(client)?.manifest)).toEqual(['m0', undefined, undefined]);
     expect(bindings.manifestOfPage('/p1')).toBeUndefined();
     expect(bindings.manifestOfPage('/p3')).toBe('m3');
-  });
-  it('no longer ask a page that said it has no peers, or is gone', () => {
-    const bindings = new Bindings();
-    bindings.setLive('a', true);
-    bindings.setLive('b', true);
-    bindings.setLive('b', false);
-    bindings.prune(new Set(['b']), 8);
-    expect([bindings.isLive('a'), bindings.isLive('b')]).toEqual([false, false]);
+    expect(bindings.header()).toBe('viral m3,m0');
   });
 });

@@ -2,42 +2,59 @@
 
 import type { Digest } from './digest';
 
+/** What a page, or a worker of it, runs. */
+export interface Binding {
+  readonly manifest: Digest;
+  /** Client id of the page: of a page its own. */
+  readonly page: string;
+  /** When the page was put in place, in milliseconds since 1970. */
+  readonly at: number;
+  /** The page has an engine that can be asked. */
+  readonly live: boolean;
+}
+
 /** What is written to the store, so that a restarted worker goes on where it was. */
 export interface BindingsState {
-  /** Manifest by client id. */
-  readonly clients: Record<string, Digest>;
+  /** By client id. */
+  readonly bound: Record<string, Binding>;
   /** Manifest by page path, latest deploy of each. */
   readonly pages: Record<string, Digest>;
   /** One-shot: the navigation to this URL is answered from this manifest. */
   readonly reloads: Record<string, Digest>;
   /** Manifests in order of last use, oldest first. */
   readonly recent: Digest[];
-  /** Clients that have peers to ask for assets outside their manifest. */
-  readonly live: string[];
+  /** Manifests of which the document and the critical ring are in the store, oldest first. */
+  readonly stored: Digest[];
 }
 
 /** A reload that never happened is forgotten after so many others. */
 const RELOADS_MAX = 8;
 
+/** Manifests that are told to the server as stored: the header of each navigation names them. */
+const STORED_MAX = 8;
+
+/** Clients remembered; a page with thousands of workers is none of ours. */
+const CLIENTS_MAX = 1024;
+
 /** Bindings of clients to manifests. */
 export class Bindings {
-  #clients: Map<string, Digest>;
+  #bound: Map<string, Binding>;
   #pages: Map<string, Digest>;
   #reloads: Map<string, Digest>;
   #recent: Digest[];
-  #live: Set<string>;
+  #stored: Digest[];
 
-  constructor(state?: BindingsState) {
-    this.#clients = new Map(Object.entries(state?.clients ?? {}));
+  constructor(state?: Partial<BindingsState>) {
+    this.#bound = new Map(Object.entries(state?.bound ?? {}));
     this.#pages = new Map(Object.entries(state?.pages ?? {}));
     this.#reloads = new Map(Object.entries(state?.reloads ?? {}));
     this.#recent = [...(state?.recent ?? [])];
-    this.#live = new Set(state?.live);
+    this.#stored = [...(state?.stored ?? [])];
   }
 
-  /** The manifest that a client runs. */
-  manifestOf(client: string): Digest | undefined {
-    return this.#clients.get(client);
+  /** What a client runs. */
+  of(client: string): Binding | undefined {
+    return this.#bound.get(client);
   }
 
   /** The stored version of a page, for when the origin is gone. */
@@ -46,21 +63,15 @@ export class Bindings {
   }
 
   /** The page at `path` in this client was put in place from this manifest. */
-  bind(client: string, manifest: Digest, path?: string): void {
-    this.#clients.set(client, manifest);
-    if (path !== undefined) this.#pages.set(path, manifest);
+  bind(client: string, manifest: Digest, path: string, at: number, live: boolean): void {
+    this.#put(client, { manifest, page: client, at, live });
+    this.#pages.set(path, manifest);
     this.#recent = [...this.#recent.filter((other) => other !== manifest), manifest];
   }
 
-  /** Whether the client has peers to ask. */
-  isLive(client: string): boolean {
-    return this.#live.has(client);
-  }
-
-  /** The client has peers to ask, or no longer. */
-  setLive(client: string, live: boolean): void {
-    if (live) this.#live.add(client);
-    else this.#live.delete(client);
+  /** This worker belongs to that page, or to a worker of it. */
+  inherit(worker: string, owner: Binding): void {
+    this.#put(worker, owner);
   }
 
   /**
@@ -70,10 +81,7 @@ export class Bindings {
   bindReload(url: string, manifest: Digest): boolean {
     if (this.takeReload(url) === manifest) return false;
     this.#reloads.set(url, manifest);
-    for (const oldest of this.#reloads.keys()) {
-      if (this.#reloads.size <= RELOADS_MAX) break;
-      this.#reloads.delete(oldest);
-    }
+    shorten(this.#reloads, RELOADS_MAX);
     return true;
   }
 
@@ -84,24 +92,49 @@ export class Bindings {
     return manifest;
   }
 
-  /** Forgets clients that are gone and all but the last `kept` manifests; gives back the manifests still in use. */
-  prune(live: ReadonlySet<string>, kept: number): Set<Digest> {
-    for (const client of this.#clients.keys()) if (!live.has(client)) this.#clients.delete(client);
-    for (const client of this.#live) if (!live.has(client)) this.#live.delete(client);
+  /** Whether all that the page at once needs is stored changed. */
+  setStored(manifest: Digest, stored: boolean): void {
+    const others = this.#stored.filter((other) => other !== manifest);
+    this.#stored = stored ? [...others, manifest].slice(-STORED_MAX) : others;
+  }
+
+  /** What the server is told with each navigation: the beginnings of the manifests that are stored, newest first. */
+  header(): string {
+    return `viral ${this.#stored.map((manifest) => manifest.slice(0, 16)).reverse().join()}`;
+  }
+
+  /** Forgets the clients of pages that are gone and all but the last `kept` manifests; gives back the manifests still in use. */
+  prune(open: ReadonlySet<string>, kept: number): Set<Digest> {
+    for (const [client, { page }] of this.#bound) if (!open.has(page)) this.#bound.delete(client);
     this.#recent = this.#recent.slice(-kept);
-    const used = new Set([...this.#recent, ...this.#clients.values(), ...this.#reloads.values()]);
+    const used = new Set([...this.#recent, ...[...this.#bound.values()].map(({ manifest }) => manifest), ...this.#reloads.values()]);
     for (const [path, manifest] of this.#pages) if (!used.has(manifest)) this.#pages.delete(path);
+    this.#stored = this.#stored.filter((manifest) => used.has(manifest));
     return used;
   }
 
   /** The state to write down. */
   state(): BindingsState {
     return {
-      clients: Object.fromEntries(this.#clients),
+      bound: Object.fromEntries(this.#bound),
       pages: Object.fromEntries(this.#pages),
       reloads: Object.fromEntries(this.#reloads),
       recent: [...this.#recent],
-      live: [...this.#live],
+      stored: [...this.#stored],
     };
+  }
+
+  #put(client: string, binding: Binding): void {
+    this.#bound.delete(client);
+    this.#bound.set(client, binding);
+    shorten(this.#bound, CLIENTS_MAX);
+  }
+}
+
+/** Forgets the oldest entries beyond the limit. */
+function shorten(map: Map<string, unknown>, max: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= max) break;
+    map.delete(oldest);
   }
 }

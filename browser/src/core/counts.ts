@@ -7,6 +7,8 @@ export interface Totals {
   readonly bytes: Omit<Counts, 'sources'>;
   /** Bytes of verified pieces by the tracker's number of the peer that sent them. */
   readonly sources: Map<number, number>;
+  /** Bytes of verified pieces from peers by ring: critical, expected, on demand. */
+  readonly rings: [number, number, number];
   piecesFromPeers: number;
   bans: number;
 }
@@ -16,6 +18,7 @@ export function noTotals(): Totals {
   return {
     bytes: { bytes_from_peers: 0, bytes_from_origin: 0, bytes_to_peers: 0, pieces_verified: 0 },
     sources: new Map(),
+    rings: [0, 0, 0],
     piecesFromPeers: 0,
     bans: 0,
   };

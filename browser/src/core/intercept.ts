@@ -9,28 +9,42 @@ export interface RequestFacts {
   readonly mode: string;
   readonly destination: string;
   readonly cache: string;
-  readonly range: boolean;
 }
 
-/** A page navigation, an asset of a page, or nothing of ours. `path` is percent-encoded, without query and fragment. */
+/**
+ * A page navigation, an asset of a page, or nothing of ours. `path` is without query and fragment, that of an asset in the one spelling of [`keyOf`].
+ */
 export type Interest =
   | { readonly kind: 'navigation'; readonly href: string; readonly path: string }
-  | { readonly kind: 'asset'; readonly path: string; readonly later: boolean }
+  | {
+      readonly kind: 'asset';
+      readonly path: string;
+      /** The page may be asked for it though its manifest does not have it: it looks like a file, not like a call to an API. */
+      readonly onDemand: boolean;
+      /** A script reads past the caches: it wants what the origin has now. */
+      readonly fresh: boolean;
+    }
   | null;
 
-/**
- * Classifies a request seen by the worker of `origin`. `later` says whether the page may be asked for an asset outside its
- * manifest: only for what looks like a whole file without a query, so that calls to an API lose no time.
- */
+/** Classifies a request seen by the worker of `origin`. */
 export function interest(request: RequestFacts, origin: string): Interest {
   if (request.method !== 'GET' || !request.url.startsWith(`${origin}/`)) return null;
   const href = request.url.split('#', 1)[0] ?? '';
-  const [path = '', query] = href.slice(origin.length).split('?', 2);
+  const [path = ''] = href.slice(origin.length).split('?', 1);
   if (path.startsWith('/.viral/') && path !== ADDITION_PATH) return null;
   if (request.mode === 'navigate') return request.destination === 'document' ? { kind: 'navigation', href, path } : null;
-  // A script that reads past the caches wants what the origin has now.
-  if (request.destination === '' && ['no-store', 'reload', 'no-cache'].includes(request.cache)) return null;
-  if (request.cache === 'only-if-cached' && request.mode !== 'same-origin') return null;
+  const { cache } = request;
+  if (cache === 'only-if-cached' && request.mode !== 'same-origin') return null;
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { kind: 'asset', path, later: !request.range && query === undefined && name.includes('.') && request.cache !== 'only-if-cached' };
+  const fresh = request.destination === '' && ['no-store', 'reload', 'no-cache'].includes(cache);
+  return { kind: 'asset', path: keyOf(path), onDemand: name.includes('.') && cache !== 'only-if-cached', fresh };
+}
+
+/** One spelling of a path, whatever its author escaped. */
+export function keyOf(path: string): string {
+  try {
+    return path.split('/').map((segment) => encodeURIComponent(decodeURIComponent(segment))).join('/');
+  } catch {
+    return path;
+  }
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { assetPath, bootPaths, originBytes } from './timing';
+import { assetPath, loadedWhole, originBytes, usedPaths } from './timing';
 import type { Timing } from './timing';
 
 const origin = 'https://a.test';
-const entry = (name: string, responseEnd = 5, more: Partial<Timing> = {}): Timing => ({
+const entry = (name: string, startTime = 5, more: Partial<Timing> = {}): Timing => ({
   name,
-  responseEnd,
+  startTime,
   transferSize: 1000,
   decodedBodySize: 900,
   workerStart: 0,
@@ -19,10 +19,13 @@ describe('resource timing', () => {
     expect(assetPath('https://a.test.evil/a.js', origin)).toBeNull();
     expect(assetPath(`${origin}/.viral/addition.js`, origin)).toBeNull();
   });
-  it('reports what ended before load, once each, in order, without the page itself', () => {
-    const entries = ['/b.js', '/a.js', '/b.js', '/page'].map((path) => entry(`${origin}${path}`));
-    expect(bootPaths([...entries, entry(`${origin}/late.js`, 11)], origin, '/page', 10, 8)).toEqual(['/b.js', '/a.js']);
-    expect(bootPaths(entries, origin, '/page', 10, 1)).toEqual(['/b.js']);
+  it('names what was used in the order in which it was asked for, once each, without the page itself', () => {
+    const entries = [entry(`${origin}/late.js`, 9), ...['/b.js', '/a.js', '/b.js', '/page'].map((path, at) => entry(`${origin}${path}`, at))];
+    expect(usedPaths(entries, origin, '/page')).toEqual(['/b.js', '/a.js', '/late.js']);
+  });
+  it('knows what the cache of the browser may have: what came whole', () => {
+    const entries = [entry(`${origin}/a.js?v=1`), entry(`${origin}/gone.js`, 1, { responseStatus: 404 }), entry(`${origin}/broken.js`, 1, { decodedBodySize: 0 })];
+    expect([...loadedWhole(entries, origin)]).toEqual([['/a.js', `${origin}/a.js?v=1`]]);
   });
   it('counts nothing for what the worker answered from the store, and all for the rest', () => {
     const stored = (path: string): boolean => path === '/a.js';

@@ -1,10 +1,14 @@
-/** Reads the browser's resource timing: what loaded before `load`, what came later, and what the origin sent for it. */
+/** Reads the browser's resource timing: what the page used, and what the origin sent for it. */
+
+import { keyOf } from './intercept';
 
 /** The part of a `PerformanceResourceTiming` that is read here. */
 export interface Timing {
   /** Absolute URL. */
   readonly name: string;
-  readonly responseEnd: number;
+  readonly startTime: number;
+  /** Not told by every browser. */
+  readonly responseStatus?: number;
   readonly transferSize: number;
   readonly decodedBodySize: number;
   readonly workerStart: number;
@@ -21,21 +25,31 @@ export function assetPath(url: string, origin: string): string | null {
   return path?.startsWith('/.viral/') ? null : path;
 }
 
-/** Distinct asset paths that ended before `load` began, in the order they were asked for, without the page itself. */
-export function bootPaths(entries: readonly Timing[], origin: string, page: string, loadStart: number, pathsMax: number): string[] {
+/** Distinct asset paths in the order in which they were asked for, without the page itself. */
+export function usedPaths(entries: readonly Timing[], origin: string, page: string): string[] {
   const paths = new Set<string>();
-  for (const entry of entries) {
-    const path = assetPath(entry.name, origin);
-    if (path !== null && path !== page && entry.responseEnd > 0 && entry.responseEnd <= loadStart) paths.add(path);
+  for (const { name } of [...entries].sort((a, b) => a.startTime - b.startTime)) {
+    const path = assetPath(name, origin);
+    if (path !== null && path !== page) paths.add(path);
   }
-  return [...paths].slice(0, pathsMax);
+  return [...paths];
+}
+
+/** URLs by path, in the spelling of [`keyOf`], of what was loaded whole: the browser's cache may have it. */
+export function loadedWhole(entries: readonly Timing[], origin: string): Map<string, string> {
+  const urls = new Map<string, string>();
+  for (const { name, decodedBodySize, responseStatus } of entries) {
+    const path = pathOf(name, origin);
+    if (path !== null && decodedBodySize > 0 && (responseStatus ?? 200) === 200) urls.set(keyOf(path), name);
+  }
+  return urls;
 }
 
 /**
- * Bytes that the origin sent for this entry. `stored` says whether the service worker answers this path from the store: such an
+ * Bytes that the origin sent for this entry. `answered` says whether the service worker answers this path from the store or from peers: such an
  * entry cost the origin nothing, although some browsers give it a transfer size.
  */
-export function originBytes(entry: Timing, origin: string, stored: (path: string) => boolean): number {
+export function originBytes(entry: Timing, origin: string, answered: (path: string) => boolean): number {
   const path = pathOf(entry.name, origin);
-  return path === null || (entry.workerStart > 0 && stored(path)) ? 0 : entry.transferSize;
+  return path === null || (entry.workerStart > 0 && answered(keyOf(path))) ? 0 : entry.transferSize;
 }

@@ -1,34 +1,48 @@
-/** What the service worker answers: stored assets with the headers of their record, and assets the page gets from its peers. */
+/** What the service worker answers from its store: assets with the headers of their record. */
 
 import type { Digest } from '../core/digest';
+import { keyOf } from '../core/intercept';
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
 import { byteRange } from '../core/range';
-import { ASK_FIRST_MS, ASK_WHOLE_MS } from './limits';
+import { within } from './clock';
+import { STORE_ANSWER_MS } from './limits';
 import { STORE, assetKey, manifestKey, recordHeaders, stored } from './store';
-import type { PageAnswer, WorkerToPage } from './workerclient';
-import type { WorkerClient } from './workerscope';
 
-const manifests = new Map<Digest, ReadonlyMap<string, AssetRecord>>();
+/** The records of a manifest by path, the page's document first. */
+export type Records = ReadonlyMap<string, AssetRecord>;
 
-/** The records of a stored manifest by path, the page's document first; empty if it is not stored. */
-export async function recordsOf(manifest: Digest): Promise<ReadonlyMap<string, AssetRecord>> {
-  const known = manifests.get(manifest);
-  if (known) return known;
-  const bytes = await (await stored(manifestKey(manifest)))?.arrayBuffer();
-  const decoded = bytes && decodeManifest(new Uint8Array(bytes));
-  const records = new Map(decoded?.ok ? decoded.value.assets.map((record) => [record.path, record]) : []);
+const manifests = new Map<Digest, Records>();
+
+/** Takes note of a manifest; its records are empty if the blob is none. */
+export function learn(manifest: Digest, bytes: Uint8Array<ArrayBuffer>): Records {
+  const decoded = decodeManifest(bytes);
+  const records = new Map(decoded.ok ? decoded.value.assets.map((record) => [keyOf(record.path), record]) : []);
   if (records.size) manifests.set(manifest, records);
   return records;
 }
 
+/** The records of a manifest by path; empty if it is neither known nor stored. */
+export async function recordsOf(manifest: Digest): Promise<Records> {
+  const known = manifests.get(manifest);
+  if (known) return known;
+  const bytes = await lookUp(manifestKey(manifest), (response) => response.arrayBuffer());
+  return bytes ? learn(manifest, new Uint8Array(bytes)) : new Map();
+}
+
 /** The stored asset as its record describes it: two assets with the same bytes may have different headers. */
 export async function fromStore(record: AssetRecord | undefined): Promise<Response | undefined> {
-  const found = record && (await stored(assetKey(record.digest)));
+  const found = record && (await lookUp(assetKey(record.digest), async (response) => response));
   if (!found) return undefined;
   const headers = [...recordHeaders(record)];
   const same = headers.length === [...found.headers].length && headers.every(([name, value]) => found.headers.get(name) === value);
   return same ? found : new Response(found.body, { headers });
+}
+
+/** What is stored under a key, as `read` reads it; undefined if there is nothing or the store does not answer in time. */
+async function lookUp<T>(key: string, read: (response: Response) => Promise<T>): Promise<T | undefined> {
+  const found = stored(key).then((response) => response && read(response));
+  return (await within(STORE_ANSWER_MS, found.catch(() => undefined))) ?? undefined;
 }
 
 /** The part of a whole answer that `range` asks for; undefined where that is for the origin to say. */
@@ -37,26 +51,15 @@ export async function partOf(whole: Response | undefined, range: string | null):
   const blob = await whole.blob();
   const part = byteRange(range, blob.size);
   if (!part) return undefined;
-  const { from, to } = part;
-  const headers = new Headers(whole.headers);
-  headers.set('content-length', String(to - from));
-  headers.set('content-range', `bytes ${from}-${to - 1}/${blob.size}`);
-  return new Response(blob.slice(from, to), { status: 206, headers });
+  return new Response(blob.slice(part.from, part.to), partial([...whole.headers], part.from, part.to, blob.size));
 }
 
-/** The asset from the page's peers; undefined if the page has no better source than the network. */
-export function fromPage(client: WorkerClient, path: string): Promise<Response | undefined> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    let timer = setTimeout(resolve, ASK_FIRST_MS);
-    port1.onmessage = ({ data }: MessageEvent<PageAnswer>) => {
-      clearTimeout(timer);
-      if (data.kind === 'coming') timer = setTimeout(resolve, ASK_WHOLE_MS);
-      else resolve(data.kind === 'asset' ? new Response(data.blob, { headers: data.headers }) : undefined);
-    };
-    const ask: WorkerToPage = { kind: 'viral-ask', path };
-    client.postMessage(ask, [port2]);
-  });
+/** Status and headers of a part. */
+export function partial(headers: [string, string][], from: number, to: number, total: number): ResponseInit {
+  const all = new Headers(headers);
+  all.set('content-length', String(to - from));
+  all.set('content-range', `bytes ${from}-${to - 1}/${total}`);
+  return { status: 206, headers: all };
 }
 
 /** Deletes stored manifests other than `used`, and the assets that none of those has. */

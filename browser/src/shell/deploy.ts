@@ -2,32 +2,37 @@
 
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import { within } from './clock';
-import { WORKER_WAIT_MS } from './limits';
-import { keep, manifestKey } from './store';
+import { STORE_DEPLOY_MS, WORKER_WAIT_MS } from './limits';
+import { serveWorker } from './serve';
 import { askWorker } from './workerclient';
+import type { PageToWorker } from './workerclient';
 
 /**
  * Waits until all is stored that can be, and tells the worker; true if the page can go on the way the server asked for. Writing works without a
- * worker or a store (sub-resources then come from the origin as ever); a reload needs both.
+ * worker or a store (the page or the origin gives what is not there); a reload needs both.
  */
 export async function readyToDeploy(
-  { manifest, page, deploy }: ThinBoot,
+  { manifest, page: path, deploy }: ThinBoot,
   bytes: Uint8Array<ArrayBuffer>,
   stores: readonly Promise<boolean>[],
   worker: Promise<ServiceWorkerRegistration | null>,
 ): Promise<boolean> {
-  const kept = await Promise.all([keep(manifestKey(manifest), new Response(bytes)), ...stores]);
   const url = deploy === 'reload' ? location.href.split('#', 1)[0] : undefined;
-  // For an asset that found no room the worker goes to the origin; the document of a reload must be there.
-  const bound = (url ? kept.every(Boolean) : kept[0]) && (await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest, page, url })));
-  return !url || !!bound;
+  const kept = Promise.all(stores).then((all) => all.every(Boolean));
+  const message = { kind: 'bind', manifest, bytes, path, url } as const;
+  if (url) return (await kept) && !!(await within(WORKER_WAIT_MS, bind(worker, message)));
+  await within(STORE_DEPLOY_MS, kept);
+  await within(WORKER_WAIT_MS, bind(worker, message));
+  // From the next navigation on the worker may answer from what is stored.
+  void kept.then(async (all) => all && (await worker)?.active?.postMessage({ kind: 'stored', manifest } satisfies PageToWorker));
+  return true;
 }
 
 /** Resolves to whether the worker took it and answers this page's requests. */
-async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: Parameters<typeof askWorker>[1]): Promise<unknown> {
+async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: PageToWorker): Promise<unknown> {
   try {
     const active = (await worker)?.active;
-    const bound = active && (await askWorker(active, message));
+    const bound = active && (await askWorker(active, message, serveWorker()));
     const { serviceWorker } = navigator;
     if (!serviceWorker.controller) await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));
     return bound;

@@ -25,6 +25,12 @@ export interface Packed {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
+/** Verified pieces of a download under way. */
+export interface Pieces {
+  isHere(id: PieceId): boolean;
+  bytesOf(id: PieceId): Promise<Uint8Array<ArrayBuffer> | undefined>;
+}
+
 /** Bytes read and hashed at once. */
 const BATCH_LEN = 4 * 1024 * 1024;
 
@@ -34,11 +40,17 @@ export class Holdings {
   readonly #assets = new Set<Digest>();
   readonly #packed = new Lru<PieceId, Packed>(COMPRESSED_BYTES_MAX);
   readonly #segments = new Lru<string, Promise<ArrayBuffer>>(SEGMENTS_BYTES_MAX);
+  readonly #download: Pieces | undefined;
   #bytes = 0;
+
+  /** `download`: pieces of a thin visit, those of assets that are not whole among them. */
+  constructor(download?: Pieces) {
+    this.#download = download;
+  }
 
   /** Whether this piece can be sent. */
   has(id: PieceId): boolean {
-    return this.#slices.has(id);
+    return this.#slices.has(id) || !!this.#download?.isHere(id);
   }
 
   /** Whether the asset was looked at and is held whole. */
@@ -48,7 +60,7 @@ export class Holdings {
 
   /** How many of these pieces are held, and their bytes. */
   count(pieces: readonly Piece[]): { pieces: number; bytes: number } {
-    const held = pieces.filter((piece) => this.#slices.has(pieceIdOf(piece.digest)));
+    const held = pieces.filter((piece) => this.has(pieceIdOf(piece.digest)));
     return { pieces: held.length, bytes: held.reduce((sum, piece) => sum + piece.len, 0) };
   }
 
@@ -86,8 +98,12 @@ export class Holdings {
   async read(id: PieceId): Promise<Packed | null> {
     const slice = this.#slices.get(id);
     const known = this.#packed.get(id);
-    if (known || !slice) return known ?? null;
+    if (known) return known;
     try {
+      if (!slice) {
+        const body = await this.#download?.bytesOf(id);
+        return body ? { len: body.length, encoding: 0, body } : null;
+      }
       const raw = await this.#bytesOf(slice);
       const body = slice.pack && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
       const packed: Packed = {
@@ -99,12 +115,6 @@ export class Holdings {
     } catch {
       return null;
     }
-  }
-
-  /** The piece as it is. */
-  async raw(id: PieceId): Promise<Uint8Array<ArrayBuffer> | null> {
-    const slice = this.#slices.get(id);
-    return slice ? this.#bytesOf(slice).catch(() => null) : null;
   }
 
   /** Reads a whole segment and keeps it: in Chromium a read of 1 MiB takes hardly longer than one of 40 KiB (measured). */

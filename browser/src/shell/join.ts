@@ -1,15 +1,17 @@
 /** The download of a thin visit: dials the offered peers, gets the manifest from them or the origin, and sets the engine to work. */
 
-import type { Digest, PieceId } from '../core/digest';
+import type { PieceId } from '../core/digest';
 import type { Frame } from '../core/frame';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
-import type { AssetRecord, Manifest } from '../core/manifest';
+import type { Manifest, Piece } from '../core/manifest';
 import { Parts } from '../core/parts';
 import { planned } from '../core/push';
+import { CRITICAL, EXPECTED } from '../core/ring';
 import { now, wait } from './clock';
 import { answersTo } from './dial';
-import { assemble, ban, engine, gone, links, pump, takeControl, takePiece, unknown } from './leech';
+import { adopt, ban, engine, gone, links, pump, takeControl, takePiece, tell, unknown } from './leech';
+import type { Asset } from './leech';
 import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
@@ -19,10 +21,10 @@ import { keepAsset, manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
 /** What the download has so far. */
-export const got: { manifest?: Manifest; bytes?: Uint8Array<ArrayBuffer> } = {};
-/** Verified assets by digest. */
-export const blobs = new Map<Digest, Blob>();
-/** Resolves to whether each asset is stored. */
+export const got: { manifest?: Manifest; bytes?: Uint8Array<ArrayBuffer>; /** The critical ring is whole. */ ready: () => void } = { ready: () => undefined };
+/** Assets of the critical ring that are not whole, and the bytes that they need. */
+export const left = { assets: new Set<Asset>(), bytes: 0 };
+/** Resolves to whether each asset that came so far is stored. */
 export const stores: Promise<boolean>[] = [];
 export const marks: Marks = {};
 
@@ -120,26 +122,42 @@ async function useManifest(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, from?
   await begin(boot, decoded.value);
 }
 
-/** Takes what the store holds, then lets the engine loose on the rest. */
+/** Takes what the store holds, then lets the engine loose on the rest: first what deploy waits for, then what most visits use, of peers only. */
 async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
-  const idsOf = ({ pieces }: AssetRecord): PieceId[] => pieces.map(({ digest }) => pieceIdOf(digest));
-  const kept = await Promise.all(manifest.assets.map(storedAsset));
-  const wanted = manifest.assets.filter(({ digest }, at) => !kept[at] || !blobs.set(digest, kept[at]));
-  const missing = new Set(wanted.flatMap(idsOf));
-  const pieces = distinctPieces(manifest);
+  const { assets } = manifest;
+  const kept = await Promise.all(assets.map(storedAsset));
   got.manifest = manifest;
-  engine.addPieces(now(), pieces);
-  engine.handleHeld(now(), manifest.assets.flatMap(idsOf).filter((id) => !missing.has(id)));
-  for (const [key, { push }] of boot.offers.entries()) {
-    if (push?.manifest === boot.manifest) engine.handlePromise(now(), key, planned(push, pieces));
+  tell.whole = keepWhole;
+  // A page that is put in place by a reload has no engine any more.
+  const criticalCount = boot.deploy === 'reload' ? assets.length : boot.critical;
+  const ringOf = (at: number): typeof CRITICAL | typeof EXPECTED => (at < criticalCount ? CRITICAL : EXPECTED);
+  // Stored ones first: what they share with others need not come.
+  for (const [at, record] of assets.entries()) if (kept[at]) adopt(record, ringOf(at), kept[at]);
+  const pieces: [Piece[], Piece[]] = [[], []];
+  const held: PieceId[] = [];
+  for (const [at, record] of assets.entries()) {
+    const ring = ringOf(at);
+    const asset = kept[at] ? undefined : adopt(record, ring);
+    if (ring === CRITICAL && asset && !asset.blob) {
+      left.assets.add(asset);
+      left.bytes += record.len;
+    }
+    pieces[ring].push(...record.pieces);
+    held.push(...record.pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !asset?.need.has(id)));
   }
-  for (const record of wanted) assemble(record, keepWhole);
+  engine.addPieces(now(), pieces[CRITICAL]);
+  if (!(navigator as { connection?: { saveData?: boolean } }).connection?.saveData) engine.addPieces(now(), pieces[EXPECTED], true);
+  engine.handleHeld(now(), held);
+  for (const [key, { push }] of boot.offers.entries()) {
+    if (push?.manifest === boot.manifest) engine.handlePromise(now(), key, planned(push, distinctPieces(manifest)));
+  }
   for (const [frame, link] of early) void takePiece(frame, link);
   early = [];
   pump();
+  if (!left.assets.size) got.ready();
 }
 
-function keepWhole(record: AssetRecord, blob: Blob): void {
-  blobs.set(record.digest, blob);
-  stores.push(keepAsset(record, blob));
+function keepWhole(asset: Asset, blob: Blob): void {
+  stores.push(keepAsset(asset.record, blob));
+  if (left.assets.delete(asset) && !left.assets.size) got.ready();
 }

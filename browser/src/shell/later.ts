@@ -1,71 +1,48 @@
-/** Assets outside the boot set: the page seeds those it loaded by itself, and gets others from its peers when the service worker asks. */
+/** What a page of a full answer used and its manifest does not have: it is held for others straight from the browser's HTTP cache. */
 
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
 import { RECORD_PATHS_MAX } from '../core/limits';
-import { assetPath } from '../core/timing';
-import { within } from './clock';
 import type { Holdings } from './holdings';
-import { LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, RECORD_DELAY_MS, RECORDS_MAX, SEEK_MS } from './limits';
+import { LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, LATER_DELAY_MS, RECORDS_MAX } from './limits';
 import { fromHttpCache } from './pagemanifest';
-import type { Seeder } from './seeder';
-import { getFurther } from './further';
-import type { LiveLeech } from './session';
-import { keepAsset, recordHeaders, storedAsset } from './store';
-import type { PageAnswer, WorkerToPage } from './workerclient';
 
-/** Peers to ask for when there are none. */
-const SEEK_COUNT = 2;
-
-/** The later assets of one page. */
+/** The assets of one page outside its manifest. */
 export class Later {
-  /** Null while the page does not seed. */
-  seeder: Seeder | null = null;
   readonly #holdings: Holdings;
-  readonly #leech: LiveLeech | undefined;
   /** What the origin said of a path; null: not worth a peer's while, or not an asset. */
   readonly #records = new Map<string, AssetRecord | null>();
-  /** URL by path of what the page loaded; empty once it was looked at. */
-  readonly #loaded = new Map<string, string>();
+  /** URL by path of what the page used; empty once it was looked at. */
+  readonly #used = new Map<string, string>();
+  readonly #isListed: (path: string) => boolean | null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(holdings: Holdings, leech: LiveLeech | undefined) {
+  /** `isListed` says whether the page's manifest has a path; null while the manifest is not known. */
+  constructor(holdings: Holdings, isListed: (path: string) => boolean | null) {
     this.#holdings = holdings;
-    this.#leech = leech;
+    this.#isListed = isListed;
   }
 
-  /** The page itself loaded something of this length, says the browser's timing. */
-  handleLoaded(url: string, len: number): void {
-    const path = assetPath(url, location.origin);
-    if (path === null || len < LATER_ASSET_LEN_MIN || this.#loaded.size >= LATER_ASSETS_MAX || this.#loaded.has(path)) return;
-    this.#loaded.set(path, url);
-    this.#timer ??= setTimeout(() => void this.#holdLoaded(), RECORD_DELAY_MS);
+  /** The page or a worker of it has loaded this whole. */
+  handleUsed(path: string, url: string): void {
+    if (this.#used.size >= LATER_ASSETS_MAX || this.#used.has(path)) return;
+    this.#used.set(path, url);
+    this.wake();
   }
 
-  /** The service worker asks, for the page, for an asset that its manifest does not have. */
-  async handleAsk({ path }: WorkerToPage, port: MessagePort): Promise<void> {
-    const answer = (message: PageAnswer): void => port.postMessage(message);
-    await this.#learn([path]);
-    const record = this.#records.get(path);
-    const kept = record ? await storedAsset(record) : null;
-    const leech = kept ? null : this.#leech;
-    const near = leech && record && this.seeder && (await within(SEEK_MS, this.seeder.seek(SEEK_COUNT)));
-    if (!record || !(kept || near)) return answer({ kind: 'no' });
-    answer({ kind: 'coming' });
-    const blob = kept ?? (leech && (await getFurther(leech, record, this.#holdings)));
-    if (!blob) return;
-    answer({ kind: 'asset', blob, headers: [...recordHeaders(record)] });
-    await this.#holdings.add(record, blob, true);
-    await keepAsset(record, blob);
+  /** Looks again soon: something was used, or the manifest is known now. */
+  wake(): void {
+    this.#timer ??= setTimeout(() => void this.#hold(), LATER_DELAY_MS);
   }
 
-  /** Learns the records of what the page loaded and holds it, straight from the browser's HTTP cache. */
-  async #holdLoaded(): Promise<void> {
+  /** Learns the records and holds the assets. */
+  async #hold(): Promise<void> {
     this.#timer = undefined;
-    await this.#learn([...this.#loaded.keys()]);
-    for (const [path, url] of this.#loaded) {
-      if (!url) continue;
-      this.#loaded.set(path, '');
+    const fresh = [...this.#used].filter(([, url]) => url);
+    if (fresh.some(([path]) => this.#isListed(path) === null)) return;
+    await this.#learn(fresh.flatMap(([path]) => (this.#isListed(path) ? [] : path)));
+    for (const [path, url] of fresh) {
+      this.#used.set(path, '');
       const record = this.#records.get(path);
       const blob = record && !this.#holdings.hasAsset(record.digest) ? await fromHttpCache(url) : null;
       if (record && blob) await this.#holdings.add(record, blob, false);
@@ -89,7 +66,7 @@ export class Later {
         if (record.len >= LATER_ASSET_LEN_MIN) this.#records.set(record.path, record);
       }
     } catch {
-      // Without a record the network answers.
+      // Without a record nobody asks for it either.
     }
   }
 }

@@ -1,26 +1,32 @@
 /**
  * Drives the fetch engine of a thin visit: frames and clock in, wants out, pieces verified and put together. There is one visit in a
- * page, so its state is the module's: the loader pays for every byte of its script.
+ * page, so its state is the module's: the loader pays for every byte of its script. It lives on in the deployed page.
  */
 
+import { concat } from '../core/bytes';
 import { noTotals } from '../core/counts';
-import type { PieceId } from '../core/digest';
+import type { Digest, PieceId } from '../core/digest';
 import { Fetch } from '../core/fetch';
 import type { PeerFault, Source } from '../core/fetch';
 import type { Frame } from '../core/frame';
 import { decodeFrame } from '../core/frame';
-import { concat } from '../core/bytes';
+import { keyOf } from '../core/intercept';
 import { pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Piece } from '../core/manifest';
+import type { Ring } from '../core/ring';
 import { now } from './clock';
 import { closeLink, sendFrame } from './link';
 import type { Link } from './link';
 import { openPiece } from './verify';
 
-interface Job {
+/** An asset that this page has, wholly or in part. */
+export interface Asset {
   readonly record: AssetRecord;
+  readonly ring: Ring;
+  /** Pieces that are not here yet. */
   readonly need: Set<PieceId>;
-  readonly whole: (record: AssetRecord, blob: Blob) => void;
+  /** All of it, once nothing is needed any more. */
+  blob?: Blob;
 }
 
 /** The engine. After a `handle*` call [`pump`]. */
@@ -28,46 +34,83 @@ export const engine = new Fetch();
 export const totals = noTotals();
 /** Connections by key. */
 export const links: Link[] = [];
+/** Assets by path, in the spelling of [`keyOf`]: those of the manifest, and others that the page asked for. */
+export const assets = new Map<string, Asset>();
+/** Whole, verified assets by digest. */
+export const blobs = new Map<Digest, Blob>();
+/** Verified pieces of assets that are not whole. */
+export const loose = new Map<PieceId, Uint8Array<ArrayBuffer>>();
+
+/** Paths that the network answered, because the page had no better source. */
+export const refused = new Set<string>();
 
 /** Who is told; set by whoever is responsible for the page now. */
 export const tell = {
-  done: (): void => undefined,
+  /** An asset is whole, by pieces that came. */
+  whole: (asset: Asset, blob: Blob): void => void [asset, blob],
   fault: (link: Link, fault: PeerFault): void => void [link, fault],
   /** What is missing cannot be had any more. */
   lost: (): void => undefined,
+  /** A piece is held, or something else changed. */
+  grew: (): void => undefined,
 };
 
-const known = new Map<PieceId, Piece>();
-const pieces = new Map<PieceId, Uint8Array<ArrayBuffer>>();
-let jobs: Job[] = [];
+/** What is known of a piece: its digest and ring, the assets that lack bytes and have it, and where it lies in a whole asset. */
+interface Known {
+  readonly piece: Piece;
+  readonly ring: Ring;
+  readonly users: Set<Asset>;
+  place?: { readonly blob: Blob; readonly from: number };
+}
+
+const known = new Map<PieceId, Known>();
+const waiting = new Map<PieceId, (() => void)[]>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let stopped = false;
 
-/** Gives `whole` the asset once all its pieces were delivered. */
-export function assemble(record: AssetRecord, whole: Job['whole']): void {
-  jobs.push({ record, whole, need: new Set(record.pieces.map(remember)) });
-  finish();
+/** Takes an asset in; what of it is not here yet is for the engine to get, once it knows the pieces. `blob` is all of it, verified. */
+export function adopt(record: AssetRecord, ring: Ring, blob?: Blob | null): Asset {
+  const asset: Asset = { record, ring, need: new Set() };
+  assets.set(keyOf(record.path), asset);
+  for (const piece of record.pieces) {
+    const id = pieceIdOf(piece.digest);
+    let entry = known.get(id);
+    if (!entry) known.set(id, (entry = { piece, ring, users: new Set() }));
+    entry.users.add(asset);
+    if (!blob && !entry.place && !loose.has(id)) asset.need.add(id);
+  }
+  if (blob) place(asset, blob);
+  else if (!asset.need.size) finish(asset);
+  return asset;
 }
 
-/** Makes a piece's digest known; gives its id back. */
-function remember(piece: Piece): PieceId {
-  const id = pieceIdOf(piece.digest);
-  known.set(id, piece);
-  return id;
+/** The bytes of a piece that is held; undefined of another. */
+export async function bytesOf(id: PieceId): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const held = loose.get(id);
+  const { piece, place } = known.get(id) ?? {};
+  return held ?? (piece && place ? new Uint8Array(await place.blob.slice(place.from, place.from + piece.len).arrayBuffer()) : undefined);
 }
 
-/** A verified piece that the engine does not know of yet, from the store. */
-export function found(id: PieceId, bytes: Uint8Array<ArrayBuffer>): void {
-  engine.handleHeld(now(), [id]);
-  deliver(id, bytes);
+/** Whether the bytes of this piece are here. */
+export const isHere = (id: PieceId): boolean => loose.has(id) || !!known.get(id)?.place;
+
+/** Resolves once the piece is held. */
+export function arrival(id: PieceId): Promise<void> {
+  return new Promise((resolve) => {
+    if (isHere(id)) return resolve();
+    const others = waiting.get(id);
+    if (others) others.push(resolve);
+    else waiting.set(id, [resolve]);
+  });
 }
 
 /** A piece from a peer, or from the origin if there is no link. */
 export async function takePiece(frame: Extract<Frame, { kind: 'piece' }>, link?: Link): Promise<void> {
   const source: Source = link ? { kind: 'peer', peer: link.key } : { kind: 'origin' };
   const { kind } = engine.accept(source, frame.id);
-  const piece = known.get(frame.id);
-  if (kind === 'take' && piece) {
+  const entry = known.get(frame.id);
+  if (kind === 'take' && entry) {
+    const { piece, ring } = entry;
     const bytes = await openPiece(piece, frame.encoding, frame.body);
     const { held } = engine.progress();
     engine.handlePiece(now(), source, frame.id, bytes !== null);
@@ -75,9 +118,10 @@ export async function takePiece(frame: Extract<Frame, { kind: 'piece' }>, link?:
       if (link) {
         totals.bytes.bytes_from_peers += piece.len;
         totals.piecesFromPeers++;
+        totals.rings[ring] += piece.len;
         totals.sources.set(link.peer, (totals.sources.get(link.peer) ?? 0) + piece.len);
       }
-      deliver(frame.id, bytes);
+      deliver(frame.id, bytes, entry);
     }
   } else if (kind === 'unasked' && link) engine.handleFault(now(), link.key, kind);
   pump();
@@ -110,8 +154,7 @@ export function ban(link: Link, fault: PeerFault): void {
 export function pump(): void {
   if (stopped) return;
   for (let output = engine.poll(); output; output = engine.poll()) {
-    if (output.kind === 'done') tell.done();
-    else if (output.kind === 'ask-origin') void askOrigin(output.ids);
+    if (output.kind === 'ask-origin') void askOrigin(output.ids);
     else if ('peer' in output) {
       const link = links[output.peer];
       if (!link) continue;
@@ -140,21 +183,60 @@ export function unknown(status: number): void {
   if (status === 404 && !links.some(({ opened, closed }) => opened && !closed)) tell.lost();
 }
 
-function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>): void {
-  pieces.set(id, bytes);
+function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>, { users }: Known): void {
+  loose.set(id, bytes);
   totals.bytes.pieces_verified++;
-  for (const job of jobs) job.need.delete(id);
-  finish();
+  for (const asset of users) {
+    asset.need.delete(id);
+    if (!asset.need.size) finish(asset);
+  }
+  arrived(id);
+  tell.grew();
 }
 
-function finish(): void {
-  const ready = jobs.filter(({ need }) => !need.size);
-  if (!ready.length) return;
-  jobs = jobs.filter(({ need }) => need.size);
-  for (const { record, whole } of ready) {
-    whole(record, new Blob(record.pieces.flatMap(({ digest }) => pieces.get(pieceIdOf(digest)) ?? []), { type: record.mediaType }));
+/** Puts the asset together. */
+function finish(asset: Asset): void {
+  const { record } = asset;
+  const parts = record.pieces.flatMap(({ digest, len }): BlobPart[] => {
+    const id = pieceIdOf(digest);
+    const at = known.get(id)?.place;
+    const part = at ? at.blob.slice(at.from, at.from + len) : loose.get(id);
+    return part ? [part] : [];
+  });
+  const blob = new Blob(parts, { type: record.mediaType });
+  place(asset, blob);
+  tell.whole(asset, blob);
+}
+
+/** The asset lies in `blob`; pieces that nobody else lacks need not lie in memory as well. */
+function place(asset: Asset, blob: Blob): void {
+  asset.blob = blob;
+  blobs.set(asset.record.digest, blob);
+  let from = 0;
+  for (const { digest, len } of asset.record.pieces) {
+    const id = pieceIdOf(digest);
+    const entry = known.get(id);
+    if (entry) entry.place ??= { blob, from };
+    entry?.users.delete(asset);
+    loose.delete(id);
+    from += len;
   }
-  if (!jobs.length) pieces.clear();
+}
+
+/** The asset came another way, and is verified. */
+export function fill(asset: Asset, blob: Blob): void {
+  asset.need.clear();
+  place(asset, blob);
+  const ids = asset.record.pieces.map(({ digest }) => pieceIdOf(digest));
+  engine.handleHeld(now(), ids);
+  for (const id of ids) arrived(id);
+  tell.whole(asset, blob);
+}
+
+/** Wakes who waits for the piece. */
+function arrived(id: PieceId): void {
+  for (const resolve of waiting.get(id) ?? []) resolve();
+  waiting.delete(id);
 }
 
 /** Gets pieces by id from the origin, each verified like any other as soon as it is in. */

@@ -43,20 +43,51 @@ export const CHANNEL_LOW_BYTES = 64 * 1024;
 /** Bytes of compressed pieces kept, so that ten leechers cost one compression. */
 export const COMPRESSED_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Smallest asset outside the boot set that is worth a peer's while, in bytes; below it the round trip costs more. */
-export const LATER_ASSET_LEN_MIN = 64 * 1024;
+/** Smallest asset outside the page's manifest that a page of a full answer holds for others, in bytes: below it the origin gives no record. */
+export const LATER_ASSET_LEN_MIN = 16 * 1024;
 
-/** Assets outside the boot set that one page seeds, so that a page that streams for days keeps bounded memory. */
-export const LATER_ASSETS_MAX = 64;
+/** Assets outside the manifest that such a page holds, so that a page that streams for days keeps bounded memory. */
+export const LATER_ASSETS_MAX = 256;
 
 /** Bytes of assets one page keeps for others, in total. */
 export const HELD_BYTES_MAX = 512 * 1024 * 1024;
 
-/** The service worker waits this long for the page's first word on an asset before it asks the network. */
-export const ASK_FIRST_MS = 300;
+/** The service worker waits this long for the page's first word on an asset of its manifest; the page may run the app's script meanwhile. Then the network. */
+export const ASK_FIRST_MS = 1_000;
 
-/** The service worker waits this long for the asset itself once the page said that it comes. */
-export const ASK_WHOLE_MS = 20_000;
+/** The same for a path that is not in the manifest, of which the page may know nothing. */
+export const ASK_UNKNOWN_MS = 300;
+
+/** A page that said that an asset comes says more within this, and the next piece follows within this; then the network gives the rest. */
+export const ASK_SILENCE_MS = 5_000;
+
+/** Buffers that a page sends ahead of what is read: 2 MiB in pieces of 64 KiB; 8 to 32 are fastest (PLATFORM section 16). */
+export const CREDITS = 16;
+
+/** Answers that one page gives at a time; the network gives the others. Six connections of HTTP/1.1 for each of some workers. */
+export const ASKS_MAX = 64;
+
+/** A page that answers tells its worker so this often: Firefox stops a worker 30 s after its last event (PLATFORM section 16). */
+export const PING_MS = 10_000;
+
+/** Bytes asked of peers ahead of the reader of an answer: a second of 64 Mbit/s, and all that is wasted if the reader stops. */
+export const AHEAD_BYTES = 8 * 1024 * 1024;
+
+/** Longest wait for what peers say they hold, and how often that is looked at: a query has 350 ms (`GRACE_MS` of the engine). */
+export const SUPPLY_WAIT_MS = 400;
+export const SUPPLY_STEP_MS = 20;
+
+/** Longest asset from the network of which the page takes a copy to pass it on. */
+export const KEEP_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Each access of the worker to the store may take so long, then the network answers. Cache Storage that never settles is known from the field (PLATFORM section 14). */
+export const STORE_ANSWER_MS = 1_500;
+
+/** A page whose document came less than this ago gets assets of that version, even if a script reads past the caches: so does the origin, for 120 s. */
+export const PINNED_MS = 100_000;
+
+/** Longest storing of the critical ring before the page is put in place all the same; the page answers what is not stored. */
+export const STORE_DEPLOY_MS = 1_000;
 
 /** Changes are told to the page, and counts to the tracker, at most this often. */
 export const TELL_MS = 100;
@@ -71,6 +102,10 @@ export const MANIFESTS_KEPT = 8;
 /** Clients the worker remembers as none of its business; then it looks again. */
 export const CLIENTS_PASSED_MAX = 256;
 
+/** Pages of which the worker remembers what was answered, and paths of each. A report names 1,024 at most. */
+export const USED_PAGES_MAX = 64;
+export const USED_PATHS_MAX = 1024;
+
 /** Leechers one page is willing to serve at once; the tracker may say less. */
 export const SLOTS = 8;
 
@@ -80,14 +115,33 @@ export const DIAL_GIVEN_UP_MS = 20_000;
 /** How often connections are looked over for idle ones while there are any. */
 export const LOOK_OVER_MS = 10_000;
 
-/** Assets that the page loads in a row are asked about in one request. */
-export const RECORD_DELAY_MS = 500;
+/** Paths that are asked for in a row go to the origin in one request. */
+export const RECORD_DELAY_MS = 5;
 
-/** Looking for a first peer for a later asset may take so long; the worker waits 300 ms for all. */
-export const SEEK_MS = 200;
+/** What a full page used in a row is looked up together, after this. */
+export const LATER_DELAY_MS = 500;
 
-/** Paths of which the page remembers what the origin said. */
-export const RECORDS_MAX = 1024;
+/** A page reports what it used when it used nothing new for this long, and at most so often in one session (`LOADED_REPORTS_MAX` of the tracker is 16; the last is for its end). */
+export const REPORT_QUIET_MS = 1_000;
+export const REPORTS_MAX = 15;
+
+/** What a peer asked about and did not get is told at most this often. */
+export const NEWS_MS = 200;
+
+/** Pieces remembered of what one peer asked about. */
+export const NEWS_IDS_MAX = 16_384;
+
+/** What is held is told to the tracker at most this often while it grows. */
+export const HELD_MS = 1_000;
+
+/** Wait before peers are looked for again when none is left and something is missing. */
+export const SEEK_MS = 2_000;
+
+/** Peers to ask for then. */
+export const SEEK_COUNT = 2;
+
+/** Paths of which a page remembers what the origin said. */
+export const RECORDS_MAX = 4096;
 
 /** How often the loader looks how far it is. */
 export const WATCH_MS = 100;

@@ -1,9 +1,9 @@
 /** Gets a page's manifest and finds out what of it is here already, without asking the network for a single asset. */
 
 import type { Digest } from '../core/digest';
-import { ADDITION_PATH, decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
-import type { AssetRecord, Manifest, Piece } from '../core/manifest';
-import { assetPath } from '../core/timing';
+import { keyOf } from '../core/intercept';
+import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
+import type { Manifest, Piece } from '../core/manifest';
 import type { Holdings } from './holdings';
 import { manifestKey, storedAsset } from './store';
 import { digestOf } from './verify';
@@ -36,35 +36,28 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
   }
 }
 
-/**
- * Holds what of the manifest lies in `blobs` (verified), in the store, or in the browser's HTTP cache. `documentUrl` is how this page's
- * own document was asked for.
- */
-export async function holdManifest(page: PageManifest, holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>, documentUrl: string): Promise<void> {
-  // The cache knows an asset by the URL, query included, under which the page asked for it.
-  const asked = new Map(performance.getEntriesByType('resource').map(({ name }) => [assetPath(name, location.origin), name]));
-  const queue = page.manifest.assets.map((record, at) => ({ record, urls: [at ? (asked.get(record.path) ?? urlOf(record)) : documentUrl, record.path] }));
+/** Where a page's assets may lie. */
+export interface Whereabouts {
+  /** Verified assets by digest. */
+  readonly blobs: ReadonlyMap<Digest, Blob>;
+  /** URLs by path under which the page loaded something whole, and so the browser's HTTP cache has it. */
+  readonly loaded: ReadonlyMap<string, string>;
+}
+
+/** Holds what of the manifest is here. Nothing is looked for that the page did not load: a failed look-up shows in the console. */
+export async function holdManifest(page: PageManifest, holdings: Holdings, { blobs, loaded }: Whereabouts): Promise<void> {
+  const queue = [...page.manifest.assets];
   const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next; next = queue.shift()) await hold(next.record, next.urls, holdings, blobs);
+    for (let record = queue.shift(); record; record = queue.shift()) {
+      if (record.pieces.every((piece) => holdings.has(pieceIdOf(piece.digest)))) continue;
+      const url = loaded.get(keyOf(record.path));
+      const known = blobs.get(record.digest) ?? (await storedAsset(record));
+      const blob = known ?? (url === undefined ? null : await fromHttpCache(url));
+      if (blob) await holdings.add(record, blob, !!known);
+    }
   };
   await Promise.all(Array.from({ length: LOOKUPS }, work));
   page.held = holdings.count(page.pieces);
-}
-
-/** Where a page asks for an asset, as far as the record tells: the addition's version is the beginning of its digest. */
-function urlOf({ path, digest }: AssetRecord): string {
-  return path === ADDITION_PATH ? `${path}?v=${digest.slice(0, 16)}` : path;
-}
-
-async function hold(record: AssetRecord, urls: readonly string[], holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {
-  if (record.pieces.every((piece) => holdings.has(pieceIdOf(piece.digest)))) return;
-  const known = blobs.get(record.digest) ?? (await storedAsset(record));
-  if (known) return holdings.add(record, known, true);
-  for (const url of urls) {
-    const cached = await fromHttpCache(url);
-    if (cached) await holdings.add(record, cached, false);
-    if (holdings.hasAsset(record.digest)) return;
-  }
 }
 
 /** What the browser's HTTP cache has for this URL, fresh or not; never a request. */

@@ -6,17 +6,16 @@ import type { PeerFault, PeerKey } from '../core/fetch/types';
 import { encodeFrame } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
 import type { Push } from '../core/generated/Push';
-import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
+import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX } from '../core/limits';
 import { planned } from '../core/push';
 import { Upload } from '../core/upload';
 import { now } from './clock';
 import type { Holdings } from './holdings';
-import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from './limits';
+import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS, NEWS_IDS_MAX, NEWS_MS } from './limits';
 import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import { openFurther, takeFurther } from './further';
 import type { LiveLeech } from './session';
 
 /** Who hears of the connections. */
@@ -25,6 +24,8 @@ export interface PeersHost {
   readonly manifests: ReadonlyMap<Digest, PageManifest>;
   readonly totals: Totals;
   readonly leech: LiveLeech | undefined;
+  /** The manifest that the visit's engine fetches. */
+  readonly sought: Digest | undefined;
   handleOpened(link: Link): void;
   handleGone(link: Link): void;
   handleFault(link: Link, fault: PeerFault): void;
@@ -40,10 +41,13 @@ export class Peers implements LinkHandler {
   readonly #pushes = new Map<PeerKey, Push>();
   #uploadTimer: ReturnType<typeof setTimeout> | undefined;
   #lookTimer: ReturnType<typeof setInterval> | undefined;
+  /** Pieces that a peer asked about and did not get yet. */
+  readonly #curious = new Map<PeerKey, Set<PieceId>>();
+  #newsTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: PeersHost) {
     this.#host = host;
-    if (host.leech) Object.assign(host.leech.tell, { done: () => undefined, fault: (link: Link, fault: PeerFault) => this.#dropped(link, fault) });
+    if (host.leech) host.leech.tell.fault = (link, fault) => this.#dropped(link, fault);
   }
 
   /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
@@ -73,6 +77,7 @@ export class Peers implements LinkHandler {
   stop(reason: 1 | 4): void {
     clearTimeout(this.#uploadTimer);
     clearInterval(this.#lookTimer);
+    clearTimeout(this.#newsTimer);
     for (const link of this.links.values()) {
       closeLink(link, reason);
       this.#host.leech?.gone(link);
@@ -95,11 +100,12 @@ export class Peers implements LinkHandler {
     const { holdings, manifests, leech } = this.#host;
     const holds = (id: PieceId): boolean => holdings.has(id);
     // A peer that we dialled may push what this page holds anyway.
-    if (frame.kind === 'piece' && holds(frame.id)) return;
-    if (leech && takeFurther(leech, frame, link, () => this.#host.grew())) return;
+    if (frame.kind === 'piece' && holds(frame.id)) return void leech?.engine.accept({ kind: 'peer', peer: link.key }, frame.id);
+    if (leech && frame.kind === 'piece') return void leech.takePiece(frame, link).then(() => this.#host.grew());
+    if (leech?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.some((manifest) => manifest === this.#host.sought))) return;
     if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
     else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
-    else if (frame.kind === 'query') sendFrame(link, { kind: 'have', ids: frame.ids.filter(holds) });
+    else if (frame.kind === 'query') this.#tell(link, frame.ids);
     else if (frame.kind === 'want-manifest') {
       // One request is 33 bytes, the answer up to 4 MiB.
       const page = manifests.get(frame.manifest);
@@ -120,6 +126,7 @@ export class Peers implements LinkHandler {
   handleClosed(link: Link): void {
     if (!this.links.delete(link.key)) return;
     this.#pushes.delete(link.key);
+    this.#curious.delete(link.key);
     this.upload.handleClosed(now(), link.key);
     this.#host.leech?.gone(link);
     this.#pump();
@@ -136,9 +143,35 @@ export class Peers implements LinkHandler {
   }
 
   #begin(link: Link, push: readonly PieceId[]): void {
-    if (this.#host.leech) openFurther(this.#host.leech, link);
+    this.#host.leech?.engine.handleOpen(now(), link.key);
+    this.#host.leech?.pump();
     this.upload.handleOpen(now(), link.key, push);
     this.#pump();
+  }
+
+  /** More is held: whoever asked about it hears of it soon. */
+  handleGrown(): void {
+    if (this.#curious.size) this.#newsTimer ??= setTimeout(() => this.#tellNews(), NEWS_MS);
+  }
+
+  #tellNews(): void {
+    this.#newsTimer = undefined;
+    for (const [key, ids] of this.#curious) {
+      const link = this.links.get(key);
+      const news = [...ids].filter((id) => this.#host.holdings.has(id)).slice(0, QUERY_IDS_MAX);
+      if (link && news.length) this.#tell(link, news);
+    }
+  }
+
+  /** Says which of these are held, and remembers the others. */
+  #tell(link: Link, ids: readonly PieceId[]): void {
+    const curious = this.#curious.get(link.key) ?? new Set();
+    const held = ids.filter((id) => this.#host.holdings.has(id));
+    for (const id of held) curious.delete(id);
+    for (const id of ids) if (!this.#host.holdings.has(id) && curious.size < NEWS_IDS_MAX) curious.add(id);
+    if (curious.size) this.#curious.set(link.key, curious);
+    else this.#curious.delete(link.key);
+    sendFrame(link, { kind: 'have', ids: held });
   }
 
   #sendManifest(link: Link, { digest, bytes }: PageManifest): void {

@@ -12,7 +12,7 @@ import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 import { OFFERS_PER_LEECHER_MAX, SOURCES_MAX } from '../core/limits';
 import { now } from './clock';
 import type { Holdings } from './holdings';
-import { COUNTS_MS, LINKS_MAX, SLOTS } from './limits';
+import { COUNTS_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS, SLOTS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link } from './link';
 import { Offers } from './offers';
@@ -41,8 +41,12 @@ export interface SeederHost {
   readonly leech: LiveLeech | undefined;
   /** Gets a manifest and holds what of it is here; null if that failed. */
   hold(manifest: Digest): Promise<PageManifest | null>;
-  /** The first session began: time for what is told once. */
+  /** The manifest that the visit's engine fetches. */
+  readonly sought: Digest | undefined;
+  /** A session began: time for reports. */
   welcomed(): void;
+  /** What the server sent to this visit and the page did not name. */
+  used(paths: readonly string[]): void;
   /** Something changed that the page may show. */
   changed(): void;
   /** The tracker ended the session for good. */
@@ -67,7 +71,8 @@ export class Seeder {
   #offering = false;
   #offersWanted = 0;
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
-  #seekers: ((found: boolean) => void)[] = [];
+  #heldTimer: ReturnType<typeof setTimeout> | undefined;
+  #seekTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: SeederHost) {
     this.#host = host;
@@ -76,6 +81,7 @@ export class Seeder {
       manifests: this.#manifests,
       totals: host.totals,
       leech: host.leech,
+      sought: host.sought,
       handleOpened: (link) => this.#handleOpened(link),
       handleGone: (link) => this.#handleGone(link),
       handleFault: (link, fault) => this.report(link.peer, fault),
@@ -108,14 +114,27 @@ export class Seeder {
     this.#offers.clear();
     this.peers.stop(reason);
     this.#tracker.close();
-    this.#sought(false);
+    clearTimeout(this.#heldTimer);
+    clearTimeout(this.#seekTimer);
   }
 
-  /** Looks for peers, unless there are some; resolves to whether a connection is open. */
-  async seek(count: number): Promise<boolean> {
-    if (this.peers.opened().length) return true;
-    if (!this.#tracker.send({ kind: 'find', manifest: this.current?.digest ?? null, count })) return false;
-    return new Promise((resolve) => this.#seekers.push(resolve));
+  /** More of the manifest is held: peers that asked hear of it now, and the tracker soon. */
+  handleGrown(): void {
+    this.peers.handleGrown();
+    this.#heldTimer ??= setTimeout(() => {
+      this.#heldTimer = undefined;
+      if (this.current) void this.#tellHeld(this.current);
+    }, HELD_MS);
+  }
+
+  /** Something is missing and nobody is there to give it: others are looked for. */
+  seek(): void {
+    const { leech } = this.#host;
+    if (!leech || leech.engine.progress().done || this.peers.links.size) return;
+    this.#seekTimer ??= setTimeout(() => {
+      this.#seekTimer = undefined;
+      if (!this.peers.links.size) this.send({ kind: 'find', manifest: this.#host.sought ?? null, count: SEEK_COUNT });
+    }, SEEK_MS);
   }
 
   /** Sends a signal, if there is a session. */
@@ -158,6 +177,8 @@ export class Seeder {
         return this.#handleAnswer(signal);
       case 'peers':
         return this.#dial(signal.offers);
+      case 'used':
+        return this.#host.used(signal.assets);
       case 'offers_wanted':
         return this.#offering ? this.#makeOffers(signal.count) : undefined;
       case 'dropped':
@@ -173,8 +194,14 @@ export class Seeder {
     const page = await this.#host.hold(digest);
     if (!page) return;
     this.#remember(page);
+    await this.#tellHeld(page);
+  }
+
+  /** Tells the tracker what is held, and leaves offers once that is something. */
+  async #tellHeld(page: PageManifest): Promise<void> {
+    page.held = this.#host.holdings.count(page.pieces);
     // The session may have ended meanwhile; the next one begins with the manifest again.
-    if (!this.send({ kind: 'held', manifest: digest, ...page.held })) return;
+    if (!this.send({ kind: 'held', manifest: page.digest, ...page.held })) return;
     if (!this.#offering && page.held.pieces) {
       this.#offering = true;
       await this.#makeOffers(this.#offersWanted);
@@ -220,7 +247,6 @@ export class Seeder {
     const room = leech ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
     const links = room.map(({ peer, offer }) => this.#newLink(peer, offer));
     for (const link of links) this.peers.add(link, null);
-    if (!links.length) this.#sought(false);
     const answers = await leech?.answersTo(room, links);
     if (answers?.length) this.send({ kind: 'answers', answers });
     for (const link of links) if (link.closed) this.peers.handleClosed(link);
@@ -232,13 +258,12 @@ export class Seeder {
 
   #handleOpened(link: Link): void {
     this.send({ kind: 'opened', peer: link.peer, offer: link.offer, ms: now() - link.startedAt });
-    this.#sought(true);
     this.#host.changed();
   }
 
   #handleGone(link: Link): void {
     this.send({ kind: 'closed', peer: link.peer, offer: link.offer });
-    if (!this.peers.links.size) this.#sought(false);
+    this.seek();
     this.tell();
     this.#host.changed();
   }
@@ -247,13 +272,6 @@ export class Seeder {
   #handleLost(): void {
     this.ready = this.#offering = false;
     this.#offers.clear();
-    this.#sought(false);
     this.#host.changed();
-  }
-
-  #sought(found: boolean): void {
-    const seekers = this.#seekers;
-    this.#seekers = [];
-    for (const resolve of seekers) resolve(found);
   }
 }

@@ -6,7 +6,7 @@ import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { Manifest } from '../core/manifest';
 import type { answersTo } from './dial';
-import type { assemble, engine, found, gone, links, pump, takeControl, takePiece, tell } from './leech';
+import type { assets, bytesOf, engine, gone, isHere, links, pump, refused, takeControl, takePiece, tell } from './leech';
 
 /** Milliseconds since the navigation began, of what happened on the way to the deploy. */
 export interface Marks {
@@ -17,13 +17,15 @@ export interface Marks {
   deployed?: number;
 }
 
-/** The loader's fetch engine goes on working, for assets outside the boot set: a full page has none and needs none. */
+/** The loader's fetch engine goes on working, for the expected ring and for what the page asks for: a full page has none and needs none. */
 export interface LiveLeech {
-  readonly engine: Pick<typeof engine, 'addPieces' | 'handleOpen' | 'handleHello'>;
+  readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'progress'>;
   readonly links: typeof links;
   readonly tell: typeof tell;
-  readonly assemble: typeof assemble;
-  readonly found: typeof found;
+  readonly assets: typeof assets;
+  readonly refused: typeof refused;
+  readonly bytesOf: typeof bytesOf;
+  readonly isHere: typeof isHere;
   readonly pump: typeof pump;
   readonly takePiece: typeof takePiece;
   readonly takeControl: typeof takeControl;
@@ -37,8 +39,10 @@ export interface Session {
   /** The manifest's blob. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly manifest: Manifest;
-  /** Verified assets by digest. */
+  /** Whole, verified assets by digest. */
   readonly blobs: ReadonlyMap<Digest, Blob>;
+  /** Resolves to whether each asset is stored. */
+  readonly stores: Promise<boolean>[];
   readonly totals: Totals;
   readonly faults: readonly FaultReport[];
   readonly marks: Marks;

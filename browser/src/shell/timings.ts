@@ -3,11 +3,6 @@
 const navigation = (): PerformanceNavigationTiming | undefined =>
   performance.getEntriesByType('navigation')[0] as PerformanceNavigationTiming | undefined;
 
-/** When `load` began: it is known only once it has, and everything before that counts as early. */
-export function loadStart(): number {
-  return navigation()?.loadEventStart || Infinity;
-}
-
 /** Bytes that travelled for this page so far: its document, and everything it asked for. */
 export function transferredBytes(): number {
   return (performance.getEntries() as Partial<PerformanceResourceTiming>[]).reduce((sum, { transferSize }) => sum + (transferSize ?? 0), 0);

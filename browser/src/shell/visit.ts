@@ -8,8 +8,8 @@ import type { PlainCause } from '../core/plainpath';
 import { now } from './clock';
 import { readyToDeploy } from './deploy';
 import { answersTo } from './dial';
-import { blobs, got, join, marks, stores } from './join';
-import { assemble, engine, found, gone, links, pump, stop, takeControl, takePiece, tell, totals } from './leech';
+import { got, join, left, marks, stores } from './join';
+import { assets, blobs, bytesOf, engine, gone, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './leech';
 import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
@@ -42,7 +42,7 @@ export async function visit(boot: ThinBoot): Promise<void> {
   // Not at once: the new worker's process would compete with the first connection for the processor (measured on two cores).
   const worker = dialled.then(registerWorker);
   worker.then((active) => active ?? leave('own-sw'), () => undefined);
-  tell.done = () => void deploy(boot, worker).catch(fault);
+  got.ready = () => void deploy(boot, worker).catch(fault);
   await dialled;
 }
 
@@ -55,7 +55,7 @@ function watchOver(leave: (cause: PlainCause) => void): void {
   watch = setInterval(() => {
     const { bytesHeld, bytesTotal } = engine.progress();
     if (seen < (seen = bytesHeld + bytesTotal)) advancedAt = now();
-    if (now() - began >= PROGRESS_AFTER_MS) (draw ??= progressLine())(bytesHeld / (bytesTotal || 1));
+    if (now() - began >= PROGRESS_AFTER_MS) (draw ??= progressLine())(Math.min(1, bytesHeld / (left.bytes || 1)));
     // Storing what came may take long on a slow disk, but not for ever.
     if (now() - advancedAt >= (marks.held ? STORE_WAIT_MS : STALL_MS)) leave('fault');
     // Gathering is over and there is nothing: a policy forbids it.
@@ -80,7 +80,7 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   if (!manifest || !bytes) return;
   marks.held = now();
   const html = await blobs.get(manifest.assets[0]?.digest ?? '')?.text();
-  if (!(await readyToDeploy(boot, bytes, stores, worker)) || html === undefined) throw 0;
+  if (!(await readyToDeploy(boot, bytes, [...stores], worker)) || html === undefined) throw 0;
   if (over) return;
   if (boot.deploy === 'reload') {
     // First of all: whatever `end` runs into, the app comes.
@@ -90,8 +90,8 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   over = true;
   clearInterval(watch);
   marks.deployed = now();
-  const leech = { engine, links, tell, assemble, found, pump, takePiece, takeControl, gone, answersTo };
-  leaveSession({ boot, bytes, manifest, blobs, totals, faults, marks, leech });
+  const leech = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, gone, answersTo };
+  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, leech });
   document.open();
   document.write(html);
   document.close();

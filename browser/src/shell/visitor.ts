@@ -4,27 +4,27 @@ import { countsOf, noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
 import type { VisitPost } from '../core/generated/VisitPost';
+import { keyOf } from '../core/intercept';
 import { LOADED_ASSETS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
-import { bootPaths, originBytes } from '../core/timing';
+import { assetPath, loadedWhole, originBytes, usedPaths } from '../core/timing';
 import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Holdings } from './holdings';
 import { Later } from './later';
-import { WORKER_WAIT_MS } from './limits';
+import { LATER_ASSET_LEN_MIN, REPORT_QUIET_MS, REPORTS_MAX, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import { documentBytes, loadStart } from './timings';
+import { documentBytes } from './timings';
 import { alreadyTold, Seeder } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
 import { STORE } from './store';
 import { askWorker, isOurs } from './workerclient';
-import type { WorkerToPage } from './workerclient';
 
 const LOCK = 'viral-seeder';
 
@@ -35,7 +35,7 @@ export class Visitor implements StatusSource {
   readonly totals: Totals;
   readonly marks: Marks;
   readonly #session: Session | undefined;
-  readonly #holdings = new Holdings();
+  readonly #holdings: Holdings;
   readonly #later: Later;
   readonly #changed: () => void;
   /** URL and path of this document as it was asked for; scripts may change the address later. */
@@ -48,11 +48,17 @@ export class Visitor implements StatusSource {
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
   #known: PageManifest | null = null;
-  #reported = false;
+  #told = false;
+  #reportTimer: ReturnType<typeof setTimeout> | undefined;
+  #reports = 0;
+  /** Paths that workers of a full page used, as the server says. */
+  readonly #usedElsewhere = new Set<string>();
 
   constructor(session: Session | undefined) {
     this.#session = session;
-    this.#later = new Later(this.#holdings, session?.leech);
+    this.#holdings = new Holdings(session?.leech);
+    this.#later = new Later(this.#holdings, (path) => this.#known && this.#known.manifest.assets.some((asset) => keyOf(asset.path) === keyOf(path)));
+    if (session) this.#follow(session);
     this.totals = session?.totals ?? noTotals();
     this.totals.bytes.bytes_from_origin = documentBytes();
     this.marks = session?.marks ?? {};
@@ -88,14 +94,10 @@ export class Visitor implements StatusSource {
       takeTotals(this.totals);
     }
     const placed = this.#bound ? (this.#session ?? (await fetchManifest(this.#bound))) : null;
-    for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(path);
+    for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
-    navigator.serviceWorker?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<Partial<WorkerToPage> | null>) => {
-      if (data?.kind === 'viral-ask' && port) void this.#later.handleAsk(data as WorkerToPage, port);
-    });
-    navigator.serviceWorker?.startMessages();
   }
 
   /** Seeds from now on, if the visitor, the device and the other tabs allow it. */
@@ -134,9 +136,9 @@ export class Visitor implements StatusSource {
 
   /** Closes everything; `start` begins again. */
   stop(reason: 1 | 4 = 1): void {
-    this.#tellWorker(false);
+    this.#report();
     this.#seeder?.stop(reason);
-    this.#seeder = this.#later.seeder = null;
+    this.#seeder = null;
     this.#leaveSession();
     this.#release?.();
     this.#release = null;
@@ -179,8 +181,10 @@ export class Visitor implements StatusSource {
         holdings: this.#holdings,
         totals: this.totals,
         leech: session?.leech,
+        sought: session?.boot.manifest,
         hold: (digest) => this.#hold(digest),
-        welcomed: () => this.#report(),
+        welcomed: () => this.#welcomed(),
+        used: (paths) => this.#handleUsed(paths),
         changed: () => this.#changed(),
         dropped: (reason) => {
           this.stop();
@@ -188,11 +192,11 @@ export class Visitor implements StatusSource {
         },
       },
     );
-    this.#seeder = this.#later.seeder = seeder;
+    this.#seeder = seeder;
     const known = this.#known ?? (session ? { ...session, digest: session.boot.manifest, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
     seeder.start(known, session?.leech.links ?? []);
-    if (session) this.#tellWorker(true);
+    seeder.seek();
     this.#changed();
   }
 
@@ -205,31 +209,85 @@ export class Visitor implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map(), this.#documentUrl);
+    await holdManifest(page, this.#holdings, { blobs: this.#session?.blobs ?? new Map(), loaded: this.#loaded() });
+    this.#later.wake();
   }
 
-  /** Once: what loaded before `load`, and the faults that the loader noticed. */
-  #report(): void {
+  /** What of a full page the browser's cache has, by path. What a thin page has lies in its store and its memory. */
+  #loaded(): Map<string, string> {
+    if (this.#session || this.#bound) return new Map();
+    const loaded = loadedWhole(resources(), location.origin);
+    for (const path of this.#usedElsewhere) loaded.set(keyOf(path), path);
+    loaded.set(keyOf(this.#page), this.#documentUrl);
+    return loaded;
+  }
+
+  /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
+  #follow({ leech: { tell } }: Session): void {
+    const before = tell.whole;
+    tell.whole = (asset, blob) => {
+      before(asset, blob);
+      void this.#holdings.add(asset.record, blob, true);
+    };
+    tell.grew = () => {
+      this.#seeder?.handleGrown();
+      this.#changed();
+    };
+  }
+
+  #welcomed(): void {
+    this.#reports = 0;
     const seeder = this.#seeder;
-    if (this.#reported || !seeder) return;
-    this.#reported = true;
-    for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
-    if (this.answer === 'thin') return;
-    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
-    const assets = bootPaths(entries, location.origin, this.#page, loadStart(), LOADED_ASSETS_MAX);
-    seeder.send({ kind: 'loaded', page: this.#page, assets });
+    if (seeder && !this.#told) {
+      this.#told = true;
+      for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
+    }
+    this.#report();
+  }
+
+  /** What the visit used so far, in the order in which it was asked for. */
+  #report(): void {
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = undefined;
+    if (!this.#seeder || this.#reports > REPORTS_MAX) return;
+    this.#reports++;
+    void this.#used().then((assets) => this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: assets.slice(0, LOADED_ASSETS_MAX) }));
+  }
+
+  async #used(): Promise<string[]> {
+    const worker = this.#bound ? navigator.serviceWorker?.controller : null;
+    const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
+    const own = usedPaths(resources(), location.origin, this.#page);
+    const seen = new Set(own.map(keyOf));
+    const others = Array.isArray(answered) ? (answered as string[]).filter((path) => !seen.has(path) && path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
+    return [...own, ...others];
+  }
+
+  /** The server sent this to the visit, but not to the page itself: its workers asked. */
+  #handleUsed(paths: readonly string[]): void {
+    for (const path of paths) {
+      this.#usedElsewhere.add(path);
+      this.#later.handleUsed(path, path);
+    }
   }
 
   #count(entry: PerformanceResourceTiming): void {
-    this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#placed.has(path));
-    const { pathname } = new URL(entry.name);
-    if (entry.responseEnd > loadStart() && !this.#known?.manifest.assets.some(({ path }) => path === pathname)) this.#later.handleLoaded(entry.name, entry.decodedBodySize);
+    this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#isAnswered(path));
+    const path = assetPath(entry.name, location.origin);
+    if (path !== null && !this.#session && entry.decodedBodySize >= LATER_ASSET_LEN_MIN) {
+      this.#later.handleUsed(path, entry.name);
+    }
+    if (path !== null && this.#reports < REPORTS_MAX) {
+      clearTimeout(this.#reportTimer);
+      this.#reportTimer = setTimeout(() => this.#report(), REPORT_QUIET_MS);
+    }
     this.#seeder?.grew();
   }
 
-  #tellWorker(live: boolean): void {
-    const worker = this.#bound ? navigator.serviceWorker?.controller : null;
-    if (worker) void askWorker(worker, { kind: 'live', live });
+  /** Whether the worker answers this path without the origin. */
+  #isAnswered(path: string): boolean {
+    const { refused, assets } = this.#session?.leech ?? {};
+    return !refused?.has(path) && (this.#placed.has(path) || !!assets?.has(path));
   }
 
   /** This page does not seed now: the connections of its visit end, and the server hears of the visit by a beacon. */
@@ -237,8 +295,8 @@ export class Visitor implements StatusSource {
     this.#leaveSession();
     this.#changed();
     const session = this.#session;
-    if (this.#reported || !session) return;
-    this.#reported = true;
+    if (this.#told || !session) return;
+    this.#told = true;
     const { faults, boot } = session;
     const counts = countsOf(this.totals);
     alreadyTold(counts);
@@ -250,6 +308,8 @@ export class Visitor implements StatusSource {
     this.#session?.leech.links.forEach((link) => closeLink(link, 1));
   }
 }
+
+const resources = (): PerformanceResourceTiming[] => performance.getEntriesByType('resource') as PerformanceResourceTiming[];
 
 /** What the loader counted before the reload that put this page in place. */
 function takeTotals(totals: Totals): void {

@@ -5,29 +5,46 @@ import type { Digest } from '../core/digest';
 /** Where our worker's script is. */
 export const WORKER_URL = '/.viral/worker.js';
 
-/** What a page asks of the worker; each is answered by one message on the port that comes with it. */
+/** What a page tells or asks the worker. Where an answer is named, it comes as one message on the first port that goes with it. */
 export type PageToWorker =
   /**
-   * This page, whose path is `page`, was put in place from this manifest; or, with a `url`, the next navigation to it is to be answered
-   * from this manifest. Answer: true.
+   * This page, whose path is `path`, was put in place from this manifest, whose blob is `bytes`; or, with a `url`, the next navigation to it is
+   * to be answered from this manifest. A second port is where the page hears the worker. Answer: true.
    */
-  | { readonly kind: 'bind'; readonly manifest: Digest; readonly page: string; readonly url: string | undefined }
+  | { readonly kind: 'bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined }
+  /** The document and the critical ring of this manifest are in the store. No answer. */
+  | { readonly kind: 'stored'; readonly manifest: Digest }
   /** Which manifest does this page run? Answer: digest or undefined. */
   | { readonly kind: 'bound' }
-  /** Whether this page has peers to ask for assets outside its manifest. Answer: true. */
-  | { readonly kind: 'live'; readonly live: boolean };
+  /** Which paths were answered for this page and its workers so far, in the order in which they were asked for? Answer: a list. */
+  | { readonly kind: 'used' }
+  /** Keeps the worker alive. No answer. */
+  | { readonly kind: 'ping' };
 
-/** What the worker asks of the page it belongs to. The answers come on the port. */
+/** What the worker asks of the page it belongs to: an asset, or what a `Range` header names of it. The answers come on the port. */
 export interface WorkerToPage {
   readonly kind: 'viral-ask';
   readonly path: string;
+  readonly range: string | null;
 }
 
-/** The page's answers: not from here; it comes; here it is. */
+/** What is told of an asset, or of a part of it: from `from` to before `to`, of `total` bytes. */
+interface Described {
+  readonly headers: [string, string][];
+  readonly from: number;
+  readonly to: number;
+  readonly total: number;
+}
+
+/**
+ * The page's answers: not from here (`keep`: the page would like a copy, as a `Blob`, of what the network gives); it comes; here it is; here is what it is,
+ * and the bytes follow as `ArrayBuffer`s, then `null`. The worker says how many buffers it takes, and 0 when it wants none any more.
+ */
 export type PageAnswer =
-  | { readonly kind: 'no' }
+  | { readonly kind: 'no'; readonly keep: boolean }
   | { readonly kind: 'coming' }
-  | { readonly kind: 'asset'; readonly blob: Blob; readonly headers: [string, string][] };
+  | ({ readonly kind: 'blob'; readonly blob: Blob } & Described)
+  | ({ readonly kind: 'begin' } & Described);
 
 /** Whether a registration is ours. */
 export function isOurs({ active, waiting, installing }: ServiceWorkerRegistration): boolean {
@@ -47,11 +64,11 @@ export async function registerWorker(): Promise<ServiceWorkerRegistration | null
   return serviceWorker.ready;
 }
 
-/** Asks the worker. There may be no answer. */
-export function askWorker(worker: ServiceWorker, message: PageToWorker): Promise<unknown> {
+/** Asks the worker; `ear` is where it may ask in turn. There may be no answer. */
+export function askWorker(worker: ServiceWorker, message: PageToWorker, ear?: MessagePort): Promise<unknown> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }: MessageEvent<unknown>) => resolve(data);
-    worker.postMessage(message, [port2]);
+    worker.postMessage(message, ear ? [port2, ear] : [port2]);
   });
 }

@@ -33,7 +33,7 @@ export interface ClientMessageEvent extends ExtendableEvent {
 /** The global scope. */
 export interface WorkerScope {
   readonly location: Location;
-  readonly registration: { readonly navigationPreload?: { enable(): Promise<void>; disable(): Promise<void> } };
+  readonly registration: { readonly navigationPreload?: { enable(): Promise<void>; disable(): Promise<void>; setHeaderValue(value: string): Promise<void> } };
   readonly clients: {
     claim(): Promise<void>;
     get(id: string): Promise<WorkerClient | undefined>;

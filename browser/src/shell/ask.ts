@@ -1,0 +1,102 @@
+/** What the service worker answers from the page: a stream of verified pieces in order, and the rest from the network where the page falls silent. */
+
+import { partial } from './answer';
+import { ASK_SILENCE_MS, CREDITS } from './limits';
+import type { PageAnswer, WorkerToPage } from './workerclient';
+
+/** The page's answer, if it gives one; else what it would like to have of the network's. */
+export interface Asked {
+  readonly response?: Response;
+  /** Takes a copy of what the network gave. */
+  readonly keep?: (copy: Blob) => void;
+}
+
+/** Ports and bodies of answers under way: Firefox ends an open body that nothing refers to as if it were complete. */
+const open = new Set<object>();
+
+/** Asks over `send`; the page's first word must come within `firstMs`. `request` is what the network is asked if the page does not go on. */
+export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: MessagePort) => void, firstMs: number, request: Request): Promise<Asked> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    const over = (asked: Asked): void => {
+      clearTimeout(timer);
+      if (!asked.response) port1.postMessage(0);
+      resolve(asked);
+    };
+    let timer = setTimeout(over, firstMs, {});
+    port1.onmessage = ({ data }: MessageEvent<PageAnswer>) => {
+      if (data.kind === 'coming') {
+        clearTimeout(timer);
+        timer = setTimeout(over, ASK_SILENCE_MS, {});
+      } else if (data.kind === 'no') over(data.keep ? { keep: (copy) => port1.postMessage(copy) } : {});
+      else {
+        const { headers, from, to, total } = data;
+        const init = ask.range ? partial(headers, from, to, total) : { headers };
+        const body = data.kind === 'blob' ? data.blob : bodyOf(port1, request, from, to, total);
+        over({ response: new Response(body, init) });
+      }
+    };
+    send(ask, port2);
+  });
+}
+
+/** The bytes that come over the port, in order. What the page does not send in time comes from the network. */
+function bodyOf(port: MessagePort, request: Request, from: number, to: number, total: number): ReadableStream<Uint8Array> {
+  let at = from;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const held = {};
+  const end = (): void => {
+    clearTimeout(timer);
+    port.onmessage = null;
+    port.postMessage(0);
+    open.delete(held);
+  };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const give = (bytes: Uint8Array): void => {
+          at += bytes.length;
+          controller.enqueue(bytes);
+          if (at < to) return;
+          end();
+          controller.close();
+        };
+        const goOn = (): void => {
+          end();
+          open.add(held);
+          fromNetwork(request, at, to, total, give).catch((error: unknown) => controller.error(error)).finally(() => open.delete(held));
+        };
+        const watch = (): void => {
+          clearTimeout(timer);
+          timer = setTimeout(goOn, ASK_SILENCE_MS);
+        };
+        port.onmessage = ({ data }: MessageEvent<ArrayBuffer | null>) => {
+          watch();
+          if (data) give(new Uint8Array(data));
+          else if (at < to) goOn();
+        };
+        watch();
+        port.postMessage(CREDITS);
+        Object.assign(held, { controller, port });
+        open.add(held);
+      },
+      pull: () => port.postMessage(1),
+      cancel: end,
+    },
+    { highWaterMark: CREDITS },
+  );
+  return body;
+}
+
+/** Gives what lies from `at` to before `to`. A whole body that is cut short is an error: it must not look complete. */
+async function fromNetwork({ url }: Request, at: number, to: number, total: number, give: (bytes: Uint8Array) => void): Promise<void> {
+  const { status, headers, body } = await fetch(url, { headers: { range: `bytes=${at}-${to - 1}` } });
+  if (status !== 206 || headers.get('content-range') !== `bytes ${at}-${to - 1}/${total}` || !body) throw new TypeError('the rest is not to be had');
+  const reader = body.getReader();
+  for (let left = to - at; left > 0; ) {
+    const { done, value } = await reader.read();
+    if (done) throw new TypeError('the rest was cut short');
+    left -= value.length;
+    give(value);
+  }
+}

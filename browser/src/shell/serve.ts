@@ -1,0 +1,167 @@
+/**
+ * What the page's service worker asks of the page: an asset, or a part of one, piece by piece as it comes. Part of the loader, so that it answers
+ * from the first instruction of the app on.
+ */
+
+import type { PieceId } from '../core/digest';
+import { keyOf } from '../core/intercept';
+import { decodeManifest, pieceIdOf } from '../core/manifest';
+import type { AssetRecord, Piece } from '../core/manifest';
+import { RECORD_PATHS_MAX } from '../core/limits';
+import { byteRange } from '../core/range';
+import type { ByteRange } from '../core/range';
+import { ON_DEMAND } from '../core/ring';
+import { now, wait } from './clock';
+import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, pump, refused } from './leech';
+import type { Asset } from './leech';
+import { AHEAD_BYTES, ASKS_MAX, KEEP_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
+import { recordHeaders } from './store';
+import { digestOf } from './verify';
+import type { PageAnswer, PageToWorker, WorkerToPage } from './workerclient';
+
+/** Paths that the origin gave no record of. */
+const none = new Set<string>();
+/** The request for records that is being gathered: its paths, and its end. */
+let gathering: { readonly paths: Set<string>; readonly done: Promise<void> } | undefined;
+/** Answers under way. */
+let open = 0;
+let ping: ReturnType<typeof setInterval> | undefined;
+
+/** Answers the worker, over its own port or the one that this gives to it. */
+export function serveWorker(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  const hear = ({ data, ports: [port] }: MessageEvent<Partial<WorkerToPage> | null>): void => {
+    if (data?.kind === 'viral-ask' && port) void serve(data as WorkerToPage, port);
+  };
+  port1.onmessage = hear;
+  navigator.serviceWorker.addEventListener('message', hear);
+  navigator.serviceWorker.startMessages();
+  return port2;
+}
+
+async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<void> {
+  const say = (message: PageAnswer): void => port.postMessage(message);
+  if (open >= ASKS_MAX) return say({ kind: 'no', keep: false });
+  say({ kind: 'coming' });
+  const asset = assets.get(path) ?? (await learn(path));
+  const part = asset && (range ? byteRange(range, asset.record.len) : { from: 0, to: asset.record.len });
+  if (!asset || !part) return say({ kind: 'no', keep: false });
+  const pieces = piecesOf(asset.record, part);
+  // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
+  refused.delete(path);
+  const wanted = (range && asset.ring === ON_DEMAND) || (await hasSource(pieces));
+  if (!wanted) {
+    if (refused.size < RECORDS_MAX) refused.add(path);
+    const keep = !range && asset.record.len <= KEEP_BYTES_MAX;
+    if (keep) port.onmessage = ({ data }: MessageEvent<unknown>) => data instanceof Blob && void take(asset, data);
+    return say({ kind: 'no', keep });
+  }
+  const headers = [...recordHeaders(asset.record)] as [string, string][];
+  const { len } = asset.record;
+  if (asset.blob) return say({ kind: 'blob', blob: asset.blob.slice(part.from, part.to), headers, ...part, total: len });
+  say({ kind: 'begin', headers, ...part, total: len });
+  open++;
+  // Firefox ends a worker thirty seconds after its last event, whatever it still answers.
+  ping ??= setInterval(() => navigator.serviceWorker.controller?.postMessage({ kind: 'ping' } satisfies PageToWorker), PING_MS);
+  await stream(pieces, part, port);
+  if (--open) return;
+  clearInterval(ping);
+  ping = undefined;
+}
+
+/** A piece of an asset, and where it begins in it. */
+type Placed = Piece & { readonly at: number };
+
+/** The pieces that cover a part of the asset. */
+function piecesOf({ pieces }: AssetRecord, { from, to }: ByteRange): Placed[] {
+  let at = 0;
+  return pieces.map((piece) => ({ ...piece, at: (at += piece.len) - piece.len })).filter((piece) => piece.at < to && piece.at + piece.len > from);
+}
+
+/** Sends the part in order, as it comes and as the worker takes it. */
+async function stream(pieces: readonly Placed[], { from, to }: ByteRange, port: MessagePort): Promise<void> {
+  let credits = 0;
+  let stopped = false;
+  let wake = (): void => undefined;
+  // So many more pieces; none: nobody wants them any more.
+  port.onmessage = ({ data }: MessageEvent<number>) => {
+    credits += data;
+    stopped ||= !data;
+    wake();
+  };
+  let ahead = 0;
+  for (const { digest, at, len } of pieces) {
+    const fresh: PieceId[] = [];
+    for (let piece = pieces[ahead]; piece && piece.at < at + AHEAD_BYTES; piece = pieces[++ahead]) {
+      const id = pieceIdOf(piece.digest);
+      if (!isHere(id)) fresh.push(id);
+    }
+    if (fresh.length) {
+      engine.handleDemand(now(), fresh);
+      pump();
+    }
+    const id = pieceIdOf(digest);
+    void arrival(id).then(() => wake());
+    while (!stopped && !(credits && isHere(id))) await new Promise<void>((resolve) => (wake = resolve));
+    const bytes = stopped ? undefined : (await bytesOf(id))?.slice(Math.max(0, from - at), Math.min(len, to - at));
+    if (!bytes) return;
+    credits--;
+    port.postMessage(bytes.buffer, [bytes.buffer]);
+  }
+  port.postMessage(null);
+}
+
+/** Whether a peer gives one of these, or has; waits a moment for what peers say. */
+async function hasSource(pieces: readonly Piece[]): Promise<boolean> {
+  const ids = pieces.map(({ digest }) => pieceIdOf(digest));
+  for (let left = SUPPLY_WAIT_MS; ; left -= SUPPLY_STEP_MS) {
+    const supply = engine.supply(ids);
+    if (supply !== null || left <= 0) return !!supply;
+    await wait(SUPPLY_STEP_MS);
+  }
+}
+
+/** What the network gave instead: kept for others if it is what its record says. */
+async function take(asset: Asset, blob: Blob): Promise<void> {
+  const { record } = asset;
+  if (asset.blob || blob.size !== record.len || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
+  fill(asset, new Blob([blob], { type: record.mediaType }));
+  pump();
+}
+
+/** The asset outside the manifest, if there is one that is worth a peer's while. */
+async function learn(path: string): Promise<Asset | undefined> {
+  if (none.has(path) || assets.size >= RECORDS_MAX) return undefined;
+  if (!gathering || gathering.paths.size >= RECORD_PATHS_MAX) {
+    const paths = new Set<string>();
+    gathering = { paths, done: wait(RECORD_DELAY_MS).then(() => askRecords(paths)) };
+  }
+  const { paths, done } = gathering;
+  paths.add(path);
+  await done;
+  return assets.get(path);
+}
+
+async function askRecords(paths: Set<string>): Promise<void> {
+  if (gathering?.paths === paths) gathering = undefined;
+  if (none.size >= RECORDS_MAX) none.clear();
+  for (const path of paths) none.add(path);
+  try {
+    const response = await fetch('/.viral/record', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ paths: [...paths] }),
+    });
+    const decoded = decodeManifest(new Uint8Array(await response.arrayBuffer()));
+    if (!decoded.ok) return;
+    for (const record of decoded.value.assets) {
+      none.delete(keyOf(record.path));
+      const { need } = adopt(record, ON_DEMAND, blobs.get(record.digest));
+      engine.addPieces(now(), record.pieces, true);
+      engine.handleHeld(now(), record.pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !need.has(id)));
+    }
+    pump();
+  } catch {
+    // Without a record the network answers.
+  }
+}
