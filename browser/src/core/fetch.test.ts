@@ -4,12 +4,13 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Fetch } from './fetch';
 import type { Output, PeerKey, Source } from './fetch';
+import type { Piece } from './manifest';
 
 const FOLDER = '../vectors/fetch';
 
 type Input =
-  | { call: 'add-pieces'; lens: number[] }
-  | { call: 'held' | 'origin-failed' | 'share'; ids: number[] }
+  | { call: 'add-pieces' | 'add-expected'; lens: number[] }
+  | { call: 'held' | 'demand' | 'origin-failed' | 'share'; ids: number[] }
   | { call: 'crowd'; in_crowd: boolean }
   | { call: 'dial' | 'promise' | 'have' | 'refuse'; peer: PeerKey; ids: number[] }
   | { call: 'open' | 'closed'; peer: PeerKey }
@@ -44,8 +45,11 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
   const ids = 'ids' in input ? input.ids.map(idOf) : [];
   switch (input.call) {
     case 'add-pieces':
-      fetch.addPieces(now, input.lens.map((len) => ({ len, digest: digestOf(known.count++) })));
+    case 'add-expected':
+      fetch.addPieces(now, input.lens.map((len) => ({ len, digest: digestOf(known.count++) })), input.call === 'add-expected');
       return undefined;
+    case 'demand':
+      return fetch.handleDemand(now, ids);
     case 'held':
       return fetch.handleHeld(now, ids);
     case 'origin-failed':
@@ -113,31 +117,80 @@ describe.skipIf(CROWD)('an engine that is built without crowds', () => {
   });
 });
 
+/** Peers 1 to 4, open and complete. */
+function withPeers(): Fetch {
+  const fetch = new Fetch();
+  for (const peer of [1, 2, 3, 4]) {
+    fetch.handleDial(0, peer, []);
+    fetch.handleOpen(1, peer);
+    fetch.handleHello(1, peer, true);
+  }
+  return fetch;
+}
+
+const piecesOf = (count: number): Piece[] => Array.from({ length: count }, (_, at) => ({ len: 32_768, digest: digestOf(at) }));
+
+/** Every peer delivers what it is asked for, sixteen pieces a millisecond; gives back the ids in the order in which they were asked for. */
+function deliver(fetch: Fetch, each: (at: number) => void = () => undefined): string[] {
+  const queue: { peer: PeerKey; id: string }[] = [];
+  let now = 2;
+  for (let at = 0, done = false; !done; ) {
+    each(at);
+    for (let output = fetch.poll(); output; output = fetch.poll()) {
+      if (output.kind === 'want') for (const id of output.ids) queue.push({ peer: output.peer, id });
+      done ||= output.kind === 'done';
+    }
+    const next = queue[at++];
+    if (!next) break;
+    now += at % 16 ? 0 : 1;
+    const source: Source = { kind: 'peer', peer: next.peer };
+    if (fetch.accept(source, next.id).kind === 'take') fetch.handlePiece(now, source, next.id, true);
+  }
+  return queue.map(({ id }) => id);
+}
+
+describe('the page expects and demands', () => {
+  it('expected pieces of peers only, behind all others', () => {
+    const fetch = new Fetch();
+    fetch.addPieces(0, piecesOf(4));
+    fetch.addPieces(0, piecesOf(8), true);
+    expect(drain(fetch)).toEqual([{ kind: 'ask-origin', ids: [0, 1, 2, 3] }, { kind: 'need-peers' }]);
+    const near = withPeers();
+    for (const peer of [2, 3, 4]) near.handleClosed(2, peer);
+    near.addPieces(2, piecesOf(4));
+    near.addPieces(2, piecesOf(8), true);
+    expect(deliver(near)).toEqual(piecesOf(8).map(({ digest }) => digest.slice(0, 32)));
+    expect(near.progress().done).toBe(true);
+  });
+
+  it('what is demanded first, from the origin if need be', () => {
+    const fetch = new Fetch();
+    fetch.addPieces(0, piecesOf(4));
+    fetch.addPieces(0, piecesOf(8), true);
+    fetch.handleDemand(0, [7, 2, 7].map(idOf));
+    fetch.handleDemand(0, [5, 2].map(idOf));
+    expect(drain(fetch)).toEqual([{ kind: 'ask-origin', ids: [7, 2, 5, 0, 1, 3] }, { kind: 'need-peers' }]);
+    fetch.handleDemand(0, [7].map(idOf));
+    expect(drain(fetch)).toEqual([]);
+  });
+});
+
 describe('the fetch engine is fast enough', () => {
   it('for an app of 10,000 pieces from four peers, in order', () => {
-    const fetch = new Fetch();
-    const peers = [1, 2, 3, 4];
-    for (const peer of peers) {
-      fetch.handleDial(0, peer, []);
-      fetch.handleOpen(1, peer);
-      fetch.handleHello(1, peer, true);
-    }
-    fetch.addPieces(2, Array.from({ length: 10_000 }, (_, at) => ({ len: 32_768, digest: digestOf(at) })));
+    const fetch = withPeers();
+    fetch.addPieces(2, piecesOf(10_000));
     const began = performance.now();
-    const queue: { peer: PeerKey; id: string }[] = [];
-    let now = 2;
-    for (let at = 0, done = false; !done; ) {
-      for (let output = fetch.poll(); output; output = fetch.poll()) {
-        if (output.kind === 'want') for (const id of output.ids) queue.push({ peer: output.peer, id });
-        done ||= output.kind === 'done';
-      }
-      const next = queue[at++];
-      if (!next) break;
-      now += at % 16 ? 0 : 1;
-      const source: Source = { kind: 'peer', peer: next.peer };
-      if (fetch.accept(source, next.id).kind === 'take') fetch.handlePiece(now, source, next.id, true);
-    }
+    deliver(fetch);
     expect(fetch.progress()).toEqual({ held: 10_000, total: 10_000, bytesHeld: 327_680_000, bytesTotal: 327_680_000, done: true });
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
+  it('for 10,000 expected pieces that are demanded one by one', () => {
+    const fetch = withPeers();
+    fetch.addPieces(2, piecesOf(10_000), true);
+    const began = performance.now();
+    deliver(fetch, (at) => fetch.handleDemand(2, [idOf(9_999 - at)]));
+    expect(fetch.progress().done).toBe(true);
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 });

@@ -4,12 +4,12 @@
  */
 
 import type { PieceId } from './digest';
-import { Board } from './fetch/board';
+import { Board, DEMANDED, EXPECTED, WANTED } from './fetch/board';
 import type { Slot } from './fetch/board';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { NEVER, backoff, bePatient, hear, lateAt, measure, newLink, silentAt } from './fetch/link';
+import { NEVER, backoff, bePatient, hear, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
 import type { Link } from './fetch/link';
 import { leaveCrowd, Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
@@ -30,24 +30,35 @@ export class Fetch {
     this.#random = (config?.seed ?? 0) % 2147483647 || 1;
   }
 
-  /** Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold. */
-  addPieces(now: number, pieces: readonly Piece[]): void {
+  /**
+   * Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
+   * `peersOnly`: only peers are asked for them, after all others and in this order, until `handleDemand` names them; they are the page manifest's,
+   * too, if this follows the call that names it, with no other in between.
+   */
+  addPieces(now: number, pieces: readonly Piece[], peersOnly = false): void {
     const board = this.#at(now);
-    if (CROWD && board._held === board._slots.length) board._sharing?._begin(board._now);
-    const first = !board._slots.length;
+    const { _slots: slots } = board;
+    if (CROWD && board._held === slots.length) board._sharing?._begin(board._now);
+    const isPage = slots.length === (peersOnly ? board._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
-      if (board._index.has(id) || board._slots.length >= PIECES_MAX) continue;
-      const slot: Slot = { id, len, _at: board._slots.length, _held: false, _from: [], _copies: 0 };
+      if (board._index.has(id) || slots.length >= PIECES_MAX) continue;
+      const slot: Slot = { id, len, _at: slots.length, _ring: EXPECTED, _place: 0, _held: false, _from: [], _copies: 0 };
       board._index.set(id, slot);
-      board._slots.push(slot);
-      board._free++;
+      slots.push(slot);
+      board._enqueue(slot, peersOnly ? EXPECTED : WANTED);
       board._bytesTotal += len;
       this.#done = false;
     }
-    if (!first) return;
-    board._boot = board._slots.length;
-    for (const link of board._links.values()) if (link._complete) link._answered = board._boot;
+    if (!isPage) return;
+    board._boot = slots.length;
+    for (const link of board._links.values()) if (link._complete) link._answered = Math.max(link._answered, board._boot);
+  }
+
+  /** The page waits for these: they come before all others, in the order of their first demand, and the origin may give them. */
+  handleDemand(now: number, ids: readonly PieceId[]): void {
+    const board = this.#at(now);
+    for (const slot of this.#known(ids)) if (!slot._held && slot._ring) board._enqueue(slot, DEMANDED);
   }
 
   /** These were found in the store: no need to fetch them. */
@@ -102,7 +113,8 @@ export class Fetch {
     link._complete ||= complete;
     if (link._complete) link._answered = Math.max(link._answered, board._boot);
     if (!link._asking) link._grace = NEVER;
-    link._cursor = board._origin._cursor = 0;
+    startOver(link);
+    startOver(board._origin);
   }
 
   /** The peer holds these: the answer to a query, or news. */
@@ -114,13 +126,13 @@ export class Fetch {
       if (slot._held || link._has.has(slot)) continue;
       link._has.add(slot);
       if (CROWD) slot._copies++;
-      link._cursor = Math.min(link._cursor, slot._at);
+      turnBack(link, slot);
     }
     if (!link._asking) return;
     link._answered = Math.max(link._answered, link._asking);
     link._asking = 0;
     link._grace = NEVER;
-    board._origin._cursor = 0;
+    startOver(board._origin);
   }
 
   /** The peer will not send these. It is left alone for a while. */
@@ -135,7 +147,7 @@ export class Fetch {
       link._asked.delete(slot);
       if (link._has.delete(slot) && CROWD) slot._copies--;
     }
-    board._origin._cursor = 0;
+    startOver(board._origin);
     if (link._pause !== NEVER) return;
     link._pause = board._now + backoff(PAUSE_MS, link._refusals++, PAUSE_MS_MAX);
   }
@@ -168,14 +180,14 @@ export class Fetch {
     const slow = link ? measure(link, board._now, slot.len) : false;
     if (!slot._held) board._settle(slot, link);
     if (CROWD && board._sharing) return;
-    if (slow && link && link !== board._origin && !board._origin._refusals) board._drop(link, 'slow');
+    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals) board._drop(link, 'slow');
   }
 
   /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
   handleCrowd(now: number, inCrowd: boolean): void {
     if (!CROWD) return;
     const board = this.#at(now);
-    board._origin._cursor = 0;
+    startOver(board._origin);
     if (!inCrowd) leaveCrowd(board);
     else if (!board._sharing) {
       board._sharing = new Sharing(board._now, this.#random);
@@ -185,7 +197,12 @@ export class Fetch {
 
   /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */
   handleShare(now: number, ids: readonly PieceId[]): void {
-    if (CROWD) this.#at(now)._sharing?._give(this.#board._now, this.#known(ids));
+    if (!CROWD) return;
+    const board = this.#at(now);
+    const slots = this.#known(ids);
+    board._sharing?._give(board._now, slots);
+    // The crowd counts on this one for them.
+    for (const slot of slots) if (board._sharing && !slot._held && slot._ring > WANTED) board._enqueue(slot, WANTED);
   }
 
   /** The peer broke the protocol. */
@@ -220,7 +237,7 @@ export class Fetch {
         if (board._all().some(({ _complete }) => _complete)) board._release(link);
       } else if (link._grace <= board._now) {
         link._grace = NEVER;
-        board._origin._cursor = 0;
+        startOver(board._origin);
         if (!link._open) board._release(link);
       }
       if (!link._open || !link._flight.size) continue;
@@ -291,7 +308,7 @@ export class Fetch {
     const { done } = this.progress();
     if (done && !this.#done) board._out.push({ kind: 'done' });
     this.#done = done;
-    const alone = board._held < board._slots.length && !board._links.size;
+    const alone = board._missing > 0 && !board._links.size;
     if (alone && !this.#alone) board._out.push({ kind: 'need-peers' });
     this.#alone = alone;
   }

@@ -14,7 +14,7 @@ mod types;
 
 use viral_wire::{Piece, PieceId};
 
-use board::{Board, ORIGIN, Slot};
+use board::{Board, ORIGIN, Ring, Slot};
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use fill::fill;
@@ -41,30 +41,22 @@ impl Fetch {
 
     /// Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
     pub fn add_pieces(&mut self, now: u64, pieces: &[Piece]) {
+        let is_page = self.board.slots.is_empty();
+        self.add(now, pieces, Ring::Wanted, is_page);
+    }
+
+    /// Pieces that only peers are asked for, after all others and in this order, until [`Self::handle_demand`] names them. They are the page manifest's,
+    /// too, if this follows the [`Self::add_pieces`] that names it, with no other in between.
+    pub fn add_expected(&mut self, now: u64, pieces: &[Piece]) {
+        let is_page = self.board.boot == self.board.slots.len();
+        self.add(now, pieces, Ring::Expected, is_page);
+    }
+
+    /// The page waits for these: they come before all others, in the order of their first demand, and the origin may give them.
+    pub fn handle_demand(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
-        let board = &mut self.board;
-        let had_all = board.has_all();
-        if let Some(sharing) = board.sharing.as_mut().filter(|_| had_all) {
-            sharing.begin(board.now);
-        }
-        let first = board.slots.is_empty();
-        for piece in pieces {
-            let id = piece.id();
-            if board.index.contains_key(&id) || board.slots.len() >= PIECES_MAX {
-                continue;
-            }
-            board.index.insert(id, board.slots.len());
-            board.slots.push(Slot { id, len: piece.len, held: false, from: Vec::new(), copies: 0 });
-            board.free += 1;
-            board.bytes_total += u64::from(piece.len);
-            self.done = false;
-        }
-        if !first {
-            return;
-        }
-        board.boot = board.slots.len();
-        for link in board.links.iter_mut().filter(|link| link.complete) {
-            link.answered = board.boot;
+        for i in self.known(ids) {
+            self.board.promote(i, Ring::Demanded);
         }
     }
 
@@ -146,8 +138,8 @@ impl Fetch {
         if link.asking == 0 {
             link.grace = NEVER;
         }
-        link.cursor = 0;
-        self.board.links[ORIGIN].cursor = 0;
+        link.start_over();
+        self.board.links[ORIGIN].start_over();
     }
 
     /// The peer holds these: the answer to a query, or news.
@@ -158,7 +150,7 @@ impl Fetch {
             let link = &mut self.board.links[at];
             if !self.board.slots[i].held && link.has.insert(i) {
                 self.board.slots[i].copies += 1;
-                link.cursor = link.cursor.min(i);
+                link.turn_back(&self.board.slots[i]);
             }
         }
         let link = &mut self.board.links[at];
@@ -168,7 +160,7 @@ impl Fetch {
         link.answered = link.answered.max(link.asking);
         link.asking = 0;
         link.grace = NEVER;
-        self.board.links[ORIGIN].cursor = 0;
+        self.board.links[ORIGIN].start_over();
     }
 
     /// The peer will not send these. It is left alone for a while.
@@ -187,7 +179,7 @@ impl Fetch {
                 self.board.slots[i].copies -= 1;
             }
         }
-        self.board.links[ORIGIN].cursor = 0;
+        self.board.links[ORIGIN].start_over();
         let now = self.board.now;
         let link = &mut self.board.links[at];
         if link.pause == NEVER {
@@ -235,6 +227,7 @@ impl Fetch {
         if let Some(at) = at
             && slow
             && at != ORIGIN
+            && self.board.missing > 0
             && self.board.links[ORIGIN].refusals == 0
             && self.board.sharing.is_none()
         {
@@ -245,7 +238,7 @@ impl Fetch {
     /// Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything.
     pub fn handle_crowd(&mut self, now: u64, in_crowd: bool) {
         self.at(now);
-        self.board.links[ORIGIN].cursor = 0;
+        self.board.links[ORIGIN].start_over();
         if !in_crowd {
             self.board.leave_crowd();
         } else if self.board.sharing.is_none() {
@@ -262,6 +255,10 @@ impl Fetch {
         let pieces = self.known(ids);
         if let Some(sharing) = &mut self.board.sharing {
             sharing.give(self.board.now, &pieces);
+            // The crowd counts on this one for them.
+            for i in pieces {
+                self.board.promote(i, Ring::Wanted);
+            }
         }
     }
 
@@ -349,6 +346,36 @@ impl Fetch {
         }
     }
 
+    fn add(&mut self, now: u64, pieces: &[Piece], ring: Ring, is_page: bool) {
+        self.at(now);
+        let board = &mut self.board;
+        let had_all = board.has_all();
+        if let Some(sharing) = board.sharing.as_mut().filter(|_| had_all) {
+            sharing.begin(board.now);
+        }
+        for piece in pieces {
+            let (id, i) = (piece.id(), board.slots.len());
+            if board.index.contains_key(&id) || i >= PIECES_MAX {
+                continue;
+            }
+            board.index.insert(id, i);
+            board.slots.push(Slot { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), copies: 0 });
+            board.enqueue(i, ring);
+            if ring < Ring::Expected {
+                board.want(i);
+            }
+            board.bytes_total += u64::from(piece.len);
+            self.done = false;
+        }
+        if !is_page {
+            return;
+        }
+        board.boot = board.slots.len();
+        for link in board.links.iter_mut().filter(|link| link.complete) {
+            link.answered = link.answered.max(board.boot);
+        }
+    }
+
     fn at(&mut self, now: u64) {
         self.stale = true;
         self.board.now = self.board.now.max(now);
@@ -400,7 +427,7 @@ impl Fetch {
         } else if link.grace <= now {
             link.grace = NEVER;
             let open = link.open;
-            self.board.links[ORIGIN].cursor = 0;
+            self.board.links[ORIGIN].start_over();
             if !open {
                 self.board.release(at);
             }
@@ -423,7 +450,7 @@ impl Fetch {
             self.board.out.push_back(Output::Done);
         }
         self.done = done;
-        let alone = self.board.held < self.board.slots.len() && self.board.links.len() == 1;
+        let alone = self.board.missing > 0 && self.board.links.len() == 1;
         if alone && !self.alone {
             self.board.out.push_back(Output::NeedPeers);
         }

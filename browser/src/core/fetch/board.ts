@@ -2,17 +2,27 @@
 
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
-import { NEVER, newLink, silentAt } from './link';
+import { NEVER, newLink, silentAt, startOver, turnBack } from './link';
 import type { Link } from './link';
 import type { Sharing } from './sharing';
 import type { Output, PeerFault, PeerKey } from './types';
+
+/** Which pieces come first: with every source all of a ring come before those of the next one. The page waits for those that are demanded. */
+export const DEMANDED = 0;
+/** To be had from whoever gives them. */
+export const WANTED = 1;
+/** To be had from peers only, until the page demands them. */
+export const EXPECTED = 2;
 
 /** A piece and the sources that owe it: at most two. */
 export interface Slot {
   readonly id: PieceId;
   readonly len: number;
-  /** Its place in the order of need. */
+  /** Its place among all pieces. */
   readonly _at: number;
+  _ring: number;
+  /** Its place in the queue of its ring. */
+  _place: number;
   _held: boolean;
   _from: Link[];
   /** Peers that said they have it. */
@@ -23,22 +33,25 @@ export interface Slot {
 export class Board {
   _now = 0;
   readonly _slots: Slot[] = [];
+  /** The pieces of each ring in the order of need; who was demanded stands in the queue of its old ring, too. */
+  readonly _queues: readonly [Slot[], Slot[], Slot[]] = [[], [], []];
   readonly _index = new Map<PieceId, Slot>();
   readonly _links = new Map<PeerKey, Link>();
   readonly _origin = newLink(-1);
   readonly _banned = new Set<PeerKey>();
   readonly _out: Output[] = [];
-  /** Pieces of the page manifest: those of the first `addPieces`. */
+  /** Pieces of the page manifest: those of the first `addPieces`, and of each with peers only that follows it directly. */
   _boot = 0;
   _held = 0;
   _bytesHeld = 0;
   _bytesTotal = 0;
-  /** Pieces that are neither held nor owed. */
+  /** Pieces before `EXPECTED` that are not held, and how many of them nobody owes. */
+  _missing = 0;
   _free = 0;
+  /** Bytes of all pieces before `EXPECTED`, held or not. */
+  _bytesWanted = 0;
   /** Bytes hedged so far. */
   _hedged = 0;
-  /** Lowest piece freed since the cursors were last set back. */
-  _low = NEVER;
   /** The request to the origin that each of its pieces is part of, and how many requests there are. */
   readonly _requests = new Map<Slot, { _left: number }>();
   _requestCount = 0;
@@ -62,9 +75,20 @@ export class Board {
     return !slot._held && !slot._from.length;
   }
 
+  /** Puts a piece that is not held behind all others of the ring. A new one comes as expected. */
+  _enqueue(slot: Slot, ring: number): void {
+    if (slot._ring === EXPECTED && ring < EXPECTED) {
+      this._missing++;
+      this._bytesWanted += slot.len;
+      if (!slot._from.length) this._free++;
+    }
+    slot._ring = ring;
+    slot._place = this._queues[ring]!.push(slot) - 1;
+  }
+
   /** The source owes the piece from now on. */
   _assign(link: Link, slot: Slot): void {
-    if (!slot._from.length) this._free--;
+    if (slot._ring < EXPECTED && !slot._from.length) this._free--;
     slot._from.push(link);
     if (!link._flight.size) {
       // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
@@ -86,8 +110,8 @@ export class Board {
     link._bytes -= slot.len;
     slot._from = slot._from.filter((other) => other !== link);
     if (!slot._held && !slot._from.length) {
-      this._free++;
-      this._low = Math.min(this._low, slot._at);
+      if (slot._ring < EXPECTED) this._free++;
+      for (const other of this._all()) turnBack(other, slot);
     }
     const request = this._requests.get(slot);
     if (link !== this._origin || !request) return;
@@ -97,7 +121,10 @@ export class Board {
 
   /** The piece is held; whoever else owes it is told so. */
   _settle(slot: Slot, source?: Link): void {
-    if (!slot._from.length) this._free--;
+    if (slot._ring < EXPECTED) {
+      this._missing--;
+      if (!slot._from.length) this._free--;
+    }
     slot._held = true;
     if (CROWD) {
       for (const link of this._links.values()) link._has.delete(slot);
@@ -139,7 +166,7 @@ export class Board {
     this._release(link);
     this._links.delete(link.peer);
     if (CROWD) for (const slot of link._has) slot._copies--;
-    this._origin._cursor = 0;
+    startOver(this._origin);
   }
 
   /** Ends with a peer that is at fault. */

@@ -1,6 +1,7 @@
 /** The policy: who is asked for what, now. */
 
 import type { PieceId } from '../digest';
+import { DEMANDED, EXPECTED, WANTED } from './board';
 import type { Board, Slot } from './board';
 import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
 import { NEVER, div } from './link';
@@ -10,17 +11,13 @@ import * as sharing from './sharing';
 /** One round: sets every source to work and puts the frames and requests for that into `board._out`. */
 export function fill(board: Board): void {
   const peers = [...board._links.values()];
-  for (const link of board._all()) link._cursor = Math.min(link._cursor, board._low);
-  board._low = NEVER;
   for (const link of peers) query(board, link);
-  let ready = peers.filter(
-    (link) => link._open && link._pause === NEVER && link._bytes * 4 <= link._window * 3 && hasRoom(link, 1),
-  );
-  // One piece each in turn: the first pieces come from several peers at once.
-  while (ready.length) ready = ready.filter((link) => (CROWD && board._sharing ? takeRarest(board, link, board._sharing) : take(board, link)));
-  if (!board._free) {
-    for (const link of peers) if (!link._flight.size && !link._late) endGame(board, link);
+  askPeers(board, peers, DEMANDED);
+  askPeers(board, peers, WANTED);
+  if (!board._free && board._missing) {
+    for (const link of peers) if (!link._late && !owed(link).length) endGame(board, link);
   }
+  askPeers(board, peers, EXPECTED);
   if (CROWD && board._sharing) {
     sharing.askOrigin(board, board._sharing);
     sharing.askShare(board, board._sharing);
@@ -51,9 +48,23 @@ function query(board: Board, link: Link): void {
   board._out.push({ kind: 'query', peer: link.peer, ids });
 }
 
+/** Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once. */
+function askPeers(board: Board, peers: readonly Link[], ring: number): void {
+  const crowd = (CROWD && ring && board._sharing) || undefined;
+  // The rarest piece is looked for in all rings at once.
+  if (crowd && ring === EXPECTED) return;
+  let ready = peers.filter(
+    (link) => link._open && link._pause === NEVER && link._bytes * 4 <= windowOf(link, ring) * 3 && hasRoom(link, ring, 1),
+  );
+  while (ready.length) ready = ready.filter((link) => (crowd ? takeRarest(board, link, crowd) : take(board, link, ring)));
+}
+
+/** Half of a peer's window is kept free of what nobody waits for: what is demanded next must not queue behind it. */
+const windowOf = ({ _window }: Link, ring: number): number => (ring === EXPECTED ? _window >> 1 : _window);
+
 /** Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one. */
-function hasRoom(link: Link, len: number): boolean {
-  return !link._flight.size || (!link._late && link._bytes + len <= link._window && link._flight.size < FLIGHT_IDS_MAX);
+function hasRoom(link: Link, ring: number, len: number): boolean {
+  return !link._flight.size || (!link._late && link._bytes + len <= windowOf(link, ring) && link._flight.size < FLIGHT_IDS_MAX);
 }
 
 function want(board: Board, link: Link, slot: Slot): void {
@@ -61,21 +72,27 @@ function want(board: Board, link: Link, slot: Slot): void {
   link._wants.push(slot.id);
 }
 
-/** The next piece in order of need that this peer can send. False when there is none or no room. */
-function take(board: Board, link: Link): boolean {
-  for (; link._cursor < board._slots.length; link._cursor++) {
-    const slot = board._slots[link._cursor]!;
-    if (!board._isFree(slot) || !board._can(link, slot)) continue;
-    if (!hasRoom(link, slot.len)) return false;
-    want(board, link, slot);
-    return true;
+/** The next piece of the ring in order of need that is free and to this source's liking. */
+function next(board: Board, { _cursors }: Link, ring: number, suits: (slot: Slot) => boolean): Slot | undefined {
+  const queue = board._queues[ring]!;
+  for (; _cursors[ring]! < queue.length; _cursors[ring]!++) {
+    const slot = queue[_cursors[ring]!]!;
+    if (slot._ring === ring && board._isFree(slot) && suits(slot)) return slot;
   }
-  return false;
+  return undefined;
+}
+
+/** Wants the next piece of the ring that this peer can send. False when there is none or no room. */
+function take(board: Board, link: Link, ring: number): boolean {
+  const slot = next(board, link, ring, (slot) => board._can(link, slot));
+  if (!slot || !hasRoom(link, ring, slot.len)) return false;
+  want(board, link, slot);
+  return true;
 }
 
 /** In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
 function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
-  if (!hasRoom(link, 1)) return false;
+  if (!hasRoom(link, WANTED, 1)) return false;
   let rarest: Slot | undefined;
   const consider = (slot: Slot): void => {
     if (!board._isFree(slot) || !board._can(link, slot)) return;
@@ -83,21 +100,25 @@ function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
   };
   if (link._complete) for (let at = 0; at < board._boot; at++) consider(board._slots[at]!);
   for (const slot of link._has) consider(slot);
-  if (!rarest || !hasRoom(link, rarest.len)) return false;
+  if (!rarest || !hasRoom(link, WANTED, rarest.len)) return false;
   want(board, link, rarest);
   return true;
 }
+
+/** What somebody waits for of all that the source owes, in the order in which it was asked. */
+const owed = ({ _flight }: Link): Slot[] => [..._flight].filter(({ _ring }) => _ring < EXPECTED);
 
 /** An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first. */
 function endGame(board: Board, link: Link): void {
   let debtor: Link | undefined;
   for (const other of board._all()) {
     const slow = other._late || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
-    if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0)) debtor = other;
+    if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0) && owed(other).length) debtor = other;
   }
   if (!debtor) return;
-  for (const slot of [...debtor._flight].slice(debtor._flight.size >> 1).reverse()) {
-    if (slot._from.length < 2 && board._can(link, slot) && hasRoom(link, slot.len)) want(board, link, slot);
+  const debts = owed(debtor);
+  for (const slot of debts.slice(debts.length >> 1).reverse()) {
+    if (slot._from.length < 2 && board._can(link, slot) && hasRoom(link, WANTED, slot.len)) want(board, link, slot);
   }
 }
 
@@ -109,9 +130,12 @@ function askOrigin(board: Board): void {
   while (origin._pause === NEVER && board._requestCount < requestsMax) {
     const batch: Slot[] = [];
     hedge(board, batch);
-    for (; origin._cursor < board._slots.length && batch.length < ORIGIN_IDS_MAX; origin._cursor++) {
-      const slot = board._slots[origin._cursor]!;
-      if (board._isFree(slot) && board._orphan(slot)) askFor(board, slot, batch);
+    for (const ring of [DEMANDED, WANTED]) {
+      while (batch.length < ORIGIN_IDS_MAX) {
+        const slot = next(board, origin, ring, (slot) => board._orphan(slot));
+        if (!slot) break;
+        askFor(board, slot, batch);
+      }
     }
     if (!batch.length) return;
     request(board, batch);
@@ -132,10 +156,10 @@ function askFor(board: Board, slot: Slot, batch: Slot[]): void {
 }
 
 function hedge(board: Board, batch: Slot[]): void {
-  const budget = HEDGE_LEN_EXTRA + div(board._bytesTotal * HEDGE_PERCENT, 100);
+  const budget = HEDGE_LEN_EXTRA + div(board._bytesWanted * HEDGE_PERCENT, 100);
   for (const link of board._links.values()) {
     if (!link._late) continue;
-    for (const slot of link._flight) {
+    for (const slot of owed(link)) {
       if (slot._from.length > 1) continue;
       if (batch.length >= ORIGIN_IDS_MAX || board._hedged + slot.len > budget) return;
       board._hedged += slot.len;

@@ -29,8 +29,8 @@ export interface Link {
   /** Pieces it owes, in the order they were asked, and their bytes. */
   readonly _flight: Set<Slot>;
   _bytes: number;
-  /** Every piece below this is of no interest to this source now. */
-  _cursor: number;
+  /** In the queue of each ring every piece below this is of no interest to this source now. */
+  readonly _cursors: number[];
   _window: number;
   /** When it last delivered, or began to owe. */
   _since: number;
@@ -69,7 +69,7 @@ export const newLink = (peer: PeerKey): Link => ({
   _promised: [],
   _flight: new Set(),
   _bytes: 0,
-  _cursor: 0,
+  _cursors: [0, 0, 0],
   _window: WINDOW_LEN_START,
   _since: 0,
   _gap: 0,
@@ -105,6 +105,16 @@ export const lateAt = (link: Link): number =>
 export function bePatient(link: Link): void {
   link._patient = true;
   if (!link._rate) link._window = WINDOW_LEN_MIN;
+}
+
+/** The piece may be of interest to this source now. */
+export function turnBack({ _cursors }: Link, { _ring, _place }: Slot): void {
+  _cursors[_ring] = Math.min(_cursors[_ring]!, _place);
+}
+
+/** Every piece may be of interest to this source now. */
+export function startOver({ _cursors }: Link): void {
+  _cursors.fill(0);
 }
 
 /** The source is alive. */

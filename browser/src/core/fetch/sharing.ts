@@ -3,6 +3,7 @@
  * A script that is built without `CROWD` has nothing of this.
  */
 
+import { EXPECTED } from './board';
 import type { Board, Slot } from './board';
 import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS } from './config';
 import { request } from './fill';
@@ -103,7 +104,7 @@ export function askOrigin(board: Board, sharing: Sharing): void {
 
 /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with. */
 function toRescue(board: Board, sharing: Sharing): Slot[] {
-  const missing = board._slots.filter(({ _held, _from }) => !_held && _from.length < 2 && _from.every(({ _late }) => _late));
+  const missing = board._slots.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _late }) => _late));
   missing.sort((a, b) => a._from.length - b._from.length || sharing._placeOf(a) - sharing._placeOf(b));
   return missing.slice(0, sharing._rescue);
 }

@@ -12,12 +12,26 @@ use super::types::{Output, PeerFault, PeerKey, Source};
 /// Place of the origin in [`Board::links`].
 pub(super) const ORIGIN: usize = 0;
 
+/// Which pieces come first. With every source all of a ring come before those of the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ring {
+    /// The page waits for them.
+    Demanded,
+    /// To be had from whoever gives them.
+    Wanted,
+    /// To be had from peers only, until the page demands them.
+    Expected,
+}
+
 /// A piece and the sources that owe it, each with the place in its flight: at most two.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) id: PieceId,
     pub(super) len: u32,
     pub(super) held: bool,
+    pub(super) ring: Ring,
+    /// Its place in the queue of its ring.
+    pub(super) place: usize,
     pub(super) from: Vec<(Source, u64)>,
     /// Peers that said they have it.
     pub(super) copies: u32,
@@ -28,23 +42,26 @@ pub(super) struct Slot {
 pub(super) struct Board {
     pub(super) now: u64,
     pub(super) slots: Vec<Slot>,
+    /// The pieces of each [`Ring`] in the order of need; who was demanded stands in the queue of its old ring, too.
+    pub(super) queues: [Vec<usize>; 3],
     /// Never iterated.
     pub(super) index: HashMap<PieceId, usize>,
     /// The origin, then the peers in the order they came.
     pub(super) links: Vec<Link>,
     pub(super) banned: BTreeSet<PeerKey>,
     pub(super) out: VecDeque<Output>,
-    /// Pieces of the page manifest: those of the first `add_pieces`.
+    /// Pieces of the page manifest: those of the first `add_pieces`, and of each `add_expected` that follows it directly.
     pub(super) boot: usize,
     pub(super) held: usize,
     pub(super) bytes_held: u64,
     pub(super) bytes_total: u64,
-    /// Pieces that are neither held nor owed.
+    /// Pieces before [`Ring::Expected`] that are not held, their bytes, and how many of them nobody owes.
+    pub(super) missing: usize,
     pub(super) free: usize,
+    /// Bytes of all pieces before [`Ring::Expected`], held or not.
+    pub(super) bytes_wanted: u64,
     /// Bytes hedged so far.
     pub(super) hedged: u64,
-    /// Lowest piece freed since the cursors were last set back.
-    pub(super) low: usize,
     /// The request to the origin that each of its pieces is part of, and the pieces left of each request.
     pub(super) request_of: BTreeMap<usize, u64>,
     pub(super) requests: BTreeMap<u64, usize>,
@@ -63,6 +80,7 @@ impl Board {
         Self {
             now: 0,
             slots: Vec::new(),
+            queues: [const { Vec::new() }; 3],
             index: HashMap::new(),
             links: vec![Link::new(Source::Origin)],
             banned: BTreeSet::new(),
@@ -71,9 +89,10 @@ impl Board {
             held: 0,
             bytes_held: 0,
             bytes_total: 0,
+            missing: 0,
             free: 0,
+            bytes_wanted: 0,
             hedged: 0,
-            low: usize::MAX,
             request_of: BTreeMap::new(),
             requests: BTreeMap::new(),
             dial_by: None,
@@ -103,6 +122,40 @@ impl Board {
         self.slots[i].from.iter().any(|owner| owner.0 == source)
     }
 
+    /// Whether the piece is to be had from the origin, too.
+    pub(super) fn is_wanted(&self, i: usize) -> bool {
+        self.slots[i].ring < Ring::Expected
+    }
+
+    /// Puts a piece behind all others of the ring.
+    pub(super) fn enqueue(&mut self, i: usize, ring: Ring) {
+        let queue = &mut self.queues[ring as usize];
+        let slot = &mut self.slots[i];
+        slot.ring = ring;
+        slot.place = queue.len();
+        queue.push(i);
+    }
+
+    /// The piece, not held yet, counts as wanted from now on.
+    pub(super) fn want(&mut self, i: usize) {
+        let slot = &self.slots[i];
+        self.missing += 1;
+        self.free += usize::from(slot.from.is_empty());
+        self.bytes_wanted += u64::from(slot.len);
+    }
+
+    /// Moves a piece that is not held to an earlier ring.
+    pub(super) fn promote(&mut self, i: usize, ring: Ring) {
+        let Slot { held, ring: old, .. } = self.slots[i];
+        if held || old <= ring {
+            return;
+        }
+        if old == Ring::Expected {
+            self.want(i);
+        }
+        self.enqueue(i, ring);
+    }
+
     /// A number that was not used before.
     pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
@@ -112,10 +165,8 @@ impl Board {
     /// The source owes the piece from now on.
     pub(super) fn assign(&mut self, at: usize, i: usize) {
         let number = self.number();
+        self.free -= usize::from(self.is_wanted(i) && self.slots[i].from.is_empty());
         let (slot, link) = (&mut self.slots[i], &mut self.links[at]);
-        if slot.from.is_empty() {
-            self.free -= 1;
-        }
         slot.from.push((link.source, number));
         if link.flight.is_empty() {
             // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
@@ -139,8 +190,10 @@ impl Board {
         link.flight.remove(&number);
         link.bytes -= u64::from(slot.len);
         if !slot.held && slot.from.is_empty() {
-            self.free += 1;
-            self.low = self.low.min(i);
+            self.free += usize::from(slot.ring < Ring::Expected);
+            for link in &mut self.links {
+                link.turn_back(slot);
+            }
         }
         if at == ORIGIN {
             self.close_request(i);
@@ -158,10 +211,10 @@ impl Board {
 
     /// The piece is held; whoever else owes it is told so.
     pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
+        let is_wanted = self.is_wanted(i);
         let slot = &mut self.slots[i];
-        if slot.from.is_empty() {
-            self.free -= 1;
-        }
+        self.missing -= usize::from(is_wanted);
+        self.free -= usize::from(is_wanted && slot.from.is_empty());
         slot.held = true;
         let mut is_from_peer = false;
         for link in &mut self.links {
@@ -228,7 +281,7 @@ impl Board {
         for i in link.has {
             self.slots[i].copies -= 1;
         }
-        self.links[ORIGIN].cursor = 0;
+        self.links[ORIGIN].start_over();
     }
 
     /// Ends with a peer that is at fault.

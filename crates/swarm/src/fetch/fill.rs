@@ -2,37 +2,30 @@
 
 use viral_wire::PieceId;
 
-use super::board::{Board, ORIGIN};
+use super::board::{Board, ORIGIN, Ring};
 use super::config::{
     END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
 };
-use super::link::NEVER;
+use super::link::{Link, NEVER};
 use super::sharing;
 use super::types::{Output, Source};
 
 /// One round: sets every source to work and puts the frames and requests for that into `board.out`.
 pub(super) fn fill(board: &mut Board) {
     let peers = ORIGIN + 1..board.links.len();
-    let low = std::mem::replace(&mut board.low, usize::MAX);
-    for link in &mut board.links {
-        link.cursor = link.cursor.min(low);
-    }
     for at in peers.clone() {
         query(board, at);
     }
-    let mut ready: Vec<usize> = peers.clone().filter(|&at| is_ready(board, at)).collect();
-    // One piece each in turn: the first pieces come from several peers at once.
-    let in_crowd = board.sharing.is_some();
-    while !ready.is_empty() {
-        ready.retain(|&at| if in_crowd { take_rarest(board, at) } else { take(board, at) });
-    }
-    if board.free == 0 {
+    ask_peers(board, Ring::Demanded);
+    ask_peers(board, Ring::Wanted);
+    if board.free == 0 && board.missing > 0 {
         for at in peers.clone() {
-            if board.links[at].flight.is_empty() && !board.links[at].late {
+            if !board.links[at].late && !is_awaited(board, at) {
                 end_game(board, at);
             }
         }
     }
+    ask_peers(board, Ring::Expected);
     if board.sharing.is_some() {
         sharing::ask_origin(board);
     } else {
@@ -74,16 +67,34 @@ fn query(board: &mut Board, at: usize) {
     }
 }
 
+/// Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once.
+fn ask_peers(board: &mut Board, ring: Ring) {
+    // The rarest piece is looked for in all rings at once.
+    let is_rarest_first = board.sharing.is_some() && ring == Ring::Wanted;
+    if board.sharing.is_some() && ring == Ring::Expected {
+        return;
+    }
+    let mut ready: Vec<usize> = (ORIGIN + 1..board.links.len()).filter(|&at| is_ready(board, at, ring)).collect();
+    while !ready.is_empty() {
+        ready.retain(|&at| if is_rarest_first { take_rarest(board, at) } else { take(board, at, ring) });
+    }
+}
+
 /// Whether a peer has enough room to be worth a `want` frame.
-fn is_ready(board: &Board, at: usize) -> bool {
+fn is_ready(board: &Board, at: usize, ring: Ring) -> bool {
     let link = &board.links[at];
-    link.open && link.pause == NEVER && link.bytes * 4 <= link.window * 3 && has_room(board, at, 1)
+    link.open && link.pause == NEVER && link.bytes * 4 <= window(link, ring) * 3 && has_room(board, at, ring, 1)
+}
+
+/// Half of a peer's window is kept free of what nobody waits for: what is demanded next must not queue behind it.
+fn window(link: &Link, ring: Ring) -> u64 {
+    if ring == Ring::Expected { link.window / 2 } else { link.window }
 }
 
 /// Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one.
-fn has_room(board: &Board, at: usize, len: u32) -> bool {
+fn has_room(board: &Board, at: usize, ring: Ring, len: u32) -> bool {
     let link = &board.links[at];
-    link.flight.is_empty() || (!link.late && link.bytes + u64::from(len) <= link.window && link.flight.len() < FLIGHT_IDS_MAX)
+    link.flight.is_empty() || (!link.late && link.bytes + u64::from(len) <= window(link, ring) && link.flight.len() < FLIGHT_IDS_MAX)
 }
 
 fn want(board: &mut Board, at: usize, i: usize) {
@@ -92,25 +103,31 @@ fn want(board: &mut Board, at: usize, i: usize) {
     board.links[at].wants.push(id);
 }
 
-/// The next piece in order of need that this peer can send. False when there is none or no room.
-fn take(board: &mut Board, at: usize) -> bool {
-    while board.links[at].cursor < board.slots.len() {
-        let i = board.links[at].cursor;
-        if board.is_free(i) && board.can(at, i) {
-            if !has_room(board, at, board.slots[i].len) {
-                return false;
-            }
-            want(board, at, i);
-            return true;
+/// The next piece of the ring in order of need that is free and to this source's liking.
+fn next(board: &mut Board, at: usize, ring: Ring, suits: impl Fn(&Board, usize) -> bool) -> Option<usize> {
+    let queue = ring as usize;
+    while let Some(&i) = board.queues[queue].get(board.links[at].cursors[queue]) {
+        if board.slots[i].ring == ring && board.is_free(i) && suits(board, i) {
+            return Some(i);
         }
-        board.links[at].cursor += 1;
+        board.links[at].cursors[queue] += 1;
     }
-    false
+    None
+}
+
+/// Wants the next piece of the ring that this peer can send. False when there is none or no room.
+fn take(board: &mut Board, at: usize, ring: Ring) -> bool {
+    let Some(i) = next(board, at, ring, |board, i| board.can(at, i)) else { return false };
+    if !has_room(board, at, ring, board.slots[i].len) {
+        return false;
+    }
+    want(board, at, i);
+    true
 }
 
 /// In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
 fn take_rarest(board: &mut Board, at: usize) -> bool {
-    if !has_room(board, at, 1) {
+    if !has_room(board, at, Ring::Wanted, 1) {
         return false;
     }
     let Some(sharing) = &board.sharing else { return false };
@@ -120,9 +137,19 @@ fn take_rarest(board: &mut Board, at: usize) -> bool {
         .chain(link.has.iter().copied())
         .filter(|&i| board.is_free(i) && board.can(at, i))
         .min_by_key(|&i| (board.slots[i].copies, sharing.place_of(i)));
-    let Some(i) = rarest.filter(|&i| has_room(board, at, board.slots[i].len)) else { return false };
+    let Some(i) = rarest.filter(|&i| has_room(board, at, Ring::Wanted, board.slots[i].len)) else { return false };
     want(board, at, i);
     true
+}
+
+/// Whether somebody waits for anything that the source owes.
+fn is_awaited(board: &Board, at: usize) -> bool {
+    board.links[at].flight.values().any(|&i| board.is_wanted(i))
+}
+
+/// What somebody waits for of all that the source owes, in the order in which it was asked.
+fn owed(board: &Board, at: usize) -> Vec<usize> {
+    board.links[at].flight.values().copied().filter(|&i| board.is_wanted(i)).collect()
 }
 
 /// An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first.
@@ -131,17 +158,16 @@ fn end_game(board: &mut Board, at: usize) {
     let mut debt = 0;
     for (other, link) in board.links.iter().enumerate() {
         let slow = link.late || (link.rate > 0 && link.bytes * 1000 / link.rate > END_GAME_MS);
-        if slow && other != at && link.open && link.bytes > debt {
+        if slow && other != at && link.open && link.bytes > debt && is_awaited(board, other) {
             debtor = Some(other);
             debt = link.bytes;
         }
     }
     let Some(debtor) = debtor else { return };
-    let flight = &board.links[debtor].flight;
-    let later: Vec<usize> = flight.values().skip(flight.len() / 2).copied().collect();
-    for i in later.into_iter().rev() {
+    let owed = owed(board, debtor);
+    for &i in owed[owed.len() / 2..].iter().rev() {
         let slot = &board.slots[i];
-        if slot.from.len() < 2 && board.can(at, i) && has_room(board, at, slot.len) {
+        if slot.from.len() < 2 && board.can(at, i) && has_room(board, at, Ring::Wanted, slot.len) {
             want(board, at, i);
         }
     }
@@ -154,13 +180,13 @@ fn ask_origin(board: &mut Board) {
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < requests_max {
         let mut batch = Vec::new();
         hedge(board, &mut batch);
-        while board.links[ORIGIN].cursor < board.slots.len() && batch.len() < ORIGIN_IDS_MAX {
-            let i = board.links[ORIGIN].cursor;
-            if board.is_free(i) && board.is_orphan(i) {
+        for ring in [Ring::Demanded, Ring::Wanted] {
+            while batch.len() < ORIGIN_IDS_MAX
+                && let Some(i) = next(board, ORIGIN, ring, Board::is_orphan)
+            {
                 board.assign(ORIGIN, i);
                 batch.push(i);
             }
-            board.links[ORIGIN].cursor += 1;
         }
         if batch.is_empty() {
             return;
@@ -179,13 +205,12 @@ pub(super) fn request(board: &mut Board, batch: &[usize]) {
 }
 
 fn hedge(board: &mut Board, batch: &mut Vec<usize>) {
-    let budget = HEDGE_LEN_EXTRA + board.bytes_total * HEDGE_PERCENT / 100;
+    let budget = HEDGE_LEN_EXTRA + board.bytes_wanted * HEDGE_PERCENT / 100;
     for at in ORIGIN + 1..board.links.len() {
         if !board.links[at].late {
             continue;
         }
-        let owed: Vec<usize> = board.links[at].flight.values().copied().collect();
-        for i in owed {
+        for i in owed(board, at) {
             let slot = &board.slots[i];
             let len = u64::from(slot.len);
             if slot.from.len() > 1 {

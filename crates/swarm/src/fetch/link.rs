@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::PieceId;
 
+use super::board::Slot;
 use super::config::{
     CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN,
     WINDOW_LEN_START, WINDOW_MS,
@@ -32,8 +33,8 @@ pub(super) struct Link {
     /// Pieces it owes, by the order in which they were asked, and their bytes.
     pub(super) flight: BTreeMap<u64, usize>,
     pub(super) bytes: u64,
-    /// Every piece below this is of no interest to this source now.
-    pub(super) cursor: usize,
+    /// In the queue of each ring every piece below this is of no interest to this source now.
+    pub(super) cursors: [usize; 3],
     pub(super) window: u64,
     /// When it last delivered, or began to owe.
     pub(super) since: u64,
@@ -74,7 +75,7 @@ impl Link {
             promised: Vec::new(),
             flight: BTreeMap::new(),
             bytes: 0,
-            cursor: 0,
+            cursors: [0; 3],
             window: WINDOW_LEN_START,
             since: 0,
             gap: 0,
@@ -97,6 +98,17 @@ impl Link {
     /// Whether this is the origin.
     pub(super) fn is_origin(&self) -> bool {
         self.source == Source::Origin
+    }
+
+    /// The piece may be of interest to this source now.
+    pub(super) fn turn_back(&mut self, slot: &Slot) {
+        let cursor = &mut self.cursors[slot.ring as usize];
+        *cursor = slot.place.min(*cursor);
+    }
+
+    /// Every piece may be of interest to this source now.
+    pub(super) fn start_over(&mut self) {
+        self.cursors = [0; 3];
     }
 
     /// When a source that owes pieces is dropped for its silence.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::board::{Board, ORIGIN, Slot};
+use super::board::{Board, ORIGIN, Ring, Slot};
 use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS};
 use super::fill::request;
 use super::link::NEVER;
@@ -129,7 +129,7 @@ pub(super) fn ask_origin(board: &mut Board) {
 /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
 fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
     let is_late = |&(source, _): &(Source, u64)| board.find(source).is_some_and(|at| board.links[at].late);
-    let is_missing = |slot: &Slot| !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
+    let is_missing = |slot: &Slot| slot.ring < Ring::Expected && !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
     let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
     missing.sort_by_key(|&i| (board.slots[i].from.len(), sharing.place_of(i)));
     missing.truncate(sharing.rescue);

@@ -1,6 +1,7 @@
 //! The engine in virtual time: no sleeps, no network.
 
 mod crowd;
+mod demand;
 mod properties;
 mod scenarios;
 mod trace;

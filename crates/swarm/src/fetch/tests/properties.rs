@@ -40,6 +40,15 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
+/// The same on a page that expects some pieces and demands others.
+fn page_input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        12 => input(),
+        1 => prop::collection::vec(1..200_000_u32, 0..20).prop_map(|lens| Input::AddExpected { lens }),
+        1 => some_ids().prop_map(|ids| Input::Demand { ids }),
+    ]
+}
+
 /// The same in a crowd, with more peers.
 fn crowd_input() -> impl Strategy<Value = Input> {
     prop_oneof![
@@ -69,7 +78,8 @@ fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<Output> {
 /// Answers every request to the origin until all is held; panics when that never comes.
 fn finish(traced: &mut Traced, mut now: u64, mut asked: Vec<u32>) {
     for _ in 0..2_000 {
-        if traced.fetch.progress().held == traced.fetch.progress().total {
+        let progress = traced.fetch.progress();
+        if progress.held + traced.lacking().len() == progress.total {
             return;
         }
         let outputs = if let Some(id) = asked.pop() {
@@ -116,6 +126,28 @@ proptest! {
     }
 
     #[test]
+    fn any_order_of_events_on_a_page_that_expects_and_demands_does_too(
+        lens in prop::collection::vec(1..200_000_u32, 1..PIECES as usize),
+        expected in prop::collection::vec(1..200_000_u32, 1..PIECES as usize),
+        steps in prop::collection::vec((0..500_u64, page_input()), 0..150),
+        in_crowd in prop::bool::weighted(0.2),
+        seed in any::<u32>(),
+    ) {
+        let mut traced = Traced::new(seed);
+        traced.call(0, Input::Crowd { in_crowd });
+        traced.call(0, Input::AddPieces { lens });
+        traced.call(0, Input::AddExpected { lens: expected });
+        play_to_the_end(&mut traced, steps);
+        let total = traced.fetch.progress().total as u32;
+        let now = 1_000_000;
+        let outputs = traced.call(now, Input::Demand { ids: (0..total).collect() }).1;
+        let mut owed = traced.owed_by(crate::fetch::Source::Origin);
+        owed.extend(asked_of_origin(&outputs));
+        finish(&mut traced, now, owed.into_iter().collect());
+        prop_assert!(traced.fetch.progress().done);
+    }
+
+    #[test]
     fn any_order_of_events_in_a_crowd_does_too(
         lens in prop::collection::vec(1..200_000_u32, 1..PIECES as usize),
         steps in prop::collection::vec((0..1_500_u64, crowd_input()), 0..150),
@@ -146,6 +178,26 @@ fn noise_is_answered_the_same_way_everywhere() {
             play(&mut traced, now, input);
         }
         traced.check(&format!("noise-{seed}"));
+    }
+}
+
+#[test]
+fn noise_on_a_page_that_expects_and_demands_is_answered_the_same_way_everywhere() {
+    for seed in 1..=4_u32 {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut traced = Traced::new(seed);
+        let mut now = 0;
+        let steps = prop::collection::vec((0..300_u64, page_input()), 200);
+        traced.call(now, Input::AddPieces { lens: (1..=PIECES / seed / 2).map(|at| at * 4_000).collect() });
+        traced.call(now, Input::AddExpected { lens: (1..=PIECES / seed / 2).map(|at| at * 4_000).collect() });
+        for _ in 0..seed {
+            let _ = steps.new_tree(&mut runner).unwrap();
+        }
+        for (ms, input) in steps.new_tree(&mut runner).unwrap().current() {
+            now += ms;
+            play(&mut traced, now, input);
+        }
+        traced.check(&format!("demand-noise-{seed}"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use viral_wire::PieceId;
+use viral_wire::{Piece, PieceId};
 
 use crate::fetch::config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX};
 use crate::fetch::{Accepted, Fetch, FetchConfig, Output, PeerFault, PeerKey, Source};
@@ -15,6 +15,8 @@ use crate::replay;
 #[serde(tag = "call", rename_all = "kebab-case")]
 pub(super) enum Input {
     AddPieces { lens: Vec<u32> },
+    AddExpected { lens: Vec<u32> },
+    Demand { ids: Vec<u32> },
     Held { ids: Vec<u32> },
     Dial { peer: PeerKey, ids: Vec<u32> },
     Promise { peer: PeerKey, ids: Vec<u32> },
@@ -39,6 +41,8 @@ pub(super) struct Traced {
     lens: Vec<u32>,
     steps: Vec<Value>,
     held: BTreeSet<u32>,
+    /// Only peers may be asked for these: expected and not demanded.
+    expected: BTreeSet<u32>,
     /// Asked of each source and neither come, nor refused, nor failed.
     owed: BTreeMap<Source, BTreeSet<u32>>,
     /// Asked more than once at the same time, ever.
@@ -57,6 +61,7 @@ impl Traced {
             lens: Vec::new(),
             steps: Vec::new(),
             held: BTreeSet::new(),
+            expected: BTreeSet::new(),
             owed: BTreeMap::new(),
             doubled: BTreeSet::new(),
             shared: BTreeSet::new(),
@@ -81,6 +86,11 @@ impl Traced {
     /// Pieces asked of a source that have not come.
     pub(super) fn owed_by(&self, source: Source) -> BTreeSet<u32> {
         self.owed.get(&source).cloned().unwrap_or_default()
+    }
+
+    /// Expected pieces that are neither held nor demanded.
+    pub(super) fn lacking(&self) -> BTreeSet<u32> {
+        self.expected.difference(&self.held).copied().collect()
     }
 
     /// Makes one call, drains the outputs and notes it all down.
@@ -113,13 +123,19 @@ impl Traced {
     }
 
     fn apply(&mut self, now: u64, input: &Input) -> Option<Accepted> {
+        let in_crowd = self.is_in_crowd();
         let fetch = &mut self.fetch;
         match input {
-            Input::AddPieces { lens } => {
-                let first = self.lens.len();
-                let pieces: Vec<_> = (first..).zip(lens).map(|(at, &len)| replay::piece(u32::try_from(at).unwrap(), len)).collect();
-                self.lens.extend(lens);
-                fetch.add_pieces(now, &pieces);
+            Input::AddPieces { lens } => fetch.add_pieces(now, &number(&mut self.lens, lens)),
+            Input::AddExpected { lens } => {
+                self.expected.extend((self.lens.len() as u32..).take(lens.len()));
+                fetch.add_expected(now, &number(&mut self.lens, lens));
+            }
+            Input::Demand { ids } => {
+                fetch.handle_demand(now, &replay::ids(ids));
+                for id in ids {
+                    self.expected.remove(id);
+                }
             }
             Input::Held { ids } => {
                 fetch.handle_held(now, &replay::ids(ids));
@@ -158,6 +174,9 @@ impl Traced {
                 fetch.handle_share(now, &replay::ids(ids));
                 self.given += ids.len();
                 self.shared.extend(ids);
+                for id in ids.iter().filter(|_| in_crowd) {
+                    self.expected.remove(id);
+                }
             }
             Input::Timeout => fetch.handle_timeout(now),
         }
@@ -195,6 +214,10 @@ impl Traced {
             }
             Output::AskOrigin { ids } => {
                 assert!(!ids.is_empty() && ids.len() <= ORIGIN_IDS_MAX);
+                assert!(
+                    !ids.iter().any(|&id| self.expected.contains(&replay::number(id))),
+                    "what nobody demanded is not asked of the origin"
+                );
                 self.note(Source::Origin, ids);
                 let alone = |id: &u32| self.owed.values().filter(|owed| owed.contains(id)).count() == 1;
                 let is_shared = |id: &PieceId| self.shared.contains(&replay::number(*id)) && alone(&replay::number(*id));
@@ -216,7 +239,9 @@ impl Traced {
                 assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);
             }
             Output::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
-            Output::NeedPeers => assert!(self.held.len() < self.lens.len(), "nobody is needed when all is held"),
+            Output::NeedPeers => {
+                assert!(self.held.len() + self.lacking().len() < self.lens.len(), "nobody is needed when all that is wanted is held");
+            }
         }
     }
 
@@ -232,6 +257,13 @@ impl Traced {
             assert!(self.owed.entry(source).or_default().insert(id), "piece {id} is asked of the same source twice");
         }
     }
+}
+
+/// New pieces, numbered after those that are known.
+fn number(known: &mut Vec<u32>, lens: &[u32]) -> Vec<Piece> {
+    let first = known.len();
+    known.extend(lens);
+    (first..).zip(lens).map(|(at, &len)| replay::piece(u32::try_from(at).unwrap(), len)).collect()
 }
 
 /// The source as a trace names it.

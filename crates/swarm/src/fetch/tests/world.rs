@@ -134,6 +134,10 @@ impl World {
         self.call(Input::AddPieces { lens: vec![self.piece_len; count] });
     }
 
+    pub(super) fn add_expected(&mut self, count: usize) {
+        self.call(Input::AddExpected { lens: vec![self.piece_len; count] });
+    }
+
     pub(super) fn dial(&mut self, key: PeerKey, peer: Peer) {
         let ids = peer.push.clone();
         if let Some(ms) = peer.opens_ms {
@@ -166,7 +170,8 @@ impl World {
         accepted
     }
 
-    fn step(&mut self, until: u64) -> bool {
+    /// What comes next, if it comes before `until`.
+    pub(super) fn step(&mut self, until: u64) -> bool {
         let event_at = self.events.keys().next().map(|key| key.0);
         let timeout = self.traced.fetch.poll_timeout();
         let Some(next) = event_at.into_iter().chain(timeout).min().filter(|&at| at <= until) else { return false };
