@@ -9,7 +9,7 @@ import type { Piece } from './manifest';
 const FOLDER = '../vectors/fetch';
 
 type Input =
-  | { call: 'add-pieces' | 'add-expected'; lens: number[] }
+  | { call: 'add-pieces' | 'add-expected' | 'add-on-demand'; lens: number[] }
   | { call: 'held' | 'demand' | 'origin-failed' | 'share'; ids: number[] }
   | { call: 'crowd'; in_crowd: boolean }
   | { call: 'dial' | 'promise' | 'have' | 'refuse'; peer: PeerKey; ids: number[] }
@@ -46,7 +46,13 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
   switch (input.call) {
     case 'add-pieces':
     case 'add-expected':
-      fetch.addPieces(now, input.lens.map((len) => ({ len, digest: digestOf(known.count++) })), input.call === 'add-expected');
+    case 'add-on-demand':
+      fetch.addPieces(
+        now,
+        input.lens.map((len) => ({ len, digest: digestOf(known.count++) })),
+        input.call !== 'add-pieces',
+        input.call === 'add-on-demand',
+      );
       return undefined;
     case 'demand':
       return fetch.handleDemand(now, ids);

@@ -33,13 +33,13 @@ export class Fetch {
   /**
    * Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
    * `peersOnly`: only peers are asked for them, after all others and in this order, until `handleDemand` names them; they are the page manifest's,
-   * too, if this follows the call that names it, with no other in between.
+   * too, if this follows the call that names it, with no other in between, and not `outside`: then only who says so holds them.
    */
-  addPieces(now: number, pieces: readonly Piece[], peersOnly = false): void {
+  addPieces(now: number, pieces: readonly Piece[], peersOnly = false, outside = false): void {
     const board = this.#at(now);
     const { _slots: slots } = board;
     if (CROWD && board._held === slots.length) board._sharing?._begin(board._now);
-    const isPage = slots.length === (peersOnly ? board._boot : 0);
+    const isPage = !outside && slots.length === (peersOnly ? board._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
       if (board._index.has(id) || slots.length >= PIECES_MAX) continue;
@@ -53,6 +53,15 @@ export class Fetch {
     if (!isPage) return;
     board._boot = slots.length;
     for (const link of board._links.values()) if (link._complete) link._answered = Math.max(link._answered, board._boot);
+  }
+
+  /** Whether one of these is held or a peer gives it now; null while a peer may still say so. */
+  supply(ids: readonly PieceId[]): boolean | null {
+    const board = this.#board;
+    const slots = this.#known(ids);
+    const links = [...board._links.values()];
+    if (slots.some((slot) => slot._held || slot._from.length || links.some((link) => board._can(link, slot)))) return true;
+    return slots.every((slot) => board._orphan(slot)) ? false : null;
   }
 
   /** The page waits for these: they come before all others, in the order of their first demand, and the origin may give them. */

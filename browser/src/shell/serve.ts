@@ -157,7 +157,7 @@ async function askRecords(paths: Set<string>): Promise<void> {
     for (const record of decoded.value.assets) {
       none.delete(keyOf(record.path));
       const { need } = adopt(record, ON_DEMAND, blobs.get(record.digest));
-      engine.addPieces(now(), record.pieces, true);
+      engine.addPieces(now(), record.pieces, true, true);
       engine.handleHeld(now(), record.pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !need.has(id)));
     }
     pump();

@@ -52,6 +52,24 @@ impl Fetch {
         self.add(now, pieces, Ring::Expected, is_page);
     }
 
+    /// Pieces like those of [`Self::add_expected`] that are not the page manifest's: only who says so holds them.
+    pub fn add_on_demand(&mut self, now: u64, pieces: &[Piece]) {
+        self.add(now, pieces, Ring::Expected, false);
+    }
+
+    /// Whether one of these is held or a peer gives it now; `None` while a peer may still say so.
+    #[must_use]
+    pub fn supply(&self, ids: &[PieceId]) -> Option<bool> {
+        let board = &self.board;
+        let peers = ORIGIN + 1..board.links.len();
+        let known = self.known(ids);
+        let gives = |i: usize| board.slots[i].held || !board.slots[i].from.is_empty() || peers.clone().any(|at| board.can(at, i));
+        if known.iter().any(|&i| gives(i)) {
+            return Some(true);
+        }
+        known.iter().all(|&i| board.is_orphan(i)).then_some(false)
+    }
+
     /// The page waits for these: they come before all others, in the order of their first demand, and the origin may give them.
     pub fn handle_demand(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);

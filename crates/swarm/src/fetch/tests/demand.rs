@@ -183,3 +183,18 @@ fn demands_of_ten_thousand_pieces_take_no_quadratic_time() {
     assert!(world.done_at.is_some());
     assert!(started.elapsed().as_secs() < 20, "{:?}: a quadratic engine takes minutes", started.elapsed());
 }
+
+#[test]
+fn what_the_manifest_does_not_have_is_asked_about_before_anybody_is_asked_for_it() {
+    let mut world = page(4, 4, [Peer::default(), Peer { holds: Some((0..10).collect()), ..Peer::default() }]);
+    world.run(2_000);
+    world.call(Input::AddOnDemand { lens: vec![LEN; 4] });
+    let ids = |numbers: &[u32]| crate::replay::ids(numbers);
+    assert_eq!(world.traced.fetch.supply(&ids(&[8, 9])), None, "both may still say so");
+    assert_eq!(world.traced.fetch.supply(&ids(&[7, 8])), Some(true), "one is here");
+    world.run_on(4_000);
+    assert_eq!(world.traced.fetch.supply(&ids(&[8])), Some(true));
+    assert_eq!(world.traced.fetch.supply(&ids(&[10, 11])), Some(false));
+    assert_eq!(world.origin_requests, 0);
+    world.traced.check("on-demand");
+}

@@ -16,6 +16,7 @@ use crate::replay;
 pub(super) enum Input {
     AddPieces { lens: Vec<u32> },
     AddExpected { lens: Vec<u32> },
+    AddOnDemand { lens: Vec<u32> },
     Demand { ids: Vec<u32> },
     Held { ids: Vec<u32> },
     Dial { peer: PeerKey, ids: Vec<u32> },
@@ -130,6 +131,10 @@ impl Traced {
             Input::AddExpected { lens } => {
                 self.expected.extend((self.lens.len() as u32..).take(lens.len()));
                 fetch.add_expected(now, &number(&mut self.lens, lens));
+            }
+            Input::AddOnDemand { lens } => {
+                self.expected.extend((self.lens.len() as u32..).take(lens.len()));
+                fetch.add_on_demand(now, &number(&mut self.lens, lens));
             }
             Input::Demand { ids } => {
                 fetch.handle_demand(now, &replay::ids(ids));
