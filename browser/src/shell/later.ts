@@ -14,11 +14,11 @@ export class Later {
   readonly #records = new Map<string, AssetRecord | null>();
   /** URL by path of what the page used; empty once it was looked at. */
   readonly #used = new Map<string, string>();
-  readonly #isListed: (path: string) => boolean | null;
+  readonly #isListed: (path: string) => boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `isListed` says whether the page's manifest has a path; null while the manifest is not known. */
-  constructor(holdings: Holdings, isListed: (path: string) => boolean | null) {
+  /** `isListed` says whether the page's manifest has a path; undefined while the manifest is not known. */
+  constructor(holdings: Holdings, isListed: (path: string) => boolean | undefined) {
     this.#holdings = holdings;
     this.#isListed = isListed;
   }
@@ -39,7 +39,7 @@ export class Later {
   async #hold(): Promise<void> {
     this.#timer = undefined;
     const fresh = [...this.#used].filter(([, url]) => url);
-    if (fresh.some(([path]) => this.#isListed(path) === null)) return;
+    if (fresh.some(([path]) => this.#isListed(path) === undefined)) return;
     await this.#learn(fresh.flatMap(([path]) => (this.#isListed(path) ? [] : path)));
     for (const [path, url] of fresh) {
       this.#used.set(path, '');

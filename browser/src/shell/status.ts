@@ -17,6 +17,8 @@ export interface Status {
   readonly peers: number;
   /** Bytes of verified pieces, as the app has them: in transit they may be compressed. `bytesToPeers` counts the same way. */
   readonly bytesFromPeers: number;
+  /** The same by ring of the page set: what deploy waited for, what at least half of the visits use, everything else. */
+  readonly bytesFromPeersByRing: { readonly critical: number; readonly expected: number; readonly onDemand: number };
   /** Bytes of the document, its assets and our own scripts and pieces, as they travelled. */
   readonly bytesFromOrigin: number;
   readonly bytesToPeers: number;
@@ -48,13 +50,15 @@ export interface StatusSource {
 export function publish(source: StatusSource): () => void {
   const status = (): Status => {
     const { role, reason, answer, peer, marks } = source;
-    const { bytes, sources, piecesFromPeers, bans } = source.totals;
+    const { bytes, rings, sources, piecesFromPeers, bans } = source.totals;
+    const [critical, expected, onDemand] = rings;
     return {
       role,
       ...(role === 'off' && reason ? { reason } : {}),
       answer,
       peers: source.opened().length,
       bytesFromPeers: bytes.bytes_from_peers,
+      bytesFromPeersByRing: { critical, expected, onDemand },
       bytesFromOrigin: bytes.bytes_from_origin,
       bytesToPeers: bytes.bytes_to_peers,
       piecesVerified: bytes.pieces_verified,

@@ -57,7 +57,7 @@ export class Visitor implements StatusSource {
   constructor(session: Session | undefined) {
     this.#session = session;
     this.#holdings = new Holdings(session?.leech);
-    this.#later = new Later(this.#holdings, (path) => this.#known && this.#known.manifest.assets.some((asset) => keyOf(asset.path) === keyOf(path)));
+    this.#later = new Later(this.#holdings, (path) => this.#known?.manifest.assets.some((asset) => keyOf(asset.path) === keyOf(path)));
     if (session) this.#follow(session);
     this.totals = session?.totals ?? noTotals();
     this.totals.bytes.bytes_from_origin = documentBytes();
