@@ -43,10 +43,10 @@ export class Fetch {
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
       if (board._index.has(id) || slots.length >= PIECES_MAX) continue;
-      const slot: Slot = { id, len, _at: slots.length, _ring: EXPECTED, _place: 0, _held: false, _from: [], _copies: 0 };
+      const slot: Slot = { id, len, _at: slots.length, _ring: EXPECTED + 1, _place: 0, _held: false, _from: [], _copies: 0 };
       board._index.set(id, slot);
       slots.push(slot);
-      board._enqueue(slot, peersOnly ? EXPECTED : WANTED);
+      board._promote(slot, peersOnly ? EXPECTED : WANTED);
       board._bytesTotal += len;
       this.#done = false;
     }
@@ -67,7 +67,7 @@ export class Fetch {
   /** The page waits for these: they come before all others, in the order of their first demand, and the origin may give them. */
   handleDemand(now: number, ids: readonly PieceId[]): void {
     const board = this.#at(now);
-    for (const slot of this.#known(ids)) if (!slot._held && slot._ring) board._enqueue(slot, DEMANDED);
+    for (const slot of this.#known(ids)) board._promote(slot, DEMANDED);
   }
 
   /** These were found in the store: no need to fetch them. */
@@ -189,7 +189,7 @@ export class Fetch {
     const slow = link ? measure(link, board._now, slot.len) : false;
     if (!slot._held) board._settle(slot, link);
     if (CROWD && board._sharing) return;
-    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals) board._drop(link, 'slow');
+    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals && board._help._lead > 0) board._drop(link, 'slow');
   }
 
   /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
@@ -211,7 +211,7 @@ export class Fetch {
     const slots = this.#known(ids);
     board._sharing?._give(board._now, slots);
     // The crowd counts on this one for them.
-    for (const slot of slots) if (board._sharing && !slot._held && slot._ring > WANTED) board._enqueue(slot, WANTED);
+    if (board._sharing) for (const slot of slots) board._promote(slot, WANTED);
   }
 
   /** The peer broke the protocol. */

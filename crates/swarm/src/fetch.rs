@@ -6,6 +6,7 @@
 mod board;
 pub mod config;
 mod fill;
+mod help;
 mod link;
 mod sharing;
 #[cfg(test)]
@@ -247,6 +248,7 @@ impl Fetch {
             && at != ORIGIN
             && self.board.missing > 0
             && self.board.links[ORIGIN].refusals == 0
+            && self.board.help.lead > 0
             && self.board.sharing.is_none()
         {
             self.board.drop_peer(at, PeerFault::Slow);

@@ -2,6 +2,7 @@
 
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
+import { newHelp } from './help';
 import { NEVER, newLink, silentAt, startOver, turnBack } from './link';
 import type { Link } from './link';
 import type { Sharing } from './sharing';
@@ -45,8 +46,9 @@ export class Board {
   _held = 0;
   _bytesHeld = 0;
   _bytesTotal = 0;
-  /** Pieces before `EXPECTED` that are not held, and how many of them nobody owes. */
+  /** Bytes before `EXPECTED` that are not held. */
   _missing = 0;
+  /** Pieces of them that nobody owes. */
   _free = 0;
   /** Bytes of all pieces before `EXPECTED`, held or not. */
   _bytesWanted = 0;
@@ -59,6 +61,8 @@ export class Board {
   _dialBy = -1;
   /** What the origin is to give this one of a crowd; undefined = not in a crowd. */
   declare _sharing?: Sharing | undefined;
+  /** What the origin does for slow peers, outside a crowd. */
+  readonly _help = newHelp();
   /** Requests to the origin at the same time, if fewer than usual, where no tracker deals them. */
   declare _requestsMax?: number;
 
@@ -75,10 +79,11 @@ export class Board {
     return !slot._held && !slot._from.length;
   }
 
-  /** Puts a piece that is not held behind all others of the ring. A new one comes as expected. */
-  _enqueue(slot: Slot, ring: number): void {
-    if (slot._ring === EXPECTED && ring < EXPECTED) {
-      this._missing++;
+  /** Moves a piece that is not held to an earlier ring, behind all others. A new one comes from behind all rings. */
+  _promote(slot: Slot, ring: number): void {
+    if (slot._held || slot._ring <= ring) return;
+    if (slot._ring >= EXPECTED && ring < EXPECTED) {
+      this._missing += slot.len;
       this._bytesWanted += slot.len;
       if (!slot._from.length) this._free++;
     }
@@ -122,10 +127,11 @@ export class Board {
   /** The piece is held; whoever else owes it is told so. */
   _settle(slot: Slot, source?: Link): void {
     if (slot._ring < EXPECTED) {
-      this._missing--;
+      this._missing -= slot.len;
       if (!slot._from.length) this._free--;
     }
     slot._held = true;
+    if (source) this._help._lead += source === this._origin ? slot.len : -slot.len;
     if (CROWD) {
       for (const link of this._links.values()) link._has.delete(slot);
       this._sharing?._advance(this._now, !!source && source !== this._origin);

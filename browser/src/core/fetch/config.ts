@@ -38,6 +38,15 @@ export const HEDGE_PERCENT = 25;
 export const HEDGE_LEN_EXTRA = 262144;
 /** In the end game pieces are asked again only of a source that needs longer than this for what it owes. */
 export const END_GAME_MS = 100;
+/**
+ * When all peers together need longer than this for what is wanted, and had this long to show it, the origin helps: a page that takes longer than
+ * 2.5 s to show what matters counts as slow (web.dev, LCP), and the rest of that is the dial and the origin's own time.
+ */
+export const HELP_AFTER_MS = 1500;
+/** Peers that together deliver this many bytes per second need no help: 6 Mbit/s carry a film, and an app of 10 MB in 14 s. */
+export const HELP_RATE = 750000;
+/** Pieces asked of the origin at a time to help, until it gave more than all peers: 128 KiB, half a second of 2 Mbit/s, which many may share. */
+export const HELP_IDS = 4;
 /** A peer below this rate, in bytes per second, is dropped while the origin answers: a quarter of a megabit. */
 export const SLOW_RATE = 32768;
 /** But not before it was measured for this long. */

@@ -4,6 +4,7 @@ import type { PieceId } from '../digest';
 import { DEMANDED, EXPECTED, WANTED } from './board';
 import type { Board, Slot } from './board';
 import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
+import { toHelp, watch } from './help';
 import { NEVER, div } from './link';
 import type { Link } from './link';
 import * as sharing from './sharing';
@@ -108,22 +109,25 @@ function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
 /** What somebody waits for of all that the source owes, in the order in which it was asked. */
 const owed = ({ _flight }: Link): Slot[] => [..._flight].filter(({ _ring }) => _ring < EXPECTED);
 
-/** An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first. */
+/** An idle peer is asked, too, for what somebody else is slow with. */
 function endGame(board: Board, link: Link): void {
+  for (const slot of debts(board, link)) if (board._can(link, slot) && hasRoom(link, WANTED, slot.len)) want(board, link, slot);
+}
+
+/** The later half of what the most indebted slow source but this one owes, as far as nobody else does, last piece first. */
+export function debts(board: Board, link: Link): Slot[] {
   let debtor: Link | undefined;
   for (const other of board._all()) {
     const slow = other._late || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
     if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0) && owed(other).length) debtor = other;
   }
-  if (!debtor) return;
-  const debts = owed(debtor);
-  for (const slot of debts.slice(debts.length >> 1).reverse()) {
-    if (slot._from.length < 2 && board._can(link, slot) && hasRoom(link, WANTED, slot.len)) want(board, link, slot);
-  }
+  const slots = debtor ? owed(debtor) : [];
+  return slots.slice(slots.length >> 1).reverse().filter(({ _from }) => _from.length < 2);
 }
 
-/** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send. */
+/** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave. */
 function askOrigin(board: Board): void {
+  watch(board);
   const origin = board._origin;
   // A request that hangs is no reason to wait for it alone.
   const requestsMax = (CROWD && !origin._late && board._requestsMax) || ORIGIN_REQUESTS_MAX;
@@ -137,6 +141,7 @@ function askOrigin(board: Board): void {
         askFor(board, slot, batch);
       }
     }
+    if (!batch.length) for (const slot of toHelp(board)) askFor(board, slot, batch);
     if (!batch.length) return;
     request(board, batch);
   }

@@ -139,7 +139,9 @@ export function measure(link: Link, now: number, len: number): boolean {
   if (ms < EPOCH_MS) return false;
   const rate = div(link._epochLen * 1000, ms);
   link._rate = link._rate ? div(link._rate * 3 + rate, 4) : rate;
-  link._window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(link._rate * WINDOW_MS, 1000)));
+  const window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(link._rate * WINDOW_MS, 1000)));
+  // A window that is not full is not what makes the peer slow.
+  if (window > link._window || link._bytes > window) link._window = window;
   link._epochAt = now;
   link._epochLen = 0;
   return link._rate < SLOW_RATE && now - link._busyAt >= SLOW_MS;

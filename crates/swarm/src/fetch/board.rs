@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use viral_wire::PieceId;
 
 use super::config::{BANNED_MAX, ORIGIN_REQUESTS_MAX};
+use super::help::Help;
 use super::link::{Link, NEVER};
 use super::sharing::Sharing;
 use super::types::{Output, PeerFault, PeerKey, Source};
@@ -55,8 +56,9 @@ pub(super) struct Board {
     pub(super) held: usize,
     pub(super) bytes_held: u64,
     pub(super) bytes_total: u64,
-    /// Pieces before [`Ring::Expected`] that are not held, their bytes, and how many of them nobody owes.
-    pub(super) missing: usize,
+    /// Bytes before [`Ring::Expected`] that are not held.
+    pub(super) missing: u64,
+    /// Pieces of them that nobody owes.
     pub(super) free: usize,
     /// Bytes of all pieces before [`Ring::Expected`], held or not.
     pub(super) bytes_wanted: u64,
@@ -69,6 +71,8 @@ pub(super) struct Board {
     pub(super) dial_by: Option<u64>,
     /// What the origin is to give this one of a crowd; `None` = not in a crowd.
     pub(super) sharing: Option<Sharing>,
+    /// What the origin does for slow peers, outside a crowd.
+    pub(super) help: Help,
     /// Requests to the origin at the same time, where no tracker deals them.
     pub(super) requests_max: usize,
     /// Numbers assignments and requests.
@@ -97,6 +101,7 @@ impl Board {
             requests: BTreeMap::new(),
             dial_by: None,
             sharing: None,
+            help: Help::new(),
             requests_max: ORIGIN_REQUESTS_MAX,
             next: 0,
         }
@@ -139,7 +144,7 @@ impl Board {
     /// The piece, not held yet, counts as wanted from now on.
     pub(super) fn want(&mut self, i: usize) {
         let slot = &self.slots[i];
-        self.missing += 1;
+        self.missing += u64::from(slot.len);
         self.free += usize::from(slot.from.is_empty());
         self.bytes_wanted += u64::from(slot.len);
     }
@@ -213,7 +218,8 @@ impl Board {
     pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
         let is_wanted = self.is_wanted(i);
         let slot = &mut self.slots[i];
-        self.missing -= usize::from(is_wanted);
+        self.missing -= if is_wanted { u64::from(slot.len) } else { 0 };
+        self.help.count(source, slot.len);
         self.free -= usize::from(is_wanted && slot.from.is_empty());
         slot.held = true;
         let mut is_from_peer = false;

@@ -57,6 +57,16 @@ pub const HEDGE_LEN_EXTRA: u64 = 262_144;
 /// In the end game pieces are asked again only of a source that needs longer than this for what it owes.
 pub const END_GAME_MS: u64 = 100;
 
+/// When all peers together need longer than this for what is wanted, and had this long to show it, the origin helps: a page that takes longer than
+/// 2.5 s to show what matters counts as slow (web.dev, LCP), and the rest of that is the dial and the origin's own time.
+pub const HELP_AFTER_MS: u64 = 1_500;
+
+/// Peers that together deliver this many bytes per second need no help: 6 Mbit/s carry a film, and an app of 10 MB in 14 s.
+pub const HELP_RATE: u64 = 750_000;
+
+/// Pieces asked of the origin at a time to help, until it gave more than all peers: 128 KiB, half a second of 2 Mbit/s, which many may share.
+pub const HELP_IDS: usize = 4;
+
 /// A peer below this rate, in bytes per second, is dropped while the origin answers: a quarter of a megabit.
 pub const SLOW_RATE: u64 = 32_768;
 

@@ -6,6 +6,7 @@ use super::board::{Board, ORIGIN, Ring};
 use super::config::{
     END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
 };
+use super::help;
 use super::link::{Link, NEVER};
 use super::sharing;
 use super::types::{Output, Source};
@@ -152,8 +153,17 @@ fn owed(board: &Board, at: usize) -> Vec<usize> {
     board.links[at].flight.values().copied().filter(|&i| board.is_wanted(i)).collect()
 }
 
-/// An idle peer is asked, too, for the later half of what the most indebted slow source owes, last piece first.
+/// An idle peer is asked, too, for what somebody else is slow with.
 fn end_game(board: &mut Board, at: usize) {
+    for i in debts(board, at) {
+        if board.can(at, i) && has_room(board, at, Ring::Wanted, board.slots[i].len) {
+            want(board, at, i);
+        }
+    }
+}
+
+/// The later half of what the most indebted slow source but this one owes, as far as nobody else does, last piece first.
+pub(super) fn debts(board: &Board, at: usize) -> Vec<usize> {
     let mut debtor = None;
     let mut debt = 0;
     for (other, link) in board.links.iter().enumerate() {
@@ -163,18 +173,13 @@ fn end_game(board: &mut Board, at: usize) {
             debt = link.bytes;
         }
     }
-    let Some(debtor) = debtor else { return };
-    let owed = owed(board, debtor);
-    for &i in owed[owed.len() / 2..].iter().rev() {
-        let slot = &board.slots[i];
-        if slot.from.len() < 2 && board.can(at, i) && has_room(board, at, Ring::Wanted, slot.len) {
-            want(board, at, i);
-        }
-    }
+    let owed = debtor.map_or_else(Vec::new, |debtor| owed(board, debtor));
+    owed[owed.len() / 2..].iter().rev().copied().filter(|&i| board.slots[i].from.len() < 2).collect()
 }
 
-/// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send.
+/// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave.
 fn ask_origin(board: &mut Board) {
+    help::watch(board);
     // A request that hangs is no reason to wait for it alone.
     let requests_max = if board.links[ORIGIN].late { ORIGIN_REQUESTS_MAX } else { board.requests_max };
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < requests_max {
@@ -186,6 +191,12 @@ fn ask_origin(board: &mut Board) {
             {
                 board.assign(ORIGIN, i);
                 batch.push(i);
+            }
+        }
+        if batch.is_empty() {
+            batch = help::pieces(board);
+            for &i in &batch {
+                board.assign(ORIGIN, i);
             }
         }
         if batch.is_empty() {

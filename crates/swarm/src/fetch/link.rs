@@ -155,7 +155,11 @@ impl Link {
         }
         let rate = self.epoch_len * 1000 / ms;
         self.rate = if self.rate == 0 { rate } else { (self.rate * 3 + rate) / 4 };
-        self.window = (self.rate * WINDOW_MS / 1000).clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX);
+        let window = (self.rate * WINDOW_MS / 1000).clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX);
+        // A window that is not full is not what makes the peer slow.
+        if window > self.window || self.bytes > window {
+            self.window = window;
+        }
         self.epoch_at = now;
         self.epoch_len = 0;
         self.rate < SLOW_RATE && now - self.busy_at >= SLOW_MS

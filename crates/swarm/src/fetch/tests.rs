@@ -2,6 +2,7 @@
 
 mod crowd;
 mod demand;
+mod help;
 mod properties;
 mod scenarios;
 mod trace;

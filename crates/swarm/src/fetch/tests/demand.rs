@@ -198,3 +198,18 @@ fn what_the_manifest_does_not_have_is_asked_about_before_anybody_is_asked_for_it
     assert_eq!(world.origin_requests, 0);
     world.traced.check("on-demand");
 }
+
+#[test]
+fn a_demand_waits_for_half_a_window_at_most_and_a_far_peer_keeps_its_own() {
+    for (delay_ms, first_ms_max, rate_min) in [(10, 230, 1_000), (20, 230, 1_000), (75, 300, 600), (120, 350, 400)] {
+        let mut world = page(0, 6_000, [Peer { bytes_per_ms: 1_000, delay_ms, holds: Some((0..6_000).collect()), ..Peer::default() }]);
+        world.run(4_000);
+        let before = world.from(Source::Peer(0));
+        world.run(6_000);
+        let rate = (world.from(Source::Peer(0)) - before) / 2_000;
+        assert!(rate >= rate_min, "{rate} B/ms of what is expected, {delay_ms} ms away");
+        world.call(Input::Demand { ids: vec![5_000] });
+        let first = held_at(&mut world, 5_000, 10_000).unwrap() - 6_000;
+        assert!(first <= first_ms_max, "{first} ms, {delay_ms} ms away");
+    }
+}

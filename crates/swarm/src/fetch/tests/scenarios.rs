@@ -277,10 +277,11 @@ fn in_the_end_game_an_idle_peer_takes_over_from_a_slow_one() {
 fn a_peer_of_no_use_is_dropped_while_the_origin_answers() {
     let mut world = World::new(1);
     world.piece_len = 8 * 1024;
+    world.origin_bytes_per_ms = 1_000;
     world.add_pieces_after_dialling(400, [Peer { bytes_per_ms: 20, ..peer() }]);
     world.run(20_000);
     assert_eq!(world.drops, [(0, PeerFault::Slow)]);
-    assert!(world.done_at.is_some_and(|at| at < 8_000), "{:?}", world.done_at);
+    assert!(world.done_at.is_some_and(|at| at < 5_000), "{:?}", world.done_at);
     world.traced.check("slow-peer");
 }
 
