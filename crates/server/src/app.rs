@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
-use viral_swarm::bootset::BootConfig;
 use viral_swarm::nearness;
+use viral_swarm::pageset::PageSetConfig;
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
@@ -109,8 +109,8 @@ impl Viral {
         let site = Site::open(source, site_options(config)).await?;
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.boot_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
-        let boot = BootConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
-        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot, config.shared_line));
+        let sets = PageSetConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..PageSetConfig::default() };
+        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, config.shared_line));
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),

@@ -42,7 +42,7 @@ pub struct Config {
     #[arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n')]
     pub header: Vec<HeaderLine>,
 
-    /// Pages whose boot set is smaller than this many bytes are answered plain: peers cannot win there. 0 = always viral
+    /// Pages of which a visit uses fewer bytes than this are answered plain: peers cannot win there. What a page uses is learned from its first visits. 0 = always viral
     #[arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN)]
     pub min_app_bytes: u64,
 
@@ -87,11 +87,11 @@ pub struct Config {
     #[arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0)]
     pub shared_line: u64,
 
-    /// Most bytes of one page's boot set (the page and what it loads before `load`)
+    /// Most bytes of one page's set: what most visits to it use, and visitors fetch ahead for each other
     #[arg(long, env = "VIRAL_BOOT_SET_BYTES_MAX", value_name = "BYTES", default_value_t = BOOT_BYTES_MAX)]
     pub boot_set_bytes_max: u64,
 
-    /// Most assets of one page's boot set
+    /// Most assets of one page's set
     #[arg(long, env = "VIRAL_BOOT_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = BOOT_ASSETS_MAX)]
     pub boot_set_assets_max: usize,
 

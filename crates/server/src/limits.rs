@@ -24,7 +24,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Bytes thrown away then: what a line of 256 Mbit/s carries within [`LINGER`].
 pub(crate) const LINGER_LEN_MAX: usize = 32 * 1024 * 1024;
 
-/// Documents whose boot sets are remembered. One is about 50 KiB with its reports.
+/// Pages whose sets are remembered. One is about 50 KiB with its reports.
 pub(crate) const PAGES_MAX: usize = 2_048;
 
 /// Manifests kept to be fetched, all pages together, in bytes. 64 MiB are about 1,000 manifests of a 20 MiB app.
@@ -42,6 +42,9 @@ pub(crate) const WAITING_MAX: usize = 512;
 
 /// Pause before a visit that waits looks at the tracker again: less than anybody notices.
 pub(crate) const WAITING_LOOK: Duration = Duration::from_millis(50);
+
+/// Manifests that a visitor's worker may say it stores. It stores those of the pages visited last.
+pub(crate) const STORED_NAMES_MAX: usize = 8;
 
 /// Title repeated in a thin answer, in characters; tabs show about 30.
 pub(crate) const TITLE_LEN_MAX: usize = 120;
