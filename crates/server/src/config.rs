@@ -54,6 +54,10 @@ pub struct Config {
     #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 
+    /// Folder for what is learned of pages, so that it survives a restart: created if need be, outside of the served directory. Without it `$STATE_DIRECTORY` of systemd, else nothing is kept
+    #[arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
     /// Proxy (address or CIDR) whose `Forwarded` and `X-Forwarded-For` headers are believed. May be given more than once
     #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = values::parse_network)]
     #[serde(with = "values::networks")]
@@ -110,6 +114,7 @@ impl Default for Config {
             min_app_bytes: APP_BYTES_MIN,
             reach: Reach::Any,
             cache_dir: None,
+            state_dir: None,
             trust_proxy: Vec::new(),
             public_lineage: false,
             list_assets: false,

@@ -11,7 +11,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::firstcopy::{Comer, FirstCopies};
 use viral_swarm::lineage::{News, Visit};
-use viral_swarm::pageset::PageSetConfig;
+use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{
     AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
 };
@@ -57,12 +57,18 @@ struct Inner {
 }
 
 impl Hub {
-    /// A tracker without members for this site.
-    pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, sets: PageSetConfig, shared_line: u64) -> Self {
+    /// A tracker without members for this site, whose pages begin with what they inherit.
+    pub(crate) fn new(
+        site: Arc<Site>,
+        config: TrackerConfig,
+        sets: PageSetConfig,
+        inherited: BTreeMap<String, PageState>,
+        shared_line: u64,
+    ) -> Self {
         let first_copies = FirstCopies::new(shared_line, config.reach);
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
-            pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, BTreeMap::new()),
+            pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),
             coverage: CoverageCache::default(),
             sessions: BTreeMap::new(),
             due_ms: None,
@@ -125,6 +131,17 @@ impl Hub {
     /// Takes the first place at a manifest for somebody who comes now, if it is free.
     pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
         self.with(|inner, now_ms| inner.tracker.take_first_place(now_ms, manifest))
+    }
+
+    /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
+    pub(crate) fn page_states(&self) -> (Vec<(String, PageState)>, u64) {
+        let inner = self.lock();
+        (inner.pages.states(), inner.pages.revision())
+    }
+
+    /// Grows whenever [`Self::page_states`] changes.
+    pub(crate) fn pages_revision(&self) -> u64 {
+        self.lock().pages.revision()
     }
 
     /// The blob of a manifest that some page has or recently had.

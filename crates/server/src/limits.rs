@@ -27,6 +27,12 @@ pub(crate) const LINGER_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Pages whose sets are remembered. One is about 50 KiB with its reports.
 pub(crate) const PAGES_MAX: usize = 2_048;
 
+/// The file in which page sets survive a restart, in bytes: some hundred pages with all their reports, those used last first.
+pub(crate) const STATE_LEN_MAX: usize = 16 * 1024 * 1024;
+
+/// How long after a change it is written: a crash loses no more than this.
+pub(crate) const STATE_PAUSE: Duration = Duration::from_secs(10);
+
 /// Manifests kept to be fetched, all pages together, in bytes. 64 MiB are about 1,000 manifests of a 20 MiB app.
 pub(crate) const MANIFESTS_LEN_MAX: usize = 64 * 1024 * 1024;
 

@@ -57,6 +57,8 @@ pub(crate) struct Pages {
     blobs: Blobs,
     /// Counts uses, to forget the page unused longest.
     clock: u64,
+    /// Grows with each report.
+    revision: u64,
 }
 
 #[derive(Debug)]
@@ -87,7 +89,7 @@ impl Pages {
     /// No pages yet; at most `pages_max` pages and `blobs_len_max` bytes of manifests are remembered. A page begins with what it inherits of
     /// `inherited`, by path.
     pub(crate) fn new(config: PageSetConfig, pages_max: usize, blobs_len_max: usize, inherited: BTreeMap<String, PageState>) -> Self {
-        Self { config, pages_max, pages: BTreeMap::new(), inherited, blobs: Blobs::new(blobs_len_max), clock: 0 }
+        Self { config, pages_max, pages: BTreeMap::new(), inherited, blobs: Blobs::new(blobs_len_max), clock: 0, revision: 0 }
     }
 
     /// The manifest of the page whose document this is, made if need be. A page never goes back to an older version.
@@ -135,6 +137,7 @@ impl Pages {
     pub(crate) fn handle_report(&mut self, now_ms: u64, version: &Version, path: &str, report: Report) -> Option<Change> {
         let page = self.pages.get_mut(path)?;
         let document = version.asset(&page.document).filter(|asset| asset.is_document())?;
+        self.revision += 1;
         let mut change = None;
         if page.version < version.number() {
             change = refresh(page, path, version, document, &mut self.blobs);
@@ -150,6 +153,19 @@ impl Pages {
     /// A manifest that some page has or recently had.
     pub(crate) fn blob(&mut self, manifest: &Digest) -> Option<Bytes> {
         self.blobs.get(manifest)
+    }
+
+    /// Grows whenever there is something new to be kept.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is to be kept of every page, most recently used first, then what nobody has asked for since it was inherited.
+    pub(crate) fn states(&self) -> Vec<(String, PageState)> {
+        let mut pages: Vec<_> = self.pages.iter().filter(|(_, page)| page.set.visits() > 0).collect();
+        pages.sort_by_key(|(_, page)| std::cmp::Reverse(page.used));
+        let inherited = self.inherited.iter().map(|(path, state)| (path.clone(), state.clone()));
+        pages.into_iter().map(|(path, page)| (path.clone(), page.set.state())).chain(inherited).collect()
     }
 
     /// Forgets the page unused longest when all places are taken.
