@@ -30,6 +30,8 @@ impl Totals {
             bytes_to_peers: self.bytes_to_peers - before.bytes_to_peers,
             pieces_verified: self.pieces_verified - before.pieces_verified,
             sources,
+            // The native peer takes a manifest as a whole and has no rings.
+            rings: [0; 3],
         };
         (counts != Counts::default()).then_some(counts)
     }

@@ -218,7 +218,7 @@ impl Origin {
         if Digest::of(&blob) == *digest { Ok(blob) } else { Err(self.malformed("a manifest is not what its name says")) }
     }
 
-    /// Records of assets outside any page's boot set; none when none of the paths is worth fetching from peers.
+    /// Records of assets outside any page's page set; none when none of the paths is worth fetching from peers.
     pub(crate) async fn records(&self, paths: Vec<String>) -> Result<Option<Manifest>, OriginError> {
         let answer = self.post("/.viral/record", encode(&RecordPost { paths })).await?;
         if answer.status() == StatusCode::NO_CONTENT {

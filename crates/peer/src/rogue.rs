@@ -148,7 +148,7 @@ impl Rogue {
                 }
             }
             TrackerToPeer::Peers { offers } => self.dial(offers),
-            TrackerToPeer::Share { .. } | TrackerToPeer::Dropped { .. } | TrackerToPeer::Error { .. } => {}
+            TrackerToPeer::Share { .. } | TrackerToPeer::Used { .. } | TrackerToPeer::Dropped { .. } | TrackerToPeer::Error { .. } => {}
         }
     }
 

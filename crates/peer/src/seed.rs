@@ -1,4 +1,4 @@
-//! `viral seed`: an always-on seeder that mirrors the boot sets of pages and follows their new versions.
+//! `viral seed`: an always-on seeder that mirrors the page sets of pages and follows their new versions.
 
 mod disk;
 

@@ -1,6 +1,7 @@
 //! The way of a request for the site: find it, judge the page, decide, answer.
 
 mod evidence;
+mod stored;
 mod thin;
 
 use std::convert::Infallible;
@@ -15,6 +16,7 @@ use rand::RngCore as _;
 use tokio::time::{Instant, sleep, sleep_until};
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::firstcopy::Comer;
+use viral_swarm::pageset::Size;
 use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
 use viral_wire::Ticket;
@@ -26,7 +28,7 @@ use crate::client::{Socket, came_over_tls};
 use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp::{self, PageOrigin};
-use crate::files::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
+use crate::files::{Asset, Resolved, Version, Which, is_known, respond, respond_not_found, respond_redirect};
 use crate::limits::{THIN_OFFERS_MAX, WAITING_LOOK};
 use crate::pages::{Current, page_path};
 use crate::stats::{AnswerKind, Cause};
@@ -114,8 +116,8 @@ async fn not_found_answer(app: &App, version: &Version, page: Option<&Asset>, re
 /// A page that cannot travel, whoever asks: nothing can be added to it.
 async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
     let page_viral = if page.is_alien_text() { PageFitness::Encoding } else { PageFitness::NoManifest };
-    // Its boot set was never read, so size is not what rules it out.
-    let evidence = Evidence { page_viral, app_bytes: u64::MAX, ..evidence };
+    // Its references were never read, so size is not what rules it out.
+    let evidence = Evidence { page_viral, size: Size::Unknown { at_least: u64::MAX }, ..evidence };
     let decision = decide(&evidence, &app.policy);
     let mut response = respond(version, page, Which::Raw, request).await;
     mark(app, &mut response, decision);
@@ -142,7 +144,13 @@ async fn document_answer(
         wanted: THIN_OFFERS_MAX,
         ticket: fresh_ticket(),
     });
-    let mut evidence = Evidence { page_viral: judged.fitness, app_bytes: page.map_or(0, |page| page.app_bytes), ..evidence };
+    let mut evidence = Evidence {
+        page_viral: judged.fitness,
+        size: page.map(|page| page.size).unwrap_or_default(),
+        stored: page.is_some_and(|page| stored::names(&request.headers, &page.manifest)),
+        unchanged: is_known(document, Which::Full, &request.headers),
+        ..evidence
+    };
     // Whoever reloads the page was the first one, perhaps: it would wait for itself.
     let is_served_at_once = evidence.shares || cookies::pinned_version(&request.headers).is_some();
     let mut readied = app.hub.readied();
@@ -153,16 +161,19 @@ async fn document_answer(
         evidence.peers_ready = seeking.as_ref().map_or(0, |seeking| app.hub.ready(seeking));
         let mut decision = decide(&evidence, &app.policy);
         let mut thin = None;
-        if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
+        if let (Decision::Thin(Reason::Stored), Some(page)) = (decision, page) {
+            thin = Some(stored::respond(request, &page.manifest));
+        } else if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
             thin = thin_answer(app, document, request, page, seeking, judged.deploy);
             if thin.is_none() {
                 decision = Decision::Full(Reason::NoPeerNear);
             }
         }
         let until = match (decision, &seeking) {
-            (Decision::Full(_), Some(seeking)) if request.method == Method::GET => {
+            (Decision::Full(Reason::NoPeerNear), Some(seeking)) if request.method == Method::GET => {
                 let (manifest, address) = (seeking.manifest, seeking.addr.public);
-                let comer = Comer { manifest, address, bytes: evidence.app_bytes, came_ms: app.hub.ms_of(came), is_served_at_once };
+                let bytes = page.map_or(0, |page| page.app_bytes);
+                let comer = Comer { manifest, address, bytes, came_ms: app.hub.ms_of(came), is_served_at_once };
                 app.hub.wait_for_copy(&comer)
             }
             _ => None,
@@ -183,6 +194,21 @@ async fn document_answer(
             () = app.shutdown.begun() => break (decision, thin),
         }
     };
+    Some(decided_answer(app, version, document, request, Decided { decision, thin, page, evidence }).await)
+}
+
+/// What is to be answered, and what is known of the visitor.
+struct Decided {
+    decision: Decision,
+    /// The thin answer, where that is the decision.
+    thin: Option<Response<Body>>,
+    page: Option<Current>,
+    evidence: Evidence,
+}
+
+/// Carries out a decision, with the headers that go with it.
+async fn decided_answer(app: &App, version: &Version, document: &Asset, request: &Parts, decided: Decided) -> Response<Body> {
+    let Decided { decision, thin, page, evidence } = decided;
     let which = if matches!(decision, Decision::Full(_)) { Which::Full } else { Which::Raw };
     let mut response = match thin {
         Some(thin) => thin,
@@ -198,7 +224,11 @@ async fn document_answer(
     if decision != Decision::Asset {
         dress(&mut response, version, request, &evidence);
     }
-    Some(response)
+    if decision == Decision::Thin(Reason::Stored) {
+        // It says what holds at this moment, to this visitor's worker.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
 }
 
 /// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.
@@ -220,10 +250,10 @@ fn thin_answer(
         page: seeking.page.to_owned(),
         manifest: page.manifest,
         bytes: page.bytes,
+        critical: page.critical,
         ticket: seeking.ticket,
         offers,
         deploy,
-        stored: false,
         crowd: app.hub.is_crowded(&page.manifest),
     };
     let title = document.document().and_then(|document| document.title.as_deref());

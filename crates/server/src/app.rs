@@ -1,6 +1,8 @@
 //! The server as a value: one site, its pages, its tracker and its numbers, as a service for any axum or tower program.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,28 +16,32 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
-use viral_swarm::bootset::BootConfig;
 use viral_swarm::nearness;
+use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::client::{Socket, client_ip, primary_address, rewrite_address};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::counting::counted;
-use crate::files::{Site, SiteError, SiteOptions, Source};
+use crate::files::{Resolved, Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Places, Service, connections_max, descriptors};
 use crate::meter::Meter;
 use crate::packed::Packed;
+use crate::pages::page_path;
 use crate::shutdown::{Farewells, Shutdown};
+use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
-use crate::{admin, answer, endpoints, listen, scripts};
+use crate::{admin, answer, endpoints, listen, scripts, state};
 
 /// What every handler shares.
 pub(crate) struct App {
     pub(crate) site: Arc<Site>,
     pub(crate) hub: Arc<Hub>,
+    /// Where what is learned of pages is kept, if anywhere.
+    pub(crate) state: Option<Arc<StateFile>>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) packed: Packed,
     pub(crate) policy: Policy,
@@ -106,14 +112,20 @@ impl Viral {
     /// # Errors
     /// When the source cannot be read or a setting does not fit it; see [`SiteError`].
     pub async fn open(source: Source, config: &Config) -> Result<Self, SiteError> {
+        let dir = match &source {
+            Source::Directory(dir) => Some(dir.clone()),
+            Source::Embedded(_) => None,
+        };
         let site = Site::open(source, site_options(config)).await?;
+        let (state, inherited) = inherit(config.state_dir.clone().zip(dir), &site).await?;
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.boot_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
-        let boot = BootConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..BootConfig::default() };
-        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), boot, config.shared_line));
+        let sets = PageSetConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..PageSetConfig::default() };
+        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),
+            state: state.clone(),
             stats: Arc::default(),
             packed: Packed::new(DEFLATED_LEN_MAX),
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
@@ -129,7 +141,8 @@ impl Viral {
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
         });
-        let tasks = vec![tokio::spawn(hub::keep_time(Arc::clone(&hub))), tokio::spawn(hub::follow_versions(hub))];
+        let mut tasks = vec![tokio::spawn(hub::keep_time(Arc::clone(&hub))), tokio::spawn(hub::follow_versions(Arc::clone(&hub)))];
+        tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, _tasks: Arc::new(Tasks(tasks)) })
     }
 
@@ -158,10 +171,19 @@ impl Viral {
             })
             .collect();
         self.app.shutdown.begun().await;
+        // Now, for nobody knows how long the end may take, and again when it is there.
+        self.save().await;
         for listener in serving {
             let _ = listener.await;
         }
         self.app.farewells.all().await;
+        self.save().await;
+    }
+
+    async fn save(&self) {
+        if let Some(state) = &self.app.state {
+            state.save(&self.app.hub).await;
+        }
     }
 
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
@@ -182,6 +204,23 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         }
         None => counted(response, &method, cause, &app.stats),
     }
+}
+
+/// Where the page sets of the site in a directory are kept, and those an earlier process left of pages that are still there.
+async fn inherit(
+    dirs: Option<(PathBuf, PathBuf)>,
+    site: &Site,
+) -> Result<(Option<Arc<StateFile>>, BTreeMap<String, PageState>), SiteError> {
+    let Some((state_dir, site_dir)) = dirs else { return Ok((None, BTreeMap::new())) };
+    let path = state_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || StateFile::open(&state_dir, &site_dir).map(|file| (file.read(), file))).await;
+    let (mut inherited, file) = opened.map_err(|error| SiteError::State { path, error: error.into() })??;
+    let version = site.current();
+    inherited.retain(|page, _| match version.resolve_visit(page) {
+        Resolved::Asset(document) => document.is_document() && page_path(&document) == page,
+        Resolved::Redirect(_) | Resolved::NotFound(_) => false,
+    });
+    Ok((Some(Arc::new(file)), inherited))
 }
 
 fn site_options(config: &Config) -> SiteOptions {

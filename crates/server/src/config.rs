@@ -42,7 +42,7 @@ pub struct Config {
     #[arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n')]
     pub header: Vec<HeaderLine>,
 
-    /// Pages whose boot set is smaller than this many bytes are answered plain: peers cannot win there. 0 = always viral
+    /// Pages of which a visit uses fewer bytes than this are answered plain: peers cannot win there. What a page uses is learned from its first visits. 0 = always viral
     #[arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN)]
     pub min_app_bytes: u64,
 
@@ -53,6 +53,10 @@ pub struct Config {
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it the system's temporary folder
     #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+
+    /// Folder for what is learned of pages, so that it survives a restart: created if need be, outside of the served directory. Without it `$STATE_DIRECTORY` of systemd, else nothing is kept
+    #[arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
 
     /// Proxy (address or CIDR) whose `Forwarded` and `X-Forwarded-For` headers are believed. May be given more than once
     #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = values::parse_network)]
@@ -87,11 +91,11 @@ pub struct Config {
     #[arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0)]
     pub shared_line: u64,
 
-    /// Most bytes of one page's boot set (the page and what it loads before `load`)
+    /// Most bytes of one page's set: what most visits to it use, and visitors fetch ahead for each other
     #[arg(long, env = "VIRAL_BOOT_SET_BYTES_MAX", value_name = "BYTES", default_value_t = BOOT_BYTES_MAX)]
     pub boot_set_bytes_max: u64,
 
-    /// Most assets of one page's boot set
+    /// Most assets of one page's set
     #[arg(long, env = "VIRAL_BOOT_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = BOOT_ASSETS_MAX)]
     pub boot_set_assets_max: usize,
 
@@ -110,6 +114,7 @@ impl Default for Config {
             min_app_bytes: APP_BYTES_MIN,
             reach: Reach::Any,
             cache_dir: None,
+            state_dir: None,
             trust_proxy: Vec::new(),
             public_lineage: false,
             list_assets: false,

@@ -31,7 +31,7 @@ pub use limits::*;
 pub use object::Object;
 pub use respond::{respond, respond_not_found, respond_redirect};
 pub use site::{Addition, EmbeddedFile, Site, SiteOptions, Source};
-pub use version::{PieceLocation, Resolved, Version};
+pub use version::{PieceLocation, Referred, Resolved, Version};
 
 pub(crate) use compress::Coding as FileCoding;
-pub(crate) use respond::accepted;
+pub(crate) use respond::{accepted, is_known};

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
-use viral_swarm::bootset::BootConfig;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::firstcopy::{Comer, FirstCopies};
 use viral_swarm::lineage::{News, Visit};
+use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{
     AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
 };
@@ -57,12 +57,18 @@ struct Inner {
 }
 
 impl Hub {
-    /// A tracker without members for this site.
-    pub(crate) fn new(site: Arc<Site>, config: TrackerConfig, boot: BootConfig, shared_line: u64) -> Self {
+    /// A tracker without members for this site, whose pages begin with what they inherit.
+    pub(crate) fn new(
+        site: Arc<Site>,
+        config: TrackerConfig,
+        sets: PageSetConfig,
+        inherited: BTreeMap<String, PageState>,
+        shared_line: u64,
+    ) -> Self {
         let first_copies = FirstCopies::new(shared_line, config.reach);
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
-            pages: Pages::new(boot, PAGES_MAX, MANIFESTS_LEN_MAX),
+            pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),
             coverage: CoverageCache::default(),
             sessions: BTreeMap::new(),
             due_ms: None,
@@ -83,7 +89,7 @@ impl Hub {
     /// The manifest of the page whose document this is; none if the page cannot travel.
     pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<Current> {
         self.with(|inner, now_ms| {
-            let (current, change) = inner.pages.current(version, document);
+            let (current, change) = inner.pages.current(now_ms, version, document);
             inner.apply(now_ms, change);
             current
         })
@@ -125,6 +131,17 @@ impl Hub {
     /// Takes the first place at a manifest for somebody who comes now, if it is free.
     pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
         self.with(|inner, now_ms| inner.tracker.take_first_place(now_ms, manifest))
+    }
+
+    /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
+    pub(crate) fn page_states(&self) -> (Vec<(String, PageState)>, u64) {
+        let inner = self.lock();
+        (inner.pages.states(), inner.pages.revision())
+    }
+
+    /// Grows whenever [`Self::page_states`] changes.
+    pub(crate) fn pages_revision(&self) -> u64 {
+        self.lock().pages.revision()
     }
 
     /// The blob of a manifest that some page has or recently had.
@@ -270,8 +287,8 @@ impl Inner {
                     self.send(peer, Outgoing::Close(reason));
                     self.sessions.remove(&peer);
                 }
-                Output::BootReport { peer, page, assets, addr } => {
-                    let change = self.pages.handle_report(&site.current(), &page, (peer.get(), addr), &assets);
+                Output::Loaded { page, report } => {
+                    let change = self.pages.handle_report(now_ms, &site.current(), &page, report);
                     self.apply(now_ms, change);
                 }
                 Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
@@ -285,7 +302,7 @@ impl Inner {
             Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
         };
         let found = document.and_then(|document| {
-            let (current, change) = self.pages.current(version, &document);
+            let (current, change) = self.pages.current(now_ms, version, &document);
             self.apply(now_ms, change);
             current
         });

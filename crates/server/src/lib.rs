@@ -24,6 +24,7 @@ mod pages;
 mod scripts;
 mod shutdown;
 mod socket;
+mod state;
 mod stats;
 #[cfg(test)]
 mod testing;

@@ -24,8 +24,14 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Bytes thrown away then: what a line of 256 Mbit/s carries within [`LINGER`].
 pub(crate) const LINGER_LEN_MAX: usize = 32 * 1024 * 1024;
 
-/// Documents whose boot sets are remembered. One is about 50 KiB with its reports.
+/// Pages whose sets are remembered. One is about 50 KiB with its reports.
 pub(crate) const PAGES_MAX: usize = 2_048;
+
+/// The file in which page sets survive a restart, in bytes: some hundred pages with all their reports, those used last first.
+pub(crate) const STATE_LEN_MAX: usize = 16 * 1024 * 1024;
+
+/// How long after a change it is written: a crash loses no more than this.
+pub(crate) const STATE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Manifests kept to be fetched, all pages together, in bytes. 64 MiB are about 1,000 manifests of a 20 MiB app.
 pub(crate) const MANIFESTS_LEN_MAX: usize = 64 * 1024 * 1024;
@@ -42,6 +48,9 @@ pub(crate) const WAITING_MAX: usize = 512;
 
 /// Pause before a visit that waits looks at the tracker again: less than anybody notices.
 pub(crate) const WAITING_LOOK: Duration = Duration::from_millis(50);
+
+/// Manifests that a visitor's worker may say it stores. It stores those of the pages visited last.
+pub(crate) const STORED_NAMES_MAX: usize = 8;
 
 /// Title repeated in a thin answer, in characters; tabs show about 30.
 pub(crate) const TITLE_LEN_MAX: usize = 120;

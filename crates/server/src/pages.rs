@@ -1,13 +1,12 @@
-//! The manifest of each page: its boot set as the current version of the site has it, and the blobs of recent ones.
+//! The manifest of each page: its page set as the current version of the site has it, and the blobs of recent ones.
 
 mod blobs;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use bytes::Bytes;
-use viral_swarm::bootset::{BootConfig, BootSet};
-use viral_wire::{Digest, Manifest, Piece};
+use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
+use viral_wire::{Digest, Manifest, ManifestError, Piece};
 
 use crate::files::{Asset, Version};
 use blobs::Blobs;
@@ -30,6 +29,10 @@ pub(crate) struct Current {
     pub(crate) bytes: u64,
     /// Those of the app: without the viral addition.
     pub(crate) app_bytes: u64,
+    /// How many of its assets, from the first, the page waits for.
+    pub(crate) critical: u32,
+    /// How much a visit uses, the document included.
+    pub(crate) size: Size,
 }
 
 /// A page got another manifest. The tracker has to know.
@@ -46,12 +49,16 @@ pub(crate) struct Change {
 /// All pages that were visited, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    config: BootConfig,
+    config: PageSetConfig,
     pages_max: usize,
     pages: BTreeMap<String, Page>,
+    /// Sets of a time before that nobody has asked for since.
+    inherited: BTreeMap<String, PageState>,
     blobs: Blobs,
     /// Counts uses, to forget the page unused longest.
     clock: u64,
+    /// Grows with each report.
+    revision: u64,
 }
 
 #[derive(Debug)]
@@ -60,35 +67,53 @@ struct Page {
     document: String,
     /// Number of the version that `current` was made from.
     version: u64,
-    boot: BootSet,
+    set: PageSet,
     /// None when the page has no manifest: it breaks a limit.
-    current: Option<Current>,
+    current: Option<Made>,
     used: u64,
 }
 
+/// A manifest as it was made; see [`Current`].
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    /// Number of the version whose assets it lists.
+    version: u64,
+    manifest: Digest,
+    bytes: u64,
+    app_bytes: u64,
+    critical: u32,
+    document_len: u64,
+}
+
 impl Pages {
-    /// No pages yet; at most `pages_max` pages and `blobs_len_max` bytes of manifests are remembered.
-    pub(crate) fn new(config: BootConfig, pages_max: usize, blobs_len_max: usize) -> Self {
-        Self { config, pages_max, pages: BTreeMap::new(), blobs: Blobs::new(blobs_len_max), clock: 0 }
+    /// No pages yet; at most `pages_max` pages and `blobs_len_max` bytes of manifests are remembered. A page begins with what it inherits of
+    /// `inherited`, by path.
+    pub(crate) fn new(config: PageSetConfig, pages_max: usize, blobs_len_max: usize, inherited: BTreeMap<String, PageState>) -> Self {
+        Self { config, pages_max, pages: BTreeMap::new(), inherited, blobs: Blobs::new(blobs_len_max), clock: 0, revision: 0 }
     }
 
     /// The manifest of the page whose document this is, made if need be. A page never goes back to an older version.
-    pub(crate) fn current(&mut self, version: &Version, document: &Asset) -> (Option<Current>, Option<Change>) {
+    pub(crate) fn current(&mut self, now_ms: u64, version: &Version, document: &Asset) -> (Option<Current>, Option<Change>) {
         self.clock += 1;
         let path = page_path(document);
         if let Some(page) = self.pages.get_mut(path) {
             page.used = self.clock;
-            if page.version >= version.number() {
-                return (page.current, None);
-            }
-            let change = refresh(page, path, version, document, &mut self.blobs);
-            return (page.current, change);
+            let change = if page.version < version.number() {
+                refresh(page, path, version, document, &mut self.blobs)
+            } else if page.version == version.number() && page.set.handle_timeout(now_ms, &|path| served(version, path)) {
+                rebuild(page, path, version, document, &mut self.blobs)
+            } else {
+                None
+            };
+            return (page.current(), change);
         }
         self.make_room();
-        let boot = BootSet::new(self.config, document.path(), &references(version, document), &|path| served(version, path));
-        let mut page = Page { document: document.path().to_owned(), version: version.number(), boot, current: None, used: self.clock };
+        let state = self.inherited.remove(path).unwrap_or_default();
+        let (references, served) = (references(version, document), |path: &str| served(version, path));
+        let set = PageSet::restore(self.config, document.path(), state, &references, &served);
+        let mut page = Page { document: document.path().to_owned(), version: version.number(), set, current: None, used: self.clock };
         let change = rebuild(&mut page, path, version, document, &mut self.blobs);
-        let current = page.current;
+        let current = page.current();
         self.pages.insert(path.to_owned(), page);
         (current, change)
     }
@@ -108,20 +133,39 @@ impl Pages {
         if page.version >= version.number() { None } else { refresh(page, path, version, document, &mut self.blobs) }
     }
 
-    /// A visitor, by number and address, tells what it loaded before `load`. Believed as far as [`BootSet`] believes it.
-    pub(crate) fn handle_report(&mut self, version: &Version, path: &str, voter: (u64, IpAddr), assets: &[String]) -> Option<Change> {
+    /// A visit tells what it used so far. Believed as far as [`PageSet`] believes it; each path is known by its one canonical form.
+    pub(crate) fn handle_report(&mut self, now_ms: u64, version: &Version, path: &str, report: Report) -> Option<Change> {
         let page = self.pages.get_mut(path)?;
-        let document = version.asset(&page.document)?;
-        let changed = page.boot.handle_report(voter.0, voter.1, assets, &|path| served(version, path));
+        let document = version.asset(&page.document).filter(|asset| asset.is_document())?;
+        self.revision += 1;
+        let mut change = None;
         if page.version < version.number() {
-            return refresh(page, path, version, document, &mut self.blobs);
+            change = refresh(page, path, version, document, &mut self.blobs);
         }
-        if changed { rebuild(page, path, version, document, &mut self.blobs) } else { None }
+        let paths = report.paths.iter().filter_map(|path| version.canonical_path(path)).map(str::to_owned).collect();
+        let changed = page.set.handle_report(now_ms, Report { paths, ..report }, &|path| served(version, path));
+        if changed {
+            change = rebuild(page, path, version, document, &mut self.blobs).or(change);
+        }
+        change
     }
 
     /// A manifest that some page has or recently had.
     pub(crate) fn blob(&mut self, manifest: &Digest) -> Option<Bytes> {
         self.blobs.get(manifest)
+    }
+
+    /// Grows whenever there is something new to be kept.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is to be kept of every page, most recently used first, then what nobody has asked for since it was inherited.
+    pub(crate) fn states(&self) -> Vec<(String, PageState)> {
+        let mut pages: Vec<_> = self.pages.iter().filter(|(_, page)| page.set.visits() > 0).collect();
+        pages.sort_by_key(|(_, page)| std::cmp::Reverse(page.used));
+        let inherited = self.inherited.iter().map(|(path, state)| (path.clone(), state.clone()));
+        pages.into_iter().map(|(path, page)| (path.clone(), page.set.state())).chain(inherited).collect()
     }
 
     /// Forgets the page unused longest when all places are taken.
@@ -135,46 +179,83 @@ impl Pages {
     }
 }
 
-/// Assets that may travel: those of the site that are no documents, for a document's body depends on how it is asked for.
-fn served(version: &Version, path: &str) -> Option<u64> {
-    version.asset(path).filter(|asset| !asset.is_document()).map(|asset| asset.len())
+impl Page {
+    fn current(&self) -> Option<Current> {
+        let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
+        Some(Current { manifest, bytes, app_bytes, critical, size: self.set.size().with_document(document_len) })
+    }
 }
 
-fn references(version: &Version, document: &Asset) -> Vec<String> {
-    version.references(document).iter().map(|asset| asset.path().to_owned()).collect()
+/// The length of an asset that may travel: of the site, by its canonical path, and no document, for a document's body depends on how it is asked for.
+fn served(version: &Version, path: &str) -> Option<u64> {
+    version.asset(path).filter(|asset| !asset.is_document() && asset.path() == path).map(|asset| asset.len())
+}
+
+fn references(version: &Version, document: &Asset) -> Vec<Reference> {
+    let referred = version.references(document);
+    referred.iter().map(|found| Reference { path: found.asset.path().to_owned(), critical: found.critical }).collect()
 }
 
 fn refresh(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
     page.version = version.number();
-    page.boot.handle_site(&references(version, document), &|path| served(version, path));
+    page.set.handle_site(&references(version, document), &|path| served(version, path));
     rebuild(page, path, version, document, blobs)
 }
 
-/// Makes the manifest of a page from its boot set. None if it is the one it had.
+/// Makes the manifest of a page from its page set. None if it is the one it had. One that cannot be made leaves that of the same version as it is, and
+/// the document alone where there is none.
 fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
-    let mut first = document.record();
-    path.clone_into(&mut first.path);
-    // Right after the document, which asks for it.
-    let addition = version.addition().map(|asset| asset.record());
-    let others = page.boot.assets().iter().filter_map(|asset| version.asset(asset)).map(|asset| asset.record());
-    let manifest = Manifest { assets: std::iter::once(first).chain(addition).chain(others).collect() };
-    let blob = match manifest.encode() {
-        Ok(blob) => blob,
-        Err(error) => {
-            tracing::warn!(page = path, %error, "this page cannot have a manifest and is answered plain");
-            page.current = None;
+    let (critical, assets) = (page.set.critical(), page.set.assets());
+    let made = match make(path, version, document, assets, critical) {
+        Ok(made) => made,
+        Err(error) if page.current.is_some_and(|made| made.version == version.number()) => {
+            tracing::warn!(page = path, %error, "this page keeps the manifest that it has");
             return None;
         }
+        Err(error) => match make(path, version, document, &[], 0) {
+            Ok(made) => {
+                tracing::warn!(page = path, %error, "what visits to this page use does not fit a manifest; only its document travels");
+                made
+            }
+            Err(error) => {
+                tracing::warn!(page = path, %error, "this page cannot have a manifest and is answered plain");
+                page.current = None;
+                return None;
+            }
+        },
     };
-    let app_bytes = manifest.assets.iter().filter(|record| !record.is_ours()).map(|record| record.len).sum();
-    let current = Current { manifest: Digest::of(&blob), bytes: manifest.bytes(), app_bytes };
-    if page.current == Some(current) {
+    let (made, blob, pieces) = made;
+    let before = page.current.replace(made);
+    if before.is_some_and(|before| before.manifest == made.manifest) {
         return None;
     }
-    tracing::info!(page = path, manifest = %current.manifest, assets = manifest.assets.len(), bytes = current.bytes, "page has a new manifest");
-    page.current = Some(current);
-    blobs.insert(current.manifest, Bytes::from(blob));
-    Some(Change { page: path.to_owned(), manifest: current.manifest, pieces: manifest.distinct_pieces() })
+    tracing::info!(page = path, manifest = %made.manifest, critical, expected = assets.len() - critical, bytes = made.bytes, "page has a new manifest");
+    blobs.insert(made.manifest, Bytes::from(blob));
+    Some(Change { page: path.to_owned(), manifest: made.manifest, pieces })
+}
+
+/// The manifest of a page: its document, the viral addition, then `assets`, of which the first `critical` are critical.
+fn make(
+    path: &str,
+    version: &Version,
+    document: &Asset,
+    assets: &[String],
+    critical: usize,
+) -> Result<(Made, Vec<u8>, Vec<Piece>), ManifestError> {
+    let mut first = document.record();
+    path.clone_into(&mut first.path);
+    let document_len = first.len;
+    // Right after the document, which asks for it.
+    let own = std::iter::once(first).chain(version.addition().map(|asset| asset.record()));
+    let record = |path: &String| version.asset(path).map(|asset| asset.record());
+    let (needed, others) = assets.split_at(critical.min(assets.len()));
+    let needed: Vec<_> = own.chain(needed.iter().filter_map(record)).collect();
+    let critical = u32::try_from(needed.len()).unwrap_or(u32::MAX);
+    let manifest = Manifest { assets: needed.into_iter().chain(others.iter().filter_map(record)).collect() };
+    let blob = manifest.encode()?;
+    let app_bytes = manifest.assets.iter().filter(|record| !record.is_ours()).map(|record| record.len).sum();
+    let made = Made { version: version.number(), manifest: Digest::of(&blob), bytes: manifest.bytes(), app_bytes, critical, document_len };
+    Ok((made, blob, manifest.distinct_pieces()))
 }
 
 #[cfg(test)]

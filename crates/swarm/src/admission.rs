@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::pageset::Size;
+
 /// What the browser's cookies say about this visitor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CookieState {
@@ -32,7 +34,7 @@ pub enum PageFitness {
     Encoding,
     /// The document answers an address at which there is nothing (`404.html`).
     NotFound,
-    /// The page has no manifest, now or ever: its boot set breaks a limit or was not yet read.
+    /// The page has no manifest, now or ever: its page set breaks a limit or was not yet read.
     NoManifest,
 }
 
@@ -61,8 +63,8 @@ pub struct Evidence {
     pub platform_prompts: bool,
     /// The browser is too old for the loader; see [`crate::platform::is_too_old`].
     pub too_old: bool,
-    /// Bytes of the page's boot set.
-    pub app_bytes: u64,
+    /// How much a visit to the page uses, the document included.
+    pub size: Size,
     /// Whether the page can travel.
     pub page_viral: PageFitness,
     /// Peers that could be given to this visitor now; see [`crate::tracker::Tracker::ready`].
@@ -71,12 +73,14 @@ pub struct Evidence {
     pub shares: bool,
     /// The visitor's own service worker said that it stores the page as it is now.
     pub stored: bool,
+    /// `If-None-Match` names the full answer as it would be sent.
+    pub unchanged: bool,
 }
 
 /// What the operator decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Smallest boot set, in bytes, for which peers can win over the origin; 0 makes every page viral.
+    /// Least bytes used by a visit for which peers can win over the origin; 0 makes every page viral.
     pub app_bytes_min: u64,
     /// Take part also where a peer connection may raise a permission prompt.
     pub prompts_allowed: bool,
@@ -106,6 +110,10 @@ pub enum Decision {
 pub enum Reason {
     /// Full: nobody near has it, is ready and has a free slot.
     NoPeerNear,
+    /// Full: too few visits have told how much the page uses.
+    Learning,
+    /// Full: the visitor has the full answer already; the status is 304.
+    Unchanged,
     /// Thin: somebody does.
     PeerNear,
     /// Thin: the visitor stores the page already.
@@ -140,8 +148,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoPeerNear,
+        Self::Learning,
+        Self::Unchanged,
         Self::PeerNear,
         Self::Stored,
         Self::Requested,
@@ -164,6 +174,8 @@ impl Reason {
     pub const fn as_token(self) -> &'static str {
         match self {
             Self::NoPeerNear => "no-peer-near",
+            Self::Learning => "learning",
+            Self::Unchanged => "unchanged",
             Self::PeerNear => "peer-near",
             Self::Stored => "stored",
             Self::Requested => "requested",
@@ -215,10 +227,22 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if evidence.stored {
         return Decision::Thin(Reason::Stored);
     }
+    if evidence.unchanged {
+        return Decision::Full(Reason::Unchanged);
+    }
+    if is_too_little(evidence.size, policy) {
+        return Decision::Full(Reason::Learning);
+    }
     if evidence.peers_ready > 0 {
         return Decision::Thin(Reason::PeerNear);
     }
     Decision::Full(Reason::NoPeerNear)
+}
+
+/// Whether what is known to be used is less than what peers are worth.
+fn is_too_little(size: Size, policy: &Policy) -> bool {
+    let (Size::Unknown { at_least: bytes } | Size::Known { bytes }) = size;
+    bytes < policy.app_bytes_min
 }
 
 /// Whether this is somebody coming to a page, as far as the request tells.
@@ -243,7 +267,7 @@ fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
         (evidence.platform_prompts && !policy.prompts_allowed, Reason::Prompts),
         (evidence.page_viral == PageFitness::NotFound, Reason::NotFound),
         (evidence.page_viral == PageFitness::NoManifest, Reason::NoManifest),
-        (evidence.app_bytes < policy.app_bytes_min, Reason::SmallApp),
+        (matches!(evidence.size, Size::Known { .. }) && is_too_little(evidence.size, policy), Reason::SmallApp),
         (evidence.cookie == CookieState::OwnServiceWorker, Reason::OwnServiceWorker),
         (evidence.page_viral == PageFitness::OwnServiceWorker, Reason::OwnServiceWorker),
         (evidence.page_viral == PageFitness::Csp, Reason::Csp),
@@ -263,7 +287,7 @@ mod tests {
             fetch_dest: Some("document".to_owned()),
             fetch_mode: Some("navigate".to_owned()),
             has_sec_fetch: true,
-            app_bytes: 1 << 30,
+            size: Size::Known { bytes: 1 << 30 },
             peers_ready: 2,
             ..Evidence::default()
         }
@@ -291,15 +315,36 @@ mod tests {
         ("would be prompted", |e| e.platform_prompts = true, Decision::Plain(Reason::Prompts)),
         ("nothing there", |e| e.page_viral = PageFitness::NotFound, Decision::Plain(Reason::NotFound)),
         ("no manifest", |e| e.page_viral = PageFitness::NoManifest, Decision::Plain(Reason::NoManifest)),
-        ("small app", |e| e.app_bytes = 1, Decision::Plain(Reason::SmallApp)),
+        ("small app", |e| e.size = Size::Known { bytes: 1 }, Decision::Plain(Reason::SmallApp)),
         ("own worker, seen in the page", |e| e.cookie = CookieState::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
         ("own worker, seen by the server", |e| e.page_viral = PageFitness::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
         ("policy of the page", |e| e.page_viral = PageFitness::Csp, Decision::Plain(Reason::Csp)),
         ("not utf-8", |e| e.page_viral = PageFitness::Encoding, Decision::Plain(Reason::Encoding)),
         ("stored, peers or not", |e| e.stored = true, Decision::Thin(Reason::Stored)),
+        ("stored, its size not known", set_stored_and_new, Decision::Thin(Reason::Stored)),
+        ("unchanged, peers or not", |e| e.unchanged = true, Decision::Full(Reason::Unchanged)),
+        ("unchanged, its size not known", set_unchanged_and_new, Decision::Full(Reason::Unchanged)),
+        ("stored and unchanged", set_stored_and_unchanged, Decision::Thin(Reason::Stored)),
+        ("size not known, peers or not", |e| e.size = Size::Unknown { at_least: 1 }, Decision::Full(Reason::Learning)),
+        ("known to be large before enough have told", |e| e.size = Size::Unknown { at_least: 1 << 30 }, Decision::Thin(Reason::PeerNear)),
         ("peers near", |_| (), Decision::Thin(Reason::PeerNear)),
         ("nobody near", |e| e.peers_ready = 0, Decision::Full(Reason::NoPeerNear)),
     ];
+
+    fn set_stored_and_new(evidence: &mut Evidence) {
+        evidence.stored = true;
+        evidence.size = Size::default();
+    }
+
+    fn set_unchanged_and_new(evidence: &mut Evidence) {
+        evidence.unchanged = true;
+        evidence.size = Size::default();
+    }
+
+    fn set_stored_and_unchanged(evidence: &mut Evidence) {
+        evidence.stored = true;
+        evidence.unchanged = true;
+    }
 
     fn set_fetch(evidence: &mut Evidence) {
         evidence.fetch_dest = Some("empty".to_owned());
@@ -343,17 +388,21 @@ mod tests {
 
     #[test]
     fn the_operator_may_accept_prompts_and_small_apps() {
-        let evidence = Evidence { platform_prompts: true, app_bytes: 0, ..visit() };
+        let evidence = Evidence { platform_prompts: true, size: Size::Known { bytes: 0 }, ..visit() };
         let policy = Policy { app_bytes_min: 0, prompts_allowed: true };
         assert_eq!(decide(&evidence, &policy), Decision::Thin(Reason::PeerNear));
+        let unknown = Evidence { size: Size::Unknown { at_least: 0 }, ..evidence };
+        assert_eq!(decide(&unknown, &policy), Decision::Thin(Reason::PeerNear), "with 0 there is nothing to learn");
     }
 
     #[test]
     fn an_app_of_exactly_the_least_size_takes_part() {
         let policy = Policy { app_bytes_min: 100, ..Policy::default() };
-        let at = |app_bytes| decide(&Evidence { app_bytes, ..visit() }, &policy);
-        assert_eq!(at(100), Decision::Thin(Reason::PeerNear));
-        assert_eq!(at(99), Decision::Plain(Reason::SmallApp));
+        let at = |size| decide(&Evidence { size, ..visit() }, &policy);
+        assert_eq!(at(Size::Known { bytes: 100 }), Decision::Thin(Reason::PeerNear));
+        assert_eq!(at(Size::Known { bytes: 99 }), Decision::Plain(Reason::SmallApp));
+        assert_eq!(at(Size::Unknown { at_least: 100 }), Decision::Thin(Reason::PeerNear));
+        assert_eq!(at(Size::Unknown { at_least: 99 }), Decision::Full(Reason::Learning));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct Comer {
     pub manifest: Digest,
     /// Where it is.
     pub address: IpAddr,
-    /// Bytes of the page's boot set, decoded.
+    /// Bytes of the page's page set, decoded.
     pub bytes: u64,
     /// When it came, in milliseconds.
     pub came_ms: u64,

@@ -1,15 +1,15 @@
-//! Every decision of a swarm, without clock, I/O or tasks: whom to answer how, who meets whom, what a page needs first.
+//! Every decision of a swarm, without clock, I/O or tasks: whom to answer how, who meets whom, what a page uses.
 //!
 //! Time is an argument in milliseconds and never decreases; randomness comes from a seed; hosts drive the machines with `handle_*` and `poll*`.
 
 pub mod admission;
-pub mod bootset;
 pub mod coverage;
 pub mod fetch;
 pub mod firstcopy;
 pub mod limits;
 pub mod lineage;
 pub mod nearness;
+pub mod pageset;
 pub mod platform;
 mod random;
 #[cfg(test)]

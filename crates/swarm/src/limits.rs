@@ -1,6 +1,6 @@
 //! Every maximum, wait and threshold of the swarm's decisions, with its unit and where the number comes from.
 
-/// Smallest boot set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
+/// Smallest page set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
 pub const APP_BYTES_MIN: u64 = 512 * 1024;
 
@@ -193,24 +193,42 @@ pub const COVERAGE_MANIFESTS_MAX: usize = 256;
 /// Pairs of manifests whose comparison is remembered.
 pub const COVERAGE_PAIRS_MAX: usize = 4_096;
 
-/// Assets of a boot set besides the page's document.
+/// Assets of a page set besides the page's document.
 pub const BOOT_ASSETS_MAX: usize = 512;
 
-/// Bytes of a boot set besides the page's document. More than this is rarely needed before `load`.
+/// Bytes of a page set besides the page's document. More than this is rarely needed during one visit.
 pub const BOOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Reports whose majority decides what a page needs.
+/// Reports whose votes decide what a page uses.
 pub const BOOT_REPORTS_MAX: usize = 16;
 
-/// Bytes that the reports of a single site may add to any boot set. Nine of ten pages of the web weigh less than 10 MB with everything (HTTP
-/// Archive, 2024), but the games and tools for which this is built some tens, and all of an office is one site.
+/// Paths read of one report: as many as the signal may have.
+pub const LOADED_REPORT_PATHS_MAX: usize = viral_wire::limits::LOADED_ASSETS_MAX;
+
+/// Static references of a page that are remembered over a restart: twice the largest page set.
+pub const REFERENCES_REMEMBERED_MAX: usize = 2 * BOOT_ASSETS_MAX;
+
+/// Bytes that the reports of a single network may add to any page set. Nine of ten pages of the web weigh less than 10 MB with everything (HTTP
+/// Archive, 2024), but the games and tools for which this is built some tens, and all of an office is one network.
 pub const BOOT_LONE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
 /// The same as a multiple of what the page itself refers to, where that is more: large apps load as much again by script.
 pub const BOOT_LONE_FACTOR: u64 = 2;
 
-/// Sites that may have spoken while what only one of them names is still believed; with a third one there is a majority to ask.
-pub const BOOT_LONE_SITES_MAX: u64 = 2;
+/// Networks that may have spoken while what only one of them names is still believed; with a third one there is a majority to ask.
+pub const BOOT_LONE_NETWORKS_MAX: u64 = 2;
+
+/// Networks that must name an asset which the server sent to none of them, before it enters a page set: one more than are believed alone.
+pub const THIN_WITNESSES_MIN: usize = 3;
+
+/// Visits that must have told what they used before a page is judged to be small: one may have left early, and of two nobody knows which.
+pub const LEARN_VISITS: u64 = 3;
+
+/// Changes that reports may make to a page set at once: the first visitor teaches fast, in a few reports while its page loads.
+pub const SET_CHANGES_BURST: u64 = 6;
+
+/// And then one in this time, in milliseconds: each change of the manifest is fetched by everybody who seeds the page.
+pub const SET_CHANGE_MS: u64 = 60_000;
 
 /// Outputs the tracker keeps for its host: a message to each session, and the close of each.
 pub const OUTPUTS_MAX: usize = 2 * SESSIONS_MAX;

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -28,13 +29,22 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
         Task::PrintConfig => say(&default_file()),
         Task::Get(args) => peer::run_get(&args),
         Task::Seed(args) => peer::run_seed(&args),
-        Task::Serve { dir, config } => start(&config, Source::Directory(dir), false),
+        Task::Serve { dir, mut config } => {
+            config.state_dir = config.state_dir.or_else(systemd_state_dir);
+            start(&config, Source::Directory(dir), false)
+        }
         Task::Demo { mut config } => {
             config.public_lineage = true;
             let _ = writeln!(stderr(), "viral: making the demo's world");
             start(&config, demo(), true)
         }
     }
+}
+
+/// What systemd made for `StateDirectory=` of the unit (systemd.exec(5)); the first of several.
+fn systemd_state_dir() -> Option<PathBuf> {
+    let listed = std::env::var_os("STATE_DIRECTORY")?;
+    std::env::split_paths(&listed).next().filter(|dir| !dir.as_os_str().is_empty())
 }
 
 fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {

@@ -77,7 +77,7 @@ pub const DESCRIPTION_LEN_MAX: usize = 3072;
 /// SDP text in an answer, in bytes. Chromium's is 0.8 KiB, Firefox's with ten candidates 1.5 KiB.
 pub const SDP_LEN_MAX: usize = 4096;
 
-/// One signal on the WebSocket, in bytes. Holds the largest boot-set report; everything else is far smaller.
+/// One signal on the WebSocket, in bytes. Holds the largest report of what a visit used; everything else is far smaller.
 pub const SIGNAL_LEN_MAX: usize = 64 * 1024;
 
 /// Ready-made offers one peer may leave with the tracker. An idle connection costs 150 KiB (PLATFORM section 2).
@@ -92,8 +92,11 @@ pub const SHARE_PIECES_MAX: usize = 256;
 /// Answers in one signal or one `POST /.viral/answer`.
 pub const ANSWERS_MAX: usize = OFFERS_PER_LEECHER_MAX;
 
-/// Paths in one boot-set report.
+/// Paths in one report of what a visit used.
 pub const LOADED_ASSETS_MAX: usize = 1024;
+
+/// Reports of what a visit used, in one session. A visit tells when its page has been quiet for a while and when it is left; a game loads a dozen levels.
+pub const LOADED_REPORTS_MAX: usize = 16;
 
 /// Peers named in one `counts`, and faults in one visit beacon.
 pub const SOURCES_MAX: usize = 64;

@@ -67,11 +67,12 @@ pub enum PeerToTracker {
         /// 1..=[`OFFERS_PER_PEER_MAX`](crate::limits::OFFERS_PER_PEER_MAX).
         offers: Vec<ReadyOffer>,
     },
-    /// What loaded before `load`: a boot-set report.
+    /// What this visit used so far, before or after `load`. The newest replaces the older ones; at most
+    /// [`LOADED_REPORTS_MAX`](crate::limits::LOADED_REPORTS_MAX) in one session.
     Loaded {
         /// Path of the page.
         page: String,
-        /// Paths in order of loading.
+        /// Paths in the order in which their requests began, at most [`LOADED_ASSETS_MAX`](crate::limits::LOADED_ASSETS_MAX).
         assets: Vec<String>,
     },
     /// What the peer holds now.
@@ -170,6 +171,13 @@ pub enum TrackerToPeer {
         /// Places among its distinct pieces in order of first appearance, at most
         /// [`SHARE_PIECES_MAX`](crate::limits::SHARE_PIECES_MAX). Empty: every piece is with somebody, ask peers.
         pieces: Vec<u32>,
+    },
+    /// What the server sent to this visit and its `loaded` does not name, since workers asked for it: the page may hold it from its HTTP cache.
+    Used {
+        /// Path of the page.
+        page: String,
+        /// Paths, at most [`LOADED_ASSETS_MAX`](crate::limits::LOADED_ASSETS_MAX).
+        assets: Vec<String>,
     },
     /// Leave this many more offers.
     OffersWanted {
@@ -284,6 +292,14 @@ pub struct Counts {
     pub pieces_verified: u32,
     /// Who gave how much, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
     pub sources: Vec<SourceBytes>,
+    /// Verified bytes taken from peers by ring of the page set: critical, expected, on demand. Left out where all are 0.
+    #[serde(default, skip_serializing_if = "are_zero")]
+    #[ts(as = "Option<[f64; 3]>", optional)]
+    pub rings: [u64; 3],
+}
+
+fn are_zero(rings: &[u64; 3]) -> bool {
+    *rings == [0; 3]
 }
 
 /// Verified bytes taken from one peer.

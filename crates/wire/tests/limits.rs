@@ -225,6 +225,9 @@ fn signals_stay_within_their_limits() {
     let loaded = |count: usize| json!({"kind": "loaded", "page": "/", "assets": vec!["/a.js"; count]});
     assert_eq!(over::<PeerToTracker>(loaded(LOADED_ASSETS_MAX)), None);
     assert_eq!(over::<PeerToTracker>(loaded(LOADED_ASSETS_MAX + 1)), Some("assets"));
+    let used = |count: usize| json!({"kind": "used", "page": "/", "assets": vec!["/a.js"; count]});
+    assert_eq!(over::<TrackerToPeer>(used(LOADED_ASSETS_MAX)), None);
+    assert_eq!(over::<TrackerToPeer>(used(LOADED_ASSETS_MAX + 1)), Some("assets"));
     let record = |count: usize| json!({"paths": vec!["/a.js"; count]});
     assert_eq!(over::<RecordPost>(record(RECORD_PATHS_MAX)), None);
     assert_eq!(over::<RecordPost>(record(RECORD_PATHS_MAX + 1)), Some("paths"));

@@ -24,4 +24,8 @@ pieces_verified: number,
 /**
  * Who gave how much, at most [`SOURCES_MAX`](crate::limits::SOURCES_MAX).
  */
-sources: Array<SourceBytes>, };
+sources: Array<SourceBytes>, 
+/**
+ * Verified bytes taken from peers by ring of the page set: critical, expected, on demand. Left out where all are 0.
+ */
+rings?: [number, number, number], };

@@ -36,7 +36,7 @@ offers: Array<ReadyOffer>, } | { "kind": "loaded",
  */
 page: string, 
 /**
- * Paths in order of loading.
+ * Paths in the order in which their requests began, at most [`LOADED_ASSETS_MAX`](crate::limits::LOADED_ASSETS_MAX).
  */
 assets: Array<string>, } | { "kind": "held", 
 /**

@@ -25,6 +25,11 @@ manifest: Digest,
  */
 bytes: number, 
 /**
+ * How many of the manifest's assets, counted from the first, the page waits for: document, addition and the critical ring. The others are
+ * expected to be used.
+ */
+critical: number, 
+/**
  * Stands for this visit.
  */
 ticket: Ticket, 
@@ -36,10 +41,6 @@ offers: Array<Offer>,
  * How to put the page in place.
  */
 deploy: Deploy, 
-/**
- * Whether the visitor's store is believed to hold the app already.
- */
-stored: boolean, 
 /**
  * Others fetch the same now and share the work: whoever can asks the tracker for its part before it asks the origin. Left out where false.
  */

@@ -63,7 +63,15 @@ manifest: Digest,
  * Places among its distinct pieces in order of first appearance, at most
  * [`SHARE_PIECES_MAX`](crate::limits::SHARE_PIECES_MAX). Empty: every piece is with somebody, ask peers.
  */
-pieces: Array<number>, } | { "kind": "offers_wanted", 
+pieces: Array<number>, } | { "kind": "used", 
+/**
+ * Path of the page.
+ */
+page: string, 
+/**
+ * Paths, at most [`LOADED_ASSETS_MAX`](crate::limits::LOADED_ASSETS_MAX).
+ */
+assets: Array<string>, } | { "kind": "offers_wanted", 
 /**
  * How many.
  */

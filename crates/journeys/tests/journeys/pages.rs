@@ -65,7 +65,7 @@ async fn an_asset_that_is_only_asked_for_with_a_query_is_seeded_by_the_first_vis
         let server = Server::serve(site.folder(), &[]).await;
         let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
         seeds(&server, &seeder, 1).await;
-        // What the first visitor loaded is the page's boot set from its report on; a moment later the visitor holds that, too.
+        // What the first visitor loaded is the page's page set from its report on; a moment later the visitor holds that, too.
         let mut status = Status::default();
         for _ in 0..5 {
             let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
@@ -264,7 +264,7 @@ async fn later_asset(engine: Engine) {
     let status = visitor.status().await;
     assert_eq!(status.answer, "thin");
     let boot = site.len() - LEN as u64;
-    assert!(status.bytes_from_peers <= boot + boot / 10, "it was not in the boot set: {status:?}");
+    assert!(status.bytes_from_peers <= boot + boot / 10, "it was not in the page set: {status:?}");
     let before = server.stats().await.origin_bytes.of_app();
     assert_eq!(visitor.sha256_of("/later.bin").await, digest);
     let after =

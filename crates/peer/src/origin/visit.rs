@@ -142,7 +142,7 @@ mod tests {
     use crate::throttle::Throttle;
 
     const BOOT: &str = "{\"version\":1,\"page\":\"/\",\"manifest\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\
-        \"bytes\":7,\"ticket\":\"00000000000000000000000000000000\",\"offers\":[],\"deploy\":\"write\",\"stored\":false}";
+        \"bytes\":7,\"critical\":1,\"ticket\":\"00000000000000000000000000000000\",\"offers\":[],\"deploy\":\"write\"}";
 
     #[test]
     fn the_boot_block_is_found_among_the_loader() {

@@ -118,6 +118,8 @@ impl Peer {
                 self.early_share = EarlyShare::Over;
                 self.take_share(&manifest, &pieces);
             }
+            // Only who reports what its page used is told what else was.
+            TrackerToPeer::Used { .. } => {}
             TrackerToPeer::Dropped { reason } => {
                 self.refused = Some(match reason {
                     DropReason::Forged => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),

@@ -154,7 +154,7 @@ impl World {
         serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
     }
 
-    /// Bytes of the app's boot set as it lies on disk.
+    /// Bytes of the app's page set as it lies on disk.
     pub(super) fn app_len(&self) -> u64 {
         ["index.html", "app.js", "part 0.bin", "part 1.bin", "part 2.bin"]
             .iter()

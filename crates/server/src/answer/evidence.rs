@@ -10,7 +10,7 @@ use crate::cookies::{VisitorState, visitor_state};
 const NATIVE_PEER: &str = "viral/";
 
 /// The query that asks for the plain answer.
-const PLAIN_QUERY: &str = "viral=plain";
+pub(super) const PLAIN_QUERY: &str = "viral=plain";
 
 /// Fills in everything that the request itself says; page, peers and store are left at their defaults.
 pub(super) fn of_request(request: &Parts) -> Evidence {

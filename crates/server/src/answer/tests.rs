@@ -99,6 +99,10 @@ async fn every_reason_for_a_plain_answer_is_named() {
 #[tokio::test]
 async fn the_size_threshold_and_the_operators_rules_hold() {
     let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
+    for _ in 0..3 {
+        assert_eq!(answer(&visit(&small, "/", &[]).await), "full; reason=learning");
+        tell(&small, "/", &["/app.js"]);
+    }
     assert_eq!(answer(&visit(&small, "/", &[]).await), "plain; reason=small-app");
     let own = viral(&SITE, |config| config.own_service_worker = crate::config::OwnServiceWorker::Yes).await;
     assert_eq!(answer(&visit(&own, "/", &[]).await), "plain; reason=own-service-worker");
@@ -106,6 +110,61 @@ async fn the_size_threshold_and_the_operators_rules_hold() {
     let response = visit(&strict, "/", &[]).await;
     assert_eq!(answer(&response), "plain; reason=csp");
     assert_eq!(response.headers()["content-security-policy"], "script-src 'nonce-x'");
+}
+
+/// A full visitor tells what it used.
+fn tell(viral: &crate::Viral, page: &str, used: &[&str]) {
+    let (peer, _outgoing) = seeder(viral, page);
+    let assets = used.iter().map(|path| (*path).to_owned()).collect();
+    viral.app.hub.message(peer, PeerToTracker::Loaded { page: page.to_owned(), assets });
+    viral.app.hub.leave(peer);
+}
+
+#[tokio::test]
+async fn a_page_whose_html_names_little_is_large_as_soon_as_a_visitor_used_much() {
+    let viral = viral(&SITE, |config| config.min_app_bytes = 20_000).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=learning", "peers or not");
+    tell(&viral, "/", &["/app.js", "/late.bin"]);
+    let (_, _outgoing) = seeder(&viral, "/");
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "thin; reason=peer-near");
+    assert_eq!(answer(&visit(&viral, "/about/", &[]).await), "full; reason=learning", "another page is learned by itself");
+}
+
+#[tokio::test]
+async fn whoever_stores_the_page_as_it_is_gets_a_note() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let manifest = viral.app.hub.page(&viral.app.site.current(), &document(&viral)).unwrap().manifest.to_string();
+    let preload = format!("viral 0123456789abcdef,{}", &manifest[..16]);
+    let ours = [("service-worker-navigation-preload", preload.as_str())];
+    let response = visit(&viral, "/?q=1&a", &ours).await;
+    assert_eq!((response.status(), answer(&response)), (StatusCode::OK, "thin; reason=stored"));
+    assert_eq!(response.headers()["viral-manifest"], manifest);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("viral-version="));
+    let head = request(&viral, "HEAD", "/?q=1&a", &[&NAVIGATION[..], &ours].concat(), "").await;
+    assert_eq!(head.headers(), response.headers());
+    let html = text(response).await;
+    assert!(html.len() < 300 && html.contains("url=?q=1&amp;a&amp;viral=plain"), "{html}");
+    for other in ["true", "viral 0123456789abcdef", &manifest[..16]] {
+        let (_, _outgoing) = seeder(&viral, "/");
+        assert_eq!(answer(&visit(&viral, "/", &[("service-worker-navigation-preload", other)]).await), "thin; reason=peer-near", "{other}");
+    }
+    assert_eq!(answer(&visit(&viral, "/?viral=plain", &ours).await), "plain; reason=requested");
+}
+
+#[tokio::test]
+async fn a_path_written_otherwise_costs_nobody_the_page() {
+    let viral = viral(&[&SITE[..], &[("[slug].js", "1"), ("@x.js", "2")]].concat(), |_| ()).await;
+    tell(&viral, "/", &["/%61pp.js", "/app.js", "/%5Bslug%5D.js", "/[slug].js", "/%40x.js", "/@x.js"]);
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
+    let own = [("host", "app.example"), ("origin", "http://app.example")];
+    let post = r#"{"paths":["/late.bin","/%6cate.bin","/late.bi%6E"]}"#;
+    let record = request(&viral, "POST", "/.viral/record", &own, post).await;
+    assert_eq!(record.status(), StatusCode::OK);
+    let records = viral_wire::Manifest::decode(&crate::testing::bytes(record).await).unwrap();
+    assert_eq!(records.assets.iter().map(|record| record.path.as_str()).collect::<Vec<_>>(), ["/late.bin"]);
 }
 
 #[tokio::test]
@@ -137,8 +196,18 @@ async fn head_and_revalidation_say_the_same_as_get() {
     let full = visit(&viral, "/", &[]).await;
     let etag = full.headers()["etag"].to_str().unwrap().to_owned();
     let again = visit(&viral, "/", &[("if-none-match", &etag)]).await;
-    assert_eq!((again.status(), answer(&again)), (StatusCode::NOT_MODIFIED, "full; reason=no-peer-near"));
+    assert_eq!((again.status(), answer(&again)), (StatusCode::NOT_MODIFIED, "full; reason=unchanged"));
     let (_, _outgoing) = seeder(&viral, "/");
+    let unchanged = visit(&viral, "/", &[("if-none-match", &etag)]).await;
+    assert_eq!((unchanged.status(), answer(&unchanged)), (StatusCode::NOT_MODIFIED, "full; reason=unchanged"), "peers or not");
+    assert!(unchanged.headers()["set-cookie"].to_str().unwrap().starts_with("viral-version="));
+    let raw = get(&viral, "/", &[("if-none-match", "\"x\""), ("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate")]).await;
+    let raw_tag = raw.headers()["etag"].to_str().unwrap().to_owned();
+    for other in [raw_tag.as_str(), "*"] {
+        let (_, _outgoing) = seeder(&viral, "/");
+        let thin = visit(&viral, "/", &[("if-none-match", other)]).await;
+        assert_eq!((thin.status(), answer(&thin)), (StatusCode::OK, "thin; reason=peer-near"), "{other} is not the page with the addition");
+    }
     let head = request(&viral, "HEAD", "/", &NAVIGATION, "").await;
     assert_eq!(answer(&head), "thin; reason=peer-near");
     let head_headers = head.headers().clone();

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts}
 use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
+use super::evidence::PLAIN_QUERY;
 use crate::limits::TITLE_LEN_MAX;
 use crate::stats::Cause;
 use crate::{coding, csp, scripts};
@@ -48,10 +49,10 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
 
 fn html(title: &str, query: Option<&str>, boot: &str) -> String {
     let title: String = title.chars().take(TITLE_LEN_MAX).collect();
-    let query = query.map(|query| format!("{query}&")).unwrap_or_default();
+    let query = plain_query(query);
     format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
-         <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}viral=plain\"></noscript></head><body>\
+         <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body>\
          <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
         title = escaped(&title),
         query = escaped(&query),
@@ -59,8 +60,13 @@ fn html(title: &str, query: Option<&str>, boot: &str) -> String {
     )
 }
 
+/// The query of a request with the pair that asks for the plain answer.
+pub(super) fn plain_query(query: Option<&str>) -> String {
+    query.map(|query| format!("{query}&")).unwrap_or_default() + PLAIN_QUERY
+}
+
 /// Text for an element or a quoted attribute.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
@@ -93,10 +99,10 @@ mod tests {
             page: "/".into(),
             manifest: Digest::of(b"m"),
             bytes: 7,
+            critical: 2,
             ticket: Ticket([7; 16]),
             offers: offers.collect(),
             deploy: Deploy::Write,
-            stored: false,
             crowd: false,
         }
     }

@@ -1,6 +1,6 @@
 //! `/.viral/pieces`, `/.viral/manifest/DIGEST` and `/.viral/record`: what peers could not give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<Str
     response
 }
 
-/// `POST /.viral/record`: records of assets outside the boot set; 204 when none of them is worth fetching from peers.
+/// `POST /.viral/record`: records of assets outside the page set, each once by its canonical path however it was asked for; 204 when none of them is worth fetching from peers.
 pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
     if !origin::is_own(&headers) {
         return refusal(StatusCode::FORBIDDEN, "only a page of this site may ask");
@@ -92,9 +92,9 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
         Err(refused) => return refused,
     };
     let version = pinned_version(&headers).and_then(|tag| app.site.version_tagged(tag)).unwrap_or_else(|| app.site.current());
-    let distinct: BTreeSet<&String> = post.paths.iter().collect();
-    let found = distinct.into_iter().filter_map(|path| version.asset(path)).filter(|asset| is_worth_peers(asset));
-    let manifest = Manifest { assets: found.map(|asset| asset.record()).collect() };
+    let found = post.paths.iter().filter_map(|path| version.asset(path)).filter(|asset| is_worth_peers(asset));
+    let distinct: BTreeMap<&str, _> = found.map(|asset| (asset.path(), asset)).collect();
+    let manifest = Manifest { assets: distinct.into_values().map(|asset| asset.record()).collect() };
     if manifest.assets.is_empty() {
         return done();
     }

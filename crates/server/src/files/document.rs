@@ -155,11 +155,8 @@ impl State {
                 }
             }
             "link" => {
-                let loads = |rel: &str| matches!(rel, "stylesheet" | "modulepreload" | "preload");
-                let rel = token("rel");
-                let mut words = rel.split_ascii_whitespace();
-                if let Some(href) = attribute("href").filter(|_| words.clone().any(loads) && !words.any(|word| word == "alternate")) {
-                    self.links.add(&href, Need::First);
+                if let (Some(href), Some(need)) = (attribute("href"), need_of_link(&token("rel"), &token("as"))) {
+                    self.links.add(&href, need);
                 }
             }
             "img" if token("loading") != "lazy" && self.picture != Some(true) => {
@@ -190,6 +187,18 @@ impl State {
         title.extend(unescape(chunk.as_str()).chars().take(TITLE_LEN_MAX.saturating_sub(title.len()) / 4));
         self.title_ended = chunk.last_in_text_node();
     }
+}
+
+/// How soon what a `<link>` refers to is needed; `None` if browsers do not load it.
+fn need_of_link(rel: &str, fetched_as: &str) -> Option<Need> {
+    let has = |word: &str| rel.split_ascii_whitespace().any(|found| found == word);
+    if has("alternate") {
+        return None;
+    }
+    if has("stylesheet") || has("modulepreload") {
+        return Some(Need::First);
+    }
+    has("preload").then_some(if matches!(fetched_as, "script" | "style") { Need::First } else { Need::Later })
 }
 
 /// The URL of the first candidate of a `srcset`.
@@ -232,6 +241,18 @@ mod tests {
             <script>"<img src=s.png>"</script><script src="https://elsewhere.example/x.js"></script>
             <picture><source srcset="best.avif"><source srcset="next.webp"><img src="last.jpg"></picture>"#;
         assert_eq!(targets(html), ["dir/best.avif"]);
+    }
+
+    #[test]
+    fn only_what_rendering_and_the_first_scripts_need_is_needed_first() {
+        let html = r#"<link rel=preload as=font href=f.woff2><link rel=preload as=image href=i.png><link rel=preload as=fetch href=d.wasm>
+            <link rel=preload as=video href=v.mp4><link rel=preload href=x><link rel=preload as=script href=s.js><link rel=preload as=style href=s.css>
+            <link rel=modulepreload href=m.js><link rel=preload as=fetch href=late.js><script src=late.js></script><img src=logo.png>
+            <video src=film.mp4><source src=film.webm></video><audio src=a.ogg><source src=a.mp3></audio>"#;
+        let links = analyse(html.as_bytes(), "page.html").unwrap().links;
+        let of = |need| links.iter().filter(|link| link.need == need).map(|link| link.target.as_str()).collect::<Vec<_>>();
+        assert_eq!(of(Need::First), ["s.js", "s.css", "m.js", "late.js"]);
+        assert_eq!(of(Need::Later), ["f.woff2", "i.png", "d.wasm", "v.mp4", "x", "logo.png"]);
     }
 
     #[test]

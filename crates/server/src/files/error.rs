@@ -41,6 +41,20 @@ pub enum SiteError {
         /// What the system said.
         error: io::Error,
     },
+    /// What is learned of pages cannot be kept.
+    #[error("state directory {path} cannot be written ({error}); give one that this user may write with --state-dir")]
+    State {
+        /// The directory as it was given.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// What is learned of pages would be served to everybody.
+    #[error("state directory {path} lies in the site and would be served; give one outside of it with --state-dir")]
+    StateServed {
+        /// The directory as it was given.
+        path: PathBuf,
+    },
     /// An embedded file has a name that no URL path reaches.
     #[error("embedded file {path:?} has no URL path; use a relative path without empty, hidden or `..` segments")]
     EmbeddedPath {

@@ -7,9 +7,9 @@ use super::{limits::LINKS_MAX, path};
 /// How soon a reference is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
-    /// Style sheets, scripts and what they import: nothing is shown or run without them.
+    /// Style sheets, scripts and what they import: nothing is shown or run without them. What is critical.
     First,
-    /// Images, and what style sheets show.
+    /// Images, what style sheets show, and what is fetched ahead for scripts.
     Later,
 }
 
@@ -49,13 +49,13 @@ impl Links {
         }
     }
 
-    /// Notes a reference. Those to other sites, without a file's path, or beyond `LINKS_MAX` are dropped.
+    /// Notes a reference; of two to the same target the one that is needed sooner counts. Those to other sites, without a file's path, or
+    /// beyond `LINKS_MAX` are dropped.
     pub(super) fn add(&mut self, reference: &str, need: Need) {
-        if self.found.len() >= LINKS_MAX {
-            return;
-        }
-        let Some(target) = self.resolve(reference) else { return };
-        if target != self.own && !self.found.iter().any(|link| link.target == target) {
+        let Some(target) = self.resolve(reference).filter(|target| *target != self.own) else { return };
+        if let Some(link) = self.found.iter_mut().find(|link| link.target == target) {
+            link.need = link.need.min(need);
+        } else if self.found.len() < LINKS_MAX {
             self.found.push(Link { target, need });
         }
     }
@@ -103,6 +103,13 @@ mod tests {
         ] {
             assert_eq!(target(from, reference).as_deref(), expected, "{reference}");
         }
+    }
+
+    #[test]
+    fn what_is_needed_sooner_counts() {
+        let mut links = Links::of("a.html");
+        [Need::Later, Need::First, Need::Later].into_iter().for_each(|need| links.add("b.js", need));
+        assert_eq!(links.into_vec(), [Link { target: "b.js".to_owned(), need: Need::First }]);
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
     }
 }
 
+/// Whether `If-None-Match` names this body of `asset`, in whatever coding: the client has it.
+pub(crate) fn is_known(asset: &Asset, which: Which, headers: &HeaderMap) -> bool {
+    conditional::is_named(headers, asset.object(which).digest())
+}
+
 /// Status 404 with the site's page for it, or a line of text. Whatever the method, since there is nothing to allow.
 pub async fn respond_not_found(version: &Version, page: Option<&Asset>, which: Which, request: &Parts) -> Response<Body> {
     let Some(page) = page else {

@@ -1,14 +1,15 @@
-//! What a style sheet refers to: `@import` and `url()`.
+//! What a style sheet refers to: `@import` and `url()`, but for fonts: which of them a page shows only its visitors tell.
 
 use super::links::{Links, Need};
 
 /// Notes the references of a style sheet in `links`.
 ///
-/// Of the alternatives within one declaration (`src: url(a.woff2), url(a.woff)`) only the first is noted: browsers load
-/// one of them, and authors put the best first.
+/// Of the alternatives within one declaration (`background: image-set(url(a.avif) 1x, url(a.png) 1x)`) only the first is noted: browsers load
+/// one of them, and authors put the best first. What stands in a `@font-face` is not noted.
 pub(super) fn references(css: &str, links: &mut Links) {
     let mut rest = css;
     let mut imports = false;
+    let mut in_font = false;
     let mut noted_in_declaration = false;
     while let Some(at) = rest.find(['/', '"', '\'', '@', 'u', 'U', ';', '{', '}']) {
         rest = &rest[at..];
@@ -17,9 +18,12 @@ pub(super) fn references(css: &str, links: &mut Links) {
         } else if starts_with_word(rest, "@import") {
             imports = true;
             rest = &rest["@import".len()..];
+        } else if starts_with_word(rest, "@font-face") {
+            in_font = true;
+            rest = &rest["@font-face".len()..];
         } else if starts_with_word(rest, "url(") {
             let (reference, after) = url_body(&rest["url(".len()..]);
-            if !noted_in_declaration {
+            if !noted_in_declaration && !in_font {
                 links.add(reference, if imports { Need::First } else { Need::Later });
                 noted_in_declaration = true;
             }
@@ -35,6 +39,7 @@ pub(super) fn references(css: &str, links: &mut Links) {
             if rest.starts_with([';', '{', '}']) {
                 imports = false;
                 noted_in_declaration = false;
+                in_font &= !rest.starts_with('}');
             }
             rest = skip_char(rest);
         }
@@ -99,10 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn of_alternative_fonts_only_the_first_is_taken() {
-        let css = "@font-face{src:url(a.woff2)format('woff2'),url(a.woff)}@font-face{src:url(b.woff2)}";
+    fn of_alternatives_only_the_first_is_taken() {
+        let css = "i{background:image-set(url(a.avif) 1x,url(a.png) 1x)}b{background:url(b.png)}";
         let targets: Vec<_> = found(css).into_iter().map(|(target, _)| target).collect();
-        assert_eq!(targets, ["css/a.woff2", "css/b.woff2"]);
+        assert_eq!(targets, ["css/a.avif", "css/b.png"]);
+    }
+
+    #[test]
+    fn fonts_are_left_to_what_visitors_load() {
+        let css = "@font-face{src:url(a.woff2)format('woff2'),url(a.woff);unicode-range:U+0400-04FF}@font-face { src: url(b.woff2) } i{mask:url(c.svg)}";
+        let targets: Vec<_> = found(css).into_iter().map(|(target, _)| target).collect();
+        assert_eq!(targets, ["css/c.svg"]);
     }
 
     proptest! {

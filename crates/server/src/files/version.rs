@@ -56,6 +56,15 @@ struct Place {
     offset: u64,
 }
 
+/// An asset that a page refers to.
+#[derive(Debug, Clone)]
+pub struct Referred {
+    /// The asset.
+    pub asset: Arc<Asset>,
+    /// Whether rendering or the first scripts need it: style sheets, scripts, and what those import.
+    pub critical: bool,
+}
+
 /// What a URL path leads to.
 #[derive(Debug, Clone)]
 pub enum Resolved {
@@ -150,6 +159,11 @@ impl Version {
         self.assets.get(&path::decode(path)?)
     }
 
+    /// The one percent-encoded form of the path of an asset, however it is written: `/%6fk.js` is `/ok.js`. `None` where there is no such asset.
+    pub fn canonical_path(&self, path: &str) -> Option<&str> {
+        self.asset(path).map(|asset| asset.path())
+    }
+
     /// All assets, sorted by path.
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Asset>> {
         self.assets.values()
@@ -171,11 +185,11 @@ impl Version {
         self.bytes
     }
 
-    /// Assets a document needs before `load`, found by static parse, in order of need, the document itself not included.
+    /// Assets that a document refers to, found by static parse, in order of need, the document itself not included.
     ///
     /// Includes what style sheets and modules refer to in turn. Empty for anything but a document. Work is proportional to
     /// the references: keep the result per page.
-    pub fn references(&self, document: &Asset) -> Vec<Arc<Asset>> {
+    pub fn references(&self, document: &Asset) -> Vec<Referred> {
         if !document.is_document() {
             return Vec::new();
         }
@@ -194,7 +208,7 @@ impl Version {
         links: impl IntoIterator<Item = &'v Link>,
         need: Need,
         seen: &mut BTreeSet<&'v str>,
-        references: &mut Vec<Arc<Asset>>,
+        references: &mut Vec<Referred>,
         later: &mut Vec<&'v Link>,
     ) {
         let mut queue: VecDeque<&Link> = links.into_iter().collect();
@@ -208,7 +222,7 @@ impl Version {
                 return;
             }
             if !asset.is_document() && seen.insert(asset.path()) {
-                references.push(Arc::clone(asset));
+                references.push(Referred { asset: Arc::clone(asset), critical: need == Need::First });
                 queue.extend(asset.links());
             }
         }

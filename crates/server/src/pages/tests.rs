@@ -2,22 +2,36 @@
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue};
+use viral_swarm::pageset::ReportKind;
+use viral_wire::limits::{HEADER_LEN_MAX, MANIFEST_LEN_MAX};
+
 use super::*;
 use crate::files::{Addition, EmbeddedFile, Site, SiteOptions, Source};
 
 const ADDITION: &[u8] = b"seed()";
 
 async fn site(files: &[(&str, &str)]) -> Arc<Site> {
+    site_with(files, Vec::new()).await
+}
+
+async fn site_with(files: &[(&str, &str)], headers: Vec<(HeaderName, HeaderValue)>) -> Arc<Site> {
     let files =
         files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
     let script = EmbeddedFile { path: ".viral/addition.js".to_owned(), body: Bytes::from_static(ADDITION) };
     let addition = Addition { markup: "<script async src=\"/.viral/addition.js\"></script>".to_owned(), script };
-    let options = SiteOptions { html_addition: Some(addition), ..SiteOptions::default() };
+    let options = SiteOptions { html_addition: Some(addition), headers, ..SiteOptions::default() };
     Site::open(Source::Embedded(files), options).await.unwrap()
 }
 
 fn pages() -> Pages {
-    Pages::new(BootConfig::default(), 2, 1 << 20)
+    Pages::new(PageSetConfig::default(), 2, 1 << 20, BTreeMap::new())
+}
+
+/// What a full visit from this machine says.
+fn full(voter: u64, paths: &[&str]) -> Report {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    Report { voter, address: [127, 0, 0, 1].into(), kind: ReportKind::Full, paths }
 }
 
 fn paths(pages: &mut Pages, manifest: &Digest) -> Vec<String> {
@@ -31,13 +45,13 @@ async fn a_page_begins_with_what_its_html_names() {
     let site = site(&[("index.html", HTML), ("app.js", "1"), ("other.js", "2")]).await;
     let version = site.current();
     let mut pages = pages();
-    let (current, change) = pages.current(&version, version.asset("/index.html").unwrap());
+    let (current, change) = pages.current(0, &version, version.asset("/index.html").unwrap());
     let current = current.unwrap();
     assert_eq!(change.unwrap().page, "/", "an index is named by its directory");
     assert_eq!(paths(&mut pages, &current.manifest), ["/", "/.viral/addition.js", "/app.js"]);
     assert!(current.bytes > HTML.len() as u64, "the markup counts");
     assert_eq!(current.app_bytes, current.bytes - ADDITION.len() as u64, "the app has a size of its own");
-    assert_eq!(pages.current(&version, version.asset("/index.html").unwrap()), (Some(current), None), "nothing new the second time");
+    assert_eq!(pages.current(0, &version, version.asset("/index.html").unwrap()), (Some(current), None), "nothing new the second time");
 }
 
 #[tokio::test]
@@ -45,14 +59,14 @@ async fn what_visitors_loaded_is_learned_and_documents_are_not() {
     let site = site(&[("index.html", HTML), ("app.js", "1"), ("data.json", "{}"), ("frame.html", "<p>")]).await;
     let version = site.current();
     let mut pages = pages();
-    let (before, _) = pages.current(&version, version.asset("/index.html").unwrap());
-    let report = ["/app.js", "/data.json", "/frame.html", "/nothing", "/.viral/addition.js"].map(str::to_owned);
-    let change = pages.handle_report(&version, "/", (1, [127, 0, 0, 1].into()), &report).unwrap();
+    let (before, _) = pages.current(0, &version, version.asset("/index.html").unwrap());
+    let paths_used = ["/app.js", "/data.json", "/frame.html", "/nothing", "/.viral/addition.js"];
+    let change = pages.handle_report(0, &version, "/", full(1, &paths_used)).unwrap();
     assert_ne!(Some(change.manifest), before.map(|before| before.manifest));
     assert_eq!(paths(&mut pages, &change.manifest), ["/", "/.viral/addition.js", "/app.js", "/data.json"]);
     assert!(pages.blob(&before.unwrap().manifest).is_some(), "the manifest of before can still be fetched");
-    assert_eq!(pages.handle_report(&version, "/", (2, [127, 0, 0, 1].into()), &report), None);
-    assert_eq!(pages.handle_report(&version, "/never-visited", (2, [127, 0, 0, 1].into()), &report), None);
+    assert_eq!(pages.handle_report(0, &version, "/", full(2, &paths_used)), None);
+    assert_eq!(pages.handle_report(0, &version, "/never-visited", full(2, &paths_used)), None);
 }
 
 #[tokio::test]
@@ -61,7 +75,55 @@ async fn the_page_unused_longest_makes_room() {
     let version = site.current();
     let mut pages = pages();
     for path in ["/a.html", "/b.html", "/a.html", "/c.html"] {
-        pages.current(&version, version.asset(path).unwrap());
+        pages.current(0, &version, version.asset(path).unwrap());
     }
     assert_eq!(pages.paths(), ["/a.html", "/c.html"]);
+}
+
+#[tokio::test]
+async fn an_asset_has_one_path_however_it_is_written() {
+    let html = "<!doctype html><script src=\"/ok.js\"></script>";
+    let site = site(&[("index.html", html), ("ok.js", "1"), ("[slug].js", "2"), ("@x.js", "3")]).await;
+    let version = site.current();
+    let mut pages = pages();
+    pages.current(0, &version, version.asset("/index.html").unwrap());
+    let used = ["/%6fk.js", "/ok.js", "/%5Bslug%5D.js", "/[slug].js", "/%40x.js", "/@x.js"];
+    let change = pages.handle_report(0, &version, "/", full(1, &used)).unwrap();
+    assert_eq!(paths(&mut pages, &change.manifest), ["/", "/.viral/addition.js", "/ok.js", "/[slug].js", "/@x.js"]);
+    assert!(pages.current(0, &version, version.asset("/index.html").unwrap()).0.is_some(), "nobody loses the page over it");
+}
+
+#[tokio::test]
+async fn the_page_waits_for_its_critical_ring_only() {
+    let html = "<!doctype html><img src=/logo.png><script src=/app.js></script>";
+    let site = site(&[("index.html", html), ("app.js", "1"), ("logo.png", "2"), ("late.wasm", "3")]).await;
+    let version = site.current();
+    let mut pages = pages();
+    let document = version.asset("/index.html").unwrap();
+    let critical = |pages: &mut Pages| pages.current(0, &version, document).0.unwrap().critical;
+    assert_eq!(critical(&mut pages), 3, "document, addition, script");
+    let change = pages.handle_report(0, &version, "/", full(1, &["/app.js", "/logo.png", "/late.wasm"])).unwrap();
+    assert_eq!(paths(&mut pages, &change.manifest), ["/", "/.viral/addition.js", "/app.js", "/logo.png", "/late.wasm"]);
+    assert_eq!(critical(&mut pages), 3);
+    pages.handle_report(0, &version, "/", full(1, &["/late.wasm"])).unwrap();
+    assert_eq!(critical(&mut pages), 2, "nobody uses the script");
+}
+#[tokio::test]
+async fn a_manifest_that_cannot_be_made_leaves_the_last_good_one() {
+    // Ten headers of the operator at their longest: so many records do not fit a manifest.
+    let header =
+        |number: u8| (HeaderName::try_from(format!("x-{number}")).unwrap(), HeaderValue::try_from("v".repeat(HEADER_LEN_MAX)).unwrap());
+    let names: Vec<String> = (0..MANIFEST_LEN_MAX / (10 * HEADER_LEN_MAX) + 1).map(|number| format!("{number}.bin")).collect();
+    let files: Vec<_> = [("index.html", HTML), ("app.js", "1")].into_iter().chain(names.iter().map(|name| (name.as_str(), "1"))).collect();
+    let site = site_with(&files, (0..10).map(header).collect()).await;
+    let version = site.current();
+    let mut pages = pages();
+    let document = version.asset("/index.html").unwrap();
+    let good = pages.current(0, &version, document).0.unwrap();
+    let used: Vec<String> = names.iter().map(|name| format!("/{name}")).chain(["/app.js".to_owned()]).collect();
+    let used: Vec<&str> = used.iter().map(String::as_str).collect();
+    assert_eq!(pages.handle_report(0, &version, "/", full(1, &used)), None);
+    let after = pages.current(0, &version, document).0.unwrap();
+    assert_eq!((after.manifest, after.critical), (good.manifest, good.critical));
+    assert!(pages.handle_report(0, &version, "/", full(1, &["/app.js", "/1.bin"])).is_some(), "and the next good one replaces it");
 }

@@ -1,6 +1,6 @@
 //! Records, pieces and documents: what the swarm takes from a site.
 
-use viral_server::files::{Addition, EmbeddedFile};
+use viral_server::files::{Addition, EmbeddedFile, Referred};
 use viral_wire::{Digest, Manifest};
 
 use super::*;
@@ -107,9 +107,12 @@ async fn references_are_what_a_page_needs_in_order_of_need() {
     ]);
     let site = open(dir.path(), options()).await;
     let version = site.current();
-    let paths: Vec<_> = version.references(version.asset("/index.html").unwrap()).iter().map(|asset| asset.path().to_owned()).collect();
-    let expected = ["/app.css", "/main.js", "/base.css", "/lib/a.js", "/lib/b.js", "/logo.svg", "/back.png", "/font.woff2"];
-    assert_eq!(paths, expected);
+    let found = version.references(version.asset("/index.html").unwrap());
+    let (critical, later): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.critical);
+    let paths = |found: Vec<&Referred>| found.iter().map(|found| found.asset.path().to_owned()).collect::<Vec<_>>();
+    assert_eq!(paths(critical), ["/app.css", "/main.js", "/base.css", "/lib/a.js", "/lib/b.js"]);
+    assert_eq!(paths(later), ["/logo.svg", "/back.png"], "fonts are left to what visitors load");
+    assert!(found.is_sorted_by_key(|found| !found.critical));
     assert!(version.references(version.asset("/main.js").unwrap()).is_empty(), "only documents are pages");
 }
 

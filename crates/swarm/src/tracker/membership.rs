@@ -49,7 +49,7 @@ impl Tracker {
             resting_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
-            loaded: false,
+            loaded: 0,
         };
         self.sessions.insert(peer, session);
         self.timers.set(register_due_ms, Timer::Register(peer));

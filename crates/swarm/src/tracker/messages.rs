@@ -1,12 +1,13 @@
 //! What peers say on their sockets, one rule for each kind of message.
 
 use viral_wire::{
-    limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX},
+    limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, LOADED_REPORTS_MAX},
     signal::{ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
 };
 
 use super::{AnswerError, Answerer, CloseReason, Output, Tracker};
 use crate::coverage::Coverage;
+use crate::pageset::{Report, ReportKind};
 
 impl Tracker {
     /// A peer said something. Mistakes are answered with an `error`; more messages than allowed, or too many mistakes, close the session.
@@ -70,15 +71,19 @@ impl Tracker {
 
     fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.page.as_ref() != Some(&page) || session.loaded {
-            return self.refuse(peer, ErrorCode::Unexpected, "one report for the page you registered, please");
+        if session.page.as_ref() != Some(&page) {
+            return self.refuse(peer, ErrorCode::Unexpected, "report what the page used that you registered");
         }
         if assets.len() > LOADED_ASSETS_MAX {
             return self.refuse(peer, ErrorCode::TooMany, "too many assets in one report");
         }
-        session.loaded = true;
-        let addr = session.addr.public;
-        self.put(Output::BootReport { peer, page, assets, addr });
+        if session.loaded >= LOADED_REPORTS_MAX {
+            return self.refuse(peer, ErrorCode::TooMany, "too many reports in one session");
+        }
+        session.loaded += 1;
+        let kind = if session.thin { ReportKind::Thin } else { ReportKind::Full };
+        let report = Report { voter: peer.get(), address: session.addr.public, kind, paths: assets };
+        self.put(Output::Loaded { page, report });
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the tracker tells its host to do.
 
-use std::net::IpAddr;
-
 use viral_wire::signal::{DropReason, PeerNumber, TrackerToPeer};
+
+use crate::pageset::Report;
 
 /// What the host must do next; the tracker performs no I/O.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,16 +11,12 @@ pub enum Output {
     Send(PeerNumber, TrackerToPeer),
     /// Close this session's socket. The tracker has forgotten it; a `handle_leave` afterwards does nothing.
     Close(PeerNumber, CloseReason),
-    /// A peer says what loaded before `load`, in order: for the page's [`BootSet`](crate::bootset::BootSet).
-    BootReport {
-        /// Who says so.
-        peer: PeerNumber,
+    /// A peer says what its visit used so far: for the page's [`PageSet`](crate::pageset::PageSet).
+    Loaded {
         /// Path of the page.
         page: String,
-        /// Paths in order of loading.
-        assets: Vec<String>,
-        /// From where.
-        addr: IpAddr,
+        /// What it says; the voter is its number.
+        report: Report,
     },
     /// Somebody registered for a page of which the tracker does not know the manifest: answer with
     /// [`Tracker::handle_manifest`](super::Tracker::handle_manifest), or with

@@ -114,7 +114,7 @@ impl World {
             match output {
                 Output::Send(peer, message) => self.inboxes.entry(peer).or_default().push(message),
                 Output::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
-                Output::BootReport { .. } | Output::PageWanted { .. } => self.others.push(output),
+                Output::Loaded { .. } | Output::PageWanted { .. } => self.others.push(output),
             }
         }
     }

@@ -44,8 +44,8 @@ pub(super) struct Session {
     pub(super) resting_until_ms: Option<u64>,
     pub(super) bucket: Bucket,
     pub(super) mistakes: u32,
-    /// Whether its boot-set report came.
-    pub(super) loaded: bool,
+    /// Reports of what its page used.
+    pub(super) loaded: usize,
 }
 
 /// What a session says it holds.

@@ -5,9 +5,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Answer, AnswerPost, Counts, Offer, PeerToTracker, Push, RecordPost, ThinBoot, TrackerToPeer, VisitPost};
 use crate::{
     limits::{
-        ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, OFFERS_PER_LEECHER_MAX,
-        OFFERS_PER_PEER_MAX, PATH_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX,
-        VISIT_POST_LEN_MAX,
+        ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, MANIFEST_ASSETS_MAX,
+        OFFERS_PER_LEECHER_MAX, OFFERS_PER_PEER_MAX, PATH_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX,
+        SOURCES_MAX, VISIT_POST_LEN_MAX,
     },
     text::is_path,
 };
@@ -70,11 +70,7 @@ impl Signal for PeerToTracker {
         match self {
             Self::Register { page, .. } => check_path(page, "page"),
             Self::Offers { offers } => require((1..=OFFERS_PER_PEER_MAX).contains(&offers.len()), "offers"),
-            Self::Loaded { page, assets } => {
-                check_path(page, "page")?;
-                require(assets.len() <= LOADED_ASSETS_MAX, "assets")?;
-                assets.iter().try_for_each(|path| check_path(path, "assets"))
-            }
+            Self::Loaded { page, assets } => check_used(page, assets),
             Self::Find { count, .. } => require((1..=OFFERS_PER_LEECHER_MAX).contains(&usize::from(*count)), "count"),
             Self::Answers { answers } => check_answers(answers),
             Self::Counts(counts) => check_counts(counts),
@@ -89,6 +85,7 @@ impl Signal for TrackerToPeer {
     fn check(&self) -> Result<(), &'static str> {
         match self {
             Self::Manifest { page, .. } => check_path(page, "page"),
+            Self::Used { page, assets } => check_used(page, assets),
             Self::Answer { push, .. } => check_push(push.as_ref()),
             Self::Peers { offers } => check_offers(offers),
             Self::OffersWanted { count } | Self::Welcome { offers_wanted: count, .. } => {
@@ -133,6 +130,7 @@ impl Signal for ThinBoot {
     fn check(&self) -> Result<(), &'static str> {
         require(self.version == BOOT_VERSION, "version")?;
         check_path(&self.page, "page")?;
+        require(u64::from(self.critical) <= MANIFEST_ASSETS_MAX as u64, "critical")?;
         check_offers(&self.offers)
     }
 }
@@ -143,6 +141,12 @@ fn require(holds: bool, field: &'static str) -> Result<(), &'static str> {
 
 fn check_path(path: &str, field: &'static str) -> Result<(), &'static str> {
     require(is_path(path, PATH_LEN_MAX), field)
+}
+
+fn check_used(page: &str, assets: &[String]) -> Result<(), &'static str> {
+    check_path(page, "page")?;
+    require(assets.len() <= LOADED_ASSETS_MAX, "assets")?;
+    assets.iter().try_for_each(|path| check_path(path, "assets"))
 }
 
 fn check_answers(answers: &[Answer]) -> Result<(), &'static str> {

@@ -59,14 +59,15 @@ pub struct ThinBoot {
     /// Raw bytes of the manifest's assets.
     #[ts(type = "number")]
     pub bytes: u64,
+    /// How many of the manifest's assets, counted from the first, the page waits for: document, addition and the critical ring. The others are
+    /// expected to be used.
+    pub critical: u32,
     /// Stands for this visit.
     pub ticket: Ticket,
     /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
     pub offers: Vec<Offer>,
     /// How to put the page in place.
     pub deploy: Deploy,
-    /// Whether the visitor's store is believed to hold the app already.
-    pub stored: bool,
     /// Others fetch the same now and share the work: whoever can asks the tracker for its part before it asks the origin. Left out where false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(as = "Option<bool>", optional)]

@@ -26,7 +26,7 @@ pub(crate) async fn measure(runs: usize, table: &Table) -> anyhow::Result<()> {
     let nginx_origin = format!("http://127.0.0.1:{port}");
     let visitor = Visitor::fresh(Chromium).await;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // The first turn of each warms caches of the machine and learns the boot set; it is not counted.
+    // The first turn of each warms caches of the machine and learns the page set; it is not counted.
     for run in 0..=runs {
         for (origin, times) in [(server.url(""), &mut ours), (nginx_origin.clone(), &mut theirs)] {
             forget(&visitor, &origin).await;

@@ -84,6 +84,12 @@ pub(super) fn judge(headers: &HeaderMap, tags: &Tags, modified: Option<HttpDate>
     }
 }
 
+/// Whether `If-None-Match` names this content itself; `*` names nothing.
+pub(super) fn is_named(headers: &HeaderMap, digest: Digest) -> bool {
+    let tags = Tags { digest, selected: "" };
+    listed(headers, &header::IF_NONE_MATCH).any(|listed| tags.is_ours(listed.tag))
+}
+
 /// Whether a `Range` is to be honoured: no `If-Range`, or one that names exactly what would be sent.
 pub(super) fn range_applies(headers: &HeaderMap, tags: &Tags, modified: Option<HttpDate>) -> bool {
     let Some(value) = headers.get(header::IF_RANGE) else { return true };

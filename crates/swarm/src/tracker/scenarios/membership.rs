@@ -1,10 +1,11 @@
 //! Joining, registering, leaving, deploys and restarts.
 
-use viral_wire::limits::ERROR_MESSAGE_LEN_MAX;
+use viral_wire::limits::{ERROR_MESSAGE_LEN_MAX, LOADED_REPORTS_MAX};
 use viral_wire::signal::{Counts, ErrorCode, SignalError, SourceBytes, VisitPost};
 
 use super::*;
 use crate::lineage::{LineageEvent, ORIGIN, VisitKind};
+use crate::pageset::{Report, ReportKind};
 
 fn register_message(page: &str) -> PeerToTracker {
     PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 }
@@ -75,19 +76,39 @@ fn a_malformed_message_is_answered_with_what_is_wrong_with_it() {
 }
 
 #[test]
-fn a_boot_report_is_passed_on_once_per_session_and_only_for_its_page() {
+fn reports_of_what_was_used_are_passed_on_for_the_page_of_the_session_and_up_to_a_limit() {
     let mut world = World::new();
     let peer = world.seeder(HERE);
     world.others.clear();
     let loaded = |page: &str| PeerToTracker::Loaded { page: page.to_owned(), assets: vec!["/app.js".to_owned()] };
     world.say(peer, loaded("/other"));
     assert_eq!(world.others, []);
+    assert_eq!(errors(&world.told(peer)), [ErrorCode::Unexpected]);
+    for _ in 0..LOADED_REPORTS_MAX {
+        world.say(peer, loaded("/"));
+    }
+    let paths = vec!["/app.js".to_owned()];
+    let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Full, paths };
+    assert_eq!(world.others, vec![Output::Loaded { page: "/".to_owned(), report }; LOADED_REPORTS_MAX], "at the maximum");
+    world.others.clear();
     world.say(peer, loaded("/"));
-    world.say(peer, loaded("/"));
-    let assets = vec!["/app.js".to_owned()];
-    let report = Output::BootReport { peer, page: "/".to_owned(), assets, addr: HERE.parse().unwrap() };
-    assert_eq!(world.others, [report]);
-    assert_eq!(errors(&world.told(peer)).len(), 2);
+    assert_eq!(world.others, [], "one over");
+    assert_eq!(errors(&world.told(peer)), [ErrorCode::TooMany]);
+    assert!(!world.closed.contains_key(&peer));
+}
+
+#[test]
+fn whoever_came_by_a_thin_answer_reports_as_such() {
+    let mut world = World::new();
+    let _seeder = world.seeder(HERE);
+    let ticket = world.fresh_ticket();
+    world.seek(HERE, ticket, 1);
+    let peer = world.join(HERE);
+    world.register(peer, Some(ticket));
+    world.others.clear();
+    world.say(peer, PeerToTracker::Loaded { page: "/".to_owned(), assets: Vec::new() });
+    let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Thin, paths: Vec::new() };
+    assert_eq!(world.others, [Output::Loaded { page: "/".to_owned(), report }]);
 }
 
 #[test]

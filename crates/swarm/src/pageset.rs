@@ -1,0 +1,382 @@
+//! All that visitors of a page use during a visit: read from its HTML first, then learned from what visits really used.
+//!
+//! The set has two rings, in order of need. *Critical* is what rendering and the first scripts need, *expected* is what at least half of the
+//! visits use. Everything else of the site is on demand and not listed here.
+//!
+//! Anybody may report anything, so each network (see [`nearness::prefix`]) has one vote, shared by its reports. An asset enters with half of the
+//! votes and leaves below a quarter; between the two nothing moves, so that the manifest does not flap. What a single network alone names
+//! is believed only while hardly anybody else has spoken, and up to a size that pages plausibly load.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use crate::limits::{
+    BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_LONE_BYTES_MIN, BOOT_LONE_FACTOR, BOOT_REPORTS_MAX, LEARN_VISITS, LOADED_REPORT_PATHS_MAX,
+};
+use crate::nearness;
+
+use budget::Budget;
+use tally::{Tally, median};
+
+pub use state::PageState;
+
+mod budget;
+mod state;
+mod tally;
+
+/// Bounds of a page set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSetConfig {
+    /// Assets besides the page's document.
+    pub assets_max: usize,
+    /// Their bytes together.
+    pub bytes_max: u64,
+    /// Reports remembered.
+    pub reports_max: usize,
+}
+
+impl Default for PageSetConfig {
+    fn default() -> Self {
+        Self { assets_max: BOOT_ASSETS_MAX, bytes_max: BOOT_BYTES_MAX, reports_max: BOOT_REPORTS_MAX }
+    }
+}
+
+/// Tells the length of an asset that the server itself serves and that may travel; `None` for everything else.
+pub type Served<'a> = &'a dyn Fn(&str) -> Option<u64>;
+
+/// What a static parse of a page found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Path of the asset.
+    pub path: String,
+    /// Whether rendering or the first scripts need it.
+    pub critical: bool,
+}
+
+/// From what kind of visit a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportKind {
+    /// A visitor with a full answer says so. Only what the server itself sent to that visit should be in it.
+    Full,
+    /// A visitor with a thin answer says so: peers sent most of it, so it proves nothing.
+    Thin,
+    /// The server saw the requests of a visitor who cannot report.
+    Seen,
+}
+
+/// What one visit used so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Names the visit: a later report of the same visit replaces this one.
+    pub voter: u64,
+    /// From where.
+    pub address: IpAddr,
+    /// What kind of visit.
+    pub kind: ReportKind,
+    /// Paths in the order in which their requests began.
+    pub paths: Vec<String>,
+}
+
+/// How much of the site a visit to a page uses, without the page's document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Too few visits have told.
+    Unknown {
+        /// Bytes known already, from static references and the votes so far.
+        at_least: u64,
+    },
+    /// Enough visits have told.
+    Known {
+        /// Median of the bytes used, over networks.
+        bytes: u64,
+    },
+}
+
+impl Default for Size {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self::Unknown { at_least: 0 }
+    }
+}
+
+impl Size {
+    /// The same with the page's document, of this many bytes.
+    #[must_use]
+    pub fn with_document(self, len: u64) -> Self {
+        match self {
+            Self::Unknown { at_least } => Self::Unknown { at_least: at_least.saturating_add(len) },
+            Self::Known { bytes } => Self::Known { bytes: bytes.saturating_add(len) },
+        }
+    }
+}
+
+/// The page set of one page. Time is an argument and never decreases.
+#[derive(Debug, Clone)]
+pub struct PageSet {
+    config: PageSetConfig,
+    /// The page's own path: asset 0 of its manifest, never listed here.
+    document: String,
+    references: Vec<StaticReference>,
+    /// Oldest first; one per voter.
+    reports: VecDeque<Vote>,
+    /// What is believed to be used, whether or not it fits the bounds.
+    entered: BTreeSet<String>,
+    /// Grows with each change of the site.
+    epoch: u64,
+    visits: u64,
+    chosen: Chosen,
+    /// Changes that reports may still make.
+    budget: Budget,
+    /// A report may have changed the set, but the budget was empty.
+    pending: bool,
+}
+
+/// A [`Reference`] and since when the page has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct StaticReference {
+    path: String,
+    critical: bool,
+    /// Epoch in which the page began to refer to it.
+    since: u64,
+    /// Whether a visit has told since then, so that it is judged by votes alone.
+    judged: bool,
+}
+
+/// A [`Report`] as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Vote {
+    /// `None` for one from before a restart.
+    voter: Option<u64>,
+    network: IpAddr,
+    kind: ReportKind,
+    epoch: u64,
+    paths: Vec<String>,
+    /// Bytes of everything it named.
+    bytes: u64,
+}
+
+/// The assets of a set, in order of need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Chosen {
+    assets: Vec<String>,
+    /// How many of them, from the first, are critical.
+    critical: usize,
+    bytes: u64,
+}
+
+impl PageSet {
+    /// The set of the page at `document`, as a static parse of it tells: `references` in document order.
+    #[must_use]
+    pub fn new(config: PageSetConfig, document: &str, references: &[Reference], served: Served<'_>) -> Self {
+        Self::restore(config, document, PageState::default(), references, served)
+    }
+
+    /// Paths in order of need, the critical ones first.
+    #[must_use]
+    pub fn assets(&self) -> &[String] {
+        &self.chosen.assets
+    }
+
+    /// How many of [`assets`](Self::assets), counted from the first, are critical; the others are expected.
+    #[must_use]
+    pub fn critical(&self) -> usize {
+        self.chosen.critical
+    }
+
+    /// Bytes of [`assets`](Self::assets) together.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.chosen.bytes
+    }
+
+    /// How many visits have told, since the beginning.
+    #[must_use]
+    pub fn visits(&self) -> u64 {
+        self.visits
+    }
+
+    /// Bytes that a visit uses: the median over networks of the median of each, over the reports remembered. `None` without any.
+    #[must_use]
+    pub fn used_bytes_p50(&self) -> Option<u64> {
+        let mut by_network: BTreeMap<IpAddr, Vec<u64>> = BTreeMap::new();
+        for vote in &self.reports {
+            by_network.entry(vote.network).or_default().push(vote.bytes);
+        }
+        median(by_network.into_values().filter_map(median).collect())
+    }
+
+    /// How much a visit uses, as far as is known.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match self.used_bytes_p50() {
+            Some(bytes) if self.visits >= LEARN_VISITS => Size::Known { bytes },
+            used => Size::Unknown { at_least: self.chosen.bytes.max(used.unwrap_or_default()) },
+        }
+    }
+
+    /// The site changed: other references, other assets. Reports are kept as far as they name assets that are still served, and say nothing about
+    /// what nobody named before.
+    ///
+    /// Returns whether the set changed.
+    pub fn handle_site(&mut self, references: &[Reference], served: Served<'_>) -> bool {
+        self.epoch += 1;
+        let mut known: BTreeMap<String, StaticReference> =
+            std::mem::take(&mut self.references).into_iter().map(|reference| (reference.path.clone(), reference)).collect();
+        let mut seen = BTreeSet::new();
+        self.references = references
+            .iter()
+            .filter(|reference| seen.insert(&reference.path))
+            .map(|Reference { path, critical }| match known.remove(path) {
+                Some(before) => StaticReference { critical: *critical, ..before },
+                None => StaticReference { path: path.clone(), critical: *critical, since: self.epoch, judged: false },
+            })
+            .collect();
+        for vote in &mut self.reports {
+            vote.paths.retain(|path| served(path).is_some());
+        }
+        self.entered.retain(|path| served(path).is_some());
+        self.elect();
+        self.pending = false;
+        let chosen = self.choose(served);
+        self.replace(chosen)
+    }
+
+    /// A visit tells what it used so far. A later report of the same visit replaces the earlier one.
+    ///
+    /// Returns whether the set changed. With an empty budget it changes later: see [`poll_timeout`](Self::poll_timeout).
+    pub fn handle_report(&mut self, now_ms: u64, report: Report, served: Served<'_>) -> bool {
+        let before = self.reports.len();
+        self.reports.retain(|vote| vote.voter != Some(report.voter));
+        self.visits += u64::from(self.reports.len() == before);
+        if report.kind != ReportKind::Thin {
+            self.references.iter_mut().for_each(|reference| reference.judged = true);
+        }
+        let vote = self.vote(report, served);
+        self.reports.push_back(vote);
+        while self.reports.len() > self.config.reports_max {
+            self.make_room();
+        }
+        self.elect();
+        self.pending = true;
+        self.handle_timeout(now_ms, served)
+    }
+
+    /// Makes a change that waited for the budget. Returns whether the set changed.
+    pub fn handle_timeout(&mut self, now_ms: u64, served: Served<'_>) -> bool {
+        if !self.pending {
+            return false;
+        }
+        let chosen = self.choose(served);
+        let waits = self.differs(&chosen) && !self.budget.take(now_ms);
+        self.pending = waits;
+        !waits && self.replace(chosen)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), in milliseconds; `None` if nothing waits. Later is as good: the set only stays as it is.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        self.pending.then(|| self.budget.ready_ms())
+    }
+
+    /// A report as it is remembered: what is served, each path once.
+    fn vote(&self, report: Report, served: Served<'_>) -> Vote {
+        let mut seen = BTreeSet::new();
+        let mut bytes = 0_u64;
+        let mut paths = Vec::new();
+        for path in report.paths.into_iter().take(LOADED_REPORT_PATHS_MAX) {
+            let Some(len) = served(&path).filter(|_| path != self.document && seen.insert(path.clone())) else { continue };
+            bytes = bytes.saturating_add(len);
+            if paths.len() < self.config.assets_max {
+                paths.push(path);
+            }
+        }
+        let network = nearness::prefix(report.address);
+        Vote { voter: Some(report.voter), network, kind: report.kind, epoch: self.epoch, paths, bytes }
+    }
+
+    /// Forgets the oldest report of the network that has most, so that nobody is pushed out by one who talks much.
+    fn make_room(&mut self) {
+        let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for vote in &self.reports {
+            *counts.entry(vote.network).or_default() += 1;
+        }
+        let most = counts.values().copied().max();
+        let oldest = self.reports.iter().position(|vote| counts.get(&vote.network).copied() == most);
+        self.reports.remove(oldest.unwrap_or_default());
+    }
+
+    /// Counts the votes.
+    fn elect(&mut self) {
+        let tally = Tally::of(&self.references, &self.reports);
+        let mut entered = std::mem::take(&mut self.entered);
+        entered.retain(|path| tally.stays(path));
+        entered.extend(tally.paths().filter(|path| tally.enters(path)).map(str::to_owned));
+        // Until visits have told, the parse is believed.
+        entered.extend(self.references.iter().filter(|reference| !reference.judged).map(|reference| reference.path.clone()));
+        self.entered = entered;
+    }
+
+    /// The set that follows from what entered, within the bounds.
+    fn choose(&self, served: Served<'_>) -> Chosen {
+        let tally = Tally::of(&self.references, &self.reports);
+        let is_in = |path: &str| path != self.document && self.entered.contains(path);
+        let critical: Vec<&str> =
+            self.references.iter().filter(|known| known.critical && is_in(&known.path)).map(|known| known.path.as_str()).collect();
+        let firsts: BTreeSet<&str> = critical.iter().copied().collect();
+        let others = self.entered.iter().map(String::as_str).filter(|path| is_in(path) && !firsts.contains(path));
+        let mut expected: Vec<&str> = others.collect();
+        expected.sort_by_cached_key(|path| (tally.place(path), tally.static_place(path)));
+
+        let named_by_page = self.references.iter().filter(|known| is_in(&known.path)).filter_map(|known| served(&known.path));
+        let referred = named_by_page.fold(0, u64::saturating_add);
+        let mut lone_left = BOOT_LONE_BYTES_MIN.max(referred.saturating_mul(BOOT_LONE_FACTOR));
+        let mut chosen = Chosen::default();
+        for path in critical {
+            chosen.take(path, &self.config, u64::MAX, served);
+        }
+        chosen.critical = chosen.assets.len();
+        for path in expected {
+            if tally.is_vouched(path) {
+                chosen.take(path, &self.config, u64::MAX, served);
+            } else {
+                lone_left -= chosen.take(path, &self.config, lone_left, served);
+            }
+        }
+        chosen
+    }
+
+    /// Whether this would be another set; another order alone is none, except of the critical ring, which a deploy may turn around.
+    fn differs(&self, chosen: &Chosen) -> bool {
+        let set = |chosen: &Chosen| -> BTreeSet<String> { chosen.assets.iter().cloned().collect() };
+        self.chosen.first_ring() != chosen.first_ring() || set(&self.chosen) != set(chosen)
+    }
+
+    fn replace(&mut self, chosen: Chosen) -> bool {
+        let differs = self.differs(&chosen);
+        if differs {
+            self.chosen = chosen;
+        } else {
+            self.chosen.bytes = chosen.bytes;
+        }
+        differs
+    }
+}
+
+impl Chosen {
+    fn first_ring(&self) -> &[String] {
+        self.assets.get(..self.critical).unwrap_or_default()
+    }
+
+    /// Takes `path` in if it is served, at most `len_max` bytes long and within the bounds. Returns the bytes it added.
+    fn take(&mut self, path: &str, config: &PageSetConfig, len_max: u64, served: Served<'_>) -> u64 {
+        let Some(len) = served(path).filter(|len| *len <= len_max && self.assets.len() < config.assets_max) else { return 0 };
+        let Some(bytes) = self.bytes.checked_add(len).filter(|sum| *sum <= config.bytes_max) else { return 0 };
+        self.bytes = bytes;
+        self.assets.push(path.to_owned());
+        len
+    }
+}
+
+#[cfg(test)]
+mod tests;
