@@ -113,9 +113,9 @@ async function stream(pieces: readonly Placed[], { from, to }: ByteRange, port: 
 
 /** Whether a peer gives one of these, or has; waits a moment for what peers say. */
 async function hasSource(pieces: readonly Piece[]): Promise<boolean> {
-  const ids = pieces.map(({ digest }) => pieceIdOf(digest));
+  const ids = pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !isHere(id));
   for (let left = SUPPLY_WAIT_MS; ; left -= SUPPLY_STEP_MS) {
-    const supply = engine.supply(ids);
+    const supply = !ids.length || engine.supply(ids);
     if (supply !== null || left <= 0) return !!supply;
     await wait(SUPPLY_STEP_MS);
   }
