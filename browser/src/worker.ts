@@ -7,7 +7,7 @@ import type { Digest } from './core/digest';
 import { interest, keyOf } from './core/intercept';
 import type { Interest } from './core/intercept';
 import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
-import { askPage } from './shell/ask';
+import { askPage, copied } from './shell/ask';
 import { within } from './shell/clock';
 import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
 import { keep, manifestKey, stored } from './shell/store';
@@ -163,11 +163,13 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   return asked.response ?? networkAnswer(event, asked.keep);
 }
 
-/** The network's answer, and a copy of it for who wants to pass it on. */
-async function networkAnswer(event: FetchEvent, give: ((copy: Blob) => void) | undefined): Promise<Response> {
-  const response = await fetch(event.request);
-  const len = Number(response.headers.get('content-length') ?? 0);
-  if (give && response.status === 200 && len <= KEEP_BYTES_MAX) event.waitUntil(response.clone().blob().then(give, () => undefined));
+/** The network's answer; whoever wants to pass it on gets a copy of a whole one, or null. */
+async function networkAnswer({ request }: FetchEvent, give: ((copy: Blob | null) => void) | undefined): Promise<Response> {
+  const response = await fetch(request);
+  const { status, headers, redirected, body } = response;
+  if (!give) return response;
+  if (status === 200 && !redirected && body && Number(headers.get('content-length') ?? 0) <= KEEP_BYTES_MAX) return new Response(copied(body, give), { headers });
+  give(null);
   return response;
 }
 

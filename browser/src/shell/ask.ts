@@ -7,8 +7,8 @@ import type { PageAnswer, WorkerToPage } from './workerclient';
 /** The page's answer, if it gives one; else what it would like to have of the network's. */
 export interface Asked {
   readonly response?: Response;
-  /** Takes a copy of what the network gave. */
-  readonly keep?: (copy: Blob) => void;
+  /** Takes a copy of what the network gave; null if there is none. */
+  readonly keep?: (copy: Blob | null) => void;
 }
 
 /** Ports and bodies of answers under way: Firefox ends an open body that nothing refers to as if it were complete. */
@@ -20,7 +20,7 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
     const { port1, port2 } = new MessageChannel();
     const over = (asked: Asked): void => {
       clearTimeout(timer);
-      if (!asked.response) port1.postMessage(0);
+      if (!asked.response && !asked.keep) port1.postMessage(0);
       resolve(asked);
     };
     let timer = setTimeout(over, firstMs, {});
@@ -28,7 +28,7 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
       if (data.kind === 'coming') {
         clearTimeout(timer);
         timer = setTimeout(over, ASK_SILENCE_MS, {});
-      } else if (data.kind === 'no') over(data.keep ? { keep: (copy) => port1.postMessage(copy) } : {});
+      } else if (data.kind === 'no') over(data.keep ? { keep: (copy) => port1.postMessage(copy ?? 0) } : {});
       else {
         const { headers, from, to, total } = data;
         const init = ask.range ? partial(headers, from, to, total) : { headers };
@@ -99,4 +99,35 @@ async function fromNetwork({ url }: Request, at: number, to: number, total: numb
     left -= value.length;
     give(value);
   }
+}
+
+/** A body as it passes by; `give` gets all of it, or null if it broke or nobody wanted the rest: a clone would be read to its end all the same. */
+export function copied(from: ReadableStream<Uint8Array<ArrayBuffer>>, give: (copy: Blob | null) => void): ReadableStream<Uint8Array> {
+  const reader = from.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  open.add(reader);
+  const end = (copy: Blob | null): void => {
+    open.delete(reader);
+    give(copy);
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) {
+          chunks.push(value);
+          return controller.enqueue(value);
+        }
+        controller.close();
+        end(new Blob(chunks));
+      } catch (error) {
+        controller.error(error);
+        end(null);
+      }
+    },
+    cancel(reason) {
+      end(null);
+      return reader.cancel(reason);
+    },
+  });
 }

@@ -46,24 +46,29 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
   const asset = assets.get(path) ?? (await learn(path));
   const part = asset && (range ? byteRange(range, asset.record.len) : { from: 0, to: asset.record.len });
   if (!asset || !part) return say({ kind: 'no', keep: false });
-  const pieces = piecesOf(asset.record, part);
-  // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
+  const { record, ring, blob: whole } = asset;
+  const pieces = piecesOf(record, part);
   refused.delete(path);
-  const wanted = (range && asset.ring === ON_DEMAND) || (await hasSource(pieces));
-  if (!wanted) {
-    if (refused.size < RECORDS_MAX) refused.add(path);
-    const keep = !range && asset.record.len <= KEEP_BYTES_MAX;
-    if (keep) port.onmessage = ({ data }: MessageEvent<unknown>) => data instanceof Blob && void take(asset, data);
-    return say({ kind: 'no', keep });
+  const about = { headers: [...recordHeaders(record)] as [string, string][], ...part, total: record.len };
+  if (whole) return say({ kind: 'blob', blob: whole.slice(part.from, part.to), ...about });
+  // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
+  if ((range && ring === ON_DEMAND) || (await hasSource(pieces))) {
+    say({ kind: 'begin', ...about });
+    return whileOpen(stream(pieces, part, port));
   }
-  const headers = [...recordHeaders(asset.record)] as [string, string][];
-  const { len } = asset.record;
-  if (asset.blob) return say({ kind: 'blob', blob: asset.blob.slice(part.from, part.to), headers, ...part, total: len });
-  say({ kind: 'begin', headers, ...part, total: len });
+  if (refused.size < RECORDS_MAX) refused.add(path);
+  const keep = !range && record.len <= KEEP_BYTES_MAX;
+  say({ kind: 'no', keep });
+  if (!keep) return;
+  const copy = new Promise<unknown>((resolve) => (port.onmessage = ({ data }: MessageEvent<unknown>) => resolve(data)));
+  await whileOpen(copy.then((blob) => (blob instanceof Blob ? take(asset, blob) : undefined)));
+}
+
+/** Counts an answer under way. Firefox ends a worker thirty seconds after its last event, whatever it still answers: it is told so now and then. */
+async function whileOpen(answer: Promise<unknown>): Promise<void> {
   open++;
-  // Firefox ends a worker thirty seconds after its last event, whatever it still answers.
   ping ??= setInterval(() => navigator.serviceWorker.controller?.postMessage({ kind: 'ping' } satisfies PageToWorker), PING_MS);
-  await stream(pieces, part, port);
+  await answer;
   if (--open) return;
   clearInterval(ping);
   ping = undefined;
@@ -124,8 +129,11 @@ async function hasSource(pieces: readonly Piece[]): Promise<boolean> {
 /** What the network gave instead: kept for others if it is what its record says. */
 async function take(asset: Asset, blob: Blob): Promise<void> {
   const { record } = asset;
-  if (asset.blob || blob.size !== record.len || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
-  fill(asset, new Blob([blob], { type: record.mediaType }));
+  if (asset.blob || blob.size !== record.len) return;
+  // Never the blob itself: in Firefox it reads as empty once the worker that made it was stopped (measured).
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  if ((await digestOf(bytes)) !== record.digest || asset.blob) return;
+  fill(asset, new Blob([bytes], { type: record.mediaType }));
   pump();
 }
 
