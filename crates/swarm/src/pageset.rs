@@ -10,17 +10,19 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::limits::{
-    BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_LONE_BYTES_MIN, BOOT_LONE_FACTOR, BOOT_REPORTS_MAX, LEARN_VISITS, LOADED_REPORT_PATHS_MAX,
-};
+use crate::limits::{BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_REPORTS_MAX, LEARN_VISITS, LOADED_REPORT_PATHS_MAX};
 use crate::nearness;
 
 use budget::Budget;
+use chosen::Chosen;
 use tally::{Tally, median};
 
+pub use size::Size;
 pub use state::PageState;
 
 mod budget;
+mod chosen;
+mod size;
 mod state;
 mod tally;
 
@@ -78,39 +80,6 @@ pub struct Report {
     pub paths: Vec<String>,
 }
 
-/// How much of the site a visit to a page uses, without the page's document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// Too few visits have told.
-    Unknown {
-        /// Bytes known already, from static references and the votes so far.
-        at_least: u64,
-    },
-    /// Enough visits have told.
-    Known {
-        /// Median of the bytes used, over networks.
-        bytes: u64,
-    },
-}
-
-impl Default for Size {
-    /// Nothing is known.
-    fn default() -> Self {
-        Self::Unknown { at_least: 0 }
-    }
-}
-
-impl Size {
-    /// The same with the page's document, of this many bytes.
-    #[must_use]
-    pub fn with_document(self, len: u64) -> Self {
-        match self {
-            Self::Unknown { at_least } => Self::Unknown { at_least: at_least.saturating_add(len) },
-            Self::Known { bytes } => Self::Known { bytes: bytes.saturating_add(len) },
-        }
-    }
-}
-
 /// The page set of one page. Time is an argument and never decreases.
 #[derive(Debug, Clone)]
 pub struct PageSet {
@@ -153,15 +122,6 @@ struct Vote {
     epoch: u64,
     paths: Vec<String>,
     /// Bytes of everything it named.
-    bytes: u64,
-}
-
-/// The assets of a set, in order of need.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Chosen {
-    assets: Vec<String>,
-    /// How many of them, from the first, are critical.
-    critical: usize,
     bytes: u64,
 }
 
@@ -249,10 +209,10 @@ impl PageSet {
         let before = self.reports.len();
         self.reports.retain(|vote| vote.voter != Some(report.voter));
         self.visits += u64::from(self.reports.len() == before);
-        if report.kind != ReportKind::Thin {
-            self.references.iter_mut().for_each(|reference| reference.judged = true);
-        }
         let vote = self.vote(report, served);
+        if vote.kind != ReportKind::Thin {
+            self.references.iter_mut().filter(|known| known.since <= vote.epoch).for_each(|known| known.judged = true);
+        }
         self.reports.push_back(vote);
         while self.reports.len() > self.config.reports_max {
             self.make_room();
@@ -291,8 +251,18 @@ impl PageSet {
                 paths.push(path);
             }
         }
-        let network = nearness::prefix(report.address);
-        Vote { voter: Some(report.voter), network, kind: report.kind, epoch: self.epoch, paths, bytes }
+        let (network, epoch) = (nearness::prefix(report.address), self.vintage(&seen, served));
+        Vote { voter: Some(report.voter), network, kind: report.kind, epoch, paths, bytes }
+    }
+
+    /// The last epoch about which a visit that used `used` says something. Pages stay open while the site changes: whoever names none of what the page
+    /// began to need last has seen an earlier one, or nothing of this one.
+    fn vintage(&self, used: &BTreeSet<String>, served: Served<'_>) -> u64 {
+        let critical = || self.references.iter().filter(|known| known.critical && served(&known.path).is_some());
+        match critical().map(|known| known.since).max() {
+            Some(newest) if !critical().any(|known| known.since == newest && used.contains(&known.path)) => newest.saturating_sub(1),
+            Some(_) | None => self.epoch,
+        }
     }
 
     /// Forgets the oldest report of the network that has most, so that nobody is pushed out by one who talks much.
@@ -317,35 +287,6 @@ impl PageSet {
         self.entered = entered;
     }
 
-    /// The set that follows from what entered, within the bounds.
-    fn choose(&self, served: Served<'_>) -> Chosen {
-        let tally = Tally::of(&self.references, &self.reports);
-        let is_in = |path: &str| path != self.document && self.entered.contains(path);
-        let critical: Vec<&str> =
-            self.references.iter().filter(|known| known.critical && is_in(&known.path)).map(|known| known.path.as_str()).collect();
-        let firsts: BTreeSet<&str> = critical.iter().copied().collect();
-        let others = self.entered.iter().map(String::as_str).filter(|path| is_in(path) && !firsts.contains(path));
-        let mut expected: Vec<&str> = others.collect();
-        expected.sort_by_cached_key(|path| (tally.place(path), tally.static_place(path)));
-
-        let named_by_page = self.references.iter().filter(|known| is_in(&known.path)).filter_map(|known| served(&known.path));
-        let referred = named_by_page.fold(0, u64::saturating_add);
-        let mut lone_left = BOOT_LONE_BYTES_MIN.max(referred.saturating_mul(BOOT_LONE_FACTOR));
-        let mut chosen = Chosen::default();
-        for path in critical {
-            chosen.take(path, &self.config, u64::MAX, served);
-        }
-        chosen.critical = chosen.assets.len();
-        for path in expected {
-            if tally.is_vouched(path) {
-                chosen.take(path, &self.config, u64::MAX, served);
-            } else {
-                lone_left -= chosen.take(path, &self.config, lone_left, served);
-            }
-        }
-        chosen
-    }
-
     /// Whether this would be another set; another order alone is none, except of the critical ring, which a deploy may turn around.
     fn differs(&self, chosen: &Chosen) -> bool {
         let set = |chosen: &Chosen| -> BTreeSet<String> { chosen.assets.iter().cloned().collect() };
@@ -360,21 +301,6 @@ impl PageSet {
             self.chosen.bytes = chosen.bytes;
         }
         differs
-    }
-}
-
-impl Chosen {
-    fn first_ring(&self) -> &[String] {
-        self.assets.get(..self.critical).unwrap_or_default()
-    }
-
-    /// Takes `path` in if it is served, at most `len_max` bytes long and within the bounds. Returns the bytes it added.
-    fn take(&mut self, path: &str, config: &PageSetConfig, len_max: u64, served: Served<'_>) -> u64 {
-        let Some(len) = served(path).filter(|len| *len <= len_max && self.assets.len() < config.assets_max) else { return 0 };
-        let Some(bytes) = self.bytes.checked_add(len).filter(|sum| *sum <= config.bytes_max) else { return 0 };
-        self.bytes = bytes;
-        self.assets.push(path.to_owned());
-        len
     }
 }
 

@@ -197,6 +197,35 @@ fn what_only_the_new_version_has_is_judged_by_those_who_saw_it() {
 }
 
 #[test]
+fn whoever_still_looks_at_the_version_before_votes_nothing_of_the_new_one_out() {
+    let mut set = set(&["/app.1.js", "/kept.js"]);
+    for voter in 1..=16 {
+        report(&mut set, voter, &["/app.1.js", "/kept.js"]);
+    }
+    let served = |path: &str| (!path.contains(".1.")).then_some(10);
+    set.handle_site(&references(&["/app.2.js", "/kept.js"]), &served);
+    for voter in 1..=16 {
+        let old = report_of(ReportKind::Full, voter, &["/app.1.js", "/kept.js"]);
+        assert!(!set.handle_report((100 + voter) * SET_CHANGE_MS, old, &served));
+    }
+    let new = report_of(ReportKind::Full, 99, &["/app.2.js", "/kept.js", "/data.2.json"]);
+    assert!(set.handle_report(1 << 40, new, &served));
+    assert_eq!(rings(&set), (vec!["/app.2.js", "/kept.js"], vec!["/data.2.json"]));
+    let old = report_of(ReportKind::Full, 7, &["/app.1.js", "/kept.js"]);
+    assert!(!set.handle_report(1 << 41, old, &served), "nor later");
+}
+
+#[test]
+fn a_visit_that_used_nothing_of_what_the_page_needs_judges_nothing() {
+    let mut set = set(&["/app.js", "/style.css"]);
+    assert!(!report(&mut set, 1, &[]));
+    assert_eq!(rings(&set).0, ["/app.js", "/style.css"]);
+    let mut bare = PageSet::new(PageSetConfig::default(), "/", &references(&["~/best.avif"]), &ten_bytes);
+    assert!(report(&mut bare, 1, &["/last.jpg"]), "where nothing is critical any visit judges");
+    assert_eq!(rings(&bare).1, ["/last.jpg"]);
+}
+
+#[test]
 fn the_size_is_unknown_until_enough_visits_have_told() {
     let mut set = set(&["/app.js"]);
     assert_eq!(set.size(), Size::Unknown { at_least: 10 });
