@@ -70,7 +70,8 @@ scope.addEventListener('message', (event) => {
   );
 });
 
-async function handleMessage({ data, ports }: ClientMessageEvent, client: string): Promise<unknown> {
+async function handleMessage(event: ClientMessageEvent, client: string): Promise<unknown> {
+  const { data, ports } = event;
   const message = data as PageToWorker;
   switch (message.kind) {
     case 'bind': {
@@ -81,8 +82,9 @@ async function handleMessage({ data, ports }: ClientMessageEvent, client: string
       if (ports[1]) ears.set(client, ports[1]);
       passed.delete(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
-      // A reload finds nothing of this worker's memory.
-      await Promise.all([url ? kept : within(STORE_ANSWER_MS, kept), scope.clients.claim(), preload(!url)]);
+      event.waitUntil(kept);
+      // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
+      await Promise.all([url && kept, scope.clients.claim(), preload(!url)]);
       return true;
     }
     case 'stored':
@@ -152,9 +154,9 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   }
   if (/^(shared)?worker$/.test(request.destination) && resultingClientId) bindings.inherit(resultingClientId, binding);
   if (fresh && Date.now() - binding.at > PINNED_MS) return fetch(request);
-  note(binding.page, path);
   const record = (await recordsOf(binding.manifest)).get(path);
   const range = request.headers.get('range');
+  if (!range) note(binding.page, path);
   const kept = await partOf(await fromStore(record), range);
   if (kept) return kept;
   const send = binding.live && (record || onDemand) ? await earOf(clientId, binding) : undefined;

@@ -17,6 +17,7 @@ export const OFFERS_PER_PEER_MAX = 4;
 export const OFFERS_PER_LEECHER_MAX = 8;
 export const ANSWERS_MAX = 8;
 export const LOADED_ASSETS_MAX = 1024;
+export const LOADED_REPORTS_MAX = 16;
 export const SOURCES_MAX = 64;
 export const RECORD_PATHS_MAX = 256;
 export const PIECES_PER_REQUEST_MAX = 16;

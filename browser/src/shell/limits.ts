@@ -87,7 +87,7 @@ export const STORE_ANSWER_MS = 1_500;
 export const PINNED_MS = 100_000;
 
 /** Longest storing of the critical ring before the page is put in place all the same; the page answers what is not stored. */
-export const STORE_DEPLOY_MS = 1_000;
+export const STORE_DEPLOY_MS = 300;
 
 /** Changes are told to the page, and counts to the tracker, at most this often. */
 export const TELL_MS = 100;
@@ -121,9 +121,8 @@ export const RECORD_DELAY_MS = 5;
 /** What a full page used in a row is looked up together, after this. */
 export const LATER_DELAY_MS = 500;
 
-/** A page reports what it used when it used nothing new for this long, and at most so often in one session (`LOADED_REPORTS_MAX` of the tracker is 16; the last is for its end). */
+/** A page reports what it used when it used nothing new for this long. */
 export const REPORT_QUIET_MS = 1_000;
-export const REPORTS_MAX = 15;
 
 /** What a peer asked about and did not get is told at most this often. */
 export const NEWS_MS = 200;

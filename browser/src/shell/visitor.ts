@@ -5,7 +5,7 @@ import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
 import type { VisitPost } from '../core/generated/VisitPost';
 import { keyOf } from '../core/intercept';
-import { LOADED_ASSETS_MAX } from '../core/limits';
+import { LOADED_ASSETS_MAX, LOADED_REPORTS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
 import { assetPath, loadedWhole, originBytes, usedPaths } from '../core/timing';
@@ -13,7 +13,7 @@ import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Holdings } from './holdings';
 import { Later } from './later';
-import { LATER_ASSET_LEN_MIN, REPORT_QUIET_MS, REPORTS_MAX, WORKER_WAIT_MS } from './limits';
+import { LATER_ASSET_LEN_MIN, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
@@ -249,18 +249,17 @@ export class Visitor implements StatusSource {
   #report(): void {
     clearTimeout(this.#reportTimer);
     this.#reportTimer = undefined;
-    if (!this.#seeder || this.#reports > REPORTS_MAX) return;
+    if (!this.#seeder || this.#reports >= LOADED_REPORTS_MAX) return;
     this.#reports++;
     void this.#used().then((assets) => this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: assets.slice(0, LOADED_ASSETS_MAX) }));
   }
 
+  /** The worker sees all that is answered for a thin page, its workers' requests among them, and leaves out what was asked for in parts. */
   async #used(): Promise<string[]> {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
-    const own = usedPaths(resources(), location.origin, this.#page);
-    const seen = new Set(own.map(keyOf));
-    const others = Array.isArray(answered) ? (answered as string[]).filter((path) => !seen.has(path) && path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
-    return [...own, ...others];
+    const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
+    return seen.length ? seen : usedPaths(resources(), location.origin, this.#page);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
@@ -277,7 +276,8 @@ export class Visitor implements StatusSource {
     if (path !== null && !this.#session && entry.decodedBodySize >= LATER_ASSET_LEN_MIN) {
       this.#later.handleUsed(path, entry.name);
     }
-    if (path !== null && this.#reports < REPORTS_MAX) {
+    // The last report is for the end of the visit.
+    if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);
       this.#reportTimer = setTimeout(() => this.#report(), REPORT_QUIET_MS);
     }
