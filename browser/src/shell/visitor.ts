@@ -273,7 +273,7 @@ export class Visitor implements StatusSource {
   #count(entry: PerformanceResourceTiming): void {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#isAnswered(path));
     const path = assetPath(entry.name, location.origin);
-    if (path !== null && !this.#session && entry.decodedBodySize >= LATER_ASSET_LEN_MIN) {
+    if (path !== null && this.answer === 'full' && entry.decodedBodySize >= LATER_ASSET_LEN_MIN && (entry.responseStatus ?? 200) === 200) {
       this.#later.handleUsed(path, entry.name);
     }
     // The last report is for the end of the visit.
