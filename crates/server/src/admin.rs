@@ -18,7 +18,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Response<Body> {
-    let snapshot = app.stats.snapshot(&app.hub.numbers(), app.started.elapsed().as_secs());
+    let snapshot = app.stats.snapshot(&app.hub.numbers(), app.hub.page_snapshots(), app.started.elapsed().as_secs());
     let mut response = Json(snapshot).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

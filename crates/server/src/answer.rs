@@ -1,6 +1,7 @@
 //! The way of a request for the site: find it, judge the page, decide, answer.
 
 mod evidence;
+mod observe;
 mod stored;
 mod thin;
 
@@ -19,6 +20,7 @@ use viral_swarm::firstcopy::Comer;
 use viral_swarm::pageset::Size;
 use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
+use viral_swarm::visits::AnswerKind;
 use viral_wire::Ticket;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, ThinBoot};
@@ -31,7 +33,10 @@ use crate::csp::{self, PageOrigin};
 use crate::files::{Asset, Resolved, Version, Which, is_known, respond, respond_not_found, respond_redirect};
 use crate::limits::{THIN_OFFERS_MAX, WAITING_LOOK};
 use crate::pages::{Current, page_path};
-use crate::stats::{AnswerKind, Cause};
+use crate::stats::Cause;
+
+pub(crate) use observe::PartOf;
+use observe::Visitor;
 
 /// Which answer this is and why.
 const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
@@ -90,9 +95,18 @@ fn names_a_part(path: &str) -> bool {
 /// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
 async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
     let pinned = cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag());
-    match pinned.and_then(|tag| app.site.version_tagged(tag)) {
-        Some(version) => bare_answer(&version, version.resolve(request.uri.path()), request).await,
-        None => bare_answer(&current, resolved, request).await,
+    let (version, resolved) = match pinned.and_then(|tag| app.site.version_tagged(tag)) {
+        Some(version) => {
+            let resolved = version.resolve(request.uri.path());
+            (version, resolved)
+        }
+        None => (current, resolved),
+    };
+    let asset = if let Resolved::Asset(asset) = &resolved { Some(Arc::clone(asset)) } else { None };
+    let response = bare_answer(&version, resolved, request).await;
+    match asset {
+        Some(asset) => observe::part(app, &version, &asset, request, response),
+        None => response,
     }
 }
 
@@ -221,14 +235,15 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
     if let (Decision::Full(_), Some(page), true) = (decision, page, evidence.shares) {
         tell_first_comer(app, &mut response, request, page);
     }
-    if decision != Decision::Asset {
-        dress(&mut response, version, request, &evidence);
-    }
+    let visitor = if decision == Decision::Asset { None } else { dress(&mut response, version, request, &evidence) };
     if decision == Decision::Thin(Reason::Stored) {
         // It says what holds at this moment, to this visitor's worker.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    response
+    if page.is_none() {
+        return response;
+    }
+    observe::document(app, request, response, decision, (page_path(document), visitor))
 }
 
 /// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.
@@ -286,18 +301,23 @@ fn tell_first_comer(app: &App, response: &mut Response<Body>, request: &Parts, p
     }
 }
 
-/// Caching and cookies of a document that was visited.
-fn dress(response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) {
+/// Caching and cookies of a document that was visited. Returns the browser, if it can be told from others.
+fn dress(response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) -> Option<Visitor> {
+    let visitor = Visitor::of(request, evidence);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
     if matches!(request.method, Method::GET | Method::HEAD) && answered {
         headers.append(header::SET_COOKIE, cookies::set_version(version.tag()));
+        if let Some(visitor) = visitor {
+            headers.append(header::SET_COOKIE, visitor.cookie());
+        }
         // The loader sets its own cookie before it comes here; this is for where scripts do not run.
         if evidence.forced_plain && evidence.cookie == CookieState::None {
             headers.append(header::SET_COOKIE, cookies::set_incapable());
         }
     }
+    visitor
 }
 
 /// Whether a page can travel, and how it is put in place.

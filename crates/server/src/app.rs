@@ -23,6 +23,7 @@ use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::client::{Socket, client_ip, primary_address, rewrite_address};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
+use crate::cookies;
 use crate::counting::counted;
 use crate::files::{Resolved, Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
@@ -34,7 +35,7 @@ use crate::pages::page_path;
 use crate::shutdown::{Farewells, Shutdown};
 use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
-use crate::{admin, answer, endpoints, listen, scripts, state};
+use crate::{admin, answer, endpoints, listen, scripts, state, visits};
 
 /// What every handler shares.
 pub(crate) struct App {
@@ -67,7 +68,7 @@ impl App {
         // A proxy on this machine that nobody told us to trust: its visitors are elsewhere.
         let is_proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
         let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 }.filter(|_| !is_proxied);
-        ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own) }
+        ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own), browser: cookies::browser(headers) }
     }
 }
 
@@ -141,7 +142,11 @@ impl Viral {
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
         });
-        let mut tasks = vec![tokio::spawn(hub::keep_time(Arc::clone(&hub))), tokio::spawn(hub::follow_versions(Arc::clone(&hub)))];
+        let mut tasks = vec![
+            tokio::spawn(hub::keep_time(Arc::clone(&hub))),
+            tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
+            tokio::spawn(visits::keep_time(Arc::clone(&hub))),
+        ];
         tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, _tasks: Arc::new(Tasks(tasks)) })
     }

@@ -1,4 +1,4 @@
-//! The two cookies of ours: what the visitor decided or its browser cannot do, and which version it is looking at.
+//! The three cookies of ours: what the visitor decided or its browser cannot do, which version it is looking at, and which browser it is for half an hour.
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -8,11 +8,17 @@ const STATE: &str = "viral";
 /// Name of the cookie that pins the version of the assets to that of the document.
 const VERSION: &str = "viral-version";
 
+/// Name of the cookie that tells one browser from another while it visits.
+const VISIT: &str = "viral-visit";
+
 /// Opt-outs last a year, in seconds.
 const OFF_AGE_S: u64 = 365 * 24 * 3600;
 
 /// What a browser cannot do may change with its next release: a week, in seconds.
 const INCAPABLE_AGE_S: u64 = 7 * 24 * 3600;
+
+/// Nobody is followed for longer than a visit, in seconds: half an hour after the last page, which is when analysts say that a visit is over.
+const VISIT_AGE_S: u64 = 30 * 60;
 
 /// A document's assets are asked for right after it, in seconds.
 const VERSION_AGE_S: u64 = 120;
@@ -43,6 +49,23 @@ pub(crate) fn visitor_state(headers: &HeaderMap) -> VisitorState {
 /// Reads `viral-version=TAG`.
 pub(crate) fn pinned_version(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, VERSION)
+}
+
+/// Reads `viral-visit=HEX16`. Who opted out is nobody.
+pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
+    let digits =
+        cookie(headers, VISIT).filter(|digits| digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))?;
+    u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != VisitorState::Off)
+}
+
+/// `Set-Cookie` of a browser, by its number.
+pub(crate) fn set_browser(browser: u64) -> HeaderValue {
+    value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}; Path=/; SameSite=Lax; HttpOnly"))
+}
+
+/// `Set-Cookie` that forgets the browser.
+pub(crate) fn clear_browser() -> HeaderValue {
+    value(&format!("{VISIT}=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly"))
 }
 
 /// `Set-Cookie` of an opt-out.
@@ -95,6 +118,16 @@ mod tests {
         assert_eq!(visitor_state(&with("viral=own-sw")), VisitorState::OwnServiceWorker);
         assert_eq!(visitor_state(&with("notviral=off; viral=nonsense")), VisitorState::Unknown);
         assert_eq!(visitor_state(&HeaderMap::new()), VisitorState::Unknown);
+    }
+
+    #[test]
+    fn a_browser_is_named_by_sixteen_hex_digits_and_nothing_else() {
+        assert_eq!(set_browser(0xabc), "viral-visit=0000000000000abc; Max-Age=1800; Path=/; SameSite=Lax; HttpOnly");
+        assert_eq!(browser(&with("a=b; viral-visit=0000000000000abc")), Some(0xabc));
+        for wrong in ["", "abc", "0000000000000ABC", "00000000000000abc", "+000000000000abc", "0000000000000abg"] {
+            assert_eq!(browser(&with(&format!("viral-visit={wrong}"))), None, "{wrong}");
+        }
+        assert_eq!(browser(&with("viral=off; viral-visit=0000000000000abc")), None, "opted out");
     }
 
     #[test]

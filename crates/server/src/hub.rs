@@ -11,16 +11,19 @@ use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::firstcopy::{Comer, FirstCopies};
 use viral_swarm::lineage::{News, Visit};
-use viral_swarm::pageset::{PageSetConfig, PageState};
+use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::tracker::{
     AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig, TrackerStats, VisitError,
 };
+use viral_swarm::visits::{AnswerKind, Output as Seen};
 use viral_wire::Digest;
 use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, SignalError, TrackerToPeer, VisitPost};
 
 use crate::files::{Asset, Resolved, Site, Version};
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX, SOCKET_QUEUE_MAX};
+use crate::page_stats::{PageCounters, PageSnapshot};
 use crate::pages::{Change, Current, Pages, page_path};
+use crate::visits::VisitLog;
 
 /// What a session's task must send.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Hub {
     site: Arc<Site>,
     start: Instant,
     inner: Mutex<Inner>,
+    visits: Arc<VisitLog>,
+    counters: PageCounters,
     /// Wakes the timekeeper when something is due earlier than it knew.
     due_earlier: Notify,
     lineage_changed: watch::Sender<()>,
@@ -80,6 +85,8 @@ impl Hub {
             site,
             start: Instant::now(),
             inner: Mutex::new(inner),
+            visits: Arc::new(VisitLog::new()),
+            counters: PageCounters::default(),
             due_earlier: Notify::new(),
             lineage_changed: watch::Sender::new(()),
             readied: watch::Sender::new(()),
@@ -131,6 +138,39 @@ impl Hub {
     /// Takes the first place at a manifest for somebody who comes now, if it is free.
     pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
         self.with(|inner, now_ms| inner.tracker.take_first_place(now_ms, manifest))
+    }
+
+    /// What was sent to whom. Its lock is never held while the hub's is waited for.
+    pub(crate) fn visits(&self) -> &Arc<VisitLog> {
+        &self.visits
+    }
+
+    /// Bytes by page.
+    pub(crate) fn counters(&self) -> &PageCounters {
+        &self.counters
+    }
+
+    /// What a visit says by its requests.
+    pub(crate) fn seen(&self, seen: Seen) {
+        self.with(|inner, now_ms| match seen {
+            Seen::Vote { page, voter, address, kind, paths } => {
+                let kind = if kind == AnswerKind::Full { ReportKind::Full } else { ReportKind::Seen };
+                let report = Report { voter, address, kind, paths };
+                let change = inner.pages.handle_report(now_ms, &self.site.current(), &page, report);
+                inner.apply(now_ms, change);
+            }
+            Seen::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
+        });
+    }
+
+    /// The pages in numbers, most bytes first.
+    pub(crate) fn page_snapshots(&self) -> Vec<PageSnapshot> {
+        let version = self.site.current();
+        let snapshot = |page: &String| {
+            let facts = self.lock().pages.facts(&version, page).unwrap_or_default();
+            self.counters.snapshot(page, &facts, &version)
+        };
+        self.counters.pages().iter().filter_map(snapshot).collect()
     }
 
     /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
@@ -238,7 +278,7 @@ impl Hub {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
         let result = work(&mut inner, now_ms);
-        inner.hand_out(now_ms, &self.site);
+        inner.hand_out(now_ms, self);
         let due_ms = inner.tracker.poll_timeout();
         if due_ms.is_some_and(|due| inner.due_ms.is_none_or(|known| due < known)) {
             inner.due_ms = due_ms;
@@ -279,7 +319,8 @@ impl Inner {
     }
 
     /// Does what the tracker says, until it has nothing more to say.
-    fn hand_out(&mut self, now_ms: u64, site: &Site) {
+    fn hand_out(&mut self, now_ms: u64, hub: &Hub) {
+        let site = &hub.site;
         while let Some(output) = self.tracker.poll() {
             match output {
                 Output::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
@@ -287,13 +328,28 @@ impl Inner {
                     self.send(peer, Outgoing::Close(reason));
                     self.sessions.remove(&peer);
                 }
-                Output::Loaded { page, report } => {
-                    let change = self.pages.handle_report(now_ms, &site.current(), &page, report);
-                    self.apply(now_ms, change);
-                }
+                Output::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, hub, &page, (browser, report)),
+                Output::Counted { page, from_peers, rings } => hub.counters.add_from_peers(&page, from_peers, rings),
                 Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
             }
         }
+    }
+
+    /// What a page says it used. Of a full visit that is believed as far as the server sent it, under the number of the visit, so that it has one vote however
+    /// it is heard of.
+    fn handle_loaded(&mut self, now_ms: u64, hub: &Hub, page: &str, (browser, report): (Option<u64>, Report)) {
+        let version = hub.site.current();
+        let report = if report.kind == ReportKind::Thin {
+            report
+        } else {
+            let paths: Vec<String> = report.paths.iter().filter_map(|path| version.canonical_path(path)).map(str::to_owned).collect();
+            let Some(browser) = browser else { return };
+            let Some(reported) = hub.visits.report(browser, page, &paths) else { return };
+            self.tracker.handle_used(now_ms, browser, page, &reported.others);
+            Report { voter: reported.voter, paths: reported.accepted, ..report }
+        };
+        let change = self.pages.handle_report(now_ms, &version, page, report);
+        self.apply(now_ms, change);
     }
 
     fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {

@@ -18,9 +18,12 @@ mod hub;
 mod limits;
 mod listen;
 mod meter;
+mod observed;
 mod origin;
 mod packed;
+mod page_stats;
 mod pages;
+mod referer;
 mod scripts;
 mod shutdown;
 mod socket;
@@ -28,6 +31,7 @@ mod state;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod visits;
 mod wire;
 
 pub use app::Viral;

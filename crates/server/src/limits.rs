@@ -96,3 +96,12 @@ pub(crate) const LISTING_ASSETS_MAX: usize = 1024;
 
 /// Longest wait for the other side's close frame: one slow round trip.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+/// Pages of which bytes are counted one by one; of more the one with the fewest is forgotten. With [`COUNTED_ASSETS_MAX`] at most 16 MiB.
+pub(crate) const COUNTED_PAGES_MAX: usize = 256;
+
+/// Assets of one page that are counted one by one; the bytes of more are counted together. As many as a page set may have.
+pub(crate) const COUNTED_ASSETS_MAX: usize = 512;
+
+/// Assets named on the statistics page as still taken from the origin: as many as somebody reads.
+pub(crate) const FROM_ORIGIN_MAX: usize = 16;

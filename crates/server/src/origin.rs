@@ -15,7 +15,11 @@ pub(crate) fn is_own(headers: &HeaderMap) -> bool {
 
 /// Is `origin` (`https://app.example`) the origin of `host` (`app.example:443`)?
 fn names(origin: &str, host: &str) -> bool {
-    let Ok(uri) = origin.parse::<Uri>() else { return false };
+    origin.parse::<Uri>().is_ok_and(|uri| is_of_host(&uri, host))
+}
+
+/// Is a whole URL one of the host that a request was made to?
+pub(crate) fn is_of_host(uri: &Uri, host: &str) -> bool {
     let default_port = match uri.scheme_str() {
         Some("http") => 80,
         Some("https") => 443,

@@ -9,6 +9,7 @@ use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report,
 use viral_wire::{Digest, Manifest, ManifestError, Piece};
 
 use crate::files::{Asset, Version};
+use crate::page_stats::{PageFacts, Ring};
 use blobs::Blobs;
 
 /// What stands for a directory in the path of its index.
@@ -148,6 +149,20 @@ impl Pages {
             change = rebuild(page, path, version, document, &mut self.blobs).or(change);
         }
         change
+    }
+
+    /// The set of a page, for people; none if it has no manifest.
+    pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<PageFacts> {
+        let page = self.pages.get(path)?;
+        let made = page.current?;
+        let critical = page.set.critical();
+        let ring = |at| if at < critical { Ring::Critical } else { Ring::Expected };
+        let assets = page.set.assets().iter().enumerate().filter(|(_, path)| version.asset(path).is_some());
+        Some(PageFacts {
+            bytes: made.app_bytes,
+            used_bytes_p50: page.set.used_bytes_p50().map(|bytes| bytes.saturating_add(made.document_len)),
+            rings: assets.map(|(at, path)| (path.clone(), ring(at))).chain([(page.document.clone(), Ring::Critical)]).collect(),
+        })
     }
 
     /// A manifest that some page has or recently had.

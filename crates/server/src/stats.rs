@@ -6,28 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 use viral_swarm::tracker::{Matches, TrackerStats};
+use viral_swarm::visits::AnswerKind;
 
-/// Which kind of answer a document request got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AnswerKind {
-    /// The whole document with the addition.
-    Full,
-    /// Loader and introductions.
-    Thin,
-    /// The document as it is.
-    Plain,
-}
-
-impl AnswerKind {
-    /// As in the `viral-answer` header.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Thin => "thin",
-            Self::Plain => "plain",
-        }
-    }
-}
+use crate::page_stats::PageSnapshot;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +53,7 @@ impl Stats {
     pub(crate) fn add_answer(&self, kind: AnswerKind, reason: &'static str) {
         self.answers[kind as usize].fetch_add(1, Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *reasons.entry((kind.as_str(), reason)).or_default() += 1;
+        *reasons.entry((kind.as_token(), reason)).or_default() += 1;
     }
 
     /// Counts bytes handed to a socket.
@@ -87,7 +68,7 @@ impl Stats {
     }
 
     /// The counters now, together with what the tracker knows.
-    pub(crate) fn snapshot(&self, tracker: &TrackerStats, uptime_s: u64) -> Snapshot {
+    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64) -> Snapshot {
         let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
         let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
@@ -111,6 +92,7 @@ impl Stats {
             matches: tracker.matches,
             bans: tracker.bans,
             uptime_s,
+            pages,
         }
     }
 }
@@ -128,6 +110,7 @@ pub(crate) struct Snapshot {
     matches: Matches,
     bans: u64,
     uptime_s: u64,
+    pages: Vec<PageSnapshot>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -157,11 +140,12 @@ mod tests {
         stats.add_sent(Cause::Pieces, 7);
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
-        let json = serde_json::to_value(stats.snapshot(&tracker, 5)).unwrap();
+        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5)).unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
         assert_eq!(json["peer_bytes"], 9);
+        assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");
         assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));
     }

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 use viral_swarm::tracker::ClientAddr;
+use viral_swarm::visits::{AnswerKind, Opening};
 use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Description, Digest};
 
@@ -84,7 +85,7 @@ pub(crate) fn description(setup: &str) -> Description {
 /// A peer on the tracker that holds the whole manifest of `page` and left two offers. Returns its number and what it is sent.
 pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, tokio::sync::mpsc::Receiver<Outgoing>) {
     let hub = &viral.app.hub;
-    let (peer, mut outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None });
+    let (peer, mut outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None, browser: None });
     hub.message(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 });
     let mut manifest = None;
     while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
@@ -97,4 +98,20 @@ pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, tokio::sync::mps
     let offers = (1..=2).map(|offer| ReadyOffer { offer, description: description("actpass") }).collect();
     hub.message(peer, PeerToTracker::Offers { offers });
     (peer, outgoing)
+}
+
+/// A full visitor of `page`, to whom the server sent this, tells that it used it.
+pub(crate) fn tell(viral: &Viral, page: &str, used: &[&str]) {
+    let (hub, browser, address) = (&viral.app.hub, rand::random(), [127, 0, 0, 1].into());
+    hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Full, is_first: true });
+    for path in used {
+        if let Some(asked) = hub.visits().asked(browser, path, Some(page)) {
+            hub.visits().sent(asked);
+        }
+    }
+    let (peer, _outgoing) = hub.join(ClientAddr { public: address, rewrite_to: None, browser: Some(browser) });
+    hub.message(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 });
+    let assets = used.iter().map(|path| (*path).to_owned()).collect();
+    hub.message(peer, PeerToTracker::Loaded { page: page.to_owned(), assets });
+    hub.leave(peer);
 }

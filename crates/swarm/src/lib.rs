@@ -16,3 +16,4 @@ mod random;
 mod replay;
 pub mod tracker;
 pub mod upload;
+pub mod visits;

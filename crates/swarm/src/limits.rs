@@ -232,3 +232,24 @@ pub const SET_CHANGE_MS: u64 = 60_000;
 
 /// Outputs the tracker keeps for its host: a message to each session, and the close of each.
 pub const OUTPUTS_MAX: usize = 2 * SESSIONS_MAX;
+
+/// Browsers whose visits the server follows. One is about 1 KiB, and its paths.
+pub const VISIT_BROWSERS_MAX: usize = 4_096;
+
+/// Those of one network, so that one who makes up cookies pushes out nobody else. An office behind one address has a few hundred.
+pub const VISIT_BROWSERS_PER_NETWORK_MAX: usize = 256;
+
+/// Visits followed of one browser, each to a page of its own: as many tabs of one site as people keep open.
+pub const VISITS_PER_BROWSER_MAX: usize = 8;
+
+/// Paths remembered of one visit, and as many that it reports: what one report may name.
+pub const VISIT_PATHS_MAX: usize = viral_wire::limits::LOADED_ASSETS_MAX;
+
+/// Paths of all visits together: 64 for each browser. Each is kept once, and a use of it is about 64 bytes, so 16 MiB.
+pub const VISIT_PATHS_ALL_MAX: usize = 262_144;
+
+/// How long a visit is remembered after its last request or report, in milliseconds: as long as its cookie.
+pub const VISIT_AGE_MAX_MS: u64 = 1_800_000;
+
+/// A visit that asked for nothing during this time has what it needs for now, in milliseconds: a script of some megabytes is compiled in less.
+pub const VISIT_QUIET_MS: u64 = 2_000;

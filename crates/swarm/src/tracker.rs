@@ -60,6 +60,15 @@ pub struct ClientAddr {
     pub public: IpAddr,
     /// What to put in place of `<uuid>.local` in its descriptions, if the operator's rule allows that for this visitor.
     pub rewrite_to: Option<IpAddr>,
+    /// The browser, as far as its cookie tells: two visits of one are never introduced to each other.
+    pub browser: Option<u64>,
+}
+
+impl ClientAddr {
+    /// Whether both are known to be one browser.
+    fn is_same_browser(&self, other: &Self) -> bool {
+        self.browser.is_some() && self.browser == other.browser
+    }
 }
 
 /// The tracker of one site.
@@ -69,6 +78,8 @@ pub struct Tracker {
     random: Random,
     now_ms: u64,
     sessions: BTreeMap<PeerNumber, Session>,
+    /// The sessions of each browser that is known.
+    browsers: BTreeSet<(u64, PeerNumber)>,
     visits: BTreeMap<Ticket, ThinVisit>,
     /// The numbers under which seeders know visitors that have no session.
     aliases: BTreeMap<PeerNumber, Ticket>,
@@ -104,6 +115,7 @@ impl Tracker {
             random: Random::new(seed),
             now_ms: 0,
             sessions: BTreeMap::new(),
+            browsers: BTreeSet::new(),
             visits: BTreeMap::new(),
             aliases: BTreeMap::new(),
             pages: BTreeMap::new(),

@@ -7,7 +7,12 @@ use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerToTracker, ReadyOffer};
 
 use crate::limits::WAITING_MAX;
-use crate::testing::{NAVIGATION, SITE, answer, description, get, request, seeder, text, viral, visit};
+use crate::testing::{NAVIGATION, SITE, answer, description, get, request, seeder, tell, text, viral, visit};
+
+mod visits;
+
+/// Two requests of one browser.
+const BROWSER: (&str, &str) = ("cookie", "viral-visit=00000000000000ab");
 
 const ADDITION: &str = "/.viral/addition.js?v=";
 
@@ -112,14 +117,6 @@ async fn the_size_threshold_and_the_operators_rules_hold() {
     assert_eq!(response.headers()["content-security-policy"], "script-src 'nonce-x'");
 }
 
-/// A full visitor tells what it used.
-fn tell(viral: &crate::Viral, page: &str, used: &[&str]) {
-    let (peer, _outgoing) = seeder(viral, page);
-    let assets = used.iter().map(|path| (*path).to_owned()).collect();
-    viral.app.hub.message(peer, PeerToTracker::Loaded { page: page.to_owned(), assets });
-    viral.app.hub.leave(peer);
-}
-
 #[tokio::test]
 async fn a_page_whose_html_names_little_is_large_as_soon_as_a_visitor_used_much() {
     let viral = viral(&SITE, |config| config.min_app_bytes = 20_000).await;
@@ -137,7 +134,7 @@ async fn whoever_stores_the_page_as_it_is_gets_a_note() {
     let (_, _outgoing) = seeder(&viral, "/");
     let manifest = viral.app.hub.page(&viral.app.site.current(), &document(&viral)).unwrap().manifest.to_string();
     let preload = format!("viral 0123456789abcdef,{}", &manifest[..16]);
-    let ours = [("service-worker-navigation-preload", preload.as_str())];
+    let ours = [("service-worker-navigation-preload", preload.as_str()), BROWSER];
     let response = visit(&viral, "/?q=1&a", &ours).await;
     assert_eq!((response.status(), answer(&response)), (StatusCode::OK, "thin; reason=stored"));
     assert_eq!(response.headers()["viral-manifest"], manifest);
@@ -208,11 +205,11 @@ async fn head_and_revalidation_say_the_same_as_get() {
         let thin = visit(&viral, "/", &[("if-none-match", other)]).await;
         assert_eq!((thin.status(), answer(&thin)), (StatusCode::OK, "thin; reason=peer-near"), "{other} is not the page with the addition");
     }
-    let head = request(&viral, "HEAD", "/", &NAVIGATION, "").await;
+    let head = request(&viral, "HEAD", "/", &[&NAVIGATION[..], &[BROWSER]].concat(), "").await;
     assert_eq!(answer(&head), "thin; reason=peer-near");
     let head_headers = head.headers().clone();
     assert_eq!(text(head).await, "");
-    let get = visit(&viral, "/", &[]).await;
+    let get = visit(&viral, "/", &[BROWSER]).await;
     assert_eq!(answer(&get), "thin; reason=peer-near", "HEAD reserved nobody");
     let mut get_headers = get.headers().clone();
     get_headers.remove("content-length").unwrap();
@@ -339,7 +336,7 @@ async fn whoever_waits_hears_when_somebody_who_has_room_holds_enough() {
     assert_eq!(answer(&first), "full; reason=no-peer-near");
     let manifest = viral.app.hub.page(&viral.app.site.current(), &document(&viral)).unwrap().manifest;
     let (hub, offers) = (&viral.app.hub, vec![ReadyOffer { offer: 1, description: description("actpass") }]);
-    let (peer, _outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None });
+    let (peer, _outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None, browser: None });
     hub.message(peer, PeerToTracker::Register { page: "/".to_owned(), manifest: Some(manifest), ticket: None, slots: 4 });
     hub.message(peer, PeerToTracker::Offers { offers });
     let (came, second) = (Instant::now(), waiting(&viral));

@@ -34,7 +34,11 @@ pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
 
 /// `POST /.viral/opt-out`
 pub(crate) async fn opt_out(headers: HeaderMap) -> Response<Body> {
-    back_with(&headers, cookies::set_off())
+    let mut response = back_with(&headers, cookies::set_off());
+    if response.status() == StatusCode::SEE_OTHER {
+        response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser());
+    }
+    response
 }
 
 /// `POST /.viral/opt-in`
@@ -83,6 +87,8 @@ mod tests {
     async fn opting_out_sets_the_cookie_for_a_year_and_opting_in_clears_it() {
         let response = opt_out(HeaderMap::new()).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let cleared = response.headers().get_all(header::SET_COOKIE).iter().next_back().unwrap();
+        assert_eq!(cleared, "viral-visit=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly");
         assert_eq!(response.headers()[header::SET_COOKIE], "viral=off; Max-Age=31536000; Path=/; SameSite=Lax");
         assert_eq!(opt_in(HeaderMap::new()).await.headers()[header::SET_COOKIE], "viral=; Max-Age=0; Path=/; SameSite=Lax");
     }

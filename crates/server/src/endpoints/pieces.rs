@@ -14,15 +14,17 @@ use viral_wire::signal::RecordPost;
 use viral_wire::{Digest, Frame, Manifest, PieceId};
 
 use super::{done, read_post, refusal};
+use crate::answer::PartOf;
 use crate::app::App;
 use crate::cookies::pinned_version;
 use crate::files::{Asset, PieceLocation};
 use crate::limits::RECORD_LEN_MIN;
 use crate::origin;
+use crate::page_stats::Taken;
 use crate::stats::Cause;
 
 /// `GET /.viral/pieces?ids=ID,ID`: per piece its length as u32 and one `piece` frame.
-pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response<Body> {
+pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
     let ids = match parse_ids(query.as_deref().unwrap_or_default()) {
         Ok(ids) => ids,
         Err(message) => return refusal(StatusCode::BAD_REQUEST, &message),
@@ -35,9 +37,16 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
         }
     }
     // Made one by one as the client reads: all at once they are megabytes for each client that does not.
+    let part_of = PartOf::of(&app, &app.site.current(), &headers).map(Arc::new);
     let frames = stream::iter(found).then(move |(id, location)| {
-        let app = Arc::clone(&app);
-        async move { frame(&app, id, &location).await }
+        let (app, part_of) = (Arc::clone(&app), part_of.clone());
+        async move {
+            let bytes = frame(&app, id, &location).await?;
+            if let Some(part_of) = part_of {
+                app.hub.counters().add_asset(&part_of.page, location.path(), bytes.len() as u64, Taken::Pieces, part_of.is_thin);
+            }
+            Ok::<_, io::Error>(bytes)
+        }
     });
     let mut response = binary(Body::from_stream(frames));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -70,13 +79,14 @@ fn parse_ids(query: &str) -> Result<Vec<PieceId>, String> {
 }
 
 /// `GET /.viral/manifest/DIGEST`
-pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<String>) -> Response<Body> {
+pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<String>, headers: HeaderMap) -> Response<Body> {
     let Ok(digest) = digest.parse::<Digest>() else {
         return refusal(StatusCode::BAD_REQUEST, "a manifest is named by 64 lower-case hex digits");
     };
     let Some(blob) = app.hub.manifest(&digest) else {
         return refusal(StatusCode::NOT_FOUND, "no page has or recently had this manifest");
     };
+    count_other(&app, &headers, blob.len());
     let mut response = binary(Body::from(blob));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     response
@@ -100,11 +110,19 @@ pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body
     }
     match manifest.encode() {
         Ok(blob) => {
+            count_other(&app, &headers, blob.len());
             let mut response = binary(Body::from(blob));
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
         Err(error) => refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("these records do not fit one answer: {error}")),
+    }
+}
+
+/// Counts what is no asset for the page that it was sent to.
+fn count_other(app: &App, headers: &HeaderMap, len: usize) {
+    if let Some(part_of) = PartOf::of(app, &app.site.current(), headers) {
+        app.hub.counters().add_other(&part_of.page, len as u64);
     }
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use viral_wire::PieceId;
 
 use super::{
-    Asset, Object, Which,
+    Asset, Which,
     asset::Headers,
     limits::REFERENCES_MAX,
     links::{Link, Need},
@@ -40,7 +40,8 @@ pub struct Version {
     tag: String,
     fixed: Fixed,
     assets: Assets,
-    objects: Vec<Arc<Object>>,
+    /// One asset for each content, sorted by its digest.
+    owners: Vec<Arc<Asset>>,
     /// Sorted by id.
     pieces: Vec<Place>,
     bytes: u64,
@@ -51,7 +52,7 @@ pub struct Version {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     id: PieceId,
-    object: u32,
+    owner: u32,
     len: u32,
     offset: u64,
 }
@@ -79,7 +80,7 @@ pub enum Resolved {
 /// Where the bytes of a piece are. Keeps them readable.
 #[derive(Debug, Clone)]
 pub struct PieceLocation {
-    object: Arc<Object>,
+    owner: Arc<Asset>,
     offset: u64,
     len: u32,
 }
@@ -91,22 +92,27 @@ impl PieceLocation {
         self.len
     }
 
+    /// Path of an asset that has this piece; of several, always the same one.
+    pub fn path(&self) -> &str {
+        self.owner.path()
+    }
+
     /// The raw bytes of the piece.
     ///
     /// # Errors
     /// When the object store cannot be read.
     pub async fn read(&self) -> io::Result<Bytes> {
-        self.object.read_range(self.offset..self.offset + u64::from(self.len)).await
+        self.owner.object(Which::Full).read_range(self.offset..self.offset + u64::from(self.len)).await
     }
 }
 
 impl Version {
     pub(super) fn new(number: u64, assets: Assets, fixed: Fixed) -> Self {
-        let (objects, pieces) = index(assets.values().chain(&fixed.addition));
+        let (owners, pieces) = index(assets.values().chain(&fixed.addition));
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
         let tag = tag(&assets);
-        Self { number, tag, fixed, assets, objects, pieces, bytes, own_service_worker }
+        Self { number, tag, fixed, assets, owners, pieces, bytes, own_service_worker }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -231,9 +237,9 @@ impl Version {
     /// Where a piece of any record of this version is.
     pub fn piece(&self, id: &PieceId) -> Option<PieceLocation> {
         let at = self.pieces.binary_search_by(|place| place.id.cmp(id)).ok()?;
-        let Place { object, len, offset, .. } = self.pieces.get(at)?;
-        let object = self.objects.get(usize::try_from(*object).ok()?)?;
-        Some(PieceLocation { object: Arc::clone(object), offset: *offset, len: *len })
+        let Place { owner, len, offset, .. } = self.pieces.get(at)?;
+        let owner = self.owners.get(usize::try_from(*owner).ok()?)?;
+        Some(PieceLocation { owner: Arc::clone(owner), offset: *offset, len: *len })
     }
 
     /// Whether any script or page of the site registers a service worker of its own.
@@ -278,19 +284,19 @@ fn tag(assets: &Assets) -> String {
     hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn index<'a>(assets: impl Iterator<Item = &'a Arc<Asset>>) -> (Vec<Arc<Object>>, Vec<Place>) {
-    let mut objects: Vec<Arc<Object>> = assets.map(|asset| Arc::clone(asset.object(Which::Full))).collect();
-    objects.sort_by_key(|object| object.digest());
-    objects.dedup_by_key(|object| object.digest());
-    let mut pieces = Vec::with_capacity(objects.iter().map(|object| object.pieces().len()).sum());
-    for (number, object) in (0..).zip(&objects) {
+fn index<'a>(assets: impl Iterator<Item = &'a Arc<Asset>>) -> (Vec<Arc<Asset>>, Vec<Place>) {
+    let mut owners: Vec<Arc<Asset>> = assets.cloned().collect();
+    owners.sort_by_key(|asset| asset.object(Which::Full).digest());
+    owners.dedup_by_key(|asset| asset.object(Which::Full).digest());
+    let mut pieces = Vec::with_capacity(owners.iter().map(|asset| asset.object(Which::Full).pieces().len()).sum());
+    for (owner, asset) in (0..).zip(&owners) {
         let mut offset = 0;
-        for piece in object.pieces() {
-            pieces.push(Place { id: piece.id(), object: number, len: piece.len, offset });
+        for piece in asset.object(Which::Full).pieces() {
+            pieces.push(Place { id: piece.id(), owner, len: piece.len, offset });
             offset += u64::from(piece.len);
         }
     }
     pieces.sort_by_key(|place| place.id);
     pieces.dedup_by_key(|place| place.id);
-    (objects, pieces)
+    (owners, pieces)
 }

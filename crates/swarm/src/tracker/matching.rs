@@ -1,6 +1,6 @@
 //! Who is introduced to whom: the ladder of nearness, the order within a rung, the push plan.
 
-use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use viral_wire::{
     Digest, Ticket,
@@ -38,7 +38,7 @@ pub struct Seeking<'a> {
 
 /// What a choice among seeders is for.
 struct Search<'a> {
-    address: IpAddr,
+    addr: ClientAddr,
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -61,7 +61,7 @@ struct Choice {
 }
 
 impl Tracker {
-    /// How many peers [`Self::offers_for`] would give now; reserves nothing.
+    /// How many peers [`Self::offers_for`] would give now; reserves nothing. Nobody counts as a peer of his own.
     #[must_use]
     pub fn ready(&self, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
         let is_new = !self.visits.contains_key(&seeking.ticket);
@@ -69,7 +69,7 @@ impl Tracker {
             return 0;
         }
         let search = Search {
-            address: seeking.addr.public,
+            addr: seeking.addr,
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
@@ -87,7 +87,7 @@ impl Tracker {
         if !self.open_visit(seeking) {
             return Vec::new();
         }
-        self.give(Answerer::Ticket(seeking.ticket), seeking.addr.public, seeking.manifest, seeking.wanted, true, coverage)
+        self.give(Answerer::Ticket(seeking.ticket), seeking.addr, seeking.manifest, seeking.wanted, true, coverage)
     }
 
     /// More peers for a session. Nothing is pushed to it, since it may hold anything by now.
@@ -95,10 +95,10 @@ impl Tracker {
         let Some(session) = self.sessions.get(&peer) else { return Vec::new() };
         let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
         let Some(manifest) = manifest.or(current) else { return Vec::new() };
-        self.give(Answerer::Peer(peer), session.addr.public, manifest, count, false, coverage)
+        self.give(Answerer::Peer(peer), session.addr, manifest, count, false, coverage)
     }
 
-    fn give(&mut self, who: Answerer, address: IpAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
+    fn give(&mut self, who: Answerer, addr: ClientAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
         let (now_ms, reserve_ms) = (self.now_ms, self.config.reserve_ms);
         let Some(leecher) = self.leecher_mut(who) else { return Vec::new() };
         let room = leecher.make_room(now_ms, reserve_ms);
@@ -112,7 +112,7 @@ impl Tracker {
         let mut random = self.random.clone();
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
         let covered_min = if matches!(who, Answerer::Peer(_)) { 0 } else { COVERAGE_MIN_PERMILLE };
-        let search = Search { address, manifest, count_max, excluded: &excluded, covered_min, coverage };
+        let search = Search { addr, manifest, count_max, excluded: &excluded, covered_min, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -189,9 +189,11 @@ impl Tracker {
         for (manifest, share, bytes) in sources {
             let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
             let start = PeerNumber::from_bits(random.next_u64());
-            for peer in self.pool.holders(*manifest, search.address, rung, start, left) {
+            for peer in self.pool.holders(*manifest, search.addr.public, rung, start, left) {
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
-                let Some(session) = self.sessions.get(&peer).filter(|_| !taken) else { continue };
+                let Some(session) = self.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr)) else {
+                    continue;
+                };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
                 let covered = u32::from(*share) * u32::from(held) / 1000;
                 if covered < u32::from(search.covered_min) {

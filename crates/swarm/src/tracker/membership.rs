@@ -2,7 +2,7 @@
 
 use viral_wire::{
     Digest, Ticket,
-    limits::PATH_LEN_MAX,
+    limits::{LOADED_ASSETS_MAX, PATH_LEN_MAX, SIGNAL_LEN_MAX},
     signal::{DropReason, ErrorCode, PeerNumber, TrackerToPeer},
 };
 
@@ -16,6 +16,9 @@ use crate::{
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
 };
+
+/// The JSON of a `used` around its page and its paths, with room to spare.
+const USED_FRAME_LEN: usize = 64;
 
 impl Tracker {
     /// A socket opened. At the limit of sessions the newcomer is told `overload` and closed.
@@ -52,6 +55,7 @@ impl Tracker {
             loaded: 0,
         };
         self.sessions.insert(peer, session);
+        self.browsers.extend(addr.browser.map(|browser| (browser, peer)));
         self.timers.set(register_due_ms, Timer::Register(peer));
         peer
     }
@@ -82,6 +86,21 @@ impl Tracker {
         let peers: Vec<PeerNumber> = entry.peers.iter().copied().collect();
         for peer in peers {
             self.refuse(peer, ErrorCode::Unknown, "this page does not travel between visitors");
+        }
+    }
+
+    /// The server sent this to a visit to a page that has not reported it: the sessions of that browser and page are told.
+    pub fn handle_used(&mut self, now_ms: u64, browser: u64, page: &str, paths: &[String]) {
+        self.advance(now_ms);
+        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
+        let sessions: Vec<PeerNumber> = self.browsers.range((browser, first)..=(browser, last)).map(|(_, peer)| *peer).collect();
+        for peer in sessions {
+            if self.sessions.get(&peer).and_then(|session| session.page.as_deref()) != Some(page) {
+                continue;
+            }
+            for assets in messages_of(paths, page.len()) {
+                self.send(peer, TrackerToPeer::Used { page: page.to_owned(), assets: assets.to_vec() });
+            }
         }
     }
 
@@ -144,6 +163,9 @@ impl Tracker {
 
     fn remove_session(&mut self, peer: PeerNumber) -> bool {
         let Some(session) = self.sessions.remove(&peer) else { return false };
+        if let Some(browser) = session.addr.browser {
+            self.browsers.remove(&(browser, peer));
+        }
         self.pool.remove(peer);
         self.end_share(peer);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
@@ -189,4 +211,20 @@ impl Tracker {
             _ => self.pool.remove(peer),
         }
     }
+}
+
+/// Paths in portions that fit a signal together with a page's path of `page_len` bytes. They are percent-encoded, so that JSON adds two quotes and a comma each.
+fn messages_of(paths: &[String], page_len: usize) -> Vec<&[String]> {
+    let room = SIGNAL_LEN_MAX.saturating_sub(page_len + USED_FRAME_LEN);
+    let (mut portions, mut start, mut len) = (Vec::new(), 0, 0);
+    for (at, path) in paths.iter().enumerate() {
+        if at > start && (len + path.len() + 3 > room || at - start >= LOADED_ASSETS_MAX) {
+            portions.push(&paths[start..at]);
+            (start, len) = (at, 0);
+        }
+        len += path.len() + 3;
+    }
+    portions.push(&paths[start..]);
+    portions.retain(|portion| !portion.is_empty());
+    portions
 }

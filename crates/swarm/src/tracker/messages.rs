@@ -83,7 +83,8 @@ impl Tracker {
         session.loaded += 1;
         let kind = if session.thin { ReportKind::Thin } else { ReportKind::Full };
         let report = Report { voter: peer.get(), address: session.addr.public, kind, paths: assets };
-        self.put(Output::Loaded { page, report });
+        let browser = session.addr.browser;
+        self.put(Output::Loaded { page, peer, browser, report });
     }
 }
 

@@ -15,8 +15,21 @@ pub enum Output {
     Loaded {
         /// Path of the page.
         page: String,
+        /// Who says so.
+        peer: PeerNumber,
+        /// The browser it is in, if that is known.
+        browser: Option<u64>,
         /// What it says; the voter is its number.
         report: Report,
+    },
+    /// A visitor of a page says what it took from peers since it last said so.
+    Counted {
+        /// Path of the page.
+        page: String,
+        /// Bytes.
+        from_peers: u64,
+        /// The same by ring, as far as it says: critical, expected, on demand.
+        rings: [u64; 3],
     },
     /// Somebody registered for a page of which the tracker does not know the manifest: answer with
     /// [`Tracker::handle_manifest`](super::Tracker::handle_manifest), or with

@@ -7,7 +7,7 @@ use viral_wire::{
     signal::{Counts, DropReason, Fault, FaultReport, PeerNumber, SourceBytes, TrackerToPeer, VisitPost},
 };
 
-use super::{Answerer, CloseReason, Tracker};
+use super::{Answerer, CloseReason, Output, Tracker};
 use crate::{
     limits::{
         BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS,
@@ -65,6 +65,10 @@ impl Tracker {
         reported.from_origin = reported.from_origin.saturating_add(from_origin);
         reported.to_peers = reported.to_peers.saturating_add(believed(counts.bytes_to_peers));
         reported.pieces_verified = reported.pieces_verified.saturating_add(u64::from(counts.pieces_verified));
+        if let Some(page) = self.known_page_of(who) {
+            let (from_peers, rings) = (believed(counts.bytes_from_peers), counts.rings.map(believed));
+            self.put(Output::Counted { page, from_peers, rings });
+        }
         let Some(ordinal) = self.leecher(who).and_then(|leecher| leecher.ordinal) else { return };
         self.lineage.bytes(ordinal, ORIGIN, from_origin);
         for SourceBytes { peer, bytes } in counts.sources.iter().take(SOURCES_MAX) {
@@ -75,6 +79,17 @@ impl Tracker {
                 && !self.is_own_voucher(who, source)
             {
                 self.forgive(source);
+            }
+        }
+    }
+
+    /// The page that somebody visits, if it is one that has a manifest.
+    fn known_page_of(&self, who: Answerer) -> Option<String> {
+        match who {
+            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.page.clone()),
+            Answerer::Peer(peer) => {
+                let page = self.sessions.get(&peer)?.page.as_ref()?;
+                self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.clone())
             }
         }
     }

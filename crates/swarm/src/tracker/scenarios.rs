@@ -114,7 +114,7 @@ impl World {
             match output {
                 Output::Send(peer, message) => self.inboxes.entry(peer).or_default().push(message),
                 Output::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
-                Output::Loaded { .. } | Output::PageWanted { .. } => self.others.push(output),
+                Output::Loaded { .. } | Output::Counted { .. } | Output::PageWanted { .. } => self.others.push(output),
             }
         }
     }
@@ -130,7 +130,11 @@ impl World {
     }
 
     fn join(&mut self, address: &str) -> PeerNumber {
-        let addr = ClientAddr { public: address.parse().unwrap(), rewrite_to: None };
+        self.join_as(address, None)
+    }
+
+    fn join_as(&mut self, address: &str, browser: Option<u64>) -> PeerNumber {
+        let addr = ClientAddr { public: address.parse().unwrap(), rewrite_to: None, browser };
         let peer = self.tracker.handle_join(self.now_ms, addr);
         self.drain();
         peer
@@ -167,11 +171,16 @@ impl World {
     /// A seeder of the whole of `manifest`, with two offers.
     fn seeder_of(&mut self, address: &str, manifest: Digest) -> PeerNumber {
         let peer = self.join(address);
+        self.seed(peer, manifest);
+        peer
+    }
+
+    /// A session that just joined seeds the whole of `manifest`, with two offers.
+    fn seed(&mut self, peer: PeerNumber, manifest: Digest) {
         self.register(peer, None);
         self.held(peer, manifest, APP_BYTES);
         self.leave_offers(peer, 2);
         self.told(peer);
-        peer
     }
 
     fn seeder(&mut self, address: &str) -> PeerNumber {
@@ -184,8 +193,12 @@ impl World {
     }
 
     fn seek(&mut self, address: &str, ticket: Ticket, wanted: usize) -> Vec<Offer> {
+        self.seek_as(address, None, ticket, wanted)
+    }
+
+    fn seek_as(&mut self, address: &str, browser: Option<u64>, ticket: Ticket, wanted: usize) -> Vec<Offer> {
         let public: IpAddr = address.parse().unwrap();
-        let addr = ClientAddr { public, rewrite_to: None };
+        let addr = ClientAddr { public, rewrite_to: None, browser };
         let seeking = Seeking { addr, page: "/", manifest: version(1), wanted, ticket };
         let ready = self.tracker.ready(&seeking, &Versions);
         let offers = self.tracker.offers_for(self.now_ms, &seeking, &Versions);

@@ -15,6 +15,43 @@ fn a_visitor_is_given_offers_of_distinct_peers_up_to_what_it_wants() {
 }
 
 #[test]
+fn nobody_is_his_own_peer() {
+    let mut world = World::new();
+    let own = world.join_as(HERE, Some(7));
+    world.seed(own, version(1));
+    let ticket = world.fresh_ticket();
+    assert_eq!(world.seek_as(HERE, Some(7), ticket, 4), [], "a reload, or another page");
+    let addr = ClientAddr { public: HERE.parse().unwrap(), rewrite_to: None, browser: Some(7) };
+    let seeking = Seeking { addr, page: "/", manifest: version(1), wanted: 4, ticket: world.fresh_ticket() };
+    assert_eq!(world.tracker.ready(&seeking, &Versions), 0);
+    assert_eq!(world.tracker.ready(&Seeking { addr: ClientAddr { browser: Some(8), ..addr }, ..seeking.clone() }, &Versions), 1);
+    let other = world.seeder(HERE);
+    let ticket = world.fresh_ticket();
+    assert_eq!(World::peers(&world.seek_as(HERE, Some(7), ticket, 4)), [other]);
+}
+
+#[test]
+fn a_session_that_looks_for_peers_does_not_find_its_own_browser() {
+    let mut world = World::new();
+    let (one, two) = (world.join_as(HERE, Some(7)), world.join_as("198.51.100.1", Some(7)));
+    world.seed(one, version(1));
+    world.seed(two, version(1));
+    let stranger = world.seeder("192.0.2.1");
+    world.say(one, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
+    let peers = |message| if let TrackerToPeer::Peers { offers } = message { Some(World::peers(&offers)) } else { None };
+    let found: Vec<_> = world.told(one).into_iter().filter_map(peers).collect();
+    assert_eq!(found, [[stranger]]);
+}
+
+#[test]
+fn whoever_has_no_cookie_is_nobody_in_particular() {
+    let mut world = World::new();
+    let seeder = world.seeder(HERE);
+    let ticket = world.fresh_ticket();
+    assert_eq!(World::peers(&world.seek_as(HERE, None, ticket, 4)), [seeder]);
+}
+
+#[test]
 fn the_nearest_rung_comes_first() {
     let mut world = World::new();
     let far = world.seeder("198.51.100.1");

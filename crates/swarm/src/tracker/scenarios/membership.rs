@@ -89,7 +89,11 @@ fn reports_of_what_was_used_are_passed_on_for_the_page_of_the_session_and_up_to_
     }
     let paths = vec!["/app.js".to_owned()];
     let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Full, paths };
-    assert_eq!(world.others, vec![Output::Loaded { page: "/".to_owned(), report }; LOADED_REPORTS_MAX], "at the maximum");
+    assert_eq!(
+        world.others,
+        vec![Output::Loaded { page: "/".to_owned(), peer, browser: None, report }; LOADED_REPORTS_MAX],
+        "at the maximum"
+    );
     world.others.clear();
     world.say(peer, loaded("/"));
     assert_eq!(world.others, [], "one over");
@@ -108,7 +112,7 @@ fn whoever_came_by_a_thin_answer_reports_as_such() {
     world.others.clear();
     world.say(peer, PeerToTracker::Loaded { page: "/".to_owned(), assets: Vec::new() });
     let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Thin, paths: Vec::new() };
-    assert_eq!(world.others, [Output::Loaded { page: "/".to_owned(), report }]);
+    assert_eq!(world.others, [Output::Loaded { page: "/".to_owned(), peer, browser: None, report }]);
 }
 
 #[test]
@@ -230,4 +234,67 @@ fn a_visitor_whose_socket_is_lost_goes_on_as_the_same_visit() {
     world.register(third, Some(ticket));
     assert_eq!(world.tracker.lineage().visits_seen(), 2);
     assert!(!world.tracker.lineage().snapshot()[1].left);
+}
+
+#[test]
+fn only_the_sessions_of_that_browser_and_page_are_told_what_it_used() {
+    let mut world = World::new();
+    let (own, elsewhere) = (world.join_as(HERE, Some(7)), world.join_as(HERE, Some(7)));
+    world.register(own, None);
+    world.say(elsewhere, register_message("/other"));
+    let (stranger, nobody) = (world.join_as(HERE, Some(8)), world.join(HERE));
+    world.register(stranger, None);
+    world.register(nobody, None);
+    for peer in [own, elsewhere, stranger, nobody] {
+        world.told(peer);
+    }
+    let assets = vec!["/worker.wasm".to_owned()];
+    world.tracker.handle_used(world.now_ms, 7, "/", &assets);
+    world.drain();
+    assert_eq!(world.told(own), [TrackerToPeer::Used { page: "/".to_owned(), assets }]);
+    for peer in [elsewhere, stranger, nobody] {
+        assert_eq!(world.told(peer), []);
+    }
+    world.tracker.handle_leave(world.now_ms, own);
+    world.tracker.handle_used(world.now_ms, 7, "/", &["/late.js".to_owned()]);
+    world.drain();
+    assert_eq!(world.told(own), []);
+}
+
+#[test]
+fn what_was_used_is_told_in_as_many_signals_as_it_takes() {
+    use viral_wire::limits::{LOADED_ASSETS_MAX, PATH_LEN_MAX, SIGNAL_LEN_MAX};
+    let mut world = World::new();
+    let own = world.join_as(HERE, Some(7));
+    world.register(own, None);
+    world.told(own);
+    for (count, len, signals) in [(LOADED_ASSETS_MAX, 9, 1), (LOADED_ASSETS_MAX + 1, 9, 2), (200, PATH_LEN_MAX, 4), (0, 9, 0)] {
+        let assets: Vec<String> = (0..count).map(|n| format!("/{n:0>width$}", width = len - 1)).collect();
+        world.tracker.handle_used(world.now_ms, 7, "/", &assets);
+        world.drain();
+        let told = world.told(own);
+        assert_eq!(told.len(), signals, "{count} of {len} B");
+        assert!(told.iter().all(|signal| signal::encode(signal).len() <= SIGNAL_LEN_MAX));
+        let named = told.into_iter().flat_map(|signal| if let TrackerToPeer::Used { assets, .. } = signal { assets } else { Vec::new() });
+        assert_eq!(named.collect::<Vec<_>>(), assets);
+    }
+}
+
+#[test]
+fn what_a_visitor_takes_from_peers_is_counted_for_its_page_once_that_is_known() {
+    let mut world = World::new();
+    let peer = world.seeder(HERE);
+    world.others.clear();
+    let counts = || Counts { bytes_from_peers: 9, rings: [5, 3, 1], ..Counts::default() };
+    world.say(peer, PeerToTracker::Counts(counts()));
+    assert_eq!(world.others, [], "nobody said that there is such a page");
+    world.tracker.handle_manifest(world.now_ms, "/", version(1));
+    world.say(peer, PeerToTracker::Counts(counts()));
+    let counted = Output::Counted { page: "/".to_owned(), from_peers: 9, rings: [5, 3, 1] };
+    assert_eq!(world.others, [counted.clone()]);
+    let ticket = world.fresh_ticket();
+    world.seek(HERE, ticket, 1);
+    world.tracker.handle_visit(world.now_ms, &VisitPost { ticket, counts: counts(), faults: Vec::new() }).unwrap();
+    world.drain();
+    assert_eq!(world.others, [counted.clone(), counted], "by a beacon, too");
 }

@@ -1,0 +1,121 @@
+//! What the server sees of visits: who opens a page, and what is sent to that visit afterwards.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use viral_swarm::admission::{CookieState, Decision, Evidence};
+use viral_swarm::visits::{AnswerKind, Opening};
+
+use crate::app::App;
+use crate::client::Socket;
+use crate::cookies;
+use crate::files::{Asset, Version};
+use crate::observed::observed;
+use crate::page_stats::Taken;
+use crate::referer;
+
+/// A browser that opens a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visitor {
+    browser: u64,
+    /// Nothing says that it was here before.
+    is_first: bool,
+}
+
+impl Visitor {
+    /// By its cookie or, if it has none, under a new number. None for who is not to be told from others (bots, tools, who opted out).
+    pub(super) fn of(request: &Parts, evidence: &Evidence) -> Option<Self> {
+        let is_told_apart = evidence.has_sec_fetch && !evidence.bot && !evidence.shares && evidence.cookie != CookieState::Off;
+        if !is_told_apart {
+            return None;
+        }
+        let known = cookies::browser(&request.headers);
+        let is_conditional = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE].iter().any(|name| request.headers.contains_key(name));
+        Some(Self { browser: known.unwrap_or_else(rand::random), is_first: known.is_none() && !is_conditional })
+    }
+
+    /// The `Set-Cookie` that names it for another while.
+    pub(super) fn cookie(&self) -> HeaderValue {
+        cookies::set_browser(self.browser)
+    }
+}
+
+/// A document of `page` is answered: begins a visit, if it is one, and counts its bytes.
+pub(super) fn document(
+    app: &App,
+    request: &Parts,
+    response: Response<Body>,
+    decision: Decision,
+    (page, visitor): (&str, Option<Visitor>),
+) -> Response<Body> {
+    let kind = match decision {
+        Decision::Full(_) => AnswerKind::Full,
+        Decision::Thin(_) => AnswerKind::Thin,
+        Decision::Plain(_) => AnswerKind::Plain,
+        Decision::Asset => return response,
+    };
+    let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    if request.method != Method::GET || !answered {
+        return response;
+    }
+    if let Some(Visitor { browser, is_first }) = visitor {
+        let address = app.client_addr(Socket::of(request), &request.headers).public;
+        app.hub.visits().open(&Opening { browser, address, page, kind, is_first });
+    }
+    let (hub, page) = (Arc::clone(&app.hub), page.to_owned());
+    observed(response, move |bytes, _| hub.counters().add_document(&page, bytes))
+}
+
+/// An asset is sent, to a visit perhaps: then it is noted once all of it was handed out, and its bytes are counted.
+pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts, response: Response<Body>) -> Response<Body> {
+    let status = response.status();
+    let is_known_now = status == StatusCode::NOT_MODIFIED;
+    let is_whole = status == StatusCode::OK || is_known_now;
+    if request.method != Method::GET || !(is_whole || status == StatusCode::PARTIAL_CONTENT) {
+        return response;
+    }
+    let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
+    let may_be_noted = is_whole && !asset.is_document();
+    let visits = app.hub.visits();
+    let asked =
+        part_of.browser.filter(|_| may_be_noted).and_then(|browser| visits.asked(browser, asset.path(), part_of.referer.as_deref()));
+    if is_known_now {
+        if let Some(asked) = asked {
+            visits.sent(asked);
+        }
+        return response;
+    }
+    let (hub, path) = (Arc::clone(&app.hub), asset.path().to_owned());
+    observed(response, move |bytes, whole| {
+        if let Some(asked) = asked.filter(|_| whole) {
+            hub.visits().sent(asked);
+        }
+        hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
+    })
+}
+
+/// The page that a request is part of.
+pub(crate) struct PartOf {
+    /// Its path.
+    pub(crate) page: String,
+    /// Whether it is known to have been answered thin.
+    pub(crate) is_thin: bool,
+    browser: Option<u64>,
+    referer: Option<String>,
+}
+
+impl PartOf {
+    /// By the visit of the browser or, without one, by the referer alone. None if neither tells.
+    pub(crate) fn of(app: &App, version: &Version, headers: &HeaderMap) -> Option<Self> {
+        let browser = cookies::browser(headers);
+        let referer = referer::of(version, headers);
+        let path = referer.as_ref().map(|referer| referer.path.as_str());
+        let visited = browser.and_then(|browser| app.hub.visits().page_of(browser, path));
+        let (browser, page, is_thin) = match visited {
+            Some((page, kind)) => (browser, page, kind == AnswerKind::Thin),
+            None => (None, referer.as_ref().filter(|referer| referer.is_page)?.path.clone(), false),
+        };
+        Some(Self { page, is_thin, browser, referer: referer.map(|referer| referer.path) })
+    }
+}
