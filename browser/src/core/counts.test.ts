@@ -10,11 +10,13 @@ describe('counts', () => {
     const before = countsOf(totals);
     totals.bytes.bytes_from_peers = 140;
     totals.sources.set(7, 60).set(9, 60);
+    totals.rings[1] = 100;
     expect(growth(before, countsOf(totals), 8)).toEqual({
       bytes_from_peers: 110,
       bytes_from_origin: 0,
       bytes_to_peers: 0,
       pieces_verified: 0,
+      rings: [0, 100, 0],
       sources: [
         { peer: 9, bytes: 60 },
         { peer: 7, bytes: 50 },

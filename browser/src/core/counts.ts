@@ -25,8 +25,8 @@ export function noTotals(): Totals {
 }
 
 /** The totals as a report of everything so far. */
-export function countsOf({ bytes, sources }: Totals): Counts {
-  return { ...bytes, sources: [...sources].map(([peer, got]) => ({ peer, bytes: got })) };
+export function countsOf({ bytes, rings, sources }: Totals): Counts {
+  return { ...bytes, rings: [...rings], sources: [...sources].map(([peer, got]) => ({ peer, bytes: got })) };
 }
 
 /** Growth from the report `before` to `now`, at most `sourcesMax` sources, largest first; null if nothing grew. */
@@ -43,5 +43,7 @@ export function growth(before: Counts, now: Counts, sourcesMax: number): Counts 
     bytes_to_peers: now.bytes_to_peers - before.bytes_to_peers,
     pieces_verified: now.pieces_verified - before.pieces_verified,
   };
-  return Object.values(grown).some(Boolean) ? { ...grown, sources } : null;
+  const [critical, expected, onDemand] = [0, 1, 2].map((ring) => (now.rings?.[ring] ?? 0) - (before.rings?.[ring] ?? 0));
+  const rings: [number, number, number] = [critical ?? 0, expected ?? 0, onDemand ?? 0];
+  return Object.values(grown).some(Boolean) ? { ...grown, ...(rings.some(Boolean) && { rings }), sources } : null;
 }

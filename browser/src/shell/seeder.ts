@@ -5,6 +5,8 @@ import type { Totals } from '../core/counts';
 import { sdpFromCompact } from '../core/description';
 import type { Digest } from '../core/digest';
 import type { Counts } from '../core/generated/Counts';
+import type { FaultReport } from '../core/generated/FaultReport';
+import type { VisitPost } from '../core/generated/VisitPost';
 import type { PeerFault, PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
@@ -30,6 +32,15 @@ let nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
 /** The tracker knows these already: from the loader's beacon, before a reload. */
 export function alreadyTold(counts: Counts): void {
   told = counts;
+}
+
+/** Tells by a beacon what grew, for a page without a session; `faults` are those not told yet. */
+export function tellByBeacon(ticket: string, totals: Totals, faults: readonly FaultReport[]): void {
+  const counts = countsOf(totals);
+  const grown = growth(told, counts, SOURCES_MAX);
+  if (!grown && !faults.length) return;
+  told = counts;
+  navigator.sendBeacon('/.viral/visit', JSON.stringify({ ticket, counts: grown ?? countsOf(noTotals()), faults: [...faults] } satisfies VisitPost));
 }
 
 /** What the seeder needs from the page around it. */

@@ -19,7 +19,7 @@ import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
 import { documentBytes } from './timings';
-import { alreadyTold, Seeder } from './seeder';
+import { alreadyTold, Seeder, tellByBeacon } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
@@ -137,7 +137,8 @@ export class Visitor implements StatusSource {
   /** Closes everything; `start` begins again. */
   stop(reason: 1 | 4 = 1): void {
     this.#report();
-    this.#seeder?.stop(reason);
+    if (this.#seeder) this.#seeder.stop(reason);
+    else this.#tellVisit();
     this.#seeder = null;
     this.#leaveSession();
     this.#release?.();
@@ -290,17 +291,18 @@ export class Visitor implements StatusSource {
     return !refused?.has(path) && (this.#placed.has(path) || !!assets?.has(path));
   }
 
-  /** This page does not seed now: the connections of its visit end, and the server hears of the visit by a beacon. */
+  /** This page does not seed now. It goes on taking what it needs from the peers of its visit, and the server hears of the visit by beacons. */
   #stayOut(): void {
-    this.#leaveSession();
     this.#changed();
+    this.#tellVisit();
+  }
+
+  #tellVisit(): void {
     const session = this.#session;
-    if (this.#told || !session) return;
+    if (!session) return;
+    const faults = this.#told ? [] : session.faults;
     this.#told = true;
-    const { faults, boot } = session;
-    const counts = countsOf(this.totals);
-    alreadyTold(counts);
-    navigator.sendBeacon('/.viral/visit', JSON.stringify({ ticket: boot.ticket, counts, faults: [...faults] } satisfies VisitPost));
+    tellByBeacon(session.boot.ticket, this.totals, faults);
   }
 
   #leaveSession(): void {
@@ -319,7 +321,8 @@ function takeTotals(totals: Totals): void {
   const { counts, faults } = JSON.parse(text) as VisitPost;
   alreadyTold(counts);
   totals.bans += faults.filter(({ fault }) => fault === 'forged').length;
-  const { sources, ...bytes } = counts;
+  const { sources, rings = [], ...bytes } = counts;
+  for (const [ring, got] of rings.entries()) totals.rings[ring as 0] += got;
   for (const { peer, bytes: got } of sources) totals.sources.set(peer, got);
   Object.assign(totals.bytes, bytes, { bytes_from_origin: bytes.bytes_from_origin + totals.bytes.bytes_from_origin });
 }
