@@ -1,6 +1,6 @@
 /** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
 
-import { countsOf, noTotals } from '../core/counts';
+import { noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
 import type { VisitPost } from '../core/generated/VisitPost';
