@@ -85,6 +85,18 @@ impl OriginBytes {
     pub fn of_app(&self) -> u64 {
         self.documents + self.assets + self.pieces
     }
+
+    /// Bytes that are no part of the app: thin answers, our scripts, messages of the tracker.
+    #[must_use]
+    pub fn besides_app(&self) -> u64 {
+        self.loader + self.signalling
+    }
+
+    /// Bytes of all causes.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.of_app() + self.besides_app()
+    }
 }
 
 impl Server {
@@ -100,6 +112,14 @@ impl Server {
         }
         arguments.extend(more.iter().map(OsString::from));
         Self::start(arguments).await
+    }
+
+    /// Serves `folder` on free loopback ports, with every other setting as it is by default.
+    ///
+    /// # Panics
+    /// When the server does not come up; the message carries its log.
+    pub async fn by_default(folder: &Path) -> Self {
+        Self::start(vec!["serve".into(), folder.into()]).await
     }
 
     /// Serves the demo: the binary without a directory, on free loopback ports.
