@@ -100,26 +100,15 @@ impl OriginBytes {
 }
 
 impl Server {
-    /// Serves `folder` on free loopback ports with `--min-app-bytes 0` and `more` arguments.
+    /// Serves `folder` on free loopback ports with `more` arguments, every other setting as it is by default: a site is viral
+    /// only if it is as large as the sites of users are.
     ///
     /// # Panics
     /// When the server does not come up; the message carries its log.
     pub async fn serve(folder: &Path, more: &[&str]) -> Self {
         let mut arguments: Vec<OsString> = vec!["serve".into(), folder.into()];
-        // The sites of most journeys are far below the size at which peers win; they are always viral.
-        if !more.contains(&"--min-app-bytes") {
-            arguments.extend(["--min-app-bytes".into(), "0".into()]);
-        }
         arguments.extend(more.iter().map(OsString::from));
         Self::start(arguments).await
-    }
-
-    /// Serves `folder` on free loopback ports, with every other setting as it is by default.
-    ///
-    /// # Panics
-    /// When the server does not come up; the message carries its log.
-    pub async fn by_default(folder: &Path) -> Self {
-        Self::start(vec!["serve".into(), folder.into()]).await
     }
 
     /// Serves the demo: the binary without a directory, on free loopback ports.

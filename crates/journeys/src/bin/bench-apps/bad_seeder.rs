@@ -57,7 +57,7 @@ pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<
 
 /// A fresh server, its only seeder with this fault, and a visitor. Only Chromium's driver runs scripts before a page's own, so the seeder is one.
 async fn visit_beside(bench: &Bench, fault: Fault, expected: &serde_json::Value) -> anyhow::Result<Visit> {
-    let server = Server::by_default(bench.site.folder()).await;
+    let server = Server::serve(bench.site.folder(), &[]).await;
     let url = server.url("/");
     let script = match fault {
         Fault::Killed | Fault::Asleep => NOTES_SIGNALS.to_owned(),

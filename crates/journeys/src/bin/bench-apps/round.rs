@@ -58,7 +58,7 @@ pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<
 async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let plain = plain(bench).await?;
     // A fresh server each time: it has learned nothing, and nothing is compressed yet.
-    let server = Server::by_default(bench.site.folder()).await;
+    let server = Server::serve(bench.site.folder(), &[]).await;
     let url = server.url("/");
     let mut source = Visitor::start(bench.engine, &Setting::default()).await?;
     let lone = visit(&server, &source, &url, &plain.result, LIMIT).await;

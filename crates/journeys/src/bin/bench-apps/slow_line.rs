@@ -29,7 +29,7 @@ const LIMIT_SLOW: Duration = Duration::from_secs(240);
 pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<()> {
     let result = plain(bench).await?.result;
     let big = biggest(bench)?;
-    let server = Server::by_default(bench.site.folder()).await;
+    let server = Server::serve(bench.site.folder(), &[]).await;
     let (our_line, their_line) = (Line::to(server.address()).await?, Line::to(bench.nginx.address()).await?);
     let url = our_line.url("/");
     let seeder = Visitor::start(bench.engine, &Setting::default()).await?;
