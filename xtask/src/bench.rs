@@ -1,6 +1,8 @@
 //! Benches: measured on this machine, both sides of each comparison in the same minute.
 
-use clap::Subcommand;
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
 
 use crate::shell::{self, cargo, target_dir};
 use crate::steps::Steps;
@@ -15,31 +17,72 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 10)]
         runs: u32,
     },
+    /// Real apps with default flags, beside nginx: one table for each app and engine.
+    Apps(Apps),
     /// The native peer: goodput beside bare str0m, memory of a peer.
     Native,
 }
 
+/// What is handed on to the bench of apps.
+#[derive(Debug, Args)]
+pub(crate) struct Apps {
+    /// Runs of each side; medians are printed.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// `chromium` (without a choice) or `firefox`; may be given twice.
+    #[arg(long)]
+    engine: Vec<String>,
+    /// `pyodide`, `monaco`, `duckdb` or `onnx`; each without a choice.
+    #[arg(long)]
+    app: Vec<String>,
+    /// `chain` (nginx, lone visitor, chain of five, who returns), `slow` (busy line) or `bad` (bad seeders); each without a choice.
+    #[arg(long)]
+    only: Vec<String>,
+    /// Print one JSON object for each app and engine in place of its table.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Apps {
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["--runs".into(), self.runs.to_string().into()];
+        for (name, values) in [("--engine", &self.engine), ("--app", &self.app), ("--only", &self.only)] {
+            words.extend(values.iter().flat_map(|value| [name.into(), value.into()]));
+        }
+        if self.json {
+            words.push("--json".into());
+        }
+        words
+    }
+}
+
 pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
-    let runs = match what {
-        Bench::Path { runs } => runs,
-        Bench::Native => return steps.run("bench native", native),
-    };
+    if let Bench::Native = what {
+        return steps.run("bench native", native);
+    }
     steps.run("build viral (release)", rust::build_viral_release)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
     steps.run("real apps from npm", journeys::install_apps)?;
-    steps.run("rivals from npm", journeys::install_rivals)?;
-    steps.run("bench path", || path(*runs))
+    match what {
+        Bench::Path { runs } => {
+            steps.run("rivals from npm", journeys::install_rivals)?;
+            steps.run("bench path", || in_browsers("bench-path", &["--runs".into(), runs.to_string().into()]))
+        }
+        Bench::Apps(apps) => steps.run("bench apps", || in_browsers("bench-apps", &apps.words())),
+        Bench::Native => Ok(()),
+    }
 }
 
 fn native() -> anyhow::Result<()> {
     shell::run(cargo().args(["run", "--quiet", "--release", "--package", "viral-peer", "--example", "goodput"]))
 }
 
-fn path(runs: u32) -> anyhow::Result<()> {
+/// Runs one of the benches of `crates/journeys`.
+fn in_browsers(name: &str, words: &[OsString]) -> anyhow::Result<()> {
     let mut bench = cargo();
     bench
-        .args(["run", "--quiet", "--package", "viral-journeys", "--features", "browsers"])
-        .args(["--bin", "bench-path", "--", "--runs", &runs.to_string()])
+        .args(["run", "--quiet", "--package", "viral-journeys", "--features", "browsers", "--bin", name, "--"])
+        .args(words)
         .env("GECKODRIVER", tools::geckodriver());
     if std::env::var_os("VIRAL_BIN").is_none() {
         bench.env("VIRAL_BIN", target_dir().join("release/viral"));

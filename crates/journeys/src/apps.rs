@@ -1,11 +1,14 @@
 //! Real apps that nobody here wrote, from npm, arranged as sites.
 //!
-//! `cargo xtask journeys` installs them into `apps/node_modules`. Each page sets `window.app = { done, result }`.
+//! `cargo xtask journeys` installs them into `apps/node_modules`. Each page sets `window.app = { done, result, ms }`, with
+//! `ms` = `performance.now()` when the app's own result is there.
 
-use std::fmt::Write;
+mod onnx;
+mod paper;
+
 use std::path::{Path, PathBuf};
 
-use crate::site::{Site, noise};
+use crate::site::Site;
 
 /// The editor of VS Code with its TypeScript checker in a worker: AMD modules, 25 MB, style sheets, workers.
 ///
@@ -30,10 +33,61 @@ pub fn pdfjs() -> Site {
     let package = package("pdfjs-dist");
     for name in ["pdf.min.mjs", "pdf.worker.min.mjs"] {
         let path = package.join("build").join(name);
-        site.write(&format!("/build/{name}"), std::fs::read(path).expect("a file of the package"));
+        copy_file(&mut site, &path, &format!("/build/{name}"));
     }
     copy(&mut site, &package.join("standard_fonts"), "/standard_fonts");
-    site.write("/paper.pdf", paper());
+    site.write("/paper.pdf", paper::paper());
+    site
+}
+
+/// Python compiled to wasm: a script that imports a module, which fetches 14 MB at once: wasm by streaming, and the standard library.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn pyodide() -> Site {
+    let mut site = Site::empty();
+    site.write("/index.html", include_str!("apps/pyodide.html"));
+    let package = package("pyodide");
+    for name in ["pyodide.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"] {
+        copy_file(&mut site, &package.join(name), &format!("/pyodide/{name}"));
+    }
+    site
+}
+
+/// `DuckDB` answering a query: 140 modules by an import map, a blob worker that calls `importScripts`, and 34 MB of wasm fetched in it.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn duckdb() -> Site {
+    let mut site = Site::empty();
+    site.write("/index.html", include_str!("apps/duckdb.html"));
+    let dist = package("@duckdb/duckdb-wasm").join("dist");
+    let bundles = ["duckdb-mvp.wasm", "duckdb-browser-mvp.worker.js", "duckdb-eh.wasm", "duckdb-browser-eh.worker.js"];
+    for name in ["duckdb-browser.mjs"].into_iter().chain(bundles) {
+        copy_file(&mut site, &dist.join(name), &format!("/duckdb/{name}"));
+    }
+    copy_only(&mut site, &package("apache-arrow"), "/arrow", Some("mjs"));
+    copy_only(&mut site, &package("flatbuffers").join("mjs"), "/flatbuffers", Some("js"));
+    copy_file(&mut site, &package("tslib").join("tslib.es6.mjs"), "/tslib/tslib.es6.mjs");
+    site
+}
+
+/// ONNX Runtime: a module worker that the page starts after `load` fetches 14 MB of wasm and a model of 4 MiB.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn onnx() -> Site {
+    let mut site = Site::empty();
+    site.write("/index.html", include_str!("apps/onnx.html"));
+    site.write("/onnx.worker.mjs", include_str!("apps/onnx.worker.mjs"));
+    site.write("/model.onnx", onnx::model());
+    let dist = package("onnxruntime-web").join("dist");
+    for name in ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"] {
+        copy_file(&mut site, &dist.join(name), &format!("/ort/{name}"));
+    }
     site
 }
 
@@ -44,54 +98,21 @@ fn package(name: &str) -> PathBuf {
 }
 
 fn copy(site: &mut Site, from: &Path, to: &str) {
+    copy_only(site, from, to, None);
+}
+
+/// Copies a folder, of it only the files with this extension if one is given.
+fn copy_only(site: &mut Site, from: &Path, to: &str, extension: Option<&str>) {
     for entry in std::fs::read_dir(from).expect("a folder of the package").flatten() {
         let path = format!("{to}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
-            copy(site, &entry.path(), &path);
-        } else {
-            site.write(&path, std::fs::read(entry.path()).expect("a file of the package"));
+            copy_only(site, &entry.path(), &path, extension);
+        } else if extension.is_none_or(|wanted| entry.path().extension().is_some_and(|is| is == wanted)) {
+            copy_file(site, &entry.path(), &path);
         }
     }
 }
 
-/// A one-page PDF with a title, text in two standard fonts, a drawing, and 3 MiB of an object nothing refers to.
-fn paper() -> Vec<u8> {
-    let content = "BT /F1 24 Tf 72 720 Td (From visitor to visitor) Tj ET\n\
-        BT /F2 12 Tf 72 690 Td (Every piece matches its digest.) Tj ET\n\
-        0.2 0.5 0.3 rg 72 500 200 120 re f\n0.8 0.1 0.1 RG 4 w 100 300 m 300 450 l 500 300 l s\n";
-    let mut pdf = b"%PDF-1.7\n".to_vec();
-    let mut offsets = Vec::new();
-    let objects: [Vec<u8>; 8] = [
-        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 6 0 R \
-          /Resources << /Font << /F1 4 0 R /F2 5 0 R >> >> >>"
-            .to_vec(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>".to_vec(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Times-Roman >>".to_vec(),
-        stream(content.as_bytes()),
-        b"<< /Title (A paper) >>".to_vec(),
-        stream(&noise(7, 3 << 20)),
-    ];
-    for (index, object) in objects.iter().enumerate() {
-        offsets.push(pdf.len());
-        pdf.extend_from_slice(format!("{} 0 obj\n", index + 1).as_bytes());
-        pdf.extend_from_slice(object);
-        pdf.extend_from_slice(b"\nendobj\n");
-    }
-    let table_at = pdf.len();
-    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", offsets.len() + 1);
-    for offset in &offsets {
-        let _ = writeln!(table, "{offset:010} 00000 n ");
-    }
-    let _ = write!(table, "trailer\n<< /Size {} /Root 1 0 R /Info 7 0 R >>\nstartxref\n{table_at}\n%%EOF\n", offsets.len() + 1);
-    pdf.extend_from_slice(table.as_bytes());
-    pdf
-}
-
-fn stream(body: &[u8]) -> Vec<u8> {
-    let mut object = format!("<< /Length {} >>\nstream\n", body.len()).into_bytes();
-    object.extend_from_slice(body);
-    object.extend_from_slice(b"\nendstream");
-    object
+fn copy_file(site: &mut Site, from: &Path, to: &str) {
+    site.write(to, std::fs::read(from).expect("a file of the package"));
 }

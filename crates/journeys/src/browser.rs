@@ -40,6 +40,8 @@ pub struct Setting {
     pub script_before_load: Option<String>,
     /// Keep the network log that [`crate::visitor::Visitor::answers`] reads; Chromium only.
     pub records_network: bool,
+    /// Keep what the console shows, which [`crate::visitor::Visitor::console`] reads; Chromium only.
+    pub records_console: bool,
     /// A command and its arguments under which the driver, and so its browser, is started.
     pub under: &'static [&'static str],
     /// Where its files go instead of the system's temporary folder.
@@ -78,8 +80,10 @@ fn chromium(folder: &Path, setting: &Setting) -> Value {
             "excludeSwitches": ["disable-back-forward-cache"],
         },
     });
-    if setting.records_network {
-        merge(&mut asked, json!({ "goog:loggingPrefs": { "performance": "ALL" } }));
+    for (is_asked, log) in [(setting.records_network, "performance"), (setting.records_console, "browser")] {
+        if is_asked {
+            merge(&mut asked, json!({ "goog:loggingPrefs": { log: "ALL" } }));
+        }
     }
     asked
 }

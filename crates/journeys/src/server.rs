@@ -85,19 +85,28 @@ impl OriginBytes {
     pub fn of_app(&self) -> u64 {
         self.documents + self.assets + self.pieces
     }
+
+    /// Bytes that are no part of the app: thin answers, our scripts, messages of the tracker.
+    #[must_use]
+    pub fn besides_app(&self) -> u64 {
+        self.loader + self.signalling
+    }
+
+    /// Bytes of all causes.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.of_app() + self.besides_app()
+    }
 }
 
 impl Server {
-    /// Serves `folder` on free loopback ports with `--min-app-bytes 0` and `more` arguments.
+    /// Serves `folder` on free loopback ports with `more` arguments, every other setting as it is by default: a site is viral
+    /// only if it is as large as the sites of users are.
     ///
     /// # Panics
     /// When the server does not come up; the message carries its log.
     pub async fn serve(folder: &Path, more: &[&str]) -> Self {
         let mut arguments: Vec<OsString> = vec!["serve".into(), folder.into()];
-        // The sites of most journeys are far below the size at which peers win; they are always viral.
-        if !more.contains(&"--min-app-bytes") {
-            arguments.extend(["--min-app-bytes".into(), "0".into()]);
-        }
         arguments.extend(more.iter().map(OsString::from));
         Self::start(arguments).await
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -113,6 +115,18 @@ impl Site {
         let is_document = file.extension().is_some_and(|extension| extension == "html");
         if !is_document {
             self.digests.insert(path.to_owned(), sha256(body.as_ref()));
+        }
+    }
+
+    /// Makes every file look as if it had been deployed `age` ago.
+    ///
+    /// # Panics
+    /// When a file cannot be touched.
+    pub fn backdate(&self, age: Duration) {
+        let when = SystemTime::now().checked_sub(age).expect("the clock is past the epoch");
+        for path in self.digests.keys().map(String::as_str).chain(["/index.html"]) {
+            let file = File::options().append(true).open(self.folder().join(path.trim_start_matches('/'))).expect("a file of the site");
+            file.set_modified(when).expect("a time");
         }
     }
 

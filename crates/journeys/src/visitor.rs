@@ -129,6 +129,17 @@ impl Visitor {
         self.command("reload", self.client.refresh()).await;
     }
 
+    /// Closes the tab and opens an empty one, as a person does who comes back later.
+    ///
+    /// # Panics
+    /// When the driver refuses.
+    pub async fn reopen(&self) {
+        // A new one first: a browser without a tab has ended.
+        let tab = self.command("new tab", self.client.new_window(true)).await;
+        self.command("close", self.client.close_window()).await;
+        self.command("switch", self.client.switch_to_window(tab.handle)).await;
+    }
+
     /// Goes back in history, as the browser's button does.
     ///
     /// # Panics

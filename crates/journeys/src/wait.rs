@@ -8,15 +8,20 @@ use crate::deadlines;
 ///
 /// # Panics
 /// At the deadline, with the last reason that `probe` gave.
-pub async fn until<T>(what: &str, limit: Duration, mut probe: impl AsyncFnMut() -> Result<T, String>) -> T {
+pub async fn until<T>(what: &str, limit: Duration, probe: impl AsyncFnMut() -> Result<T, String>) -> T {
+    try_until(limit, probe).await.unwrap_or_else(|reason| panic!("still waiting after {limit:?} until {what}; last: {reason}"))
+}
+
+/// [`until`] where a condition that never holds is no failed journey.
+///
+/// # Errors
+/// At the deadline, with the last reason that `probe` gave.
+pub async fn try_until<T, E>(limit: Duration, mut probe: impl AsyncFnMut() -> Result<T, E>) -> Result<T, E> {
     let deadline = Instant::now() + limit;
     loop {
         match probe().await {
-            Ok(value) => return value,
-            Err(reason) if Instant::now() >= deadline => {
-                panic!("still waiting after {limit:?} until {what}; last: {reason}")
-            }
-            Err(_) => tokio::time::sleep(deadlines::POLL_EVERY).await,
+            Err(_) if Instant::now() < deadline => tokio::time::sleep(deadlines::POLL_EVERY).await,
+            outcome => return outcome,
         }
     }
 }

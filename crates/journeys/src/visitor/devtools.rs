@@ -48,9 +48,20 @@ impl Visitor {
     /// # Panics
     /// When the visitor was not started with `records_network`.
     pub async fn answers(&self) -> Vec<Heard> {
-        let body = json!({ "type": "performance" });
-        let log = self.command("network log", self.client.issue_cmd(Vendor { path: "se/log", body })).await;
-        log.as_array().into_iter().flatten().filter_map(heard).collect()
+        self.log("performance").await.iter().filter_map(heard).collect()
+    }
+
+    /// What the console has shown since the last call.
+    ///
+    /// # Panics
+    /// When the visitor was not started with `records_console`.
+    pub async fn console(&self) -> Vec<String> {
+        self.log("browser").await.iter().filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect()
+    }
+
+    async fn log(&self, kind: &str) -> Vec<Value> {
+        let log = self.command("log", self.client.issue_cmd(Vendor { path: "se/log", body: json!({ "type": kind }) })).await;
+        log.as_array().cloned().unwrap_or_default()
     }
 }
 

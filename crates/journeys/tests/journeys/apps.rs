@@ -51,9 +51,9 @@ async fn runs_the_same(site: Site, engine: Engine, always: &[&str]) {
     let thin = picture(&visitor, always).await;
     let (after, status) = (server.stats().await, visitor.status().await);
     assert_eq!(status.answer, "thin", "{status:?}");
-    // What the page loads comes from the peer; a script that only a worker loads is seen by no page, so the origin sends it still.
+    // What the page and its workers load comes from the peer.
     let (plainly, thinly) = (first.origin_bytes.of_app(), after.origin_bytes.of_app() - before.origin_bytes.of_app());
-    assert!(thinly < plainly * 2 / 3, "the origin sent {thinly} bytes, {plainly} to the plain visit: {status:?}");
+    assert!(thinly < plainly / 5, "the origin sent {thinly} bytes, {plainly} to the plain visit: {status:?}");
     assert!(status.bytes_from_peers > plainly / 2, "{status:?}");
     for path in always {
         assert_eq!(plain["assets"][path].as_str(), site.digests().get(*path).map(String::as_str), "{path}");
@@ -75,6 +75,9 @@ fn same(name: &str, one: &Value, plain: &Value) {
 }
 
 const MONACO: &[&str] = &["/vs/loader.js", "/vs/editor/editor.main.js", "/vs/editor/editor.main.css"];
+const PYODIDE: &[&str] = &["/pyodide/pyodide.js", "/pyodide/pyodide.asm.wasm", "/pyodide/python_stdlib.zip"];
+const DUCKDB: &[&str] = &["/duckdb/duckdb-browser.mjs", "/duckdb/duckdb-browser-eh.worker.js", "/duckdb/duckdb-eh.wasm"];
+const ONNX: &[&str] = &["/onnx.worker.mjs", "/ort/ort-wasm-simd-threaded.wasm", "/model.onnx"];
 const PDFJS: &[&str] = &["/build/pdf.min.mjs", "/build/pdf.worker.min.mjs", "/paper.pdf"];
 
 #[tokio::test]
@@ -90,4 +93,19 @@ async fn pdfjs_runs_the_same_plain_full_and_thin_in_chromium() {
 #[tokio::test]
 async fn pdfjs_runs_the_same_plain_full_and_thin_in_firefox() {
     journey(runs_the_same(apps::pdfjs(), Firefox, PDFJS)).await;
+}
+
+#[tokio::test]
+async fn pyodide_runs_the_same_plain_full_and_thin_in_chromium() {
+    journey(runs_the_same(apps::pyodide(), Chromium, PYODIDE)).await;
+}
+
+#[tokio::test]
+async fn duckdb_runs_the_same_plain_full_and_thin_in_firefox() {
+    journey(runs_the_same(apps::duckdb(), Firefox, DUCKDB)).await;
+}
+
+#[tokio::test]
+async fn onnx_runtime_runs_the_same_plain_full_and_thin_in_chromium() {
+    journey(runs_the_same(apps::onnx(), Chromium, ONNX)).await;
 }

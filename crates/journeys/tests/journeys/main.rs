@@ -14,3 +14,4 @@ mod pages;
 mod pairs;
 mod respect;
 mod restarts;
+mod shapes;

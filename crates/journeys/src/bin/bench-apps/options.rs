@@ -1,0 +1,98 @@
+//! What the person who starts the bench may choose.
+
+use anyhow::{Context as _, bail};
+use viral_journeys::apps;
+use viral_journeys::browser::Engine;
+use viral_journeys::site::Site;
+
+/// One app of the bench.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct App {
+    /// As it is chosen and printed.
+    pub(crate) name: &'static str,
+    /// Makes its site.
+    pub(crate) site: fn() -> Site,
+}
+
+const APPS: [App; 4] = [
+    App { name: "pyodide", site: apps::pyodide },
+    App { name: "monaco", site: apps::monaco },
+    App { name: "duckdb", site: apps::duckdb },
+    App { name: "onnx", site: apps::onnx },
+];
+
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Cold nginx, the lone visitor, the chain of five, and those who return.
+    Chain,
+    /// One seeder near, the origin behind a busy line.
+    Slow,
+    /// The only seeder is dead, asleep, silent or forging.
+    Bad,
+}
+
+/// All choices.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) runs: usize,
+    pub(crate) engines: Vec<Engine>,
+    pub(crate) apps: Vec<App>,
+    parts: Vec<Part>,
+    pub(crate) is_json: bool,
+}
+
+impl Options {
+    /// Reads `--runs N`, `--engine NAME`, `--app NAME`, `--only PART` (each but the first any number of times) and `--json`.
+    pub(crate) fn from_words(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut options = Self { runs: 5, engines: Vec::new(), apps: Vec::new(), parts: Vec::new(), is_json: false };
+        while let Some(word) = words.next() {
+            let mut value = || words.next().with_context(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "--runs" => options.runs = value()?.parse().context("--runs needs a number")?,
+                "--engine" => options.engines.push(engine(&value()?)?),
+                "--app" => options.apps.push(app(&value()?)?),
+                "--only" => options.parts.push(part(&value()?)?),
+                "--json" => options.is_json = true,
+                _ => bail!("unknown option {word}"),
+            }
+        }
+        if options.runs == 0 {
+            bail!("--runs must be at least 1");
+        }
+        if options.engines.is_empty() {
+            options.engines.push(Engine::Chromium);
+        }
+        if options.apps.is_empty() {
+            options.apps.extend(APPS);
+        }
+        Ok(options)
+    }
+
+    /// Whether this part is asked for; without a choice each is.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+}
+
+fn engine(name: &str) -> anyhow::Result<Engine> {
+    match name {
+        "chromium" => Ok(Engine::Chromium),
+        "firefox" => Ok(Engine::Firefox),
+        _ => bail!("no engine {name}: chromium or firefox"),
+    }
+}
+
+fn app(name: &str) -> anyhow::Result<App> {
+    let names = APPS.map(|app| app.name).join(", ");
+    APPS.into_iter().find(|app| app.name == name).with_context(|| format!("no app {name}: one of {names}"))
+}
+
+fn part(name: &str) -> anyhow::Result<Part> {
+    match name {
+        "chain" => Ok(Part::Chain),
+        "slow" => Ok(Part::Slow),
+        "bad" => Ok(Part::Bad),
+        _ => bail!("no part {name}: chain, slow or bad"),
+    }
+}

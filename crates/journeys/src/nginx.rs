@@ -1,0 +1,98 @@
+//! nginx as Debian configures it, with compression on as any site would have it: what viral is measured beside.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::process::Process;
+use crate::{deadlines, http, wait};
+
+/// A running nginx that serves one folder, ended when dropped.
+#[derive(Debug)]
+pub struct Nginx {
+    _process: Process,
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+/// One answer of its access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// Bytes on the wire, head included.
+    pub bytes: u64,
+    /// The path it was for, decoded, with `index.html` added where nginx did.
+    pub path: String,
+}
+
+impl Nginx {
+    /// Serves `root` on a free loopback port.
+    ///
+    /// # Errors
+    /// When nginx is missing or refuses its configuration.
+    ///
+    /// # Panics
+    /// When it does not answer within [`deadlines::SERVER_READY`].
+    pub async fn serve(root: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let path = folder.path().join("nginx.conf");
+        std::fs::write(&path, config(root, folder.path(), port))?;
+        let mut command = Command::new("/usr/sbin/nginx");
+        command.arg("-c").arg(&path).arg("-p").arg(folder.path());
+        let process = Process::start(&mut command, folder.path())?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        wait::until("nginx answers", deadlines::SERVER_READY, async || {
+            let reply = http::get(address, "/", &[]).await.map_err(|error| format!("{error:#}"))?;
+            if reply.status == 200 { Ok(()) } else { Err(reply.text()) }
+        })
+        .await;
+        Ok(Self { _process: process, folder, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whole URL of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// All it has answered so far.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn answered(&self) -> anyhow::Result<Vec<Answered>> {
+        let log = std::fs::read_to_string(self.folder.path().join("access.log"))?;
+        log.lines().map(|line| answered(line).with_context(|| line.to_owned())).collect()
+    }
+}
+
+fn answered(line: &str) -> Option<Answered> {
+    let mut words = line.splitn(3, ' ');
+    Some(Answered { status: words.next()?.parse().ok()?, bytes: words.next()?.parse().ok()?, path: words.next()?.to_owned() })
+}
+
+fn config(root: &Path, folder: &Path, port: u16) -> String {
+    let (root, at) = (root.display(), folder.display());
+    format!(
+        "user root; daemon off; worker_processes auto; pid {at}/nginx.pid; error_log {at}/error.log;
+        events {{ worker_connections 768; }}
+        http {{
+            include /etc/nginx/mime.types; types {{ application/javascript mjs; }} default_type application/octet-stream;
+            log_format sent '$status $bytes_sent $uri'; access_log {at}/access.log sent;
+            sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on; gzip_vary on;
+            gzip_types text/css application/javascript text/javascript application/json image/svg+xml;
+            client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
+            server {{ listen 127.0.0.1:{port}; root {root}; }}
+        }}"
+    )
+}
