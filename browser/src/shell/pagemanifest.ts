@@ -4,8 +4,10 @@ import type { Digest } from '../core/digest';
 import { keyOf } from '../core/intercept';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
+import { within } from './clock';
 import type { Holdings } from './holdings';
-import { manifestKey, storedAsset } from './store';
+import { STORE_ANSWER_MS } from './limits';
+import { manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
 /** A manifest, its blob and what of it is held. */
@@ -23,10 +25,10 @@ export const isComplete = ({ held, pieces }: PageManifest): boolean => held.piec
 /** Assets looked up at the same time. */
 const LOOKUPS = 6;
 
-/** Fetches the manifest blob and verifies it; null if the origin does not have it now. */
+/** The manifest blob, verified: from the store, else from the origin; null if neither has it now. */
 export async function fetchManifest(digest: Digest): Promise<PageManifest | null> {
   try {
-    const response = await fetch(manifestKey(digest));
+    const response = (await within(STORE_ANSWER_MS, stored(manifestKey(digest)))) ?? (await fetch(manifestKey(digest)));
     const bytes = new Uint8Array(await response.arrayBuffer());
     const decoded = response.ok && (await digestOf(bytes)) === digest ? decodeManifest(bytes) : null;
     if (!decoded?.ok) return null;
