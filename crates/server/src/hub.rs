@@ -166,9 +166,10 @@ impl Hub {
     /// The pages in numbers, most bytes first.
     pub(crate) fn page_snapshots(&self) -> Vec<PageSnapshot> {
         let version = self.site.current();
+        let assets = version.assets().count();
         let snapshot = |page: &String| {
             let facts = self.lock().pages.facts(&version, page).unwrap_or_default();
-            self.counters.snapshot(page, &facts, &version)
+            self.counters.snapshot(page, &facts, &version, assets)
         };
         self.counters.pages().iter().filter_map(snapshot).collect()
     }
@@ -345,8 +346,13 @@ impl Inner {
             let paths: Vec<String> = report.paths.iter().filter_map(|path| version.canonical_path(path)).map(str::to_owned).collect();
             let Some(browser) = browser else { return };
             let Some(reported) = hub.visits.report(browser, page, &paths) else { return };
-            self.tracker.handle_used(now_ms, browser, page, &reported.others);
-            Report { voter: reported.voter, paths: reported.accepted, ..report }
+            if reported.kind == AnswerKind::Thin {
+                // Its ticket is forgotten, but not that peers sent most of it.
+                Report { voter: reported.voter, kind: ReportKind::Thin, ..report }
+            } else {
+                self.tracker.handle_used(now_ms, browser, page, &reported.others);
+                Report { voter: reported.voter, paths: reported.accepted, ..report }
+            }
         };
         let change = self.pages.handle_report(now_ms, &version, page, report);
         self.apply(now_ms, change);

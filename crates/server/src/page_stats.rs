@@ -33,8 +33,8 @@ struct Counted {
     documents: u64,
     /// Bytes of each asset.
     assets: BTreeMap<String, AssetBytes>,
-    /// Bytes that belong to no asset, or to one too many.
-    others: u64,
+    /// Bytes of all this, and of what belongs to no asset or to one too many.
+    sent: u64,
     /// Bytes from peers, as visitors report them.
     from_peers: u64,
     /// The same by ring, as far as they say.
@@ -56,19 +56,18 @@ impl AssetBytes {
 }
 
 impl Counted {
-    fn origin_bytes(&self) -> u64 {
-        self.assets.values().fold(self.documents.saturating_add(self.others), |sum, asset| sum.saturating_add(asset.sent))
-    }
-
     fn bytes(&self) -> u64 {
-        self.origin_bytes().saturating_add(self.from_peers)
+        self.sent.saturating_add(self.from_peers)
     }
 }
 
 impl PageCounters {
     /// The page's document was sent.
     pub(crate) fn add_document(&self, page: &str, bytes: u64) {
-        self.with(page, |counted| counted.documents = counted.documents.saturating_add(bytes));
+        self.with(page, |counted| {
+            counted.sent = counted.sent.saturating_add(bytes);
+            counted.documents = counted.documents.saturating_add(bytes);
+        });
     }
 
     /// An asset, or a piece of it, was sent to a visit of the page.
@@ -77,8 +76,8 @@ impl PageCounters {
             return self.add_other(page, bytes);
         }
         self.with(page, |counted| {
+            counted.sent = counted.sent.saturating_add(bytes);
             if counted.assets.len() >= COUNTED_ASSETS_MAX && !counted.assets.contains_key(path) {
-                counted.others = counted.others.saturating_add(bytes);
                 return;
             }
             let asset = counted.assets.entry(path.to_owned()).or_default();
@@ -92,7 +91,7 @@ impl PageCounters {
 
     /// Something else was sent: a manifest, records, what frames pieces.
     pub(crate) fn add_other(&self, page: &str, bytes: u64) {
-        self.with(page, |counted| counted.others = counted.others.saturating_add(bytes));
+        self.with(page, |counted| counted.sent = counted.sent.saturating_add(bytes));
     }
 
     /// A visitor of the page reports what it took from peers.
@@ -113,11 +112,11 @@ impl PageCounters {
         paths.into_iter().map(|(_, path)| path).collect()
     }
 
-    /// One page in numbers, by the set that it has now.
-    pub(crate) fn snapshot(&self, page: &str, set: &PageFacts, version: &Version) -> Option<PageSnapshot> {
+    /// One page in numbers, by the set that it has now, of a version of so many assets.
+    pub(crate) fn snapshot(&self, page: &str, set: &PageFacts, version: &Version, assets: usize) -> Option<PageSnapshot> {
         let pages = self.lock();
         let counted = pages.get(page)?;
-        let mut rings = Rings::of(set, version);
+        let mut rings = Rings::of(set, version, assets);
         rings.critical.origin_bytes = counted.documents;
         for (path, asset) in &counted.assets {
             let ring = rings.at(set.rings.get(path).copied().unwrap_or(Ring::OnDemand));
@@ -131,7 +130,7 @@ impl PageCounters {
             set_bytes: set.bytes,
             used_bytes_p50: set.used_bytes_p50,
             peer_bytes: counted.from_peers,
-            origin_bytes: counted.origin_bytes(),
+            origin_bytes: counted.sent,
             rings,
             from_origin: from_origin(counted, set, version),
         })
@@ -226,14 +225,14 @@ struct RingSnapshot {
 
 impl Rings {
     /// What is in each ring now; no bytes were sent yet.
-    fn of(set: &PageFacts, version: &Version) -> Self {
+    fn of(set: &PageFacts, version: &Version, assets: usize) -> Self {
         let mut rings = Self::default();
         for (path, ring) in &set.rings {
             let ring = rings.at(*ring);
             ring.assets += 1;
             ring.bytes += version.asset(path).map_or(0, |asset| asset.object(Which::Full).len());
         }
-        rings.on_demand.assets = version.assets().count().saturating_sub(rings.critical.assets + rings.expected.assets);
+        rings.on_demand.assets = assets.saturating_sub(rings.critical.assets + rings.expected.assets);
         rings.on_demand.bytes = version.bytes().saturating_sub(rings.critical.bytes + rings.expected.bytes);
         rings
     }

@@ -118,7 +118,7 @@ impl Visits {
     /// A page says which paths its visit used, in order. `None` without a visit of this browser to this page: then it counts for nothing.
     pub fn handle_report(&mut self, now_ms: u64, browser: u64, page: &str, paths: &[String]) -> Option<Reported> {
         self.advance(now_ms);
-        let serial = self.book.visit_to(browser, page)?.serial;
+        let Visit { serial, kind, .. } = *self.book.visit_to(browser, page)?;
         self.touch(serial);
         let named = self.book.known_to(browser, paths, self.config.paths_per_visit_max);
         self.make_room_for_paths(named.len());
@@ -126,7 +126,7 @@ impl Visits {
         self.book.note_reported(serial, &named);
         let Used { all, unnamed } = self.book.used(serial)?;
         self.book.untold(serial);
-        Some(Reported { voter: serial, accepted: owned(&all), others: owned(&unnamed) })
+        Some(Reported { voter: serial, kind, accepted: owned(&all), others: owned(&unnamed) })
     }
 
     /// What the host must do next, if anything.

@@ -16,7 +16,7 @@ fn facts() -> PageFacts {
 }
 
 fn json(counters: &PageCounters, version: &Version) -> serde_json::Value {
-    serde_json::to_value(counters.snapshot("/", &facts(), version).unwrap()).unwrap()
+    serde_json::to_value(counters.snapshot("/", &facts(), version, version.assets().count()).unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn why_an_asset_still_comes_from_the_origin_is_said_as_far_as_it_is_known(
     counters.add_asset("/", "/about/index.html", 4, Taken::Whole, true);
     counters.add_asset("/", "/app.js", 3, Taken::Whole, true);
     let facts = PageFacts { rings: BTreeMap::from([("/app.js".to_owned(), Ring::Critical)]), ..PageFacts::default() };
-    let why = |facts| serde_json::to_value(counters.snapshot("/", &facts, &version).unwrap().from_origin).unwrap();
+    let why = |facts| serde_json::to_value(counters.snapshot("/", &facts, &version, 5).unwrap().from_origin).unwrap();
     let path = |path: &str, bytes: u64, why: &str| json!({ "path": path, "bytes": bytes, "why": why });
     assert_eq!(why(facts), json!([path("/about/index.html", 4, "document"), path("/app.js", 3, "past-worker")]));
     assert_eq!(why(PageFacts::default()), json!([path("/about/index.html", 4, "document"), path("/app.js", 3, "short")]));

@@ -125,7 +125,7 @@ fn of_a_report_only_what_the_server_sent_to_that_browser_is_believed() {
     fetch(&mut visits, 0, ANNA, "/", &["/app.js"]);
     fetch(&mut visits, 0, BEN, "/", &["/huge.bin"]);
     let reported = visits.handle_report(0, ANNA, "/", &paths(&["/huge.bin", "/app.js", "/never.bin"])).unwrap();
-    assert_eq!(reported, Reported { voter, accepted: paths(&["/app.js"]), others: paths(&[]) });
+    assert_eq!(reported, Reported { voter, kind: AnswerKind::Full, accepted: paths(&["/app.js"]), others: paths(&[]) });
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_reload_is_another_visit_and_what_the_cache_holds_was_sent_to_it() {
     let second = open_as(&mut visits, 1_000, ANNA, "/", AnswerKind::Full, false);
     assert_ne!(first, second);
     let reported = visits.handle_report(1_000, ANNA, "/", &paths(&["/app.js"])).unwrap();
-    assert_eq!(reported, Reported { voter: second, accepted: paths(&["/app.js"]), others: paths(&[]) });
+    assert_eq!(reported, Reported { voter: second, kind: AnswerKind::Full, accepted: paths(&["/app.js"]), others: paths(&[]) });
     fetch(&mut visits, 1_000, ANNA, "/", &["/data.bin"]);
     assert_eq!(visits.handle_report(1_000, ANNA, "/", &[]).unwrap().others, paths(&["/data.bin"]), "asked for again: used by this visit");
 }

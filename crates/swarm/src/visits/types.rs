@@ -83,6 +83,8 @@ pub struct Found<'a> {
 pub struct Reported {
     /// Names the visit.
     pub voter: u64,
+    /// How its page was answered. Of a thin visit peers sent most, so that what follows is not all that it used.
+    pub kind: AnswerKind,
     /// What the visit used, in order: the reported paths that the server sent to this browser, and [`others`](Self::others).
     pub accepted: Vec<String>,
     /// What the server sent to this very visit and the report does not name.

@@ -218,6 +218,18 @@ async fn a_lone_visitor_who_reloads_is_not_sent_to_himself() {
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "thin; reason=peer-near", "somebody else is");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_thin_visit_that_lost_its_ticket_is_no_witness_of_what_is_not_needed() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let response = visit(&viral, "/", &[]).await;
+    assert_eq!(answer(&response), "thin; reason=peer-near");
+    let (before, browser) = (set_bytes(&viral), browser(&cookie(&response).unwrap()));
+    let (peer, mut outgoing) = session(&viral, Some(browser));
+    loaded(&viral, peer, &["/app.js"]);
+    assert_eq!((set_bytes(&viral), used(&mut outgoing)), (before, Vec::new()), "the server sent it nothing");
+}
+
 #[tokio::test]
 async fn a_watched_body_keeps_its_exact_length() {
     let viral = viral(&SITE, |_| ()).await;

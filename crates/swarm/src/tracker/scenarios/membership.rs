@@ -291,7 +291,7 @@ fn what_a_visitor_takes_from_peers_is_counted_for_its_page_once_that_is_known() 
     world.tracker.handle_manifest(world.now_ms, "/", version(1));
     world.say(peer, PeerToTracker::Counts(counts()));
     let counted = Output::Counted { page: "/".to_owned(), from_peers: 9, rings: [5, 3, 1] };
-    assert_eq!(world.others, [counted.clone()]);
+    assert_eq!(world.others, std::slice::from_ref(&counted));
     let ticket = world.fresh_ticket();
     world.seek(HERE, ticket, 1);
     world.tracker.handle_visit(world.now_ms, &VisitPost { ticket, counts: counts(), faults: Vec::new() }).unwrap();
