@@ -2,7 +2,7 @@
 
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import { within } from './clock';
-import { STORE_DEPLOY_MS, WORKER_WAIT_MS } from './limits';
+import { STORE_DEPLOY_MS, STORE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { serveWorker } from './serve';
 import { askWorker } from './workerclient';
 import type { PageToWorker } from './workerclient';
@@ -20,12 +20,12 @@ export async function readyToDeploy(
   const url = deploy === 'reload' ? location.href.split('#', 1)[0] : undefined;
   const kept = Promise.all(stores).then((all) => all.every(Boolean));
   const message = { kind: 'bind', manifest, bytes, path, url } as const;
-  if (url) return (await kept) && !!(await within(WORKER_WAIT_MS, bind(worker, message)));
-  await within(STORE_DEPLOY_MS, kept);
-  await within(WORKER_WAIT_MS, bind(worker, message));
   // From the next navigation on the worker may answer from what is stored.
-  void kept.then(async (all) => all && (await worker)?.active?.postMessage({ kind: 'stored', manifest } satisfies PageToWorker));
-  return true;
+  const tell = async (): Promise<void> => (await worker)?.active?.postMessage({ kind: 'stored', manifest } satisfies PageToWorker);
+  if (!(await within(url ? STORE_WAIT_MS : STORE_DEPLOY_MS, kept)) && url) return false;
+  const bound = await within(WORKER_WAIT_MS, bind(worker, message));
+  void kept.then((all) => (all ? tell() : undefined));
+  return !url || !!bound;
 }
 
 /** Resolves to whether the worker took it and answers this page's requests. */

@@ -18,7 +18,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::firstcopy::Comer;
 use viral_swarm::pageset::Size;
-use viral_swarm::platform::{Engine, engine};
 use viral_swarm::tracker::Seeking;
 use viral_swarm::visits::AnswerKind;
 use viral_wire::Ticket;
@@ -347,9 +346,8 @@ impl Judged {
         if !csp::allows(policies, metas, origin_of(app, request)) {
             return unfit(PageFitness::Csp);
         }
-        // An import map after module scripts of ours would fail in Firefox (PLATFORM section 9); a reload is sure to work.
-        let is_firefox = request.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(engine) == Some(Engine::Firefox);
-        let write = document.utf8 && !(document.import_map && is_firefox);
+        // The loader is a classic script without modules, so an import map of the page is the first there is (docs/DECISIONS.md 41).
+        let write = document.utf8;
         Self { fitness: PageFitness::Fit, deploy: if write { Deploy::Write } else { Deploy::Reload } }
     }
 }
