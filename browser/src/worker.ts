@@ -27,7 +27,7 @@ const ears = new Map<string, MessagePort>();
 const used = new Map<string, Set<string>>();
 
 async function load(): Promise<void> {
-  const response = await within(STORE_ANSWER_MS, stored(STATE_KEY));
+  const response = await stored(STATE_KEY);
   if (response) bindings = new Bindings((await response.json()) as BindingsState);
   loaded = true;
 }

@@ -5,8 +5,6 @@ import { keyOf } from '../core/intercept';
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
 import { byteRange } from '../core/range';
-import { within } from './clock';
-import { STORE_ANSWER_MS } from './limits';
 import { STORE, assetKey, manifestKey, recordHeaders, stored } from './store';
 
 /** The records of a manifest by path, the page's document first. */
@@ -26,23 +24,17 @@ export function learn(manifest: Digest, bytes: Uint8Array<ArrayBuffer>): Records
 export async function recordsOf(manifest: Digest): Promise<Records> {
   const known = manifests.get(manifest);
   if (known) return known;
-  const bytes = await lookUp(manifestKey(manifest), (response) => response.arrayBuffer());
+  const bytes = await (await stored(manifestKey(manifest)))?.arrayBuffer();
   return bytes ? learn(manifest, new Uint8Array(bytes)) : new Map();
 }
 
 /** The stored asset as its record describes it: two assets with the same bytes may have different headers. */
 export async function fromStore(record: AssetRecord | undefined): Promise<Response | undefined> {
-  const found = record && (await lookUp(assetKey(record.digest), async (response) => response));
+  const found = record && (await stored(assetKey(record.digest)));
   if (!found) return undefined;
   const headers = [...recordHeaders(record)];
   const same = headers.length === [...found.headers].length && headers.every(([name, value]) => found.headers.get(name) === value);
   return same ? found : new Response(found.body, { headers });
-}
-
-/** What is stored under a key, as `read` reads it; undefined if there is nothing or the store does not answer in time. */
-async function lookUp<T>(key: string, read: (response: Response) => Promise<T>): Promise<T | undefined> {
-  const found = stored(key).then((response) => response && read(response));
-  return (await within(STORE_ANSWER_MS, found.catch(() => undefined))) ?? undefined;
 }
 
 /** The part of a whole answer that `range` asks for; undefined where that is for the origin to say. */

@@ -2,7 +2,7 @@
 
 import { partial } from './answer';
 import { ASK_SILENCE_MS, CREDITS } from './limits';
-import type { PageAnswer, WorkerToPage } from './workerclient';
+import type { Described, PageAnswer, WorkerToPage } from './workerclient';
 
 /** The page's answer, if it gives one; else what it would like to have of the network's. */
 export interface Asked {
@@ -32,7 +32,7 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
       else {
         const { headers, from, to, total } = data;
         const init = ask.range ? partial(headers, from, to, total) : { headers };
-        const body = data.kind === 'blob' ? data.blob : bodyOf(port1, request, from, to, total);
+        const body = data.kind === 'blob' ? data.blob : bodyOf(port1, request, data);
         over({ response: new Response(body, init) });
       }
     };
@@ -41,7 +41,8 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
 }
 
 /** The bytes that come over the port, in order. What the page does not send in time comes from the network. */
-function bodyOf(port: MessagePort, request: Request, from: number, to: number, total: number): ReadableStream<Uint8Array> {
+function bodyOf(port: MessagePort, request: Request, described: Described): ReadableStream<Uint8Array> {
+  const { from, to } = described;
   let at = from;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const held = {};
@@ -64,7 +65,7 @@ function bodyOf(port: MessagePort, request: Request, from: number, to: number, t
         const goOn = (): void => {
           end();
           open.add(held);
-          fromNetwork(request, at, to, total, give).catch((error: unknown) => controller.error(error)).finally(() => open.delete(held));
+          fromNetwork(request, at, described, give).catch((error: unknown) => controller.error(error)).finally(() => open.delete(held));
         };
         const watch = (): void => {
           clearTimeout(timer);
@@ -88,10 +89,14 @@ function bodyOf(port: MessagePort, request: Request, from: number, to: number, t
   return body;
 }
 
-/** Gives what lies from `at` to before `to`. A whole body that is cut short is an error: it must not look complete. */
-async function fromNetwork({ url }: Request, at: number, to: number, total: number, give: (bytes: Uint8Array) => void): Promise<void> {
+/**
+ * Gives what lies from `at` on. Only of the same content, which the origin's tag names: the site may have changed meanwhile. A whole body that is cut short
+ * is an error: it must not look complete.
+ */
+async function fromNetwork({ url }: Request, at: number, { to, total, digest }: Described, give: (bytes: Uint8Array) => void): Promise<void> {
   const { status, headers, body } = await fetch(url, { headers: { range: `bytes=${at}-${to - 1}` } });
-  if (status !== 206 || headers.get('content-range') !== `bytes ${at}-${to - 1}/${total}` || !body) throw new TypeError('the rest is not to be had');
+  const same = headers.get('etag')?.startsWith(`"${digest.slice(0, 32)}`) && headers.get('content-range') === `bytes ${at}-${to - 1}/${total}`;
+  if (status !== 206 || !same || !body) throw new TypeError('the rest is not to be had');
   const reader = body.getReader();
   for (let left = to - at; left > 0; ) {
     const { done, value } = await reader.read();

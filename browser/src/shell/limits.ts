@@ -80,8 +80,11 @@ export const SUPPLY_STEP_MS = 20;
 /** Longest asset from the network of which the page takes a copy to pass it on. */
 export const KEEP_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Each access of the worker to the store may take so long, then the network answers. Cache Storage that never settles is known from the field (PLATFORM section 14). */
-export const STORE_ANSWER_MS = 1_500;
+/** A look-up in the store may take so long, then it counts as not stored. Cache Storage that never settles is known from the field (PLATFORM section 14). */
+export const STORE_ANSWER_MS = 2_000;
+
+/** And the store is not asked again for this long. */
+export const STORE_SILENT_MS = 10_000;
 
 /** A page whose document came less than this ago gets assets of that version, even if a script reads past the caches: so does the origin, for 120 s. */
 export const PINNED_MS = 100_000;

@@ -4,9 +4,7 @@ import type { Digest } from '../core/digest';
 import { keyOf } from '../core/intercept';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
-import { within } from './clock';
 import type { Holdings } from './holdings';
-import { STORE_ANSWER_MS } from './limits';
 import { manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
@@ -28,7 +26,7 @@ const LOOKUPS = 6;
 /** The manifest blob, verified: from the store, else from the origin; null if neither has it now. */
 export async function fetchManifest(digest: Digest): Promise<PageManifest | null> {
   try {
-    const response = (await within(STORE_ANSWER_MS, stored(manifestKey(digest)))) ?? (await fetch(manifestKey(digest)));
+    const response = (await stored(manifestKey(digest))) ?? (await fetch(manifestKey(digest)));
     const bytes = new Uint8Array(await response.arrayBuffer());
     const decoded = response.ok && (await digestOf(bytes)) === digest ? decodeManifest(bytes) : null;
     if (!decoded?.ok) return null;

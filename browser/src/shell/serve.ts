@@ -49,7 +49,7 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
   const { record, ring, blob: whole } = asset;
   const pieces = piecesOf(record, part);
   refused.delete(path);
-  const about = { headers: [...recordHeaders(record)] as [string, string][], ...part, total: record.len };
+  const about = { digest: record.digest, headers: [...recordHeaders(record)] as [string, string][], ...part, total: record.len };
   if (whole) return say({ kind: 'blob', blob: whole.slice(part.from, part.to), ...about });
   // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
   if ((range && ring === ON_DEMAND) || (await hasSource(pieces))) {

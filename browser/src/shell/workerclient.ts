@@ -29,7 +29,9 @@ export interface WorkerToPage {
 }
 
 /** What is told of an asset, or of a part of it: from `from` to before `to`, of `total` bytes. */
-interface Described {
+export interface Described {
+  /** Of the whole asset. */
+  readonly digest: Digest;
   readonly headers: [string, string][];
   readonly from: number;
   readonly to: number;
