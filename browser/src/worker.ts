@@ -26,6 +26,9 @@ const ears = new Map<string, MessagePort>();
 /** What was answered for a page and its workers, in order. */
 const used = new Map<string, Set<string>>();
 
+/** Manifests that are on their way for pages that came whole. */
+const sharing = new Map<Digest, Promise<unknown>>();
+
 async function load(): Promise<void> {
   const response = await stored(STATE_KEY);
   if (response) bindings = new Bindings((await response.json()) as BindingsState);
@@ -78,7 +81,7 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       const { manifest, bytes, path, url } = message;
       learn(manifest, bytes);
       if (url && !bindings.bindReload(url, manifest)) return false;
-      if (!url) bindings.bind(client, manifest, path, Date.now(), true);
+      if (!url) bindings.bind(client, manifest, path, Date.now(), 'written');
       if (ports[1]) ears.set(client, ports[1]);
       passed.delete(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
@@ -91,8 +94,10 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       bindings.setStored(message.manifest, true);
       await Promise.all([save(), announce()]);
       return clean();
-    case 'bound':
-      return bindings.of(client)?.manifest;
+    case 'bound': {
+      const binding = bindings.of(client);
+      return binding?.kind === 'full' ? undefined : binding?.manifest;
+    }
     case 'used':
       return [...(used.get(client) ?? [])];
     case 'ping':
@@ -115,8 +120,11 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
   if (placed) return placed;
   try {
     const response = (await event.preloadResponse) ?? (await fetch(event.request));
-    const current = /stored/.test(response.headers.get('viral-answer') ?? '') && response.headers.get('viral-manifest');
-    return current ? ((await place(event, current, path)) ?? (await unplaced(current, href))) : response;
+    const manifest = response.headers.get('viral-manifest');
+    const answer = response.headers.get('viral-answer') ?? '';
+    if (manifest && answer.endsWith('=stored')) return (await place(event, manifest, path)) ?? (await unplaced(manifest, href));
+    if (manifest && answer.startsWith('full') && bindings.hasStored()) share(event, manifest, path);
+    return response;
   } catch (error) {
     // The origin is out of reach: the version that was put in place last runs.
     const manifest = bindings.manifestOfPage(path);
@@ -130,9 +138,21 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
 async function place(event: FetchEvent, manifest: Digest, path: string): Promise<Response | undefined> {
   const [document] = (await recordsOf(manifest)).values();
   const response = await fromStore(document);
-  if (response) bindings.bind(event.resultingClientId, manifest, path, Date.now(), false);
+  if (response) bindings.bind(event.resultingClientId, manifest, path, Date.now(), 'stored');
   event.waitUntil(save());
   return response;
+}
+
+/** A page that comes whole from the origin has what other pages of the site brought from the store: the browser's own cache never saw it. */
+function share(event: FetchEvent, manifest: Digest, path: string): void {
+  bindings.bind(event.resultingClientId, manifest, path, Date.now(), 'full');
+  sharing.set(
+    manifest,
+    recordsOf(manifest)
+      .then(async ({ size }) => size || learn(manifest, new Uint8Array(await (await fetch(manifestKey(manifest))).arrayBuffer())))
+      .catch(() => undefined),
+  );
+  for (const oldest of sharing.keys()) if (sharing.size > MANIFESTS_KEPT) sharing.delete(oldest);
 }
 
 /** The store lost what the server was told of: the document as it is, and the next visit is told no more than is true. */
@@ -154,12 +174,13 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   }
   if (/^(shared)?worker$/.test(request.destination) && resultingClientId) bindings.inherit(resultingClientId, binding);
   if (fresh && Date.now() - binding.at > PINNED_MS) return fetch(request);
+  await within(STORE_ANSWER_MS, sharing.get(binding.manifest) ?? Promise.resolve());
   const record = (await recordsOf(binding.manifest)).get(path);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
   const kept = await partOf(await fromStore(record), range);
   if (kept) return kept;
-  const send = binding.live && (record || onDemand) ? await earOf(clientId, binding) : undefined;
+  const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
   const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
   return asked.response ?? networkAnswer(event, asked.keep);
@@ -180,7 +201,7 @@ async function earOf(clientId: string, { page, manifest }: Binding): Promise<((m
   const ear = ears.get(page);
   if (ear && clientId === page) return (message, port) => ear.postMessage(message, [port]);
   const open = await windows();
-  const other = open.find(({ id }) => id === page) ?? open.find(({ id }) => bindings.of(id)?.live && bindings.of(id)?.manifest === manifest);
+  const other = open.find(({ id }) => id === page) ?? open.find(({ id }) => bindings.of(id)?.kind === 'written' && bindings.of(id)?.manifest === manifest);
   if (!other) return undefined;
   const binding = bindings.of(other.id);
   if (binding && clientId && other.id !== page) bindings.inherit(clientId, binding);

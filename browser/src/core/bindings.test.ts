@@ -4,17 +4,24 @@ import { Bindings } from './bindings';
 describe('bindings of the service worker', () => {
   it('know what a page runs, and nothing of others', () => {
     const bindings = new Bindings();
-    bindings.bind('c1', 'm1', '/p', 7, true);
-    expect(bindings.of('c1')).toEqual({ manifest: 'm1', page: 'c1', at: 7, live: true });
+    bindings.bind('c1', 'm1', '/p', 7, 'written');
+    expect(bindings.of('c1')).toEqual({ manifest: 'm1', page: 'c1', at: 7, kind: 'written' });
     expect(bindings.of('c2')).toBeUndefined();
     expect(bindings.manifestOfPage('/p')).toBe('m1');
   });
   it('let a worker run what its page runs, and a nested one, too', () => {
     const bindings = new Bindings();
-    bindings.bind('page', 'm1', '/p', 7, true);
+    bindings.bind('page', 'm1', '/p', 7, 'written');
     bindings.inherit('worker', bindings.of('page')!);
     bindings.inherit('nested', bindings.of('worker')!);
-    expect(bindings.of('nested')).toEqual({ manifest: 'm1', page: 'page', at: 7, live: true });
+    expect(bindings.of('nested')).toEqual({ manifest: 'm1', page: 'page', at: 7, kind: 'written' });
+  });
+  it('remember of a full page only what its client runs', () => {
+    const bindings = new Bindings();
+    bindings.bind('c1', 'm1', '/p', 7, 'full');
+    expect([bindings.of('c1')?.manifest, bindings.manifestOfPage('/p'), bindings.hasStored()]).toEqual(['m1', undefined, false]);
+    bindings.bind('c2', 'm2', '/p', 7, 'stored');
+    expect(bindings.hasStored()).toBe(true);
   });
   it('answer a reload once', () => {
     const bindings = new Bindings();
@@ -33,7 +40,7 @@ describe('bindings of the service worker', () => {
     for (let at = 0; at < 9; at++) bindings.bindReload(`u${at}`, 'm');
     expect(bindings.takeReload('u0')).toBeUndefined();
     expect(bindings.takeReload('u1')).toBe('m');
-    for (let at = 0; at <= 1024; at++) bindings.bind(`c${at}`, 'm', '/p', 0, true);
+    for (let at = 0; at <= 1024; at++) bindings.bind(`c${at}`, 'm', '/p', 0, 'written');
     expect([bindings.of('c0'), bindings.of('c1')?.page]).toEqual([undefined, 'c1']);
   });
   it('tell the server what is stored, newest first, at most eight', () => {
@@ -46,7 +53,7 @@ describe('bindings of the service worker', () => {
   });
   it('survive a restart of the worker', () => {
     const bindings = new Bindings();
-    bindings.bind('c1', 'm1', '/p', 7, true);
+    bindings.bind('c1', 'm1', '/p', 7, 'written');
     bindings.bindReload('u', 'm2');
     bindings.setStored('m1', true);
     const again = new Bindings(JSON.parse(JSON.stringify(bindings.state())));
@@ -55,9 +62,9 @@ describe('bindings of the service worker', () => {
   });
   it('keep the last manifests, those of open pages and of pending reloads, and drop the rest', () => {
     const bindings = new Bindings();
-    bindings.bind('open', 'm0', '/zero', 0, true);
+    bindings.bind('open', 'm0', '/zero', 0, 'written');
     bindings.inherit('worker', bindings.of('open')!);
-    for (const at of [1, 2, 3]) bindings.bind(`gone${at}`, `m${at}`, `/p${at}`, at, true);
+    for (const at of [1, 2, 3]) bindings.bind(`gone${at}`, `m${at}`, `/p${at}`, at, 'written');
     bindings.inherit('orphan', bindings.of('gone3')!);
     for (const at of [0, 1, 3]) bindings.setStored(`m${at}`, true);
     bindings.bindReload('u', 'm9');

@@ -9,8 +9,8 @@ export interface Binding {
   readonly page: string;
   /** When the page was put in place, in milliseconds since 1970. */
   readonly at: number;
-  /** The page has an engine that can be asked. */
-  readonly live: boolean;
+  /** How the page came. `written`: by the loader, whose engine can be asked. `stored`: from the store. `full`: from the origin, and what it shares with other pages is stored. */
+  readonly kind: 'written' | 'stored' | 'full';
 }
 
 /** What is written to the store, so that a restarted worker goes on where it was. */
@@ -63,8 +63,9 @@ export class Bindings {
   }
 
   /** The page at `path` in this client was put in place from this manifest. */
-  bind(client: string, manifest: Digest, path: string, at: number, live: boolean): void {
-    this.#put(client, { manifest, page: client, at, live });
+  bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind']): void {
+    this.#put(client, { manifest, page: client, at, kind });
+    if (kind === 'full') return;
     this.#pages.set(path, manifest);
     this.#recent = [...this.#recent.filter((other) => other !== manifest), manifest];
   }
@@ -96,6 +97,11 @@ export class Bindings {
   setStored(manifest: Digest, stored: boolean): void {
     const others = this.#stored.filter((other) => other !== manifest);
     this.#stored = stored ? [...others, manifest].slice(-STORED_MAX) : others;
+  }
+
+  /** Whether anything is stored that a page could share. */
+  hasStored(): boolean {
+    return this.#recent.length > 0;
   }
 
   /** What the server is told with each navigation: the beginnings of the manifests that are stored, newest first. */

@@ -228,7 +228,7 @@ export class Visitor implements StatusSource {
     const before = tell.whole;
     tell.whole = (asset, blob) => {
       before(asset, blob);
-      void this.#holdings.add(asset.record, blob, true);
+      void this.#holdings.add(asset.record, blob, true).then(() => this.#seeder?.handleGrown());
     };
     tell.grew = () => {
       this.#seeder?.handleGrown();

@@ -231,8 +231,8 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
         ),
     };
     mark(app, &mut response, decision);
-    if let (Decision::Full(_), Some(page), true) = (decision, page, evidence.shares) {
-        tell_first_comer(app, &mut response, request, page);
+    if let (Decision::Full(_), Some(page)) = (decision, page) {
+        name_manifest(app, &mut response, request, page, evidence.shares);
     }
     let visitor = if decision == Decision::Asset { None } else { dress(&mut response, version, request, &evidence) };
     if decision == Decision::Thin(Reason::Stored) {
@@ -290,12 +290,11 @@ fn mark(app: &App, response: &mut Response<Body>, decision: Decision) {
     }
 }
 
-/// Names the manifest to a native peer that comes first, and would otherwise hear of it from the tracker, two round trips later.
-fn tell_first_comer(app: &App, response: &mut Response<Body>, request: &Parts, page: Current) {
-    if request.method == Method::GET
-        && app.hub.take_first_place(page.manifest)
-        && let Ok(manifest) = HeaderValue::try_from(page.manifest.to_string())
-    {
+/// Names the manifest of a full answer. A browser's worker may store what the page shares with others. A native peer hears of it only if it comes first, and
+/// otherwise from the tracker, two round trips later.
+fn name_manifest(app: &App, response: &mut Response<Body>, request: &Parts, page: Current, is_native: bool) {
+    let is_told = !is_native || (request.method == Method::GET && app.hub.take_first_place(page.manifest));
+    if is_told && let Ok(manifest) = HeaderValue::try_from(page.manifest.to_string()) {
         response.headers_mut().insert(VIRAL_MANIFEST, manifest);
     }
 }

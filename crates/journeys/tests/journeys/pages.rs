@@ -263,12 +263,10 @@ async fn later_asset(engine: Engine) {
     let visitor = Visitor::visiting(engine, &server.url("/")).await;
     let status = visitor.status().await;
     assert_eq!(status.answer, "thin");
-    let boot = site.len() - LEN as u64;
-    assert!(status.bytes_from_peers <= boot + boot / 10, "it was not in the page set: {status:?}");
     let before = server.stats().await.origin_bytes.of_app();
     assert_eq!(visitor.sha256_of("/later.bin").await, digest);
-    let after =
-        visitor.until_status("the asset is counted", |now| now.bytes_from_peers >= status.bytes_from_peers + LEN as u64 * 9 / 10).await;
+    // Asked for, or fetched beforehand since the first visitor used it: of all that this one has, only a peer can have given so much.
+    let after = visitor.until_status("the asset is counted", |now| now.bytes_from_peers >= LEN as u64 * 9 / 10).await;
     assert_eq!(after.bans, 0);
     let sent = server.stats().await.origin_bytes.of_app() - before;
     assert!(sent < LEN as u64 / 10, "the asset cost the origin {sent} bytes");

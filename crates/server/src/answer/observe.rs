@@ -76,7 +76,8 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
         return response;
     }
     let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
-    let may_be_noted = is_whole && !asset.is_document();
+    // Chromium asks whether the parts it has are still good, and hears 304: that is no use of the whole.
+    let may_be_noted = is_whole && !asset.is_document() && !request.headers.contains_key(header::RANGE);
     let visits = app.hub.visits();
     let asked =
         part_of.browser.filter(|_| may_be_noted).and_then(|browser| visits.asked(browser, asset.path(), part_of.referer.as_deref()));
