@@ -123,7 +123,7 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
     const manifest = response.headers.get('viral-manifest');
     const answer = response.headers.get('viral-answer') ?? '';
     if (manifest && answer.endsWith('=stored')) return (await place(event, manifest, path)) ?? (await unplaced(manifest, href));
-    if (manifest && answer.startsWith('full') && bindings.hasStored()) share(event, manifest, path);
+    if (manifest && answer.startsWith('full') && bindings.recent().length) share(event, manifest, path);
     return response;
   } catch (error) {
     // The origin is out of reach: the version that was put in place last runs.
@@ -178,12 +178,24 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const record = (await recordsOf(binding.manifest)).get(path);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
-  const kept = await partOf(await fromStore(record), range);
+  const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
   if (kept) return kept;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
   const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
   return asked.response ?? networkAnswer(event, asked.keep);
+}
+
+/** What another page of the site brought under this path, if the origin says that it is still the same; else what the origin has now. */
+async function revalidated(url: string, path: string): Promise<Response | undefined> {
+  for (const manifest of bindings.recent()) {
+    const record = (await recordsOf(manifest)).get(path);
+    const kept = await fromStore(record);
+    if (!record || !kept) continue;
+    const response = await fetch(url, { headers: { 'if-none-match': `"${record.digest.slice(0, 32)}"` }, cache: 'no-store' });
+    return response.status === 304 ? kept : response;
+  }
+  return undefined;
 }
 
 /** The network's answer; whoever wants to pass it on gets a copy of a whole one, or null. */

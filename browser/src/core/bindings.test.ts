@@ -19,9 +19,10 @@ describe('bindings of the service worker', () => {
   it('remember of a full page only what its client runs', () => {
     const bindings = new Bindings();
     bindings.bind('c1', 'm1', '/p', 7, 'full');
-    expect([bindings.of('c1')?.manifest, bindings.manifestOfPage('/p'), bindings.hasStored()]).toEqual(['m1', undefined, false]);
+    expect([bindings.of('c1')?.manifest, bindings.manifestOfPage('/p'), bindings.recent()]).toEqual(['m1', undefined, []]);
     bindings.bind('c2', 'm2', '/p', 7, 'stored');
-    expect(bindings.hasStored()).toBe(true);
+    bindings.bind('c3', 'm3', '/q', 7, 'written');
+    expect(bindings.recent()).toEqual(['m3', 'm2']);
   });
   it('answer a reload once', () => {
     const bindings = new Bindings();

@@ -99,9 +99,9 @@ export class Bindings {
     this.#stored = stored ? [...others, manifest].slice(-STORED_MAX) : others;
   }
 
-  /** Whether anything is stored that a page could share. */
-  hasStored(): boolean {
-    return this.#recent.length > 0;
+  /** Manifests that pages of the site were put in place from, the last one first. */
+  recent(): Digest[] {
+    return [...this.#recent].reverse();
   }
 
   /** What the server is told with each navigation: the beginnings of the manifests that are stored, newest first. */

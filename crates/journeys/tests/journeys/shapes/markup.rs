@@ -80,20 +80,27 @@ async fn run_the_same(engine: Engine, setting: Setting) -> Visits {
 /// Another page with the same modules, back, and a reload: each gives what it should, and costs the origin next to nothing.
 async fn go_on(visits: &Visits, used: u64) {
     let (server, visitor, plain) = (&visits.server, &visits.last.visitor, &visits.plain.result);
-    let before = server.stats().await.origin_bytes.of_app();
+    let sent = async || server.stats().await.origin_bytes.of_app();
+    let before = sent().await;
     visitor.run("location.href = '/other/'").await;
     let other = visitor.until("the other page runs", &format!("location.pathname === '/other/' && {DONE}")).await;
     for shape in ["modules", "preloaded"] {
         assert_eq!(other[shape], plain[shape], "{shape} of the other page");
     }
     assert_eq!(other["style"], "second");
+    let other = sent().await - before;
     visitor.back().await;
     assert_eq!(visitor.until("it is back", &format!("location.pathname === '/' && {DONE}")).await, *plain);
+    let back = sent().await - before - other;
     visitor.run("window.app.done = false").await;
     visitor.reload().await;
     assert_eq!(visitor.until("it runs again", DONE).await, *plain);
-    let sent = server.stats().await.origin_bytes.of_app() - before;
-    assert!(sent < used / 10, "another page, the way back and a reload cost the origin {sent} bytes");
+    let reload = sent().await - before - other - back;
+    assert!(
+        other + back + reload < used / 10,
+        "another page cost the origin {other} bytes, the way back {back} and a reload {reload}: {:?}",
+        server.stats().await.reasons
+    );
 }
 
 const DONE: &str = "window.app && window.app.done && window.app.result";
