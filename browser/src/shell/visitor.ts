@@ -13,7 +13,7 @@ import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Holdings } from './holdings';
 import { Later } from './later';
-import { LATER_ASSET_LEN_MIN, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
+import { LATER_ASSET_LEN_MIN, LATER_DELAY_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
@@ -53,6 +53,9 @@ export class Visitor implements StatusSource {
   #reports = 0;
   /** Paths that workers of a full page used, as the server says. */
   readonly #usedElsewhere = new Set<string>();
+  /** Paths, in the spelling of `keyOf`, that were looked for in the browser's cache. */
+  readonly #lookedUp = new Set<string>();
+  #fillTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session | undefined) {
     this.#session = session;
@@ -210,8 +213,20 @@ export class Visitor implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    await holdManifest(page, this.#holdings, { blobs: this.#session?.blobs ?? new Map(), loaded: this.#loaded() });
+    const loaded = this.#loaded();
+    for (const { path } of page.manifest.assets) if (loaded.has(keyOf(path))) this.#lookedUp.add(keyOf(path));
+    await holdManifest(page, this.#holdings, { blobs: this.#session?.blobs ?? new Map(), loaded });
     this.#later.wake();
+  }
+
+  /** The page or a worker of it used more: what of it the manifest has is held soon. */
+  #fillSoon(): void {
+    this.#fillTimer ??= setTimeout(async () => {
+      this.#fillTimer = undefined;
+      if (!this.#known) return;
+      await this.#fill(this.#known);
+      this.#seeder?.handleGrown();
+    }, LATER_DELAY_MS);
   }
 
   /** What of a full page the browser's cache has, by path. What a thin page has lies in its store and its memory. */
@@ -220,6 +235,7 @@ export class Visitor implements StatusSource {
     const loaded = loadedWhole(resources(), location.origin);
     for (const path of this.#usedElsewhere) loaded.set(keyOf(path), path);
     loaded.set(keyOf(this.#page), this.#documentUrl);
+    for (const path of this.#lookedUp) loaded.delete(path);
     return loaded;
   }
 
@@ -269,6 +285,7 @@ export class Visitor implements StatusSource {
       this.#usedElsewhere.add(path);
       this.#later.handleUsed(path, path);
     }
+    this.#fillSoon();
   }
 
   #count(entry: PerformanceResourceTiming): void {
@@ -277,6 +294,7 @@ export class Visitor implements StatusSource {
     if (path !== null && this.answer === 'full' && entry.decodedBodySize >= LATER_ASSET_LEN_MIN && (entry.responseStatus ?? 200) === 200) {
       this.#later.handleUsed(path, entry.name);
     }
+    if (this.answer === 'full') this.#fillSoon();
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);

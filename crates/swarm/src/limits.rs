@@ -252,4 +252,4 @@ pub const VISIT_PATHS_ALL_MAX: usize = 262_144;
 pub const VISIT_AGE_MAX_MS: u64 = 1_800_000;
 
 /// A visit that asked for nothing during this time has what it needs for now, in milliseconds: a script of some megabytes is compiled in less.
-pub const VISIT_QUIET_MS: u64 = 2_000;
+pub const VISIT_QUIET_MS: u64 = 1_000;

@@ -55,6 +55,10 @@ pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<
     Ok(())
 }
 
+/// Between a visit's result and the next visitor: a second of quiet until the server takes the visit's requests for all it uses, and a source has looked up what
+/// its workers loaded. Nobody waits for it; who comes earlier is answered full.
+const SETTLED: Duration = Duration::from_secs(4);
+
 async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let plain = plain(bench).await?;
     // A fresh server each time: it has learned nothing, and nothing is compressed yet.
@@ -63,6 +67,7 @@ async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let mut source = Visitor::start(bench.engine, &Setting::default()).await?;
     let lone = visit(&server, &source, &url, &plain.result, LIMIT).await;
     let lone_returns = returns(&server, &source, &url, &plain.result).await;
+    tokio::time::sleep(SETTLED).await;
     let mut chain = Vec::new();
     for _ in 1..CHAIN {
         let next = Visitor::start(bench.engine, &Setting::default()).await?;
@@ -72,6 +77,7 @@ async fn round(bench: &Bench) -> anyhow::Result<Round> {
         if !fed.answer.starts_with("plain") {
             until_seeders(&server, 1).await;
         }
+        tokio::time::sleep(SETTLED).await;
         chain.push(fed);
         source = next;
     }
