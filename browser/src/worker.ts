@@ -9,7 +9,7 @@ import type { Interest } from './core/intercept';
 import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
 import { askPage, copied } from './shell/ask';
 import { within } from './shell/clock';
-import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
+import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, SHARE_WAIT_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
 import { keep, manifestKey, stored } from './shell/store';
 import type { PageToWorker } from './shell/workerclient';
 import type { ClientMessageEvent, FetchEvent, WorkerClient, WorkerScope } from './shell/workerscope';
@@ -83,6 +83,7 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       if (url && !bindings.bindReload(url, manifest)) return false;
       if (!url) bindings.bind(client, manifest, path, Date.now(), 'written');
       if (ports[1]) ears.set(client, ports[1]);
+      for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
       event.waitUntil(kept);
@@ -92,8 +93,8 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
     }
     case 'stored':
       bindings.setStored(message.manifest, true);
-      await Promise.all([save(), announce()]);
-      return clean();
+      await clean();
+      return Promise.all([save(), announce()]);
     case 'bound': {
       const binding = bindings.of(client);
       return binding?.kind === 'full' ? undefined : binding?.manifest;
@@ -146,12 +147,10 @@ async function place(event: FetchEvent, manifest: Digest, path: string): Promise
 /** A page that comes whole from the origin has what other pages of the site brought from the store: the browser's own cache never saw it. */
 function share(event: FetchEvent, manifest: Digest, path: string): void {
   bindings.bind(event.resultingClientId, manifest, path, Date.now(), 'full');
-  sharing.set(
-    manifest,
-    recordsOf(manifest)
-      .then(async ({ size }) => size || learn(manifest, new Uint8Array(await (await fetch(manifestKey(manifest))).arrayBuffer())))
-      .catch(() => undefined),
-  );
+  const known = recordsOf(manifest)
+    .then(async ({ size }) => size || learn(manifest, new Uint8Array(await (await fetch(manifestKey(manifest))).arrayBuffer())))
+    .catch(() => undefined);
+  sharing.set(manifest, within(SHARE_WAIT_MS, known));
   for (const oldest of sharing.keys()) if (sharing.size > MANIFESTS_KEPT) sharing.delete(oldest);
 }
 
@@ -169,12 +168,13 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const binding = bindings.of(clientId) ?? (await adopted(clientId, request.referrer, path));
   if (!binding) {
     if (passed.size >= CLIENTS_PASSED_MAX) passed.clear();
-    if (clientId) passed.add(clientId);
+    // The page may have been bound meanwhile.
+    if (clientId && !bindings.of(clientId)) passed.add(clientId);
     return fetch(request);
   }
   if (/^(shared)?worker$/.test(request.destination) && resultingClientId) bindings.inherit(resultingClientId, binding);
   if (fresh && Date.now() - binding.at > PINNED_MS) return fetch(request);
-  await within(STORE_ANSWER_MS, sharing.get(binding.manifest) ?? Promise.resolve());
+  await sharing.get(binding.manifest);
   const record = (await recordsOf(binding.manifest)).get(path);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
@@ -200,12 +200,20 @@ async function revalidated(url: string, path: string): Promise<Response | undefi
 
 /** The network's answer; whoever wants to pass it on gets a copy of a whole one, or null. */
 async function networkAnswer({ request }: FetchEvent, give: ((copy: Blob | null) => void) | undefined): Promise<Response> {
-  const response = await fetch(request);
-  const { status, headers, redirected, body } = response;
+  const response = await fetch(request).catch((error: unknown) => {
+    give?.(null);
+    throw error;
+  });
+  const { status, redirected, body } = response;
   if (!give) return response;
-  if (status === 200 && !redirected && body && Number(headers.get('content-length') ?? 0) <= KEEP_BYTES_MAX) return new Response(copied(body, give), { headers });
-  give(null);
-  return response;
+  const headers = new Headers(response.headers);
+  if (status !== 200 || redirected || !body || Number(headers.get('content-length') ?? 0) > KEEP_BYTES_MAX) {
+    give(null);
+    return response;
+  }
+  // They tell of the body as it travelled, not as it is here.
+  if (headers.has('content-encoding')) for (const name of ['content-encoding', 'content-length']) headers.delete(name);
+  return new Response(copied(body, give), { headers });
 }
 
 /** How to ask the page of a client: over its own port, or as a message to it. A worker that outlives its page, as a shared one may, goes to another page. */

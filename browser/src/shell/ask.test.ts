@@ -12,7 +12,7 @@ const described = (total: number) => ({ digest, headers: [['content-type', 'x/y'
 const bytes = (...values: number[]): ArrayBuffer => new Uint8Array(values).buffer;
 
 /** Asks a page that does what `page` does with the port. */
-function asked(page: (port: MessagePort, said: unknown[]) => void, range: string | null = null) {
+function asked(page: (port: MessagePort, said: unknown[]) => unknown, range: string | null = null) {
   const said: unknown[] = [];
   const answer = askPage(
     { ...ask, range },
@@ -80,6 +80,26 @@ describe('an asset that the page gives', () => {
     expect(fetched).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(10);
     expect([...new Uint8Array((await body) ?? bytes())]).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is not looked for elsewhere while nobody reads it, or after the network was asked', async () => {
+    const fetched = vi.fn();
+    vi.stubGlobal('fetch', fetched);
+    const paused = asked((port) => {
+      say(port, { kind: 'begin', ...described(100) });
+      for (let at = 0; at < 2 * CREDITS; at++) say(port, bytes(at));
+    });
+    const { response } = await paused.answer;
+    await heard(paused.said, CREDITS);
+    let late: MessagePort | undefined;
+    const { answer } = asked((port) => (late = port));
+    await vi.advanceTimersByTimeAsync(60);
+    expect(await answer).toEqual({});
+    say(late as MessagePort, { kind: 'begin', ...described(5) });
+    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(3 * ASK_SILENCE_MS);
+    expect(fetched).not.toHaveBeenCalled();
+    await response?.body?.cancel();
   });
 
   it('is an error, never a mix, where the site has other bytes by then', async () => {

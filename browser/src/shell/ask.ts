@@ -2,6 +2,7 @@
 
 import { partial } from './answer';
 import { ASK_SILENCE_MS, CREDITS } from './limits';
+import { END, ENOUGH } from './workerclient';
 import type { Described, PageAnswer, WorkerToPage } from './workerclient';
 
 /** The page's answer, if it gives one; else what it would like to have of the network's. */
@@ -20,7 +21,11 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
     const { port1, port2 } = new MessageChannel();
     const over = (asked: Asked): void => {
       clearTimeout(timer);
-      if (!asked.response && !asked.keep) port1.postMessage(0);
+      if (!asked.response && !asked.keep) {
+        // Whatever the page says later is too late.
+        port1.onmessage = null;
+        port1.postMessage(END);
+      }
       resolve(asked);
     };
     let timer = setTimeout(over, firstMs, {});
@@ -28,11 +33,11 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
       if (data.kind === 'coming') {
         clearTimeout(timer);
         timer = setTimeout(over, ASK_SILENCE_MS, {});
-      } else if (data.kind === 'no') over(data.keep ? { keep: (copy) => port1.postMessage(copy ?? 0) } : {});
+      } else if (data.kind === 'no') over(data.keep ? { keep: (copy) => port1.postMessage(copy ?? END) } : {});
       else {
         const { headers, from, to, total } = data;
         const init = ask.range ? partial(headers, from, to, total) : { headers };
-        const body = data.kind === 'blob' ? data.blob : bodyOf(port1, request, data);
+        const body = data.kind === 'blob' ? data.blob : new ReadableStream(new PageBody(port1, request, data), { highWaterMark: CREDITS });
         over({ response: new Response(body, init) });
       }
     };
@@ -40,70 +45,110 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
   });
 }
 
-/** The bytes that come over the port, in order. What the page does not send in time comes from the network. */
-function bodyOf(port: MessagePort, request: Request, described: Described): ReadableStream<Uint8Array> {
-  const { from, to } = described;
-  let at = from;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const held = {};
-  const end = (): void => {
-    clearTimeout(timer);
-    port.onmessage = null;
-    port.postMessage(0);
-    open.delete(held);
-  };
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const give = (bytes: Uint8Array): void => {
-          at += bytes.length;
-          controller.enqueue(bytes);
-          if (at < to) return;
-          end();
-          controller.close();
-        };
-        const goOn = (): void => {
-          end();
-          open.add(held);
-          fromNetwork(request, at, described, give).catch((error: unknown) => controller.error(error)).finally(() => open.delete(held));
-        };
-        const watch = (): void => {
-          clearTimeout(timer);
-          timer = setTimeout(goOn, ASK_SILENCE_MS);
-        };
-        port.onmessage = ({ data }: MessageEvent<ArrayBuffer | null>) => {
-          watch();
-          if (data) give(new Uint8Array(data));
-          else if (at < to) goOn();
-        };
-        watch();
-        port.postMessage(CREDITS);
-        Object.assign(held, { controller, port });
-        open.add(held);
-      },
-      pull: () => port.postMessage(1),
-      cancel: end,
-    },
-    { highWaterMark: CREDITS },
-  );
-  return body;
+/** The bytes that come over the port, in order. What the page does not send in time comes from the network, as fast as it is read. */
+class PageBody implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #port: MessagePort;
+  readonly #request: Request;
+  readonly #described: Described;
+  #at: number;
+  #credits = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(port: MessagePort, request: Request, described: Described) {
+    this.#port = port;
+    this.#request = request;
+    this.#described = described;
+    this.#at = described.from;
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    this.#port.onmessage = ({ data }: MessageEvent<ArrayBuffer | string | null>) => {
+      if (data instanceof ArrayBuffer) {
+        this.#credits--;
+        this.#give(new Uint8Array(data));
+      }
+      if (data === null && this.#left()) void this.#goOn();
+      else this.#watch();
+    };
+    open.add(this);
+    this.#ask(CREDITS);
+  }
+
+  pull(): Promise<void> | undefined {
+    if (this.#rest) return this.#more(this.#rest);
+    if (this.#left()) this.#ask(1);
+    return undefined;
+  }
+
+  cancel(reason: unknown): Promise<void> | undefined {
+    this.#end();
+    return this.#rest?.cancel(reason);
+  }
+
+  #left(): number {
+    return this.#described.to - this.#at;
+  }
+
+  #ask(count: number): void {
+    this.#credits += count;
+    this.#port.postMessage(count);
+    this.#watch();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer);
+    // A page that was asked for nothing more is rightly silent.
+    if (this.#credits > 0 && this.#left()) this.#timer = setTimeout(() => void this.#goOn(), ASK_SILENCE_MS);
+  }
+
+  #give(bytes: Uint8Array): void {
+    this.#at += bytes.length;
+    this.#controller?.enqueue(bytes);
+    if (this.#left()) return;
+    this.#end();
+    this.#controller?.close();
+  }
+
+  /** The page does not. */
+  async #goOn(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#port.onmessage = null;
+    this.#port.postMessage(ENOUGH);
+    try {
+      this.#rest = await fromNetwork(this.#request, this.#at, this.#described);
+      await this.#more(this.#rest);
+    } catch (error) {
+      this.#end();
+      this.#controller?.error(error);
+    }
+  }
+
+  /** One more chunk of the network's. A body that is cut short is an error: it must not look complete. */
+  async #more(rest: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    const { value } = await rest.read();
+    if (value) return this.#give(value);
+    if (!this.#left()) return;
+    this.#end();
+    this.#controller?.error(new TypeError('the rest was cut short'));
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#port.onmessage = null;
+    this.#port.postMessage(END);
+    open.delete(this);
+  }
 }
 
-/**
- * Gives what lies from `at` on. Only of the same content, which the origin's tag names: the site may have changed meanwhile. A whole body that is cut short
- * is an error: it must not look complete.
- */
-async function fromNetwork({ url }: Request, at: number, { to, total, digest }: Described, give: (bytes: Uint8Array) => void): Promise<void> {
+/** What lies from `at` on. Only of the same content, which the origin's tag names: the site may have changed meanwhile. */
+async function fromNetwork({ url }: Request, at: number, { to, total, digest }: Described): Promise<ReadableStreamDefaultReader<Uint8Array>> {
   const { status, headers, body } = await fetch(url, { headers: { range: `bytes=${at}-${to - 1}` } });
   const same = headers.get('etag')?.startsWith(`"${digest.slice(0, 32)}`) && headers.get('content-range') === `bytes ${at}-${to - 1}/${total}`;
   if (status !== 206 || !same || !body) throw new TypeError('the rest is not to be had');
-  const reader = body.getReader();
-  for (let left = to - at; left > 0; ) {
-    const { done, value } = await reader.read();
-    if (done) throw new TypeError('the rest was cut short');
-    left -= value.length;
-    give(value);
-  }
+  return body.getReader();
 }
 
 /** A body as it passes by; `give` gets all of it, or null if it broke or nobody wanted the rest: a clone would be read to its end all the same. */

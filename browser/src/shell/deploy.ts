@@ -24,7 +24,7 @@ export async function readyToDeploy(
   const tell = async (): Promise<void> => (await worker)?.active?.postMessage({ kind: 'stored', manifest } satisfies PageToWorker);
   if (!(await within(url ? STORE_WAIT_MS : STORE_DEPLOY_MS, kept)) && url) return false;
   const bound = await within(WORKER_WAIT_MS, bind(worker, message));
-  void kept.then((all) => (all ? tell() : undefined));
+  void kept.then((all) => (all ? tell() : undefined)).catch(() => undefined);
   return !url || !!bound;
 }
 

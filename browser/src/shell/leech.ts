@@ -41,6 +41,8 @@ export const blobs = new Map<Digest, Blob>();
 /** Verified pieces of assets that are not whole. */
 export const loose = new Map<PieceId, Uint8Array<ArrayBuffer>>();
 
+/** Bytes of `loose`. */
+export const memory = { bytes: 0 };
 /** Paths that the network answered, because the page had no better source. */
 export const refused = new Set<string>();
 
@@ -184,6 +186,7 @@ export function unknown(status: number): void {
 }
 
 function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>, { users }: Known): void {
+  if (!loose.has(id)) memory.bytes += bytes.length;
   loose.set(id, bytes);
   totals.bytes.pieces_verified++;
   for (const asset of users) {
@@ -218,7 +221,7 @@ function place(asset: Asset, blob: Blob): void {
     const entry = known.get(id);
     if (entry) entry.place ??= { blob, from };
     entry?.users.delete(asset);
-    loose.delete(id);
+    if (loose.delete(id)) memory.bytes -= len;
     from += len;
   }
 }

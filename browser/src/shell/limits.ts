@@ -70,8 +70,20 @@ export const ASKS_MAX = 64;
 /** A page that answers tells its worker so this often: Firefox stops a worker 30 s after its last event (PLATFORM section 16). */
 export const PING_MS = 10_000;
 
-/** Bytes asked of peers ahead of the reader of an answer: a second of 64 Mbit/s, and all that is wasted if the reader stops. */
-export const AHEAD_BYTES = 8 * 1024 * 1024;
+/** Bytes asked of peers ahead of the reader of an answer: 20 MB/s at a round trip of 100 ms, and all that is wasted if the reader stops. */
+export const AHEAD_BYTES = 2 * 1024 * 1024;
+
+/** An answer that waits behind others says so this often while anything arrives. */
+export const BEAT_MS = 1_000;
+
+/** Longest answer, in milliseconds; a worker that was ended never says that one is over. */
+export const ANSWER_MS_MAX = 3_600_000;
+
+/** Bytes of verified pieces in memory of assets that are not whole, beyond which parts of files outside the page set come from the network. */
+export const LOOSE_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Longest wait of a page that comes whole for its manifest, to find what it shares with others. */
+export const SHARE_WAIT_MS = 500;
 
 /** Longest wait for what peers say they hold, and how often that is looked at: a query has 350 ms (`GRACE_MS` of the engine). */
 export const SUPPLY_WAIT_MS = 400;

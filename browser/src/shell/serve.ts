@@ -11,12 +11,13 @@ import { RECORD_PATHS_MAX } from '../core/limits';
 import { byteRange } from '../core/range';
 import type { ByteRange } from '../core/range';
 import { ON_DEMAND } from '../core/ring';
-import { now, wait } from './clock';
-import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, pump, refused } from './leech';
+import { now, wait, within } from './clock';
+import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, memory, pump, refused } from './leech';
 import type { Asset } from './leech';
-import { AHEAD_BYTES, ASKS_MAX, KEEP_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
+import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
 import { recordHeaders } from './store';
 import { digestOf } from './verify';
+import { END } from './workerclient';
 import type { PageAnswer, PageToWorker, WorkerToPage } from './workerclient';
 
 /** Paths that the origin gave no record of. */
@@ -31,7 +32,8 @@ let ping: ReturnType<typeof setInterval> | undefined;
 export function serveWorker(): MessagePort {
   const { port1, port2 } = new MessageChannel();
   const hear = ({ data, ports: [port] }: MessageEvent<Partial<WorkerToPage> | null>): void => {
-    if (data?.kind === 'viral-ask' && port) void serve(data as WorkerToPage, port);
+    // What fails here is answered by the network; the app must not hear of it.
+    if (data?.kind === 'viral-ask' && port) serve(data as WorkerToPage, port).catch(() => port.postMessage(null));
   };
   port1.onmessage = hear;
   navigator.serviceWorker.addEventListener('message', hear);
@@ -52,7 +54,7 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
   const about = { digest: record.digest, headers: [...recordHeaders(record)] as [string, string][], ...part, total: record.len };
   if (whole) return say({ kind: 'blob', blob: whole.slice(part.from, part.to), ...about });
   // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
-  if ((range && ring === ON_DEMAND) || (await hasSource(pieces))) {
+  if ((range && ring === ON_DEMAND && memory.bytes < LOOSE_BYTES_MAX) || (await hasSource(pieces))) {
     say({ kind: 'begin', ...about });
     return whileOpen(stream(pieces, part, port));
   }
@@ -68,10 +70,15 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
 async function whileOpen(answer: Promise<unknown>): Promise<void> {
   open++;
   ping ??= setInterval(() => navigator.serviceWorker.controller?.postMessage({ kind: 'ping' } satisfies PageToWorker), PING_MS);
-  await answer;
-  if (--open) return;
-  clearInterval(ping);
-  ping = undefined;
+  try {
+    // A worker that was ended says nothing any more.
+    await within(ANSWER_MS_MAX, answer);
+  } finally {
+    if (!--open) {
+      clearInterval(ping);
+      ping = undefined;
+    }
+  }
 }
 
 /** A piece of an asset, and where it begins in it. */
@@ -88,32 +95,48 @@ async function stream(pieces: readonly Placed[], { from, to }: ByteRange, port: 
   let credits = 0;
   let stopped = false;
   let wake = (): void => undefined;
-  // So many more pieces; none: nobody wants them any more.
-  port.onmessage = ({ data }: MessageEvent<number>) => {
-    credits += data;
-    stopped ||= !data;
-    wake();
-  };
-  let ahead = 0;
-  for (const { digest, at, len } of pieces) {
-    const fresh: PieceId[] = [];
-    for (let piece = pieces[ahead]; piece && piece.at < at + AHEAD_BYTES; piece = pieces[++ahead]) {
-      const id = pieceIdOf(piece.digest);
-      if (!isHere(id)) fresh.push(id);
-    }
-    if (fresh.length) {
-      engine.handleDemand(now(), fresh);
-      pump();
-    }
-    const id = pieceIdOf(digest);
-    void arrival(id).then(() => wake());
-    while (!stopped && !(credits && isHere(id))) await new Promise<void>((resolve) => (wake = resolve));
-    const bytes = stopped ? undefined : (await bytesOf(id))?.slice(Math.max(0, from - at), Math.min(len, to - at));
-    if (!bytes) return;
-    credits--;
-    port.postMessage(bytes.buffer, [bytes.buffer]);
+  const over = new Promise<void>((resolve) => {
+    port.onmessage = ({ data }: MessageEvent<number>) => {
+      credits += data;
+      stopped ||= data <= END;
+      wake();
+      if (data === END) resolve();
+    };
+  });
+  let { bytesHeld } = engine.progress();
+  const beat = setInterval(() => {
+    if (bytesHeld < (bytesHeld = engine.progress().bytesHeld)) port.postMessage('');
+  }, BEAT_MS);
+  try {
+    await send();
+  } finally {
+    clearInterval(beat);
   }
-  port.postMessage(null);
+  if (!stopped) port.postMessage(null);
+  // The worker may get the rest elsewhere, and is kept alive until it has it.
+  return over;
+
+  async function send(): Promise<void> {
+    let ahead = 0;
+    for (const { digest, at, len } of pieces) {
+      const fresh: PieceId[] = [];
+      for (let piece = pieces[ahead]; piece && piece.at < at + AHEAD_BYTES; piece = pieces[++ahead]) {
+        const id = pieceIdOf(piece.digest);
+        if (!isHere(id)) fresh.push(id);
+      }
+      if (fresh.length) {
+        engine.handleDemand(now(), fresh);
+        pump();
+      }
+      const id = pieceIdOf(digest);
+      void arrival(id).then(() => wake());
+      while (!stopped && !(credits && isHere(id))) await new Promise<void>((resolve) => (wake = resolve));
+      const bytes = stopped ? undefined : (await bytesOf(id))?.slice(Math.max(0, from - at), Math.min(len, to - at));
+      if (!bytes) return;
+      credits--;
+      port.postMessage(bytes.buffer, [bytes.buffer]);
+    }
+  }
 }
 
 /** Whether a peer gives one of these, or has; waits a moment for what peers say. */

@@ -51,6 +51,8 @@ export class Visitor implements StatusSource {
   #told = false;
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reports = 0;
+  /** What was used so far, in the order in which it was asked for. */
+  readonly #used = new Set<string>();
   /** Paths that workers of a full page used, as the server says. */
   readonly #usedElsewhere = new Set<string>();
   /** Paths, in the spelling of `keyOf`, that were looked for in the browser's cache. */
@@ -139,7 +141,9 @@ export class Visitor implements StatusSource {
 
   /** Closes everything; `start` begins again. */
   stop(reason: 1 | 4 = 1): void {
-    this.#report();
+    // There is no time to ask the worker any more.
+    if (!this.#bound) for (const path of usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
+    this.#tellUsed();
     if (this.#seeder) this.#seeder.stop(reason);
     else this.#tellVisit();
     this.#seeder = null;
@@ -268,15 +272,23 @@ export class Visitor implements StatusSource {
     this.#reportTimer = undefined;
     if (!this.#seeder || this.#reports >= LOADED_REPORTS_MAX) return;
     this.#reports++;
-    void this.#used().then((assets) => this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: assets.slice(0, LOADED_ASSETS_MAX) }));
+    void this.#look().then(() => this.#tellUsed());
   }
 
-  /** The worker sees all that is answered for a thin page, its workers' requests among them, and leaves out what was asked for in parts. */
-  async #used(): Promise<string[]> {
+  #tellUsed(): void {
+    this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: [...this.#used].slice(0, LOADED_ASSETS_MAX) });
+  }
+
+  /**
+   * Looks what was used. The worker sees all that is answered for a thin page, its workers' requests among them, and leaves out what was asked for in parts; but a worker that
+   * was stopped meanwhile has forgotten what it saw.
+   */
+  async #look(): Promise<void> {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
     const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
-    return seen.length ? seen : usedPaths(resources(), location.origin, this.#page);
+    const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.#page);
+    for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */

@@ -40,13 +40,20 @@ export interface Described {
 
 /**
  * The page's answers: not from here (`keep`: the page would like a copy, as a `Blob`, of what the network gives); it comes; here it is; here is what it is,
- * and the bytes follow as `ArrayBuffer`s, then `null`. The worker says how many buffers it takes, and 0 when it wants none any more.
+ * and the bytes follow as `ArrayBuffer`s, then `null`; a text in between says that they are still coming. The worker says how many buffers it takes, [`ENOUGH`] when it
+ * wants none any more but still answers, and [`END`] when its answer is over.
  */
 export type PageAnswer =
   | { readonly kind: 'no'; readonly keep: boolean }
   | { readonly kind: 'coming' }
   | ({ readonly kind: 'blob'; readonly blob: Blob } & Described)
   | ({ readonly kind: 'begin' } & Described);
+
+/** The worker's answer is over. */
+export const END = 0;
+
+/** The worker gets the rest elsewhere, and must be kept alive meanwhile. */
+export const ENOUGH = -1;
 
 /** Whether a registration is ours. */
 export function isOurs({ active, waiting, installing }: ServiceWorkerRegistration): boolean {
