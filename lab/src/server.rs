@@ -85,7 +85,6 @@ pub fn start_viral(world: &World, site: &Site, shared_line: Option<u64>) -> anyh
         .arg(&site.folder)
         .args(["--listen", &origin_address().to_string()])
         .args(["--admin-listen", &SocketAddr::from(ADMIN).to_string()])
-        .args(["--min-app-bytes", "0"])
         .env("TMPDIR", &world.folder)
         .current_dir(&world.folder);
     // Not said where there is nothing to say: another build may not know it.

@@ -68,7 +68,7 @@ impl Site {
     }
 }
 
-/// A page that names every asset in its head, so that all of them belong to its boot set, and notes when it has them.
+/// A page that names every asset in its head, so that all of them belong to its page set from the start, and notes when it has them.
 fn page(assets: &[String]) -> String {
     let mut head = String::new();
     for path in assets {

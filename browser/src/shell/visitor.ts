@@ -276,7 +276,8 @@ export class Visitor implements StatusSource {
   }
 
   #tellUsed(): void {
-    this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: [...this.#used].slice(0, LOADED_ASSETS_MAX) });
+    // Who leaves before anything was looked at has nothing to say of the page.
+    if (this.#used.size) this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: [...this.#used].slice(0, LOADED_ASSETS_MAX) });
   }
 
   /**
