@@ -97,8 +97,8 @@ fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -
     if is_demo {
         let host = if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() };
         text.push_str(&format!(
-            "\n  http://{host}\n\n  Open it, then open it in a second browser window (another browser or a private window counts\n  \
-             as another visitor): the second one gets the app from the first one. Ctrl-C ends the demo.\n"
+            "\n  http://{host}\n\n  Open it, then once more in another browser or a private window (a second tab of one browser is\n  \
+             the same visitor): the second one gets the app from the first one. Ctrl-C ends the demo.\n"
         ));
     }
     text
