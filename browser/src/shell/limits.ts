@@ -136,6 +136,9 @@ export const RECORD_DELAY_MS = 5;
 /** What a full page used in a row is looked up together, after this. */
 export const LATER_DELAY_MS = 500;
 
+/** So often an asset is looked for in the browser's cache; each miss shows in Chromium's console. */
+export const LOOK_UPS_MAX = 3;
+
 /** A page reports what it used when it used nothing new for this long. */
 export const REPORT_QUIET_MS = 1_000;
 

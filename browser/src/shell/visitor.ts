@@ -13,7 +13,7 @@ import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Holdings } from './holdings';
 import { Later } from './later';
-import { LATER_ASSET_LEN_MIN, LATER_DELAY_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
+import { LATER_ASSET_LEN_MIN, LATER_DELAY_MS, LOOK_UPS_MAX, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
@@ -55,8 +55,8 @@ export class Visitor implements StatusSource {
   readonly #used = new Set<string>();
   /** Paths that workers of a full page used, as the server says. */
   readonly #usedElsewhere = new Set<string>();
-  /** Paths, in the spelling of `keyOf`, that were looked for in the browser's cache. */
-  readonly #lookedUp = new Set<string>();
+  /** How often paths, in the spelling of `keyOf`, were looked for in the browser's cache in vain: it may still be writing them. */
+  readonly #missed = new Map<string, number>();
   #fillTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session | undefined) {
@@ -218,8 +218,10 @@ export class Visitor implements StatusSource {
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
     const loaded = this.#loaded();
-    for (const { path } of page.manifest.assets) if (loaded.has(keyOf(path))) this.#lookedUp.add(keyOf(path));
     await holdManifest(page, this.#holdings, { blobs: this.#session?.blobs ?? new Map(), loaded });
+    const missed = page.manifest.assets.filter(({ path, digest }) => loaded.has(keyOf(path)) && !this.#holdings.hasAsset(digest));
+    for (const { path } of missed) this.#missed.set(keyOf(path), (this.#missed.get(keyOf(path)) ?? 0) + 1);
+    if (missed.length) this.#fillSoon();
     this.#later.wake();
   }
 
@@ -239,7 +241,7 @@ export class Visitor implements StatusSource {
     const loaded = loadedWhole(resources(), location.origin);
     for (const path of this.#usedElsewhere) loaded.set(keyOf(path), path);
     loaded.set(keyOf(this.#page), this.#documentUrl);
-    for (const path of this.#lookedUp) loaded.delete(path);
+    for (const [path, times] of this.#missed) if (times >= LOOK_UPS_MAX) loaded.delete(path);
     return loaded;
   }
 
