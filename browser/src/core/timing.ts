@@ -35,14 +35,9 @@ export function usedPaths(entries: readonly Timing[], origin: string, page: stri
   return [...paths];
 }
 
-/** URLs by path, in the spelling of [`keyOf`], of what was loaded whole: the browser's cache may have it. */
-export function loadedWhole(entries: readonly Timing[], origin: string): Map<string, string> {
-  const urls = new Map<string, string>();
-  for (const { name, decodedBodySize, responseStatus } of entries) {
-    const path = pathOf(name, origin);
-    if (path !== null && decodedBodySize > 0 && (responseStatus ?? 200) === 200) urls.set(keyOf(path), name);
-  }
-  return urls;
+/** Whether something was loaded whole: the browser's cache may have it. */
+export function isWhole({ decodedBodySize, responseStatus }: Timing): boolean {
+  return decodedBodySize > 0 && (responseStatus ?? 200) === 200;
 }
 
 /**

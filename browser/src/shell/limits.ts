@@ -134,7 +134,13 @@ export const LOOK_OVER_MS = 10_000;
 export const RECORD_DELAY_MS = 5;
 
 /** What a full page used in a row is looked up together, after this. */
-export const LATER_DELAY_MS = 500;
+export const GATHER_DELAY_MS = 500;
+
+/** Assets looked up in the browser's cache at the same time. */
+export const LOOK_UPS = 6;
+
+/** Assets of one page that are looked for in the browser's cache, over its whole life. */
+export const USES_MAX = 4096;
 
 /** So often an asset is looked for in the browser's cache; each miss shows in Chromium's console. */
 export const LOOK_UPS_MAX = 3;

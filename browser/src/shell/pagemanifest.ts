@@ -1,10 +1,10 @@
 /** Gets a page's manifest and finds out what of it is here already, without asking the network for a single asset. */
 
 import type { Digest } from '../core/digest';
-import { keyOf } from '../core/intercept';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
 import type { Holdings } from './holdings';
+import { LOOK_UPS } from './limits';
 import { manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
@@ -20,9 +20,6 @@ export interface PageManifest {
 /** Whether every piece of it is held. */
 export const isComplete = ({ held, pieces }: PageManifest): boolean => held.pieces === pieces.length;
 
-/** Assets looked up at the same time. */
-const LOOKUPS = 6;
-
 /** The manifest blob, verified: from the store, else from the origin; null if neither has it now. */
 export async function fetchManifest(digest: Digest): Promise<PageManifest | null> {
   try {
@@ -36,28 +33,17 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
   }
 }
 
-/** Where a page's assets may lie. */
-export interface Whereabouts {
-  /** Verified assets by digest. */
-  readonly blobs: ReadonlyMap<Digest, Blob>;
-  /** URLs by path under which the page loaded something whole, and so the browser's HTTP cache has it. */
-  readonly loaded: ReadonlyMap<string, string>;
-}
-
-/** Holds what of the manifest is here. Nothing is looked for that the page did not load: a failed look-up shows in the console. */
-export async function holdManifest(page: PageManifest, holdings: Holdings, { blobs, loaded }: Whereabouts): Promise<void> {
-  const queue = [...page.manifest.assets];
+/** Holds what of the manifest lies in memory (`blobs`, verified) or in the store. */
+export async function holdManifest({ manifest }: PageManifest, holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {
+  const queue = [...manifest.assets];
   const work = async (): Promise<void> => {
     for (let record = queue.shift(); record; record = queue.shift()) {
       if (record.pieces.every((piece) => holdings.has(pieceIdOf(piece.digest)))) continue;
-      const url = loaded.get(keyOf(record.path));
-      const known = blobs.get(record.digest) ?? (await storedAsset(record));
-      const blob = known ?? (url === undefined ? null : await fromHttpCache(url));
-      if (blob) await holdings.add(record, blob, !!known);
+      const blob = blobs.get(record.digest) ?? (await storedAsset(record));
+      if (blob) await holdings.add(record, blob, true);
     }
   };
-  await Promise.all(Array.from({ length: LOOKUPS }, work));
-  page.held = holdings.count(page.pieces);
+  await Promise.all(Array.from({ length: LOOK_UPS }, work));
 }
 
 /** What the browser's HTTP cache has for this URL, fresh or not; never a request. */

@@ -5,7 +5,7 @@
 
 import type { PieceId } from '../core/digest';
 import { keyOf } from '../core/intercept';
-import { decodeManifest, pieceIdOf } from '../core/manifest';
+import { pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Piece } from '../core/manifest';
 import { RECORD_PATHS_MAX } from '../core/limits';
 import { byteRange } from '../core/range';
@@ -15,6 +15,7 @@ import { now, wait, within } from './clock';
 import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, memory, pump, refused } from './leech';
 import type { Asset } from './leech';
 import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
+import { askRecords } from './records';
 import { recordHeaders } from './store';
 import { digestOf } from './verify';
 import { END } from './workerclient';
@@ -165,7 +166,7 @@ async function learn(path: string): Promise<Asset | undefined> {
   if (none.has(path) || assets.size >= RECORDS_MAX) return undefined;
   if (!gathering || gathering.paths.size >= RECORD_PATHS_MAX) {
     const paths = new Set<string>();
-    gathering = { paths, done: wait(RECORD_DELAY_MS).then(() => askRecords(paths)) };
+    gathering = { paths, done: wait(RECORD_DELAY_MS).then(() => learnAll(paths)) };
   }
   const { paths, done } = gathering;
   paths.add(path);
@@ -173,19 +174,12 @@ async function learn(path: string): Promise<Asset | undefined> {
   return assets.get(path);
 }
 
-async function askRecords(paths: Set<string>): Promise<void> {
+async function learnAll(paths: Set<string>): Promise<void> {
   if (gathering?.paths === paths) gathering = undefined;
   if (none.size >= RECORDS_MAX) none.clear();
   for (const path of paths) none.add(path);
   try {
-    const response = await fetch('/.viral/record', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ paths: [...paths] }),
-    });
-    const decoded = decodeManifest(new Uint8Array(await response.arrayBuffer()));
-    if (!decoded.ok) return;
-    for (const record of decoded.value.assets) {
+    for (const record of await askRecords([...paths])) {
       none.delete(keyOf(record.path));
       const { need } = adopt(record, ON_DEMAND, blobs.get(record.digest));
       engine.addPieces(now(), record.pieces, true, true);

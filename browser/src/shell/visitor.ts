@@ -8,12 +8,13 @@ import { keyOf } from '../core/intercept';
 import { LOADED_ASSETS_MAX, LOADED_REPORTS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
-import { assetPath, loadedWhole, originBytes, usedPaths } from '../core/timing';
+import { assetPath, isWhole, originBytes, usedPaths } from '../core/timing';
 import { within } from './clock';
 import { readEvidence } from './evidence';
+import { Gatherer } from './gather';
 import { Holdings } from './holdings';
-import { Later } from './later';
-import { LATER_ASSET_LEN_MIN, LATER_DELAY_MS, LOOK_UPS_MAX, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
+
+import { REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
@@ -36,7 +37,7 @@ export class Visitor implements StatusSource {
   readonly marks: Marks;
   readonly #session: Session | undefined;
   readonly #holdings: Holdings;
-  readonly #later: Later;
+  readonly #gatherer: Gatherer;
   readonly #changed: () => void;
   /** URL and path of this document as it was asked for; scripts may change the address later. */
   readonly #documentUrl: string;
@@ -53,16 +54,11 @@ export class Visitor implements StatusSource {
   #reports = 0;
   /** What was used so far, in the order in which it was asked for. */
   readonly #used = new Set<string>();
-  /** Paths that workers of a full page used, as the server says. */
-  readonly #usedElsewhere = new Set<string>();
-  /** How often paths, in the spelling of `keyOf`, were looked for in the browser's cache in vain: it may still be writing them. */
-  readonly #missed = new Map<string, number>();
-  #fillTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session | undefined) {
     this.#session = session;
     this.#holdings = new Holdings(session?.leech);
-    this.#later = new Later(this.#holdings, (path) => this.#known?.manifest.assets.some((asset) => keyOf(asset.path) === keyOf(path)));
+    this.#gatherer = new Gatherer(this.#holdings, () => this.#seeder?.handleGrown());
     if (session) this.#follow(session);
     this.totals = session?.totals ?? noTotals();
     this.totals.bytes.bytes_from_origin = documentBytes();
@@ -100,6 +96,7 @@ export class Visitor implements StatusSource {
     }
     const placed = this.#bound ? (this.#session ?? (await fetchManifest(this.#bound))) : null;
     for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
+    if (this.answer === 'full') this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -217,32 +214,10 @@ export class Visitor implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    const loaded = this.#loaded();
-    await holdManifest(page, this.#holdings, { blobs: this.#session?.blobs ?? new Map(), loaded });
-    const missed = page.manifest.assets.filter(({ path, digest }) => loaded.has(keyOf(path)) && !this.#holdings.hasAsset(digest));
-    for (const { path } of missed) this.#missed.set(keyOf(path), (this.#missed.get(keyOf(path)) ?? 0) + 1);
-    if (missed.length) this.#fillSoon();
-    this.#later.wake();
-  }
-
-  /** The page or a worker of it used more: what of it the manifest has is held soon. */
-  #fillSoon(): void {
-    this.#fillTimer ??= setTimeout(async () => {
-      this.#fillTimer = undefined;
-      if (!this.#known) return;
-      await this.#fill(this.#known);
-      this.#seeder?.handleGrown();
-    }, LATER_DELAY_MS);
-  }
-
-  /** What of a full page the browser's cache has, by path. What a thin page has lies in its store and its memory. */
-  #loaded(): Map<string, string> {
-    if (this.#session || this.#bound) return new Map();
-    const loaded = loadedWhole(resources(), location.origin);
-    for (const path of this.#usedElsewhere) loaded.set(keyOf(path), path);
-    loaded.set(keyOf(this.#page), this.#documentUrl);
-    for (const [path, times] of this.#missed) if (times >= LOOK_UPS_MAX) loaded.delete(path);
-    return loaded;
+    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map());
+    this.#gatherer.setManifest(page);
+    await this.#gatherer.look();
+    page.held = this.#holdings.count(page.pieces);
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
@@ -296,20 +271,15 @@ export class Visitor implements StatusSource {
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
   #handleUsed(paths: readonly string[]): void {
-    for (const path of paths) {
-      this.#usedElsewhere.add(path);
-      this.#later.handleUsed(path, path);
-    }
-    this.#fillSoon();
+    if (this.answer !== 'full') return;
+    for (const path of paths) this.#gatherer.handleUsed(path, path, 0);
   }
 
   #count(entry: PerformanceResourceTiming): void {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#isAnswered(path));
     const path = assetPath(entry.name, location.origin);
-    if (path !== null && this.answer === 'full' && entry.decodedBodySize >= LATER_ASSET_LEN_MIN && (entry.responseStatus ?? 200) === 200) {
-      this.#later.handleUsed(path, entry.name);
-    }
-    if (this.answer === 'full') this.#fillSoon();
+    // What a thin page has lies in its store and its memory.
+    if (path !== null && this.answer === 'full' && isWhole(entry)) this.#gatherer.handleUsed(path, entry.name, entry.decodedBodySize);
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);

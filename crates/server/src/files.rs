@@ -4,6 +4,7 @@
 //! says. A [`Version`] never changes and stays readable while somebody holds it, whatever happens to the directory.
 
 mod asset;
+mod background;
 mod caching;
 mod carve;
 mod compress;

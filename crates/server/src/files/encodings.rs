@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Object,
+    Object, background,
     compress::{Coding, Effort, compress},
     limits::{ENCODE_LEN_MAX, ENCODE_LEN_MIN, ENCODED_PERMILLE_MAX, QUICK_LEN_MAX, THOROUGH_DELAY},
     store::{Blob, BlobWriter, Store},
@@ -129,8 +129,12 @@ async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch
     };
     let permit = Arc::clone(permits).acquire_owned().await;
     let blob = Arc::clone(object.blob());
-    let work = tokio::task::spawn_blocking(move || encode(&store, &blob, coding, effort));
-    let outcome = match work.await.map_err(io::Error::other).and_then(|result| result) {
+    let work = move || encode(&store, &blob, coding, effort);
+    let result = match effort {
+        Effort::Quick => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
+        Effort::Thorough => background::run(work).await,
+    };
+    let outcome = match result.and_then(|result| result) {
         Ok(outcome) => outcome,
         Err(error) => {
             tracing::warn!(digest = %object.digest(), coding = coding.token(), %error, "asset could not be compressed; it is sent as it is");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use viral_journeys::browser::Engine::{self, Chromium};
+use viral_journeys::browser::Engine::{self, Chromium, Firefox};
 use viral_journeys::browser::Setting;
 use viral_journeys::site::Site;
 use viral_journeys::visitor::Visitor;
@@ -119,6 +119,14 @@ async fn what_markup_refers_to_comes_from_peers_as_far_as_it_is_used_in_chromium
         let visits = run_the_same(Chromium, setting).await;
         let (plain, thin) = (preload_warnings(&visits.plain.visitor).await, preload_warnings(&visits.source.visitor).await);
         assert_eq!(thin.len(), plain.len(), "{thin:?}, plain {plain:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_markup_refers_to_comes_from_peers_as_far_as_it_is_used_in_firefox() {
+    journey(async {
+        run_the_same(Firefox, Setting::default()).await;
     })
     .await;
 }

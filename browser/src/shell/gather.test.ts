@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Gatherer } from './gather';
+import { Holdings } from './holdings';
+import { GATHER_DELAY_MS, LOOK_UPS_MAX } from './limits';
+import type { PageManifest } from './pagemanifest';
+import { digestOf } from './verify';
+
+const bytes = new TextEncoder().encode('var app;');
+/** Answers of the browser's cache to one look-up after another; the last one stands. */
+let cache: Response[] = [];
+let lookUps: string[] = [];
+let recordsAsked = 0;
+
+const page = async (paths: readonly string[]): Promise<PageManifest> => {
+  const digest = await digestOf(bytes);
+  const assets = paths.map((path) => ({ path, digest, len: bytes.length, mediaType: 'text/javascript', headers: [], pieces: [{ digest, len: bytes.length }] }));
+  return { manifest: { assets } } as unknown as PageManifest;
+};
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  lookUps = [];
+  recordsAsked = 0;
+  cache = [new Response(bytes)];
+  vi.stubGlobal('fetch', (url: string) => {
+    if (url === '/.viral/record') return Promise.resolve(new Response(`${(recordsAsked += 1)}`));
+    lookUps.push(url);
+    const [answer] = cache.length > 1 ? cache.splice(0, 1) : cache;
+    return Promise.resolve(answer?.clone());
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const missing = (): Response => new Response(null, { status: 504 });
+
+describe('what a full page used', () => {
+  it('is held once the manifest is known, in whatever spelling and under the URL it was loaded by', async () => {
+    const holdings = new Holdings();
+    const gatherer = new Gatherer(holdings, () => undefined);
+    gatherer.handleUsed('/%61.js', 'https://a.test/%61.js?v=1', bytes.length);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lookUps).toEqual([]);
+    gatherer.setManifest(await page(['/a.js', '/never-used.js']));
+    const looked = gatherer.look();
+    await vi.advanceTimersByTimeAsync(0);
+    await looked;
+    expect(holdings.hasAsset(await digestOf(bytes))).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lookUps).toEqual(['https://a.test/%61.js?v=1']);
+    expect(recordsAsked).toBe(0);
+  });
+  it('is looked for again while the cache may still be writing it, a few times and no more', async () => {
+    const grew = vi.fn();
+    const holdings = new Holdings();
+    cache = [missing(), new Response(bytes)];
+    const late = new Gatherer(holdings, grew);
+    late.setManifest(await page(['/a.js']));
+    late.handleUsed('/a.js', '/a.js', bytes.length);
+    await vi.advanceTimersByTimeAsync(3 * GATHER_DELAY_MS);
+    await vi.waitFor(() => expect(grew).toHaveBeenCalledTimes(1));
+    expect(lookUps.length).toBe(2);
+    cache = [missing()];
+    const never = new Gatherer(new Holdings(), grew);
+    never.setManifest(await page(['/a.js']));
+    never.handleUsed('/a.js', '/a.js', bytes.length);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lookUps.length).toBe(2 + LOOK_UPS_MAX);
+    expect(grew).toHaveBeenCalledTimes(1);
+  });
+  it('is looked for when a later manifest has it, though it was not worth a record before', async () => {
+    const holdings = new Holdings();
+    const gatherer = new Gatherer(holdings, () => undefined);
+    gatherer.setManifest(await page([]));
+    gatherer.handleUsed('/a.js', '/a.js', bytes.length);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([lookUps.length, recordsAsked]).toEqual([0, 0]);
+    gatherer.setManifest(await page(['/a.js']));
+    void gatherer.look();
+    await vi.advanceTimersByTimeAsync(0);
+    await vi.waitFor(async () => expect(holdings.hasAsset(await digestOf(bytes))).toBe(true));
+  });
+});

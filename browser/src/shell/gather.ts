@@ -1,0 +1,124 @@
+/** What a page of a full answer used: it is held for others straight from the browser's HTTP cache, whether the page's manifest has it or not. */
+
+import { keyOf } from '../core/intercept';
+import { RECORD_PATHS_MAX } from '../core/limits';
+import type { AssetRecord } from '../core/manifest';
+import { wait } from './clock';
+import type { Holdings } from './holdings';
+import { GATHER_DELAY_MS, LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, LOOK_UPS, LOOK_UPS_MAX, RECORDS_MAX, USES_MAX } from './limits';
+import type { PageManifest } from './pagemanifest';
+import { fromHttpCache } from './pagemanifest';
+import { askRecords } from './records';
+
+/** Something that was used. */
+interface Use {
+  /** Under which the page loaded it. */
+  readonly url: string;
+  /** Bytes, 0 if they are not known. */
+  readonly len: number;
+  /** How often the cache was asked in vain: it may still be writing. */
+  misses: number;
+  /** It was looked for to the end. */
+  over: boolean;
+}
+
+/** Finds what the page used, one look at a time. */
+export class Gatherer {
+  readonly #holdings: Holdings;
+  readonly #grew: () => void;
+  /** By key. */
+  readonly #uses = new Map<string, Use>();
+  #listed: ReadonlyMap<string, AssetRecord> | null = null;
+  /** What the origin said of keys outside the manifest; null: not worth a peer's while, or not an asset. */
+  readonly #records = new Map<string, AssetRecord | null>();
+  /** Assets outside the manifest that are held. */
+  #laterCount = 0;
+  #looking: Promise<void> | null = null;
+
+  /** `grew` is called when a look found more. */
+  constructor(holdings: Holdings, grew: () => void) {
+    this.#holdings = holdings;
+    this.#grew = grew;
+  }
+
+  /** The page, or a worker of it, has loaded this whole. */
+  handleUsed(path: string, url: string, len: number): void {
+    const key = keyOf(path);
+    if (this.#uses.has(key) || this.#uses.size >= USES_MAX) return;
+    this.#uses.set(key, { url, len, misses: 0, over: false });
+    if (this.#listed) void this.look(GATHER_DELAY_MS);
+  }
+
+  /** The page's manifest is known, or another one: what was not worth a look may be in it. */
+  setManifest({ manifest }: PageManifest): void {
+    this.#listed = new Map(manifest.assets.map((asset) => [keyOf(asset.path), asset]));
+    for (const [key, use] of this.#uses) if (this.#listed.has(key) && use.misses < LOOK_UPS_MAX) use.over = false;
+  }
+
+  /** Looks for everything that was not found yet, after a while in which more may come; resolves once that look is over. */
+  look(delayMs = 0): Promise<void> {
+    return (this.#looking ??= wait(delayMs)
+      .then(() => this.#look())
+      .finally(() => {
+        this.#looking = null;
+        if (this.#due().length) void this.look(GATHER_DELAY_MS);
+      }));
+  }
+
+  #due(): [string, Use][] {
+    return [...this.#uses].filter(([, { over }]) => !over);
+  }
+
+  async #look(): Promise<void> {
+    const due = this.#due();
+    await this.#learn(due);
+    let grew = false;
+    const work = async (): Promise<void> => {
+      for (let next = due.shift(); next; next = due.shift()) {
+        const [key, use] = next;
+        const found = await this.#find(key, use);
+        grew ||= found === true;
+        use.over = found !== false || ++use.misses >= LOOK_UPS_MAX;
+      }
+    };
+    await Promise.all(Array.from({ length: LOOK_UPS }, work));
+    if (grew) this.#grew();
+  }
+
+  /** Holds it. True: more is held now; false: it may be found later; null: there is nothing to look for. */
+  async #find(key: string, { url, len }: Use): Promise<boolean | null> {
+    const listed = this.#listed?.get(key);
+    const record = listed ?? this.#records.get(key);
+    if (record === undefined) return isSmall(len) && null;
+    if (!record || this.#holdings.hasAsset(record.digest)) return null;
+    if (!listed && this.#laterCount >= LATER_ASSETS_MAX) return null;
+    const blob = await fromHttpCache(url);
+    if (!blob) return false;
+    try {
+      await this.#holdings.add(record, blob, false);
+    } catch {
+      // A cache entry that cannot be read; the app must not hear of it.
+      return false;
+    }
+    if (!listed) this.#laterCount++;
+    return true;
+  }
+
+  /** Asks the origin for the records that neither the manifest nor an earlier answer has. */
+  async #learn(due: readonly (readonly [string, Use])[]): Promise<void> {
+    const unknown = due.filter(([key, { len }]) => !this.#listed?.has(key) && !this.#records.has(key) && !isSmall(len));
+    const paths = unknown.slice(0, RECORD_PATHS_MAX).map(([key]) => key);
+    if (!paths.length) return;
+    if (this.#records.size > RECORDS_MAX) this.#records.clear();
+    try {
+      const records = await askRecords(paths);
+      for (const key of paths) this.#records.set(key, null);
+      for (const record of records) if (record.len >= LATER_ASSET_LEN_MIN) this.#records.set(keyOf(record.path), record);
+    } catch {
+      // Without a record nobody asks for it either.
+    }
+  }
+}
+
+/** Whether the origin gives no record of something of this length, if it is known. */
+const isSmall = (len: number): boolean => len > 0 && len < LATER_ASSET_LEN_MIN;
