@@ -123,7 +123,7 @@ async function answerNavigation(event: FetchEvent, href: string, path: string): 
     const response = (await event.preloadResponse) ?? (await fetch(event.request));
     const manifest = response.headers.get('viral-manifest');
     const answer = response.headers.get('viral-answer') ?? '';
-    if (manifest && answer.endsWith('=stored')) return (await place(event, manifest, path)) ?? (await unplaced(manifest, href));
+    if (manifest && answer.endsWith('=stored')) return (await place(event, manifest, path)) ?? (await unplaced(manifest, event.request));
     if (manifest && answer.startsWith('full') && bindings.recent().length) share(event, manifest, path);
     return response;
   } catch (error) {
@@ -155,11 +155,11 @@ function share(event: FetchEvent, manifest: Digest, path: string): void {
 }
 
 /** The store lost what the server was told of: the document as it is, and the next visit is told no more than is true. */
-async function unplaced(manifest: Digest, href: string): Promise<Response> {
+async function unplaced(manifest: Digest, request: Request): Promise<Response> {
   bindings.setStored(manifest, false);
   await announce();
-  const { status, headers, body } = await fetch(href, { cache: 'no-store' });
-  return new Response(body, { status, headers });
+  // A visit that a worker passes on is answered plain.
+  return fetch(request);
 }
 
 async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract<Interest, { kind: 'asset' }>): Promise<Response> {

@@ -12,6 +12,9 @@ pub const STAYS_SILENT: &str = concat!(include_str!("hostile/send.js"), include_
 /// Sends what no protocol knows: unknown frames, frames too long, pieces nobody asked for, broken manifests, inflate bombs.
 pub const SENDS_GARBAGE: &str = concat!(include_str!("hostile/send.js"), include_str!("hostile/garbage.js"));
 
+/// Sends pieces as `window.journeyPieces` says, `reverse`, `twice` or `never`, once it has sent `window.journeyAfter` bytes as it should.
+pub const SPOILS_PIECES: &str = concat!(include_str!("hostile/send.js"), include_str!("hostile/pieces.js"));
+
 /// Not hostile: counts bytes sent in `window.journey.sent`, so that a journey can act in the middle of a transfer.
 pub const COUNTS_SENT: &str = include_str!("hostile/send.js");
 

@@ -43,6 +43,16 @@ pub struct Stats {
     /// How often each reason decided, by kind of answer.
     #[serde(default)]
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What is known of each page.
+    #[serde(default)]
+    pub pages: Vec<PageStats>,
+}
+
+/// What is known of one page.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PageStats {
+    /// Bytes of its page set.
+    pub set_bytes: u64,
 }
 
 impl Stats {

@@ -62,7 +62,7 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
 async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Response<Body>> {
     let evidence = evidence::of_request(request);
     let current = app.site.current();
-    let goes_there = evidence.fetch_dest.as_deref() == Some("document");
+    let goes_there = evidence.fetch_dest.as_deref() == Some("document") || evidence.is_passed_on();
     let path = request.uri.path();
     let resolved = if goes_there { current.resolve_visit(path) } else { current.resolve(path) };
     // Browsers without fetch metadata do not say what they want: a document is taken for a visit, and nothing for one where no page came before.

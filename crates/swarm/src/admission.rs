@@ -77,6 +77,14 @@ pub struct Evidence {
     pub unchanged: bool,
 }
 
+impl Evidence {
+    /// Whether a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but not what the request is for.
+    #[must_use]
+    pub fn is_passed_on(&self) -> bool {
+        self.fetch_dest.as_deref() == Some("empty") && self.fetch_mode.as_deref() == Some("navigate")
+    }
+}
+
 /// What the operator decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -126,6 +134,8 @@ pub enum Reason {
     SaveData,
     /// Plain: no `Sec-Fetch-*`, so an old browser, a tool, or an insecure origin.
     NotABrowser,
+    /// Plain: a service worker passed the visit on, whose answer it may keep or change.
+    PassedOn,
     /// Plain: a known bot.
     Bot,
     /// Plain: this browser is too old, or the loader failed in it before.
@@ -148,7 +158,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
@@ -158,6 +168,7 @@ impl Reason {
         Self::OptOut,
         Self::SaveData,
         Self::NotABrowser,
+        Self::PassedOn,
         Self::Bot,
         Self::Incapable,
         Self::Prompts,
@@ -182,6 +193,7 @@ impl Reason {
             Self::OptOut => "opt-out",
             Self::SaveData => "save-data",
             Self::NotABrowser => "not-a-browser",
+            Self::PassedOn => "passed-on",
             Self::Bot => "bot",
             Self::Incapable => "incapable",
             Self::Prompts => "prompts",
@@ -249,8 +261,8 @@ fn is_too_little(size: Size, policy: &Policy) -> bool {
 ///
 /// Without `Sec-Fetch-*` a document counts as visited, so that curl sees the reason of its plain answer.
 fn is_visit(evidence: &Evidence) -> bool {
-    let navigation = !evidence.has_sec_fetch
-        || (evidence.fetch_dest.as_deref() == Some("document") && evidence.fetch_mode.as_deref() == Some("navigate"));
+    let goes_there = evidence.fetch_dest.as_deref() == Some("document") && evidence.fetch_mode.as_deref() == Some("navigate");
+    let navigation = !evidence.has_sec_fetch || goes_there || evidence.is_passed_on();
     evidence.method_get && navigation && !evidence.purpose_prefetch && evidence.page_viral != PageFitness::NotHtml
 }
 
@@ -261,6 +273,7 @@ fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
         (evidence.cookie == CookieState::Off, Reason::OptOut),
         (evidence.save_data, Reason::SaveData),
         (!evidence.has_sec_fetch, Reason::NotABrowser),
+        (evidence.is_passed_on(), Reason::PassedOn),
         (evidence.bot, Reason::Bot),
         (evidence.cookie == CookieState::Incapable, Reason::Incapable),
         (evidence.too_old, Reason::Incapable),
@@ -309,6 +322,7 @@ mod tests {
         ("opted out", |e| e.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),
         ("saves data", |e| e.save_data = true, Decision::Plain(Reason::SaveData)),
         ("sends no fetch metadata", set_no_metadata, Decision::Plain(Reason::NotABrowser)),
+        ("passed on by a worker", |e| e.fetch_dest = Some("empty".to_owned()), Decision::Plain(Reason::PassedOn)),
         ("is a bot", |e| e.bot = true, Decision::Plain(Reason::Bot)),
         ("failed before", |e| e.cookie = CookieState::Incapable, Decision::Plain(Reason::Incapable)),
         ("is too old", |e| e.too_old = true, Decision::Plain(Reason::Incapable)),

@@ -2,6 +2,7 @@
 //!
 //! Every server runs with its default settings, so the sites are as large as those of users.
 
+mod adverse;
 mod languages;
 mod markup;
 mod ranges;

@@ -102,6 +102,22 @@ async fn every_reason_for_a_plain_answer_is_named() {
 }
 
 #[tokio::test]
+async fn a_visit_that_a_worker_passes_on_is_one_to_the_current_version() {
+    let before = viral(&SITE, |config| config.spa = true).await;
+    let mut deployed = SITE;
+    deployed[0].1 = "<!doctype html><title>Next</title>";
+    let site = viral(&deployed, |config| config.spa = true).await;
+    let old = visit(&before, "/", &[]).await.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let passed_on = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-origin"), ("cookie", &old)];
+    for path in ["/", "/user@x.com"] {
+        let response = get(&site, path, &passed_on).await;
+        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, "plain; reason=passed-on"), "{path}");
+        assert!(response.headers()["set-cookie"].to_str().unwrap().contains(site.app.site.current().tag()), "{path}");
+        assert_eq!(text(response).await, deployed[0].1, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_size_threshold_and_the_operators_rules_hold() {
     let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
     for _ in 0..3 {
