@@ -4,6 +4,9 @@ import { watchEvidence } from './shell/evidence';
 import { takeSession } from './shell/session';
 import { Visitor } from './shell/visitor';
 
+// Selectors of the page, such as `:last-child`, must not find it.
+document.currentScript?.remove();
+
 const visitor = new Visitor(takeSession());
 
 async function settled(): Promise<void> {

@@ -9,7 +9,8 @@ describe('the plain path', () => {
     expect(plainCookieValue('fault')).toBe('incapable');
   });
   it('adds to the query and keeps the fragment', () => {
-    expect(plainUrl('https://a.test/p')).toBe('https://a.test/p?viral=plain');
-    expect(plainUrl('https://a.test/p?x=1#y?z')).toBe('https://a.test/p?x=1&viral=plain#y?z');
+    expect(plainUrl('https://a.test/p', 'fault')).toBe('https://a.test/p?viral=plain');
+    expect(plainUrl('https://a.test/p?x=1', 'storage')).toBe('https://a.test/p?x=1&viral=storage');
+    expect(plainUrl('https://a.test/p?x=1#y?z', 'incapable')).toBe('https://a.test/p?x=1&viral=plain#y?z');
   });
 });

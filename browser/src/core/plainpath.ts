@@ -1,7 +1,7 @@
 /** How the loader leaves for the plain answer. */
 
-/** Why it leaves: this browser cannot, the site has its own service worker, or only this visit went wrong. */
-export type PlainCause = 'incapable' | 'own-sw' | 'fault';
+/** Why it leaves: this browser cannot, or keeps nothing for the site, the site has its own service worker, or only this visit went wrong. */
+export type PlainCause = 'incapable' | 'storage' | 'own-sw' | 'fault';
 
 /**
  * The text to assign to `document.cookie`. An accident looks like `incapable` to the server, only shorter: a browser that cannot is asked
@@ -16,9 +16,9 @@ export function plainCookieValue(cause: PlainCause): string {
   return cause === 'own-sw' ? cause : 'incapable';
 }
 
-/** The same address with `viral=plain` in its query, fragment kept: for browsers that refuse the cookie. */
-export function plainUrl(href: string): string {
+/** The same address with `viral=plain` or `viral=storage` in its query, fragment kept: for browsers that refuse the cookie. */
+export function plainUrl(href: string, cause: PlainCause): string {
   const url = new URL(href);
-  url.search += `${url.search && '&'}viral=plain`;
+  url.search += `${url.search && '&'}viral=${cause === 'storage' ? cause : 'plain'}`;
   return url.href;
 }

@@ -10,5 +10,5 @@ export async function goPlain(cause: PlainCause): Promise<void> {
   document.cookie = plainCookie(cause);
   while (!(await fetch('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' }).catch(() => null))) await wait(ORIGIN_PROBE_MS);
   if (document.cookie.includes(`viral=${plainCookieValue(cause)}`)) location.reload();
-  else location.replace(plainUrl(location.href));
+  else location.replace(plainUrl(location.href, cause));
 }

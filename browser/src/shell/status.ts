@@ -46,6 +46,16 @@ export interface StatusSource {
   optOut(): Promise<void>;
 }
 
+/** Defines `window.viral` unless the site has something of that name, and yields as soon as it gets one. */
+function defineGlobal(viral: object): void {
+  if ('viral' in window) return;
+  Object.defineProperty(window, 'viral', {
+    configurable: true,
+    get: () => viral,
+    set: (value: unknown) => void Object.defineProperty(window, 'viral', { value, writable: true, enumerable: true, configurable: true }),
+  });
+}
+
 /** Defines `window.viral`; gives back the function to call after each change. */
 export function publish(source: StatusSource): () => void {
   const status = (): Status => {
@@ -69,8 +79,7 @@ export function publish(source: StatusSource): () => void {
       marks: { ...marks },
     };
   };
-  const viral = Object.freeze({ status, optOut: () => source.optOut() });
-  Object.defineProperty(window, 'viral', { value: viral, configurable: true });
+  defineGlobal(Object.freeze({ status, optOut: () => source.optOut() }));
   let timer: ReturnType<typeof setTimeout> | undefined;
   return () => {
     timer ??= setTimeout(() => {

@@ -95,4 +95,12 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   document.open();
   document.write(html);
   document.close();
+  showPage();
+}
+
+/** Firefox fires no `pageshow` after `document.open` (measured); apps wait for it. */
+function showPage(): void {
+  let shown = false;
+  addEventListener('pageshow', () => (shown = true), { once: true });
+  addEventListener('load', () => setTimeout(() => shown || dispatchEvent(new PageTransitionEvent('pageshow'))), { once: true });
 }

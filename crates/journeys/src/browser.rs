@@ -42,6 +42,8 @@ pub struct Setting {
     pub records_network: bool,
     /// Keep what the console shows, which [`crate::visitor::Visitor::console`] reads; Chromium only.
     pub records_console: bool,
+    /// The browser keeps nothing for any site: no cookies, no workers, no storage; Chromium and Firefox only.
+    pub blocks_cookies: bool,
     /// A command and its arguments under which the driver, and so its browser, is started.
     pub under: &'static [&'static str],
     /// Where its files go instead of the system's temporary folder.
@@ -80,6 +82,9 @@ fn chromium(folder: &Path, setting: &Setting) -> Value {
             "excludeSwitches": ["disable-back-forward-cache"],
         },
     });
+    if setting.blocks_cookies {
+        merge(&mut asked, json!({ "goog:chromeOptions": { "prefs": { "profile.default_content_setting_values.cookies": 2 } } }));
+    }
     for (is_asked, log) in [(setting.records_network, "performance"), (setting.records_console, "browser")] {
         if is_asked {
             merge(&mut asked, json!({ "goog:loggingPrefs": { log: "ALL" } }));
@@ -99,6 +104,9 @@ fn firefox(setting: &Setting) -> Value {
     });
     if let Some(name) = &setting.user_agent {
         merge(&mut preferences, json!({ "general.useragent.override": name }));
+    }
+    if setting.blocks_cookies {
+        merge(&mut preferences, json!({ "network.cookie.cookieBehavior": 2 }));
     }
     json!({
         "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": preferences },

@@ -270,8 +270,7 @@ fn thin_answer(
         deploy,
         crowd: app.hub.is_crowded(&page.manifest),
     };
-    let title = document.document().and_then(|document| document.title.as_deref());
-    let response = thin::respond(request, &document.record(), title, &boot);
+    let response = thin::respond(request, &document.record(), document.document(), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
 }
@@ -329,7 +328,7 @@ impl Judged {
         let unfit = |fitness| Self { fitness, deploy: Deploy::Reload };
         let Some(document) = asset.document() else { return unfit(PageFitness::NotHtml) };
         let own_worker = match app.own_service_worker {
-            OwnServiceWorker::Auto => version.own_service_worker(),
+            OwnServiceWorker::Auto => version.own_service_worker() || page.is_some_and(|page| page.own_worker),
             OwnServiceWorker::Yes => true,
             OwnServiceWorker::No => false,
         };
@@ -340,7 +339,9 @@ impl Judged {
             return unfit(PageFitness::NoManifest);
         }
         let record = asset.record();
-        let policies = record.headers.iter().filter(|(name, _)| name == "content-security-policy").map(|(_, value)| value.as_str());
+        // Nor does a policy that only reports hear of us.
+        let is_policy = |name: &str| matches!(name, "content-security-policy" | "content-security-policy-report-only");
+        let policies = record.headers.iter().filter(|(name, _)| is_policy(name)).map(|(_, value)| value.as_str());
         let metas = document.meta_csp.iter().map(String::as_str);
         if !csp::allows(policies, metas, origin_of(app, request)) {
             return unfit(PageFitness::Csp);

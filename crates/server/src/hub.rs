@@ -3,6 +3,7 @@
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -222,6 +223,11 @@ impl Hub {
     /// Answers of a thin visit.
     pub(crate) fn answers(&self, post: AnswerPost) -> Result<(), AnswerError> {
         self.with(|inner, now_ms| inner.tracker.handle_answers(now_ms, Answerer::Ticket(post.ticket), post.answers))
+    }
+
+    /// A visit to `page` asked for a service worker of the site's own.
+    pub(crate) fn own_worker_seen(&self, page: &str, address: IpAddr) {
+        self.lock().pages.handle_own_worker(page, address);
     }
 
     /// What a thin visit reports at its end.

@@ -3,6 +3,7 @@
 mod blobs;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
@@ -34,6 +35,8 @@ pub(crate) struct Current {
     pub(crate) critical: u32,
     /// How much a visit uses, the document included.
     pub(crate) size: Size,
+    /// Visits were seen to register a service worker of the site's own.
+    pub(crate) own_worker: bool,
 }
 
 /// A page got another manifest. The tracker has to know.
@@ -151,6 +154,13 @@ impl Pages {
         change
     }
 
+    /// A visit to the page from `address` asked for a service worker of the site's own.
+    pub(crate) fn handle_own_worker(&mut self, path: &str, address: IpAddr) {
+        if let Some(page) = self.pages.get_mut(path) {
+            page.set.handle_own_worker(address);
+        }
+    }
+
     /// The set of a page, for people; none if it has no manifest.
     pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<PageFacts> {
         let page = self.pages.get(path)?;
@@ -197,7 +207,14 @@ impl Pages {
 impl Page {
     fn current(&self) -> Option<Current> {
         let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
-        Some(Current { manifest, bytes, app_bytes, critical, size: self.set.size().with_document(document_len) })
+        Some(Current {
+            manifest,
+            bytes,
+            app_bytes,
+            critical,
+            size: self.set.size().with_document(document_len),
+            own_worker: self.set.has_own_worker(),
+        })
     }
 }
 

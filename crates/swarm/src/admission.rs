@@ -57,6 +57,8 @@ pub struct Evidence {
     pub cookie: CookieState,
     /// `?viral=plain` in the address.
     pub forced_plain: bool,
+    /// `?viral=storage` in the address: the loader found that this browser keeps nothing for the site, not even a cookie.
+    pub storage_blocked: bool,
     /// The user agent is a known bot.
     pub bot: bool,
     /// A peer connection could raise a permission prompt here; see [`crate::platform::prompts`].
@@ -128,6 +130,8 @@ pub enum Reason {
     Stored,
     /// Plain: the address asks for it.
     Requested,
+    /// Plain: the browser keeps nothing for the site.
+    Storage,
     /// Plain: the visitor opted out.
     OptOut,
     /// Plain: the visitor saves data.
@@ -158,13 +162,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
         Self::PeerNear,
         Self::Stored,
         Self::Requested,
+        Self::Storage,
         Self::OptOut,
         Self::SaveData,
         Self::NotABrowser,
@@ -190,6 +195,7 @@ impl Reason {
             Self::PeerNear => "peer-near",
             Self::Stored => "stored",
             Self::Requested => "requested",
+            Self::Storage => "storage",
             Self::OptOut => "opt-out",
             Self::SaveData => "save-data",
             Self::NotABrowser => "not-a-browser",
@@ -270,6 +276,7 @@ fn is_visit(evidence: &Evidence) -> bool {
 fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
     let rules = [
         (evidence.forced_plain, Reason::Requested),
+        (evidence.storage_blocked, Reason::Storage),
         (evidence.cookie == CookieState::Off, Reason::OptOut),
         (evidence.save_data, Reason::SaveData),
         (!evidence.has_sec_fetch, Reason::NotABrowser),
@@ -319,6 +326,7 @@ mod tests {
         ("a prefetch is not a visit", |e| e.purpose_prefetch = true, Decision::Asset),
         ("an image in its own tab is an asset", |e| e.page_viral = PageFitness::NotHtml, Decision::Asset),
         ("asked for plain", |e| e.forced_plain = true, Decision::Plain(Reason::Requested)),
+        ("keeps nothing", |e| e.storage_blocked = true, Decision::Plain(Reason::Storage)),
         ("opted out", |e| e.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),
         ("saves data", |e| e.save_data = true, Decision::Plain(Reason::SaveData)),
         ("sends no fetch metadata", set_no_metadata, Decision::Plain(Reason::NotABrowser)),

@@ -99,6 +99,8 @@ pub struct PageSet {
     budget: Budget,
     /// A report may have changed the set, but the budget was empty.
     pending: bool,
+    /// Networks from which a visit asked for a service worker of the site's own since the site last changed, latest last.
+    own_workers: VecDeque<IpAddr>,
 }
 
 /// A [`Reference`] and since when the page has it.
@@ -181,6 +183,7 @@ impl PageSet {
     /// Returns whether the set changed.
     pub fn handle_site(&mut self, references: &[Reference], served: Served<'_>) -> bool {
         self.epoch += 1;
+        self.own_workers.clear();
         let mut known: BTreeMap<String, StaticReference> =
             std::mem::take(&mut self.references).into_iter().map(|reference| (reference.path.clone(), reference)).collect();
         let mut seen = BTreeSet::new();
@@ -220,6 +223,25 @@ impl PageSet {
         self.elect();
         self.pending = true;
         self.handle_timeout(now_ms, served)
+    }
+
+    /// The server saw a visit from this address ask for a service worker of the site's own, at a scope that holds the page.
+    pub fn handle_own_worker(&mut self, address: IpAddr) {
+        let network = nearness::prefix(address);
+        self.own_workers.retain(|known| *known != network);
+        self.own_workers.push_back(network);
+        while self.own_workers.len() > self.config.reports_max {
+            self.own_workers.pop_front();
+        }
+    }
+
+    /// Whether the page registers a service worker of its own, as most of the networks say from which it was visited: one alone decides only where it is
+    /// the only one.
+    #[must_use]
+    pub fn has_own_worker(&self) -> bool {
+        let silent: BTreeSet<IpAddr> =
+            self.reports.iter().map(|vote| vote.network).filter(|network| !self.own_workers.contains(network)).collect();
+        self.own_workers.len() > silent.len()
     }
 
     /// Makes a change that waited for the budget. Returns whether the set changed.

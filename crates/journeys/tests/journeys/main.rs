@@ -12,6 +12,7 @@ mod losses;
 mod native;
 mod pages;
 mod pairs;
+mod quirks;
 mod respect;
 mod restarts;
 mod shapes;

@@ -12,6 +12,9 @@ const NATIVE_PEER: &str = "viral/";
 /// The query that asks for the plain answer.
 pub(super) const PLAIN_QUERY: &str = "viral=plain";
 
+/// The query with which the loader says that the browser keeps nothing.
+const STORAGE_QUERY: &str = "viral=storage";
+
 /// Fills in everything that the request itself says; page, peers and store are left at their defaults.
 pub(super) fn of_request(request: &Parts) -> Evidence {
     let headers = &request.headers;
@@ -28,6 +31,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
         cookie: cookie_state(visitor_state(headers)),
         forced_plain: asks_for_plain(request),
+        storage_blocked: has_pair(request, STORAGE_QUERY),
         bot: text(headers, "user-agent").is_some_and(isbot),
         platform_prompts: prompts(&Hints {
             user_agent: text(headers, "user-agent").unwrap_or_default(),
@@ -42,7 +46,11 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
 
 /// Is `viral=plain` one of the query's pairs?
 pub(super) fn asks_for_plain(request: &Parts) -> bool {
-    request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == PLAIN_QUERY))
+    has_pair(request, PLAIN_QUERY)
+}
+
+fn has_pair(request: &Parts, wanted: &str) -> bool {
+    request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == wanted))
 }
 
 fn cookie_state(state: VisitorState) -> CookieState {

@@ -78,6 +78,9 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
     let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
     // Chromium asks whether the parts it has are still good, and hears 304: that is no use of the whole.
     let may_be_noted = is_whole && !asset.is_document() && !request.headers.contains_key(header::RANGE);
+    if part_of.browser.is_some() && registers_worker(asset, request, &part_of.page) {
+        app.hub.own_worker_seen(&part_of.page, app.client_addr(Socket::of(request), &request.headers).public);
+    }
     let visits = app.hub.visits();
     let asked =
         part_of.browser.filter(|_| may_be_noted).and_then(|browser| visits.asked(browser, asset.path(), part_of.referer.as_deref()));
@@ -94,6 +97,13 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
         }
         hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
     })
+}
+
+/// Whether the page asks for this as its service worker, at a scope that holds it as far as the path of a script tells. Browsers do not let scripts send this header.
+fn registers_worker(asset: &Asset, request: &Parts, page: &str) -> bool {
+    let is_asked = request.headers.get("service-worker").is_some_and(|value| value == "script");
+    let scope = asset.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    is_asked && page.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The page that a request is part of.

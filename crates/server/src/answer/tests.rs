@@ -81,7 +81,8 @@ async fn every_reason_for_a_plain_answer_is_named() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");
     type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
-    let table: [Row; 6] = [
+    let table: [Row; 7] = [
+        ("/?viral=storage", &[], "plain; reason=storage"),
         ("/?viral=plain", &[], "plain; reason=requested"),
         ("/", &[("cookie", "viral=off")], "plain; reason=opt-out"),
         ("/", &[("save-data", "on")], "plain; reason=save-data"),

@@ -6,6 +6,7 @@ use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
 use super::evidence::PLAIN_QUERY;
+use crate::files::Document;
 use crate::limits::TITLE_LEN_MAX;
 use crate::stats::Cause;
 use crate::{coding, csp, scripts};
@@ -15,8 +16,8 @@ const BODY_HEADERS: [HeaderName; 6] =
     [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED, header::CACHE_CONTROL];
 
 /// The answer to a request whose document is `record`, with the document's own headers and the loader allowed by its policy.
-pub(super) fn respond(request: &Parts, record: &AssetRecord, title: Option<&str>, boot: &ThinBoot) -> Response<Body> {
-    let html = html(title.unwrap_or_default(), request.uri.query(), &encode_for_html(boot));
+pub(super) fn respond(request: &Parts, record: &AssetRecord, document: Option<&Document>, boot: &ThinBoot) -> Response<Body> {
+    let html = html(document, request.uri.query(), &encode_for_html(boot));
     let coding = coding::choose(&request.headers);
     let mut response = Response::new(Body::from(coding::encode_quick(coding, html.as_bytes())));
     *response.headers_mut() = headers(&record.headers);
@@ -38,8 +39,8 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
         if BODY_HEADERS.contains(&name) {
             continue;
         }
-        let value =
-            if name == header::CONTENT_SECURITY_POLICY { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
+        let is_policy = matches!(name, header::CONTENT_SECURITY_POLICY | header::CONTENT_SECURITY_POLICY_REPORT_ONLY);
+        let value = if is_policy { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }
@@ -47,11 +48,15 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
     headers
 }
 
-fn html(title: &str, query: Option<&str>, boot: &str) -> String {
+/// The page shows the document's title and has its viewport, which outlives it: a browser lays the app out as the last `<meta name=viewport>` it saw says.
+fn html(document: Option<&Document>, query: Option<&str>, boot: &str) -> String {
+    let title = document.and_then(|document| document.title.as_deref()).unwrap_or_default();
     let title: String = title.chars().take(TITLE_LEN_MAX).collect();
+    let viewport = document.and_then(|document| document.viewport.as_deref());
+    let viewport = viewport.map(|content| format!("<meta name=\"viewport\" content=\"{}\">", escaped(content))).unwrap_or_default();
     let query = plain_query(query);
     format!(
-        "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
+        "<!doctype html><html><head><meta charset=\"utf-8\">{viewport}<title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body>\
          <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
         title = escaped(&title),
@@ -107,6 +112,11 @@ mod tests {
         }
     }
 
+    fn document(title: &str) -> Document {
+        let title = Some(title.to_owned());
+        Document { title, viewport: None, utf8: true, meta_csp: Vec::new(), import_map: false, meta_refresh: false }
+    }
+
     fn record(headers: &[(&str, &str)]) -> AssetRecord {
         AssetRecord {
             path: "/".into(),
@@ -124,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn four_offers_and_the_loader_fit_the_first_round_trip() {
-        let response = respond(&get("/"), &record(&[]), Some("An app"), &boot());
+        let response = respond(&get("/"), &record(&[]), Some(&document("An app")), &boot());
         assert_eq!(response.headers()["content-encoding"], "br");
         let len = response.into_body().collect().await.unwrap().to_bytes().len();
         assert!(len <= 14_600, "{len} bytes");
@@ -146,14 +156,18 @@ mod tests {
 
     #[test]
     fn title_query_and_boot_cannot_break_out_of_the_page() {
-        let page = html("</title><script>alert(1)</script>", Some("a=\"><script>"), "{}");
+        let mut document = document("</title><script>alert(1)</script>");
+        document.viewport = Some("\"><script>".to_owned());
+        let page = html(Some(&document), Some("a=\"><script>"), "{}");
+        assert!(page.contains("<meta name=\"viewport\" content=\"&quot;&gt;&lt;script&gt;\">"));
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>"));
         assert!(page.contains("url=?a=&quot;&gt;&lt;script&gt;&amp;viral=plain\""));
     }
 
     #[test]
     fn the_loader_is_exactly_what_the_hash_says() {
-        let page = html("", None, "{}");
+        let page = html(None, None, "{}");
+        assert!(!page.contains("viewport"), "a page without one is laid out as wide as without us");
         let start = page.rfind("<script>").unwrap() + "<script>".len();
         let end = page.rfind("</script>").unwrap();
         assert_eq!(&page[start..end], scripts::loader());

@@ -29,6 +29,8 @@ pub enum Which {
 pub struct Document {
     /// Text of the first `<title>`, trimmed.
     pub title: Option<String>,
+    /// Content of the first `<meta name=viewport>`: how wide a phone lays the page out.
+    pub viewport: Option<String>,
     /// Whether it is valid UTF-8 and so is sent as `text/html; charset=utf-8`.
     pub utf8: bool,
     /// Content of every `<meta http-equiv=content-security-policy>`, in order.

@@ -10,7 +10,7 @@ use lol_html::{
 
 use super::{
     asset::Document,
-    limits::{META_CSP_MAX, TITLE_LEN_MAX},
+    limits::{META_CSP_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
     links::{Link, Links, Need},
 };
 
@@ -31,10 +31,15 @@ struct State {
     rebased: bool,
     title: Option<String>,
     title_ended: bool,
+    viewport: Option<String>,
     meta_csp: Vec<String>,
     import_map: bool,
     meta_refresh: bool,
     insertion: Option<usize>,
+    /// Where the outermost element begins that is open and in which a script would be text or not run.
+    swallows_from: Option<usize>,
+    /// How many of those are open, one in another.
+    swallowing: usize,
     /// Inside how many elements whose content a browser with scripts neither shows nor loads.
     inert: usize,
     /// Inside a `<picture>`: whether a source was noted already.
@@ -42,6 +47,10 @@ struct State {
 }
 
 type Shared = Rc<RefCell<State>>;
+
+/// Elements whose content is text to a browser, or is not run: nothing may be added in one that is left open.
+const SWALLOWING: [&str; 11] =
+    ["textarea", "title", "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "template", "plaintext"];
 
 /// Reads the HTML document at a relative path. `None` when it is not in an encoding that contains ASCII (UTF-16), so that no
 /// markup could be added to it, or when it cannot be parsed.
@@ -54,10 +63,13 @@ pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
         rebased: false,
         title: None,
         title_ended: false,
+        viewport: None,
         meta_csp: Vec::new(),
         import_map: false,
         meta_refresh: false,
         insertion: None,
+        swallows_from: None,
+        swallowing: 0,
         inert: 0,
         picture: None,
     }));
@@ -68,11 +80,12 @@ pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
     let document = Document {
         title: state.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
         utf8: std::str::from_utf8(html).is_ok(),
+        viewport: state.viewport,
         meta_csp: state.meta_csp,
         import_map: state.import_map,
         meta_refresh: state.meta_refresh,
     };
-    Some(Analysis { document, links, insertion: state.insertion.unwrap_or(html.len()) })
+    Some(Analysis { document, links, insertion: state.insertion.or(state.swallows_from).unwrap_or(html.len()) })
 }
 
 fn parse(html: &[u8], state: &Shared) -> Result<(), lol_html::errors::RewritingError> {
@@ -98,6 +111,20 @@ fn parse(html: &[u8], state: &Shared) -> Result<(), lol_html::errors::RewritingE
 
 fn see(found: &mut Element<'_, '_>, state: &Shared) {
     let name = found.tag_name();
+    if SWALLOWING.contains(&name.as_str()) {
+        let begins = found.source_location().bytes().start;
+        let swallows = |state: &mut State| {
+            state.swallowing += 1;
+            state.swallows_from.get_or_insert(begins);
+        };
+        swallows(&mut state.borrow_mut());
+        at_end(found, state, |state, _| {
+            state.swallowing -= 1;
+            if state.swallowing == 0 {
+                state.swallows_from = None;
+            }
+        });
+    }
     match name.as_str() {
         "noscript" | "template" => {
             state.borrow_mut().inert += 1;
@@ -144,6 +171,10 @@ impl State {
             "meta" => match token("http-equiv").as_str() {
                 "content-security-policy" if self.meta_csp.len() < META_CSP_MAX => self.meta_csp.extend(attribute("content")),
                 "refresh" => self.meta_refresh = true,
+                _ if token("name") == "viewport" => {
+                    let content = attribute("content").filter(|content| content.len() <= VIEWPORT_LEN_MAX);
+                    self.viewport = self.viewport.take().or(content);
+                }
                 _ => {}
             },
             "script" => {
@@ -264,9 +295,10 @@ mod tests {
     #[test]
     fn head_is_read() {
         let html = "<title> A &amp; B </title><meta http-equiv=Content-Security-Policy content=\"script-src 'self'\">\
-            <meta http-equiv=refresh content=5><script type=importmap>{}</script><svg><title>no</title></svg>";
+            <meta http-equiv=refresh content=5><script type=importmap>{}</script><meta name=Viewport content=\"width=320\"><meta name=viewport content=later><svg><title>no</title></svg>";
         let document = analyse(html.as_bytes(), "a.html").unwrap().document;
         assert_eq!(document.title.as_deref(), Some("A & B"));
+        assert_eq!(document.viewport.as_deref(), Some("width=320"));
         assert_eq!(document.meta_csp, ["script-src 'self'"]);
         assert!(document.utf8 && document.import_map && document.meta_refresh);
     }
@@ -278,6 +310,10 @@ mod tests {
             ("<p>no body", 10),
             ("<body><script>'</body>'</script></BODY>", 32),
             ("<body><!-- </body> -->", 22),
+            ("<body>x<textarea>left open</body></html>", 7),
+            ("x<textarea>y</textarea><title>left open", 23),
+            ("x<noscript><template>left open", 1),
+            ("x<noscript><p></noscript>", 25),
             ("", 0),
         ] {
             assert_eq!(analyse(html.as_bytes(), "a.html").unwrap().insertion, expected, "{html}");

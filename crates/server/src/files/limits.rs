@@ -108,6 +108,9 @@ pub(super) const ENCODED_PERMILLE_MAX: u64 = 950;
 /// Ranges answered in one response; a request for more gets the whole asset (RFC 9110 section 14.2 and 17.15).
 pub(super) const RANGES_MAX: usize = 16;
 
+/// Longest content of a `<meta name=viewport>` that a thin answer repeats, in bytes: it must fit the first round trip.
+pub(super) const VIEWPORT_LEN_MAX: usize = 256;
+
 /// Wait before the thorough content coding of an object begins, so that it does not take a core from the very page load
 /// that asked for it.
 pub(super) const THOROUGH_DELAY: Duration = Duration::from_millis(1500);

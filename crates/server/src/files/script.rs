@@ -20,30 +20,87 @@ pub(super) fn references(script: &str, links: &mut Links) {
     }
 }
 
-/// Whether the text holds `serviceWorker.register(`, whatever white space or `?` stands between.
+/// Whether the text registers a service worker, as far as can be seen: on `serviceWorker` itself, on a variable that holds it, or, where the text mentions it, by a
+/// call of `register` whose arguments look like it.
 pub(super) fn registers_service_worker(text: &[u8]) -> bool {
     const CONTAINER: &[u8] = b"serviceWorker";
     let mut from = 0;
+    let mut is_mentioned = false;
     while let Some(at) = find(&text[from..], CONTAINER) {
-        from += at + CONTAINER.len();
-        if is_registration(&text[from..]) {
+        let (begin, end) = (from + at, from + at + CONTAINER.len());
+        from = end;
+        is_mentioned = true;
+        let aliases = [renamed(&text[end..]), assigned(&text[..begin])];
+        if names_register(&text[end..]) || aliases.into_iter().flatten().any(|alias| is_registered_on(text, alias)) {
+            return true;
+        }
+    }
+    is_mentioned && registers_script(text)
+}
+
+/// Whether `.register` or `["register"]` comes next, whatever white space, quotes, brackets, `?` or `!` stand between.
+fn names_register(after: &[u8]) -> bool {
+    const METHOD: &[u8] = b"register";
+    let between = after.iter().take_while(|byte| byte.is_ascii_whitespace() || b"\"'`[]?!.".contains(byte)).count();
+    let Some(rest) = after[between..].strip_prefix(METHOD) else { return false };
+    let is_member = after[..between].iter().any(|byte| b".[".contains(byte));
+    is_member && !rest.first().is_some_and(|byte| is_word_byte(*byte))
+}
+
+/// The variable of `{serviceWorker: NAME}`.
+fn renamed(after: &[u8]) -> Option<&[u8]> {
+    let rest = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let len = rest.iter().take_while(|byte| is_word_byte(**byte)).count();
+    (len > 0).then(|| &rest[..len])
+}
+
+/// The variable of `NAME = navigator.serviceWorker`.
+fn assigned(before: &[u8]) -> Option<&[u8]> {
+    let path = before.iter().rev().take_while(|byte| is_word_byte(**byte) || b".?!".contains(byte)).count();
+    let rest = before[..before.len() - path].trim_ascii_end().strip_suffix(b"=")?.trim_ascii_end();
+    let len = rest.iter().rev().take_while(|byte| is_word_byte(**byte)).count();
+    (len > 0).then(|| &rest[rest.len() - len..])
+}
+
+fn is_registered_on(text: &[u8], variable: &[u8]) -> bool {
+    let mut from = 0;
+    while let Some(at) = find(&text[from..], variable) {
+        let (begin, end) = (from + at, from + at + variable.len());
+        from = end;
+        let is_whole = begin == 0 || !(is_word_byte(text[begin - 1]) || text[begin - 1] == b'.');
+        if is_whole && names_register(&text[end..]) {
             return true;
         }
     }
     false
 }
 
-fn is_registration(after: &[u8]) -> bool {
-    let mut rest = after.trim_ascii_start();
-    // `navigator.serviceWorker!.register` and `navigator["serviceWorker"].register` are the same call.
-    while let Some((b'"' | b'\'' | b']' | b'?' | b'!', tail)) = rest.split_first() {
-        rest = tail.trim_ascii_start();
+/// Whether something is registered that looks like a worker's script: named by a literal, or with a worker's options.
+fn registers_script(text: &[u8]) -> bool {
+    const CALL: &[u8] = b".register(";
+    const OPTIONS: [&[u8]; 2] = [b"scope:", b"updateViaCache"];
+    let mut from = 0;
+    while let Some(at) = find(&text[from..], CALL) {
+        from += at + CALL.len();
+        let rest = &text[from..];
+        let arguments = &rest[..rest.iter().take(ARGUMENTS_LEN_MAX).position(|byte| *byte == b')').unwrap_or(0)];
+        let first = String::from_utf8_lossy(arguments.trim_ascii_start());
+        let names_script = quoted(&first).is_some_and(|url| {
+            let path = url.split(['?', '#']).next().unwrap_or_default();
+            path.ends_with(".js") || path.ends_with(".mjs")
+        });
+        if names_script || OPTIONS.iter().any(|option| find(arguments, option).is_some()) {
+            return true;
+        }
     }
-    let Some(rest) = rest.strip_prefix(b".") else { return false };
-    let Some(rest) = rest.trim_ascii_start().strip_prefix(b"register") else { return false };
-    let rest = rest.trim_ascii_start();
-    let rest = rest.strip_prefix(b"?.").map_or(rest, <[u8]>::trim_ascii_start);
-    rest.first() == Some(&b'(')
+    false
+}
+
+/// How far the end of a call's arguments is looked for, in bytes.
+const ARGUMENTS_LEN_MAX: usize = 256;
+
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
 }
 
 /// First place of `needle` in `text`.
@@ -97,6 +154,14 @@ mod tests {
             "n['serviceWorker'].register(u)",
             "\"serviceWorker\"in navigator&&navigator.serviceWorker.register(u)",
             "serviceWorker ?. register?.(u)",
+            "navigator['serviceWorker']['register'](u)",
+            "const add = navigator.serviceWorker.register.bind(navigator.serviceWorker)",
+            "const{serviceWorker:t}=navigator;await t.register(e)",
+            "const { serviceWorker: container } = window.navigator;\n container\n.register(url)",
+            "const { serviceWorker } = navigator; serviceWorker.register(e)",
+            "let sw = window.navigator.serviceWorker; if (sw) sw?.register(u)",
+            "const sw='serviceWorker'in navigator?navigator.serviceWorker:null;sw&&sw.register('/sw.js?v=1')",
+            "f(navigator.serviceWorker); function f(t){t.register(u,{scope:'/'})}",
         ] {
             assert!(registers_service_worker(text.as_bytes()), "{text}");
         }
@@ -110,7 +175,9 @@ mod tests {
             "'serviceWorker' in navigator",
             "navigator.serviceWorker.ready",
             "navigator.serviceWorker.getRegistrations()",
-            "serviceWorker.register",
+            "const{serviceWorker:t}=navigator;other.register(t)",
+            "let sw = navigator.serviceWorker; asw.register(u); a.sw.register(u)",
+            "navigator.serviceWorker.controller; registry.register(this, 'held.value'); plugins.register('name')",
             "serviceWorker.registered(",
             "serviceWorkers.register(",
             "navigator.serviceWorker.controller.register(",

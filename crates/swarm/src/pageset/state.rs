@@ -1,5 +1,6 @@
 //! A page set as it survives a restart.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,7 @@ impl PageSet {
             chosen: Chosen::default(),
             budget: Budget::full(),
             pending: false,
+            own_workers: VecDeque::new(),
         };
         set.handle_site(references, served);
         set

@@ -310,3 +310,33 @@ fn a_new_version_inherits_over_a_restart() {
     let after = PageSet::restore(PageSetConfig::default(), "/", before.state(), &references(&["/app.2.js"]), &served);
     assert_eq!(rings(&after), (vec!["/app.2.js"], vec!["/kept.png"]));
 }
+
+#[test]
+fn a_worker_of_the_site_is_believed_of_most_networks_and_until_the_site_changes() {
+    let mut set = set(&["/app.js"]);
+    assert!(!set.has_own_worker());
+    report(&mut set, 1, &["/app.js"]);
+    set.handle_own_worker(network(2));
+    assert!(!set.has_own_worker(), "one who says so beside one who does not");
+    set.handle_own_worker(network(1));
+    assert!(set.has_own_worker());
+    for voter in 3..=4 {
+        report(&mut set, voter, &["/app.js"]);
+    }
+    assert!(!set.has_own_worker());
+    for _ in 0..3 {
+        set.handle_own_worker(network(3));
+    }
+    assert!(set.has_own_worker(), "three networks of four");
+    set.handle_site(&references(&["/app.js"]), &ten_bytes);
+    assert!(!set.has_own_worker());
+}
+
+#[test]
+fn networks_with_a_worker_of_the_site_are_bounded() {
+    let mut set = set(&["/app.js"]);
+    for number in 0..10_000 {
+        set.handle_own_worker(network(number));
+    }
+    assert_eq!(set.own_workers.len(), PageSetConfig::default().reports_max);
+}
