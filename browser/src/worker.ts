@@ -175,7 +175,10 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (/^(shared)?worker$/.test(request.destination) && resultingClientId) bindings.inherit(resultingClientId, binding);
   if (fresh && Date.now() - binding.at > PINNED_MS) return fetch(request);
   await sharing.get(binding.manifest);
-  const record = (await recordsOf(binding.manifest)).get(path);
+  const records = await recordsOf(binding.manifest);
+  // A script that reads the page's own document wants it as it is, without the addition, which only the origin has.
+  if (path === records.keys().next().value) return fetch(request);
+  const record = records.get(path);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));

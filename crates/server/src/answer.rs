@@ -20,9 +20,9 @@ use viral_swarm::firstcopy::Comer;
 use viral_swarm::pageset::Size;
 use viral_swarm::tracker::Seeking;
 use viral_swarm::visits::AnswerKind;
-use viral_wire::Ticket;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, ThinBoot};
+use viral_wire::{AssetRecord, Ticket};
 
 use crate::app::App;
 use crate::client::{Socket, came_over_tls};
@@ -104,7 +104,13 @@ async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, reque
     let asset = if let Resolved::Asset(asset) = &resolved { Some(Arc::clone(asset)) } else { None };
     let response = bare_answer(&version, resolved, request).await;
     match asset {
-        Some(asset) => observe::part(app, &version, &asset, request, response),
+        Some(asset) => {
+            let mut response = observe::part(app, &version, &asset, request, response);
+            if asset.is_document() {
+                vary(&mut response);
+            }
+            response
+        }
         None => response,
     }
 }
@@ -231,6 +237,7 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
         ),
     };
     mark(app, &mut response, decision);
+    vary(&mut response);
     if let (Decision::Full(_), Some(page)) = (decision, page) {
         name_manifest(app, &mut response, request, page, evidence.shares);
     }
@@ -273,6 +280,11 @@ fn thin_answer(
     let response = thin::respond(request, &document.record(), document.document(), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
+}
+
+/// A document is another one for a script that reads it than for a visitor: a browser must not give the one for the other out of its cache.
+fn vary(response: &mut Response<Body>) {
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("sec-fetch-dest"));
 }
 
 /// Says which answer this is, and counts it.
@@ -326,7 +338,8 @@ struct Judged {
 impl Judged {
     fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
         let unfit = |fitness| Self { fitness, deploy: Deploy::Reload };
-        let Some(document) = asset.document() else { return unfit(PageFitness::NotHtml) };
+        let record = asset.record();
+        let Some(document) = asset.document().filter(|_| !is_saved(&record)) else { return unfit(PageFitness::NotHtml) };
         let own_worker = match app.own_service_worker {
             OwnServiceWorker::Auto => version.own_service_worker() || page.is_some_and(|page| page.own_worker),
             OwnServiceWorker::Yes => true,
@@ -338,7 +351,6 @@ impl Judged {
         if page.is_none() {
             return unfit(PageFitness::NoManifest);
         }
-        let record = asset.record();
         // Nor does a policy that only reports hear of us.
         let is_policy = |name: &str| matches!(name, "content-security-policy" | "content-security-policy-report-only");
         let policies = record.headers.iter().filter(|(name, _)| is_policy(name)).map(|(_, value)| value.as_str());
@@ -350,6 +362,12 @@ impl Judged {
         let write = document.utf8;
         Self { fitness: PageFitness::Fit, deploy: if write { Deploy::Write } else { Deploy::Reload } }
     }
+}
+
+/// Whether the operator has browsers save it instead of showing it.
+fn is_saved(record: &AssetRecord) -> bool {
+    let mut dispositions = record.headers.iter().filter(|(name, _)| name == "content-disposition").map(|(_, value)| value.trim_start());
+    dispositions.any(|value| value.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("attachment")))
 }
 
 fn origin_of<'a>(app: &App, request: &'a Parts) -> PageOrigin<'a> {

@@ -24,7 +24,7 @@ pub enum PageFitness {
     /// It can.
     #[default]
     Fit,
-    /// The asset is no HTML document: it is served as any asset, whoever asks.
+    /// The asset is no HTML document, or one to be saved: it is served as any asset, whoever asks.
     NotHtml,
     /// The site registers a service worker of its own at a scope that holds this page.
     OwnServiceWorker,
@@ -49,6 +49,8 @@ pub struct Evidence {
     pub fetch_mode: Option<String>,
     /// `Sec-Purpose` or `Purpose` begins with `prefetch`.
     pub purpose_prefetch: bool,
+    /// The source is asked for, not the page: Firefox loads what `view-source:` shows at a lower urgency than a visit (`Priority: u=4`).
+    pub wants_source: bool,
     /// Any `Sec-Fetch-*` header was sent: a browser of this decade on a secure origin.
     pub has_sec_fetch: bool,
     /// `Save-Data: on`.
@@ -269,7 +271,7 @@ fn is_too_little(size: Size, policy: &Policy) -> bool {
 fn is_visit(evidence: &Evidence) -> bool {
     let goes_there = evidence.fetch_dest.as_deref() == Some("document") && evidence.fetch_mode.as_deref() == Some("navigate");
     let navigation = !evidence.has_sec_fetch || goes_there || evidence.is_passed_on();
-    evidence.method_get && navigation && !evidence.purpose_prefetch && evidence.page_viral != PageFitness::NotHtml
+    evidence.method_get && navigation && !evidence.purpose_prefetch && !evidence.wants_source && evidence.page_viral != PageFitness::NotHtml
 }
 
 /// The first rule, if any, that rules everything but a plain answer out: the visitor's wishes, then the browser, then the page.
@@ -324,6 +326,7 @@ mod tests {
         ("a document fetched in another mode is not a visit", |e| e.fetch_mode = Some("cors".to_owned()), Decision::Asset),
         ("fetch metadata without a destination is not a visit", |e| e.fetch_dest = None, Decision::Asset),
         ("a prefetch is not a visit", |e| e.purpose_prefetch = true, Decision::Asset),
+        ("a look at the source is not a visit", |e| e.wants_source = true, Decision::Asset),
         ("an image in its own tab is an asset", |e| e.page_viral = PageFitness::NotHtml, Decision::Asset),
         ("asked for plain", |e| e.forced_plain = true, Decision::Plain(Reason::Requested)),
         ("keeps nothing", |e| e.storage_blocked = true, Decision::Plain(Reason::Storage)),

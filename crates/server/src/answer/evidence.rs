@@ -25,6 +25,8 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         purpose_prefetch: ["sec-purpose", "purpose"]
             .iter()
             .any(|name| text(headers, name).is_some_and(|value| value.starts_with("prefetch"))),
+        wants_source: text(headers, "user-agent").is_some_and(|agent| agent.contains("Firefox/"))
+            && text(headers, "priority").is_some_and(|priority| priority.split(',').any(|parameter| parameter.trim() == "u=4")),
         has_sec_fetch: ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"]
             .iter()
             .any(|name| headers.contains_key(*name)),
@@ -97,6 +99,15 @@ mod tests {
         );
         assert!(found.method_get && found.has_sec_fetch && !found.bot && !found.platform_prompts && !found.forced_plain);
         assert_eq!((found.fetch_dest.as_deref(), found.fetch_mode.as_deref()), (Some("document"), Some("navigate")));
+    }
+
+    #[test]
+    fn firefox_that_shows_the_source_is_told_from_a_visit() {
+        let firefox = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0");
+        assert!(evidence("/", &[firefox, ("priority", "u=4")]).wants_source);
+        assert!(evidence("/", &[firefox, ("priority", "u=4, i")]).wants_source);
+        assert!(!evidence("/", &[firefox, ("priority", "u=0, i")]).wants_source);
+        assert!(!evidence("/", &[("priority", "u=4")]).wants_source, "others set it as they like");
     }
 
     #[test]

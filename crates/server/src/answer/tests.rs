@@ -119,6 +119,26 @@ async fn a_visit_that_a_worker_passes_on_is_one_to_the_current_version() {
 }
 
 #[tokio::test]
+async fn what_scripts_read_and_browsers_save_is_the_page_as_it_is() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/");
+    let visited = visit(&viral, "/", &[]).await;
+    let read = get(&viral, "/", &[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]).await;
+    for response in [&visited, &read] {
+        assert!(response.headers().get_all("vary").iter().any(|value| value == "sec-fetch-dest"), "{:?}", response.headers());
+    }
+    assert_eq!(text(read).await, SITE[0].1);
+    let firefox = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0");
+    assert_eq!(text(visit(&viral, "/", &[firefox, ("priority", "u=4")]).await).await, SITE[0].1);
+    let saved =
+        crate::testing::viral(&SITE, |config| config.header = vec!["Content-Disposition: Attachment; filename=x".parse().unwrap()]).await;
+    let (_, _outgoing) = seeder(&saved, "/");
+    let response = visit(&saved, "/", &[]).await;
+    assert_eq!(answer(&response), "");
+    assert_eq!(text(response).await, SITE[0].1);
+}
+
+#[tokio::test]
 async fn the_size_threshold_and_the_operators_rules_hold() {
     let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
     for _ in 0..3 {

@@ -48,6 +48,9 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
     headers
 }
 
+/// For people who look at the source or saved it.
+const ABOUT: &str = "The page comes from other visitors; to see its source add ?viral=plain to the address";
+
 /// The page shows the document's title and has its viewport, which outlives it: a browser lays the app out as the last `<meta name=viewport>` it saw says.
 fn html(document: Option<&Document>, query: Option<&str>, boot: &str) -> String {
     let title = document.and_then(|document| document.title.as_deref()).unwrap_or_default();
@@ -56,7 +59,7 @@ fn html(document: Option<&Document>, query: Option<&str>, boot: &str) -> String 
     let viewport = viewport.map(|content| format!("<meta name=\"viewport\" content=\"{}\">", escaped(content))).unwrap_or_default();
     let query = plain_query(query);
     format!(
-        "<!doctype html><html><head><meta charset=\"utf-8\">{viewport}<title>{title}</title>\
+        "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}<title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body>\
          <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
         title = escaped(&title),
