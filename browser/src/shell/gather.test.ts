@@ -17,22 +17,24 @@ const page = async (paths: readonly string[]): Promise<PageManifest> => {
   return { manifest: { assets } } as unknown as PageManifest;
 };
 
+vi.mock('./request', () => ({
+  request: (url: string): Promise<Response | undefined> => {
+    if (url === '/.viral/record') return Promise.resolve(new Response(`${(recordsAsked += 1)}`));
+    lookUps.push(url);
+    const [answer] = cache.length > 1 ? cache.splice(0, 1) : cache;
+    return Promise.resolve(answer?.clone());
+  },
+}));
+
 beforeEach(() => {
   vi.useFakeTimers();
   lookUps = [];
   recordsAsked = 0;
   cache = [new Response(bytes)];
-  vi.stubGlobal('fetch', (url: string) => {
-    if (url === '/.viral/record') return Promise.resolve(new Response(`${(recordsAsked += 1)}`));
-    lookUps.push(url);
-    const [answer] = cache.length > 1 ? cache.splice(0, 1) : cache;
-    return Promise.resolve(answer?.clone());
-  });
 });
 
 afterEach(() => {
   vi.useRealTimers();
-  vi.unstubAllGlobals();
 });
 
 const missing = (): Response => new Response(null, { status: 504 });

@@ -16,6 +16,7 @@ import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
 import { postJson } from './post';
+import { request } from './request';
 import type { Marks } from './session';
 import { keepAsset, manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
@@ -96,7 +97,7 @@ async function askManifest(boot: ThinBoot): Promise<void> {
     await wait(ms);
     if (got.bytes) return;
     try {
-      const response = await fetch(manifestKey(boot.manifest));
+      const response = await request(manifestKey(boot.manifest));
       unknown(response.status);
       if (response.ok) await useManifest(boot, new Uint8Array(await response.arrayBuffer()));
     } catch {

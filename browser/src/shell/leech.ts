@@ -17,6 +17,7 @@ import type { Ring } from '../core/ring';
 import { now } from './clock';
 import { closeLink, sendFrame } from './link';
 import type { Link } from './link';
+import { request } from './request';
 import { openPiece } from './verify';
 
 /** An asset that this page has, wholly or in part. */
@@ -246,7 +247,7 @@ function arrived(id: PieceId): void {
 async function askOrigin(ids: readonly PieceId[]): Promise<void> {
   const left = new Set(ids);
   try {
-    const { ok, status, body } = await fetch(`/.viral/pieces?ids=${ids.join()}`);
+    const { ok, status, body } = await request(`/.viral/pieces?ids=${ids.join()}`);
     const reader = body?.getReader();
     unknown(status);
     for (let rest = new Uint8Array(0); ok && reader; ) {

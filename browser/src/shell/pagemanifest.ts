@@ -5,6 +5,7 @@ import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
 import type { Holdings } from './holdings';
 import { LOOK_UPS } from './limits';
+import { request } from './request';
 import { manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
@@ -23,7 +24,7 @@ export const isComplete = ({ held, pieces }: PageManifest): boolean => held.piec
 /** The manifest blob, verified: from the store, else from the origin; null if neither has it now. */
 export async function fetchManifest(digest: Digest): Promise<PageManifest | null> {
   try {
-    const response = (await stored(manifestKey(digest))) ?? (await fetch(manifestKey(digest)));
+    const response = (await stored(manifestKey(digest))) ?? (await request(manifestKey(digest)));
     const bytes = new Uint8Array(await response.arrayBuffer());
     const decoded = response.ok && (await digestOf(bytes)) === digest ? decodeManifest(bytes) : null;
     if (!decoded?.ok) return null;
@@ -49,7 +50,7 @@ export async function holdManifest({ manifest }: PageManifest, holdings: Holding
 /** What the browser's HTTP cache has for this URL, fresh or not; never a request. */
 export async function fromHttpCache(url: string): Promise<Blob | null> {
   try {
-    const response = await fetch(url, { cache: 'only-if-cached', mode: 'same-origin' });
+    const response = await request(url, { cache: 'only-if-cached', mode: 'same-origin' });
     return response.ok ? await response.blob() : null;
   } catch {
     return null;

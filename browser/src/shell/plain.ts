@@ -4,11 +4,12 @@ import { plainCookie, plainCookieValue, plainUrl } from '../core/plainpath';
 import type { PlainCause } from '../core/plainpath';
 import { wait } from './clock';
 import { ORIGIN_PROBE_MS } from './limits';
+import { request } from './request';
 
 /** Navigates to the plain answer, once the origin can give one: before that a reload would only show the browser's own error page. */
 export async function goPlain(cause: PlainCause): Promise<void> {
   document.cookie = plainCookie(cause);
-  while (!(await fetch('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' }).catch(() => null))) await wait(ORIGIN_PROBE_MS);
+  while (!(await request('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' }).catch(() => null))) await wait(ORIGIN_PROBE_MS);
   if (document.cookie.includes(`viral=${plainCookieValue(cause)}`)) location.reload();
   else location.replace(plainUrl(location.href, cause));
 }

@@ -2,10 +2,11 @@
 
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
+import { request } from './request';
 
 /** The records that the origin has for some of `paths`; throws if it cannot be reached. */
 export async function askRecords(paths: readonly string[]): Promise<readonly AssetRecord[]> {
-  const response = await fetch('/.viral/record', {
+  const response = await request('/.viral/record', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ paths }),

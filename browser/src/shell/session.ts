@@ -47,10 +47,12 @@ export interface Session {
   readonly faults: readonly FaultReport[];
   readonly marks: Marks;
   readonly leech: LiveLeech;
+  /** `fetch` as it was before the site's first script. */
+  readonly request: typeof fetch;
 }
 
-const SESSION = Symbol.for('viral');
-type Carrier = { [SESSION]?: Session };
+export const SESSION = Symbol.for('viral');
+export type Carrier = { [SESSION]?: Session };
 
 /** Leaves the session on the window, where scripts that list its properties do not see it. */
 export function leaveSession(session: Session): void {

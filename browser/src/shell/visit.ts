@@ -14,6 +14,7 @@ import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
+import { request } from './request';
 import { leaveSession } from './session';
 import { transferredBytes } from './timings';
 import { registerWorker } from './workerclient';
@@ -91,7 +92,7 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   clearInterval(watch);
   marks.deployed = now();
   const leech = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, gone, answersTo };
-  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, leech });
+  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, leech, request });
   document.open();
   document.write(html);
   document.close();

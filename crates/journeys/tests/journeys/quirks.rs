@@ -63,6 +63,20 @@ async fn a_site_that_gets_a_viral_of_its_own_late_has_it() {
 }
 
 #[tokio::test]
+async fn a_site_that_replaces_fetch_sees_nothing_of_ours_and_is_seeded_all_the_same() {
+    journey(async {
+        let mocked = "<script>window.app = { seen: [] };
+            window.fetch = (input) => { app.seen.push(String(input)); return Promise.reject(new TypeError('mocked')); };</script>";
+        let site = site(mocked);
+        let (_server, visitors) = full_and_thin(&site).await;
+        for visitor in &visitors {
+            assert_eq!(visitor.run("return app.seen").await, json!([]), "{:?}", visitor.engine());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_page_sees_its_load_and_then_its_pageshow_once() {
     journey(async {
         let note = "<script>window.app = { events: [] };
