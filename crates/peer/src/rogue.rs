@@ -205,7 +205,13 @@ impl Rogue {
 
     fn handle_link(&mut self, key: PeerKey, event: LinkEvent) {
         match event {
-            LinkEvent::Opened => self.greet(key),
+            LinkEvent::Opened => {
+                // Who says nothing of its connections is soon left in peace.
+                if let Some((peer, offer)) = self.links.get(key).and_then(|link| Some((link.peer?, link.offer))) {
+                    self.tracker.send(PeerToTracker::Opened { peer, offer, ms: 0 });
+                }
+                self.greet(key);
+            }
             LinkEvent::Frame(frame) if self.crime == Crime::Forges => self.forge(key, frame),
             LinkEvent::Closed => {
                 let ended = self.links.get(key).and_then(|link| Some((link.peer?, link.offer)));

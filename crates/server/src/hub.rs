@@ -105,8 +105,9 @@ impl Hub {
 
     /// How many peers [`Self::offers_for`] would give.
     pub(crate) fn ready(&self, seeking: &Seeking<'_>) -> usize {
+        let now_ms = self.now_ms();
         let inner = self.lock();
-        inner.tracker.ready(seeking, &inner.coverage)
+        inner.tracker.ready(now_ms, seeking, &inner.coverage)
     }
 
     /// Reserves offers for a thin visit.

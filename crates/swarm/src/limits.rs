@@ -126,22 +126,22 @@ pub const OUTSTANDING_MATCHES_MAX: usize = 2 * viral_wire::limits::OFFERS_PER_LE
 /// Leechers a seeder may serve before the oldest are forgotten as witnesses.
 pub const CUSTOMERS_PER_PEER_MAX: usize = 256;
 
-/// Distinct reporters remembered about one peer.
+/// Distinct reporters remembered about one peer, and networks of them.
 pub const REPORTERS_PER_PEER_MAX: usize = 16;
 
 /// Reports one leecher may make; a page meets few peers, and even fewer bad ones.
 pub const REPORTS_PER_REPORTER_MAX: usize = 64;
 
-/// Independent reports of forged pieces at which a peer is dropped.
+/// Networks whose visitors report forged pieces at which a peer is dropped; among neighbours so many visitors.
 pub const FORGED_REPORTS_MIN: usize = 2;
 
-/// Peers that one address may have dropped as their sole witness within [`SOLE_WITNESS_MS`].
+/// Peers that one network may have dropped as their sole witness, all of its own, within [`SOLE_WITNESS_MS`].
 pub const SOLE_WITNESS_DROPS_MAX: u32 = 4;
 
 /// The window of [`SOLE_WITNESS_DROPS_MAX`], in milliseconds.
 pub const SOLE_WITNESS_MS: u64 = 600_000;
 
-/// Addresses remembered as sole witnesses.
+/// Networks remembered as sole witnesses.
 pub const SOLE_WITNESSES_MAX: usize = 4_096;
 
 /// Sites remembered as those of forgers.
@@ -150,7 +150,7 @@ pub const SUSPECTS_MAX: usize = 4_096;
 /// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody as near.
 pub const SUSPECT_MS: u64 = 600_000;
 
-/// Faults other than forgery, since it last served somebody, after which a peer is left in peace for [`REST_MS`].
+/// Faults since it last served somebody, after which a peer is left in peace for [`REST_MS`] by the network that met them; by everybody when so many networks met one.
 pub const STRIKES_MAX: u32 = 3;
 
 /// How long such a peer is not introduced to anybody, in milliseconds.

@@ -46,6 +46,7 @@ mod pool;
 mod reports;
 mod session;
 mod shares;
+mod standing;
 mod stats;
 mod timers;
 mod visit;

@@ -94,7 +94,7 @@ impl Tracker {
         }
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
-        session.customers.insert(answer.offer, Customer { number, open_due_ms: Some(open_due_ms) });
+        session.customers.insert(answer.offer, Customer { number, open_due_ms: Some(open_due_ms), is_opened: false });
         session.note_served(number);
         self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));
         if let Some(found) = self.leecher_mut(from).and_then(|leecher| leecher.matches.get_mut(&key)) {

@@ -35,9 +35,9 @@ pub struct TrackerConfig {
     pub push_bytes_max: u32,
     /// Share of picks that are random among equally near peers, in permille, so that swarms stay connected.
     pub random_share_permille: u16,
-    /// Independent reports of forged pieces at which a peer is dropped.
+    /// Networks whose visitors report forged pieces at which a peer is dropped; among neighbours so many visitors.
     pub forged_reports_min: usize,
-    /// Peers that one address may have dropped as their sole witness in ten minutes.
+    /// Peers that one network may have dropped as their sole witness, all of its own, in ten minutes.
     pub sole_witness_drops_max: u32,
     /// Messages a peer may send at once.
     pub message_burst_max: u32,

@@ -1,8 +1,8 @@
 //! Connections that were made from answered offers: whether they opened, and when their slot is free again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
-use viral_wire::signal::{ErrorCode, PeerNumber};
+use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
 use super::{Answerer, Tracker, leecher::MatchState, session::Customer, timers::Timer};
 use crate::limits::REST_MS;
@@ -15,12 +15,22 @@ struct Ends {
 
 impl Tracker {
     pub(super) fn handle_opened(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
+        // Also of a connection that ended meanwhile: the other end may have been quicker to tell both.
+        self.note_word(Answerer::Peer(teller), other);
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
         let Some(customer) = session.customers.get_mut(&offer) else { return };
-        let Some(due_ms) = customer.open_due_ms.take() else { return };
+        // Only the maker's own word ends the wait, so that no forger escapes the word of others by saying nothing.
+        let told = if teller == ends.maker { customer.open_due_ms.take() } else { None };
+        let is_news = !std::mem::replace(&mut customer.is_opened, true);
         let from = session.leecher.ordinal;
-        self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
+        if let Some(due_ms) = told {
+            self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
+            self.refresh(ends.maker);
+        }
+        if !is_news {
+            return;
+        }
         self.totals.matches.opened += 1;
         let ordinal = self.mark_match(&ends, offer, MatchState::Opened);
         if let (Some(ordinal), Some(from)) = (ordinal, from) {
@@ -64,11 +74,11 @@ impl Tracker {
         let Some(customer) = session.customers.remove(&offer) else { return };
         if let Some(due_ms) = customer.open_due_ms {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
-            self.totals.matches.failed += 1;
+            self.totals.matches.failed += u64::from(!customer.is_opened);
         }
         self.mark_match(ends, offer, MatchState::Closed);
-        if timed_out {
-            self.strike(ends.maker, None);
+        if timed_out && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
+            self.strike(ends.maker, network, None);
         }
         self.refresh(ends.maker);
         self.top_up(ends.maker);
@@ -91,22 +101,53 @@ impl Tracker {
 
     /// Notes what became of a match on the leecher's side; returns the leecher's place in the lineage.
     fn mark_match(&mut self, ends: &Ends, offer: u32, state: MatchState) -> Option<u64> {
-        let who = match self.aliases.get(&ends.answerer) {
-            Some(ticket) => Answerer::Ticket(*ticket),
-            None => Answerer::Peer(ends.answerer),
-        };
-        let leecher = self.leecher_mut(who)?;
+        let leecher = self.leecher_mut(self.known_as(ends.answerer))?;
         if let Some(found) = leecher.matches.get_mut(&(ends.maker, offer)) {
             found.state = state;
         }
         leecher.ordinal
     }
 
-    /// One more fault of a peer; after several without serving anybody it rests for a while.
-    pub(super) fn strike(&mut self, peer: PeerNumber, fault: Option<viral_wire::signal::Fault>) {
-        let until_ms = self.now_ms.saturating_add(REST_MS);
+    /// Whoever others know by this number.
+    pub(super) fn known_as(&self, number: PeerNumber) -> Answerer {
+        self.aliases.get(&number).map_or(Answerer::Peer(number), |ticket| Answerer::Ticket(*ticket))
+    }
+
+    /// Somebody said something of its connection with `other` that can only be said of one that opened. What `other` reported meanwhile counts from now on.
+    pub(super) fn note_word(&mut self, teller: Answerer, other: PeerNumber) {
+        if let Some(leecher) = self.leecher_mut(teller) {
+            leecher.answered_mut(other).for_each(|found| found.told.by_answerer = true);
+        }
+        let Some(own) = self.session_of(teller) else { return };
+        let Some(session) = self.sessions.get(&own) else { return };
+        let has_served = session.served.contains(&other);
+        let alias = session.ticket.and_then(|ticket| self.visits.get(&ticket)).map(|visit| visit.number);
+        let partner = self.known_as(other);
+        if has_served && let Some(leecher) = self.leecher_mut(partner) {
+            leecher.answered_mut(own).for_each(|found| found.told.by_maker = true);
+        }
+        for number in [Some(own), alias].into_iter().flatten() {
+            self.weigh(partner, number);
+        }
+    }
+
+    /// Whether `other` said that its connection with `who` opened.
+    pub(super) fn is_confirmed(&self, who: Answerer, other: PeerNumber) -> bool {
+        let by_maker = self.leecher(who).is_some_and(|leecher| leecher.matches_of(other).any(|found| found.told.by_maker));
+        let of_customer = || {
+            let own = self.session_of(who)?;
+            let mut matches = self.leecher(self.known_as(other))?.matches_of(own);
+            Some(matches.any(|found| found.told.by_answerer))
+        };
+        by_maker || of_customer().unwrap_or(false)
+    }
+
+    /// One more fault of a peer, met by somebody of `network`; after several, of several networks, it rests for a while.
+    pub(super) fn strike(&mut self, peer: PeerNumber, network: IpAddr, fault: Option<Fault>) {
+        let now_ms = self.now_ms;
+        let until_ms = now_ms.saturating_add(REST_MS);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.strike(fault) {
+        if session.standing.strike(now_ms, network, fault) && session.resting_until_ms.is_none() {
             session.resting_until_ms = Some(until_ms);
             self.timers.set(until_ms, Timer::Rested(peer));
         }
@@ -114,22 +155,11 @@ impl Tracker {
     }
 
     pub(super) fn handle_rested(&mut self, peer: PeerNumber) {
-        let inherited =
-            self.sessions.get(&peer).filter(|session| !session.proven).map_or(0, |session| self.strikes_of(session.addr.public));
+        let Some(inherited) = self.sessions.get(&peer).map(|session| self.strikes_of(session.addr.public)) else { return };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.resting_until_ms = None;
-            session.strikes = inherited;
+            session.standing.rested(inherited);
         }
         self.refresh(peer);
-    }
-
-    /// Somebody got verified bytes from this peer: its faults are forgiven.
-    pub(super) fn forgive(&mut self, peer: PeerNumber) {
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.proven = true;
-            if session.resting_until_ms.is_none() {
-                session.strikes = 0;
-            }
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the tracker remembers of anybody to whom it gave offers: a session, or a thin visit without one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use viral_wire::signal::{Fault, PeerNumber, Push};
 
@@ -15,8 +15,30 @@ pub(super) struct Leecher {
     pub(super) ordinal: Option<u64>,
     /// By maker and the maker's number of the offer.
     pub(super) matches: BTreeMap<(PeerNumber, u32), Match>,
-    /// Faults it reported.
-    pub(super) reported: BTreeSet<(PeerNumber, Fault)>,
+    /// Some piece matched its digest, as far as it says.
+    pub(super) has_verified: bool,
+    /// What it reported of whom.
+    pub(super) reports: BTreeMap<PeerNumber, Report>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    New,
+    /// It was made before.
+    Known,
+    TooMany,
+}
+
+/// What a leecher reported of one peer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Report {
+    /// Each once, as they came.
+    pub(super) faults: Vec<Fault>,
+    /// It counted as a strike: one report is one strike, whatever its kinds.
+    pub(super) is_counted: bool,
+    /// It counted as an accusation.
+    pub(super) is_accusation: bool,
 }
 
 /// One offer that was given to a leecher.
@@ -31,6 +53,15 @@ pub(super) struct Match {
     pub(super) push: Option<Push>,
     /// The maker's place in the lineage.
     pub(super) ordinal: Option<u64>,
+    /// Which ends said, by whatever they told of it, that the connection opened.
+    pub(super) told: Told,
+}
+
+/// Which ends told of a connection that it opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) by_maker: bool,
+    pub(super) by_answerer: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +81,7 @@ impl Match {
 
 impl Leecher {
     pub(super) fn new(id: u64) -> Self {
-        Self { id, ordinal: None, matches: BTreeMap::new(), reported: BTreeSet::new() }
+        Self { id, ordinal: None, matches: BTreeMap::new(), has_verified: false, reports: BTreeMap::new() }
     }
 
     /// How many offers it may be given now. Forgets lapsed ones first, then ended connections.
@@ -85,8 +116,20 @@ impl Leecher {
         self.matches.range((peer, 0)..=(peer, u32::MAX)).map(|(_, found)| found)
     }
 
-    /// Notes a report; false where it was made before or is one too many.
-    pub(super) fn note_report(&mut self, peer: PeerNumber, fault: Fault) -> bool {
-        self.reported.len() < REPORTS_PER_REPORTER_MAX && self.reported.insert((peer, fault))
+    pub(super) fn answered_mut(&mut self, peer: PeerNumber) -> impl Iterator<Item = &mut Match> {
+        self.matches.range_mut((peer, 0)..=(peer, u32::MAX)).map(|(_, found)| found).filter(|found| found.is_answered())
+    }
+
+    /// Notes a report.
+    pub(super) fn note_report(&mut self, peer: PeerNumber, fault: Fault) -> Noted {
+        if !self.reports.contains_key(&peer) && self.reports.len() >= REPORTS_PER_REPORTER_MAX {
+            return Noted::TooMany;
+        }
+        let faults = &mut self.reports.entry(peer).or_default().faults;
+        if faults.contains(&fault) {
+            return Noted::Known;
+        }
+        faults.push(fault);
+        Noted::New
     }
 }

@@ -10,14 +10,14 @@ use viral_wire::{
 
 use super::{
     Answerer, ClientAddr, Tracker,
-    leecher::{Match, MatchState},
+    leecher::{Match, MatchState, Told},
     session::Reservation,
     timers::Timer,
 };
 use crate::{
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_MAX},
-    nearness::Nearness,
+    nearness::{self, Nearness},
     random::Random,
 };
 
@@ -38,6 +38,7 @@ pub struct Seeking<'a> {
 
 /// What a choice among seeders is for.
 struct Search<'a> {
+    now_ms: u64,
     addr: ClientAddr,
     manifest: Digest,
     count_max: usize,
@@ -51,6 +52,7 @@ struct Search<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Choice {
     strikes: u32,
+    is_unproven: bool,
     partial: bool,
     free_slots: Reverse<usize>,
     active: usize,
@@ -60,15 +62,22 @@ struct Choice {
     can_push: bool,
 }
 
+impl Choice {
+    fn is_as_good_as(&self, best: &Self) -> bool {
+        (self.strikes, self.is_unproven, self.partial) == (best.strikes, best.is_unproven, best.partial)
+    }
+}
+
 impl Tracker {
     /// How many peers [`Self::offers_for`] would give now; reserves nothing. Nobody counts as a peer of his own.
     #[must_use]
-    pub fn ready(&self, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
+    pub fn ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
         let is_new = !self.visits.contains_key(&seeking.ticket);
         if is_new && self.visits.len() >= self.config.tickets_max {
             return 0;
         }
         let search = Search {
+            now_ms: self.now_ms.max(now_ms),
             addr: seeking.addr,
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
@@ -112,7 +121,7 @@ impl Tracker {
         let mut random = self.random.clone();
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
         let covered_min = if matches!(who, Answerer::Peer(_)) { 0 } else { COVERAGE_MIN_PERMILLE };
-        let search = Search { addr, manifest, count_max, excluded: &excluded, covered_min, coverage };
+        let search = Search { now_ms, addr, manifest, count_max, excluded: &excluded, covered_min, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -155,8 +164,7 @@ impl Tracker {
             choices.sort_unstable();
             while chosen.len() < search.count_max && !choices.is_empty() {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
-                let best = (choices[0].strikes, choices[0].partial);
-                let equal = choices.iter().take_while(|choice| (choice.strikes, choice.partial) == best).count();
+                let equal = choices.iter().take_while(|choice| choice.is_as_good_as(&choices[0])).count();
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
                 chosen.push(choices.remove(usize::try_from(index).unwrap_or(0)));
             }
@@ -186,6 +194,7 @@ impl Tracker {
         random: &mut Random,
     ) -> Vec<Choice> {
         let mut choices = Vec::new();
+        let own = nearness::prefix(search.addr.public);
         for (manifest, share, bytes) in sources {
             let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
             let start = PeerNumber::from_bits(random.next_u64());
@@ -196,11 +205,12 @@ impl Tracker {
                 };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
                 let covered = u32::from(*share) * u32::from(held) / 1000;
-                if covered < u32::from(search.covered_min) {
+                if covered < u32::from(search.covered_min) || session.standing.rests_for(search.now_ms, own) {
                     continue;
                 }
                 choices.push(Choice {
-                    strikes: session.strikes,
+                    strikes: session.standing.strikes_for(search.now_ms, own),
+                    is_unproven: !session.standing.is_proven_to(own),
                     partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
                     free_slots: Reverse(session.free_slots()),
                     active: session.customers.len(),
@@ -221,7 +231,14 @@ impl Tracker {
         let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
         offer.reservation = Some(Reservation { leecher, until_ms });
-        let given = Match { serial: offer.serial, state: MatchState::Given, given_ms: self.now_ms, push, ordinal: session.leecher.ordinal };
+        let given = Match {
+            serial: offer.serial,
+            state: MatchState::Given,
+            given_ms: self.now_ms,
+            push,
+            ordinal: session.leecher.ordinal,
+            told: Told::default(),
+        };
         let out = Offer { peer, offer: *number, description: offer.description.clone(), push };
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.leecher_mut(who)?.matches.insert((peer, out.offer), given);

@@ -10,6 +10,7 @@ use super::{
     Answerer, ClientAddr, CloseReason, Output, Tracker,
     leecher::Leecher,
     session::{Bucket, Held, Session},
+    standing::Standing,
     timers::Timer,
 };
 use crate::{
@@ -46,9 +47,7 @@ impl Tracker {
             asked_ms: self.now_ms,
             customers: Default::default(),
             served: Default::default(),
-            accusers: Default::default(),
-            strikes: self.strikes_of(addr.public),
-            proven: false,
+            standing: Standing::new(addr.public, self.strikes_of(addr.public)),
             resting_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,

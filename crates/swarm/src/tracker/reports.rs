@@ -1,23 +1,20 @@
 //! What visitors say about each other: faults, and bytes given and taken.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use viral_wire::{
     limits::SOURCES_MAX,
     signal::{Counts, DropReason, Fault, FaultReport, PeerNumber, SourceBytes, TrackerToPeer, VisitPost},
 };
 
-use super::{Answerer, CloseReason, Output, Tracker};
+use super::{Answerer, CloseReason, Output, Tracker, leecher::Noted, standing::Verdict};
 use crate::{
-    limits::{
-        BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, REPORTERS_PER_PEER_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS,
-        SUSPECTS_MAX,
-    },
+    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS, SUSPECTS_MAX},
     lineage::ORIGIN,
     nearness,
 };
 
-/// How often an address had peers dropped on its word alone.
+/// How often a network had peers dropped on its word alone.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Witness {
     since_ms: u64,
@@ -69,17 +66,39 @@ impl Tracker {
             let (from_peers, rings) = (believed(counts.bytes_from_peers), counts.rings.map(believed));
             self.put(Output::Counted { page, from_peers, rings });
         }
-        let Some(ordinal) = self.leecher(who).and_then(|leecher| leecher.ordinal) else { return };
-        self.lineage.bytes(ordinal, ORIGIN, from_origin);
+        if counts.pieces_verified > 0 {
+            self.handle_verified(who);
+        }
+        let ordinal = self.leecher(who).and_then(|leecher| leecher.ordinal);
+        if let Some(ordinal) = ordinal {
+            self.lineage.bytes(ordinal, ORIGIN, from_origin);
+        }
         for SourceBytes { peer, bytes } in counts.sources.iter().take(SOURCES_MAX) {
-            let Some(from) = self.source_ordinal(who, *peer) else { continue };
-            self.lineage.bytes(ordinal, from, believed(*bytes));
-            if *bytes > 0
-                && let Some(source) = self.session_behind(*peer)
-                && !self.is_own_voucher(who, source)
-            {
-                self.forgive(source);
+            if *bytes > 0 {
+                self.handle_source(who, *peer);
             }
+            if let (Some(ordinal), Some(from)) = (ordinal, self.source_ordinal(who, *peer)) {
+                self.lineage.bytes(ordinal, from, believed(*bytes));
+            }
+        }
+    }
+
+    /// Somebody says that a piece matched its digest: what it reported before counts from now on.
+    fn handle_verified(&mut self, who: Answerer) {
+        let Some(leecher) = self.leecher_mut(who) else { return };
+        if !std::mem::replace(&mut leecher.has_verified, true) {
+            let reported: Vec<PeerNumber> = leecher.reports.keys().copied().collect();
+            reported.into_iter().for_each(|number| self.weigh(who, number));
+        }
+    }
+
+    /// Somebody says that it got verified bytes from a peer. That counts where the peer said, too, that their connection opened.
+    fn handle_source(&mut self, who: Answerer, number: PeerNumber) {
+        self.note_word(who, number);
+        let Some(source) = self.session_behind(number).filter(|_| self.is_confirmed(who, number)) else { return };
+        self.handle_verified(who);
+        if let (Some(network), Some(session)) = (self.network_of(who), self.sessions.get_mut(&source)) {
+            session.standing.vouch(network);
         }
     }
 
@@ -107,56 +126,70 @@ impl Tracker {
         own.served.contains(&peer).then(|| self.leecher(other)?.ordinal).flatten()
     }
 
-    /// One visitor accuses another; false if the two never met or it reported too much.
-    ///
-    /// A peer is dropped when `forged_reports_min` independent visitors whom it met say that it forged, or all of them where it met fewer:
-    /// a forger that serves one leecher at a time would otherwise never be dropped. On the word of one address alone only a few
-    /// peers are dropped in ten minutes, so that nobody can empty a swarm by lying.
+    /// One visitor accuses another; false if the two never met or it reported too much. What comes of it: see [`Self::weigh`].
     pub(super) fn handle_fault(&mut self, who: Answerer, report: &FaultReport) -> bool {
-        let Some(reporter) = self.leecher(who).map(|leecher| leecher.id) else { return false };
-        let alias = self.session_of(who).and_then(|own| self.sessions.get(&own));
-        let served = alias.is_some_and(|own| own.served.contains(&report.peer));
+        let served = self.session_of(who).and_then(|own| self.sessions.get(&own)).is_some_and(|own| own.served.contains(&report.peer));
         let met = served || self.leecher(who).is_some_and(|leecher| leecher.talked_to(report.peer));
-        let address = self.address_of(who);
-        let noted = met && self.leecher_mut(who).is_some_and(|leecher| leecher.note_report(report.peer, report.fault));
-        if !noted {
-            return met && self.leecher(who).is_some_and(|l| l.reported.contains(&(report.peer, report.fault)));
+        if !met {
+            return false;
         }
-        *self.totals.faults.entry(report.fault).or_default() += 1;
-        let Some(accused) = self.session_behind(report.peer) else { return true };
-        if report.fault != Fault::Forged {
-            self.strike(accused, Some(report.fault));
-            return true;
+        match self.leecher_mut(who).map(|leecher| leecher.note_report(report.peer, report.fault)) {
+            Some(Noted::New) => *self.totals.faults.entry(report.fault).or_default() += 1,
+            Some(Noted::Known) => {}
+            Some(Noted::TooMany) | None => return false,
         }
-        let forged_min = self.config.forged_reports_min.max(1);
-        let Some(session) = self.sessions.get_mut(&accused) else { return true };
-        if session.accusers.len() < REPORTERS_PER_PEER_MAX {
-            session.accusers.insert(reporter);
-        }
-        let accusers = session.accusers.len();
-        let needed = forged_min.min(session.counterparts().max(1));
-        let convinced = accusers >= forged_min.min(REPORTERS_PER_PEER_MAX)
-            || (accusers >= needed && address.is_some_and(|address| self.may_witness_alone(address)));
-        if convinced {
-            self.drop_forger(accused);
-        } else {
-            self.strike(accused, Some(report.fault));
-        }
+        self.note_word(who, report.peer);
+        self.weigh(who, report.peer);
         true
     }
 
-    /// Counts a drop that rests on fewer reports than usual; false where this address had too many.
-    fn may_witness_alone(&mut self, address: std::net::IpAddr) -> bool {
+    /// Lets a report count, once it does: the other end said as well that the connection opened, and the reporter got a piece that matched its digest from somebody. It is one
+    /// strike, whatever its kinds.
+    ///
+    /// Accusers of forgery are counted by their networks. One foreign network hides the accused from itself; `forged_reports_min` of them drop it, but never fewer than those of
+    /// which somebody got verified bytes from it. Its own network drops it alone, where no stranger knows it better, and only a few peers in ten minutes, so that nobody
+    /// can empty a swarm by lying.
+    pub(super) fn weigh(&mut self, who: Answerer, number: PeerNumber) {
+        let Some(leecher) = self.leecher(who).filter(|leecher| leecher.has_verified) else { return };
+        let (reporter, Some(report)) = (leecher.id, leecher.reports.get(&number).cloned()) else { return };
+        let forged = report.faults.contains(&Fault::Forged);
+        let is_settled = report.is_counted && (report.is_accusation || !forged);
+        let accused = self.session_behind(number).filter(|_| !is_settled && self.is_confirmed(who, number));
+        let (Some(accused), Some(network)) = (accused, self.network_of(who)) else { return };
+        if let Some(report) = self.leecher_mut(who).and_then(|leecher| leecher.reports.get_mut(&number)) {
+            report.is_counted = true;
+            report.is_accusation |= forged;
+        }
+        let is_dropped = forged && self.is_convicted(accused, reporter, network);
+        if is_dropped {
+            self.drop_forger(accused);
+        } else if !report.is_counted {
+            self.strike(accused, network, report.faults.first().copied());
+        }
+    }
+
+    fn is_convicted(&mut self, accused: PeerNumber, reporter: u64, network: IpAddr) -> bool {
+        let forged_reports_min = self.config.forged_reports_min;
+        let Some(session) = self.sessions.get_mut(&accused) else { return false };
+        let met = session.counterparts();
+        match session.standing.accuse(reporter, network, forged_reports_min, met) {
+            Verdict::Dropped => true,
+            Verdict::DroppedByOwn => self.may_witness_alone(network),
+            Verdict::Stays => false,
+        }
+    }
+
+    /// Counts a drop that rests on the word of one network; false where this one had too many.
+    fn may_witness_alone(&mut self, network: IpAddr) -> bool {
         let (now_ms, drops_max) = (self.now_ms, self.config.sole_witness_drops_max);
         let is_old = |witness: &Witness| now_ms.saturating_sub(witness.since_ms) >= SOLE_WITNESS_MS;
-        let site = nearness::site(address);
-        if !self.witnesses.contains_key(&site) && self.witnesses.len() >= SOLE_WITNESSES_MAX {
+        if !self.witnesses.contains_key(&network) && self.witnesses.len() >= SOLE_WITNESSES_MAX {
             self.witnesses.retain(|_, witness| !is_old(witness));
             if self.witnesses.len() >= SOLE_WITNESSES_MAX {
                 return false;
             }
         }
-        let witness = self.witnesses.entry(site).or_insert(Witness { since_ms: now_ms, drops: 0 });
+        let witness = self.witnesses.entry(network).or_insert(Witness { since_ms: now_ms, drops: 0 });
         if is_old(witness) {
             *witness = Witness { since_ms: now_ms, drops: 0 };
         }
@@ -180,7 +213,7 @@ impl Tracker {
     }
 
     /// Remembers that a forger came from this address: it may come back under another number.
-    fn suspect(&mut self, address: std::net::IpAddr) {
+    fn suspect(&mut self, address: IpAddr) {
         let now_ms = self.now_ms;
         if self.suspects.len() >= SUSPECTS_MAX {
             self.suspects.retain(|_, until_ms| *until_ms > now_ms);
@@ -191,27 +224,25 @@ impl Tracker {
         }
     }
 
-    /// Whether somebody speaks for a suspect of its own site: that may be one and the same.
-    fn is_own_voucher(&self, who: Answerer, source: PeerNumber) -> bool {
-        let site = |who| self.address_of(who).map(nearness::site);
-        let of_source = site(Answerer::Peer(source));
-        of_source == site(who) && of_source.is_some_and(|site| self.strikes_of(site) > 0)
-    }
-
     /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody as near until somebody got verified bytes from it.
-    pub(super) fn strikes_of(&self, address: std::net::IpAddr) -> u32 {
+    pub(super) fn strikes_of(&self, address: IpAddr) -> u32 {
         let until_ms = self.suspects.get(&nearness::site(address));
         if until_ms.is_some_and(|until_ms| *until_ms > self.now_ms) { STRIKES_MAX - 1 } else { 0 }
     }
 
-    fn session_of(&self, who: Answerer) -> Option<PeerNumber> {
+    pub(super) fn session_of(&self, who: Answerer) -> Option<PeerNumber> {
         match who {
             Answerer::Peer(peer) => Some(peer),
             Answerer::Ticket(ticket) => self.visits.get(&ticket)?.session,
         }
     }
 
-    fn address_of(&self, who: Answerer) -> Option<std::net::IpAddr> {
+    /// The network from which somebody comes, as strangers are counted.
+    pub(super) fn network_of(&self, who: Answerer) -> Option<IpAddr> {
+        self.address_of(who).map(nearness::prefix)
+    }
+
+    fn address_of(&self, who: Answerer) -> Option<IpAddr> {
         match who {
             Answerer::Peer(peer) => self.sessions.get(&peer).map(|session| session.addr.public),
             Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.addr.public),

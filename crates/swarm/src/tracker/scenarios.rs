@@ -200,7 +200,7 @@ impl World {
         let public: IpAddr = address.parse().unwrap();
         let addr = ClientAddr { public, rewrite_to: None, browser };
         let seeking = Seeking { addr, page: "/", manifest: version(1), wanted, ticket };
-        let ready = self.tracker.ready(&seeking, &Versions);
+        let ready = self.tracker.ready(self.now_ms, &seeking, &Versions);
         let offers = self.tracker.offers_for(self.now_ms, &seeking, &Versions);
         assert!(ready >= offers.len(), "what is given was announced");
         self.drain();

@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use viral_wire::{
-    Description, Digest, Ticket,
-    signal::{Fault, PeerNumber},
-};
+use viral_wire::{Description, Digest, Ticket, signal::PeerNumber};
 
-use super::{ClientAddr, leecher::Leecher};
-use crate::limits::{CUSTOMERS_PER_PEER_MAX, STRIKES_MAX};
+use super::{ClientAddr, leecher::Leecher, standing::Standing};
+use crate::limits::CUSTOMERS_PER_PEER_MAX;
 
 /// One session.
 #[derive(Debug)]
@@ -34,13 +31,8 @@ pub(super) struct Session {
     pub(super) customers: BTreeMap<u32, Customer>,
     /// Everybody it ever served, newest last; they may be witnesses against it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
-    /// Independent reporters of forged pieces, by leecher id.
-    pub(super) accusers: BTreeSet<u64>,
-    /// Faults other than forgery since it last served somebody.
-    pub(super) strikes: u32,
-    /// Somebody got verified bytes from it.
-    pub(super) proven: bool,
-    /// Until when it is left in peace, in milliseconds.
+    pub(super) standing: Standing,
+    /// Until when it is left in peace by everybody, in milliseconds.
     pub(super) resting_until_ms: Option<u64>,
     pub(super) bucket: Bucket,
     pub(super) mistakes: u32,
@@ -78,8 +70,10 @@ pub(super) struct Reservation {
 pub(super) struct Customer {
     /// The number by which the session knows it.
     pub(super) number: PeerNumber,
-    /// Until when it may take to open; `None` once it did.
+    /// Until when the session may take to say that it opened; `None` once it did.
     pub(super) open_due_ms: Option<u64>,
+    /// Either end said that it opened.
+    pub(super) is_opened: bool,
 }
 
 impl Session {
@@ -124,14 +118,6 @@ impl Session {
         let met: BTreeSet<PeerNumber> =
             self.leecher.matches.iter().filter(|(_, found)| found.is_answered()).map(|((peer, _), _)| *peer).collect();
         met.iter().filter(|peer| !self.served.contains(peer)).count() + self.served.len()
-    }
-
-    /// One more fault; true if the peer should rest now.
-    pub(super) fn strike(&mut self, fault: Option<Fault>) -> bool {
-        // A slow peer is slow for one leecher, perhaps because of that leecher: only the order of picks should feel it.
-        let weight = u32::from(fault != Some(Fault::Slow) || self.strikes + 1 < STRIKES_MAX);
-        self.strikes += weight;
-        self.strikes >= STRIKES_MAX && self.resting_until_ms.is_none()
     }
 }
 

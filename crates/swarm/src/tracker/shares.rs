@@ -12,7 +12,7 @@ use viral_wire::{
     signal::{PeerNumber, TrackerToPeer},
 };
 
-use super::{Tracker, timers::Timer};
+use super::{Answerer, Tracker, timers::Timer};
 use crate::{
     coverage::Coverage,
     limits::{
@@ -150,7 +150,7 @@ impl Tracker {
         self.finish_share(peer, manifest, done);
         let known = self.shares.by_manifest.contains_key(&manifest);
         let pieces = coverage.pieces(&manifest).filter(|_| known || self.shares.by_manifest.len() < SHARE_MANIFESTS_MAX);
-        let Some(pieces) = pieces.filter(|_| self.complete_seeders(manifest) < SHARE_SEEDERS_ENOUGH) else {
+        let Some(pieces) = pieces.filter(|_| self.complete_seeders(peer, manifest) < SHARE_SEEDERS_ENOUGH) else {
             // Whoever waits waits in vain, too.
             let waiting = self.shares.by_manifest.get_mut(&manifest).map(|share| std::mem::take(&mut share.waiting)).unwrap_or_default();
             for other in waiting.into_iter().filter(|other| *other != peer) {
@@ -256,9 +256,13 @@ impl Tracker {
         self.send(peer, TrackerToPeer::Share { manifest, pieces });
     }
 
-    /// Ready peers that hold all of a manifest and proved that they give it, counted up to enough.
-    fn complete_seeders(&self, manifest: Digest) -> usize {
-        let gives_all = |peer: &PeerNumber| self.sessions.get(peer).is_some_and(|session| session.proven && session.holds_all(manifest));
+    /// Ready peers that hold all of a manifest and proved to somebody whom `peer` can believe that they give it, counted up to enough.
+    fn complete_seeders(&self, peer: PeerNumber, manifest: Digest) -> usize {
+        let network = self.network_of(Answerer::Peer(peer));
+        let gives_all = |other: &PeerNumber| {
+            let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
+            session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
+        };
         self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 }

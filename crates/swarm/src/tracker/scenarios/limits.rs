@@ -10,6 +10,7 @@ use crate::limits::{
     BEACONS_PER_TICKET_MAX, MATCHES_PER_LEECHER_MAX, MISTAKES_MAX, OUTPUTS_MAX, OUTSTANDING_MATCHES_MAX, REPORTED_BYTES_MAX,
     REPORTS_PER_REPORTER_MAX,
 };
+use crate::tracker::leecher::{Leecher, Noted};
 
 #[test]
 fn the_session_beyond_the_maximum_is_refused() {
@@ -134,9 +135,9 @@ fn beacons_and_reports_of_one_visit_are_bounded() {
 
 #[test]
 fn reports_of_one_reporter_are_bounded() {
-    let mut leecher = crate::tracker::leecher::Leecher::new(1);
+    let mut leecher = Leecher::new(1);
     let peers: Vec<_> = (0..=REPORTS_PER_REPORTER_MAX as u64).map(PeerNumber::from_bits).collect();
-    let noted = peers.iter().filter(|peer| leecher.note_report(**peer, Fault::Forged)).count();
+    let noted = peers.iter().filter(|peer| leecher.note_report(**peer, Fault::Forged) == Noted::New).count();
     assert_eq!(noted, REPORTS_PER_REPORTER_MAX);
 }
 

@@ -23,8 +23,8 @@ fn nobody_is_his_own_peer() {
     assert_eq!(world.seek_as(HERE, Some(7), ticket, 4), [], "a reload, or another page");
     let addr = ClientAddr { public: HERE.parse().unwrap(), rewrite_to: None, browser: Some(7) };
     let seeking = Seeking { addr, page: "/", manifest: version(1), wanted: 4, ticket: world.fresh_ticket() };
-    assert_eq!(world.tracker.ready(&seeking, &Versions), 0);
-    assert_eq!(world.tracker.ready(&Seeking { addr: ClientAddr { browser: Some(8), ..addr }, ..seeking.clone() }, &Versions), 1);
+    assert_eq!(world.tracker.ready(0, &seeking, &Versions), 0);
+    assert_eq!(world.tracker.ready(0, &Seeking { addr: ClientAddr { browser: Some(8), ..addr }, ..seeking.clone() }, &Versions), 1);
     let other = world.seeder(HERE);
     let ticket = world.fresh_ticket();
     assert_eq!(World::peers(&world.seek_as(HERE, Some(7), ticket, 4)), [other]);

@@ -187,7 +187,8 @@ impl Watched {
             }
             Step::Beacon(thin, peer, fault) => {
                 let faults = vec![FaultReport { peer: self.peer(peer), fault: FAULTS[fault] }];
-                let post = VisitPost { ticket: ticket(thin), counts: Counts::default(), faults };
+                let counts = Counts { pieces_verified: u32::try_from(peer).unwrap_or(0) % 2, ..Counts::default() };
+                let post = VisitPost { ticket: ticket(thin), counts, faults };
                 let _ = self.world.tracker.handle_visit(self.world.now_ms, &post);
             }
             Step::Deploy(number) => self.world.tracker.handle_manifest(self.world.now_ms, "/", version(number)),
@@ -250,7 +251,7 @@ impl Watched {
             assert!(session.offers.len() <= OFFERS_PER_PEER_MAX);
             assert!(session.customers.len() <= usize::from(session.slots), "no seeder is overbooked");
             assert!(session.served.len() <= CUSTOMERS_PER_PEER_MAX);
-            assert!(session.accusers.len() <= REPORTERS_PER_PEER_MAX);
+            assert!(session.standing.len() <= 2 * REPORTERS_PER_PEER_MAX);
             assert!(session.leecher.matches.len() <= MATCHES_PER_LEECHER_MAX);
             timers += usize::from(session.page.is_none()) + usize::from(session.resting_until_ms.is_some());
             timers += session.offers.len();

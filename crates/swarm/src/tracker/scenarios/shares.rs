@@ -83,19 +83,28 @@ fn a_share_nobody_hears_of_again_is_given_once_more() {
 #[test]
 fn with_enough_seeders_nobody_is_sent_to_the_origin() {
     let mut world = World::new();
-    let mut unproven: Vec<_> = (0..SHARE_SEEDERS_ENOUGH).map(|_| world.seeder(HERE)).collect();
+    let seeders: Vec<_> = (0..SHARE_SEEDERS_ENOUGH).map(|_| world.seeder(HERE)).collect();
+    let mut unproven = seeders.clone();
     let early = world.newcomer();
     assert_ne!(world.share(early, 0), Some(Vec::new()), "anybody can say that it holds everything");
     while !unproven.is_empty() {
         let (ticket, offer) = world.connected(HERE);
         unproven.retain(|seeder| *seeder != offer.peer);
+        let (leecher, number, _) = the_answer(&world.told(offer.peer));
+        world.say(offer.peer, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
         let sources = vec![signal::SourceBytes { peer: offer.peer, bytes: 1 }];
         let counts = signal::Counts { bytes_from_peers: 1, sources, ..signal::Counts::default() };
         let post = signal::VisitPost { ticket, counts, faults: Vec::new() };
         world.tracker.handle_visit(world.now_ms, &post).unwrap();
     }
+    for seeder in seeders {
+        world.leave_offers(seeder, 2);
+    }
     let peer = world.newcomer();
     assert_eq!(world.share(peer, 0), Some(Vec::new()));
+    let stranger = world.join("198.51.100.1");
+    world.register(stranger, None);
+    assert_ne!(world.share(stranger, 0), Some(Vec::new()), "neighbours who vouch for each other may all be one");
 }
 
 #[test]
