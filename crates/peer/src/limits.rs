@@ -32,6 +32,10 @@ pub(crate) const IDLE: Duration = Duration::from_secs(60);
 /// A connection that was answered but did not open within this is given up. As in the browser.
 pub(crate) const DIAL_GIVEN_UP: Duration = Duration::from_secs(20);
 
+/// A connection that was answered and from whose other end nothing was ever heard for this long is given up: whoever is at the addresses we were told did not ask for it. A first
+/// contact takes a round trip and the way of the answer; Firefox gives up at the same time (PLATFORM section 4).
+pub(crate) const ICE_SILENCE: Duration = Duration::from_secs(5);
+
 /// Longest wait for the first peer of one asset before the origin is asked: what the engine grants a dial.
 pub(crate) const MEET: Duration = Duration::from_millis(1_200);
 

@@ -16,7 +16,7 @@ use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Channel, Description, Digest, Frame, PieceId};
 
 use crate::flow::Flow;
-use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, DATAGRAM_LEN_AIM, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
+use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
 use crate::outbox::Outbox;
 use crate::parts::Parts;
 use crate::sdp::{mid_of, sdp_of};
@@ -72,6 +72,9 @@ pub(crate) struct Link {
     pub(crate) started_at: Instant,
     /// When a frame last went either way.
     pub(crate) used_at: Instant,
+    /// When a datagram last came, or the connection was answered.
+    heard_at: Instant,
+    is_given_up: bool,
     pub(crate) opened: bool,
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
@@ -171,6 +174,8 @@ impl Link {
             parts: Parts::default(),
             started_at: now,
             used_at: now,
+            heard_at: now,
+            is_given_up: false,
             opened: false,
             rtc,
             pending: None,
@@ -199,6 +204,7 @@ impl Link {
         self.peer = Some(peer);
         self.started_at = now;
         self.used_at = now;
+        self.heard_at = now;
         self.due = now;
         Ok(())
     }
@@ -208,6 +214,16 @@ impl Link {
         self.pending.is_some()
     }
 
+    /// When it is given up, unless something is heard before; none once there is a path, or while nobody answered.
+    pub(crate) fn silent_at(&self) -> Option<Instant> {
+        (!self.connected && !self.is_waiting() && !self.is_given_up).then(|| self.heard_at + ICE_SILENCE)
+    }
+
+    /// Nothing was heard for too long: it is told once, and waits to be closed.
+    pub(crate) fn give_up(&mut self) {
+        self.is_given_up = true;
+    }
+
     /// Whether this datagram is for this connection.
     pub(crate) fn accepts(&self, input: &Input<'_>) -> bool {
         self.rtc.accepts(input)
@@ -215,6 +231,9 @@ impl Link {
 
     /// Gives a datagram or the time to str0m; an error means that the connection is over.
     pub(crate) fn handle_input(&mut self, input: Input<'_>) -> Result<(), LinkError> {
+        if let Input::Receive(now, _) = &input {
+            self.heard_at = *now;
+        }
         Ok(self.rtc.handle_input(input)?)
     }
 

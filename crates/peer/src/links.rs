@@ -1,11 +1,12 @@
 //! All connections of one peer behind its sockets: datagrams and time in, datagrams and events out. Performs no I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Input};
+use viral_swarm::candidates;
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::upload::{Turns, Waiting};
 use viral_wire::frame::ByeReason;
@@ -20,6 +21,8 @@ use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
 /// [`poll_timeout`](Self::poll_timeout).
 pub(crate) struct Links {
     config: LinkConfig,
+    /// The addresses of the sockets.
+    own: Vec<IpAddr>,
     links: BTreeMap<PeerKey, Link>,
     /// Where datagrams of a remote address went last: a hint, checked each time.
     by_source: HashMap<SocketAddr, PeerKey>,
@@ -44,6 +47,7 @@ impl Links {
         let certificate = provider.dtls_provider.generate_certificate().ok_or_else(|| unusable(&"no certificate"))?;
         Ok(Self {
             config: LinkConfig { certificate, candidates },
+            own: addresses.iter().map(SocketAddr::ip).collect(),
             links: BTreeMap::new(),
             by_source: HashMap::new(),
             next_key: 1,
@@ -77,7 +81,7 @@ impl Links {
         description: &Description,
     ) -> Result<(PeerKey, Description), LinkError> {
         let key = self.fresh_key();
-        let (link, answer) = Link::answering(&self.config, now, key, from, description)?;
+        let (link, answer) = Link::answering(&self.config, now, key, from, &self.dialable(description))?;
         self.links.insert(key, link);
         self.settle(now, key);
         Ok((key, answer))
@@ -85,9 +89,10 @@ impl Links {
 
     /// Somebody answered one of our offers; the link it became, unless it is gone or of no use.
     pub(crate) fn accept(&mut self, now: Instant, offer: u32, peer: PeerNumber, answer: &Description) -> Option<PeerKey> {
+        let answer = self.dialable(answer);
         let link = self.links.values_mut().find(|link| link.offer == offer && link.is_waiting())?;
         let key = link.key;
-        match link.accept(now, peer, answer) {
+        match link.accept(now, peer, &answer) {
             Ok(()) => {
                 self.settle(now, key);
                 Some(key)
@@ -218,14 +223,30 @@ impl Links {
                 Err(error) => self.broken(key, &error),
             }
         }
+        let silent: Vec<PeerKey> =
+            self.links.values().filter(|link| link.silent_at().is_some_and(|at| at <= now)).map(|link| link.key).collect();
+        for key in silent {
+            tracing::debug!(key, "nothing was heard from the other end");
+            if let Some(link) = self.links.get_mut(&key) {
+                link.give_up();
+            }
+            self.events.push_back((key, LinkEvent::Closed));
+        }
         if self.serve_at.is_some_and(|at| at <= now) {
             self.serve(now);
         }
     }
 
+    /// What was told of another peer, without addresses that no peer has.
+    fn dialable(&self, description: &Description) -> Description {
+        let mut description = description.clone();
+        description.set_candidates(candidates::dialled(description.candidates(), &self.own));
+        description
+    }
+
     /// When to call [`Self::handle_timeout`]; none while there are no connections.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.links.values().map(|link| link.due).chain(self.serve_at).min()
+        self.links.values().flat_map(|link| [Some(link.due), link.silent_at()]).flatten().chain(self.serve_at).min()
     }
 
     /// What happened, in order.
@@ -274,5 +295,69 @@ impl Links {
         if self.links.get(&key).is_some_and(|link| !link.is_waiting()) {
             self.events.push_back((key, LinkEvent::Closed));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::limits::ICE_SILENCE;
+
+    fn links(port: u16) -> Links {
+        Links::new(&[SocketAddr::from(([127, 0, 0, 1], port))]).unwrap()
+    }
+
+    /// Lets time pass and throws away what is sent; what happened, and how many datagrams left.
+    fn pass(links: &mut Links, until: Instant) -> (Vec<PeerKey>, usize) {
+        let (mut closed, mut sent) = (Vec::new(), 0);
+        while let Some(at) = links.poll_timeout().filter(|at| *at <= until) {
+            links.handle_timeout(at);
+            sent += std::iter::from_fn(|| links.poll_transmit()).count();
+            while let Some((key, event)) = links.poll_event() {
+                assert!(matches!(event, LinkEvent::Closed), "{event:?}");
+                links.close(at, key, None);
+                closed.push(key);
+            }
+        }
+        (closed, sent)
+    }
+
+    #[test]
+    fn whoever_is_never_heard_of_is_sent_nothing_after_five_seconds() {
+        let (mut asked, mut asking) = (links(5_001), links(5_002));
+        let start = Instant::now();
+        let (offer, description) = asked.offer(start).unwrap();
+        let peer = PeerNumber::from_bits(7);
+        let (dialled, answer) = asking.answer(start, (peer, offer), &description).unwrap();
+        let accepted = asked.accept(start, offer, peer, &answer).unwrap();
+        let millisecond = Duration::from_millis(1);
+        for (links, key) in [(&mut asking, dialled), (&mut asked, accepted)] {
+            let (closed, sent) = pass(links, start + ICE_SILENCE - millisecond);
+            assert!(closed.is_empty(), "it may be late");
+            assert!(sent > 0, "it is looked for");
+            assert_eq!(pass(links, start + ICE_SILENCE).0, [key]);
+            assert_eq!(pass(links, start + 20 * ICE_SILENCE), (Vec::new(), 0));
+        }
+    }
+
+    #[test]
+    fn an_offer_that_nobody_answered_is_not_given_up() {
+        let mut links = links(5_003);
+        let start = Instant::now();
+        links.offer(start).unwrap();
+        assert!(pass(&mut links, start + 20 * ICE_SILENCE).0.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_sent_to_an_address_that_no_peer_has() {
+        let (mut asked, mut asking) = (links(5_004), links(5_005));
+        let start = Instant::now();
+        let (offer, mut description) = asked.offer(start).unwrap();
+        let named = ["u|224.0.0.251|5353|z|h", "u|255.255.255.255|9|y|h", "u|0.0.0.0|9|x|h", "u|192.0.43.8|9|w|r", "t|192.0.43.8|9|v|h"];
+        description.set_candidates(named.iter().map(|text| text.parse().unwrap()).collect());
+        asking.answer(start, (PeerNumber::from_bits(7), offer), &description).unwrap();
+        assert_eq!(pass(&mut asking, start + ICE_SILENCE).1, 0);
     }
 }

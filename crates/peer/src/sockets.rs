@@ -1,7 +1,7 @@
 //! The UDP sockets of one peer, one for each address on which others may reach it.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -99,18 +99,26 @@ fn bind(address: IpAddr, receive_buffer_len: usize) -> io::Result<UdpSocket> {
 /// The addresses of this machine on which a peer of a server may be reached: loopback only if the server is on this machine, too.
 pub(crate) fn own_addresses(server: IpAddr) -> io::Result<Vec<IpAddr>> {
     let found = if_addrs::get_if_addrs()?;
-    Ok(usable(found.into_iter().map(|interface| interface.ip()), server))
+    Ok(usable(found.into_iter().map(|interface| interface.ip()), server, routed(server)))
 }
 
-/// Those of `found` that are candidates: no link-local IPv6, which needs a scope that no candidate carries.
-fn usable(found: impl Iterator<Item = IpAddr>, server: IpAddr) -> Vec<IpAddr> {
+/// The address from which this machine reaches the server: the one that others most likely reach. Asks the routing table; no packet leaves.
+fn routed(server: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((server, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Those of `found` that are candidates, `first` before the others, of which a peer is told few: no link-local IPv6, which needs a scope that no candidate carries.
+fn usable(found: impl Iterator<Item = IpAddr>, server: IpAddr, first: Option<IpAddr>) -> Vec<IpAddr> {
     let is_candidate = |address: &IpAddr| match address {
         IpAddr::V4(v4) => !v4.is_unspecified() && (!v4.is_loopback() || server.is_loopback()),
         IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_unicast_link_local() && (!v6.is_loopback() || server.is_loopback()),
     };
     let mut addresses: Vec<IpAddr> = found.filter(is_candidate).collect();
     // Loopback last: it only serves where there is nothing else.
-    addresses.sort_by_key(|address| (address.is_loopback(), address.is_ipv6(), *address));
+    addresses.sort_by_key(|address| (address.is_loopback(), Some(*address) != first, address.is_ipv6(), *address));
     addresses.dedup();
     addresses.truncate(CANDIDATES_MAX);
     addresses
@@ -127,13 +135,21 @@ mod tests {
     #[test]
     fn loopback_is_a_candidate_only_where_the_server_is_on_loopback() {
         let found = ips(&["127.0.0.1", "::1", "192.0.2.7", "fe80::1", "2001:db8::7", "192.0.2.7"]);
-        assert_eq!(usable(found.clone().into_iter(), ips(&["203.0.113.1"])[0]), ips(&["192.0.2.7", "2001:db8::7"]));
-        assert_eq!(usable(found.into_iter(), ips(&["127.0.0.1"])[0]), ips(&["192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"]));
+        assert_eq!(usable(found.clone().into_iter(), ips(&["203.0.113.1"])[0], None), ips(&["192.0.2.7", "2001:db8::7"]));
+        assert_eq!(usable(found.into_iter(), ips(&["127.0.0.1"])[0], None), ips(&["192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"]));
     }
 
     #[test]
     fn no_more_addresses_than_a_description_holds() {
         let many = (0..100).map(|n| IpAddr::from([192, 0, 2, n]));
-        assert_eq!(usable(many, ips(&["203.0.113.1"])[0]).len(), CANDIDATES_MAX);
+        assert_eq!(usable(many, ips(&["203.0.113.1"])[0], None).len(), CANDIDATES_MAX);
+    }
+
+    #[test]
+    fn the_address_on_the_way_to_the_server_comes_first() {
+        let found = ips(&["172.17.0.1", "192.168.1.5", "127.0.0.1"]);
+        let first = Some(ips(&["192.168.1.5"])[0]);
+        assert_eq!(usable(found.into_iter(), ips(&["127.0.0.1"])[0], first), ips(&["192.168.1.5", "172.17.0.1", "127.0.0.1"]));
+        assert_eq!(routed(ips(&["127.0.0.1"])[0]), Some(ips(&["127.0.0.1"])[0]));
     }
 }

@@ -3,6 +3,7 @@
 //! Time is an argument in milliseconds and never decreases; randomness comes from a seed; hosts drive the machines with `handle_*` and `poll*`.
 
 pub mod admission;
+pub mod candidates;
 pub mod coverage;
 pub mod fetch;
 pub mod firstcopy;

@@ -108,6 +108,9 @@ pub const FIRST_COPY_SLACK_MS: u64 = 1_000;
 /// of Nielsen, "Response Times", 1993). A copy that would take longer with its slack is not waited for at all.
 pub const FIRST_COPY_WAIT_MS_MAX: u64 = 8_000;
 
+/// Addresses of one peer that another is told: its own, one of the other family, and one more on its link. Each is sent checks until one answers.
+pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
+
 /// Share of picks that are random among equally near peers, in permille (DESIGN section 4: swarms stay connected).
 pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 

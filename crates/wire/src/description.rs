@@ -138,6 +138,12 @@ impl Description {
         self.candidates.iter().any(|candidate| matches!(candidate.address, Address::Local(_)))
     }
 
+    /// Replaces the candidates; at most [`CANDIDATES_MAX`] are taken.
+    pub fn set_candidates(&mut self, candidates: Vec<Candidate>) {
+        self.candidates = candidates;
+        self.candidates.truncate(CANDIDATES_MAX);
+    }
+
     /// Replaces every `<uuid>.local` by `address`; candidates that thereby become equal are kept once.
     pub fn rewrite_local(&mut self, address: IpAddr) {
         let mut kept: Vec<Candidate> = Vec::new();

@@ -9,7 +9,8 @@ use viral_wire::{
     signal::{Answer, PeerNumber, TrackerToPeer},
 };
 
-use super::{Tracker, leecher::MatchState, session::Customer, timers::Timer};
+use super::{ClientAddr, Tracker, leecher::MatchState, session::Customer, timers::Timer};
+use crate::candidates;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +90,11 @@ impl Tracker {
         let number = self.number_of(from)?;
         self.take_offer(answer.peer, answer.offer)?;
         let mut description = answer.description;
-        if let Some(address) = self.rewrite_for(from) {
+        let (addr, to) = (self.addr_of(from)?, self.sessions.get(&answer.peer)?.addr.public);
+        if let Some(address) = addr.rewrite_to {
             description.rewrite_local(address);
         }
+        description.set_candidates(candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
         session.customers.insert(answer.offer, Customer { number, open_due_ms: Some(open_due_ms), is_opened: false });
@@ -117,10 +120,10 @@ impl Tracker {
         }
     }
 
-    fn rewrite_for(&self, who: Answerer) -> Option<std::net::IpAddr> {
+    pub(super) fn addr_of(&self, who: Answerer) -> Option<ClientAddr> {
         match who {
-            Answerer::Peer(peer) => self.sessions.get(&peer)?.addr.rewrite_to,
-            Answerer::Ticket(ticket) => self.visits.get(&ticket)?.addr.rewrite_to,
+            Answerer::Peer(peer) => self.sessions.get(&peer).map(|session| session.addr),
+            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.addr),
         }
     }
 }

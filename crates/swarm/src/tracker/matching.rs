@@ -15,6 +15,7 @@ use super::{
     timers::Timer,
 };
 use crate::{
+    candidates,
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_MAX},
     nearness::{self, Nearness},
@@ -225,9 +226,10 @@ impl Tracker {
 
     /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
     fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>) -> Option<Offer> {
-        let leecher = self.leecher(who)?.id;
+        let (leecher, to) = (self.leecher(who)?.id, self.address_of(who)?);
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
         let session = self.sessions.get_mut(&peer)?;
+        let from = session.addr;
         let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
         offer.reservation = Some(Reservation { leecher, until_ms });
@@ -239,7 +241,8 @@ impl Tracker {
             ordinal: session.leecher.ordinal,
             told: Told::default(),
         };
-        let out = Offer { peer, offer: *number, description: offer.description.clone(), push };
+        let mut out = Offer { peer, offer: *number, description: offer.description.clone(), push };
+        out.description.set_candidates(candidates::relayed(out.description.candidates(), &from, to));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;

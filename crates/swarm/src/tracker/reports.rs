@@ -242,11 +242,8 @@ impl Tracker {
         self.address_of(who).map(nearness::prefix)
     }
 
-    fn address_of(&self, who: Answerer) -> Option<IpAddr> {
-        match who {
-            Answerer::Peer(peer) => self.sessions.get(&peer).map(|session| session.addr.public),
-            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.addr.public),
-        }
+    pub(super) fn address_of(&self, who: Answerer) -> Option<IpAddr> {
+        self.addr_of(who).map(|addr| addr.public)
     }
 }
 

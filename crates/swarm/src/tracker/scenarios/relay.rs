@@ -153,3 +153,41 @@ fn local_names_pass_untouched_where_the_rule_does_not() {
     let (_, offer) = world.connected(HERE);
     assert!(offer.description.has_local_names());
 }
+
+/// A description that names these addresses.
+fn naming(setup: &str, addresses: &[&str]) -> Description {
+    let name = |address: &&str| format!(r#""u|{address}|50000|z|h""#);
+    let names = addresses.iter().map(name).collect::<Vec<_>>().join(",");
+    let local = r#""u|1a2b3c4d-0000-4000-8000-123456789abc.local|50000|zzzzz|h""#;
+    Description::parse(&description(setup).serialise().replace(local, &names)).unwrap()
+}
+
+fn addresses(description: &Description) -> Vec<String> {
+    description.candidates().iter().map(|candidate| candidate.address.to_string()).collect()
+}
+
+#[test]
+fn nobody_is_pointed_at_a_third_party_by_an_offer_or_an_answer() {
+    const VICTIM: &str = "192.0.43.8";
+    for (leecher, near) in [("198.51.100.1", false), (HERE, true)] {
+        let mut world = World::new();
+        let seeder = world.join(HERE);
+        world.register(seeder, None);
+        world.held(seeder, version(1), APP_BYTES);
+        let offer = signal::ReadyOffer { offer: 1, description: naming("actpass", &[VICTIM, HERE, "10.0.0.5"]) };
+        world.say(seeder, PeerToTracker::Offers { offers: vec![offer] });
+        world.told(seeder);
+        let ticket = world.fresh_ticket();
+        let offers = world.seek(leecher, ticket, 1);
+        let private: &[&str] = if near { &["10.0.0.5"] } else { &[] };
+        assert_eq!(addresses(&offers[0].description), [&[HERE], private].concat());
+        let description = naming("active", &["10.0.0.5", VICTIM, leecher, "224.0.0.251"]);
+        let answer = Answer { peer: seeder, offer: 1, description };
+        world.tracker.handle_answers(world.now_ms, Answerer::Ticket(ticket), vec![answer]).unwrap();
+        world.drain();
+        let told = world.told(seeder);
+        let relayed =
+            told.iter().find_map(|message| if let TrackerToPeer::Answer { description, .. } = message { Some(description) } else { None });
+        assert_eq!(addresses(relayed.unwrap()), [&[leecher], private].concat());
+    }
+}
