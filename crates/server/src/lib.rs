@@ -23,6 +23,7 @@ mod origin;
 mod packed;
 mod page_stats;
 mod pages;
+mod places;
 mod referer;
 mod scripts;
 mod shutdown;

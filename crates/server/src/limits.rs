@@ -76,6 +76,10 @@ pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections open at one time, WebSockets included (the tracker holds 20,000). At about 20 KiB each they are 640 MiB.
 pub(crate) const CONNECTIONS_MAX: usize = 32_768;
 
+/// Connections that wait for a place while their network has most of them, and those that must end and have not: each has a descriptor, of the quarter that
+/// is left. An eighth of the places where that is less.
+pub(crate) const WAITING_CONNECTIONS_MAX: usize = 64;
+
 /// Connections open at one time on the operator's address: people and tools, not visitors.
 pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 

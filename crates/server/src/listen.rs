@@ -1,5 +1,6 @@
 //! Accepting connections, no more than the system allows, and ending them well: what moves is finished, what does not is not waited for.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,13 +14,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tower::ServiceExt as _;
+use viral_swarm::places::Use;
 
 use crate::endpoints::refusal;
 use crate::limits::{ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED};
 use crate::meter::Meter;
+use crate::places::{Answering, Place, Places, Seated, Usage};
 use crate::shutdown::{Farewells, Shutdown};
 use crate::stats::Stats;
 use crate::wire::Wire;
@@ -33,21 +36,6 @@ pub(crate) struct Service {
     pub(crate) stats: Option<Arc<Stats>>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
-}
-
-/// Places for connections, shared by listeners. A WebSocket keeps its place.
-#[derive(Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
-
-impl Places {
-    /// This many.
-    pub(crate) fn of(max: usize) -> Self {
-        Self(Arc::new(Semaphore::new(max)))
-    }
-
-    async fn take(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.0).acquire_owned().await.expect("the semaphore is never closed")
-    }
 }
 
 /// File descriptors this process may have open; `None` for no limit.
@@ -69,10 +57,11 @@ pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
 pub(crate) async fn serve(listener: TcpListener, service: Service, places: Places) {
     let connections = Farewells::new();
     let mut complained: Option<Instant> = None;
+    let mut waiting = Waiting { freed: places.freed(), places, streams: VecDeque::new() };
     loop {
         let accepted = tokio::select! {
             () = service.shutdown.begun() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = waiting.next(&listener) => accepted,
         };
         let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
@@ -92,24 +81,56 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, places: Place
             drop(hold);
         });
     }
-    drop(listener);
+    drop((listener, waiting));
     connections.all().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Places) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = places.take().await;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+/// Connections that wait for a place, of the network that has most: those of others are given one.
+struct Waiting {
+    places: Places,
+    freed: watch::Receiver<()>,
+    streams: VecDeque<(TcpStream, SocketAddr)>,
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service, place: OwnedSemaphorePermit) {
+impl Waiting {
+    /// The next connection that has a place.
+    async fn next(&mut self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr, Place)> {
+        loop {
+            // Before they are tried, so that nothing is missed.
+            if !self.streams.is_empty() {
+                self.places.note_waiting();
+            }
+            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.places.take(peer.ip())?)));
+            if let Some((at, place)) = found
+                && let Some((stream, peer)) = self.streams.remove(at)
+            {
+                return Ok((stream, peer, place));
+            }
+            // A connection that must end has its descriptor until it did.
+            let has_room = self.places.ending() < self.places.spare();
+            let (stream, peer) = tokio::select! {
+                accepted = listener.accept(), if has_room => accepted?,
+                // The places are ours, so it never closes.
+                _ = self.freed.changed() => continue,
+            };
+            if let Some(place) = self.places.take(peer.ip()) {
+                return Ok((stream, peer, place));
+            }
+            if self.streams.len() < self.places.spare() {
+                self.streams.push_back((stream, peer));
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service, place: Place) {
     // Failing to set it costs latency only.
     let _ = stream.set_nodelay(true);
     let Service { router, stats, shutdown } = service;
     let meter = Meter::new(stats);
-    let wire = Wire::new(stream, meter.clone(), place);
-    let asked = meter.clone();
-    let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone()));
+    let (asked, usage) = (meter.clone(), place.usage());
+    let wire = Wire::new(Seated::new(stream, place.end()), meter.clone(), place);
+    let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone(), usage.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let connection = http.serve_connection(TokioIo::new(wire), service).with_upgrades();
@@ -128,8 +149,15 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service,
     }
 }
 
-async fn answer(mut request: Request<Incoming>, peer: SocketAddr, router: Router, meter: Meter) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    router: Router,
+    meter: Meter,
+    usage: Usage,
+) -> Result<Response<Answering<Body>>, Infallible> {
     meter.begin(&request);
+    usage.set(Use::Busy);
     let response = if lacks_host(&request) {
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
@@ -138,7 +166,10 @@ async fn answer(mut request: Request<Incoming>, peer: SocketAddr, router: Router
         router.oneshot(request).await
     };
     meter.begin_answer();
-    response
+    response.map(|response| {
+        let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        response.map(|body| Answering::new(body, usage, if is_socket { Use::Waiting } else { Use::Idle }))
+    })
 }
 
 /// RFC 9112 section 3.2.

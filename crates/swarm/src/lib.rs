@@ -11,6 +11,7 @@ pub mod limits;
 pub mod lineage;
 pub mod nearness;
 pub mod pageset;
+pub mod places;
 pub mod platform;
 mod random;
 #[cfg(test)]

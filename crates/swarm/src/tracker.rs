@@ -17,7 +17,7 @@ use viral_wire::{
     signal::{ErrorCode, PeerNumber, TrackerToPeer},
 };
 
-use crate::{limits::OUTPUTS_MAX, lineage::Lineage, random::Random};
+use crate::{limits::OUTPUTS_MAX, lineage::Lineage, places::Places, random::Random};
 
 pub use answers::{AnswerError, Answerer};
 pub use config::TrackerConfig;
@@ -79,9 +79,12 @@ pub struct Tracker {
     random: Random,
     now_ms: u64,
     sessions: BTreeMap<PeerNumber, Session>,
+    session_places: Places<PeerNumber>,
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
     visits: BTreeMap<Ticket, ThinVisit>,
+    /// Visits without a session.
+    visit_places: Places<Ticket>,
     /// The numbers under which seeders know visitors that have no session.
     aliases: BTreeMap<PeerNumber, Ticket>,
     /// Pages with at least one registered session.
@@ -116,8 +119,10 @@ impl Tracker {
             random: Random::new(seed),
             now_ms: 0,
             sessions: BTreeMap::new(),
+            session_places: Places::default(),
             browsers: BTreeSet::new(),
             visits: BTreeMap::new(),
+            visit_places: Places::default(),
             aliases: BTreeMap::new(),
             pages: BTreeMap::new(),
             pool: Pool::default(),

@@ -10,7 +10,7 @@ use viral_wire::{
 };
 
 use super::{ClientAddr, Tracker, leecher::MatchState, session::Customer, timers::Timer};
-use crate::candidates;
+use crate::{candidates, nearness};
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,10 @@ impl Tracker {
         description.set_candidates(candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
-        session.customers.insert(answer.offer, Customer { number, open_due_ms: Some(open_due_ms), is_opened: false });
+        session.customers.insert(
+            answer.offer,
+            Customer { number, network: nearness::prefix(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
+        );
         session.note_served(number);
         self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));
         if let Some(found) = self.leecher_mut(from).and_then(|leecher| leecher.matches.get_mut(&key)) {

@@ -39,10 +39,13 @@ impl Tracker {
     }
 
     pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
-        match self.ends(teller, other, offer) {
-            Some(ends) => self.end_connection(&ends, offer, false),
-            None => self.refuse_stranger(teller, other),
+        let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
+        let customer = self.sessions.get(&ends.maker).and_then(|session| session.customers.get(&offer));
+        if teller != ends.maker && customer.is_some_and(Customer::is_denied) {
+            // The maker is still to say that it opened.
+            return;
         }
+        self.end_connection(&ends, offer, false);
     }
 
     /// Both ends tell of one connection, so news of an ended one is expected; news of one that never was is not.
@@ -77,7 +80,8 @@ impl Tracker {
             self.totals.matches.failed += u64::from(!customer.is_opened);
         }
         self.mark_match(ends, offer, MatchState::Closed);
-        if timed_out && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
+        let is_fault = timed_out || customer.is_denied();
+        if is_fault && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
             self.strike(ends.maker, network, None);
         }
         self.refresh(ends.maker);

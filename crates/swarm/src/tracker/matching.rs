@@ -1,6 +1,6 @@
 //! Who is introduced to whom: the ladder of nearness, the order within a rung, the push plan.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 
 use viral_wire::{
     Digest, Ticket,
@@ -46,6 +46,8 @@ struct Search<'a> {
     excluded: &'a dyn Fn(PeerNumber) -> bool,
     /// Least share of the wanted manifest that a peer must hold, in permille.
     covered_min: u16,
+    /// For a thin answer, whose holder cannot ask again: never two of one foreign network.
+    is_thin: bool,
     coverage: &'a dyn Coverage,
 }
 
@@ -61,6 +63,7 @@ struct Choice {
     peer: PeerNumber,
     /// Holds (nearly) all of the very manifest that is wanted, so that it can push.
     can_push: bool,
+    network: IpAddr,
 }
 
 impl Choice {
@@ -74,7 +77,7 @@ impl Tracker {
     #[must_use]
     pub fn ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
         let is_new = !self.visits.contains_key(&seeking.ticket);
-        if is_new && self.visits.len() >= self.config.tickets_max {
+        if is_new && self.visits.len() >= self.config.tickets_max && self.visit_in_the_way(seeking.addr.public).is_none() {
             return 0;
         }
         let search = Search {
@@ -84,6 +87,7 @@ impl Tracker {
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
             covered_min: COVERAGE_MIN_PERMILLE,
+            is_thin: true,
             coverage,
         };
         self.choose(&search, &mut self.random.clone()).len()
@@ -121,8 +125,9 @@ impl Tracker {
         let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
         let mut random = self.random.clone();
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
-        let covered_min = if matches!(who, Answerer::Peer(_)) { 0 } else { COVERAGE_MIN_PERMILLE };
-        let search = Search { now_ms, addr, manifest, count_max, excluded: &excluded, covered_min, coverage };
+        let is_thin = matches!(who, Answerer::Ticket(_));
+        let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
+        let search = Search { now_ms, addr, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -150,13 +155,15 @@ impl Tracker {
         customers.into_iter().flatten().filter_map(|customer| self.session_behind(customer.number)).collect()
     }
 
-    /// Picks distinct ready seeders: nearest rung first, within it the best ones and a share of random ones.
+    /// Picks distinct ready seeders: nearest rung first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
+    /// network, where there are no others.
     fn choose(&self, search: &Search<'_>, random: &mut Random) -> Vec<Choice> {
-        let mut chosen: Vec<Choice> = Vec::new();
+        let (mut chosen, mut spare): (Vec<Choice>, Vec<Choice>) = (Vec::new(), Vec::new());
         if search.count_max == 0 || self.pool.len() == 0 {
             return chosen;
         }
         let sources = self.sources(search, random);
+        let own = nearness::prefix(search.addr.public);
         for rung in [Nearness::SameAddress, Nearness::SamePrefix, Nearness::Anyone] {
             if rung > self.config.reach.farthest() || chosen.len() >= search.count_max {
                 break;
@@ -167,9 +174,13 @@ impl Tracker {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
                 let equal = choices.iter().take_while(|choice| choice.is_as_good_as(&choices[0])).count();
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
-                chosen.push(choices.remove(usize::try_from(index).unwrap_or(0)));
+                let choice = choices.remove(usize::try_from(index).unwrap_or(0));
+                let is_known = choice.network != own && chosen.iter().any(|other| other.network == choice.network);
+                if is_known { spare.push(choice) } else { chosen.push(choice) }
             }
         }
+        let missing = if search.is_thin { 0 } else { search.count_max - chosen.len() };
+        chosen.extend(spare.into_iter().take(missing));
         chosen
     }
 
@@ -206,7 +217,7 @@ impl Tracker {
                 };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
                 let covered = u32::from(*share) * u32::from(held) / 1000;
-                if covered < u32::from(search.covered_min) || session.standing.rests_for(search.now_ms, own) {
+                if covered < u32::from(search.covered_min) || session.standing.rests_for(search.now_ms, own) || !session.has_room_for(own) {
                     continue;
                 }
                 choices.push(Choice {
@@ -218,6 +229,7 @@ impl Tracker {
                     draw: random.next_u64(),
                     peer,
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
+                    network: nearness::prefix(session.addr.public),
                 });
             }
         }
@@ -232,7 +244,7 @@ impl Tracker {
         let from = session.addr;
         let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
-        offer.reservation = Some(Reservation { leecher, until_ms });
+        offer.reservation = Some(Reservation { leecher, network: nearness::prefix(to), until_ms });
         let given = Match {
             serial: offer.serial,
             state: MatchState::Given,

@@ -16,21 +16,27 @@ use super::{
 use crate::{
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
+    places::Use,
 };
 
 /// The JSON of a `used` around its page and its paths, with room to spare.
 const USED_FRAME_LEN: usize = 64;
 
 impl Tracker {
-    /// A socket opened. At the limit of sessions the newcomer is told `overload` and closed.
+    /// A socket opened. At the limit of sessions the network that has most of them gives way, and of it the session that said nothing for longest, which may come back later; where
+    /// that is the newcomer's own network, the newcomer is told `overload` and closed.
     pub fn handle_join(&mut self, now_ms: u64, addr: ClientAddr) -> PeerNumber {
         self.advance(now_ms);
         let peer = self.fresh_number();
         if self.sessions.len() >= self.config.sessions_max {
             self.totals.refused.sessions += 1;
-            self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Overload });
-            self.put(Output::Close(peer, CloseReason::Dropped(DropReason::Overload)));
-            return peer;
+            let places = &self.session_places;
+            let Some(other) = places.in_the_way(addr.public).or_else(|| places.in_own_way(addr.public)) else {
+                self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Overload });
+                self.put(Output::Close(peer, CloseReason::Dropped(DropReason::Overload)));
+                return peer;
+            };
+            self.close(other, CloseReason::Dropped(DropReason::Overload));
         }
         let register_due_ms = self.now_ms.saturating_add(REGISTER_WAIT_MS);
         let session = Session {
@@ -54,6 +60,7 @@ impl Tracker {
             loaded: 0,
         };
         self.sessions.insert(peer, session);
+        self.session_places.insert(peer, addr.public, Use::Idle);
         self.browsers.extend(addr.browser.map(|browser| (browser, peer)));
         self.timers.set(register_due_ms, Timer::Register(peer));
         peer
@@ -162,6 +169,7 @@ impl Tracker {
 
     fn remove_session(&mut self, peer: PeerNumber) -> bool {
         let Some(session) = self.sessions.remove(&peer) else { return false };
+        self.session_places.remove(&peer);
         if let Some(browser) = session.addr.browser {
             self.browsers.remove(&(browser, peer));
         }

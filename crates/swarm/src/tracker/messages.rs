@@ -8,6 +8,7 @@ use viral_wire::{
 use super::{AnswerError, Answerer, CloseReason, Output, Tracker};
 use crate::coverage::Coverage;
 use crate::pageset::{Report, ReportKind};
+use crate::places::Use;
 
 impl Tracker {
     /// A peer said something. Mistakes are answered with an `error`; more messages than allowed, or too many mistakes, close the session.
@@ -19,6 +20,7 @@ impl Tracker {
         if !registered && !matches!(message, PeerToTracker::Register { .. }) {
             return self.refuse(peer, ErrorCode::Unexpected, "register first");
         }
+        self.session_places.touch(&peer, Use::Waiting);
         match message {
             PeerToTracker::Register { page, manifest, ticket, slots } => {
                 self.handle_register(peer, page, manifest, ticket, slots);

@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::Bound,
 };
 
 use viral_wire::{Digest, signal::PeerNumber};
@@ -70,7 +71,7 @@ impl Pool {
         std::iter::once(wanted).chain(others.filter(|manifest| *manifest != wanted)).take(count_max).collect()
     }
 
-    /// Up to `count_max` ready holders of `manifest` within one rung of `address`, from peer `start` on, round and round.
+    /// Up to `count_max` ready holders of `manifest` within one rung of `address`, from peer `start` on, round and round; on the last rung one of each network before others.
     ///
     /// Numbers are random, so a random `start` makes this a random sample of a large swarm.
     pub(super) fn holders(
@@ -93,9 +94,53 @@ impl Pool {
             }
             Nearness::Anyone => {
                 let key = |peer| (manifest, peer);
-                round(&self.by_manifest, [key(first), key(start), key(last)], count_max, |entry| entry.1)
+                let mut found = self.one_of_each_network(manifest, start, count_max);
+                let all = round(&self.by_manifest, [key(first), key(start), key(last)], count_max + found.len(), |entry| entry.1);
+                let known: BTreeSet<PeerNumber> = found.iter().copied().collect();
+                found.extend(all.into_iter().filter(|peer| !known.contains(peer)).take(count_max - known.len()));
+                found
             }
         }
+    }
+
+    /// One holder of each network, from a network on that `start` names: many sessions of one network are no more likely to be found than one.
+    fn one_of_each_network(&self, manifest: Digest, start: PeerNumber, count_max: usize) -> Vec<PeerNumber> {
+        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
+        let from = network_of(start);
+        let mut found = Vec::new();
+        let (mut cursor, mut has_wrapped) = (Bound::Included((manifest, from, first)), false);
+        while found.len() < count_max {
+            let end = if has_wrapped { Bound::Excluded((manifest, from, first)) } else { Bound::Included((manifest, LAST, last)) };
+            let next = self.by_prefix.range((cursor, end)).next().map(|entry| entry.1);
+            match next {
+                Some(network) => {
+                    let key = |peer| (manifest, network, peer);
+                    found.extend(round(&self.by_prefix, [key(first), key(start), key(last)], 1, |entry| entry.2));
+                    cursor = Bound::Excluded(key(last));
+                }
+                None if has_wrapped => break,
+                None => (cursor, has_wrapped) = (Bound::Included((manifest, FIRST, first)), true),
+            }
+            let is_round = |at: &(Digest, IpAddr, PeerNumber)| has_wrapped && at.1 >= from;
+            if matches!(&cursor, Bound::Excluded(at) if is_round(at)) {
+                break;
+            }
+        }
+        found
+    }
+}
+
+const FIRST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const LAST: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
+
+/// Somewhere among all networks, of either family.
+fn network_of(start: PeerNumber) -> IpAddr {
+    let bits = start.get() >> 1;
+    if start.get().is_multiple_of(2) {
+        IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits % (1 << 32)).unwrap_or(0)))
+    } else {
+        // Global ones begin with 001 (RFC 4291 section 2.4).
+        IpAddr::V6(Ipv6Addr::from_bits((0b001 << 125) | (u128::from(bits) << 73)))
     }
 }
 
@@ -128,7 +173,28 @@ mod tests {
         let holders = |rung, start, max| pool.holders(manifest, here, rung, number(start), max);
         assert_eq!(holders(Nearness::SameAddress, 2, 9), [number(2), number(1)]);
         assert_eq!(holders(Nearness::SamePrefix, 0, 9), [number(1), number(2), number(3)]);
-        assert_eq!(holders(Nearness::Anyone, 4, 3), [number(4), number(1), number(2)]);
+        assert_eq!(holders(Nearness::Anyone, 4, 3), [number(1), number(4), number(2)], "one of each network first");
+        assert_eq!(holders(Nearness::Anyone, 4, 9).len(), 4);
+    }
+
+    #[test]
+    fn a_thousand_sessions_of_one_network_are_found_no_sooner_than_one() {
+        let mut pool = Pool::default();
+        let manifest = Digest::of(b"m");
+        for bits in 1_000..2_000 {
+            pool.insert(number(bits * 7_919), manifest, [198, 51, 100, 1].into());
+        }
+        let honest = ["10.0.0.1", "192.0.2.1", "203.0.113.1", "2001:db8::1", "2a00::1"];
+        for (bits, address) in (1..).zip(honest) {
+            pool.insert(number(bits), manifest, address.parse().unwrap());
+        }
+        for start in 0..200_u64 {
+            let here = "10.9.9.9".parse().unwrap();
+            let found = pool.holders(manifest, here, Nearness::Anyone, number(start.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 6);
+            let distinct: BTreeSet<_> = found.iter().collect();
+            assert_eq!((found.len(), distinct.len()), (6, 6));
+            assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
+        }
     }
 
     #[test]

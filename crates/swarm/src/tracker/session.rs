@@ -1,11 +1,14 @@
 //! What the tracker remembers of one socket.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+};
 
 use viral_wire::{Description, Digest, Ticket, signal::PeerNumber};
 
 use super::{ClientAddr, leecher::Leecher, standing::Standing};
-use crate::limits::CUSTOMERS_PER_PEER_MAX;
+use crate::{limits::CUSTOMERS_PER_PEER_MAX, nearness};
 
 /// One session.
 #[derive(Debug)]
@@ -62,6 +65,7 @@ pub(super) struct ReadyOffer {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reservation {
     pub(super) leecher: u64,
+    pub(super) network: IpAddr,
     pub(super) until_ms: u64,
 }
 
@@ -70,10 +74,18 @@ pub(super) struct Reservation {
 pub(super) struct Customer {
     /// The number by which the session knows it.
     pub(super) number: PeerNumber,
+    pub(super) network: IpAddr,
     /// Until when the session may take to say that it opened; `None` once it did.
     pub(super) open_due_ms: Option<u64>,
     /// Either end said that it opened.
     pub(super) is_opened: bool,
+}
+
+impl Customer {
+    /// The other end said that it opened, and the session has not.
+    pub(super) fn is_denied(&self) -> bool {
+        self.is_opened && self.open_due_ms.is_some()
+    }
 }
 
 impl Session {
@@ -81,6 +93,15 @@ impl Session {
     pub(super) fn free_slots(&self) -> usize {
         let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
         usize::from(self.slots).saturating_sub(self.customers.len() + promised)
+    }
+
+    /// Whether it has room for one more of this network. Strangers of one network have no more slots promised, or answered and not open, than are free: answers that never
+    /// open cost others at most half of them, and an office whose connections open takes all.
+    pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
+        let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
+        let unopened = self.customers.values().filter(|customer| customer.network == network && customer.open_due_ms.is_some());
+        let pending = promised.count() + unopened.count();
+        pending == 0 || pending < self.free_slots() || network == nearness::prefix(self.addr.public)
     }
 
     /// Whether it could serve one more leecher now.

@@ -1,9 +1,11 @@
 //! Thin visits: what the tracker remembers of a ticket, whether or not its holder has a session.
 
+use std::net::IpAddr;
+
 use viral_wire::{Ticket, signal::PeerNumber};
 
 use super::{ClientAddr, Tracker, answers::Answerer, leecher::Leecher, matching::Seeking, timers::Timer};
-use crate::lineage::VisitKind;
+use crate::{lineage::VisitKind, places::Use};
 
 /// One thin visit.
 #[derive(Debug)]
@@ -29,7 +31,8 @@ impl Tracker {
         }
         if self.visits.len() >= self.config.tickets_max {
             self.totals.refused.tickets += 1;
-            return false;
+            let Some(other) = self.visit_in_the_way(seeking.addr.public) else { return false };
+            self.forget_visit(other);
         }
         let number = self.fresh_number();
         let leecher = Leecher::new(self.next_serial());
@@ -45,15 +48,22 @@ impl Tracker {
             beacons: 0,
         };
         self.visits.insert(seeking.ticket, visit);
+        self.visit_places.insert(seeking.ticket, seeking.addr.public, Use::Idle);
         self.aliases.insert(number, seeking.ticket);
         self.timers.set(expires_ms, Timer::Ticket(seeking.ticket));
         true
+    }
+
+    /// The visit that is forgotten for one from this address: one without a session, of the network that has most of them.
+    pub(super) fn visit_in_the_way(&self, address: IpAddr) -> Option<Ticket> {
+        self.visit_places.in_the_way(address).or_else(|| self.visit_places.in_own_way(address))
     }
 
     /// A sign of life.
     pub(super) fn touch_visit(&mut self, ticket: Ticket) {
         let Some(visit) = self.visits.get_mut(&ticket) else { return };
         visit.touched_ms = self.now_ms;
+        self.visit_places.touch(&ticket, Use::Idle);
         self.timers.clear(visit.expires_ms, Timer::Ticket(ticket));
         visit.expires_ms = self.now_ms.saturating_add(self.config.ticket_age_max_ms);
         self.timers.set(visit.expires_ms, Timer::Ticket(ticket));
@@ -66,11 +76,17 @@ impl Tracker {
             self.timers.set(visit.expires_ms, Timer::Ticket(ticket));
             return;
         }
+        self.forget_visit(ticket);
+    }
+
+    fn forget_visit(&mut self, ticket: Ticket) {
+        self.visit_places.remove(&ticket);
+        let Some(visit) = self.visits.remove(&ticket) else { return };
+        self.timers.clear(visit.expires_ms, Timer::Ticket(ticket));
         self.aliases.remove(&visit.number);
         if let Some(ordinal) = visit.leecher.as_ref().and_then(|leecher| leecher.ordinal) {
             self.lineage.leave(ordinal);
         }
-        self.visits.remove(&ticket);
     }
 
     /// Joins a session to the visit its page came from. An older session of the same visit, whose end was not yet noticed, gives it up.
@@ -86,6 +102,7 @@ impl Tracker {
             None => visit.leecher.take(),
         };
         visit.session = Some(peer);
+        self.visit_places.remove(&ticket);
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.ticket = Some(ticket);
             if let Some(leecher) = leecher {
@@ -101,6 +118,7 @@ impl Tracker {
         if visit.session == Some(peer) {
             visit.session = None;
             visit.leecher = Some(leecher);
+            self.visit_places.insert(ticket, visit.addr.public, Use::Idle);
             self.touch_visit(ticket);
         }
     }

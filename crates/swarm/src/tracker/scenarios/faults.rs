@@ -134,6 +134,25 @@ fn a_forger_that_never_says_that_it_connected_rests_instead() {
 }
 
 #[test]
+fn a_forger_cannot_have_its_connections_forgotten_by_those_it_met() {
+    let mut world = World::new();
+    let forger = world.seeder(HERE);
+    for address in &ELSEWHERE[..3] {
+        let (ticket, offer) = world.connected(address);
+        let leecher = world.join(address);
+        world.register(leecher, Some(ticket));
+        world.say(leecher, PeerToTracker::Opened { peer: forger, offer: offer.offer, ms: 9 });
+        world.say(leecher, PeerToTracker::Closed { peer: forger, offer: offer.offer });
+        world.tracker.handle_leave(world.now_ms, leecher);
+        let (alias, ..) = the_answer(&world.told(forger));
+        world.say(forger, PeerToTracker::Closed { peer: alias, offer: offer.offer });
+        world.leave_offers(forger, 1);
+    }
+    let ticket = world.fresh_ticket();
+    assert_eq!(world.seek(ELSEWHERE[3], ticket, 1), [], "it never said that they opened");
+}
+
+#[test]
 fn a_forger_that_comes_back_under_another_number_is_met_last() {
     const THERE: &str = "198.51.100.1";
     let mut world = World::new();

@@ -29,17 +29,88 @@ fn the_session_beyond_the_maximum_is_refused() {
 }
 
 #[test]
-fn the_thin_visit_beyond_the_maximum_gets_no_peers() {
+fn one_network_cannot_take_all_sessions_or_tickets_from_others() {
+    let mut world = World::with(TrackerConfig { sessions_max: 4, tickets_max: 4, ..TrackerConfig::default() });
+    let crowd: Vec<_> = (0..4).map(|_| world.seeder(HERE)).collect();
+    let stranger = world.seeder("198.51.100.1");
+    assert_eq!(world.closed, BTreeMap::from([(crowd[0], CloseReason::Dropped(DropReason::Overload))]));
+    assert_eq!(world.told(crowd[0]), [], "it may come back, unlike one that is told that it is dropped");
+    world.seeder("198.51.100.2");
+    let again = world.join(HERE);
+    assert_eq!(world.told(again), [TrackerToPeer::Dropped { reason: DropReason::Overload }], "each has half");
+    for number in 1..=4 {
+        world.seek(HERE, ticket(number), 1);
+    }
+    let offers = world.seek("198.51.100.1", ticket(5), 1);
+    world.seek(HERE, ticket(6), 1);
+    world.seek(HERE, ticket(7), 1);
+    assert_eq!(World::peers(&offers).len(), 1);
+    assert_eq!(world.answer(ticket(5), &offers), Ok(()), "{stranger} and others gave way among themselves");
+}
+
+#[test]
+fn answers_of_one_network_that_never_open_leave_half_of_the_slots_to_others() {
+    let mut world = World::new();
+    let seeders: Vec<_> = (1..=20).map(|number| world.seeder(&format!("203.0.{number}.1"))).collect();
+    let mut taken = 0;
+    for number in 1..=60 {
+        let offers = world.seek("198.51.100.1", ticket(number), 4);
+        taken += offers.len();
+        let _ = world.answer(ticket(number), &offers);
+        for seeder in World::peers(&offers) {
+            world.leave_offers(seeder, 1);
+        }
+    }
+    assert_eq!(taken, 40, "of 80");
+    let offers = world.seek("192.0.2.1", ticket(100), 4);
+    assert_eq!(offers.len(), 4, "everybody else is served");
+    for offer in &offers {
+        world.told(offer.peer);
+    }
+    assert!(seeders.iter().all(|seeder| world.tracker.sessions[seeder].free_slots() >= 1));
+}
+
+#[test]
+fn an_office_takes_every_slot_as_its_connections_open() {
+    let mut world = World::new();
+    let seeder = world.seeder("198.51.100.1");
+    for _ in 0..4 {
+        let (_, offer) = world.connected(HERE);
+        let (leecher, number, _) = the_answer(&world.told(seeder));
+        assert_eq!((offer.peer, offer.offer), (seeder, number));
+        world.say(seeder, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
+        world.leave_offers(seeder, 1);
+    }
+    assert_eq!(world.tracker.sessions[&seeder].free_slots(), 0);
+}
+
+#[test]
+fn neighbours_are_not_counted_against_each_other() {
+    let mut world = World::new();
+    world.seeder(HERE);
+    assert!((1..=2).all(|number| world.seek(HERE, ticket(number), 1).len() == 1));
+    let seeder = world.seeder(HERE);
+    world.leave_offers(seeder, 2);
+    assert!((3..=6).all(|number| world.seek(HERE, ticket(number), 1).len() == 1));
+}
+
+#[test]
+fn the_thin_visit_beyond_the_maximum_takes_the_place_of_the_one_idle_for_longest() {
     let mut world = World::with(TrackerConfig { tickets_max: 2, ..TrackerConfig::default() });
     for _ in 0..3 {
         world.seeder(HERE);
     }
-    let given: Vec<usize> = (1..=3).map(|number| world.seek(HERE, ticket(number), 1).len()).collect();
-    assert_eq!(given, [1, 1, 0]);
+    let given: Vec<Vec<Offer>> = (1..=3).map(|number| world.seek(HERE, ticket(number), 1)).collect();
+    assert_eq!(given.iter().map(Vec::len).collect::<Vec<_>>(), [1; 3]);
+    assert_eq!(world.answer(ticket(1), &given[0]), Err(AnswerError::NeverMatched), "it is forgotten");
+    assert_eq!(world.answer(ticket(2), &given[1]), Ok(()));
     assert_eq!(world.tracker.snapshot(world.now_ms).refused.tickets, 1);
-    world.wait(world.tracker.config().ticket_age_max_ms);
-    assert_eq!(world.tracker.snapshot(world.now_ms).tickets, 0);
-    assert_eq!(world.seek(HERE, ticket(4), 1).len(), 1);
+    for number in 2..=3 {
+        let session = world.join(HERE);
+        world.register(session, Some(ticket(number)));
+    }
+    assert_eq!(world.seek(HERE, ticket(4), 1), [], "those with a session are not forgotten");
+    assert_eq!(world.tracker.snapshot(world.now_ms).tickets, 2);
 }
 
 #[test]

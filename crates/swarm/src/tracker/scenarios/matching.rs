@@ -63,6 +63,42 @@ fn the_nearest_rung_comes_first() {
 }
 
 #[test]
+fn a_thin_answer_has_one_offer_of_each_foreign_network() {
+    let mut world = World::new();
+    let sybils: BTreeSet<_> = (1..=8).map(|last| world.seeder(&format!("198.51.100.{last}"))).collect();
+    let honest: BTreeSet<_> = (1..=3).map(|number| world.seeder(&format!("192.0.{number}.1"))).collect();
+    let ticket = world.fresh_ticket();
+    let given: BTreeSet<_> = World::peers(&world.seek(HERE, ticket, 4)).into_iter().collect();
+    assert!(honest.is_subset(&given) && given.intersection(&sybils).count() == 1, "{given:?}");
+    let neighbour = world.fresh_ticket();
+    assert_eq!(world.seek("198.51.100.99", neighbour, 4).len(), 4, "of its own network as many as there are");
+    let session = world.join("192.0.9.1");
+    world.register(session, None);
+    world.say(session, PeerToTracker::Find { manifest: Some(version(1)), count: 8 });
+    let found = |message| if let TrackerToPeer::Peers { offers } = message { Some(World::peers(&offers)) } else { None };
+    let found: Vec<_> = world.told(session).into_iter().filter_map(found).flatten().collect();
+    assert_eq!(found.len(), 8, "who can ask again gets more where there are no others");
+    assert!(honest.iter().all(|peer| found[..4].contains(peer)), "others come first");
+}
+
+#[test]
+fn whoever_gave_verified_bytes_to_a_stranger_comes_first() {
+    let mut world = World::new();
+    let first = world.seeder("198.51.100.1");
+    let (ticket, offer) = world.connected("192.0.2.1");
+    let (leecher, number, _) = the_answer(&world.told(first));
+    world.say(first, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
+    let sources = vec![signal::SourceBytes { peer: first, bytes: 1 }];
+    let counts = signal::Counts { pieces_verified: 1, sources, ..signal::Counts::default() };
+    world.tracker.handle_visit(world.now_ms, &signal::VisitPost { ticket, counts, faults: Vec::new() }).unwrap();
+    let others: Vec<_> = (1..=6).map(|number| world.seeder(&format!("192.0.{}.1", number + 2))).collect();
+    let ticket = world.fresh_ticket();
+    let offers = world.seek(HERE, ticket, 4);
+    assert_eq!(offer.peer, first);
+    assert_eq!(offers[0].peer, first, "before {others:?}, with more free slots");
+}
+
+#[test]
 fn reach_keeps_strangers_apart() {
     for (reach, expected) in [(Reach::Near, 1), (Reach::Prefix, 2), (Reach::Any, 3)] {
         let mut world = World::with(TrackerConfig { reach, ..TrackerConfig::default() });

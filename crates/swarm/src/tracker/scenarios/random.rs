@@ -245,6 +245,8 @@ impl Watched {
         assert!(tracker.visits.len() <= TICKETS_MAX);
         assert_eq!(tracker.aliases.len(), tracker.visits.len());
         assert!(tracker.outputs.is_empty());
+        assert_eq!(tracker.session_places.len(), tracker.sessions.len());
+        assert_eq!(tracker.visit_places.len(), tracker.visits.values().filter(|visit| visit.session.is_none()).count());
         let mut timers = tracker.visits.len();
         let mut ready = 0;
         for session in tracker.sessions.values() {

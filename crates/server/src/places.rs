@@ -1,0 +1,300 @@
+//! Places for connections: bounded, and where all are taken, the network that has most gives way (`viral_swarm::places`).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+use http_body::{Body, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use viral_swarm::places::{self, Use};
+
+use crate::limits::WAITING_CONNECTIONS_MAX;
+
+/// Places, shared by listeners. A WebSocket keeps its place.
+#[derive(Clone)]
+pub(crate) struct Places(Arc<Shared>);
+
+struct Shared {
+    max: usize,
+    inner: Mutex<Inner>,
+    /// Changes whenever somebody who waits may have a place.
+    freed: watch::Sender<()>,
+    /// Somebody waits.
+    is_awaited: AtomicBool,
+}
+
+#[derive(Default)]
+struct Inner {
+    places: places::Places<u64>,
+    ends: BTreeMap<u64, Arc<End>>,
+    /// Connections that must end, and did not yet.
+    ending: usize,
+    next: u64,
+}
+
+/// Tells a connection that it must end.
+#[derive(Default)]
+pub(crate) struct End {
+    is_over: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// One place; free again when dropped.
+pub(crate) struct Place {
+    key: u64,
+    shared: Arc<Shared>,
+    end: Arc<End>,
+}
+
+impl Places {
+    /// This many.
+    pub(crate) fn of(max: usize) -> Self {
+        Self(Arc::new(Shared { max, inner: Mutex::default(), freed: watch::Sender::new(()), is_awaited: AtomicBool::new(false) }))
+    }
+
+    /// A place for a connection from this address; none where all are taken and nobody gives way to it.
+    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+        let mut inner = self.0.lock();
+        if inner.places.len() >= self.0.max {
+            let other = inner.places.in_the_way(address).or_else(|| inner.places.in_own_way(address))?;
+            inner.places.remove(&other);
+            let end = inner.ends.remove(&other)?;
+            inner.ending += 1;
+            end.is_over.store(true, Ordering::Release);
+            end.waker.wake();
+        }
+        inner.next += 1;
+        let (key, end) = (inner.next, Arc::new(End::default()));
+        inner.places.insert(key, address, Use::Idle);
+        inner.ends.insert(key, Arc::clone(&end));
+        Some(Place { key, shared: Arc::clone(&self.0), end })
+    }
+
+    /// Connections that must end and are still there: each holds a descriptor.
+    pub(crate) fn ending(&self) -> usize {
+        self.0.lock().ending
+    }
+
+    /// As many may still end, and as many wait.
+    pub(crate) fn spare(&self) -> usize {
+        (self.0.max / 8).clamp(1, WAITING_CONNECTIONS_MAX)
+    }
+
+    /// Changes whenever a connection ended, and once when one became idle after somebody had said that it waits.
+    pub(crate) fn freed(&self) -> watch::Receiver<()> {
+        self.0.freed.subscribe()
+    }
+
+    /// Somebody waits for a place.
+    pub(crate) fn note_waiting(&self) {
+        self.0.is_awaited.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing in here panics; were it so, serving on is better than refusing everybody.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// What tells how this place is used. It does not keep the place.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage { key: self.key, shared: Arc::clone(&self.shared) }
+    }
+
+    /// What tells its connection that it must end.
+    pub(crate) fn end(&self) -> Arc<End> {
+        Arc::clone(&self.end)
+    }
+}
+
+impl End {
+    /// An error when the connection must end; `cx` is woken when that changes.
+    fn check(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.waker.register(cx.waker());
+        if self.is_over.load(Ordering::Acquire) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "its network has most connections, and others have none"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        if inner.ends.remove(&self.key).is_some() {
+            inner.places.remove(&self.key);
+        } else {
+            inner.ending -= 1;
+        }
+        drop(inner);
+        self.shared.freed.send_replace(());
+    }
+}
+
+/// Tells how a place is used.
+#[derive(Clone)]
+pub(crate) struct Usage {
+    key: u64,
+    shared: Arc<Shared>,
+}
+
+impl Usage {
+    /// It is used so from now on.
+    pub(crate) fn set(&self, used: Use) {
+        self.shared.lock().places.touch(&self.key, used);
+        if used == Use::Idle && self.shared.is_awaited.swap(false, Ordering::Relaxed) {
+            self.shared.freed.send_replace(());
+        }
+    }
+}
+
+/// A body whose end says how its connection is used from then on.
+pub(crate) struct Answering<B> {
+    body: B,
+    usage: Usage,
+    then: Use,
+}
+
+impl<B> Answering<B> {
+    pub(crate) fn new(body: B, usage: Usage, then: Use) -> Self {
+        Self { body, usage, then }
+    }
+}
+
+impl<B> Drop for Answering<B> {
+    fn drop(&mut self) {
+        self.usage.set(self.then);
+    }
+}
+
+impl<B: Body + Unpin> Body for Answering<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that ends when its place is given to another one.
+pub(crate) struct Seated<S> {
+    stream: S,
+    end: Arc<End>,
+}
+
+impl<S> Seated<S> {
+    pub(crate) fn new(stream: S, end: Arc<End>) -> Self {
+        Self { stream, end }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Seated<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.end.check(cx)?;
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Seated<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.end.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.end.check(cx)?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.check(cx)?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    const CROWD: [u8; 4] = [198, 51, 100, 7];
+    const STRANGER: [u8; 4] = [203, 0, 113, 1];
+
+    #[tokio::test]
+    async fn the_idle_connection_of_the_network_with_most_ends_for_a_stranger() {
+        let places = Places::of(3);
+        let streams = (0..3).map(|_| {
+            let (ours, theirs) = tokio::io::duplex(64);
+            let place = places.take(CROWD.into()).unwrap();
+            (Seated::new(ours, place.end()), theirs, place)
+        });
+        let mut streams: Vec<_> = streams.collect();
+        streams[0].2.usage().set(Use::Busy);
+        let (mut second, _other, place) = streams.remove(1);
+        let reading = tokio::spawn(async move {
+            let read = second.read(&mut [0; 8]).await;
+            drop(place);
+            read
+        });
+        tokio::task::yield_now().await;
+        let stranger = places.take(STRANGER.into()).expect("one gives way");
+        assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(places.ending(), 0);
+        for (stream, _other, _place) in &mut streams {
+            stream.write_all(b"more").await.unwrap();
+        }
+        drop(stranger);
+        assert!(places.take(CROWD.into()).is_some());
+    }
+
+    #[test]
+    fn nobody_gives_way_to_the_network_that_has_most_unless_it_is_idle() {
+        let places = Places::of(2);
+        let taken: Vec<_> = (0..2).map(|_| places.take(CROWD.into()).unwrap()).collect();
+        taken.iter().for_each(|place| place.usage().set(Use::Waiting));
+        assert!(places.take(CROWD.into()).is_none());
+        taken[1].usage().set(Use::Idle);
+        assert!(places.take(CROWD.into()).is_some());
+        assert_eq!(places.ending(), 1);
+        drop(taken);
+        assert_eq!(places.ending(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_idle_once_its_answer_is_gone() {
+        let places = Places::of(1);
+        let place = places.take(CROWD.into()).unwrap();
+        place.usage().set(Use::Busy);
+        let answer = Answering::new(axum::body::Body::from("answer"), place.usage(), Use::Idle);
+        assert_eq!(answer.size_hint().exact(), Some(6));
+        assert!(places.take(CROWD.into()).is_none());
+        drop(answer);
+        assert!(places.take(CROWD.into()).is_some());
+    }
+}
