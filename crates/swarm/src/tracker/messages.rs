@@ -83,7 +83,9 @@ impl Tracker {
             return self.refuse(peer, ErrorCode::TooMany, "too many reports in one session");
         }
         session.loaded += 1;
-        let kind = if session.thin { ReportKind::Thin } else { ReportKind::Full };
+        // Only a ticket that was given with this very page makes a report that of a thin visit; the host knows of other visits by their requests.
+        let visit = session.ticket.and_then(|ticket| self.visits.get(&ticket));
+        let kind = if visit.is_some_and(|visit| visit.page == page) { ReportKind::Thin } else { ReportKind::Full };
         let report = Report { voter: peer.get(), address: session.addr.public, kind, paths: assets };
         let browser = session.addr.browser;
         self.put(Output::Loaded { page, peer, browser, report });

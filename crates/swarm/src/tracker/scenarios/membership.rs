@@ -116,6 +116,22 @@ fn whoever_came_by_a_thin_answer_reports_as_such() {
 }
 
 #[test]
+fn only_the_ticket_that_came_with_a_page_makes_a_report_that_of_a_thin_visit() {
+    for (page, ticket) in [("/", ticket(99)), ("/other", ticket(1))] {
+        let mut world = World::new();
+        let _seeder = world.seeder(HERE);
+        let own = world.fresh_ticket();
+        world.seek(HERE, own, 1);
+        let peer = world.join(HERE);
+        world.say(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: Some(ticket), slots: 1 });
+        world.others.clear();
+        world.say(peer, PeerToTracker::Loaded { page: page.to_owned(), assets: Vec::new() });
+        let kind = |output: &Output| if let Output::Loaded { report, .. } = output { Some(report.kind) } else { None };
+        assert_eq!(world.others.iter().find_map(kind), Some(ReportKind::Full), "{page}: the host looks what it sent");
+    }
+}
+
+#[test]
 fn whoever_never_registers_is_closed() {
     let mut world = World::new();
     let (silent, registered) = (world.join(HERE), world.join(HERE));
