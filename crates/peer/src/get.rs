@@ -1,6 +1,7 @@
 //! `viral get`: one visit of a page, or of one asset, from the first request to the files on disk.
 
 mod files;
+mod folder;
 mod report;
 
 use std::net::IpAddr;
@@ -174,7 +175,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     let mut peer = Peer::start(config).await?;
     if let Wanted::Records(records) = &wanted {
         meet(&mut peer, options.stop.clone()).await;
-        prepare(&mut peer, output.as_ref(), records)?;
+        prepare(&mut peer, output.as_ref(), records, false)?;
         peer.add_records(records);
     }
     let fetched = fetch(&mut peer, &options, &wanted, output.as_ref(), &mut tell).await;
@@ -294,7 +295,7 @@ async fn fetch(
         if let Some(records) = records.filter(|_| !prepared).cloned() {
             prepared = true;
             if matches!(wanted, Wanted::Page) {
-                prepare(peer, output, &records)?;
+                prepare(peer, output, &records, true)?;
             }
         } else if let Some(records) = records.filter(|records| is_whole(peer, records)) {
             tell(GetEvent::Progress(progress(peer)));
@@ -363,9 +364,9 @@ fn is_whole(peer: &Peer, records: &[AssetRecord]) -> bool {
 }
 
 /// Looks at what lies in the directory already, before anything is asked for: what is right is not fetched, what would be overwritten is an error.
-fn prepare(peer: &mut Peer, output: Option<&Output>, records: &[AssetRecord]) -> Result<(), GetError> {
+fn prepare(peer: &mut Peer, output: Option<&Output>, records: &[AssetRecord], is_page: bool) -> Result<(), GetError> {
     let Some(output) = output else { return Ok(()) };
-    for record in output.survey(records)? {
+    for record in output.survey(records, is_page)? {
         peer.adopt(record.0, record.1);
     }
     Ok(())

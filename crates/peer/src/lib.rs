@@ -16,6 +16,8 @@ mod outbox;
 mod packing;
 mod parts;
 mod peer;
+mod printable;
+mod private;
 mod rate;
 #[cfg(any(test, feature = "rogue"))]
 mod rogue;
@@ -33,6 +35,8 @@ pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, 
 pub use limits::STALL;
 pub use origin::OriginError;
 pub use peer::PeerError;
+pub use printable::printable;
+pub use private::PrivateDirError;
 pub use rate::{ParseError, Rate, Size};
 #[cfg(any(test, feature = "rogue"))]
 pub use rogue::{Crime, Rogue};

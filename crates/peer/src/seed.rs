@@ -16,6 +16,7 @@ use crate::get::GetError;
 use crate::limits::{SEEDED_URLS_MAX, SEEDER_SLOTS};
 use crate::origin::{Origin, OriginError, Visit};
 use crate::peer::{Peer, PeerConfig, PeerError};
+use crate::private::PrivateDirError;
 use crate::rate::{Rate, Size};
 use crate::store::{Place, Store};
 use crate::throttle::Throttle;
@@ -62,7 +63,7 @@ pub enum SeedError {
         /// Where.
         dir: PathBuf,
         /// What the system says.
-        cause: std::io::Error,
+        cause: PrivateDirError,
     },
     /// A page cannot be seeded, now or later.
     #[error("{url}: {cause}")]
@@ -164,7 +165,7 @@ impl Page {
             Visit::Other { path, status } => return Err(self.hopeless(GetError::Nothing { host, status, path })),
         };
         let dir = self.disk.dir().to_owned();
-        let store = Store::open(Place::Directory(dir.clone())).map_err(|cause| SeedError::Store { dir, cause })?;
+        let store = Store::open(Place::Directory(dir.clone())).map_err(|cause| SeedError::Store { dir, cause: cause.into() })?;
         Ok(PeerConfig {
             origin,
             page,

@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::fs::OFlags;
 use viral_wire::{AssetRecord, Digest, Piece, PieceId};
 
 use crate::limits::MEMORY_BYTES_MAX;
 use crate::packing::is_compressible;
+use crate::private::no_follow;
 
 /// Where a store keeps its assets.
 #[derive(Debug, Clone)]
@@ -224,7 +226,7 @@ impl Store {
             }
             Place::Directory(dir) => {
                 let path = dir.join(record.digest.to_string());
-                let file = File::options().write(true).create(true).truncate(false).open(&path)?;
+                let file = options().write(true).create(true).truncate(false).open(&path)?;
                 let existed = file.metadata()?.len() == record.len;
                 file.set_len(record.len)?;
                 Ok((Backing::At(path), existed))
@@ -239,7 +241,7 @@ impl Backing {
         match self {
             Self::Memory(bytes) => raw.copy_from_slice(&bytes[offset as usize..][..len as usize]),
             Self::Unlinked(file) => file.read_exact_at(&mut raw, offset)?,
-            Self::At(path) | Self::Foreign(path) => File::open(path)?.read_exact_at(&mut raw, offset)?,
+            Self::At(path) | Self::Foreign(path) => options().read(true).open(path)?.read_exact_at(&mut raw, offset)?,
         }
         Ok(raw)
     }
@@ -248,18 +250,25 @@ impl Backing {
         match self {
             Self::Memory(bytes) => bytes[offset as usize..][..raw.len()].copy_from_slice(raw),
             Self::Unlinked(file) => file.write_all_at(raw, offset)?,
-            Self::At(path) => File::options().write(true).open(path)?.write_all_at(raw, offset)?,
+            Self::At(path) => options().write(true).open(path)?.write_all_at(raw, offset)?,
             Self::Foreign(_) => {}
         }
         Ok(())
     }
 }
 
+/// Files are opened as they are: not what a link in their place points to.
+fn options() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.custom_flags(no_follow(OFlags::empty()));
+    options
+}
+
 /// SHA-256 of a file, read in stretches.
 pub(crate) fn digest_of_file(path: &Path) -> io::Result<Digest> {
     use sha2::Digest as _;
     let mut hash = sha2::Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
+    io::copy(&mut options().read(true).open(path)?, &mut hash)?;
     Ok(Digest(hash.finalize().into()))
 }
 

@@ -24,7 +24,9 @@ fn main() -> ExitCode {
 
 /// One line that says what is wrong and what to do.
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    // Servers and peers say things, too; only the lines are ours.
+    let said: Vec<String> = format!("{error:#}").lines().map(|line| viral_peer::printable(line).into_owned()).collect();
     // If even stderr is closed there is nobody to tell.
-    let _ = writeln!(stderr(), "viral: {error:#}");
+    let _ = writeln!(stderr(), "viral: {}", said.join("\n"));
     ExitCode::from(code)
 }

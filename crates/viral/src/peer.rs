@@ -122,7 +122,7 @@ pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     let Some(said) = shown.said else {
         let error = got?.err().map_or_else(|| anyhow!("there is no report"), Into::into);
         if args.json {
-            say(&format!("{}\n", failed(&error.to_string())))?;
+            say(&format!("{}\n", failed(&viral_peer::printable(&error.to_string()))))?;
         }
         return Err(error);
     };

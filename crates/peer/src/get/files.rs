@@ -1,13 +1,17 @@
 //! The output directory: safe paths, no surprises, whole files only.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 use viral_wire::{AssetRecord, Digest};
 
+use super::folder::Folder;
+use crate::printable::{is_deceptive, printable};
+use crate::private::{PrivateDir, PrivateDirError};
 use crate::store::{Store, digest_of_file};
 
 /// Where pieces lie until everything is here, inside the output directory, so that the last step is a rename.
@@ -16,6 +20,9 @@ const PARTIAL: &str = ".viral-partial";
 /// What a full document has and the file on disk has not: the script tag of the viral addition, around its version.
 const ADDITION_HEAD: &[u8] = b"<script async src=\"/.viral/addition.js?v=";
 const ADDITION_TAIL: &[u8] = b"\"></script>";
+
+/// The one hidden folder that sites have (RFC 8615), at their root.
+const WELL_KNOWN: &str = ".well-known";
 
 /// Longest version in that tag, in bytes: a hex digest.
 const ADDITION_VERSION_LEN_MAX: usize = 64;
@@ -39,8 +46,16 @@ pub enum OutputError {
         /// What the system says.
         cause: io::Error,
     },
-    /// A path that leads out of the directory, or that file systems do not have.
-    #[error("the app has an asset at `{path}`, which is not a safe name for a file")]
+    /// The folder of the partial download is somebody else's.
+    #[error("cannot keep pieces in {}: {cause}", .dir.display())]
+    Private {
+        /// Where.
+        dir: PathBuf,
+        /// Why not.
+        cause: PrivateDirError,
+    },
+    /// A path that leads out of the directory, that file systems do not have, or that programs and people take for something else.
+    #[error("the app has an asset at `{}`, which is not a safe name for a file", printable(.path))]
     Unsafe {
         /// The path in the manifest.
         path: String,
@@ -55,7 +70,7 @@ pub enum OutputError {
     #[error("two assets of the app would both be {}", .0.display())]
     Collision(PathBuf),
     /// The pieces are right and the asset is not: the manifest contradicts itself.
-    #[error("{path} does not match its digest although its pieces do; the origin's manifest is wrong")]
+    #[error("{} does not match its digest although its pieces do; the origin's manifest is wrong", printable(.path))]
     Digest {
         /// The path in the manifest.
         path: String,
@@ -66,16 +81,26 @@ pub enum OutputError {
 #[derive(Debug)]
 pub(super) struct Output {
     dir: PathBuf,
+    root: Folder,
+    /// The folder of the partial download, and its lock.
+    partial: (Folder, PrivateDir),
     force: bool,
 }
 
 impl Output {
-    /// Makes the directory if need be.
+    /// Makes the directory if need be. Nobody else can begin a download there until this value is gone.
     pub(super) fn open(dir: PathBuf, force: bool) -> Result<Self, OutputError> {
-        fs::create_dir_all(&dir).map_err(|cause| OutputError::Io { path: dir.clone(), cause })?;
-        let output = Self { dir, force };
-        output.refuse_link(&output.partial())?;
-        Ok(output)
+        let failed = |cause| OutputError::Io { path: dir.clone(), cause };
+        fs::create_dir_all(&dir).map_err(failed)?;
+        let path = dir.join(PARTIAL);
+        let lock = match PrivateDir::open(&path, true) {
+            Ok(lock) => lock,
+            Err(PrivateDirError::Link) => return Err(OutputError::Link(path)),
+            Err(cause) => return Err(OutputError::Private { dir: path, cause }),
+        };
+        let root = Folder::open(&dir).map_err(failed)?;
+        let partial = root.below(OsStr::new(PARTIAL)).map_err(failed)?;
+        Ok(Self { dir, root, partial: (partial, lock), force })
     }
 
     /// Where pieces lie until everything is here.
@@ -83,11 +108,12 @@ impl Output {
         self.dir.join(PARTIAL)
     }
 
-    /// Looks at what is there: files that are right already, by asset; an error where something would be overwritten or a path is unsafe.
-    pub(super) fn survey<'a>(&self, records: &'a [AssetRecord]) -> Result<Vec<(&'a AssetRecord, PathBuf)>, OutputError> {
+    /// Looks at what is there: files that are right already, by asset; an error where something would be overwritten or a path is unsafe. The document of a page, its
+    /// first asset, differs from its file by the addition, so it is looked at when it is written.
+    pub(super) fn survey<'a>(&self, records: &'a [AssetRecord], is_page: bool) -> Result<Vec<(&'a AssetRecord, PathBuf)>, OutputError> {
         let mut targets = BTreeMap::new();
         let mut right = Vec::new();
-        for record in records.iter().filter(|record| !record.is_ours()) {
+        for (index, record) in records.iter().enumerate().filter(|(_, record)| !record.is_ours()) {
             let target = self.target(&record.path)?;
             if targets.insert(target.clone(), ()).is_some() {
                 return Err(OutputError::Collision(target));
@@ -99,7 +125,7 @@ impl Output {
                     let same = found.len() == record.len && digest_of_file(&target).is_ok_and(|digest| digest == record.digest);
                     if same {
                         right.push((record, target));
-                    } else if !self.force && !is_document(record) {
+                    } else if !(self.force || (is_page && index == 0)) {
                         return Err(OutputError::Exists(target));
                     }
                 }
@@ -114,34 +140,51 @@ impl Output {
     }
 
     /// Puts every asset of the site in its place: whole, verified, by rename. The document of a page gets the bytes it has on the origin's disk; the
-    /// viral addition stays in the store.
+    /// viral addition stays in the store. Nothing is put anywhere if some file would be overwritten.
     pub(super) fn place(&mut self, store: &mut Store, records: &[AssetRecord], is_page: bool) -> Result<(), OutputError> {
+        let wrong = |record: &AssetRecord| OutputError::Digest { path: record.path.clone() };
+        let document = match records.first().filter(|_| is_page) {
+            Some(record) => Some(without_addition(&store.asset(record).ok_or_else(|| wrong(record))?)),
+            None => None,
+        };
+        let document_of = |index: usize| document.as_ref().filter(|_| index == 0);
+        for (index, record) in records.iter().enumerate().filter(|(_, record)| !record.is_ours()) {
+            self.check_again(&self.target(&record.path)?, document_of(index).map_or(record.digest, |bytes| Digest::of(bytes)))?;
+        }
         for (index, record) in records.iter().enumerate().filter(|(_, record)| !record.is_ours()) {
             let target = self.target(&record.path)?;
-            let wrong = || OutputError::Digest { path: record.path.clone() };
-            if is_page && index == 0 {
-                let document = store.asset(record).ok_or_else(wrong)?;
-                self.write(&target, &without_addition(&document))?;
+            if let Some(document) = document_of(index) {
+                self.write(&target, document)?;
                 continue;
             }
             if !store.verify(record) {
-                return Err(wrong());
+                return Err(wrong(record));
             }
             let is_shared = records.iter().filter(|other| other.digest == record.digest).count() > 1;
             match store.path(&record.digest).map(Path::to_owned) {
                 Some(path) if path == target => {}
-                Some(path) if !is_shared && path.starts_with(self.partial()) => {
-                    self.make_room(&target)?;
-                    fs::rename(&path, &target).map_err(|cause| OutputError::Io { path: target.clone(), cause })?;
+                Some(path) if !is_shared && path.parent() == Some(&self.partial()) => {
+                    self.take(&target, path.file_name().unwrap_or_default())?;
                     store.moved(&record.digest, target);
                 }
                 Some(_) | None => {
-                    let bytes = store.asset(record).ok_or_else(wrong)?;
+                    let bytes = store.asset(record).ok_or_else(|| wrong(record))?;
                     self.write(&target, &bytes)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// A download takes its time: what was not there when it began may be there now.
+    fn check_again(&self, target: &Path, digest: Digest) -> Result<(), OutputError> {
+        self.refuse_link(target)?;
+        match fs::symlink_metadata(target) {
+            Ok(_) if !self.force && !digest_of_file(target).is_ok_and(|there| there == digest) => {
+                Err(OutputError::Exists(target.to_owned()))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Removes what only the download needed.
@@ -152,22 +195,35 @@ impl Output {
 
     /// Writes a file whole or not at all.
     fn write(&self, target: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+        self.refuse_link(target)?;
         if fs::read(target).is_ok_and(|there| there == bytes) {
             return Ok(());
         }
-        if !self.force && target.exists() {
-            return Err(OutputError::Exists(target.to_owned()));
-        }
-        self.make_room(target)?;
-        let temporary = self.partial().join(Digest::of(target.as_os_str().as_encoded_bytes()).to_string());
-        let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, target));
-        written.map_err(|cause| OutputError::Io { path: target.to_owned(), cause })
+        let name = format!("{}.new", Digest::of(target.as_os_str().as_encoded_bytes()));
+        let temporary = self.partial().join(&name);
+        // One that is left of an earlier try.
+        let _ = fs::remove_file(&temporary);
+        let written = File::create_new(temporary).and_then(|mut file| file.write_all(bytes));
+        written.map_err(|cause| OutputError::Io { path: target.to_owned(), cause })?;
+        self.take(target, OsStr::new(&name))
     }
 
-    fn make_room(&self, target: &Path) -> Result<(), OutputError> {
+    /// Moves a file of the partial download to where it belongs. What came there meanwhile stays.
+    fn take(&self, target: &Path, name: &OsStr) -> Result<(), OutputError> {
         self.refuse_link(target)?;
-        let Some(folder) = target.parent() else { return Ok(()) };
-        fs::create_dir_all(folder).map_err(|cause| OutputError::Io { path: folder.to_owned(), cause })
+        let relative = target.strip_prefix(&self.dir).unwrap_or(target);
+        let taken = (|| {
+            let mut made: Option<Folder> = None;
+            for folder in relative.parent().into_iter().flat_map(Path::components) {
+                made = Some(made.as_ref().unwrap_or(&self.root).below(folder.as_os_str())?);
+            }
+            let folder = made.as_ref().unwrap_or(&self.root);
+            folder.take(relative.file_name().unwrap_or_default(), &self.partial.0, name, self.force)
+        })();
+        taken.map_err(|cause: io::Error| {
+            let path = target.to_owned();
+            if cause.kind() == io::ErrorKind::AlreadyExists { OutputError::Exists(path) } else { OutputError::Io { path, cause } }
+        })
     }
 
     /// An error if the path, or any folder between it and the directory, is a link or a special file.
@@ -196,9 +252,10 @@ fn relative(path: &str) -> Option<PathBuf> {
         path.push_str("index.html");
     }
     let mut relative = PathBuf::new();
-    for part in path.split('/') {
+    for (depth, part) in path.split('/').enumerate() {
         let name = percent_decode_str(part).decode_utf8().ok()?;
-        let is_safe = !name.is_empty() && !name.contains(['/', '\\', '\0', ':']) && !name.eq_ignore_ascii_case(PARTIAL);
+        let is_shown = !is_hidden(&name) || (depth == 0 && name == WELL_KNOWN);
+        let is_safe = !name.is_empty() && is_shown && !name.contains(|c| matches!(c, '/' | '\\' | ':') || is_deceptive(c));
         // One ordinary component, whatever the system makes of it.
         let mut components = Path::new(name.as_ref()).components();
         let is_normal = matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == name.as_ref());
@@ -210,9 +267,9 @@ fn relative(path: &str) -> Option<PathBuf> {
     Some(relative)
 }
 
-/// Its file differs from the asset by the addition, so it is only looked at when it is written.
-fn is_document(record: &AssetRecord) -> bool {
-    record.media_type.starts_with("text/html")
+/// Whether shells, editors and version control read a file of this name unasked. Characters without width in front do not count: some file systems drop them.
+fn is_hidden(name: &str) -> bool {
+    name.trim_start_matches(|c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')).starts_with('.')
 }
 
 /// The document without the script tag that a full answer adds: the bytes of the file on the origin's disk.

@@ -1,13 +1,13 @@
 //! The directory that seeded pieces are kept in, and how much of the disk it may take.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use viral_wire::{AssetRecord, Digest};
 
+use crate::private::{PrivateDir, PrivateDirError};
 use crate::rate::Size;
 
 /// Shared by all pages of one seeder: an asset that two pages have is kept once.
@@ -17,16 +17,21 @@ pub(crate) struct Disk {
     limit: Option<Size>,
     /// Assets that a page uses, by page.
     used: Mutex<BTreeMap<String, BTreeSet<Digest>>>,
+    /// What another seeder deletes this one may still give.
+    _lock: PrivateDir,
 }
 
 impl Disk {
     /// Makes the directory if need be, and finds out whether it can be written to.
-    pub(crate) fn open(dir: &Path, limit: Option<Size>) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+    pub(crate) fn open(dir: &Path, limit: Option<Size>) -> Result<Self, PrivateDirError> {
+        // Its operator may have put a link in its place.
+        let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+        let lock = PrivateDir::open(&dir, false)?;
         let probe = dir.join(".probe");
-        fs::write(&probe, b"")?;
+        let _ = fs::remove_file(&probe);
+        File::create_new(&probe)?;
         fs::remove_file(probe)?;
-        Ok(Self { dir: dir.to_owned(), limit, used: Mutex::default() })
+        Ok(Self { dir, limit, used: Mutex::default(), _lock: lock })
     }
 
     /// Where it is.
@@ -128,6 +133,13 @@ mod tests {
         assert_eq!(names(&disk.claim("a", &[new])), ["/new"]);
         disk.sweep();
         assert!(!on_disk(&old) && on_disk(&shared));
+    }
+
+    #[test]
+    fn two_seeders_do_not_delete_from_one_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = Disk::open(dir.path(), None).unwrap();
+        assert!(matches!(Disk::open(dir.path(), None), Err(PrivateDirError::Busy)));
     }
 
     #[test]

@@ -34,8 +34,14 @@ fn filled(force: bool, assets: &[(&str, &[u8])]) -> (tempfile::TempDir, Output, 
 
 #[test]
 fn paths_become_files_below_the_directory_and_nothing_else() {
-    let safe =
-        [("/", "index.html"), ("/a/", "a/index.html"), ("/a/b.js", "a/b.js"), ("/a%20b.txt", "a b.txt"), ("/..a", "..a"), ("/%C3%A4", "ä")];
+    let safe = [
+        ("/", "index.html"),
+        ("/a/", "a/index.html"),
+        ("/a/b.js", "a/b.js"),
+        ("/a%20b.txt", "a b.txt"),
+        ("/.well-known/a.json", ".well-known/a.json"),
+        ("/%C3%A4", "ä"),
+    ];
     for (path, file) in safe {
         assert_eq!(relative(path).as_deref(), Some(Path::new(file)), "{path}");
     }
@@ -53,6 +59,17 @@ fn paths_become_files_below_the_directory_and_nothing_else() {
         "/c:/x",
         "/.viral-partial/x",
         "/%ff",
+        "/..a",
+        "/.bashrc",
+        "/%2ebashrc",
+        "/.ssh/authorized_keys",
+        "/a/.git/hooks/post-checkout",
+        "/a/.well-known/b",
+        "/%e2%80%8c.git/config",
+        "/a%1b%5b2J",
+        "/a%0ab",
+        "/a%c2%9bb",
+        "/photo%e2%80%aegpj.exe",
     ];
     for path in unsafe_ones {
         assert_eq!(relative(path), None, "{path}");
@@ -65,7 +82,7 @@ fn assets_are_placed_whole_and_the_partial_store_goes() {
         false,
         &[("/", b"<p>"), ("/.viral/addition.js", b"seed()"), ("/a/b.bin", b"123"), ("/c.bin", b"123"), ("/d.bin", b"45"), ("/empty", b"")],
     );
-    assert!(output.survey(&records).unwrap().is_empty());
+    assert!(output.survey(&records, true).unwrap().is_empty());
     output.place(&mut store, &records, true).unwrap();
     output.finish().unwrap();
     let out = dir.path().join("out");
@@ -82,7 +99,7 @@ fn a_file_that_differs_is_not_touched_unless_forced() {
         let (dir, mut output, mut store, records) = filled(force, &[("/a.bin", b"new")]);
         let there = dir.path().join("out/a.bin");
         fs::write(&there, b"old").unwrap();
-        let survey = output.survey(&records);
+        let survey = output.survey(&records, false);
         assert_eq!(survey.is_ok(), force, "{survey:?}");
         if force {
             output.place(&mut store, &records, false).unwrap();
@@ -92,10 +109,81 @@ fn a_file_that_differs_is_not_touched_unless_forced() {
 }
 
 #[test]
+fn no_other_asset_than_the_document_of_a_page_may_differ_from_what_is_there() {
+    let (dir, mut output, mut store, mut records) = filled(false, &[("/", b"<p>"), ("/notes.html", b"theirs")]);
+    records[1].media_type = "text/html".to_owned();
+    let there = dir.path().join("out/notes.html");
+    fs::write(&there, b"mine").unwrap();
+    assert!(matches!(output.survey(&records, true), Err(OutputError::Exists(_))));
+    assert!(output.place(&mut store, &records, true).is_err());
+    assert_eq!(fs::read(&there).unwrap(), b"mine");
+}
+
+#[test]
+fn what_came_during_the_download_is_not_overwritten_and_nothing_else_is_placed() {
+    let (dir, mut output, mut store, records) = filled(false, &[("/", b"<p>"), ("/a.bin", b"new"), ("/b.bin", b"newer")]);
+    output.survey(&records, true).unwrap();
+    let there = dir.path().join("out/b.bin");
+    fs::write(&there, b"mine").unwrap();
+    assert!(matches!(output.place(&mut store, &records, true), Err(OutputError::Exists(_))));
+    assert_eq!(fs::read(there).unwrap(), b"mine");
+    assert!(!dir.path().join("out/a.bin").exists() && !dir.path().join("out/index.html").exists());
+}
+
+#[test]
+fn what_comes_at_the_last_moment_is_not_overwritten() {
+    let (dir, output, _, records) = filled(false, &[("/sub/a.bin", b"new")]);
+    let there = dir.path().join("out/sub/a.bin");
+    fs::create_dir(dir.path().join("out/sub")).unwrap();
+    fs::write(&there, b"mine").unwrap();
+    // As if it had come after the last look.
+    let taken = output.take(&there, OsStr::new(&records[0].digest.to_string()));
+    assert!(matches!(taken, Err(OutputError::Exists(_))), "{taken:?}");
+    assert_eq!(fs::read(there).unwrap(), b"mine");
+}
+
+#[test]
+fn a_second_download_into_the_same_directory_is_refused_while_the_first_goes_on() {
+    let (dir, output, ..) = filled(false, &[("/a.bin", b"new")]);
+    let second = Output::open(dir.path().join("out"), false).unwrap_err();
+    assert!(second.to_string().contains("another viral writes here"), "{second}");
+    drop(output);
+    Output::open(dir.path().join("out"), false).unwrap();
+}
+
+#[test]
+fn the_partial_folder_is_its_users_alone_and_no_link() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_dir, output, ..) = filled(false, &[("/a.bin", b"new")]);
+    assert_eq!(fs::metadata(output.partial()).unwrap().permissions().mode() & 0o777, 0o700);
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    symlink(elsewhere.path(), dir.path().join(PARTIAL)).unwrap();
+    assert!(matches!(Output::open(dir.path().to_owned(), true), Err(OutputError::Link(_))));
+}
+
+#[test]
+fn no_piece_is_written_through_a_link_in_the_partial_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Output::open(dir.path().join("out"), false).unwrap();
+    let (asset, victim) = (record("/a.bin", b"new"), dir.path().join("victim"));
+    fs::write(&victim, b"mine").unwrap();
+    symlink(&victim, output.partial().join(asset.digest.to_string())).unwrap();
+    assert!(Store::open(Place::Directory(output.partial())).unwrap().add(&asset).is_err());
+    assert_eq!(fs::read(victim).unwrap(), b"mine");
+}
+
+#[test]
+fn a_path_of_strangers_is_not_printed_as_it_came() {
+    let (_dir, output, _, records) = filled(false, &[("/a\u{1b}[2J\u{202e}", b"1")]);
+    let said = output.survey(&records, false).unwrap_err().to_string();
+    assert!(!said.contains(['\u{1b}', '\u{202e}']) && said.contains("\\u{1b}[2J"), "{said}");
+}
+
+#[test]
 fn a_file_that_is_right_already_is_found() {
     let (dir, output, _, records) = filled(false, &[("/a.bin", b"new")]);
     fs::write(dir.path().join("out/a.bin"), b"new").unwrap();
-    assert_eq!(output.survey(&records).unwrap().len(), 1);
+    assert_eq!(output.survey(&records, false).unwrap().len(), 1);
 }
 
 #[test]
@@ -103,7 +191,7 @@ fn nothing_is_written_through_a_link() {
     let (dir, mut output, mut store, records) = filled(true, &[("/sub/a.bin", b"new")]);
     let elsewhere = tempfile::tempdir().unwrap();
     symlink(elsewhere.path(), dir.path().join("out/sub")).unwrap();
-    assert!(matches!(output.survey(&records), Err(OutputError::Link(_))));
+    assert!(matches!(output.survey(&records, false), Err(OutputError::Link(_))));
     assert!(output.place(&mut store, &records, false).is_err());
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
@@ -111,9 +199,9 @@ fn nothing_is_written_through_a_link() {
 #[test]
 fn a_file_that_would_be_a_folder_too_is_refused() {
     let (_dir, output, _, records) = filled(false, &[("/a", b"1"), ("/a/b", b"2")]);
-    assert!(matches!(output.survey(&records), Err(OutputError::Collision(_))));
+    assert!(matches!(output.survey(&records, false), Err(OutputError::Collision(_))));
     let (_dir, output, _, records) = filled(false, &[("/a/", b"1"), ("/a/index.html", b"2")]);
-    assert!(matches!(output.survey(&records), Err(OutputError::Collision(_))));
+    assert!(matches!(output.survey(&records, false), Err(OutputError::Collision(_))));
 }
 
 #[test]
