@@ -192,6 +192,11 @@ impl Viral {
         }
     }
 
+    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well.
+    pub fn reload(&self) {
+        self.app.site.reread();
+    }
+
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
     pub fn shut_down(&self) {
         self.app.shutdown.begin();

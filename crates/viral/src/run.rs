@@ -83,10 +83,26 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
-    say(&announcement(address, admin.as_ref().map(TcpListener::local_addr).transpose()?, is_demo))?;
+    // The demo ends with the terminal that it was started in.
+    if !is_demo {
+        tokio::spawn(reload_on_signal(viral.clone(), signal(SignalKind::hangup())?));
+    }
+    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let Some(address) = admin_address.filter(is_open_to_others) {
+        tracing::warn!(
+            %address,
+            "the admin address has no password and others than this machine can reach it; keep it behind a firewall, or use --admin-listen 127.0.0.1:PORT"
+        );
+    }
+    say(&announcement(address, admin_address, is_demo))?;
     viral.serve(listeners, admin).await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Whether others than this machine can reach it: 0.0.0.0 and [::] mean every address there is.
+fn is_open_to_others(address: &SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
 }
 
 fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -> String {
@@ -143,6 +159,14 @@ async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signa
     std::process::exit(INTERRUPTED);
 }
 
+/// Each SIGHUP reads the site anew.
+async fn reload_on_signal(viral: Viral, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("reading the site anew; older versions are forgotten");
+        viral.reload();
+    }
+}
+
 pub(crate) async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -159,4 +183,16 @@ fn demo() -> Source {
 pub(crate) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operators_address_that_others_reach_is_warned_about() {
+        let open = |text: &str| is_open_to_others(&text.parse().expect("an address"));
+        assert!(open("0.0.0.0:9090") && open("[::]:9090") && open("10.0.0.7:9090"));
+        assert!(!open("127.0.0.1:9090") && !open("[::1]:9090") && !open("[::ffff:127.0.0.1]:9090"));
+    }
 }

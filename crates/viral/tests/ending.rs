@@ -10,6 +10,25 @@ use rustix::process::{Pid, Signal, kill_process};
 const STARTS: usize = 25;
 
 #[test]
+fn a_hangup_reads_the_site_anew_and_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_viral"))
+        .args(["serve", ".", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    kill_process(Pid::from_child(&server), Signal::HUP).unwrap();
+    let mut said = BufReader::new(server.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("reading the site anew")));
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert!(server.wait().unwrap().success(), "the end it was told");
+}
+
+#[test]
 fn a_signal_right_after_the_announcement_ends_it_gracefully() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();

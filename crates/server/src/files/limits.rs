@@ -7,6 +7,10 @@ use std::time::Duration;
 /// A visitor whose page came from an older version still gets its assets; three deploys within one visit are rare.
 pub const VERSIONS_KEPT: usize = 3;
 
+/// How long a version stays readable after a newer one took its place: whoever removed a file wants it gone. The cookie that pins a visit to a version lasts two minutes after
+/// its last page, and a page that loads more later finds what did not change in the newer one.
+pub(super) const VERSION_KEPT_FOR: Duration = Duration::from_secs(600);
+
 /// Default of `SiteOptions::entries_max`: files and directories of one site. Ten times the largest documentation
 /// sites we know; at about 300 B each the tables stay under 30 MB.
 pub const ENTRIES_MAX: usize = 500_000;

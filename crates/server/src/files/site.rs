@@ -1,10 +1,10 @@
 //! A site: where its files come from, and its versions.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -12,7 +12,10 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 use viral_wire::{
     PieceId,
     limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX},
@@ -22,10 +25,10 @@ use super::{
     PieceLocation, SiteError, Version,
     asset::{Headers, Making},
     inventory::{self, Inventory},
-    limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSIONS_KEPT},
+    limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSION_KEPT_FOR, VERSIONS_KEPT},
     store::Store,
     version::{Assets, Fixed},
-    watch::{Changes, keep_up},
+    watch::{Changes, Reread, keep_up},
 };
 
 /// Where the files of a site come from.
@@ -90,6 +93,7 @@ impl Default for SiteOptions {
 pub struct Site {
     versions: Arc<Versions>,
     cancelled: Arc<AtomicBool>,
+    reread: Option<Reread>,
     /// Dropped with the site, which the watching task notices.
     _stop: Option<oneshot::Sender<()>>,
 }
@@ -110,10 +114,10 @@ impl Site {
         let script = script.map(|script| inventory::addition(&store, script)).transpose()?;
         let fixed = Fixed { spa: options.spa, headers: Arc::clone(&headers), addition: script };
         let making = Making { store, addition: markup, headers };
-        let (versions, stop) = match source {
+        let (versions, stop, reread) = match source {
             Source::Embedded(files) => {
                 let assets = blocking(move || inventory::embedded(&making, files)).await??;
-                (Arc::new(Versions::new(assets, fixed)), None)
+                (Arc::new(Versions::new(assets, fixed)), None, None)
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
@@ -126,12 +130,22 @@ impl Site {
                 }
                 let versions = Arc::new(Versions::new(assets, fixed));
                 let (stop, stopped) = oneshot::channel();
+                let reread = changes.reread();
                 tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));
-                (versions, Some(stop))
+                (versions, Some(stop), Some(reread))
             }
         };
         guard.disarm();
-        Ok(Arc::new(Self { versions, cancelled, _stop: stop }))
+        Ok(Arc::new(Self { versions, cancelled, reread, _stop: stop }))
+    }
+
+    /// Reads the directory now, whatever the system tells of it, and forgets all versions but the one that comes of it: what was removed is gone at once, for visits that began
+    /// before as well. Embedded files stay as they are.
+    pub fn reread(&self) {
+        if let Some(reread) = &self.reread {
+            self.versions.forgets_older.store(true, Ordering::Relaxed);
+            reread.ask();
+        }
     }
 
     /// The version new visitors get. Take it once per request, so that one answer never mixes versions.
@@ -139,12 +153,12 @@ impl Site {
         self.versions.current()
     }
 
-    /// A version by its number, while it is among the last [`VERSIONS_KEPT`].
+    /// A version by its number, while it is among the last [`VERSIONS_KEPT`], and the current one or not long replaced.
     pub fn version(&self, number: u64) -> Option<Arc<Version>> {
         self.versions.kept.load().iter().find(|version| version.number() == number).cloned()
     }
 
-    /// A version by its [`tag`](Version::tag), while it is among the last [`VERSIONS_KEPT`].
+    /// A version by its [`tag`](Version::tag), while [`Self::version`] has it.
     pub fn version_tagged(&self, tag: &str) -> Option<Arc<Version>> {
         self.versions.kept.load().iter().find(|version| version.tag() == tag).cloned()
     }
@@ -171,6 +185,10 @@ impl Drop for Site {
 pub(super) struct Versions {
     kept: ArcSwap<Vec<Arc<Version>>>,
     number: watch::Sender<u64>,
+    /// When kept versions were replaced, oldest first, by their number.
+    replaced: Mutex<VecDeque<(u64, Instant)>>,
+    /// Told to keep nothing but what the next reading brings.
+    forgets_older: AtomicBool,
     fixed: Fixed,
 }
 
@@ -178,7 +196,13 @@ impl Versions {
     fn new(assets: Assets, fixed: Fixed) -> Self {
         let first = Version::new(1, assets, fixed.clone());
         tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
-        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), fixed }
+        Self {
+            kept: ArcSwap::from_pointee(vec![Arc::new(first)]),
+            number: watch::Sender::new(1),
+            replaced: Mutex::default(),
+            forgets_older: AtomicBool::new(false),
+            fixed,
+        }
     }
 
     /// The newest version.
@@ -186,8 +210,39 @@ impl Versions {
         Arc::clone(self.kept.load().first().expect("the first version is there from the start and the newest is never dropped"))
     }
 
-    /// Makes `assets` the newest version, if anything in them differs from it.
-    pub(super) fn publish(&self, assets: Assets) {
+    /// Forgets versions that were replaced too long ago.
+    pub(super) fn expire(&self, now: Instant) {
+        let mut replaced = self.replaced();
+        let mut last_gone = None;
+        while let Some((number, _)) = replaced.front().copied().filter(|(_, at)| now.duration_since(*at) >= VERSION_KEPT_FOR) {
+            replaced.pop_front();
+            last_gone = Some(number);
+        }
+        if let Some(last_gone) = last_gone {
+            self.keep(|version| version.number() > last_gone);
+        }
+    }
+
+    /// A reading of the directory ended at `now`: makes `assets` the newest version, if anything in them differs from it.
+    pub(super) fn publish(&self, now: Instant, assets: Assets) {
+        self.publish_changed(now, assets);
+        if self.forgets_older.swap(false, Ordering::Relaxed) {
+            let current = self.current().number();
+            self.replaced().clear();
+            self.keep(|version| version.number() == current);
+        }
+    }
+
+    fn keep(&self, keeps: impl Fn(&Version) -> bool) {
+        let kept = self.kept.load_full().iter().filter(|version| keeps(version)).cloned().collect();
+        self.kept.store(Arc::new(kept));
+    }
+
+    fn replaced(&self) -> MutexGuard<'_, VecDeque<(u64, Instant)>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish_changed(&self, now: Instant, assets: Assets) {
         let current = self.current();
         if current.same_content(&assets) {
             return;
@@ -198,6 +253,13 @@ impl Versions {
         let older = self.kept.load_full();
         let kept = std::iter::once(next).chain(older.iter().take(VERSIONS_KEPT - 1).cloned()).collect();
         self.kept.store(Arc::new(kept));
+        let mut replaced = self.replaced();
+        replaced.push_back((current.number(), now));
+        // Those that are kept no more for their number.
+        while replaced.len() >= VERSIONS_KEPT {
+            replaced.pop_front();
+        }
+        drop(replaced);
         self.number.send_replace(number);
     }
 }
@@ -254,4 +316,60 @@ fn check_headers(headers: &Headers) -> Result<(), SiteError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Versions of a site of one file, and what makes the next.
+    fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
+        let making = Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default() };
+        let assets = move |body: &'static str| {
+            let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
+            inventory::embedded(&making, vec![file]).unwrap()
+        };
+        (Versions::new(assets("1"), Fixed { spa: false, headers: Arc::default(), addition: None }), assets)
+    }
+
+    fn numbers(versions: &Versions) -> Vec<u64> {
+        versions.kept.load().iter().map(|version| version.number()).collect()
+    }
+
+    #[test]
+    fn a_version_is_gone_ten_minutes_after_it_was_replaced() {
+        let (versions, assets) = versions();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        versions.publish(at(0), assets("2"));
+        versions.publish(at(100), assets("3"));
+        versions.expire(at(599));
+        assert_eq!(numbers(&versions), [3, 2, 1]);
+        versions.expire(at(600));
+        assert_eq!(numbers(&versions), [3, 2]);
+        versions.publish(at(650), assets("4"));
+        versions.publish(at(660), assets("5"));
+        assert_eq!(numbers(&versions), [5, 4, 3], "no more than so many, however young");
+        versions.expire(at(1_259));
+        assert_eq!(numbers(&versions), [5, 4]);
+        versions.expire(at(1_000_000));
+        assert_eq!(numbers(&versions), [5], "the current one stays");
+    }
+
+    #[test]
+    fn what_is_to_be_forgotten_is_gone_with_the_next_reading() {
+        let (versions, assets) = versions();
+        let now = Instant::now();
+        versions.publish(now, assets("2"));
+        versions.forgets_older.store(true, Ordering::Relaxed);
+        assert_eq!(numbers(&versions), [2, 1]);
+        versions.publish(now, assets("3"));
+        assert_eq!(numbers(&versions), [3]);
+        versions.publish(now, assets("4"));
+        versions.forgets_older.store(true, Ordering::Relaxed);
+        versions.publish(now, assets("4"));
+        assert_eq!(numbers(&versions), [4], "also where nothing changed");
+    }
 }

@@ -42,6 +42,17 @@ pub(super) struct Changes {
 /// Where the directory really is, and which one it is: another may be moved to the same path.
 type Root = (PathBuf, Option<(u64, u64)>);
 
+/// Asks for a reading.
+#[derive(Debug)]
+pub(super) struct Reread(Arc<Signal>);
+
+impl Reread {
+    /// Soon, and once for all who ask until then.
+    pub(super) fn ask(&self) {
+        self.0.changed.notify_one();
+    }
+}
+
 #[derive(Debug, Default)]
 struct Signal {
     changed: Notify,
@@ -62,6 +73,11 @@ impl Changes {
         let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, signal: Arc::default() };
         changes.rewatch(identify(dir));
         changes
+    }
+
+    /// What makes [`keep_up`] read the directory as if something had changed.
+    pub(super) fn reread(&self) -> Reread {
+        Reread(Arc::clone(&self.signal))
     }
 
     fn rewatch(&mut self, root: Option<Root>) {
@@ -173,6 +189,7 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
                 () = changes.settle() => {}
             },
             _ = root_check.tick() => {
+                versions.expire(Instant::now());
                 let (moved, checked) = check_root(changes).await;
                 let Some(checked) = checked else { return };
                 changes = checked;
@@ -206,7 +223,7 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
             }
             Ok(assets) => {
                 complained = false;
-                versions.publish(assets);
+                versions.publish(last_read, assets);
             }
         }
     }

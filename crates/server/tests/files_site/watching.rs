@@ -42,6 +42,24 @@ async fn changed_added_and_removed_files_make_one_new_version_each_deploy() {
 }
 
 #[tokio::test]
+async fn a_site_that_is_read_anew_forgets_what_was_removed() {
+    let dir = directory(&[("a.txt", b"stays"), ("gone.txt", b"secret")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    fs::remove_file(dir.path().join("gone.txt")).unwrap();
+    assert_eq!(next_version(&mut numbers).await, 2);
+    let old = site.version(1).unwrap().tag().to_owned();
+    site.reread();
+    let forgotten = async {
+        while site.version_tagged(&old).is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, forgotten).await.expect("it is forgotten within the deadline");
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"stays");
+}
+
+#[tokio::test]
 async fn a_deploy_that_takes_a_while_is_published_whole() {
     let dir = directory(&[("a.txt", b"old")]);
     let site = open(dir.path(), SiteOptions::default()).await;
