@@ -10,7 +10,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::HeaderMap;
-use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -21,7 +20,7 @@ use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
-use crate::client::{Socket, client_ip, primary_address, rewrite_address};
+use crate::client::{Proxies, Socket, came_over_tls, client_ip, primary_address, rewrite_address};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
@@ -49,7 +48,7 @@ pub(crate) struct App {
     pub(crate) policy: Policy,
     pub(crate) own_service_worker: OwnServiceWorker,
     pub(crate) rewrite_local: RewriteLocal,
-    pub(crate) trust_proxy: Vec<IpNet>,
+    pub(crate) trust_proxy: Proxies,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -63,11 +62,17 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Whether a trusted proxy says that the visitor came over TLS.
+    pub(crate) fn came_over_tls(&self, socket: Socket, headers: &HeaderMap) -> bool {
+        came_over_tls(socket.0, headers, &self.trust_proxy)
+    }
+
     /// Who asks, as the tracker needs it.
     pub(crate) fn client_addr(&self, socket: Socket, headers: &HeaderMap) -> ClientAddr {
         let public = client_ip(socket.0, headers, &self.trust_proxy);
         // A proxy on this machine that nobody told us to trust: its visitors are elsewhere.
-        let is_proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
+        let is_proxied = headers.contains_key(&self.trust_proxy.header)
+            || ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
         let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 }.filter(|_| !is_proxied);
         ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own), browser: cookies::browser(headers) }
     }
@@ -133,7 +138,7 @@ impl Viral {
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
-            trust_proxy: config.trust_proxy.clone(),
+            trust_proxy: Proxies { networks: config.trust_proxy.clone(), header: config.trust_proxy_header.0.clone() },
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),

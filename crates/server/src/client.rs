@@ -4,11 +4,14 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
 use crate::config::RewriteLocal;
+
+/// Whether the visitor came over TLS, as nearly all proxies say it.
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The address at the other end of the socket; unspecified where the server does not tell (see [`crate::Viral`]).
 #[derive(Debug, Clone, Copy)]
@@ -29,44 +32,61 @@ impl<S: Sync> FromRequestParts<S> for Socket {
     }
 }
 
-/// The address of the visitor: the socket's, or what trusted proxies say in `Forwarded` or `X-Forwarded-For`.
+/// The proxies that are believed.
+#[derive(Debug, Clone)]
+pub(crate) struct Proxies {
+    /// Where they are.
+    pub(crate) networks: Vec<IpNet>,
+    /// The one header in which they say for whom they ask. Any other may be the visitor's own.
+    pub(crate) header: HeaderName,
+}
+
+impl Proxies {
+    fn are_at(&self, addr: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&addr))
+    }
+
+    fn say_forwarded(&self) -> bool {
+        self.header == header::FORWARDED
+    }
+}
+
+/// The address of the visitor: the socket's, or what trusted proxies say in their header.
 ///
 /// The list is read from its end; the first address that is not a trusted proxy is the visitor's (RFC 7239 section 7.4).
-pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> IpAddr {
     let mut client = socket.to_canonical();
-    let is_trusted = |addr: IpAddr| trusted.iter().any(|network| network.contains(&addr));
-    let mut hops = forwarded_for(headers);
-    while is_trusted(client) {
-        match hops.pop() {
-            Some(Some(addr)) => client = addr.to_canonical(),
-            Some(None) | None => break,
-        }
+    let mut hops = elements(headers, &trusted.header);
+    while trusted.are_at(client) {
+        let hop = hops.pop().and_then(|hop| if trusted.say_forwarded() { parse_hop(parameter(hop, "for")?) } else { parse_hop(hop) });
+        let Some(addr) = hop else { break };
+        client = addr.to_canonical();
     }
     client
 }
 
-/// True when a trusted proxy says that the visitor came over TLS.
-pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
-    let socket = socket.to_canonical();
-    let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-    trusted.iter().any(|network| network.contains(&socket))
-        && (says("x-forwarded-proto") == "https" || says("forwarded").contains("proto=https"))
+/// True when a trusted proxy says that the visitor came over TLS: in `Forwarded` if that is its header, else in `X-Forwarded-Proto`.
+pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> bool {
+    if !trusted.are_at(socket.to_canonical()) {
+        return false;
+    }
+    let said = if trusted.say_forwarded() {
+        elements(headers, &trusted.header).pop().and_then(|last| parameter(last, "proto"))
+    } else {
+        elements(headers, &X_FORWARDED_PROTO).pop()
+    };
+    said.is_some_and(|said| said.trim().trim_matches('"').eq_ignore_ascii_case("https"))
 }
 
-/// Hops named by the headers, in order; `None` for one that is hidden or malformed.
-fn forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = |name: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect::<Vec<_>>()
-    };
-    let forwarded = values("forwarded");
-    if forwarded.is_empty() {
-        return values("x-forwarded-for").into_iter().map(parse_hop).collect();
-    }
-    forwarded
-        .into_iter()
-        .map(|element| element.split(';').find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("for"))))
-        .map(|pair| pair.and_then(|(_, value)| parse_hop(value)))
-        .collect()
+/// The elements of a list header, in order, over all its lines.
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
+    headers.get_all(name).iter().flat_map(|value| value.to_str().unwrap_or_default().split(',')).collect()
+}
+
+/// The value of a parameter of one element of `Forwarded`.
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.into_iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
 /// `1.2.3.4`, `1.2.3.4:5`, `[::1]`, `[::1]:5`, `::1`, any of them quoted.
@@ -130,9 +150,12 @@ mod tests {
         pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
+    fn proxies(header: &'static str) -> Proxies {
+        Proxies { networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()], header: HeaderName::from_static(header) }
+    }
+
     #[test]
     fn the_client_is_the_first_untrusted_hop_from_the_end() {
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str);
         let table: &[Row] = &[
             ("203.0.113.5", &[("x-forwarded-for", "1.1.1.1")], "203.0.113.5"),
@@ -140,20 +163,39 @@ mod tests {
             ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.7")], "198.51.100.7"),
             ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.2.2.2")], "198.51.100.7"),
             ("10.0.0.1", &[("x-forwarded-for", "198.51.100.7:4711")], "198.51.100.7"),
-            ("::1", &[("forwarded", "for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https")], "2001:db8::9"),
-            ("10.0.0.1", &[("forwarded", "for=unknown")], "10.0.0.1"),
+            ("10.0.0.1", &[("x-forwarded-for", "nonsense")], "10.0.0.1"),
+            ("10.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7")], "198.51.100.7"),
             ("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.7")], "198.51.100.7"),
         ];
         for (socket, pairs, expected) in table {
-            assert_eq!(client_ip(ip(socket), &headers(pairs), &trusted), ip(expected), "{socket} {pairs:?}");
+            assert_eq!(client_ip(ip(socket), &headers(pairs), &proxies("x-forwarded-for")), ip(expected), "{socket} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_header_that_the_operator_named_is_read() {
+        let both = headers(&[("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "198.51.100.7"), ("x-real-ip", "192.0.2.9")]);
+        for (named, expected) in
+            [("x-forwarded-for", "198.51.100.7"), ("forwarded", "1.1.1.1"), ("x-real-ip", "192.0.2.9"), ("other", "10.0.0.1")]
+        {
+            assert_eq!(client_ip(ip("10.0.0.1"), &both, &proxies(named)), ip(expected), "{named}");
+        }
+        let table =
+            [("for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https", "2001:db8::9"), ("for=unknown", "10.0.0.1"), ("by=1.1.1.1", "10.0.0.1")];
+        for (said, expected) in table {
+            assert_eq!(client_ip(ip("10.0.0.1"), &headers(&[("forwarded", said)]), &proxies("forwarded")), ip(expected), "{said}");
         }
     }
 
     #[test]
     fn only_a_trusted_proxy_can_say_that_tls_was_used() {
         let says = headers(&[("x-forwarded-proto", "https")]);
-        assert!(came_over_tls(ip("10.0.0.1"), &says, &["10.0.0.0/8".parse().unwrap()]));
-        assert!(!came_over_tls(ip("10.0.0.1"), &says, &[]));
+        assert!(came_over_tls(ip("10.0.0.1"), &says, &proxies("x-forwarded-for")));
+        assert!(!came_over_tls(ip("203.0.113.5"), &says, &proxies("x-forwarded-for")));
+        assert!(!came_over_tls(ip("10.0.0.1"), &says, &proxies("forwarded")));
+        let says = headers(&[("forwarded", "for=1.1.1.1;proto=https")]);
+        assert!(came_over_tls(ip("10.0.0.1"), &says, &proxies("forwarded")));
+        assert!(!came_over_tls(ip("10.0.0.1"), &says, &proxies("x-forwarded-for")));
     }
 
     #[test]

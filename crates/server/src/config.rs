@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use file::{ConfigError, default_file, load};
-pub use values::{AdminListen, HeaderLine, Macos, OwnServiceWorker, Reach, RewriteLocal, ValueError};
+pub use values::{AdminListen, HeaderLine, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, ValueError};
 
 use viral_swarm::limits::{APP_BYTES_MIN, BOOT_ASSETS_MAX, BOOT_BYTES_MAX};
 
@@ -58,10 +58,14 @@ pub struct Config {
     #[arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
-    /// Proxy (address or CIDR) whose `Forwarded` and `X-Forwarded-For` headers are believed. May be given more than once
+    /// Proxy (address or CIDR) that is believed for whom it asks, and whether over TLS. May be given more than once
     #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = values::parse_network)]
     #[serde(with = "values::networks")]
     pub trust_proxy: Vec<IpNet>,
+
+    /// The header in which the proxies of `--trust-proxy` say for whom they ask: the one that yours set or append to, since visitors can send any other. `Forwarded` is read as such, any other as a list of addresses
+    #[arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default())]
+    pub trust_proxy_header: ProxyHeader,
 
     /// Show at `/.viral/lineage` to every visitor who got the app from whom (ordinals, never addresses)
     #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
@@ -116,6 +120,7 @@ impl Default for Config {
             cache_dir: None,
             state_dir: None,
             trust_proxy: Vec::new(),
+            trust_proxy_header: ProxyHeader::default(),
             public_lineage: false,
             list_assets: false,
             macos: Macos::Plain,

@@ -17,6 +17,9 @@ pub enum ValueError {
     /// Not `Name: value`.
     #[error("`{0}` is not a header, write it as `Name: value`")]
     Header(String),
+    /// No name of a header.
+    #[error("`{0}` is not the name of a header")]
+    HeaderName(String),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
@@ -94,6 +97,30 @@ impl FromStr for HeaderLine {
     }
 }
 
+/// The header in which a trusted proxy says for whom it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyHeader(pub HeaderName);
+
+impl Default for ProxyHeader {
+    fn default() -> Self {
+        Self(HeaderName::from_static("x-forwarded-for"))
+    }
+}
+
+impl fmt::Display for ProxyHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for ProxyHeader {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        text.trim().parse().map(Self).map_err(|_| ValueError::HeaderName(text.to_owned()))
+    }
+}
+
 /// Serde of a type by its `Display` and `FromStr`.
 macro_rules! serde_as_text {
     ($type:ty) => {
@@ -111,6 +138,7 @@ macro_rules! serde_as_text {
 }
 serde_as_text!(AdminListen);
 serde_as_text!(HeaderLine);
+serde_as_text!(ProxyHeader);
 
 /// Reads `10.0.0.0/8` or a single address.
 pub(super) fn parse_network(text: &str) -> Result<IpNet, ValueError> {
