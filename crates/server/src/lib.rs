@@ -6,6 +6,7 @@ pub mod config;
 pub mod files;
 
 mod admin;
+mod allowance;
 mod answer;
 mod app;
 mod client;

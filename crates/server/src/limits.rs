@@ -12,8 +12,11 @@ pub(crate) const SHUTDOWN_UNASKED: Duration = Duration::from_secs(1);
 /// How often the end looks after each connection.
 pub(crate) const SHUTDOWN_TICK: Duration = Duration::from_millis(100);
 
-/// How long a client may read nothing of what is being sent to it: `send_timeout` of nginx.
+/// How long a client may read less than [`READ_LEAST_LEN`] of what is being sent to it: `send_timeout` of nginx, which asks for one byte.
 pub(crate) const READ_STALL: Duration = Duration::from_secs(60);
+
+/// Bytes that a client reads in [`READ_STALL`] at least: 0.5 kB/s, a fifth of GPRS. Only the time in which it keeps the server waiting counts.
+pub(crate) const READ_LEAST_LEN: u64 = 32 * 1024;
 
 /// Longest wait for the whole body of a post. They are 64 KiB at most, which a line of 64 kbit/s carries in 8 s.
 pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,6 +61,25 @@ pub(crate) const TITLE_LEN_MAX: usize = 120;
 /// Messages waiting for one slow reader of a WebSocket before it is dropped. The tracker's own bursts are under ten.
 pub(crate) const SOCKET_QUEUE_MAX: usize = 64;
 
+/// Buffer that a WebSocket reads into, in bytes: most signals are shorter, and a longer one gets room of its own while it comes. Every session has this one for as long as it
+/// lives; the library's own choice is 128 KiB.
+pub(crate) const SOCKET_READ_LEN: usize = 4 * 1024;
+
+/// Bytes that wait in one WebSocket's buffer for a client that does not read, answers to its pings among them; more end the session. Two of the longest signals.
+pub(crate) const SOCKET_WRITE_LEN_MAX: usize = 2 * viral_wire::limits::SIGNAL_LEN_MAX;
+
+/// Pings and pongs that a client may send at once. Browsers send one pong for each ping of ours, other clients their own pings every few seconds.
+pub(crate) const SOCKET_CONTROL_BURST_MAX: u64 = 32;
+
+/// Pings and pongs that a client may send in a second, for ever.
+pub(crate) const SOCKET_CONTROL_PER_S: u64 = 1;
+
+/// Bytes that one WebSocket may send at once, whatever they are: a message may come as frames of which nobody hears, empty ones for example. Sixteen of the longest signals.
+pub(crate) const SOCKET_RECEIVED_BURST_MAX: u64 = 16 * viral_wire::limits::SIGNAL_LEN_MAX as u64;
+
+/// Bytes that one WebSocket may send in a second, for ever: one of the longest signals. A busy native peer of a large crowd says some kilobytes.
+pub(crate) const SOCKET_RECEIVED_PER_S: u64 = viral_wire::limits::SIGNAL_LEN_MAX as u64;
+
 /// How often the server pings a WebSocket: under the 60 s after which common proxies cut idle connections.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -72,6 +94,10 @@ pub(crate) const LINEAGE_READERS_MAX: usize = 1_000;
 
 /// Longest wait for a request's head (RFC 9110 names none; nginx waits 60 s, hyper 30 s).
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest head of a request, in bytes: what nginx takes at most (`large_client_header_buffers` of 4 times 8 KiB). It is also the buffer that a connection reads and writes through at
+/// most. More is `431`.
+pub(crate) const HEAD_LEN_MAX: usize = 32 * 1024;
 
 /// Connections open at one time, WebSockets included (the tracker holds 20,000). At about 20 KiB each they are 640 MiB.
 pub(crate) const CONNECTIONS_MAX: usize = 32_768;

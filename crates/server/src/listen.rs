@@ -20,8 +20,11 @@ use tower::ServiceExt as _;
 use viral_swarm::places::Use;
 
 use crate::endpoints::refusal;
-use crate::limits::{ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED};
+use crate::limits::{
+    ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED,
+};
 use crate::meter::Meter;
+use crate::origin;
 use crate::places::{Answering, Place, Places, Seated, Usage};
 use crate::shutdown::{Farewells, Shutdown};
 use crate::stats::Stats;
@@ -132,7 +135,7 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service,
     let wire = Wire::new(Seated::new(stream, place.end()), meter.clone(), place);
     let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone(), usage.clone()));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
     let connection = http.serve_connection(TokioIo::new(wire), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -158,7 +161,10 @@ async fn answer(
 ) -> Result<Response<Answering<Body>>, Infallible> {
     meter.begin(&request);
     usage.set(Use::Busy);
-    let response = if lacks_host(&request) {
+    let response = if head_len(&request) > HEAD_LEN_MAX {
+        let message = format!("the head of a request may have {HEAD_LEN_MAX} bytes");
+        Ok(refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &message))
+    } else if lacks_host(&request) {
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -172,10 +178,21 @@ async fn answer(
     })
 }
 
-/// RFC 9112 section 3.2.
+/// Bytes of a head as it came, but for spaces that nobody needs. The buffer alone does not hold the limit: what comes at once is parsed at once.
+fn head_len<B>(request: &Request<B>) -> usize {
+    let line =
+        request.method().as_str().len() + request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + " HTTP/1.1\r\n ".len();
+    request.headers().iter().fold(line + 2, |len, (name, value)| len + name.as_str().len() + value.len() + ": \r\n".len())
+}
+
+/// Whether no host is meant, or none can be told (RFC 9112 section 3.2).
 fn lacks_host<B>(request: &Request<B>) -> bool {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() == Version::HTTP_11,
+        (Some(host), None) => !origin::is_host(host),
+        (Some(_), Some(_)) => true,
+    }
 }
 
 /// Drives `connection` to its end as long as an answer moves; `None` when there was none or it stood still.
@@ -202,6 +219,8 @@ async fn finish<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option
 mod tests {
     use std::time::Duration;
 
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -211,6 +230,31 @@ mod tests {
         assert_eq!(connections_max(Some(0)), 1);
         assert_eq!(connections_max(Some(u64::MAX)), CONNECTIONS_MAX);
         assert_eq!(connections_max(None), CONNECTIONS_MAX);
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_refused() {
+        let with = |host: &[u8]| Request::get("/").header("host", HeaderValue::from_bytes(host).unwrap()).body(()).unwrap();
+        for host in ["a.example", "a.example:8080", "127.0.0.1:1", "[::1]", "[2001:db8::1]:443", "a_b.example", "xn--bcher-kva.example"] {
+            assert!(!lacks_host(&with(host.as_bytes())), "{host}");
+        }
+        for host in [
+            "",
+            " ",
+            "a b",
+            "a/b",
+            "user@a.example",
+            "a.example:port",
+            "a.example:99999",
+            "a.example:",
+            "a.example,b.example",
+            "[::1",
+            "a?b",
+            "a#b",
+        ] {
+            assert!(lacks_host(&with(host.as_bytes())), "{host}");
+        }
+        assert!(lacks_host(&with("bücher.example".as_bytes())));
     }
 
     #[test]

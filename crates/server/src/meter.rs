@@ -19,13 +19,23 @@ struct State {
     sent: AtomicU64,
     answering: AtomicBool,
     lingers: AtomicBool,
+    is_session: AtomicBool,
 }
 
 impl Meter {
     /// For a new connection.
     pub(crate) fn new(stats: Option<Arc<Stats>>) -> Self {
         let cause = AtomicU8::new(Cause::Documents as u8);
-        Self(Arc::new(State { stats, cause, sent: AtomicU64::new(0), answering: AtomicBool::new(false), lingers: AtomicBool::new(false) }))
+        let state = State {
+            stats,
+            cause,
+            sent: AtomicU64::new(0),
+            answering: AtomicBool::new(false),
+            // Of a head that is too long the rest may still be on its way.
+            lingers: AtomicBool::new(true),
+            is_session: AtomicBool::new(false),
+        };
+        Self(Arc::new(state))
     }
 
     /// These many bytes left.
@@ -56,6 +66,16 @@ impl Meter {
         self.0.lingers.store(!is_whole, Relaxed);
     }
 
+    /// The connection is a WebSocket from now on.
+    pub(crate) fn begin_session(&self) {
+        self.0.is_session.store(true, Relaxed);
+    }
+
+    /// Whether the connection became a WebSocket.
+    pub(crate) fn is_session(&self) -> bool {
+        self.0.is_session.load(Relaxed)
+    }
+
     /// The answer to the last request is being sent.
     pub(crate) fn begin_answer(&self) {
         self.0.answering.store(true, Relaxed);
@@ -66,7 +86,7 @@ impl Meter {
         self.0.answering.load(Relaxed)
     }
 
-    /// Whether the client may still be sending a body when the connection ends.
+    /// Whether the client may still be sending a head or a body when the connection ends.
     pub(crate) fn lingers(&self) -> bool {
         self.0.lingers.load(Relaxed)
     }

@@ -8,8 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
 
+use crate::allowance::Allowance;
 use crate::hub::{Hub, Outgoing};
-use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, WRITE_TIMEOUT};
+use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
 use crate::shutdown::{Farewell, Shutdown};
 use crate::stats::{Cause, Stats};
 
@@ -38,7 +39,8 @@ type End = (u16, &'static str);
 pub(crate) async fn run(socket: WebSocket, client: ClientAddr, context: Context) {
     let hub = Arc::clone(&context.hub);
     let (peer, outgoing) = hub.join(client);
-    let mut session = Session { socket, peer, context };
+    let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
+    let mut session = Session { socket, peer, context, control };
     let end = session.exchange(outgoing).await;
     hub.leave(peer);
     if let Some((code, reason)) = end {
@@ -51,6 +53,8 @@ struct Session {
     socket: WebSocket,
     peer: PeerNumber,
     context: Context,
+    /// Pings and pongs that the client may still send.
+    control: Allowance,
 }
 
 impl Session {
@@ -81,7 +85,12 @@ impl Session {
                             self.read_to_end().await;
                             return None;
                         }
-                        Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                        // Each ping is answered already, as far as there is room for it.
+                        Ok(Message::Ping(_) | Message::Pong(_)) => {
+                            if !self.control.take(heard, 1) {
+                                return Some((POLICY, "too many pings"));
+                            }
+                        }
                         Err(_) => return Some((TOO_BIG, "message malformed or too long")),
                     }
                 },

@@ -4,11 +4,13 @@ use std::future::Future as _;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::limits::{LINGER, LINGER_LEN_MAX, READ_STALL};
+use crate::allowance::Allowance;
+use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEAST_LEN, READ_STALL, SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S};
 use crate::meter::Meter;
 
 /// Bytes thrown away at a time while lingering.
@@ -20,14 +22,20 @@ pub(crate) struct Wire<S, H> {
     meter: Meter,
     stall: Stall,
     linger: Option<Linger>,
+    /// What a WebSocket may still send.
+    received: Allowance,
     _held: H,
 }
 
-/// The watch on a client that reads nothing. A write that succeeds costs it nothing.
+/// The watch on a client that reads nothing, or next to nothing.
 #[derive(Default)]
 struct Stall {
-    /// Bytes that had left, and since when they are no more.
-    seen: Option<(u64, Instant)>,
+    /// Bytes that had left when the time began to count.
+    mark: u64,
+    /// How long nothing could leave since then, in all, without the time that runs now.
+    blocked: Duration,
+    /// Since when nothing can leave; none = something could the last time.
+    since: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -39,16 +47,20 @@ struct Linger {
 impl<S, H> Wire<S, H> {
     /// Wraps `stream`; `held` is dropped with it.
     pub(crate) fn new(stream: S, meter: Meter, held: H) -> Self {
-        Self { stream, meter, stall: Stall::default(), linger: None, _held: held }
+        let received = Allowance::new(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
+        Self { stream, meter, stall: Stall::default(), linger: None, received, _held: held }
     }
 
     fn wrote(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match &polled {
-            Poll::Ready(Ok(len)) => self.meter.add(*len),
+            Poll::Ready(Ok(len)) => {
+                self.stall.note_moved();
+                self.meter.add(*len);
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => {
                 ready!(self.stall.poll_over(self.meter.sent(), cx));
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads next to nothing")));
             }
         }
         polled
@@ -74,15 +86,20 @@ impl<S: AsyncRead + Unpin, H> Wire<S, H> {
 }
 
 impl Stall {
-    /// Ready when nothing left for too long; asked when nothing can leave now.
+    /// Something left: the time until the next thing is to leave does not count.
+    fn note_moved(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.blocked += since.elapsed();
+        }
+    }
+
+    /// Ready when too little left in the time that could be waited for it; asked when nothing can leave now.
     fn poll_over(&mut self, sent: u64, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
-        let since = match self.seen {
-            Some((seen, since)) if seen == sent => since,
-            Some(_) | None => now,
-        };
-        self.seen = Some((sent, since));
-        let end = since + READ_STALL;
+        if sent - self.mark >= READ_LEAST_LEN {
+            (self.mark, self.blocked) = (sent, Duration::ZERO);
+        }
+        let end = *self.since.get_or_insert(now) + READ_STALL.saturating_sub(self.blocked);
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
         // The alarm is moved only when it rang: a fast download waits for a moment thousands of times.
         while alarm.as_mut().poll(cx).is_ready() {
@@ -97,7 +114,12 @@ impl Stall {
 
 impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Wire<S, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if self.meter.is_session() && !self.received.take(Instant::now(), (buffer.filled().len() - before) as u64) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the client says too much")));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -134,7 +156,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Wire<S, H> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use axum::body::Body;
     use http::Request;
@@ -161,19 +182,65 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_is_given_up_and_a_slow_one_is_not() {
-        let (mut wire, mut client, ..) = wire(100);
+        let least = READ_LEAST_LEN as usize;
+        let (mut wire, mut client, ..) = wire(least);
         let began = Instant::now();
         let reading = tokio::spawn(async move {
             for _ in 0..5 {
                 tokio::time::sleep(READ_STALL - Duration::from_secs(1)).await;
-                client.read_exact(&mut [0; 10]).await.unwrap();
+                client.read_exact(&mut vec![0; least]).await.unwrap();
             }
             client
         });
-        let error = wire.write_all(&[0; 1000]).await.unwrap_err();
+        let error = wire.write_all(&vec![0; 100 * least]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 5 * (READ_STALL.as_secs() - 1) + READ_STALL.as_secs(), "counted from the last byte read");
         drop(reading.await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_byte_now_and_then_is_given_up() {
+        let (mut wire, mut client, ..) = wire(100);
+        let began = Instant::now();
+        let reading = tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let error = wire.write_all(&[0; 1000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() <= READ_STALL + Duration::from_secs(2), "{:?}", began.elapsed());
+        drop(wire);
+        reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_seldom_is_not_taken_for_slow_reading() {
+        let (mut wire, mut client, ..) = wire(100);
+        for _ in 0..10 {
+            let (wrote, read) = tokio::join!(wire.write_all(&[0; 150]), async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                client.read_exact(&mut [0; 150]).await
+            });
+            wrote.unwrap();
+            read.unwrap();
+            tokio::time::sleep(10 * READ_STALL).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_web_socket_that_says_too_much_is_ended_and_a_download_is_not() {
+        let (mut wire, mut client, meter, _) = wire(1024);
+        let much = usize::try_from(SOCKET_RECEIVED_BURST_MAX).unwrap() + 1024;
+        let sending = tokio::spawn(async move {
+            client.write_all(&vec![0; 2 * much]).await.unwrap();
+            client
+        });
+        wire.read_exact(&mut vec![0; much]).await.unwrap();
+        meter.begin_session();
+        let error = wire.read_exact(&mut vec![0; much]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
+        drop(sending);
     }
 
     #[tokio::test(start_paused = true)]

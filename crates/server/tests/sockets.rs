@@ -15,6 +15,8 @@ use viral_server::files::{EmbeddedFile, Source};
 mod counting;
 #[path = "sockets/ending.rs"]
 mod ending;
+#[path = "sockets/flooding.rs"]
+mod flooding;
 
 /// More than the system takes into its buffers.
 const LARGE_LEN: usize = 32 << 20;
@@ -52,7 +54,7 @@ async fn exchange(address: SocketAddr, head: &str) -> String {
 }
 
 async fn stats(server: &Server) -> serde_json::Value {
-    let answer = exchange(server.admin, "GET /stats HTTP/1.1\r\nhost: admin").await;
+    let answer = exchange(server.admin, "GET /stats HTTP/1.1\r\nhost: 127.0.0.1").await;
     serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
 }
 

@@ -15,6 +15,7 @@ use viral_wire::signal::{AnswerPost, VisitPost};
 use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::client::Socket;
+use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
 use crate::origin;
 use crate::socket;
@@ -43,6 +44,10 @@ pub(crate) async fn socket(
     let client = app.client_addr(peer, &headers);
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
+    let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
+    if let Some(Extension(meter)) = meter {
+        meter.begin_session();
+    }
     let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, client, context)).into_response();
     response.extensions_mut().insert(Cause::Signalling);
     response

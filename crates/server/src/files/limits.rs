@@ -94,7 +94,13 @@ pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 pub(super) const WARNED_MAX: usize = 256;
 
 /// Bytes read from disk at once while sending: large enough that the thread hop costs little, small enough for memory.
-pub(super) const READ_CHUNK_LEN: usize = 256 * 1024;
+pub(super) const READ_CHUNK_LEN: usize = 64 * 1024;
+
+/// Bytes read at once when there are so many downloads that [`READ_CHUNK_LEN`] for each would be more than [`READ_CHUNKS_LEN_AIM`].
+pub(super) const READ_CHUNK_LEN_MIN: usize = 16 * 1024;
+
+/// What the stretches of all downloads may take together before they get smaller, in bytes: 2,048 downloads at full size. With as many as there can be connections it is 512 MiB.
+pub(super) const READ_CHUNKS_LEN_AIM: usize = 128 * 1024 * 1024;
 
 /// Least length that is worth a content coding, in bytes: below, the coding's own head eats the gain.
 pub(super) const ENCODE_LEN_MIN: u64 = 256;

@@ -28,7 +28,7 @@ async fn the_counted_bytes_are_the_sent_bytes() {
         ("signalling", "GET /.viral/answer HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".into(), "405"),
         ("documents", "GET / HTTP/1.1\r\nconnection: close\r\n\r\n".into(), "400"),
         ("documents", "no request at all\r\n\r\n".into(), "400"),
-        ("documents", format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100_000)), "414"),
+        ("documents", format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100_000)), "431"),
         (
             "signalling",
             "POST /.viral/answer HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}".into(),
