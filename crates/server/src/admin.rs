@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
@@ -11,10 +12,26 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::app::App;
 use crate::endpoints::{lineage_stream, refusal};
+use crate::origin;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new().route("/stats", get(stats)).route("/lineage", get(lineage_stream)).route("/healthz", get(healthz)).fallback(nothing)
+    Router::new()
+        .route("/stats", get(stats))
+        .route("/lineage", get(lineage_stream))
+        .route("/healthz", get(healthz))
+        .fallback(nothing)
+        .layer(from_fn(only_literal_hosts))
+}
+
+/// There is no password, and a page of anybody's can point a name of its own at a loopback address and then read what a browser on this machine may read.
+async fn only_literal_hosts(request: Request, next: Next) -> Response<Body> {
+    // HTTP/1.0 needs no host, and no browser speaks it.
+    if request.headers().get(header::HOST).is_none_or(origin::is_literal) {
+        next.run(request).await
+    } else {
+        refusal(StatusCode::MISDIRECTED_REQUEST, "ask by address or as localhost")
+    }
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Response<Body> {
@@ -30,4 +47,29 @@ async fn healthz() -> &'static str {
 
 async fn nothing() -> Response<Body> {
     refusal(StatusCode::NOT_FOUND, "there are /stats, /lineage and /healthz")
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use crate::testing::{SITE, viral};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_operators_address_answers_to_addresses_and_localhost_only() {
+        let viral = viral(&SITE, |_| ()).await;
+        for (host, status) in [
+            ("127.0.0.1:9090", 200),
+            ("[::1]:9090", 200),
+            ("localhost", 200),
+            ("10.0.0.7:9090", 200),
+            ("evil.example:9090", 421),
+            ("localhost.evil.example", 421),
+        ] {
+            let request = Request::get("/stats").header("host", host).body(Body::empty()).unwrap();
+            assert_eq!(viral.admin().oneshot(request).await.unwrap().status().as_u16(), status, "{host}");
+        }
+    }
 }

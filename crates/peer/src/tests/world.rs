@@ -148,7 +148,7 @@ impl World {
     pub(super) async fn stats(&self) -> serde_json::Value {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(self.admin).await.unwrap();
-        stream.write_all(b"GET /stats HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").await.unwrap();
+        stream.write_all(b"GET /stats HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
