@@ -25,12 +25,13 @@ use viral_wire::signal::{Deploy, ThinBoot};
 use viral_wire::{AssetRecord, Ticket};
 
 use crate::app::App;
-use crate::client::{Socket, came_over_tls};
+use crate::client::Socket;
 use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp::{self, PageOrigin};
 use crate::files::{Asset, Resolved, Version, Which, is_known, respond, respond_not_found, respond_redirect};
 use crate::limits::{THIN_OFFERS_MAX, WAITING_LOOK};
+use crate::origin;
 use crate::pages::{Current, page_path};
 use crate::stats::Cause;
 
@@ -118,7 +119,13 @@ async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, reque
 /// As any good static server would.
 async fn bare_answer(version: &Version, resolved: Resolved, request: &Parts) -> Response<Body> {
     match resolved {
-        Resolved::Asset(asset) => caused(respond(version, &asset, Which::Raw, request).await, Cause::Assets),
+        Resolved::Asset(asset) => {
+            let mut response = respond(version, &asset, Which::Raw, request).await;
+            if asset.is_page() {
+                keep_private(&mut response);
+            }
+            caused(response, Cause::Assets)
+        }
         Resolved::Redirect(path) => caused(respond_redirect(version, &path, request), Cause::Documents),
         Resolved::NotFound(page) => caused(respond_not_found(version, page.as_deref(), Which::Raw, request).await, Cause::Documents),
     }
@@ -140,8 +147,9 @@ async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Part
     let decision = decide(&evidence, &app.policy);
     let mut response = respond(version, page, Which::Raw, request).await;
     mark(app, &mut response, decision);
+    keep_private(&mut response);
     if decision != Decision::Asset {
-        dress(&mut response, version, request, &evidence);
+        dress(app, &mut response, version, request, &evidence);
     }
     caused(response, Cause::Documents)
 }
@@ -241,7 +249,8 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
     if let (Decision::Full(_), Some(page)) = (decision, page) {
         name_manifest(app, &mut response, request, page, evidence.shares);
     }
-    let visitor = if decision == Decision::Asset { None } else { dress(&mut response, version, request, &evidence) };
+    keep_private(&mut response);
+    let visitor = if decision == Decision::Asset { None } else { dress(app, &mut response, version, request, &evidence) };
     if decision == Decision::Thin(Reason::Stored) {
         // It says what holds at this moment, to this visitor's worker.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -310,20 +319,25 @@ fn name_manifest(app: &App, response: &mut Response<Body>, request: &Parts, page
     }
 }
 
-/// Caching and cookies of a document that was visited. Returns the browser, if it can be told from others.
-fn dress(response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) -> Option<Visitor> {
+/// No shared cache keeps a document, whoever asked for it and how: it would be given to visitors who are to get another answer.
+fn keep_private(response: &mut Response<Body>) {
+    response.headers_mut().insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
+}
+
+/// Cookies of a document that was visited. Returns the browser, if it can be told from others.
+fn dress(app: &App, response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) -> Option<Visitor> {
     let visitor = Visitor::of(request, evidence);
+    let tls = app.came_over_tls(Socket::of(request), &request.headers);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
     if matches!(request.method, Method::GET | Method::HEAD) && answered {
-        headers.append(header::SET_COOKIE, cookies::set_version(version.tag()));
+        headers.append(header::SET_COOKIE, cookies::set_version(version.tag(), tls));
         if let Some(visitor) = visitor {
-            headers.append(header::SET_COOKIE, visitor.cookie());
+            headers.append(header::SET_COOKIE, visitor.cookie(tls));
         }
-        // The loader sets its own cookie before it comes here; this is for where scripts do not run.
-        if evidence.forced_plain && evidence.cookie == CookieState::None {
-            headers.append(header::SET_COOKIE, cookies::set_incapable());
+        // The loader sets its own cookie before it comes here; this is for where scripts do not run. A link on another site says nothing about this browser.
+        if evidence.forced_plain && evidence.cookie == CookieState::None && origin::is_own_navigation(&request.headers) {
+            headers.append(header::SET_COOKIE, cookies::set_incapable(tls));
         }
     }
     visitor
@@ -371,7 +385,7 @@ fn is_saved(record: &AssetRecord) -> bool {
 }
 
 fn origin_of<'a>(app: &App, request: &'a Parts) -> PageOrigin<'a> {
-    let tls = came_over_tls(Socket::of(request).0, &request.headers, &app.trust_proxy);
+    let tls = app.came_over_tls(Socket::of(request), &request.headers);
     let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
     PageOrigin { scheme: if tls { "https" } else { "http" }, host: host.unwrap_or_default() }
 }

@@ -36,14 +36,16 @@ pub(crate) enum VisitorState {
     OwnServiceWorker,
 }
 
-/// Reads `viral=…`.
+/// Reads `viral=…`. There may be several, of other paths or of a domain above: an opt-out holds whatever stands beside it, otherwise the first that means something.
 pub(crate) fn visitor_state(headers: &HeaderMap) -> VisitorState {
-    match cookie(headers, STATE) {
-        Some("off") => VisitorState::Off,
-        Some("incapable") => VisitorState::Incapable,
-        Some("own-sw") => VisitorState::OwnServiceWorker,
-        Some(_) | None => VisitorState::Unknown,
-    }
+    let mut states = cookies(headers, STATE).filter_map(|value| match value {
+        "off" => Some(VisitorState::Off),
+        "incapable" => Some(VisitorState::Incapable),
+        "own-sw" => Some(VisitorState::OwnServiceWorker),
+        _ => None,
+    });
+    let first = states.next().unwrap_or(VisitorState::Unknown);
+    if states.any(|state| state == VisitorState::Off) { VisitorState::Off } else { first }
 }
 
 /// Reads `viral-version=TAG`.
@@ -58,49 +60,55 @@ pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != VisitorState::Off)
 }
 
-/// `Set-Cookie` of a browser, by its number.
-pub(crate) fn set_browser(browser: u64) -> HeaderValue {
-    value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}; Path=/; SameSite=Lax; HttpOnly"))
+/// `Set-Cookie` of a browser, by its number. Here and below `tls` tells whether the visitor came over TLS: then no other connection may carry the cookie.
+pub(crate) fn set_browser(browser: u64, tls: bool) -> HeaderValue {
+    value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}; Path=/; SameSite=Lax; HttpOnly"), tls)
 }
 
 /// `Set-Cookie` that forgets the browser.
-pub(crate) fn clear_browser() -> HeaderValue {
-    value(&format!("{VISIT}=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly"))
+pub(crate) fn clear_browser(tls: bool) -> HeaderValue {
+    value(&format!("{VISIT}=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly"), tls)
 }
 
 /// `Set-Cookie` of an opt-out.
-pub(crate) fn set_off() -> HeaderValue {
-    state_cookie("off", OFF_AGE_S)
+pub(crate) fn set_off(tls: bool) -> HeaderValue {
+    state_cookie("off", OFF_AGE_S, tls)
 }
 
 /// `Set-Cookie` of a browser in which the loader cannot work.
-pub(crate) fn set_incapable() -> HeaderValue {
-    state_cookie("incapable", INCAPABLE_AGE_S)
+pub(crate) fn set_incapable(tls: bool) -> HeaderValue {
+    state_cookie("incapable", INCAPABLE_AGE_S, tls)
 }
 
 /// `Set-Cookie` that forgets the state.
-pub(crate) fn clear_state() -> HeaderValue {
-    state_cookie("", 0)
+pub(crate) fn clear_state(tls: bool) -> HeaderValue {
+    state_cookie("", 0, tls)
 }
 
 /// `Set-Cookie` of the version a document came from.
-pub(crate) fn set_version(tag: &str) -> HeaderValue {
-    value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}; Path=/; SameSite=Lax; HttpOnly"))
+pub(crate) fn set_version(tag: &str, tls: bool) -> HeaderValue {
+    value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}; Path=/; SameSite=Lax; HttpOnly"), tls)
 }
 
 // The state is readable by our scripts, which set it themselves: not HttpOnly.
-fn state_cookie(state: &str, age_s: u64) -> HeaderValue {
-    value(&format!("{STATE}={state}; Max-Age={age_s}; Path=/; SameSite=Lax"))
+fn state_cookie(state: &str, age_s: u64, tls: bool) -> HeaderValue {
+    value(&format!("{STATE}={state}; Max-Age={age_s}; Path=/; SameSite=Lax"), tls)
 }
 
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("cookies of ours are visible ASCII")
+fn value(text: &str, tls: bool) -> HeaderValue {
+    let secure = if tls { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{text}{secure}")).expect("cookies of ours are visible ASCII")
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+    cookies(headers, name).next()
+}
+
+/// The values of all cookies of that name.
+fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -121,8 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn an_opt_out_holds_whatever_stands_beside_it() {
+        assert_eq!(visitor_state(&with("viral=incapable; viral=off")), VisitorState::Off);
+        assert_eq!(visitor_state(&with("viral=off; viral=own-sw")), VisitorState::Off);
+        assert_eq!(visitor_state(&with("viral=nonsense; viral=own-sw; viral=incapable")), VisitorState::OwnServiceWorker);
+        let mut lines = with("viral=incapable");
+        lines.append(header::COOKIE, HeaderValue::from_static("viral=off"));
+        assert_eq!(visitor_state(&lines), VisitorState::Off);
+        assert_eq!(browser(&with("viral=x; viral=off; viral-visit=0000000000000abc")), None);
+    }
+
+    #[test]
+    fn cookies_that_came_over_tls_go_back_over_tls_only() {
+        let all =
+            |tls| [set_browser(1, tls), clear_browser(tls), set_off(tls), set_incapable(tls), clear_state(tls), set_version("a", tls)];
+        assert!(all(true).iter().all(|cookie| cookie.to_str().unwrap().ends_with("; Secure")));
+        assert!(all(false).iter().all(|cookie| !cookie.to_str().unwrap().contains("Secure")));
+    }
+
+    #[test]
     fn a_browser_is_named_by_sixteen_hex_digits_and_nothing_else() {
-        assert_eq!(set_browser(0xabc), "viral-visit=0000000000000abc; Max-Age=1800; Path=/; SameSite=Lax; HttpOnly");
+        assert_eq!(set_browser(0xabc, false), "viral-visit=0000000000000abc; Max-Age=1800; Path=/; SameSite=Lax; HttpOnly");
         assert_eq!(browser(&with("a=b; viral-visit=0000000000000abc")), Some(0xabc));
         for wrong in ["", "abc", "0000000000000ABC", "00000000000000abc", "+000000000000abc", "0000000000000abg"] {
             assert_eq!(browser(&with(&format!("viral-visit={wrong}"))), None, "{wrong}");

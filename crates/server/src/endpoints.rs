@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::map_response;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -43,6 +44,17 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/lineage", get(lineage::public))
         .route("/.viral/{*rest}", any(nothing))
         .route("/.viral", any(to_disclosure))
+        .layer(map_response(guard))
+}
+
+/// Nothing of ours is taken for another type, tells other sites where a visitor was, or shares a process with a page of another site that opened it. The forms of the
+/// disclosure page say where they come from, which `no-referrer` would hide.
+async fn guard(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    response
 }
 
 async fn nothing() -> Response<Body> {

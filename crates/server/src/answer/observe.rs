@@ -36,8 +36,8 @@ impl Visitor {
     }
 
     /// The `Set-Cookie` that names it for another while.
-    pub(super) fn cookie(&self) -> HeaderValue {
-        cookies::set_browser(self.browser)
+    pub(super) fn cookie(&self, tls: bool) -> HeaderValue {
+        cookies::set_browser(self.browser, tls)
     }
 }
 

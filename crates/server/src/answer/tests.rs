@@ -266,6 +266,44 @@ async fn a_page_without_scripts_that_asked_for_plain_stays_plain() {
 }
 
 #[tokio::test]
+async fn a_link_on_another_site_says_nothing_about_what_a_browser_can() {
+    let viral = viral(&SITE, |_| ()).await;
+    for (site, remembered) in [("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true)] {
+        let headers = [("host", "app.example"), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", site)];
+        let response = get(&viral, "/?viral=plain", &headers).await;
+        assert!(answer(&response).starts_with("plain"), "{site}");
+        let cookies: Vec<_> =
+            response.headers().get_all("set-cookie").iter().filter(|value| value.as_bytes().starts_with(b"viral=")).collect();
+        assert_eq!(!cookies.is_empty(), remembered, "{site}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_of_a_page_behind_tls_are_secure() {
+    let viral = viral(&SITE, |config| config.trust_proxy = vec!["0.0.0.0/32".parse().unwrap()]).await;
+    let response = visit(&viral, "/?viral=plain", &[("x-forwarded-proto", "https")]).await;
+    let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(cookies.len() == 3 && cookies.iter().all(|cookie| cookie.ends_with("; Secure")), "{cookies:?}");
+}
+
+#[tokio::test]
+async fn documents_are_private_however_they_are_asked_for() {
+    let viral = viral(&SITE, |_| ()).await;
+    let asked: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")],
+        &[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate")],
+        &[("user-agent", "curl/8")],
+        &[("range", "bytes=0-1"), ("sec-fetch-dest", "empty")],
+    ];
+    for headers in asked {
+        let response = get(&viral, "/about/", headers).await;
+        assert_eq!(response.headers()["cache-control"], "private, no-cache", "{headers:?}");
+    }
+    assert_eq!(get(&viral, "/app.js", &[]).await.headers()["cache-control"], "no-cache");
+}
+
+#[tokio::test]
 async fn a_post_is_never_thin() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");

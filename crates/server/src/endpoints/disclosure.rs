@@ -1,9 +1,14 @@
 //! `/.viral/`: what happens here, said to visitors, and the button that opts out. Works without scripts.
 
+use std::sync::Arc;
+
 use axum::body::Body;
+use axum::extract::State;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::refusal;
+use crate::app::App;
+use crate::client::Socket;
 use crate::cookies::{self, VisitorState, visitor_state};
 use crate::origin;
 use crate::stats::Cause;
@@ -33,17 +38,18 @@ pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
 }
 
 /// `POST /.viral/opt-out`
-pub(crate) async fn opt_out(headers: HeaderMap) -> Response<Body> {
-    let mut response = back_with(&headers, cookies::set_off());
+pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
+    let tls = app.came_over_tls(peer, &headers);
+    let mut response = back_with(&headers, cookies::set_off(tls));
     if response.status() == StatusCode::SEE_OTHER {
-        response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser());
+        response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser(tls));
     }
     response
 }
 
 /// `POST /.viral/opt-in`
-pub(crate) async fn opt_in(headers: HeaderMap) -> Response<Body> {
-    back_with(&headers, cookies::clear_state())
+pub(crate) async fn opt_in(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
+    back_with(&headers, cookies::clear_state(app.came_over_tls(peer, &headers)))
 }
 
 fn back_with(headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
@@ -62,6 +68,7 @@ fn back_with(headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{SITE, request, viral};
     use http_body_util::BodyExt as _;
 
     async fn text(response: Response<Body>) -> String {
@@ -83,22 +90,30 @@ mod tests {
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script") && !html.contains("src="));
     }
 
+    async fn post(to: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let viral = viral(&SITE, |config| config.trust_proxy = vec!["0.0.0.0/32".parse().unwrap()]).await;
+        request(&viral, "POST", to, headers, "").await
+    }
+
     #[tokio::test]
     async fn opting_out_sets_the_cookie_for_a_year_and_opting_in_clears_it() {
-        let response = opt_out(HeaderMap::new()).await;
+        let response = post("/.viral/opt-out", &[]).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let cleared = response.headers().get_all(header::SET_COOKIE).iter().next_back().unwrap();
         assert_eq!(cleared, "viral-visit=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly");
         assert_eq!(response.headers()[header::SET_COOKIE], "viral=off; Max-Age=31536000; Path=/; SameSite=Lax");
-        assert_eq!(opt_in(HeaderMap::new()).await.headers()[header::SET_COOKIE], "viral=; Max-Age=0; Path=/; SameSite=Lax");
+        assert_eq!(post("/.viral/opt-in", &[]).await.headers()[header::SET_COOKIE], "viral=; Max-Age=0; Path=/; SameSite=Lax");
+    }
+
+    #[tokio::test]
+    async fn behind_tls_an_opt_out_travels_over_tls_only() {
+        let response = post("/.viral/opt-out", &[("x-forwarded-proto", "https")]).await;
+        assert!(response.headers().get_all(header::SET_COOKIE).iter().all(|cookie| cookie.to_str().unwrap().ends_with("; Secure")));
     }
 
     #[tokio::test]
     async fn another_site_cannot_opt_a_visitor_out() {
-        let foreign = HeaderMap::from_iter([
-            (header::HOST, HeaderValue::from_static("a.example")),
-            (header::ORIGIN, HeaderValue::from_static("https://b.example")),
-        ]);
-        assert_eq!(opt_out(foreign).await.status(), StatusCode::FORBIDDEN);
+        let response = post("/.viral/opt-out", &[("host", "a.example"), ("origin", "https://b.example")]).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
     }
 }

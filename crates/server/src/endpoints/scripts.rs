@@ -40,7 +40,6 @@ fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::ETAG, HeaderValue::try_from(etag).expect("hex digits and a word are visible ASCII"));
     response.extensions_mut().insert(Cause::Loader);
     response

@@ -193,3 +193,15 @@ async fn assets_are_listed_in_stretches_and_only_where_the_operator_allows_it() 
         assert_eq!(get(&open, uri, header.as_slice()).await.status(), expected, "{uri}");
     }
 }
+
+#[tokio::test]
+async fn everything_of_ours_is_guarded_and_nothing_of_the_sites() {
+    let viral = viral(&SITE, |_| ()).await;
+    for uri in ["/.viral/", "/.viral", "/.viral/worker.js", "/.viral/addition.js", "/.viral/nothing", "/.viral/pieces", "/.viral/ws"] {
+        let response = get(&viral, uri, &[]).await;
+        let guards = ["x-content-type-options", "referrer-policy", "cross-origin-opener-policy"];
+        assert_eq!(guards.map(|name| response.headers()[name].to_str().unwrap()), ["nosniff", "same-origin", "same-origin"], "{uri}");
+    }
+    let page = visit(&viral, "/", &[]).await;
+    assert!(!page.headers().contains_key("referrer-policy") && !page.headers().contains_key("cross-origin-opener-policy"));
+}
