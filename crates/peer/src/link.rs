@@ -60,8 +60,12 @@ pub(crate) struct Link {
     pub(crate) dialled: bool,
     /// Manifests the other end said it holds whole.
     pub(crate) holds: Vec<Digest>,
-    /// A manifest it asked for before we had it.
+    /// A manifest it asked for before we had it, or while the upload limit was used up.
     pub(crate) awaits: Option<Digest>,
+    /// Manifests that it was sent: each once.
+    pub(crate) manifests_sent: Vec<Digest>,
+    /// How often it asked for one.
+    pub(crate) manifests_asked: usize,
     /// Pieces it asked about and we lacked: it wants to know when we have them.
     pub(crate) curious: HashSet<PieceId>,
     /// Control frames it sent in the current second, and when that began.
@@ -169,6 +173,8 @@ impl Link {
             dialled: false,
             holds: Vec::new(),
             awaits: None,
+            manifests_sent: Vec::new(),
+            manifests_asked: 0,
             curious: HashSet::new(),
             control_frames: (now, 0),
             parts: Parts::default(),

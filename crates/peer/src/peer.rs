@@ -153,6 +153,8 @@ pub(crate) struct Peer {
     find_ms: u64,
     /// When what is due, in milliseconds since the start.
     manifest_at: Option<u64>,
+    /// When manifests that the upload limit holds back may leave.
+    manifests_due: Option<u64>,
     tell_at: Option<u64>,
     news_at: Option<u64>,
     find_at: Option<u64>,
@@ -218,6 +220,7 @@ impl Peer {
             offers_wanted: 0,
             find_ms: FIND_MS,
             manifest_at: None,
+            manifests_due: None,
             tell_at: None,
             news_at: None,
             find_at: None,
@@ -308,7 +311,8 @@ impl Peer {
     /// The next thing that is due.
     fn due(&self) -> Instant {
         let engines = [self.fetch.poll_timeout(), self.upload.poll_timeout(), self.manifest_at, self.tell_at, self.news_at, self.find_at];
-        let engines = engines.into_iter().chain([self.mirror.as_ref().map(|mirror| mirror.ask_at)]);
+        let engines = engines.into_iter().chain([self.manifests_due]);
+        let engines = engines.chain([self.mirror.as_ref().map(|mirror| mirror.ask_at)]);
         let ms = engines.flatten().min().unwrap_or(u64::MAX).min(self.look_at);
         let at = self.start + Duration::from_millis(ms);
         self.links.poll_timeout().map_or(at, |links| links.min(at))
@@ -326,6 +330,9 @@ impl Peer {
         }
         if is_due(self.manifest_at) {
             self.ask_manifest();
+        }
+        if is_due(self.manifests_due) {
+            self.pass_manifests();
         }
         if is_due(self.tell_at) {
             self.tell();

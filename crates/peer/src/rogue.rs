@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 use url::Url;
 use viral_swarm::fetch::PeerKey;
 use viral_wire::frame::Encoding;
-use viral_wire::limits::MANIFEST_PART_LEN_MAX;
+use viral_wire::limits::{MANIFEST_PART_LEN_MAX, WANT_IDS_MAX};
 use viral_wire::push::planned;
 use viral_wire::signal::{Answer, Offer, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Digest, Frame, Manifest, Piece, PieceId};
@@ -47,6 +47,8 @@ pub enum Crime {
     SendsUnasked,
     /// Sends a piece whose body inflates to far too much.
     SendsBombs,
+    /// Asks for the same pieces and the manifest again and again.
+    Hogs,
 }
 
 /// A peer that the tracker takes for a complete seeder.
@@ -60,6 +62,10 @@ pub struct Rogue {
     offers_wanted: u8,
     find_at: Instant,
     forged_bytes: u64,
+    /// What a hog was given: bytes of pieces, and how many manifests began.
+    taken: (u64, u32),
+    /// Its connection ended.
+    is_shown_out: bool,
 }
 
 /// The page's manifest, which it really has.
@@ -88,7 +94,19 @@ impl Rogue {
         let register = PeerToTracker::Register { page: url.path().to_owned(), manifest: None, ticket: None, slots: VISITOR_SLOTS };
         let tracker = Tracker::open(&origin, vec![register]);
         let find_at = Instant::now() + Duration::from_millis(FIND_MS_MAX);
-        Ok(Self { crime, links, sockets, tracker, origin, known: None, offers_wanted: 0, find_at, forged_bytes: 0 })
+        Ok(Self {
+            crime,
+            links,
+            sockets,
+            tracker,
+            origin,
+            known: None,
+            offers_wanted: 0,
+            find_at,
+            forged_bytes: 0,
+            taken: (0, 0),
+            is_shown_out: false,
+        })
     }
 
     /// Bytes sent so far in place of pieces.
@@ -97,10 +115,16 @@ impl Rogue {
         self.forged_bytes
     }
 
-    /// Goes on until it is dropped. Dropped by the tracker it comes back under another number.
+    /// What a hog was given before it was shown out: bytes of pieces, and manifests.
+    #[must_use]
+    pub fn taken(&self) -> (u64, u32) {
+        self.taken
+    }
+
+    /// Goes on until it is dropped, a hog until it is shown out. Dropped by the tracker it comes back under another number.
     pub async fn run(&mut self) {
         let mut buffer = vec![0; DATAGRAM_LEN_MAX];
-        loop {
+        while !self.is_shown_out {
             let due = self.links.poll_timeout().map_or(self.find_at, |due| due.min(self.find_at));
             let mut signal = None;
             tokio::select! {
@@ -186,7 +210,7 @@ impl Rogue {
     /// Asks for others to meet, as one who lacks pieces would. Only a forger has anything for them.
     fn find(&mut self) {
         self.find_at = Instant::now() + Duration::from_millis(FIND_MS_MAX);
-        if self.crime == Crime::Forges && self.links.has_room() {
+        if matches!(self.crime, Crime::Forges | Crime::Hogs) && self.links.has_room() {
             self.tracker.send(PeerToTracker::Find { manifest: None, count: VICTIMS_WANTED });
         }
     }
@@ -213,7 +237,9 @@ impl Rogue {
                 self.greet(key);
             }
             LinkEvent::Frame(frame) if self.crime == Crime::Forges => self.forge(key, frame),
+            LinkEvent::Frame(frame) if self.crime == Crime::Hogs => self.hog(key, frame),
             LinkEvent::Closed => {
+                self.is_shown_out = self.crime == Crime::Hogs;
                 let ended = self.links.get(key).and_then(|link| Some((link.peer?, link.offer)));
                 self.links.close(Instant::now(), key, None);
                 if let Some((peer, offer)) = ended {
@@ -244,6 +270,35 @@ impl Rogue {
         }
     }
 
+    /// The hog's answer to what it is given: the same again, and manifests once there are no more pieces.
+    fn hog(&mut self, key: PeerKey, frame: Frame) {
+        let Some(manifest) = self.known.as_ref().map(|known| known.digest) else { return };
+        match frame {
+            Frame::Piece { id, body, .. } => {
+                self.taken.0 += body.len() as u64;
+                // Small ones again and again would be too many frames, which is another crime.
+                // The first request for a piece that was pushed is taken for one that crossed it.
+                for _ in 0..if body.len() >= UNKNOWN_PIECE_LEN as usize { 2 } else { 0 } {
+                    self.links.send(Instant::now(), key, &Frame::Want { ids: vec![id] });
+                }
+            }
+            Frame::ManifestPart { offset: 0, .. } => self.taken.1 += 1,
+            Frame::Refuse { .. } => {
+                for _ in 0..100 {
+                    self.links.send(Instant::now(), key, &Frame::WantManifest { manifest });
+                }
+            }
+            Frame::Bye { .. } => self.is_shown_out = true,
+            Frame::Hello { .. }
+            | Frame::Want { .. }
+            | Frame::Cancel { .. }
+            | Frame::Query { .. }
+            | Frame::WantManifest { .. }
+            | Frame::Have { .. }
+            | Frame::ManifestPart { .. } => {}
+        }
+    }
+
     fn greet(&mut self, key: PeerKey) {
         let now = Instant::now();
         let Some(known) = self.known.as_ref().filter(|_| self.crime != Crime::IsSilent) else { return };
@@ -269,6 +324,13 @@ impl Rogue {
             Crime::SendsBombs => {
                 let (encoding, body) = crate::packing::pack(&vec![0; 8 << 20], true);
                 first.into_iter().for_each(|id| self.give(key, id, encoding, body.to_vec()));
+            }
+            Crime::Hogs => {
+                for _ in 0..2 {
+                    self.links.send(now, key, &Frame::WantManifest { manifest: digest });
+                }
+                let ids = self.known.iter().flat_map(|known| known.pieces.iter().take(WANT_IDS_MAX).map(Piece::id)).collect();
+                self.links.send(now, key, &Frame::Want { ids });
             }
             Crime::ForgesManifest | Crime::IsSilent => {}
         }

@@ -33,6 +33,7 @@ pub(crate) struct Store {
     assets: BTreeMap<Digest, Stored>,
     pieces: HashMap<PieceId, Known>,
     memory_bytes: u64,
+    held_len: u64,
 }
 
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Store {
         if let Place::Directory(dir) = &place {
             fs::create_dir_all(dir)?;
         }
-        Ok(Self { place, assets: BTreeMap::new(), pieces: HashMap::new(), memory_bytes: 0 })
+        Ok(Self { place, assets: BTreeMap::new(), pieces: HashMap::new(), memory_bytes: 0, held_len: 0 })
     }
 
     /// Makes room for an asset and looks which of its pieces are there already. Known assets are left as they are.
@@ -85,7 +86,9 @@ impl Store {
             if known.held && !is_here {
                 copies.push((id, offset));
             }
-            known.held |= is_here;
+            if is_here {
+                known.hold(&mut self.held_len);
+            }
             known.places.push((record.digest, offset));
             offset += u64::from(piece.len);
         }
@@ -109,7 +112,7 @@ impl Store {
         let mut offset = 0;
         for piece in &record.pieces {
             let known = self.pieces.entry(piece.id()).or_insert_with(|| Known { piece: *piece, held: false, places: Vec::new() });
-            known.held = true;
+            known.hold(&mut self.held_len);
             known.places.insert(0, (record.digest, offset));
             offset += u64::from(piece.len);
         }
@@ -131,6 +134,12 @@ impl Store {
             known.places.retain(|(digest, _)| assets.contains_key(digest));
             !known.places.is_empty()
         });
+        self.held_len = self.pieces.values().filter(|known| known.held).map(|known| u64::from(known.piece.len)).sum();
+    }
+
+    /// Bytes of all pieces held, each counted once.
+    pub(crate) fn held_len(&self) -> u64 {
+        self.held_len
     }
 
     /// What is known of a piece, held or not.
@@ -151,7 +160,7 @@ impl Store {
                 stored.backing.write(*offset, raw)?;
             }
         }
-        known.held = true;
+        known.hold(&mut self.held_len);
         Ok(())
     }
 
@@ -162,7 +171,10 @@ impl Store {
         let backing = &self.assets.get(digest)?.backing;
         let raw = backing.read(*offset, known.piece.len).ok();
         let raw = raw.filter(|raw| !matches!(backing, Backing::At(_) | Backing::Foreign(_)) || Digest::of(raw) == known.piece.digest);
-        known.held = raw.is_some();
+        if raw.is_none() {
+            known.held = false;
+            self.held_len -= u64::from(known.piece.len);
+        }
         raw.map(Bytes::from)
     }
 
@@ -231,6 +243,16 @@ impl Store {
                 file.set_len(record.len)?;
                 Ok((Backing::At(path), existed))
             }
+        }
+    }
+}
+
+impl Known {
+    /// It is here now; `len` counts the bytes of all that are.
+    fn hold(&mut self, len: &mut u64) {
+        if !self.held {
+            self.held = true;
+            *len += u64::from(self.piece.len);
         }
     }
 }
@@ -306,6 +328,7 @@ mod tests {
             assert_eq!((store.asset(&one), store.asset(&two)), (Some(b"abcdab".to_vec()), Some(b"xyzab".to_vec())));
             assert!(store.verify(&one));
             assert_eq!(store.count(&one.pieces), (3, 6));
+            assert_eq!(store.held_len(), 7, "each piece once");
         }
     }
 
@@ -326,6 +349,7 @@ mod tests {
         assert_eq!([b"ab", b"cd", b"ef"].map(|raw| again.has(&id(raw))), [true, false, true]);
         assert_eq!(store.read(&id(b"cd")), None, "a piece that somebody overwrote is not given to anybody");
         assert!(!store.has(&id(b"cd")));
+        assert_eq!((store.held_len(), again.held_len()), (0, 4));
     }
 
     #[test]
@@ -353,5 +377,6 @@ mod tests {
         store.retain(|digest| *digest == two.digest);
         assert_eq!([b"ab", b"cd", b"ef"].map(|raw| store.has(&id(raw))), [true, false, true]);
         assert_eq!(store.read(&id(b"ab")).as_deref(), Some(&b"ab"[..]));
+        assert_eq!(store.held_len(), 4);
     }
 }

@@ -38,6 +38,9 @@ pub const PENDING_MAX: usize = 4;
 pub const QUEUE_IDS_MAX: usize = 4 * WANT_IDS_MAX;
 /// Refusals for a full queue before the peer counts as flooding.
 pub const OVERFLOWS_MAX: u32 = 64;
+/// Bytes that one connection may take, as a multiple of all that is held here: everything once, and once more what was lost on the way to its store. The same piece again
+/// and again would keep the line from all others for ever. Only where the shell says what is held.
+pub const TAKES_MAX: u64 = 2;
 /// A peer that takes nothing for this long while its channel is full is gone: SCTP itself gives up after about 30 s.
 pub const STALL_MS: u64 = 30_000;
 /// The bucket of the rate cap holds what flows in this time.
@@ -107,6 +110,8 @@ pub struct Upload {
     rate: u64,
     /// Bytes left of the volume cap; `None` = no cap.
     left: Option<u64>,
+    /// Bytes held here, if the shell says so.
+    held: Option<u64>,
     now: u64,
     /// Thousandths of bytes that may be sent now; negative = in debt.
     tokens: i64,
@@ -118,7 +123,7 @@ impl Upload {
     pub fn new(config: UploadConfig) -> Self {
         let rate = config.bytes_per_s.min(RATE_MAX);
         let left = (config.bytes_max > 0).then_some(config.bytes_max);
-        Self { lines: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, now: 0, tokens: burst(rate) }
+        Self { lines: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, held: None, now: 0, tokens: burst(rate) }
     }
 
     /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued, unless nobody is served any more.
@@ -130,6 +135,27 @@ impl Upload {
         if slots == 0 {
             self.clear(BUSY);
         }
+    }
+
+    /// So many bytes are held here: no connection takes more than [`TAKES_MAX`] times as much. `renewed` when others than before are held, a new version: everybody may
+    /// take those, whatever it took before.
+    pub fn handle_held(&mut self, bytes: u64, renewed: bool) {
+        self.held = Some(bytes);
+        if renewed {
+            self.lines.iter_mut().for_each(|line| line.taken = 0);
+        }
+    }
+
+    /// Something else than a piece was handed to a channel, a manifest: the caps hold for it, too.
+    pub fn handle_other_sent(&mut self, now: u64, wire_bytes: u64) {
+        self.at(now);
+        self.charge(wire_bytes);
+    }
+
+    /// Until when the rate cap allows nothing more, in milliseconds; `None` = something may be sent now.
+    pub fn throttled_until(&mut self, now: u64) -> Option<u64> {
+        self.at(now);
+        self.is_throttled().then(|| self.refilled_at())
     }
 
     /// Both channels of a peer opened; `push` is sent unasked.
@@ -188,14 +214,9 @@ impl Upload {
     /// A piece was handed to the channel: `wire_bytes` with its frame. [`Self::handle_buffered`] goes before it.
     pub fn handle_sent(&mut self, now: u64, peer: PeerKey, id: PieceId, wire_bytes: u32) {
         self.at(now);
-        if self.rate > 0 {
-            self.tokens -= i64::from(wire_bytes) * 1000;
-        }
-        self.left = self.left.map(|left| left.saturating_sub(u64::from(wire_bytes)));
-        if self.left == Some(0) {
-            self.clear(CAPPED);
-        }
+        self.charge(wire_bytes.into());
         if let Some(at) = self.find(peer) {
+            self.lines[at].taken += u64::from(wire_bytes);
             self.lines[at].pending.remove(&id);
         }
     }
@@ -243,7 +264,7 @@ impl Upload {
         let stall = self.lines.iter().filter(|line| line.full).map(|line| line.since + STALL_MS).min().unwrap_or(NEVER);
         let mut refill = NEVER;
         if self.is_throttled() && self.lines.iter().any(Line::is_sendable) {
-            refill = self.now + self.tokens.unsigned_abs() / self.rate + 1;
+            refill = self.refilled_at();
         }
         let at = stall.min(refill);
         (at != NEVER).then_some(at)
@@ -253,6 +274,21 @@ impl Upload {
         let ms = now.saturating_sub(self.now).min(REFILL_MS_MAX);
         self.now = self.now.max(now);
         self.tokens = (self.tokens + (ms * self.rate).cast_signed()).min(burst(self.rate));
+    }
+
+    fn charge(&mut self, wire_bytes: u64) {
+        if self.rate > 0 {
+            self.tokens = self.tokens.saturating_sub_unsigned(wire_bytes.saturating_mul(1000));
+        }
+        self.left = self.left.map(|left| left.saturating_sub(wire_bytes));
+        if self.left == Some(0) {
+            self.clear(CAPPED);
+        }
+    }
+
+    /// When a cap that holds things back allows the next.
+    fn refilled_at(&self) -> u64 {
+        self.now + self.tokens.unsigned_abs() / self.rate + 1
     }
 
     fn is_throttled(&self) -> bool {
@@ -266,7 +302,8 @@ impl Upload {
     /// Puts pieces into the peer's queue; refuses what has no place there. Gives back what has.
     fn enqueue(&mut self, at: usize, ids: &[PieceId]) -> Vec<PieceId> {
         let peer = self.lines[at].peer;
-        if self.left == Some(0) {
+        let taken_out = self.held.is_some_and(|held| self.lines[at].taken > held.saturating_mul(TAKES_MAX));
+        if self.left == Some(0) || taken_out {
             self.refuse(peer, CAPPED, ids);
             return Vec::new();
         }

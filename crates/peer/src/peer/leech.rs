@@ -127,12 +127,13 @@ impl Peer {
         match self.manifests.insert(digest, blob) {
             Ok(_) => {
                 if replaced {
+                    self.upload.handle_held(self.store.held_len(), true);
                     self.renew_listing();
                     self.reset_fetch();
                 }
                 self.begin_sharing();
                 self.take_up();
-                self.pass_manifest(&digest);
+                self.pass_manifests();
             }
             Err(error) => self.failure = Some(error.into()),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use viral_swarm::fetch::PeerKey;
+use viral_swarm::fetch::{PeerFault, PeerKey};
 use viral_swarm::upload::{BUSY, CAPPED, UploadOutput};
 use viral_wire::frame::RefuseReason;
 use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX};
@@ -44,9 +44,19 @@ impl Peer {
         }
     }
 
+    /// Sends a manifest that is known, once to each; later where the upload limit allows nothing now.
     fn send_manifest(&mut self, key: PeerKey, digest: &Digest) {
         let Some(known) = self.manifests.get(digest).filter(|_| self.slots > 0) else { return };
-        let (now, blob) = (Instant::now(), known.blob.clone());
+        let (now_ms, now, blob) = (self.now(), Instant::now(), known.blob.clone());
+        let Some(link) = self.links.get(key).filter(|link| !link.manifests_sent.contains(digest)) else { return };
+        if let Some(due) = self.upload.throttled_until(now_ms) {
+            link.awaits = Some(*digest);
+            self.manifests_due = Some(due);
+            return;
+        }
+        link.awaits = None;
+        link.manifests_sent.push(*digest);
+        self.upload.handle_other_sent(now_ms, blob.len() as u64);
         let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
         for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {
             let offset = u32::try_from(index * MANIFEST_PART_LEN_MAX).unwrap_or(u32::MAX);
@@ -56,14 +66,12 @@ impl Peer {
         }
     }
 
-    /// A manifest is here now: whoever asked for it in vain gets it.
-    pub(super) fn pass_manifest(&mut self, digest: &Digest) {
-        let keys: Vec<PeerKey> = self.links.opened().filter(|link| link.awaits == Some(*digest)).map(|link| link.key).collect();
-        for key in keys {
-            if let Some(link) = self.links.get(key) {
-                link.awaits = None;
-            }
-            self.send_manifest(key, digest);
+    /// Whoever asked for a manifest in vain gets it, if it is here now and the upload limit allows it.
+    pub(super) fn pass_manifests(&mut self) {
+        self.manifests_due = None;
+        let waiting: Vec<(PeerKey, Digest)> = self.links.opened().filter_map(|link| Some((link.key, link.awaits?))).collect();
+        for (key, digest) in waiting {
+            self.send_manifest(key, &digest);
         }
     }
 
@@ -73,16 +81,24 @@ impl Peer {
         match frame {
             Frame::Want { ids } => {
                 let store = &self.store;
+                self.upload.handle_held(store.held_len(), false);
                 self.upload.handle_want(now, key, &ids, |id| store.has(id));
             }
             Frame::Cancel { ids } => self.upload.handle_cancel(now, key, &ids),
             Frame::Query { ids } => self.handle_query(key, ids),
             Frame::WantManifest { manifest } => {
                 let is_known = self.manifests.get(&manifest).is_some();
-                if let Some(link) = self.links.get(key).filter(|_| !is_known) {
+                let Some(link) = self.links.get(key) else { return };
+                // One request is 33 bytes, the answer up to 4 MiB.
+                link.manifests_asked += 1;
+                if link.manifests_asked > HELLO_MANIFESTS_MAX {
+                    return self.fetch_fault(key, PeerFault::Malformed);
+                }
+                if is_known {
+                    self.send_manifest(key, &manifest);
+                } else {
                     link.awaits = Some(manifest);
                 }
-                self.send_manifest(key, &manifest);
             }
             Frame::Hello { .. }
             | Frame::Have { .. }

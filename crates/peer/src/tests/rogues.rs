@@ -89,3 +89,16 @@ async fn ten_thousand_have_frames_end_the_connection_not_the_visit() {
 async fn a_piece_that_nobody_asked_for_ends_the_connection() {
     assert_eq!(among(Crime::SendsUnasked).await.1.bans, 0);
 }
+
+#[tokio::test]
+async fn a_hog_gets_one_manifest_and_no_more_than_the_app_twice_and_is_shown_out() {
+    let world = World::new().await;
+    let _stayer = world.stayer(|_| ()).await;
+    let mut hog = Rogue::join(&world.url("/"), Some([127, 0, 0, 1].into()), Crime::Hogs).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), hog.run()).await;
+    assert!(ended.is_ok(), "it is not shown out: {:?} of {}", hog.taken(), 2 * world.app_len());
+    let (bytes, manifests) = hog.taken();
+    let twice = 2 * world.app_len();
+    assert!(bytes > world.app_len() && bytes <= twice + twice / 10, "{bytes} of {twice}");
+    assert_eq!(manifests, 1);
+}

@@ -17,6 +17,8 @@ pub(super) struct Line {
     pub(super) pushed: BTreeSet<PieceId>,
     /// Handed to the shell and not yet reported sent.
     pub(super) pending: BTreeSet<PieceId>,
+    /// Bytes of pieces that it was sent.
+    pub(super) taken: u64,
     pub(super) buffered: u64,
     /// The channel was full and is not yet low.
     pub(super) full: bool,
@@ -32,6 +34,7 @@ impl Line {
             queue: Queue::default(),
             pushed: BTreeSet::new(),
             pending: BTreeSet::new(),
+            taken: 0,
             buffered: 0,
             full: false,
             since: 0,

@@ -301,3 +301,56 @@ fn noise_is_answered_the_same_way_everywhere() {
     }
     traced.check("noise");
 }
+
+/// Serves whatever is asked, each piece of this many bytes, from `now` on; how many pieces were sent and how many refused as capped.
+fn serve(upload: &mut Upload, now: u64, bytes: u32) -> (usize, usize) {
+    let (mut sent, mut capped) = (0, 0);
+    while let Some(output) = upload.poll() {
+        match output {
+            UploadOutput::Send { peer, id } => {
+                upload.handle_sent(now, peer, id, bytes);
+                sent += 1;
+            }
+            UploadOutput::Refuse { reason: CAPPED, ids, .. } => capped += ids.len(),
+            UploadOutput::Refuse { .. } | UploadOutput::Drop { .. } => {}
+        }
+    }
+    (sent, capped)
+}
+
+#[test]
+fn who_asks_for_the_same_piece_for_ever_gets_no_more_than_all_that_is_held_twice() {
+    let mut upload = Upload::new(UploadConfig::default());
+    upload.handle_held(10_000, false);
+    upload.handle_open(0, 1, &[]);
+    upload.handle_open(0, 2, &[]);
+    let (mut sent, mut capped) = (0, 0);
+    for now in 0..100 {
+        upload.handle_want(now, 1, &replay::ids(&[7]), |_| true);
+        let served = serve(&mut upload, now, 1_000);
+        (sent, capped) = (sent + served.0, capped + served.1);
+    }
+    assert_eq!((sent, capped), (21, 79), "the one that goes over the cap is the last");
+    upload.handle_want(100, 2, &replay::ids(&[7]), |_| true);
+    assert_eq!(serve(&mut upload, 100, 1_000), (1, 0), "others are served");
+    upload.handle_held(10_000, true);
+    upload.handle_want(101, 1, &replay::ids(&[8]), |_| true);
+    assert_eq!(serve(&mut upload, 101, 1_000), (1, 0), "a new version may be taken");
+}
+
+#[test]
+fn what_else_is_sent_counts_for_the_caps() {
+    let mut upload = Upload::new(UploadConfig { bytes_per_s: 1_000, bytes_max: 5_000, ..UploadConfig::default() });
+    assert_eq!(upload.throttled_until(0), None);
+    upload.handle_other_sent(0, 1_500);
+    // Of the half second's worth that may come at once a second's worth is missing.
+    assert_eq!(upload.throttled_until(0), Some(1_001));
+    upload.handle_open(0, 1, &[]);
+    upload.handle_want(0, 1, &replay::ids(&[1]), |_| true);
+    assert_eq!(serve(&mut upload, 0, 10), (0, 0), "pieces wait for it");
+    assert_eq!(upload.throttled_until(1_001), None);
+    assert_eq!(serve(&mut upload, 1_001, 10), (1, 0));
+    upload.handle_other_sent(1_001, 5_000);
+    upload.handle_want(1_001, 1, &replay::ids(&[2]), |_| true);
+    assert_eq!(serve(&mut upload, 1_001, 10), (0, 1), "the volume is used up");
+}
