@@ -35,6 +35,8 @@ pub struct GetOptions {
     pub output: Option<PathBuf>,
     /// Whether files that differ are replaced.
     pub force: bool,
+    /// Whether redirects to another origin are followed.
+    pub other_origin: bool,
     /// Address that all sockets leave from.
     pub bind: Option<IpAddr>,
     /// Upload limit; zero = nothing is uploaded.
@@ -57,6 +59,7 @@ impl GetOptions {
             url,
             output: None,
             force: false,
+            other_origin: false,
             bind: None,
             up_limit: None,
             down_limit: None,
@@ -161,7 +164,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     let mut origin = Origin::new(&options.url, options.bind, throttle.clone())?;
     let mut stop = options.stop.clone();
     let planned = async {
-        let visit = origin.visit(&options.url).await?;
+        let visit = origin.visit(&options.url, options.other_origin).await?;
         plan(visit, origin, &options, throttle).await
     };
     let (mut config, answer, wanted) = tokio::select! {

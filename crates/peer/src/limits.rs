@@ -138,6 +138,9 @@ pub(crate) const POOL_IDLE: Duration = Duration::from_secs(5);
 /// The tracker pings every 30 s; after three missed ones the session is dead.
 pub(crate) const TRACKER_SILENCE: Duration = Duration::from_secs(95);
 
+/// Bytes that wait to be sent to the tracker, answers to its pings among them: several of the longest signals, and the buffer in which short ones are gathered.
+pub(crate) const SOCKET_WRITE_LEN_MAX: usize = 16 * viral_wire::limits::SIGNAL_LEN_MAX;
+
 /// Signals waiting in either direction between the peer and its session.
 pub(crate) const SIGNALS_MAX: usize = 256;
 

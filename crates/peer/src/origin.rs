@@ -27,7 +27,7 @@ use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCUMENT_LEN_MAX, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
 use spare::Spare;
 pub(crate) use visit::Visit;
@@ -54,6 +54,22 @@ pub enum OriginError {
         host: String,
         /// The innermost cause.
         reason: String,
+    },
+    /// It sends us to another site, which nobody allowed.
+    #[error("{host} redirects to {to}, another site; ask that one, or follow with --other-origin")]
+    OtherOrigin {
+        /// Who.
+        host: String,
+        /// Where to.
+        to: String,
+    },
+    /// It sends us from TLS to no TLS.
+    #[error("{host} redirects from https to {to}, where nobody knows who answers; nothing is followed there")]
+    Downgrade {
+        /// Who.
+        host: String,
+        /// Where to.
+        to: String,
     },
     /// It lists its assets to nobody.
     #[error("{host} does not list its assets; its operator can allow it with `viral serve --list-assets`")]
@@ -390,9 +406,9 @@ impl Origin {
             None | Some(b"identity") => Ok(bytes.freeze()),
             Some(b"br") => {
                 let mut raw = Vec::new();
-                let read = brotli::Decompressor::new(&bytes[..], 64 * 1024).take(DOCUMENT_LEN_MAX as u64 + 1).read_to_end(&mut raw);
+                let read = brotli::Decompressor::new(&bytes[..], 64 * 1024).take(len_max as u64 + 1).read_to_end(&mut raw);
                 match read {
-                    Ok(len) if len <= DOCUMENT_LEN_MAX => Ok(raw.into()),
+                    Ok(len) if len <= len_max => Ok(raw.into()),
                     Ok(_) | Err(_) => Err(self.malformed("an answer does not inflate")),
                 }
             }

@@ -36,6 +36,8 @@ pub struct SeedOptions {
     pub urls: Vec<Url>,
     /// Whether to mirror all assets that the servers list, and not only what the pages load at first.
     pub all: bool,
+    /// Whether redirects to another origin are followed.
+    pub other_origin: bool,
     /// Where pieces are kept.
     pub store: PathBuf,
     /// How much of the disk they may take.
@@ -95,6 +97,7 @@ pub async fn seed(options: SeedOptions, stop: watch::Receiver<bool>) -> Result<(
         let page = Page {
             url: url.clone(),
             all: options.all,
+            other_origin: options.other_origin,
             bind: options.bind,
             up,
             down: options.down_limit,
@@ -118,6 +121,7 @@ pub async fn seed(options: SeedOptions, stop: watch::Receiver<bool>) -> Result<(
 struct Page {
     url: Url,
     all: bool,
+    other_origin: bool,
     bind: Option<IpAddr>,
     up: Option<Rate>,
     down: Option<Rate>,
@@ -142,9 +146,14 @@ impl Page {
         let mut attempt = 0;
         loop {
             let mut origin = Origin::new(&self.url, self.bind, self.throttle.clone()).map_err(|error| self.hopeless(error.into()))?;
-            match origin.visit(&self.url).await {
+            match origin.visit(&self.url, self.other_origin).await {
                 Ok(visit) => return self.config(origin, visit),
-                Err(error @ (OriginError::Url(_) | OriginError::Certificates(_))) => return Err(self.hopeless(error.into())),
+                Err(
+                    error @ (OriginError::Url(_)
+                    | OriginError::Certificates(_)
+                    | OriginError::OtherOrigin { .. }
+                    | OriginError::Downgrade { .. }),
+                ) => return Err(self.hopeless(error.into())),
                 Err(error) => tracing::warn!(url = %self.url, %error, "cannot be reached; trying again"),
             }
             sleep(Duration::from_millis(backoff_ms(attempt, rand::random()))).await;

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{PeerToTracker, TrackerToPeer, decode, encode};
 
-use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, TRACKER_SILENCE};
+use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, SOCKET_WRITE_LEN_MAX, TRACKER_SILENCE};
 use crate::origin::{Origin, Stream, USER_AGENT};
 
 /// What is heard from the session.
@@ -185,6 +185,7 @@ async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> 
     request.headers_mut().insert(header::ORIGIN, HeaderValue::try_from(origin.ascii()).map_err(|error| error.to_string())?);
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
+    let config = config.max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
     let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;
     handshake.map(|(socket, _)| socket).map_err(|error| {
         if let SocketError::Http(answer) = &error {

@@ -31,6 +31,10 @@ pub(crate) struct Network {
     #[arg(long, value_name = "RATE", value_parser = above_zero)]
     pub(crate) down_limit: Option<Rate>,
 
+    /// Follow redirects to another origin; one from https to http is never followed
+    #[arg(long)]
+    pub(crate) other_origin: bool,
+
     /// What to log on stderr: warn, info, viral_peer=debug
     #[arg(long, value_name = "FILTER", env = "VIRAL_LOG")]
     log: Option<String>,
@@ -103,6 +107,7 @@ pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     let mut options = GetOptions {
         output: args.output.clone(),
         force: args.force,
+        other_origin: args.network.other_origin,
         bind: args.network.bind,
         up_limit: args.network.up_limit,
         down_limit: args.network.down_limit,
@@ -199,6 +204,7 @@ pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     let options = SeedOptions {
         urls: args.urls.clone(),
         all: args.all,
+        other_origin: args.network.other_origin,
         store: args.store.clone().or_else(data_dir).context("there is no data directory for this user; choose one with --store DIR")?,
         disk_limit: args.disk_limit,
         bind: args.network.bind,

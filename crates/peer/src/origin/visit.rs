@@ -47,8 +47,8 @@ pub(crate) enum Visit {
 }
 
 impl Origin {
-    /// Opens a page as a visitor would, redirects followed; afterwards this is the origin that answered.
-    pub(crate) async fn visit(&mut self, url: &Url) -> Result<Visit, OriginError> {
+    /// Opens a page as a visitor would, redirects followed, those to another origin only if that is allowed; afterwards this is the origin that answered.
+    pub(crate) async fn visit(&mut self, url: &Url, allow_other: bool) -> Result<Visit, OriginError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
             self.move_to(&url)?;
@@ -68,12 +68,27 @@ impl Origin {
             };
             let answer = self.send_again(VISIT_AGAIN, request).await?;
             match target(&url, &answer) {
-                Some(next) if matches!(next.scheme(), "http" | "https") => url = next,
-                Some(next) => return Err(OriginError::Url(next.to_string())),
+                Some(next) => {
+                    self.may_follow(&url, &next, allow_other)?;
+                    url = next;
+                }
                 None => return self.judge(&url, answer).await,
             }
         }
         Err(self.malformed("it redirects without end"))
+    }
+
+    /// Whoever asked for a page trusts its server, not one that this server names; and a server without TLS may be anybody.
+    fn may_follow(&self, from: &Url, next: &Url, allow_other: bool) -> Result<(), OriginError> {
+        let to = || next.origin().ascii_serialization();
+        match (from.scheme(), next.scheme()) {
+            ("https", "http") => Err(OriginError::Downgrade { host: self.host(), to: to() }),
+            // To the same host with TLS is what nearly every site does.
+            ("http", "https") if from.host() == next.host() && from.port().is_none() && next.port().is_none() => Ok(()),
+            ("http" | "https", "http" | "https") if allow_other || from.origin() == next.origin() => Ok(()),
+            ("http" | "https", "http" | "https") => Err(OriginError::OtherOrigin { host: self.host(), to: to() }),
+            (_, _) => Err(OriginError::Url(next.to_string())),
+        }
     }
 
     async fn judge(&mut self, url: &Url, answer: Response<Incoming>) -> Result<Visit, OriginError> {
@@ -189,6 +204,79 @@ mod tests {
         let request = || origin.request(Method::GET, &url).body(Full::default());
         let answer = timeout(Duration::from_secs(5), origin.send_again(Duration::from_secs(60), request)).await;
         assert!(matches!(answer, Ok(Err(_))), "at once: {answer:?}");
+    }
+
+    #[test]
+    fn redirects_stay_on_the_site_unless_told_otherwise_and_never_lose_tls() {
+        let may = |from: &str, next: &str, allow_other| {
+            let (from, next): (Url, Url) = (from.parse().unwrap(), next.parse().unwrap());
+            Origin::new(&"http://a.example/".parse().unwrap(), None, Throttle::new(None))
+                .unwrap()
+                .may_follow(&from, &next, allow_other)
+                .is_ok()
+        };
+        for (from, next) in [
+            ("http://a.example/b", "http://a.example/b/"),
+            ("http://a.example/", "https://a.example/"),
+            ("https://a.example:8443/", "https://a.example:8443/x"),
+        ] {
+            assert!(may(from, next, false) && may(from, next, true), "{from} {next}");
+        }
+        for (from, next) in [
+            ("https://a.example/", "https://b.example/"),
+            ("https://a.example/", "https://www.a.example/"),
+            ("http://a.example/", "http://127.0.0.1/"),
+            ("http://a.example:8080/", "http://a.example:8081/"),
+            ("http://a.example:8080/", "https://a.example/"),
+        ] {
+            assert!(!may(from, next, false) && may(from, next, true), "{from} {next}");
+        }
+        for next in ["http://a.example/", "http://b.example/", "file:///etc/passwd", "ftp://a.example/"] {
+            assert!(!may("https://a.example/", next, false) && !may("https://a.example/", next, true), "{next}");
+        }
+    }
+
+    /// A server that answers everything with this.
+    async fn answering(answer: Vec<u8>) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let answer = answer.clone();
+                tokio::spawn(async move {
+                    let mut heard = Vec::new();
+                    while !heard.ends_with(b"\r\n\r\n") {
+                        heard.push(stream.read_u8().await?);
+                    }
+                    stream.write_all(&answer).await?;
+                    stream.shutdown().await
+                });
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_another_site_is_an_error_that_says_what_to_do() {
+        let url =
+            answering(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.2:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec())
+                .await;
+        let mut origin = Origin::new(&url, None, Throttle::new(None)).unwrap();
+        let error = origin.visit(&url, false).await.unwrap_err().to_string();
+        assert!(error.contains("redirects to http://127.0.0.2:1") && error.contains("--other-origin"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_manifest_that_inflates_to_more_than_any_has_is_refused() {
+        let mut packed = Vec::new();
+        let mut compressor = brotli::CompressorWriter::new(&mut packed, 64 * 1024, 5, 22);
+        std::io::Write::write_all(&mut compressor, &vec![0; viral_wire::limits::MANIFEST_LEN_MAX + 1]).unwrap();
+        drop(compressor);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", packed.len());
+        let url = answering([head.into_bytes(), packed].concat()).await;
+        let origin = Origin::new(&url, None, Throttle::new(None)).unwrap();
+        let error = origin.manifest(&Digest::of(b"any")).await.unwrap_err().to_string();
+        assert!(error.contains("does not inflate"), "{error}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ impl Seeder {
         SeedOptions {
             urls: vec![world.url("/")],
             all: false,
+            other_origin: false,
             store: store.to_owned(),
             disk_limit: None,
             bind: Some([127, 0, 0, 1].into()),
@@ -121,6 +122,7 @@ async fn a_seeder_waits_for_a_server_that_is_not_there_yet() {
     let options = SeedOptions {
         urls: vec![url],
         all: false,
+        other_origin: false,
         store: store.path().to_owned(),
         disk_limit: None,
         bind: Some([127, 0, 0, 1].into()),
