@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::shell::{self, cargo, target_dir};
 use crate::steps::Steps;
-use crate::{journeys, rust, tools};
+use crate::{journeys, release, tools};
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -60,7 +60,7 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
     if let Bench::Native = what {
         return steps.run("bench native", native);
     }
-    steps.run("build viral (release)", rust::build_viral_release)?;
+    steps.run("build viral (release)", release::build)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
     steps.run("real apps from npm", journeys::install_apps)?;
     match what {

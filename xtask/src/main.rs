@@ -3,9 +3,11 @@
 
 mod bench;
 mod browser;
+mod deny;
 mod deps;
 mod journeys;
 mod lab;
+mod release;
 mod rust;
 mod shell;
 mod steps;
@@ -58,6 +60,10 @@ enum Chore {
     SmallCrowd,
     /// Check which crate depends on which against DESIGN section 9.
     Deps,
+    /// Check licences, sources and known faults of others' crates, as far as that can be done here.
+    Deny,
+    /// Build the binary to be given away, and check that it names no path of this machine.
+    Release,
     /// Install the Debian packages the journeys need (as root), or name them.
     Tools,
 }
@@ -105,6 +111,11 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         Chore::Lab(_) => Ok(()),
         Chore::SmallCrowd => small_crowd(steps),
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
+        Chore::Deny => steps.run("others' crates", deny::check),
+        Chore::Release => {
+            steps.run("build viral (release)", release::build)?;
+            steps.run("no paths of this machine", release::check)
+        }
         Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH])),
     }
 }
@@ -114,6 +125,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("tools", || tools::ensure(needed))?;
     steps.run("formatting", rust::formatting)?;
     steps.run("crate dependencies point one way", deps::check)?;
+    steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
     steps.run("clippy", rust::clippy)?;
     steps.run("unit and property tests", rust::tests)?;

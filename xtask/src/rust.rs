@@ -32,7 +32,3 @@ pub(crate) fn doc_tests() -> anyhow::Result<()> {
 pub(crate) fn build_viral() -> anyhow::Result<()> {
     run(cargo().args(["build", "--package", "viral"]))
 }
-
-pub(crate) fn build_viral_release() -> anyhow::Result<()> {
-    run(cargo().args(["build", "--release", "--package", "viral"]))
-}
