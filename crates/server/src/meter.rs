@@ -31,8 +31,7 @@ impl Meter {
             cause,
             sent: AtomicU64::new(0),
             answering: AtomicBool::new(false),
-            // Of a head that is too long the rest may still be on its way.
-            lingers: AtomicBool::new(true),
+            lingers: AtomicBool::new(false),
             is_session: AtomicBool::new(false),
         };
         Self(Arc::new(state))
@@ -56,6 +55,11 @@ impl Meter {
     /// A client that sends requests ahead of the answers may have the end of one answer counted for the cause of the next; the sum is exact.
     pub(crate) fn set_cause(&self, cause: Cause) {
         self.0.cause.store(cause as u8, Relaxed);
+    }
+
+    /// Bytes came: until they turn out to be a whole request, the rest may still be on its way.
+    pub(crate) fn note_received(&self) {
+        self.0.lingers.store(true, Relaxed);
     }
 
     /// A request's head was read.

@@ -116,7 +116,12 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Wire<S, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if self.meter.is_session() && !self.received.take(Instant::now(), (buffer.filled().len() - before) as u64) {
+        let len = buffer.filled().len() - before;
+        if !self.meter.is_session() {
+            if len > 0 {
+                self.meter.note_received();
+            }
+        } else if !self.received.take(Instant::now(), len as u64) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the client says too much")));
         }
         Poll::Ready(Ok(()))

@@ -63,4 +63,11 @@ async fn a_head_that_is_too_long_is_refused_and_its_sender_reads_why() {
         stream.read_to_string(&mut out).await.unwrap();
         assert!(out.starts_with(&format!("HTTP/1.1 {status} ")), "{len}: {out}");
     }
+    let mut kept = TcpStream::connect(server.address).await.unwrap();
+    kept.write_all(b"HEAD /app.js HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    kept.read_exact(&mut [0; 100]).await.unwrap();
+    kept.write_all(format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(8 << 20)).as_bytes()).await.unwrap();
+    let mut out = String::new();
+    kept.read_to_string(&mut out).await.unwrap();
+    assert!(out.contains("HTTP/1.1 431 "), "the second one, too: {out}");
 }
