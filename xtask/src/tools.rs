@@ -19,6 +19,10 @@ pub(crate) const JOURNEYS: &[Tool] = &[
     ("firefox-esr", "firefox-esr"),
     ("WebKitWebDriver", "webkit2gtk-driver"),
     ("Xvfb", "xvfb"),
+    ("nginx", "nginx-light"),
+    ("caddy", "caddy"),
+    ("apache2", "apache2-bin"),
+    ("haproxy", "haproxy"),
 ];
 
 /// What benches need besides what journeys do.
@@ -48,6 +52,8 @@ pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
     run(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "update"]))?;
     run(command("apt-get")
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // Installed to be run by tests: no package starts its server.
+        .env("RUNLEVEL", "1")
         .args(["-q", "install", "--yes", "--no-install-recommends"])
         .args(&missing))?;
     let still_missing = packages_missing(&tools);

@@ -14,6 +14,7 @@ pub mod line;
 pub mod native;
 pub mod nginx;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod site;
 pub mod visitor;

@@ -386,8 +386,7 @@ fn is_saved(record: &AssetRecord) -> bool {
 
 fn origin_of<'a>(app: &App, request: &'a Parts) -> PageOrigin<'a> {
     let tls = app.came_over_tls(Socket::of(request), &request.headers);
-    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    PageOrigin { scheme: if tls { "https" } else { "http" }, host: host.unwrap_or_default() }
+    PageOrigin { scheme: if tls { "https" } else { "http" }, host: app.host(Socket::of(request), &request.headers) }
 }
 
 fn fresh_ticket() -> Ticket {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -20,7 +20,7 @@ use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
-use crate::client::{Proxies, Socket, came_over_tls, client_ip, primary_address, rewrite_address};
+use crate::client::{Proxies, Socket, came_over_tls, client_ip, hosts, primary_address, rewrite_address};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
@@ -29,6 +29,7 @@ use crate::hub::{self, Hub};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::meter::Meter;
+use crate::origin::{self, Maker};
 use crate::packed::Packed;
 use crate::pages::page_path;
 use crate::places::Places;
@@ -49,6 +50,8 @@ pub(crate) struct App {
     pub(crate) own_service_worker: OwnServiceWorker,
     pub(crate) rewrite_local: RewriteLocal,
     pub(crate) trust_proxy: Proxies,
+    /// Said once, for the log is no place for every request.
+    pub(crate) host_warned: Once,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -62,6 +65,32 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
+    /// browsers send it with no request of another site (`SameSite=Lax`).
+    pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {
+        let hosts = hosts(socket.0, headers, &self.trust_proxy);
+        match origin::maker(headers, hosts.iter().copied()) {
+            Maker::Own => true,
+            Maker::Foreign => false,
+            Maker::Unknown => {
+                let is_visiting = cookies::browser(headers).is_some_and(|browser| self.hub.visits().page_of(browser, None).is_some());
+                self.host_warned.call_once(|| {
+                    tracing::warn!(
+                        origin = ?headers.get(header::ORIGIN), ?hosts, let_in = is_visiting,
+                        "a page says that it is of another host than the request; if a proxy is in front, let it pass the host on (nginx: proxy_set_header Host $host), \
+                         or name its address with --trust-proxy and let it set X-Forwarded-Host. This is said once"
+                    );
+                });
+                is_visiting
+            }
+        }
+    }
+
+    /// The name under which the visitor came, as far as proxies pass it on.
+    pub(crate) fn host<'a>(&self, socket: Socket, headers: &'a HeaderMap) -> &'a str {
+        hosts(socket.0, headers, &self.trust_proxy).first().copied().unwrap_or_default()
+    }
+
     /// Whether a trusted proxy says that the visitor came over TLS.
     pub(crate) fn came_over_tls(&self, socket: Socket, headers: &HeaderMap) -> bool {
         came_over_tls(socket.0, headers, &self.trust_proxy)
@@ -138,6 +167,7 @@ impl Viral {
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
+            host_warned: Once::new(),
             trust_proxy: Proxies { networks: config.trust_proxy.clone(), header: config.trust_proxy_header.0.clone() },
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,

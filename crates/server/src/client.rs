@@ -13,6 +13,9 @@ use crate::config::RewriteLocal;
 /// Whether the visitor came over TLS, as nearly all proxies say it.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// Under which name the visitor came, as nearly all proxies say it.
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
 /// The address at the other end of the socket; unspecified where the server does not tell (see [`crate::Viral`]).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Socket(pub(crate) IpAddr);
@@ -76,6 +79,20 @@ pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &Proxi
         elements(headers, &X_FORWARDED_PROTO).pop()
     };
     said.is_some_and(|said| said.trim().trim_matches('"').eq_ignore_ascii_case("https"))
+}
+
+/// The names under which a request came: its `Host`, and what a trusted proxy says that it was before (`Forwarded` if that is its header, else `X-Forwarded-Host`).
+pub(crate) fn hosts<'a>(socket: IpAddr, headers: &'a HeaderMap, trusted: &Proxies) -> Vec<&'a str> {
+    let mut hosts = Vec::new();
+    if trusted.are_at(socket.to_canonical()) {
+        if trusted.say_forwarded() {
+            hosts.extend(elements(headers, &trusted.header).into_iter().filter_map(|element| parameter(element, "host")));
+        } else {
+            hosts.extend(elements(headers, &X_FORWARDED_HOST));
+        }
+    }
+    let hosts = hosts.into_iter().map(|host| host.trim().trim_matches('"'));
+    hosts.chain(headers.get(header::HOST).and_then(|host| host.to_str().ok())).collect()
 }
 
 /// The elements of a list header, in order, over all its lines.
@@ -184,6 +201,23 @@ mod tests {
             [("for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https", "2001:db8::9"), ("for=unknown", "10.0.0.1"), ("by=1.1.1.1", "10.0.0.1")];
         for (said, expected) in table {
             assert_eq!(client_ip(ip("10.0.0.1"), &headers(&[("forwarded", said)]), &proxies("forwarded")), ip(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_can_say_under_which_name_the_visitor_came() {
+        let says = headers(&[
+            ("host", "upstream:8080"),
+            ("x-forwarded-host", "app.example, cdn.example:444"),
+            ("forwarded", "for=1.1.1.1;host=\"other.example:1\""),
+        ]);
+        let table: [(&str, &'static str, &[&str]); 3] = [
+            ("10.0.0.1", "x-forwarded-for", &["app.example", "cdn.example:444", "upstream:8080"]),
+            ("10.0.0.1", "forwarded", &["other.example:1", "upstream:8080"]),
+            ("203.0.113.5", "x-forwarded-for", &["upstream:8080"]),
+        ];
+        for (socket, named, expected) in table {
+            assert_eq!(hosts(ip(socket), &says, &proxies(named)), expected, "{socket} {named}");
         }
     }
 

@@ -5,15 +5,30 @@ use std::net::IpAddr;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri, header};
 
-/// False when the request says that a page of another origin made it: `Origin` that is not `Host`, or `Sec-Fetch-Site` of another site.
+/// What a request says of the page that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// A page of this site, or nothing that a browser's page could be.
+    Own,
+    /// A page of another site, by the browser's word.
+    Foreign,
+    /// A page whose `Origin` is none of the names under which the request came. So it looks, too, where a proxy does not pass the name on.
+    Unknown,
+}
+
+/// Who made the request. `hosts` are the names under which it came: see [`crate::client::hosts`].
 ///
-/// A request without either header does not come from a page of a current browser and passes.
-pub(crate) fn is_own(headers: &HeaderMap) -> bool {
-    let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let site_fits = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
-    let origin_fits = !headers.contains_key(header::ORIGIN)
-        || text(&header::ORIGIN).zip(text(&header::HOST)).is_some_and(|(origin, host)| names(origin, host));
-    site_fits && origin_fits
+/// The browser knows what was in its address bar, whatever proxies make of the host: `Sec-Fetch-Site` decides where it is sent. Chromium sends none with a
+/// WebSocket. A request without that and `Origin` does not come from a page of a current browser and passes.
+pub(crate) fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> Maker {
+    match headers.get("sec-fetch-site") {
+        Some(site) if site == "same-origin" => return Maker::Own,
+        Some(site) if site != "none" => return Maker::Foreign,
+        Some(_) | None => {}
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return Maker::Own };
+    let names_us = origin.to_str().is_ok_and(|origin| hosts.into_iter().any(|host| names(origin, host)));
+    if names_us { Maker::Own } else { Maker::Unknown }
 }
 
 /// Whether this is the value of a `Host` header: a name or an address, and a port perhaps (RFC 9110 section 7.2).
@@ -56,7 +71,9 @@ pub(crate) fn is_of_host(uri: &Uri, host: &str) -> bool {
         Some(_) | None => return false,
     };
     let Ok(host) = host.parse::<Authority>() else { return false };
-    let same_host = uri.host().is_some_and(|name| name.eq_ignore_ascii_case(host.host()));
+    // A final dot says that the name is whole (RFC 1034 section 3.1); browsers keep it in the one place and proxies drop it in the other.
+    let whole = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let same_host = uri.host().is_some_and(|name| whole(name) == whole(host.host()));
     same_host && uri.port_u16().unwrap_or(default_port) == host.port_u16().unwrap_or(default_port)
 }
 
@@ -64,10 +81,9 @@ pub(crate) fn is_of_host(uri: &Uri, host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn own(pairs: &[(&'static str, &'static str)]) -> bool {
-        is_own(
-            &pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))).collect(),
-        )
+    fn made_by(pairs: &[(&'static str, &'static str)]) -> Maker {
+        let host = pairs.iter().find(|(name, _)| *name == "host").map(|(_, host)| *host);
+        maker(&pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value))).collect(), host)
     }
 
     #[test]
@@ -91,16 +107,34 @@ mod tests {
 
     #[test]
     fn only_the_sites_own_pages_pass() {
-        assert!(own(&[("host", "a.example"), ("origin", "https://a.example")]));
-        assert!(own(&[("host", "A.example:443"), ("origin", "https://a.example")]));
-        assert!(own(&[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")]));
-        assert!(own(&[("host", "[::1]:8080"), ("origin", "http://[::1]:8080")]));
-        assert!(own(&[("host", "a.example")]));
-        assert!(!own(&[("host", "a.example"), ("origin", "https://b.example")]));
-        assert!(!own(&[("host", "a.example:81"), ("origin", "http://a.example")]));
-        assert!(!own(&[("host", "a.example"), ("origin", "null")]));
-        assert!(!own(&[("origin", "https://a.example")]));
-        assert!(!own(&[("host", "a.example"), ("sec-fetch-site", "cross-site")]));
-        assert!(!own(&[("host", "a.example"), ("sec-fetch-site", "same-site")]));
+        let own: [&[(&str, &str)]; 8] = [
+            &[("host", "a.example"), ("origin", "https://a.example")],
+            &[("host", "A.example:443"), ("origin", "https://a.example")],
+            &[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")],
+            &[("host", "[::1]:8080"), ("origin", "http://[::1]:8080")],
+            &[("host", "a.example"), ("origin", "https://a.example.")],
+            &[("host", "a.example")],
+            &[("host", "upstream"), ("origin", "https://a.example"), ("sec-fetch-site", "same-origin")],
+            &[("host", "a.example"), ("sec-fetch-site", "none")],
+        ];
+        for pairs in own {
+            assert_eq!(made_by(pairs), Maker::Own, "{pairs:?}");
+        }
+        let unknown: [&[(&str, &str)]; 5] = [
+            &[("host", "a.example"), ("origin", "https://b.example")],
+            &[("host", "a.example:81"), ("origin", "http://a.example")],
+            &[("host", "a.example"), ("origin", "null")],
+            &[("origin", "https://a.example")],
+            &[("host", "a.example"), ("origin", "https://b.example"), ("sec-fetch-site", "none")],
+        ];
+        for pairs in unknown {
+            assert_eq!(made_by(pairs), Maker::Unknown, "{pairs:?}");
+        }
+        for site in ["cross-site", "same-site", "nonsense"] {
+            let header = HeaderValue::from_static(site);
+            let headers = [("host", HeaderValue::from_static("a.example")), ("sec-fetch-site", header)];
+            let headers = headers.into_iter().map(|(name, value)| (header::HeaderName::from_static(name), value)).collect();
+            assert_eq!(maker(&headers, ["a.example"]), Maker::Foreign, "{site}");
+        }
     }
 }

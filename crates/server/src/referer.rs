@@ -18,8 +18,9 @@ pub(crate) struct Referer {
 /// None without one, or where it is no page or asset of this site.
 pub(crate) fn of(version: &Version, headers: &HeaderMap) -> Option<Referer> {
     let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    if !origin::is_of_host(&uri, host) {
+    // The browser knows better than what proxies make of the host.
+    let is_same_origin = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    if !is_same_origin && !origin::is_of_host(&uri, headers.get(header::HOST)?.to_str().ok()?) {
         return None;
     }
     match version.resolve_visit(uri.path()) {

@@ -12,6 +12,7 @@ mod losses;
 mod native;
 mod pages;
 mod pairs;
+mod proxies;
 mod quirks;
 mod respect;
 mod restarts;

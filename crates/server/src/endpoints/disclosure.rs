@@ -10,7 +10,6 @@ use super::refusal;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::{self, VisitorState, visitor_state};
-use crate::origin;
 use crate::stats::Cause;
 
 /// The page with its four places to fill.
@@ -40,7 +39,7 @@ pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
 /// `POST /.viral/opt-out`
 pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
     let tls = app.came_over_tls(peer, &headers);
-    let mut response = back_with(&headers, cookies::set_off(tls));
+    let mut response = back_with(&app, peer, &headers, cookies::set_off(tls));
     if response.status() == StatusCode::SEE_OTHER {
         response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser(tls));
     }
@@ -49,11 +48,11 @@ pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: 
 
 /// `POST /.viral/opt-in`
 pub(crate) async fn opt_in(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
-    back_with(&headers, cookies::clear_state(app.came_over_tls(peer, &headers)))
+    back_with(&app, peer, &headers, cookies::clear_state(app.came_over_tls(peer, &headers)))
 }
 
-fn back_with(headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
-    if !origin::is_own(headers) {
+fn back_with(app: &App, peer: Socket, headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
+    if !app.is_own(peer, headers) {
         return refusal(StatusCode::FORBIDDEN, "only a page of this site may change this");
     }
     let mut response = Response::new(Body::empty());

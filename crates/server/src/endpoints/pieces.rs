@@ -16,10 +16,10 @@ use viral_wire::{Digest, Frame, Manifest, PieceId};
 use super::{done, read_post, refusal};
 use crate::answer::PartOf;
 use crate::app::App;
+use crate::client::Socket;
 use crate::cookies::pinned_version;
 use crate::files::{Asset, PieceLocation};
 use crate::limits::RECORD_LEN_MIN;
-use crate::origin;
 use crate::page_stats::Taken;
 use crate::stats::Cause;
 
@@ -93,8 +93,8 @@ pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<Str
 }
 
 /// `POST /.viral/record`: records of assets outside the page set, each once by its canonical path however it was asked for; 204 when none of them is worth fetching from peers.
-pub(crate) async fn record(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    if !origin::is_own(&headers) {
+pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only a page of this site may ask");
     }
     let post = match read_post::<RecordPost>(body).await {

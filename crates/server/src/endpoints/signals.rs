@@ -17,7 +17,6 @@ use crate::app::App;
 use crate::client::Socket;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
-use crate::origin;
 use crate::socket;
 use crate::stats::Cause;
 
@@ -29,7 +28,7 @@ pub(crate) async fn socket(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response<Body> {
-    if !origin::is_own(&headers) {
+    if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may connect");
     }
     let upgrade = match upgrade {
@@ -54,8 +53,8 @@ pub(crate) async fn socket(
 }
 
 /// `POST /.viral/answer`
-pub(crate) async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    if !origin::is_own(&headers) {
+pub(crate) async fn answer(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may answer");
     }
     let post = match read_post::<AnswerPost>(body).await {
@@ -69,8 +68,8 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, headers: HeaderMap, body
 }
 
 /// `POST /.viral/visit`
-pub(crate) async fn visit(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response<Body> {
-    if !origin::is_own(&headers) {
+pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
     }
     match read_post::<VisitPost>(body).await {
