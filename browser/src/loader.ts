@@ -1,7 +1,7 @@
 /** The loader: the one inline script of a thin answer. Gets the app from nearby visitors and puts it in place, or leads to the plain page. */
 
 import type { ThinBoot } from './core/generated/ThinBoot';
-import { cookieValue } from './core/cookie';
+import { isOptedOut } from './core/cookie';
 import { goPlain } from './shell/plain';
 import { visit } from './shell/visit';
 
@@ -10,7 +10,7 @@ async function load(): Promise<void> {
   if (!capable) return goPlain('incapable');
   if (!keepsAnything()) return goPlain('storage');
   // The browser may show a thin page of its cache to somebody who opted out since.
-  if (cookieValue(document.cookie, 'viral') === 'off') return location.reload();
+  if (isOptedOut(document.cookie)) return location.reload();
   const boot = JSON.parse(document.getElementById('viral-boot')?.textContent ?? '') as ThinBoot;
   await visit(boot);
 }

@@ -1,6 +1,11 @@
-/** Reads one cookie out of all. */
+/** The cookie that holds what the visitor decided or its browser cannot do. */
 
-/** The value of one cookie out of `document.cookie`. */
-export function cookieValue(cookies: string, name: string): string | undefined {
-  return `; ${cookies}`.split(`; ${name}=`)[1]?.split(';', 1)[0];
+/** Whether the visitor opted out: one of several cookies of that name is enough. */
+export function isOptedOut(cookies: string): boolean {
+  return /(?:^|; )viral=off(?:;|$)/.test(cookies);
+}
+
+/** The text to assign to `document.cookie`. What was set over TLS goes back over TLS only. */
+export function stateCookie(value: string, ageSeconds: number, protocol: string): string {
+  return `viral=${value}; Max-Age=${ageSeconds}; Path=/; SameSite=Lax${protocol === 'https:' ? '; Secure' : ''}`;
 }

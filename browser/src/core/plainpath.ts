@@ -1,5 +1,7 @@
 /** How the loader leaves for the plain answer. */
 
+import { stateCookie } from './cookie';
+
 /** Why it leaves: this browser cannot, or keeps nothing for the site, the site has its own service worker, or only this visit went wrong. */
 export type PlainCause = 'incapable' | 'storage' | 'own-sw' | 'fault';
 
@@ -7,8 +9,8 @@ export type PlainCause = 'incapable' | 'storage' | 'own-sw' | 'fault';
  * The text to assign to `document.cookie`. An accident looks like `incapable` to the server, only shorter: a browser that cannot is asked
  * again after a week, an accident is forgotten after a minute.
  */
-export function plainCookie(cause: PlainCause): string {
-  return `viral=${plainCookieValue(cause)}; Max-Age=${cause === 'fault' ? 60 : 604_800}; Path=/; SameSite=Lax`;
+export function plainCookie(cause: PlainCause, protocol: string): string {
+  return stateCookie(plainCookieValue(cause), cause === 'fault' ? 60 : 604_800, protocol);
 }
 
 /** The value by which the loader sees whether the cookie stuck. */

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { cookieValue } from './cookie';
 import { offReason } from './role';
 import type { RoleEvidence } from './role';
 
@@ -30,9 +29,5 @@ describe('the role of a visitor', () => {
   });
   it('is to seed on a low battery that is being charged', () => {
     expect(offReason({ ...able, batteryLevel: 0.05, charging: true })).toBeNull();
-  });
-  it('reads one cookie among others and is not fooled by a longer name', () => {
-    expect(cookieValue('notviral=off; viral-version=3', 'viral')).toBeUndefined();
-    expect(cookieValue('viral=incapable', 'viral')).toBe('incapable');
   });
 });

@@ -1,6 +1,6 @@
 /** Whether this visitor may seed, from what the browser says of itself (DESIGN section 7). */
 
-import { cookieValue } from './cookie';
+import { isOptedOut } from './cookie';
 
 /** What the shell read from the browser. Unknown things are `undefined`, and never count against seeding. */
 export interface RoleEvidence {
@@ -25,7 +25,7 @@ export const BATTERY_LEVEL_MIN = 0.2;
 export function offReason(evidence: RoleEvidence): OffReason | null {
   if (!evidence.secure) return 'insecure';
   if (!evidence.canConnect) return 'no-webrtc';
-  if (cookieValue(evidence.cookie, 'viral') === 'off') return 'opt-out';
+  if (isOptedOut(evidence.cookie)) return 'opt-out';
   if (evidence.saveData) return 'save-data';
   if (evidence.connectionType === 'cellular') return 'cellular';
   if (evidence.charging === false && (evidence.batteryLevel ?? 1) < BATTERY_LEVEL_MIN) return 'low-battery';

@@ -8,7 +8,7 @@ import { request } from './request';
 
 /** Navigates to the plain answer, once the origin can give one: before that a reload would only show the browser's own error page. */
 export async function goPlain(cause: PlainCause): Promise<void> {
-  document.cookie = plainCookie(cause);
+  document.cookie = plainCookie(cause, location.protocol);
   while (!(await request('/.viral/worker.js', { method: 'HEAD', cache: 'no-store' }).catch(() => null))) await wait(ORIGIN_PROBE_MS);
   if (document.cookie.includes(`viral=${plainCookieValue(cause)}`)) location.reload();
   else location.replace(plainUrl(location.href, cause));

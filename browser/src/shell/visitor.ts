@@ -1,5 +1,6 @@
 /** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
 
+import { stateCookie } from '../core/cookie';
 import { noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
@@ -168,7 +169,7 @@ export class Visitor implements StatusSource {
   }
 
   async optOut(): Promise<void> {
-    document.cookie = 'viral=off; Max-Age=31536000; Path=/; SameSite=Lax';
+    document.cookie = stateCookie('off', 31_536_000, location.protocol);
     this.stop(4);
     this.reason = 'opt-out';
     this.#changed();
