@@ -102,7 +102,7 @@ fn configuration(kind: Kind, folder: &Path, port: u16, upstream: SocketAddr) -> 
         Kind::NginxBare => nginx(""),
         Kind::Caddy => format!("{{\n\tadmin off\n\tauto_https off\n}}\nhttp://127.0.0.1:{port} {{\n\treverse_proxy {upstream}\n}}\n"),
         Kind::Apache => format!(
-            "ServerRoot {at}\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile {at}/apache.pid\nErrorLog {at}/error.log\nUser root\nGroup root\n{}
+            "ServerRoot {at}\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile {at}/apache.pid\nErrorLog {at}/error.log\nUser nobody\nGroup nogroup\n{}
             ProxyPreserveHost On\nProxyPass / http://{upstream}/ upgrade=websocket\n",
             ["mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel"]
                 .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
