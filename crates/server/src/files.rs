@@ -11,6 +11,7 @@ mod compress;
 mod document;
 mod encodings;
 mod error;
+mod history;
 mod inventory;
 mod limits;
 mod links;

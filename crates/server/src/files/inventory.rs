@@ -15,6 +15,7 @@ use std::{
 use super::{
     Asset, EmbeddedFile, Object, SiteError,
     asset::Making,
+    history::History,
     limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
     path,
     scan::{self, Found, Stamp, Warned},
@@ -29,6 +30,7 @@ pub(super) struct Inventory {
     entries_max: usize,
     making: Making,
     known: BTreeMap<String, Known>,
+    history: History,
     warned: Warned,
     cancelled: Arc<AtomicBool>,
 }
@@ -43,7 +45,8 @@ struct Known {
 impl Inventory {
     /// An inventory of `dir`, in which nothing is known yet. Setting `cancelled` ends a reading early.
     pub(super) fn new(dir: PathBuf, entries_max: usize, making: Making, cancelled: Arc<AtomicBool>) -> Self {
-        Self { dir, entries_max, making, known: BTreeMap::new(), warned: Warned::default(), cancelled }
+        let history = History::new(entries_max);
+        Self { dir, entries_max, making, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
     }
 
     /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
@@ -69,6 +72,7 @@ impl Inventory {
             }
         }
         drop(known);
+        self.history.tidy(|relative| assets.contains_key(relative));
         self.making.store.tidy();
         Ok(assets)
     }
@@ -84,7 +88,8 @@ impl Inventory {
         }
         match self.read_file(&found.real) {
             Ok(Some((raw, stamp))) => {
-                let asset = Asset::make(&self.making, &found.relative, raw, stamp.modified).map_err(|source| self.store_fault(source))?;
+                let told = self.history.note(&found.relative, raw.digest(), stamp.modified, looked_at);
+                let asset = Asset::make(&self.making, &found.relative, raw, told.date).map_err(|source| self.store_fault(source))?;
                 Ok(Some(Known { stamp, looked_at, asset: Arc::new(asset) }))
             }
             Ok(None) => Ok(None),

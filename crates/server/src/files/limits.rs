@@ -93,6 +93,10 @@ pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 /// Names warned about once each; more are not remembered, and not logged.
 pub(super) const WARNED_MAX: usize = 256;
 
+/// Earliest time of a file that is told as its date, in seconds since 1970: the year 1991, when the first web pages were made. Tools that pack files
+/// write 0, 1, 1980 (zip) or 1985 (npm) where they mean "no date".
+pub(super) const DATE_MIN_S: u64 = 662_688_000;
+
 /// Bytes read from disk at once while sending: large enough that the thread hop costs little, small enough for memory.
 pub(super) const READ_CHUNK_LEN: usize = 64 * 1024;
 

@@ -44,7 +44,7 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
         }
         Outcome::Failed => return text(version, StatusCode::PRECONDITION_FAILED, "precondition failed\n", request.method == Method::GET),
     }
-    let wanted = if ranged && conditional::range_applies(&request.headers, &tags, modified) {
+    let wanted = if ranged && conditional::range_applies(&request.headers, &tags) {
         range::wanted(&request.headers, body.blob.len())
     } else {
         Wanted::Whole
