@@ -102,6 +102,14 @@ async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, reque
         }
         None => (current, resolved),
     };
+    let kept = || app.site.kept_by_name(request.uri.path());
+    let (version, resolved) = match resolved {
+        Resolved::NotFound(page) => match kept() {
+            Some((version, asset)) => (version, Resolved::Asset(asset)),
+            None => (version, Resolved::NotFound(page)),
+        },
+        found @ (Resolved::Asset(_) | Resolved::Redirect(_)) => (version, found),
+    };
     let asset = if let Resolved::Asset(asset) = &resolved { Some(Arc::clone(asset)) } else { None };
     let response = bare_answer(&version, resolved, request).await;
     match asset {

@@ -273,6 +273,7 @@ fn site_options(config: &Config) -> SiteOptions {
     SiteOptions {
         spa: config.spa,
         headers: config.header.iter().map(|line| (line.name.clone(), line.value.clone())).collect(),
+        immutable: config.immutable.clone(),
         cache_dir: config.cache_dir.clone(),
         html_addition: Some(scripts::addition()),
         ..SiteOptions::default()

@@ -42,6 +42,10 @@ pub struct Config {
     #[arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n')]
     pub header: Vec<HeaderLine>,
 
+    /// Path whose content never changes, so that browsers keep it for a year without asking: `/assets/*`, where `*` stands for any characters. May be given more than once. Files with a hash in their names need no rule if a page, style sheet or script names them
+    #[arg(long, env = "VIRAL_IMMUTABLE", value_name = "PATTERN", value_delimiter = '\n')]
+    pub immutable: Vec<String>,
+
     /// Pages of which a visit uses fewer bytes than this are answered plain: peers cannot win there. What a page uses is learned from its first visits. 0 = always viral
     #[arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN)]
     pub min_app_bytes: u64,
@@ -115,6 +119,7 @@ impl Default for Config {
             admin_listen: AdminListen::default(),
             spa: false,
             header: Vec::new(),
+            immutable: Vec::new(),
             min_app_bytes: APP_BYTES_MIN,
             reach: Reach::Any,
             cache_dir: None,

@@ -8,10 +8,14 @@ use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt as _;
 use viral_server::files::{Resolved, Site, SiteOptions, Source, Version, Which, respond, respond_not_found, respond_redirect};
 
+#[path = "files_site/caching.rs"]
+mod caching;
 #[path = "files_site/dates.rs"]
 mod dates;
 #[path = "files_site/hostile.rs"]
 mod hostile;
+#[path = "files_site/packed.rs"]
+mod packed;
 #[path = "files_site/pieces.rs"]
 mod pieces;
 #[path = "files_site/serving.rs"]

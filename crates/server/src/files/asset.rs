@@ -3,14 +3,14 @@
 use std::{io, sync::Arc, time::SystemTime};
 
 use http::{HeaderName, HeaderValue, header};
-use viral_wire::{AssetRecord, Digest};
+use viral_wire::{AssetRecord, Digest, limits::RECORD_HEADERS_MAX};
 
 use super::{
     Object, caching, document,
     limits::{DOCUMENT_LEN_MAX, SCRIPT_LEN_MAX, STYLE_LEN_MAX},
     links::{Link, Links},
     media::{self, Kind},
-    path, script,
+    mentions, path, script,
     store::Store,
     style,
 };
@@ -42,7 +42,7 @@ pub struct Document {
 }
 
 /// One servable file of the site.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Asset {
     path: String,
     media_type: String,
@@ -52,6 +52,9 @@ pub struct Asset {
     is_alien_text: bool,
     links: Vec<Link>,
     own_service_worker: bool,
+    mentions: Arc<[u64]>,
+    /// Whether answers carry the tag of its content: all but that of an addition, which has an address of its own.
+    is_tagged: bool,
     modified: Option<SystemTime>,
     cache_control: &'static str,
     headers: Arc<Headers>,
@@ -69,6 +72,23 @@ pub(super) struct Making {
     pub(super) addition: Option<String>,
     /// The operator's headers.
     pub(super) headers: Arc<Headers>,
+    /// Paths whose content the operator says never changes.
+    pub(super) immutable: Vec<String>,
+}
+
+/// How an asset is called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'n> {
+    /// Its path below the directory.
+    pub(super) relative: &'n str,
+    /// The name that tells its type: without the ending of a coding that was undone.
+    pub(super) typed_as: &'n str,
+}
+
+impl<'n> From<&'n str> for Name<'n> {
+    fn from(relative: &'n str) -> Self {
+        Self { relative, typed_as: relative }
+    }
 }
 
 impl Asset {
@@ -106,8 +126,15 @@ impl Asset {
     }
 
     /// The record as it stands in a manifest; of a document it describes [`Which::Full`].
+    ///
+    /// Its headers are those that the app would see in an answer without a coding. Where the operator's own leave no room, entity tag and date are
+    /// not among them.
     pub fn record(&self) -> AssetRecord {
-        let headers = self.headers().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+        let tag = HeaderValue::try_from(entity_tag(self.full.digest(), "")).ok().filter(|_| self.is_tagged).map(|tag| (header::ETAG, tag));
+        let date = self.modified().map(httpdate::HttpDate::from).and_then(|date| HeaderValue::try_from(date.to_string()).ok());
+        let told = tag.into_iter().chain(date.map(|date| (header::LAST_MODIFIED, date)));
+        let headers = self.headers().chain(told).take(RECORD_HEADERS_MAX);
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         AssetRecord {
             path: self.path.clone(),
             media_type: self.media_type.clone(),
@@ -155,12 +182,26 @@ impl Asset {
 
     /// The headers that matter wherever the content comes from: those of records and of answers alike.
     pub(super) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        let own = [
-            (header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control)),
-            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        ];
+        // Of what nobody knows the type, browsers must find out: `<script src=/loader>`.
+        let nosniff = media::is_known(&self.media_type).then(|| (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+        let own = [Some((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control))), nosniff];
         let given = |name: &HeaderName| self.headers.iter().any(|(given, _)| given == name);
-        own.into_iter().filter(move |(name, _)| !given(name)).chain(self.headers.iter().cloned())
+        own.into_iter().flatten().filter(move |(name, _)| !given(name)).chain(self.headers.iter().cloned())
+    }
+
+    /// The hashed names it mentions, see [`mentions`].
+    pub(super) fn mentions(&self) -> &[u64] {
+        &self.mentions
+    }
+
+    /// The `Cache-Control` value, where the operator gives none.
+    pub(super) fn cache_control(&self) -> &'static str {
+        self.cache_control
+    }
+
+    /// The same asset with another `Cache-Control`.
+    pub(super) fn with_cache_control(&self, cache_control: &'static str) -> Self {
+        Self { cache_control, ..self.clone() }
     }
 
     /// Whether both would be answered alike.
@@ -168,19 +209,25 @@ impl Asset {
         self.full.digest() == other.full.digest() && self.raw.digest() == other.raw.digest()
     }
 
-    /// Makes the asset at a relative path from its stored content, reading what it refers to. Blocks.
+    /// Makes the asset of this name from its stored content, reading what it refers to. Until [`caching`] judged the site it is one that browsers ask
+    /// about. Blocks.
     ///
     /// # Errors
     /// When the object store cannot be read or written.
-    pub(super) fn make(making: &Making, relative: &str, raw: Arc<Object>, modified: Option<SystemTime>) -> io::Result<Self> {
-        let essence = media::essence(relative);
+    pub(super) fn make<'n>(making: &Making, name: impl Into<Name<'n>>, raw: Arc<Object>, modified: Option<SystemTime>) -> io::Result<Self> {
+        let name = name.into();
+        let relative = name.relative;
+        let essence = media::essence(name.typed_as);
         let kind = media::kind(essence);
         let text = if kind != Kind::Other || media::is_text(essence) { text_of(&raw)? } else { None };
-        let mut asset = Self::unread(relative, text.as_ref().is_some_and(|text| std::str::from_utf8(text).is_ok()), raw);
+        let mut asset = Self::unread(name, text.as_ref().is_some_and(|text| media::is_utf8(text)), raw);
         asset.modified = modified;
-        asset.cache_control = caching::cache_control(relative, kind == Kind::Html);
+        asset.cache_control = caching::REVALIDATE;
         asset.headers = Arc::clone(&making.headers);
         let Some(text) = text else { return Ok(asset) };
+        if kind != Kind::Other {
+            asset.mentions = mentions::in_text(&text, kind == Kind::Script).into();
+        }
         match kind {
             Kind::Html => asset.read_document(making, relative, &text)?,
             Kind::Style if asset.len() <= STYLE_LEN_MAX => {
@@ -201,20 +248,22 @@ impl Asset {
 
     /// The script of an addition: what its address names never changes, and the operator's headers are for the site's own files.
     pub(super) fn of_addition(relative: &str, raw: Arc<Object>) -> Self {
-        Self::unread(relative, true, raw)
+        Self { is_tagged: false, ..Self::unread(relative.into(), true, raw) }
     }
 
     /// What can be said of an asset without reading it.
-    fn unread(relative: &str, is_utf8: bool, raw: Arc<Object>) -> Self {
+    fn unread(name: Name<'_>, is_utf8: bool, raw: Arc<Object>) -> Self {
         Self {
-            path: path::encode(relative),
-            media_type: media::content_type(media::essence(relative), is_utf8),
+            path: path::encode(name.relative),
+            media_type: media::content_type(media::essence(name.typed_as), is_utf8),
             full: Arc::clone(&raw),
             raw,
             document: None,
             is_alien_text: false,
             links: Vec::new(),
             own_service_worker: false,
+            mentions: Arc::default(),
+            is_tagged: true,
             modified: None,
             cache_control: caching::IMMUTABLE,
             headers: Arc::default(),
@@ -239,6 +288,12 @@ impl Asset {
         self.document = Some(analysis.document);
         Ok(())
     }
+}
+
+/// The entity tag of content in a coding of this suffix, with its quotes.
+pub(super) fn entity_tag(digest: Digest, suffix: &str) -> String {
+    let digest = digest.to_string();
+    format!("\"{}{suffix}\"", &digest[..32])
 }
 
 /// The content, unless it is so large that searching it would hold up the scan.

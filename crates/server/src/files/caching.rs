@@ -1,4 +1,8 @@
-//! How long browsers may keep an asset without asking, judged by its name.
+//! How long browsers may keep an asset without asking: for ever only where it is sure that its name changes whenever its content does.
+
+use std::collections::HashSet;
+
+use super::{Asset, media, mentions};
 
 /// For names that change whenever the content does.
 pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -6,14 +10,54 @@ pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For everything else: kept, but asked about each time.
 pub(super) const REVALIDATE: &str = "no-cache";
 
-/// The `Cache-Control` value for a file name. `document` is true for HTML, which is always asked about.
-pub(super) fn cache_control(name: &str, document: bool) -> &'static str {
-    if !document && has_content_hash(name) { IMMUTABLE } else { REVALIDATE }
+/// What decides about all assets of a site together.
+#[derive(Debug)]
+pub(super) struct Caching<'a> {
+    mentioned: HashSet<u64>,
+    patterns: &'a [String],
+}
+
+impl<'a> Caching<'a> {
+    /// Of a site of these assets, whose operator says that names of these patterns never change their content.
+    pub(super) fn of<'s>(assets: impl Iterator<Item = &'s Asset>, patterns: &'a [String]) -> Self {
+        Self { mentioned: assets.flat_map(|asset| asset.mentions().iter().copied()).collect(), patterns }
+    }
+
+    /// The `Cache-Control` value of an asset. `changed` tells that its name was seen with other content: then nobody's word is good enough.
+    ///
+    /// That a name looks hashed is no proof, since ids of things look alike. It is one if the site's own pages, style sheets or scripts name it
+    /// and its type is one that build tools hash.
+    pub(super) fn rule(&self, relative: &str, asset: &Asset, changed: bool) -> &'static str {
+        if changed || asset.is_page() {
+            return REVALIDATE;
+        }
+        let is_promised = self.patterns.iter().any(|pattern| matches(pattern, &format!("/{relative}")));
+        if is_promised || self.is_named(relative, asset.media_type()) { IMMUTABLE } else { REVALIDATE }
+    }
+
+    fn is_named(&self, relative: &str, media_type: &str) -> bool {
+        let has = |name: u64| self.mentioned.contains(&name);
+        let is_code = matches!(media::kind(media::bare(media_type)), media::Kind::Script | media::Kind::Style);
+        media::is_hashed_by_tools(media_type)
+            && content_hashes(relative).any(|hash| has(mentions::of_name(relative)) || (is_code && has(mentions::of_hash(hash))))
+    }
+}
+
+/// Whether a path is one of a pattern, in which `*` stands for any characters.
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| path.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
 }
 
 /// Whether a file name carries a hash of the content, as build tools write it: `app.3f9ab2c1.js`, `index-BxY12_zk.js`.
 ///
-/// A false positive would freeze an asset for a year, a false negative costs a conditional request; so when in doubt, no.
+/// A false positive may freeze an asset for a year, a false negative costs a conditional request; so when in doubt, no.
 /// Judged is each part of the name between dots (without the extension), as a whole and after each `-` or `_`:
 /// - hexadecimal (webpack, Parcel, Hugo): 8 to 64 digits in one case that mix numerals and letters. Below 16 digits the two
 ///   must alternate at least three times, which words and dates (`facade01`, `20240131a`) do not.
@@ -21,22 +65,36 @@ pub(super) fn cache_control(name: &str, document: bool) -> &'static str {
 ///   cases, alternating as no camel-case word does (`Utf8Text` is none).
 /// - base32 (esbuild): exactly 8 of `A-Z2-7` after a separator, alternating at least three times.
 pub(super) fn has_content_hash(name: &str) -> bool {
+    content_hashes(name).next().is_some()
+}
+
+/// The parts of a file name that look like hashes of the content.
+fn content_hashes(name: &str) -> impl Iterator<Item = &str> {
     let name = name.rsplit('/').next().unwrap_or(name);
-    let Some((stem, _)) = name.rsplit_once('.') else { return false };
-    let mut at = 0;
-    stem.split('.').any(|part| {
-        let separated = at > 0;
-        at += part.len() + 1;
-        let after_marks = part.match_indices(['-', '_']).map(|(mark, _)| &part[mark + 1..]);
-        is_hex(part) || (separated && is_short(part)) || after_marks.into_iter().any(|tail| is_hex(tail) || is_short(tail))
+    let stem = name.rsplit_once('.').map(|(stem, _)| stem).unwrap_or_default();
+    stem.split('.').enumerate().flat_map(|(at, part)| {
+        let whole = (is_hex(part) || (at > 0 && is_short(part))).then_some(part);
+        let tails = part.match_indices(['-', '_']).map(|(mark, _)| &part[mark + 1..]);
+        whole.into_iter().chain(tails.filter(|tail| is_hash(tail)))
     })
+}
+
+/// Whether a word is what build tools put into names, as they list it in scripts: `{7:"3f9ab2c1"}`.
+pub(super) fn is_hash(word: &str) -> bool {
+    is_hex(word) || is_short(word)
 }
 
 fn is_hex(text: &str) -> bool {
     let lower = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let upper = text.bytes().all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
     let alternations_min = if text.len() < 16 { 3 } else { 1 };
-    (8..=64).contains(&text.len()) && (lower || upper) && alternations(text, false) >= alternations_min
+    (8..=64).contains(&text.len()) && (lower || upper) && alternations(text, false) >= alternations_min && !is_uuid(text)
+}
+
+/// Whether 32 digits are a UUID without its dashes: version and variant stand where RFC 9562 puts them. One MD5 in eight looks like one.
+fn is_uuid(text: &str) -> bool {
+    let digits = text.as_bytes();
+    digits.len() == 32 && matches!(digits[12], b'1'..=b'8') && matches!(digits[16], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
 }
 
 fn is_short(text: &str) -> bool {
@@ -109,15 +167,27 @@ mod tests {
             ".3f9ab2c1",
             "main.js",
             "site-WebAssembly2.js",
+            "550e8400e29b41d4a716446655440000.json",
+            "avatar-0190b6e41c6b7d3f9a5b3c2d1e0f4a5b.png",
         ] {
             assert!(!has_content_hash(name), "{name}");
         }
     }
 
     #[test]
-    fn documents_are_always_asked_about() {
-        assert_eq!(cache_control("page.3f9ab2c1.html", true), REVALIDATE);
-        assert_eq!(cache_control("app.3f9ab2c1.js", false), IMMUTABLE);
-        assert_eq!(cache_control("app.js", false), REVALIDATE);
+    fn patterns_match_whole_paths() {
+        for (pattern, path, expected) in [
+            ("/assets/*", "/assets/a.js", true),
+            ("/assets/*", "/assets", false),
+            ("*.woff2", "/fonts/a.woff2", true),
+            ("/a/*/b-*.js", "/a/x/y/b-1.js", true),
+            ("/a/*/b-*.js", "/a/b-1.js", false),
+            ("/a.js", "/a.js", true),
+            ("/a.js", "/a.json", false),
+            ("/aa*aa", "/aaa", false),
+            ("", "/", false),
+        ] {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
     }
 }

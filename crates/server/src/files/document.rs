@@ -12,6 +12,7 @@ use super::{
     asset::Document,
     limits::{META_CSP_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
     links::{Link, Links, Need},
+    media,
 };
 
 /// What reading a document found.
@@ -79,7 +80,7 @@ pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
     links.sort_by_key(|link| link.need);
     let document = Document {
         title: state.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()),
-        utf8: std::str::from_utf8(html).is_ok(),
+        utf8: media::is_utf8(html),
         viewport: state.viewport,
         meta_csp: state.meta_csp,
         import_map: state.import_map,

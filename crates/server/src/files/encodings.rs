@@ -40,7 +40,7 @@ enum Slot {
 #[derive(Debug)]
 pub(super) struct Encodings {
     store: Arc<Store>,
-    slots: Mutex<[[Slot; 2]; 3]>,
+    slots: Mutex<[[Slot; 3]; 3]>,
 }
 
 impl Encodings {
@@ -61,9 +61,19 @@ impl Encodings {
         })
     }
 
+    /// Takes a form that the site came with; its bytes must be those of the object in this coding.
+    pub(super) fn give(&self, coding: Coding, blob: Arc<Blob>) {
+        self.with(coding, Effort::Given, |slot| *slot = Slot::Done(Some(blob)));
+    }
+
+    /// Whether the site came with a form in this coding.
+    pub(super) fn has_given(&self, coding: Coding) -> bool {
+        self.finished(coding, Effort::Given).is_some()
+    }
+
     /// The smallest form made so far in one of these codings: not always the one that took longest.
     fn smallest(&self, accepted: &[Coding]) -> Option<Encoded> {
-        let forms = accepted.iter().flat_map(|coding| [Effort::Thorough, Effort::Quick].map(|effort| (*coding, effort)));
+        let forms = accepted.iter().flat_map(|coding| [Effort::Given, Effort::Thorough, Effort::Quick].map(|effort| (*coding, effort)));
         let finished = forms.filter_map(|(coding, effort)| Some(Encoded { coding, effort, blob: self.finished(coding, effort)?? }));
         finished.min_by_key(|form| form.blob.len())
     }
@@ -86,10 +96,17 @@ impl Encodings {
 /// which the first to ask waits for, and large content goes out as it is.
 pub(super) async fn choose(object: &Arc<Object>, accepted: &[Coding]) -> Option<Encoded> {
     let len = object.len();
-    if !(ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len) {
+    let is_made = (ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len);
+    let thorough = Coding::ALL.into_iter().find(|coding| accepted.contains(coding))?;
+    if accepted.iter().any(|coding| object.encodings().has_given(*coding)) {
+        if is_made && !object.encodings().has_given(thorough) {
+            drop(begin(object, thorough, Effort::Thorough));
+        }
+        return object.encodings().smallest(accepted);
+    }
+    if !is_made {
         return None;
     }
-    let thorough = Coding::ALL.into_iter().find(|coding| accepted.contains(coding))?;
     drop(begin(object, thorough, Effort::Thorough));
     if object.encodings().finished(thorough, Effort::Thorough).is_some() {
         return object.encodings().smallest(accepted);
@@ -125,14 +142,14 @@ async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch
     let store = Arc::clone(&object.encodings().store);
     let permits = match effort {
         Effort::Quick => &store.quick,
-        Effort::Thorough => &store.thorough,
+        Effort::Thorough | Effort::Given => &store.thorough,
     };
     let permit = Arc::clone(permits).acquire_owned().await;
     let blob = Arc::clone(object.blob());
     let work = move || encode(&store, &blob, coding, effort);
     let result = match effort {
         Effort::Quick => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
-        Effort::Thorough => background::run(work).await,
+        Effort::Thorough | Effort::Given => background::run(work).await,
     };
     let outcome = match result.and_then(|result| result) {
         Ok(outcome) => outcome,

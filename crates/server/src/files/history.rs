@@ -29,7 +29,7 @@ struct Seen {
 }
 
 /// What may be said of the content of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Told {
     /// When it was last changed, in whole seconds; none if that is not known.
     pub(super) date: Option<SystemTime>,

@@ -15,7 +15,9 @@ use std::{
 use super::{
     Asset, EmbeddedFile, Object, SiteError,
     asset::Making,
-    history::History,
+    compress::Coding,
+    entry::{Entry, settle, stands_alone},
+    history::{History, Told},
     limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
     path,
     scan::{self, Found, Stamp, Warned},
@@ -39,7 +41,7 @@ pub(super) struct Inventory {
 struct Known {
     stamp: Stamp,
     looked_at: SystemTime,
-    asset: Arc<Asset>,
+    entry: Entry,
 }
 
 impl Inventory {
@@ -58,39 +60,44 @@ impl Inventory {
         let found = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
         let mut progress = Progress::new(found.len());
         let mut known = std::mem::take(&mut self.known);
-        let mut assets = Assets::new();
-        for found in found {
+        let exists = |relative: &str| found.binary_search_by(|found| found.relative.as_str().cmp(relative)).is_ok();
+        for found in &found {
             if self.cancelled.load(Ordering::Relaxed) {
                 return Err(SiteError::Interrupted);
             }
             let before = known.remove(&found.relative);
-            let entry = if held.contains(&found.real) { before } else { self.entry(&found, before)? };
+            let alone = stands_alone(&found.relative, exists);
+            let entry = if held.contains(&found.real) { before } else { self.entry(found, alone, before)? };
             if let Some(entry) = entry {
-                progress.add(&entry.asset);
-                assets.insert(found.relative.clone(), Arc::clone(&entry.asset));
-                self.known.insert(found.relative, entry);
+                progress.add(&entry.entry.asset);
+                self.known.insert(found.relative.clone(), entry);
             }
         }
         drop(known);
+        let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
+        settle(&mut entries, &self.making.immutable);
+        let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
         self.history.tidy(|relative| assets.contains_key(relative));
         self.making.store.tidy();
         Ok(assets)
     }
 
     /// The asset of one file: the known one if the file did not change, else as read now. `None` if it cannot be read.
-    fn entry(&mut self, found: &Found, known: Option<Known>) -> Result<Option<Known>, SiteError> {
+    fn entry(&mut self, found: &Found, alone: Option<Coding>, known: Option<Known>) -> Result<Option<Known>, SiteError> {
         let looked_at = SystemTime::now();
         if let (Some(known), Ok(metadata)) = (known, fs::metadata(&found.real))
             && known.stamp == Stamp::of(&metadata)
             && !known.stamp.is_doubtful(known.looked_at)
+            && known.entry.unpacked == alone
         {
             return Ok(Some(known));
         }
         match self.read_file(&found.real) {
             Ok(Some((raw, stamp))) => {
-                let told = self.history.note(&found.relative, raw.digest(), stamp.modified, looked_at);
-                let asset = Asset::make(&self.making, &found.relative, raw, told.date).map_err(|source| self.store_fault(source))?;
-                Ok(Some(Known { stamp, looked_at, asset: Arc::new(asset) }))
+                let tell = |digest| self.history.note(&found.relative, digest, stamp.modified, looked_at);
+                let made = Entry::make(&self.making, &found.relative, raw, alone, tell);
+                let entry = made.map_err(|source| self.store_fault(source))?;
+                Ok(Some(Known { stamp, looked_at, entry }))
             }
             Ok(None) => Ok(None),
             Err(error) if is_store_full(&error) => Err(self.store_fault(error)),
@@ -131,16 +138,19 @@ impl Inventory {
 /// When a path is none that a URL can name.
 pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
     let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
-    let mut assets = Assets::new();
+    let names: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    let mut entries = BTreeMap::new();
     for EmbeddedFile { path: relative, body } in files {
         if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || relative.is_empty() || relative.ends_with('/') {
             return Err(SiteError::EmbeddedPath { path: relative });
         }
         let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
-        let asset = Asset::make(making, &relative, raw, None).map_err(fault)?;
-        assets.insert(relative, Arc::new(asset));
+        let alone = stands_alone(&relative, |plain| names.contains(plain));
+        let entry = Entry::make(making, &relative, raw, alone, |_| Told::default()).map_err(fault)?;
+        entries.insert(relative, entry);
     }
-    Ok(assets)
+    settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &making.immutable);
+    Ok(entries.into_iter().map(|(relative, entry)| (relative, entry.asset)).collect())
 }
 
 /// The script of an addition.

@@ -36,6 +36,15 @@ pub(super) const SCRIPT_LEN_MAX: u64 = 64 * 1024 * 1024;
 /// References kept of one document, style sheet or script. Pages that load more before `load` are learned instead.
 pub(super) const LINKS_MAX: usize = 1024;
 
+/// Hashed names kept of one text: an app's list of its own chunks. The largest apps have some thousand; 128 KB of numbers.
+pub(super) const MENTIONS_MAX: usize = 16 * 1024;
+
+/// Largest content a compressed file is unpacked to, in bytes, when it is served under its own name: eight times what the largest game builds hold.
+pub(super) const UNPACKED_LEN_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Start of a page that is searched for the charset it declares, in bytes: browsers look at 1,024 at least (HTML standard, prescan), some at more.
+pub(super) const CHARSET_PRESCAN_LEN: usize = 4096;
+
 /// Assets in the answer of `Version::references`: a page manifest with its document
 /// (`viral_wire::limits::MANIFEST_ASSETS_MAX`) holds them all.
 pub(super) const REFERENCES_MAX: usize = 2048;

@@ -1,5 +1,7 @@
 //! Media types: what a file name and its content say about how a browser must read it.
 
+use super::limits::CHARSET_PRESCAN_LEN;
+
 /// What the site does with an asset beyond sending it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -45,10 +47,11 @@ pub(super) fn essence(name: &str) -> &'static str {
         "gltf" => "model/gltf+json",
         "m4a" => "audio/mp4",
         "opus" => "audio/ogg",
+        "br" => "application/x-brotli",
         // The registry says video/vnd.dlna.mpeg-tts, browsers and people mean TypeScript.
         "ts" | "tsx" => "text/plain",
-        "" => "application/octet-stream",
-        _ => mime_guess::from_ext(&extension).first_raw().unwrap_or("application/octet-stream"),
+        "" => UNKNOWN,
+        _ => mime_guess::from_ext(&extension).first_raw().unwrap_or(UNKNOWN),
     }
 }
 
@@ -57,6 +60,52 @@ pub(super) fn essence(name: &str) -> &'static str {
 pub(super) fn content_type(essence: &str, utf8: bool) -> String {
     if utf8 && is_text(essence) { format!("{essence}; charset=utf-8") } else { essence.to_owned() }
 }
+
+/// Whether text is to be declared as UTF-8: it is, and nothing in it says that it is meant as something else.
+///
+/// What is ASCII is UTF-8 too. But a page of ASCII that declares another charset sends its forms in that, and ISO-2022 writes Japanese with ASCII.
+pub(super) fn is_utf8(text: &[u8]) -> bool {
+    let shifts = |text: &[u8]| text.windows(2).any(|pair| matches!(pair, [0x1b, b'$' | b'(']));
+    let says_otherwise = |text: &[u8]| declared_charset(text).is_some_and(|name| !matches!(name.as_str(), "utf-8" | "utf8"));
+    std::str::from_utf8(text).is_ok() && !(text.is_ascii() && (shifts(text) || says_otherwise(text)))
+}
+
+/// The first charset that the start of a page or style sheet declares, in lower case: `<meta charset=x>`, `content="text/html; charset=x"`,
+/// `@charset "x"`.
+fn declared_charset(text: &[u8]) -> Option<String> {
+    let start = String::from_utf8_lossy(&text[..text.len().min(CHARSET_PRESCAN_LEN)]).to_ascii_lowercase();
+    let is_sheet = start.starts_with("@charset ");
+    start.match_indices("charset").find_map(|(at, word)| {
+        let is_meta = start[..at].rfind('<').is_some_and(|tag| start[tag..].starts_with("<meta"));
+        if !is_meta && !(is_sheet && at == 1) {
+            return None;
+        }
+        let after = start[at + word.len()..].trim_start();
+        let value = if is_sheet { Some(after) } else { after.strip_prefix('=') }?.trim_start().trim_start_matches(['"', '\'']);
+        let end = value.find(|character: char| !character.is_ascii_alphanumeric() && !"-_:.".contains(character)).unwrap_or(value.len());
+        (end > 0).then(|| value[..end].to_owned())
+    })
+}
+
+/// A media type without its parameters.
+pub(super) fn bare(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether build tools put hashes of the content into names of files of this type. Data of the app's own has ids for names.
+pub(super) fn is_hashed_by_tools(media_type: &str) -> bool {
+    let essence = bare(media_type);
+    matches!(essence, "text/javascript" | "text/css" | "application/wasm" | "application/vnd.ms-fontobject")
+        || ["image/", "font/", "audio/", "video/"].iter().any(|sort| essence.starts_with(sort))
+}
+
+/// Whether it is known what content of this type is, so that browsers need not look.
+pub(super) fn is_known(media_type: &str) -> bool {
+    bare(media_type) != UNKNOWN
+}
+
+/// What is said of content that nothing is known of.
+const UNKNOWN: &str = "application/octet-stream";
 
 /// What the site does with this media type.
 pub(super) fn kind(essence: &str) -> Kind {
@@ -70,7 +119,7 @@ pub(super) fn kind(essence: &str) -> Kind {
 
 /// Whether a browser that is sent there shows a `Content-Type` of this as a page of the site, with scripts and references.
 pub(super) fn is_page(content_type: &str) -> bool {
-    matches!(content_type.split(';').next().unwrap_or_default(), "text/html" | "application/xhtml+xml")
+    matches!(bare(content_type), "text/html" | "application/xhtml+xml")
 }
 
 /// Whether a `Content-Type` of this type says which charset the text has.
@@ -80,8 +129,7 @@ pub(super) fn is_text(essence: &str) -> bool {
 
 /// Whether a content coding can make this smaller. Unknown types are tried, since the result is thrown away if not.
 pub(super) fn is_compressible(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    match essence.split_once('/') {
+    match bare(media_type).split_once('/') {
         Some(("image", sort)) => matches!(sort, "svg+xml" | "bmp" | "x-icon" | "vnd.microsoft.icon" | "tiff" | "x-portable-pixmap"),
         Some(("audio", sort)) => matches!(sort, "wav" | "x-wav" | "midi"),
         Some(("video", _)) => false,
@@ -144,6 +192,24 @@ mod tests {
         assert_eq!(content_type("text/html", true), "text/html; charset=utf-8");
         assert_eq!(content_type("text/html", false), "text/html");
         assert_eq!(content_type("application/wasm", true), "application/wasm");
+    }
+
+    #[test]
+    fn text_that_means_another_charset_is_not_declared_as_utf_8() {
+        for text in [
+            &b"<!doctype html><meta charset=iso-8859-1><form>"[..],
+            b"<meta http-equiv=Content-Type content='text/html; charset = \"Shift_JIS\"'>",
+            b"<META CHARSET = 'windows-1252'>",
+            b"@charset \"gbk\";a{}",
+            b"\x1b$B4A;z\x1b(B",
+            b"<p>\xfc",
+        ] {
+            assert!(!is_utf8(text), "{}", String::from_utf8_lossy(text));
+        }
+        for text in ["<meta charset=UTF-8><p>", "<p>plain", "<script>let charset = 1;", "<meta charset=latin1>\u{fc}", "", "<meta charset>"]
+        {
+            assert!(is_utf8(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! Stored content named by its digest, with its pieces and its coded forms.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     ops::Range,
     sync::Arc,
 };
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use viral_wire::{Digest, Piece};
 
 use super::{
     carve::{Carved, carve},
+    compress::{Coding, decode},
     encodings::Encodings,
+    limits::UNPACKED_LEN_MAX,
     store::{Blob, BlobWriter, Store},
 };
 
@@ -81,6 +84,37 @@ impl Object {
         let carved = carve(reader.take(len), len, |piece| writer.write_all(piece))?;
         let blob = writer.finish()?;
         Ok(Self::intern(store, carved, blob))
+    }
+
+    /// Takes what `coded` holds into the store, which then has it in both forms. `None` when it is not in this coding or holds more than
+    /// `UNPACKED_LEN_MAX`. Blocks.
+    pub(super) fn unpacked(store: &Arc<Store>, coded: &Self, coding: Coding) -> io::Result<Option<Arc<Self>>> {
+        // The length decides about the size of pieces, so it must be known before.
+        let Some(len) = coded.unpacked_len(coding) else { return Ok(None) };
+        let object = Self::from_reader(store, decode(coding, coded.blob.reader(0)?)?, len)?;
+        object.encodings.give(coding, Arc::clone(&coded.blob));
+        Ok(Some(object))
+    }
+
+    fn unpacked_len(&self, coding: Coding) -> Option<u64> {
+        let unpacked = decode(coding, self.blob.reader(0).ok()?).ok()?;
+        let len = io::copy(&mut unpacked.take(UNPACKED_LEN_MAX + 1), &mut io::sink()).ok()?;
+        (self.len() > 0 && len <= UNPACKED_LEN_MAX).then_some(len)
+    }
+
+    /// Takes `coded` for this content in a coding, if that is what it holds. Tells whether it is. Blocks.
+    pub(super) fn take_form(&self, coded: &Self, coding: Coding) -> bool {
+        let digest = || {
+            let mut hasher = Sha256::new();
+            let unpacked = decode(coding, coded.blob.reader(0)?)?;
+            io::copy(&mut unpacked.take(self.len() + 1), &mut hasher)?;
+            Ok::<_, io::Error>(Digest(hasher.finalize().into()))
+        };
+        let is_ours = coded.len() < self.len() && digest().is_ok_and(|digest| digest == self.digest);
+        if is_ours {
+            self.encodings.give(coding, Arc::clone(&coded.blob));
+        }
+        is_ours
     }
 
     /// Takes content the program holds anyway. Blocks while it is hashed.

@@ -39,6 +39,34 @@ pub(super) fn decode(url_path: &str) -> Option<String> {
     Some(relative)
 }
 
+/// Whether a URL path can be a route of an app that has all paths: more than paths of files, but still nothing that tries to leave or names what is
+/// hidden. An app's names may hold slashes and backslashes (`/projects/group%2Fname`) and be empty.
+pub(super) fn is_route(url_path: &str) -> bool {
+    let Some(escaped) = url_path.strip_prefix('/').filter(|escaped| escapes_are_whole(escaped)) else { return false };
+    let mut first = true;
+    percent_decode_str(escaped).decode_utf8().is_ok_and(|path| {
+        path.split(['/', '\\']).all(|name| {
+            let at_root = std::mem::take(&mut first);
+            name.is_empty() || is_segment(name, at_root)
+        })
+    })
+}
+
+/// A URL path with one slash wherever there are several, if there are. `None` where that could lead to another site: browsers read `/\` as `//`.
+/// Nor where a URL stands in the path (`/proxy/https://a.example`), whose slashes count.
+pub(super) fn merged(url_path: &str) -> Option<String> {
+    if !url_path.contains("//") || url_path.contains("://") || url_path.contains('\\') {
+        return None;
+    }
+    let mut merged = String::with_capacity(url_path.len());
+    for character in url_path.chars() {
+        if character != '/' || !merged.ends_with('/') {
+            merged.push(character);
+        }
+    }
+    Some(merged)
+}
+
 /// Whether a name may stand in the path of an asset. `.well-known` (RFC 8615) is the one hidden name that is shown.
 pub(super) fn is_segment(name: &str, at_root: bool) -> bool {
     let hidden = name.starts_with('.') && !(at_root && name == ".well-known");
@@ -102,6 +130,30 @@ mod tests {
             ("/.well-known/x", ".well-known/x"),
         ] {
             assert_eq!(decode(path).as_deref(), Some(relative));
+        }
+    }
+
+    #[test]
+    fn routes_of_an_app_are_more_than_paths_of_files() {
+        for path in ["/projects/group%2Fname", "/a%5Cb", "/a//b", "/a\\b", "/%E4%BD%A0", "/", "/.well-known/x", "/url/https://a.example/"] {
+            assert!(is_route(path), "{path}");
+        }
+        for path in ["", "a", "/..", "/a%2f..%2Fb", "/a%5C..", "/%2e%2e/a", "/.git/config", "/a%2f.env", "/%00", "/%zz", "/%ff"] {
+            assert!(!is_route(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn several_slashes_are_one_but_never_the_way_to_another_site() {
+        for (path, expected) in [
+            ("//", Some("/")),
+            ("//evil.example", Some("/evil.example")),
+            ("/a///b//", Some("/a/b/")),
+            ("/a/b", None),
+            ("//\\evil.example", None),
+            ("/url/https://a.example//", None),
+        ] {
+            assert_eq!(merged(path).as_deref(), expected, "{path}");
         }
     }
 

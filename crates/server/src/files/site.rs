@@ -22,8 +22,9 @@ use viral_wire::{
 };
 
 use super::{
-    PieceLocation, SiteError, Version,
+    Asset, PieceLocation, SiteError, Version,
     asset::{Headers, Making},
+    caching,
     inventory::{self, Inventory},
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSION_KEPT_FOR, VERSIONS_KEPT},
     store::Store,
@@ -65,6 +66,9 @@ pub struct SiteOptions {
     pub spa: bool,
     /// Headers on every answer, and in every asset record.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Paths whose content never changes, so that browsers keep it for a year without asking: `/assets/*`, where `*` stands for any characters. Not of
+    /// pages, and not of a path that was seen to change.
+    pub immutable: Vec<String>,
     /// Where copies of large assets are kept while running; the system's temporary directory if none.
     pub cache_dir: Option<PathBuf>,
     /// Bytes of assets and their coded forms held in memory, together.
@@ -80,6 +84,7 @@ impl Default for SiteOptions {
         Self {
             spa: false,
             headers: Vec::new(),
+            immutable: Vec::new(),
             cache_dir: None,
             memory_len_max: MEMORY_LEN_MAX,
             entries_max: ENTRIES_MAX,
@@ -113,7 +118,7 @@ impl Site {
         let (markup, script) = addition.map(|addition| (addition.markup, addition.script)).unzip();
         let script = script.map(|script| inventory::addition(&store, script)).transpose()?;
         let fixed = Fixed { spa: options.spa, headers: Arc::clone(&headers), addition: script };
-        let making = Making { store, addition: markup, headers };
+        let making = Making { store, addition: markup, headers, immutable: options.immutable };
         let (versions, stop, reread) = match source {
             Source::Embedded(files) => {
                 let assets = blocking(move || inventory::embedded(&making, files)).await??;
@@ -161,6 +166,14 @@ impl Site {
     /// A version by its [`tag`](Version::tag), while [`Self::version`] has it.
     pub fn version_tagged(&self, tag: &str) -> Option<Arc<Version>> {
         self.versions.kept.load().iter().find(|version| version.tag() == tag).cloned()
+    }
+
+    /// The asset at a path whose name tells its content, in the newest of the kept versions that has it: a page that came from another version may
+    /// still ask for it, also where no cookie says which.
+    pub fn kept_by_name(&self, path: &str) -> Option<(Arc<Version>, Arc<Asset>)> {
+        let kept = self.versions.kept.load();
+        let found = || kept.iter().find_map(|version| Some((Arc::clone(version), Arc::clone(version.asset(path)?))));
+        caching::has_content_hash(path).then(found).flatten()
     }
 
     /// A piece of the current version, or of an older one that is still kept.
@@ -326,7 +339,7 @@ mod tests {
 
     /// Versions of a site of one file, and what makes the next.
     fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
-        let making = Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default() };
+        let making = Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
             inventory::embedded(&making, vec![file]).unwrap()

@@ -8,7 +8,8 @@ use viral_server::files::{EmbeddedFile, SiteError};
 
 use super::*;
 
-const PAGE: &[u8] = b"<!doctype html><title>Home</title><body><script src=app.js></script></body>";
+const PAGE: &[u8] =
+    b"<!doctype html><title>Home</title><body><script src=app.js></script><script src=assets/app.3f9ab2c1.js></script></body>";
 
 fn script() -> Vec<u8> {
     (0..20_000).flat_map(|line| format!("console.log({line});\n").into_bytes()).collect()
@@ -52,7 +53,13 @@ async fn directories_lead_to_their_index_and_unknown_paths_to_the_404_page() {
     assert_eq!(fetched(&version, "/docs/").await, (StatusCode::OK, b"docs".to_vec()));
     let redirect = answer(&version, &get("/docs?x=1&y=/", &[])).await;
     assert_eq!((redirect.status(), header(&redirect, "location")), (StatusCode::PERMANENT_REDIRECT, "/docs/?x=1&y=/"));
-    for path in ["/none", "/none/", "/bare", "/bare/", "/docs//", "/index.html/"] {
+    for (path, merged) in
+        [("/docs//?x=1", "/docs/?x=1"), ("//docs//index.html", "/docs/index.html"), ("/docs//index.html", "/docs/index.html"), ("//", "/")]
+    {
+        let redirect = answer(&version, &get(path, &[])).await;
+        assert_eq!((redirect.status(), header(&redirect, "location")), (StatusCode::PERMANENT_REDIRECT, merged), "{path}");
+    }
+    for path in ["/none", "/none/", "/bare", "/bare/", "/none//a", "/index.html/", "//none.example/%2e%2e", "/a%2fb"] {
         assert_eq!(fetched(&version, path).await, (StatusCode::NOT_FOUND, b"lost".to_vec()), "{path}");
     }
     let response = answer(&version, &get("/none", &[])).await;
@@ -65,10 +72,12 @@ async fn single_page_apps_get_their_index_for_routes_but_not_for_missing_files()
     let dir = directory(&[("index.html", b"app"), ("404.html", b"lost")]);
     let site = open(dir.path(), SiteOptions { spa: true, ..SiteOptions::default() }).await;
     let version = site.current();
-    for path in ["/users/7", "/users/", "/404"] {
+    for path in ["/users/7", "/users/", "/404", "/projects/group%2Fname", "/a%5Cb", "/view/https://a.example/"] {
         assert_eq!(fetched(&version, path).await, (StatusCode::OK, b"app".to_vec()), "{path}");
     }
-    for path in ["/app.js", "/.git/config", "/a/../b", "/%00"] {
+    let redirect = answer(&version, &get("/a//b?x=/", &[])).await;
+    assert_eq!((redirect.status(), header(&redirect, "location")), (StatusCode::PERMANENT_REDIRECT, "/a/b?x=/"));
+    for path in ["/app.js", "/x//app.js", "/.git/config", "/a/../b", "/%00", "/a%2f..%2fb", "/a%5c.git"] {
         assert_eq!(fetched(&version, path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -173,6 +182,47 @@ async fn ranges_are_of_the_file_itself() {
 }
 
 #[tokio::test]
+async fn a_range_of_an_empty_file_is_the_whole_of_it() {
+    let dir = directory(&[("empty.bin", b"")]);
+    let version = open(dir.path(), SiteOptions::default()).await.current();
+    for range in ["bytes=0-", "bytes=0-99", "bytes=-5", "bytes=3-4,7-"] {
+        let response = answer(&version, &get("/empty.bin", &[("range", range)])).await;
+        assert_eq!((response.status(), header(&response, "content-length")), (StatusCode::OK, "0"), "{range}");
+        assert_eq!(header(&response, "content-range"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_means_another_charset_is_not_sent_as_utf_8() {
+    let dir = directory(&[
+        ("latin.html", b"<!doctype html><meta charset=iso-8859-1><form><input name=q></form>"),
+        ("japanese.txt", b"\x1b$B4A;z\x1b(B"),
+        ("utf.html", b"<!doctype html><meta charset=utf-8><p>plain"),
+        ("says-nothing.html", b"<!doctype html><p>plain"),
+    ]);
+    let version = open(dir.path(), SiteOptions::default()).await.current();
+    for (path, media_type) in [
+        ("/latin.html", "text/html"),
+        ("/japanese.txt", "text/plain"),
+        ("/utf.html", "text/html; charset=utf-8"),
+        ("/says-nothing.html", "text/html; charset=utf-8"),
+    ] {
+        assert_eq!(header(&answer(&version, &get(path, &[])).await, "content-type"), media_type, "{path}");
+        assert_eq!(version.asset(path).unwrap().record().media_type, media_type);
+    }
+    assert!(!version.asset("/latin.html").unwrap().document().unwrap().utf8, "it cannot be written by the loader");
+}
+
+#[tokio::test]
+async fn browsers_may_look_at_what_nobody_knows_the_type_of() {
+    let dir = directory(&[("loader", b"let a;"), ("a.unknown-type", b"let a;"), ("a.js", b"let a;")]);
+    let version = open(dir.path(), SiteOptions::default()).await.current();
+    for (path, nosniff) in [("/loader", ""), ("/a.unknown-type", ""), ("/a.js", "nosniff")] {
+        assert_eq!(header(&answer(&version, &get(path, &[])).await, "x-content-type-options"), nosniff, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_operators_headers_are_on_every_answer_and_in_every_record() {
     let dir = directory(&[("index.html", PAGE), ("app.js", b"1")]);
     let policy = (HeaderName::from_static("content-security-policy"), HeaderValue::from_static("script-src 'self'"));
@@ -187,7 +237,7 @@ async fn the_operators_headers_are_on_every_answer_and_in_every_record() {
     let record = version.asset("/app.js").unwrap().record();
     assert!(record.headers.contains(&("cache-control".to_owned(), "no-store".to_owned())));
     assert!(record.headers.contains(&("content-security-policy".to_owned(), "script-src 'self'".to_owned())));
-    assert!(record.headers.iter().all(|(name, _)| !["etag", "content-length", "content-encoding"].contains(&name.as_str())));
+    assert!(record.headers.iter().all(|(name, _)| !["content-length", "content-encoding"].contains(&name.as_str())));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use httpdate::HttpDate;
 use viral_wire::Digest;
 
+use crate::files::asset::entity_tag;
 use crate::files::compress::{Coding, Effort};
 
 /// What the preconditions say.
@@ -37,10 +38,13 @@ pub(super) fn suffix(coding: Coding, effort: Effort) -> &'static str {
         (Coding::Brotli, Effort::Quick) => "-br-q",
         (Coding::Zstd, Effort::Quick) => "-zstd-q",
         (Coding::Gzip, Effort::Quick) => "-gzip-q",
+        (Coding::Brotli, Effort::Given) => "-br-g",
+        (Coding::Zstd, Effort::Given) => "-zstd-g",
+        (Coding::Gzip, Effort::Given) => "-gzip-g",
     }
 }
 
-const SUFFIXES: [&str; 7] = ["", "-br", "-zstd", "-gzip", "-br-q", "-zstd-q", "-gzip-q"];
+const SUFFIXES: [&str; 10] = ["", "-br", "-zstd", "-gzip", "-br-q", "-zstd-q", "-gzip-q", "-br-g", "-zstd-g", "-gzip-g"];
 
 impl Tags {
     /// The tag of the representation that would be sent, with its quotes.
@@ -49,8 +53,7 @@ impl Tags {
     }
 
     fn with(&self, suffix: &str) -> String {
-        let digest = self.digest.to_string();
-        format!("\"{}{suffix}\"", &digest[..32])
+        entity_tag(self.digest, suffix)
     }
 
     /// Whether a tag names this content in any coding: what a client that decoded it holds is the same.

@@ -26,7 +26,7 @@ pub(super) enum Wanted {
     Unsatisfiable,
 }
 
-/// Reads the `Range` header.
+/// Reads the `Range` header. There is no range of nothing: who asks for one of an empty file gets all of it.
 pub(super) fn wanted(headers: &HeaderMap, len: u64) -> Wanted {
     let Some(set) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(byte_set) else { return Wanted::Whole };
     let mut ranges = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn wanted(headers: &HeaderMap, len: u64) -> Wanted {
         }
         ranges.push(range);
     }
-    let asked = !ranges.is_empty();
+    let asked = !ranges.is_empty() && len > 0;
     ranges.retain(|range| !range.is_empty());
     let total = ranges.iter().fold(0_u64, |sum, range| sum.saturating_add(range.end - range.start));
     match &ranges[..] {
@@ -132,7 +132,7 @@ mod tests {
             assert_eq!(of(value, 10), expected, "{value}");
         }
         assert_eq!(wanted(&HeaderMap::new(), 10), Wanted::Whole);
-        assert_eq!(of("bytes=0-", 0), Wanted::Unsatisfiable);
+        assert_eq!(of("bytes=0-", 0), Wanted::Whole);
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! One file as it was read, and what is decided only when all files were: how long it is kept, and which compressed file belongs to which.
+
+use std::{collections::BTreeMap, io, sync::Arc};
+
+use viral_wire::Digest;
+
+use super::{
+    Asset, Object, Which,
+    asset::{Making, Name},
+    caching::Caching,
+    compress::Coding,
+    history::Told,
+    media,
+};
+
+/// A file as it was read.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) asset: Arc<Asset>,
+    /// Whether other content was seen under its name.
+    changed: bool,
+    /// The coding that was undone, since there is no other file of this content.
+    pub(super) unpacked: Option<Coding>,
+    /// The content that a compressed file was compared with last.
+    compared: Option<Digest>,
+}
+
+impl Entry {
+    /// The entry of a file with this content. With `coding` it is served as what it holds, if it holds that. Blocks.
+    ///
+    /// # Errors
+    /// When the object store cannot be read or written.
+    pub(super) fn make(
+        making: &Making,
+        relative: &str,
+        raw: Arc<Object>,
+        coding: Option<Coding>,
+        tell: impl FnOnce(Digest) -> Told,
+    ) -> io::Result<Self> {
+        let held = coding.map(|coding| Object::unpacked(&making.store, &raw, coding)).transpose()?.flatten();
+        let typed_as = match &held {
+            Some(_) => relative.rsplit_once('.').map_or(relative, |(plain, _)| plain),
+            None => relative,
+        };
+        let raw = held.unwrap_or(raw);
+        let told = tell(raw.digest());
+        let asset = Asset::make(making, Name { relative, typed_as }, raw, told.date)?;
+        Ok(Self { asset: Arc::new(asset), changed: told.changed, unpacked: coding, compared: None })
+    }
+}
+
+/// The coding of a file that stands for what it holds, as game engines write it: `game.wasm.br`, and no `game.wasm`.
+///
+/// Only types that browsers load themselves, for of others the app may ask to unpack them by its own means, or a person to keep them packed. No
+/// browser lets an app unpack Brotli, so there every known type counts.
+pub(super) fn stands_alone(relative: &str, exists: impl Fn(&str) -> bool) -> Option<Coding> {
+    let (plain, coding) = Coding::of_name(relative)?;
+    let name = plain.rsplit('/').next().unwrap_or(plain).to_ascii_lowercase();
+    let (_, extension) = name.rsplit_once('.')?;
+    let is_loaded = matches!(extension, "js" | "mjs" | "cjs" | "css" | "wasm" | "svg" | "data") || name.ends_with(".symbols.json");
+    let essence = media::essence(plain);
+    let is_known = media::is_known(essence) && media::is_compressible(essence) && !media::is_page(essence);
+    ((is_loaded || (coding == Coding::Brotli && is_known)) && !exists(plain)).then_some(coding)
+}
+
+/// Decides what needs to be known of all. Blocks while compressed files that are new are compared with what they stand beside.
+pub(super) fn settle(entries: &mut BTreeMap<&str, &mut Entry>, immutable: &[String]) {
+    let all: Vec<Arc<Asset>> = entries.values().map(|entry| Arc::clone(&entry.asset)).collect();
+    let caching = Caching::of(all.iter().map(|asset| &**asset), immutable);
+    for (relative, entry) in entries.iter_mut() {
+        let rule = caching.rule(relative, &entry.asset, entry.changed);
+        if entry.asset.cache_control() != rule {
+            entry.asset = Arc::new(entry.asset.with_cache_control(rule));
+        }
+    }
+    let beside: Vec<(&str, &str, Coding)> =
+        entries.keys().filter_map(|relative| Coding::of_name(relative).map(|(plain, coding)| (*relative, plain, coding))).collect();
+    for (relative, plain, coding) in beside {
+        let Some(plain) = entries.get(plain).map(|entry| Arc::clone(&entry.asset)) else { continue };
+        let Some(packed) = entries.get_mut(relative) else { continue };
+        let object = plain.object(Which::Raw);
+        if !media::is_compressible(plain.media_type()) || object.encodings().has_given(coding) || packed.compared == Some(object.digest()) {
+            continue;
+        }
+        packed.compared = Some(object.digest());
+        if !object.take_form(packed.asset.object(Which::Raw), coding) {
+            tracing::debug!(path = relative, "is not what it stands beside, compressed smaller; it is not used");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_browsers_load_stands_for_what_it_holds() {
+        let alone = |name| stands_alone(name, |_| false);
+        for name in ["Build/game.wasm.br", "game.framework.js.br", "game.data.br", "game.symbols.json.br", "a.json.br", "a.ttf.BR"] {
+            assert_eq!(alone(name), Some(Coding::Brotli), "{name}");
+        }
+        for name in ["x.js.gz", "game.data.gz", "a.css.gz"] {
+            assert_eq!(alone(name), Some(Coding::Gzip), "{name}");
+        }
+        for name in [
+            "site.tar.gz",
+            "eng.traineddata.gz",
+            "rows.csv.gz",
+            "rows.json.gz",
+            "page.html.br",
+            "photo.png.br",
+            "gz",
+            "br",
+            "data.br",
+            "a.js",
+        ] {
+            assert_eq!(alone(name), None, "{name}");
+        }
+        assert_eq!(stands_alone("a/x.js.gz", |plain| plain == "a/x.js"), None);
+    }
+}
