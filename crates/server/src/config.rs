@@ -54,7 +54,7 @@ pub struct Config {
     #[arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any)]
     pub reach: Reach,
 
-    /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it the system's temporary folder
+    /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
     #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 

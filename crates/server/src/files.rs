@@ -17,6 +17,7 @@ mod inventory;
 mod limits;
 mod links;
 mod media;
+mod mend;
 mod mentions;
 mod object;
 mod path;

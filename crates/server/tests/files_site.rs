@@ -20,6 +20,8 @@ mod packed;
 mod pieces;
 #[path = "files_site/serving.rs"]
 mod serving;
+#[path = "files_site/store.rs"]
+mod store;
 #[path = "files_site/watching.rs"]
 mod watching;
 

@@ -14,7 +14,7 @@ use url::Url;
 use viral_peer::{GetEvent, GetOptions, Rate, Report, STALL, SeedOptions, Size};
 
 use crate::progress::Progress;
-use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, say};
+use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, raise_descriptor_limit, say};
 
 /// What `get` and `seed` have in common.
 #[derive(Args)]
@@ -103,6 +103,7 @@ fn above_zero(text: &str) -> Result<Rate, String> {
 
 /// Gets an app and says what it came to.
 pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
+    raise_descriptor_limit();
     log(args.network.log.as_deref(), "error")?;
     let mut options = GetOptions {
         output: args.output.clone(),
@@ -200,6 +201,7 @@ fn summary(report: &Report) -> String {
 
 /// Seeds until told to end.
 pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
+    raise_descriptor_limit();
     log(args.network.log.as_deref(), "warn,viral_peer=info")?;
     let options = SeedOptions {
         urls: args.urls.clone(),

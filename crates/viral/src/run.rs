@@ -20,6 +20,9 @@ use crate::peer;
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
 pub(crate) const INTERRUPTED: i32 = 130;
 
+/// Descriptors that Linux gives one program at most, unless told otherwise (`fs.nr_open`).
+const DESCRIPTORS_MAX: u64 = 1 << 20;
+
 /// How long a task that does not listen may keep the program from ending.
 pub(crate) const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
@@ -59,12 +62,14 @@ fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
 }
 
 /// Asks for as many file descriptors as the system allows this program: the usual 1,024 are fewer than a popular page has visitors.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    if limit.current == limit.maximum {
+    // Where there is no limit of its own, the system's is asked for: `fs.nr_open`, as it comes.
+    let most = limit.maximum.unwrap_or(DESCRIPTORS_MAX);
+    if limit.current.is_none_or(|current| current >= most) {
         return;
     }
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }) {
         tracing::warn!(%error, ?limit, "the limit of open files stays; fewer visitors can be connected at one time");
     }
 }

@@ -10,6 +10,7 @@ use super::{
     limits::{DOCUMENT_LEN_MAX, SCRIPT_LEN_MAX, STYLE_LEN_MAX},
     links::{Link, Links},
     media::{self, Kind},
+    mend::Made,
     mentions, path, script,
     store::Store,
     style,
@@ -69,7 +70,7 @@ pub(super) struct Making {
     /// Where content goes.
     pub(super) store: Arc<Store>,
     /// Markup for the end of every document.
-    pub(super) addition: Option<String>,
+    pub(super) addition: Option<Arc<str>>,
     /// The operator's headers.
     pub(super) headers: Arc<Headers>,
     /// Paths whose content the operator says never changes.
@@ -83,11 +84,13 @@ pub(super) struct Name<'n> {
     pub(super) relative: &'n str,
     /// The name that tells its type: without the ending of a coding that was undone.
     pub(super) typed_as: &'n str,
+    /// Where it really is, if it is a file.
+    pub(super) real: Option<&'n std::path::Path>,
 }
 
 impl<'n> From<&'n str> for Name<'n> {
     fn from(relative: &'n str) -> Self {
-        Self { relative, typed_as: relative }
+        Self { relative, typed_as: relative, real: None }
     }
 }
 
@@ -229,7 +232,7 @@ impl Asset {
             asset.mentions = mentions::in_text(&text, kind == Kind::Script).into();
         }
         match kind {
-            Kind::Html => asset.read_document(making, relative, &text)?,
+            Kind::Html => asset.read_document(making, name, &text)?,
             Kind::Style if asset.len() <= STYLE_LEN_MAX => {
                 let mut links = Links::of(relative);
                 style::references(&String::from_utf8_lossy(&text), &mut links);
@@ -270,11 +273,11 @@ impl Asset {
         }
     }
 
-    fn read_document(&mut self, making: &Making, relative: &str, html: &[u8]) -> io::Result<()> {
+    fn read_document(&mut self, making: &Making, name: Name<'_>, html: &[u8]) -> io::Result<()> {
         if self.len() > DOCUMENT_LEN_MAX {
             return Ok(());
         }
-        let Some(analysis) = document::analyse(html, relative) else {
+        let Some(analysis) = document::analyse(html, name.relative) else {
             self.is_alien_text = true;
             return Ok(());
         };
@@ -282,6 +285,9 @@ impl Asset {
             let (head, tail) = html.split_at(analysis.insertion);
             let full = [head, addition.as_bytes(), tail].concat();
             self.full = Object::from_reader(&making.store, &full[..], full.len() as u64)?;
+            if let Some(real) = name.real {
+                self.full.come_from(real, Made::Inserted(analysis.insertion as u64, Arc::clone(addition)));
+            }
         }
         self.own_service_worker = script::registers_service_worker(html);
         self.links = analysis.links;

@@ -66,6 +66,11 @@ impl Encodings {
         self.with(coding, Effort::Given, |slot| *slot = Slot::Done(Some(blob)));
     }
 
+    /// Forgets a form whose file is gone: it is made anew when somebody asks.
+    pub(super) fn forget(&self, coding: Coding, effort: Effort) {
+        self.with(coding, effort, |slot| *slot = Slot::Untried);
+    }
+
     /// Whether the site came with a form in this coding.
     pub(super) fn has_given(&self, coding: Coding) -> bool {
         self.finished(coding, Effort::Given).is_some()

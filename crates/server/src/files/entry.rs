@@ -1,6 +1,6 @@
 //! One file as it was read, and what is decided only when all files were: how long it is kept, and which compressed file belongs to which.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use viral_wire::Digest;
 
@@ -11,6 +11,7 @@ use super::{
     compress::Coding,
     history::Told,
     media,
+    mend::Made,
 };
 
 /// A file as it was read.
@@ -32,19 +33,25 @@ impl Entry {
     /// When the object store cannot be read or written.
     pub(super) fn make(
         making: &Making,
-        relative: &str,
+        (relative, real): (&str, Option<&Path>),
         raw: Arc<Object>,
         coding: Option<Coding>,
         tell: impl FnOnce(Digest) -> Told,
     ) -> io::Result<Self> {
         let held = coding.map(|coding| Object::unpacked(&making.store, &raw, coding)).transpose()?.flatten();
+        if let Some(real) = real {
+            raw.come_from(real, Made::Copied);
+            if let (Some(held), Some(coding)) = (&held, coding) {
+                held.come_from(real, Made::Unpacked(coding));
+            }
+        }
         let typed_as = match &held {
             Some(_) => relative.rsplit_once('.').map_or(relative, |(plain, _)| plain),
             None => relative,
         };
         let raw = held.unwrap_or(raw);
         let told = tell(raw.digest());
-        let asset = Asset::make(making, Name { relative, typed_as }, raw, told.date)?;
+        let asset = Asset::make(making, Name { relative, typed_as, real }, raw, told.date)?;
         Ok(Self { asset: Arc::new(asset), changed: told.changed, unpacked: coding, compared: None })
     }
 }

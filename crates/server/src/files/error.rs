@@ -25,6 +25,14 @@ pub enum SiteError {
         /// What the system said.
         error: io::Error,
     },
+    /// The system is out of descriptors or memory.
+    #[error("{path} cannot be read at this moment ({error}); let this program open more files (`ulimit -n`, `LimitNOFILE=`)")]
+    Exhausted {
+        /// What was to be read.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The directory holds more entries than the site may have.
     #[error("{path} holds more than {max} files and directories; serve a smaller directory or raise the limit")]
     TooManyEntries {

@@ -44,13 +44,15 @@ impl History {
     }
 
     /// Takes in what is at a path, read at `now`. The date of other content than before must be later than all told before it; the same content
-    /// keeps its date, however often it is written again.
+    /// keeps the date that it has, however often it is written again.
     pub(super) fn note(&mut self, relative: &str, digest: Digest, modified: Option<SystemTime>, now: SystemTime) -> Told {
         let date_s = modified.and_then(|modified| believable_s(modified, now));
         if let Some(seen) = self.seen.get_mut(relative) {
-            if seen.digest != digest {
+            let is_other = seen.digest != digest;
+            if is_other || seen.date.is_none() {
                 let later_s = date_s.filter(|date| *date > seen.latest_s);
-                *seen = Seen { digest, date: later_s.map(time_of), latest_s: later_s.unwrap_or(seen.latest_s), changed: true };
+                let changed = seen.changed || is_other;
+                *seen = Seen { digest, date: later_s.map(time_of), latest_s: later_s.unwrap_or(seen.latest_s), changed };
             }
             return Told { date: seen.date, changed: seen.changed };
         }
@@ -116,7 +118,8 @@ mod tests {
         let mut history = History::new(9);
         assert_eq!(note(&mut history, OLD, at(5)), Told { date: at(5), changed: false });
         assert_eq!(note(&mut history, NEW, at(5)), Told { date: None, changed: true });
-        assert_eq!(note(&mut history, NEW, at(6)), Told { date: None, changed: true }, "the content is what it was");
+        assert_eq!(note(&mut history, NEW, at(4)), Told { date: None, changed: true });
+        assert_eq!(note(&mut history, NEW, at(6)), Told { date: at(6), changed: true }, "later than all that was told of other content");
         assert_eq!(note(&mut history, OLD, at(7)), Told { date: at(7), changed: true });
         assert_eq!(note(&mut history, NEW, at(6)), Told { date: None, changed: true }, "a release taken back");
         assert_eq!(note(&mut history, OLD, at(7)).date, None);

@@ -19,8 +19,9 @@ use super::{
     entry::{Entry, settle, stands_alone},
     history::{History, Told},
     limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
+    object::TakeError,
     path,
-    scan::{self, Found, Stamp, Warned},
+    scan::{self, Found, Scanned, Stamp, Warned},
     store::Store,
     version::Assets,
 };
@@ -54,10 +55,10 @@ impl Inventory {
     /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
     ///
     /// # Errors
-    /// When the directory cannot be listed or holds too much, or the object store cannot be written. A single file that
-    /// cannot be read is left out with a warning.
+    /// When the directory cannot be listed or holds too much, the object store cannot be written, or the system is out of descriptors. A single file
+    /// or directory that cannot be read is served as it was before, and if it is new it is left out; with a warning.
     pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>) -> Result<Assets, SiteError> {
-        let found = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
+        let Scanned { found, denied } = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
         let mut progress = Progress::new(found.len());
         let mut known = std::mem::take(&mut self.known);
         let exists = |relative: &str| found.binary_search_by(|found| found.relative.as_str().cmp(relative)).is_ok();
@@ -67,13 +68,21 @@ impl Inventory {
             }
             let before = known.remove(&found.relative);
             let alone = stands_alone(&found.relative, exists);
-            let entry = if held.contains(&found.real) { before } else { self.entry(found, alone, before)? };
+            let entry = match if held.contains(&found.real) { Ok(before) } else { self.entry(found, alone, before) } {
+                Ok(entry) => entry,
+                Err(error) => {
+                    // The next reading goes on from what is known.
+                    self.known.append(&mut known);
+                    return Err(error);
+                }
+            };
             if let Some(entry) = entry {
                 progress.add(&entry.entry.asset);
                 self.known.insert(found.relative.clone(), entry);
             }
         }
-        drop(known);
+        let is_denied = |relative: &str| denied.iter().any(|prefix| relative.starts_with(prefix));
+        self.known.extend(known.into_iter().filter(|(relative, _)| is_denied(relative)));
         let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
         settle(&mut entries, &self.making.immutable);
         let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
@@ -82,38 +91,41 @@ impl Inventory {
         Ok(assets)
     }
 
-    /// The asset of one file: the known one if the file did not change, else as read now. `None` if it cannot be read.
-    fn entry(&mut self, found: &Found, alone: Option<Coding>, known: Option<Known>) -> Result<Option<Known>, SiteError> {
+    /// The asset of one file: the one from before if the file did not change or cannot be read, else as read now. `None` if there is none.
+    fn entry(&mut self, found: &Found, alone: Option<Coding>, before: Option<Known>) -> Result<Option<Known>, SiteError> {
         let looked_at = SystemTime::now();
-        if let (Some(known), Ok(metadata)) = (known, fs::metadata(&found.real))
+        if let (Some(known), Ok(metadata)) = (&before, fs::metadata(&found.real))
             && known.stamp == Stamp::of(&metadata)
             && !known.stamp.is_doubtful(known.looked_at)
             && known.entry.unpacked == alone
         {
-            return Ok(Some(known));
+            return Ok(before);
         }
         match self.read_file(&found.real) {
             Ok(Some((raw, stamp))) => {
                 let tell = |digest| self.history.note(&found.relative, digest, stamp.modified, looked_at);
-                let made = Entry::make(&self.making, &found.relative, raw, alone, tell);
+                let made = Entry::make(&self.making, (&found.relative, Some(&found.real)), raw, alone, tell);
                 let entry = made.map_err(|source| self.store_fault(source))?;
                 Ok(Some(Known { stamp, looked_at, entry }))
             }
             Ok(None) => Ok(None),
-            Err(error) if is_store_full(&error) => Err(self.store_fault(error)),
-            Err(error) => {
-                self.warned.warn(&found.real, &format!("it cannot be read: {error}"));
-                Ok(None)
+            // Without what does not fit into the store the site would be half a site.
+            Err(TakeError::Store(error)) => Err(self.store_fault(error)),
+            Err(TakeError::File(error)) if scan::is_exhausted(&error) => Err(SiteError::Exhausted { path: found.real.clone(), error }),
+            Err(TakeError::File(error)) => {
+                let reason = if before.is_some() { "it cannot be read, its last content stays" } else { "it cannot be read" };
+                self.warned.warn(&found.real, &format!("{reason}: {error}"));
+                Ok(before)
             }
         }
     }
 
     /// The content of a file at one moment: read again when it changed meanwhile. `None` if it vanished.
-    fn read_file(&self, real: &Path) -> io::Result<Option<(Arc<Object>, Stamp)>> {
+    fn read_file(&self, real: &Path) -> Result<Option<(Arc<Object>, Stamp)>, TakeError> {
         let mut attempt = 1;
         loop {
-            let Some((file, before)) = open(real)? else { return Ok(None) };
-            let object = Object::from_reader(&self.making.store, &file, before.len)?;
+            let Some((file, before)) = open(real).map_err(TakeError::File)? else { return Ok(None) };
+            let object = Object::from_file(&self.making.store, &file, before.len)?;
             let after = fs::metadata(real).map(|metadata| Stamp::of(&metadata));
             if object.len() == before.len && after.is_ok_and(|after| after == before) {
                 return Ok(Some((object, before)));
@@ -146,7 +158,7 @@ pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Asse
         }
         let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
         let alone = stands_alone(&relative, |plain| names.contains(plain));
-        let entry = Entry::make(making, &relative, raw, alone, |_| Told::default()).map_err(fault)?;
+        let entry = Entry::make(making, (&relative, None), raw, alone, |_| Told::default()).map_err(fault)?;
         entries.insert(relative, entry);
     }
     settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &making.immutable);
@@ -173,10 +185,6 @@ fn open(real: &Path) -> io::Result<Option<(File, Stamp)>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn is_store_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// A line in the log every second of a long reading.

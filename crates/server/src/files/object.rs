@@ -1,8 +1,10 @@
 //! Stored content named by its digest, with its pieces and its coded forms.
 
 use std::{
+    fs::File,
     io::{self, Read as _, Write as _},
     ops::Range,
+    path::Path,
     sync::Arc,
 };
 
@@ -15,8 +17,32 @@ use super::{
     compress::{Coding, decode},
     encodings::Encodings,
     limits::UNPACKED_LEN_MAX,
+    mend::{Made, Source},
     store::{Blob, BlobWriter, Store},
 };
+
+/// Why a file could not be taken into the store.
+#[derive(Debug)]
+pub(super) enum TakeError {
+    /// It cannot be read.
+    File(io::Error),
+    /// The store cannot be written, which is no fault of the file's.
+    Store(io::Error),
+}
+
+/// A file that remembers whether it could be read.
+struct Watched<'f> {
+    file: &'f File,
+    failed: bool,
+}
+
+impl io::Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        self.failed |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
+}
 
 /// Stored content: a digest, a length, pieces, and bytes that never change under the reader.
 #[derive(Debug)]
@@ -73,9 +99,21 @@ impl Object {
         &self.blob
     }
 
+    /// Says which file of the site it was made of, so that it can be made anew.
+    pub(super) fn come_from(&self, real: &Path, made: Made) {
+        self.blob.come_from(Source { path: real.to_owned(), made, digest: self.digest });
+    }
+
     /// The coded forms made so far.
     pub(super) fn encodings(&self) -> &Encodings {
         &self.encodings
+    }
+
+    /// Takes the content of a file into the store. `len` as in [`from_reader`](Self::from_reader). Blocks.
+    pub(super) fn from_file(store: &Arc<Store>, file: &File, len: u64) -> Result<Arc<Self>, TakeError> {
+        let mut file = Watched { file, failed: false };
+        let taken = Self::from_reader(store, &mut file, len);
+        taken.map_err(|error| if file.failed { TakeError::File(error) } else { TakeError::Store(error) })
     }
 
     /// Takes content from a reader into the store. `len` is what the content is expected to be; more is not read. Blocks.

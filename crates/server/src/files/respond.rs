@@ -10,7 +10,12 @@ use self::{
     conditional::{Outcome, Tags},
     range::Wanted,
 };
-use super::{Asset, Object, Version, Which, caching, compress::Coding, encodings, media};
+use super::{
+    Asset, Object, Version, Which, caching,
+    compress::Coding,
+    encodings::{self, Encoded},
+    media,
+};
 
 pub(crate) use self::negotiate::accepted;
 
@@ -32,7 +37,8 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
     let object = asset.object(which);
     // A range counts in the bytes of the selected representation, and only the identity is the same on every server.
     let ranged = request.method == Method::GET && request.headers.contains_key(header::RANGE);
-    let body = if ranged { Sent::identity(object) } else { select(asset, object, &request.headers).await };
+    let body = if ranged { readable(Sent::identity(object)).await } else { select(asset, object, &request.headers).await };
+    let Some(body) = body else { return lost(version, asset, &request.method) };
     let modified = asset.modified().map(httpdate::HttpDate::from);
     let tags = Tags { digest: object.digest(), selected: body.tag() };
     let mut headers = common(asset, &tags.of_selected(), modified);
@@ -73,7 +79,7 @@ pub async fn respond_not_found(version: &Version, page: Option<&Asset>, which: W
     let Some(page) = page else {
         return text(version, StatusCode::NOT_FOUND, "not found\n", request.method != Method::HEAD);
     };
-    let body = select(page, page.object(which), &request.headers).await;
+    let Some(body) = select(page, page.object(which), &request.headers).await else { return lost(version, page, &request.method) };
     let mut headers = HeaderMap::new();
     headers.extend(page.headers());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching::REVALIDATE));
@@ -114,17 +120,42 @@ impl Sent {
     }
 }
 
-async fn select(asset: &Asset, object: &Arc<Object>, request: &HeaderMap) -> Sent {
-    if !media::is_compressible(asset.media_type()) {
-        return Sent::identity(object);
-    }
-    let accepted = negotiate::accepted(request);
-    match encodings::choose(object, &accepted).await {
-        Some(encoded) => {
-            Sent { blob: encoded.blob, coding: Some(encoded.coding), suffix: conditional::suffix(encoded.coding, encoded.effort) }
+/// What is sent to who accepts this; `None` if the object store lost it and the site has it no longer.
+async fn select(asset: &Asset, object: &Arc<Object>, request: &HeaderMap) -> Option<Sent> {
+    if media::is_compressible(asset.media_type())
+        && let Some(Encoded { coding, effort, blob }) = encodings::choose(object, &negotiate::accepted(request)).await
+    {
+        let sent = Sent { blob, coding: Some(coding), suffix: conditional::suffix(coding, effort) };
+        match readable(sent).await {
+            Some(sent) => return Some(sent),
+            None => object.encodings().forget(coding, effort),
         }
-        None => Sent::identity(object),
     }
+    readable(Sent::identity(object)).await
+}
+
+/// The same if it can be read, which must be known before anything is said of it.
+async fn readable(sent: Sent) -> Option<Sent> {
+    if sent.blob.memory().is_some() {
+        return Some(sent);
+    }
+    let blob = Arc::clone(&sent.blob);
+    let checked = tokio::task::spawn_blocking(move || blob.check()).await.map_err(std::io::Error::other);
+    match checked.and_then(|checked| checked) {
+        Ok(()) => Some(sent),
+        Err(error) => {
+            tracing::error!(%error, "object store cannot be read");
+            None
+        }
+    }
+}
+
+/// Status 503: it was there and may be again with the next version.
+fn lost(version: &Version, asset: &Asset, method: &Method) -> Response<Body> {
+    tracing::error!(path = asset.path(), "cannot be read, neither from the object store nor from the directory; it is answered with 503");
+    let mut response = text(version, StatusCode::SERVICE_UNAVAILABLE, "this file cannot be read at this moment\n", *method != Method::HEAD);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn common(asset: &Asset, tag: &str, modified: Option<httpdate::HttpDate>) -> HeaderMap {

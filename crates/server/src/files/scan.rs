@@ -74,19 +74,47 @@ impl Warned {
     }
 }
 
-/// All files below `dir`, sorted by relative path.
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    /// The files, sorted by relative path.
+    pub(super) found: Vec<Found>,
+    /// Relative paths, with their final slash, of directories that could not be listed: nobody knows what is in them.
+    pub(super) denied: Vec<String>,
+}
+
+/// Whether the system had too little of something to read, which says nothing of what was to be read.
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if let Some(code) = error.raw_os_error() {
+        use rustix::io::Errno;
+        return [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS].map(Errno::raw_os_error).contains(&code);
+    }
+    error.kind() == io::ErrorKind::OutOfMemory
+}
+
+/// All files below `dir`.
 ///
 /// Hidden names, except `.well-known` at the top, are left out silently. Left out with a warning are names that no URL can
 /// carry and symbolic links whose target lies outside of `dir`. Links within it are followed, unless they lead to a
 /// directory they are in.
-pub(super) fn scan(dir: &Path, entries_max: usize, warned: &mut Warned) -> Result<Vec<Found>, SiteError> {
+pub(super) fn scan(dir: &Path, entries_max: usize, warned: &mut Warned) -> Result<Scanned, SiteError> {
     let root = root_of(dir)?;
-    let mut walk = Walk { dir, root: &root, entries_left: entries_max, entries_max, above: vec![root.clone()], found: Vec::new(), warned };
+    let mut walk = Walk {
+        dir,
+        root: &root,
+        entries_left: entries_max,
+        entries_max,
+        above: vec![root.clone()],
+        found: Vec::new(),
+        denied: Vec::new(),
+        warned,
+    };
     let entries = fs::read_dir(&root).map_err(|source| unreadable(dir, source))?;
     walk.list(entries, "")?;
-    let mut found = walk.found;
+    let Walk { mut found, denied, .. } = walk;
     found.sort_by(|a, b| a.relative.cmp(&b.relative));
-    Ok(found)
+    Ok(Scanned { found, denied })
 }
 
 /// Where the directory really is.
@@ -102,6 +130,8 @@ fn unreadable(dir: &Path, source: io::Error) -> SiteError {
         SiteError::Missing { path }
     } else if source.kind() == io::ErrorKind::NotADirectory {
         SiteError::NotADirectory { path }
+    } else if is_exhausted(&source) {
+        SiteError::Exhausted { path, error: source }
     } else {
         SiteError::Unreadable { path, error: source }
     }
@@ -115,6 +145,7 @@ struct Walk<'a> {
     /// Real paths of the directories this one is in.
     above: Vec<PathBuf>,
     found: Vec<Found>,
+    denied: Vec<String>,
     warned: &'a mut Warned,
 }
 
@@ -125,8 +156,14 @@ impl Walk<'_> {
                 .entries_left
                 .checked_sub(1)
                 .ok_or_else(|| SiteError::TooManyEntries { path: self.dir.to_owned(), max: self.entries_max })?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.cannot_list(self.root, prefix, error)?;
+                    continue;
+                }
+            };
             // An entry that vanished or cannot be looked at is like one that is not there.
-            let Ok(entry) = entry else { continue };
             let Ok(kind) = entry.file_type() else { continue };
             let here = entry.path();
             let name = entry.file_name();
@@ -167,8 +204,18 @@ impl Walk<'_> {
                 self.above.pop();
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => self.warned.warn(&real, &format!("it cannot be listed: {error}")),
+            Err(error) => self.cannot_list(&real, &format!("{relative}/"), error)?,
         }
+        Ok(())
+    }
+
+    /// What is below `prefix` is not known.
+    fn cannot_list(&mut self, real: &Path, prefix: &str, error: io::Error) -> Result<(), SiteError> {
+        if is_exhausted(&error) {
+            return Err(SiteError::Exhausted { path: real.to_owned(), error });
+        }
+        self.warned.warn(real, &format!("it cannot be listed, and what was in it before stays: {error}"));
+        self.denied.push(prefix.to_owned());
         Ok(())
     }
 
@@ -187,5 +234,44 @@ impl Walk<'_> {
         }
         let metadata = fs::metadata(&real).ok()?;
         Some((real, metadata.is_dir(), metadata.is_file()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn being_out_of_descriptors_says_nothing_of_what_was_to_be_read() {
+        use rustix::io::Errno;
+
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert!(is_exhausted(&errno.into()), "{errno}");
+            assert!(matches!(unreadable(Path::new("a"), errno.into()), SiteError::Exhausted { .. }));
+        }
+        for errno in [Errno::ACCESS, Errno::NOENT, Errno::IO] {
+            assert!(!is_exhausted(&errno.into()), "{errno}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_a_directory_that_cannot_be_listed_is_not_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut warned = Warned::default();
+        let mut walk = Walk {
+            dir: dir.path(),
+            root: dir.path(),
+            entries_left: 9,
+            entries_max: 9,
+            above: vec![],
+            found: Vec::new(),
+            denied: Vec::new(),
+            warned: &mut warned,
+        };
+        walk.cannot_list(dir.path(), "secret/", io::ErrorKind::PermissionDenied.into()).unwrap();
+        assert_eq!(walk.denied, ["secret/"]);
+        #[cfg(unix)]
+        assert!(walk.cannot_list(dir.path(), "full/", rustix::io::Errno::MFILE.into()).is_err());
     }
 }

@@ -69,7 +69,8 @@ pub struct SiteOptions {
     /// Paths whose content never changes, so that browsers keep it for a year without asking: `/assets/*`, where `*` stands for any characters. Not of
     /// pages, and not of a path that was seen to change.
     pub immutable: Vec<String>,
-    /// Where copies of large assets are kept while running; the system's temporary directory if none.
+    /// Where copies of large assets are kept while running, read by this user alone. If none, what systemd made for the program, else the user's cache
+    /// directory, else the system's temporary one.
     pub cache_dir: Option<PathBuf>,
     /// Bytes of assets and their coded forms held in memory, together.
     pub memory_len_max: u64,
@@ -115,7 +116,7 @@ impl Site {
         let guard = Cancel(Arc::clone(&cancelled));
         let (cache_dir, memory_len_max, addition) = (options.cache_dir, options.memory_len_max, options.html_addition);
         let store = blocking(move || Store::open(cache_dir.as_deref(), memory_len_max)).await??;
-        let (markup, script) = addition.map(|addition| (addition.markup, addition.script)).unzip();
+        let (markup, script) = addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
         let script = script.map(|script| inventory::addition(&store, script)).transpose()?;
         let fixed = Fixed { spa: options.spa, headers: Arc::clone(&headers), addition: script };
         let making = Making { store, addition: markup, headers, immutable: options.immutable };

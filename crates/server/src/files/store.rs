@@ -1,7 +1,7 @@
 //! The object store: private copies of content that no later write to the directory can tear.
 //!
 //! Small content lives in memory within a budget, the rest in a directory of its own. Content disappears with the last
-//! reference to it, the directory with the store.
+//! reference to it, the directory with the store. What somebody else removes from it is made anew from where it came, see [`mend`](super::mend).
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use viral_wire::Digest;
 
-use super::{Object, SiteError, limits::MEMORY_OBJECT_LEN_MAX};
+use super::{Object, SiteError, limits::MEMORY_OBJECT_LEN_MAX, mend::Source};
 
 /// Name of the directories the store makes, before a random part.
 const PREFIX: &str = "viral-objects-";
@@ -32,7 +32,7 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Store {
     dir: TempDir,
-    _lock: File,
+    lock: Mutex<File>,
     memory_len_max: u64,
     memory_used: AtomicU64,
     next: AtomicU64,
@@ -44,18 +44,16 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Makes a store in `parent`, or in the system's temporary directory, and removes what stores that were killed left there.
+    /// Makes a store in `parent`, or in the cache directory of this user, and removes what stores that were killed left there.
     pub(super) fn open(parent: Option<&Path>, memory_len_max: u64) -> Result<Arc<Self>, SiteError> {
-        let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
-        let fault = |source| SiteError::Store { path: parent.clone(), error: source };
-        fs::create_dir_all(&parent).map_err(fault)?;
-        remove_abandoned(&parent);
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(fault)?;
-        let lock = lock(dir.path()).map_err(fault)?;
+        let (dir, lock) = match parent {
+            Some(parent) => make_in(parent).map_err(|error| SiteError::Store { path: parent.to_owned(), error })?,
+            None => make_in_first(&cache_dirs(&|name| std::env::var_os(name)))?,
+        };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             dir,
-            _lock: lock,
+            lock: Mutex::new(lock),
             memory_len_max,
             memory_used: AtomicU64::new(0),
             next: AtomicU64::new(0),
@@ -86,6 +84,25 @@ impl Store {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, object| object.strong_count() > 0);
     }
 
+    /// A new file, and its path. Where the directory is gone it is made again.
+    pub(super) fn create(&self) -> io::Result<(File, PathBuf)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.path().join(format!("{number:x}"));
+        match create_private(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+                if !self.dir.path().exists() {
+                    tracing::warn!(path = %self.dir.path().display(), "somebody removed the object store; it is made anew");
+                    make_dir(self.dir.path())?;
+                    *held = lock(self.dir.path())?;
+                }
+                drop(held);
+                create_private(&path).map(|file| (file, path))
+            }
+            made => made.map(|file| (file, path)),
+        }
+    }
+
     fn reserve(self: &Arc<Self>, len: u64) -> Option<Reserved> {
         let fits = |used: u64| used.checked_add(len).filter(|sum| *sum <= self.memory_len_max);
         self.memory_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
@@ -108,9 +125,9 @@ impl Drop for Reserved {
 
 /// A file of the store, deleted on drop. Holds the store, so that its directory outlives it.
 #[derive(Debug)]
-struct StoreFile {
-    path: PathBuf,
-    _store: Arc<Store>,
+pub(super) struct StoreFile {
+    pub(super) path: PathBuf,
+    pub(super) store: Arc<Store>,
 }
 
 impl Drop for StoreFile {
@@ -134,12 +151,56 @@ enum Place {
 pub(super) struct Blob {
     len: u64,
     place: Place,
+    /// Where the bytes came from last.
+    source: Mutex<Option<Source>>,
+    /// Held while the file is made anew.
+    mending: Mutex<()>,
 }
 
 impl Blob {
     /// Bytes the program holds anyway.
     pub(super) fn given(bytes: Bytes) -> Self {
-        Self { len: bytes.len() as u64, place: Place::Given(bytes) }
+        Self::at(bytes.len() as u64, Place::Given(bytes))
+    }
+
+    fn at(len: u64, place: Place) -> Self {
+        Self { len, place, source: Mutex::default(), mending: Mutex::default() }
+    }
+
+    /// Says where the bytes can be had again.
+    pub(super) fn come_from(&self, source: Source) {
+        if self.memory().is_none() {
+            *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        }
+    }
+
+    /// Makes sure that the bytes can be read. Blocks.
+    pub(super) fn check(&self) -> io::Result<()> {
+        match &self.place {
+            Place::Given(_) | Place::Memory(..) => Ok(()),
+            Place::Disk(file) => self.open(file).map(drop),
+        }
+    }
+
+    /// The whole file, made anew if it is not there.
+    fn open(&self, file: &StoreFile) -> io::Result<File> {
+        let fault = match self.open_whole(file) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => error,
+            opened => return opened,
+        };
+        let _one = self.mending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(opened) = self.open_whole(file) {
+            return Ok(opened);
+        }
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        source.ok_or(fault)?.mend(file, self.len)?;
+        self.open_whole(file)
+    }
+
+    fn open_whole(&self, file: &StoreFile) -> io::Result<File> {
+        let opened = File::open(&file.path)?;
+        let is_whole = opened.metadata()?.len() == self.len;
+        is_whole.then_some(opened).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "a file of the object store was cut"))
     }
 
     /// Length in bytes.
@@ -164,7 +225,7 @@ impl Blob {
                 Ok(Box::new(cursor))
             }
             Place::Disk(file) => {
-                let mut file = File::open(&file.path)?;
+                let mut file = self.open(file)?;
                 file.seek(SeekFrom::Start(offset))?;
                 Ok(Box::new(file))
             }
@@ -210,19 +271,17 @@ impl BlobWriter {
         if self.file.is_none() {
             if let Some(reserved) = self.store.reserve(self.len) {
                 self.memory.shrink_to_fit();
-                return Ok(Blob { len: self.len, place: Place::Memory(self.memory.into(), reserved) });
+                return Ok(Blob::at(self.len, Place::Memory(self.memory.into(), reserved)));
             }
             self.spill()?;
         }
         let Some((_, file)) = self.file else { return Err(io::Error::other("spilled content has no file")) };
-        Ok(Blob { len: self.len, place: Place::Disk(file) })
+        Ok(Blob::at(self.len, Place::Disk(file)))
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        let number = self.store.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.store.dir.path().join(format!("{number:x}"));
-        let mut file = File::create_new(&path)?;
-        let guard = StoreFile { path, _store: Arc::clone(&self.store) };
+        let (mut file, path) = self.store.create()?;
+        let guard = StoreFile { path, store: Arc::clone(&self.store) };
         file.write_all(&self.memory)?;
         self.memory = Vec::new();
         self.file = Some((file, guard));
@@ -248,10 +307,82 @@ impl Write for BlobWriter {
     }
 }
 
+/// Where a store goes that nobody gave a directory: those that systemd made for the program, then the user's own cache. Not first the temporary
+/// directory, from which systems remove what was not read for some days.
+fn cache_dirs(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Vec<PathBuf> {
+    let absolute = |name: &str| {
+        let listed = variable(name)?;
+        std::env::split_paths(&listed).next().filter(|dir| dir.is_absolute())
+    };
+    let own = |dir: PathBuf| dir.join("viral");
+    let dirs = [
+        absolute("CACHE_DIRECTORY"),
+        absolute("STATE_DIRECTORY"),
+        absolute("XDG_CACHE_HOME").map(own),
+        absolute("HOME").map(|home| own(home.join(".cache"))),
+        Some(std::env::temp_dir()),
+    ];
+    dirs.into_iter().flatten().collect()
+}
+
+/// A store in the first of these directories that can be written.
+fn make_in_first(dirs: &[PathBuf]) -> Result<(TempDir, File), SiteError> {
+    let mut failed = None;
+    for dir in dirs {
+        match make_in(dir) {
+            Ok(made) => return Ok(made),
+            Err(error) => {
+                tracing::debug!(path = %dir.display(), %error, "no object store there");
+                failed = Some(SiteError::Store { path: dir.clone(), error });
+            }
+        }
+    }
+    Err(failed.unwrap_or_else(|| SiteError::Store { path: PathBuf::new(), error: io::ErrorKind::NotFound.into() }))
+}
+
+fn make_in(parent: &Path) -> io::Result<(TempDir, File)> {
+    make_dir(parent)?;
+    remove_abandoned(parent);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o700));
+    }
+    let dir = builder.tempdir_in(parent)?;
+    let lock = lock(dir.path())?;
+    Ok((dir, lock))
+}
+
+/// Makes a directory that nobody else may look into, if there is none.
+#[cfg(unix)]
+fn make_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+#[cfg(not(unix))]
+fn make_dir(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+/// A new file that nobody else may read.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
 /// Locks a new store directory. The lock has its name only once it is held, so that nobody takes the store for abandoned.
 fn lock(dir: &Path) -> io::Result<File> {
     let unnamed = dir.join("lock.new");
-    let file = File::create_new(&unnamed)?;
+    let file = create_private(&unnamed)?;
     file.lock()?;
     fs::rename(unnamed, dir.join(LOCK))?;
     Ok(file)
@@ -326,6 +457,53 @@ mod tests {
         let _other = Store::open(Some(parent.path()), 0).unwrap();
         assert!(!dead.exists());
         assert!(living.path().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look_into_the_store() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let parent = tempfile::tempdir().unwrap();
+        let below = parent.path().join("cache/viral");
+        let store = Store::open(Some(&below), 0).unwrap();
+        let _blob = written(&store, 1);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&below), mode(store.path())), (0o700, 0o700));
+        for entry in fs::read_dir(store.path()).unwrap() {
+            assert_eq!(mode(&entry.unwrap().path()), 0o600);
+        }
+    }
+
+    #[test]
+    fn the_temporary_directory_is_the_last_resort() {
+        let with = |pairs: &[(&str, &str)]| {
+            let pairs: HashMap<String, std::ffi::OsString> = pairs.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
+            let mut dirs = cache_dirs(&|name| pairs.get(name).cloned());
+            assert_eq!(dirs.pop().unwrap(), std::env::temp_dir());
+            dirs.into_iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(with(&[("HOME", "/home/a")]), ["/home/a/.cache/viral"]);
+        assert_eq!(with(&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "/c")]), ["/c/viral", "/home/a/.cache/viral"]);
+        assert_eq!(
+            with(&[("CACHE_DIRECTORY", "/var/cache/viral:/x"), ("STATE_DIRECTORY", "/var/lib/viral")]),
+            ["/var/cache/viral", "/var/lib/viral"]
+        );
+        assert!(with(&[("HOME", ""), ("XDG_CACHE_HOME", "relative")]).is_empty());
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("file"), "").unwrap();
+        let (dir, _lock) = make_in_first(&[parent.path().join("file/below"), parent.path().join("good")]).unwrap();
+        assert!(dir.path().starts_with(parent.path().join("good")));
+    }
+
+    #[test]
+    fn a_store_that_was_removed_is_made_anew_and_locked() {
+        let parent = tempfile::tempdir().unwrap();
+        let store = Store::open(Some(parent.path()), 0).unwrap();
+        fs::remove_dir_all(store.path()).unwrap();
+        let blob = written(&store, 3);
+        let _other = Store::open(Some(parent.path()), 0).unwrap();
+        assert_eq!(blob.read_blocking(0..3).unwrap(), vec![7; 3]);
     }
 
     #[test]

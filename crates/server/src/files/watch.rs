@@ -11,7 +11,7 @@ use std::{
 };
 
 use notify::{
-    Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    Config, Event, EventKind, RecommendedWatcher, Watcher,
     event::{AccessKind, AccessMode, ModifyKind},
 };
 use tokio::{
@@ -28,6 +28,7 @@ use super::{
     site::Versions,
 };
 
+mod tree;
 mod writing;
 
 /// News that something in a directory changed.
@@ -36,6 +37,8 @@ pub(super) struct Changes {
     dir: PathBuf,
     root: Option<Root>,
     watcher: Option<RecommendedWatcher>,
+    /// Whether all of the directory is watched.
+    is_whole: bool,
     signal: Arc<Signal>,
 }
 
@@ -70,7 +73,7 @@ impl Signal {
 impl Changes {
     /// Begins to watch `dir`. Where the system cannot watch it, it is read every few seconds instead.
     pub(super) fn of(dir: &Path) -> Self {
-        let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, signal: Arc::default() };
+        let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, is_whole: false, signal: Arc::default() };
         changes.rewatch(identify(dir));
         changes
     }
@@ -80,18 +83,33 @@ impl Changes {
         Reread(Arc::clone(&self.signal))
     }
 
+    /// How often the directory is read without news.
+    fn poll(&self) -> Duration {
+        if self.is_whole { POLL_WATCHED } else { POLL }
+    }
+
     fn rewatch(&mut self, root: Option<Root>) {
         self.signal.lost.store(false, Ordering::Relaxed);
         *self.signal.writing() = Writing::default();
         self.watcher = None;
+        self.is_whole = false;
         if let Some((root, _)) = &root {
             match watcher(root, &self.signal) {
-                Ok(watcher) => self.watcher = Some(watcher),
+                Ok((watcher, refused)) => {
+                    self.watcher = Some(watcher);
+                    self.is_whole = refused.is_none();
+                    if let Some(path) = refused {
+                        tracing::warn!(
+                            path = %path.display(), every = ?POLL,
+                            "this user may not read a directory, the first of those that are not watched; the others are, and all are read at intervals"
+                        );
+                    }
+                }
                 // Then the reading fails too, and says why.
                 Err(_) if root.read_dir().is_err() => {}
                 Err(error) => tracing::warn!(
-                    path = %root.display(), %error, every = ?POLL,
-                    "directory cannot be watched and is read at intervals; on Linux raise fs.inotify.max_user_watches"
+                    path = %root.display(), %error, every = ?POLL, advice = tree::advice(&error),
+                    "directory cannot be watched and is read at intervals"
                 ),
             }
         }
@@ -146,7 +164,8 @@ fn identify(dir: &Path) -> Option<Root> {
     Some((root, identity))
 }
 
-fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<RecommendedWatcher> {
+/// Watches `root`, and tells the first directory in it that cannot be watched.
+fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<(RecommendedWatcher, Option<PathBuf>)> {
     let (signal, watched) = (Arc::clone(signal), root.to_owned());
     let handler = move |event: notify::Result<Event>| {
         if event.as_ref().is_ok_and(is_only_reading) {
@@ -162,8 +181,8 @@ fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<RecommendedWatch
     };
     // Links that lead out of the directory are not served, so their targets need no watch.
     let mut watcher = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))?;
-    watcher.watch(root, RecursiveMode::Recursive)?;
-    Ok(watcher)
+    let refused = tree::watch(root, &mut |dir, mode| watcher.watch(dir, mode))?;
+    Ok((watcher, refused))
 }
 
 fn is_only_reading(event: &Event) -> bool {
@@ -180,7 +199,7 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
     let mut root_check = interval(ROOT_CHECK);
     root_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut last_read, mut took) = (Instant::now(), Duration::ZERO);
-    let mut complained = false;
+    let (mut complained, mut failed) = (false, false);
     loop {
         tokio::select! {
             _ = &mut stopped => return,
@@ -193,7 +212,8 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
                 let (moved, checked) = check_root(changes).await;
                 let Some(checked) = checked else { return };
                 changes = checked;
-                let poll = if changes.watcher.is_some() { POLL_WATCHED } else { POLL };
+                // What could not be read may be readable soon.
+                let poll = if failed { POLL } else { changes.poll() };
                 let due = last_read.elapsed() >= poll.max(took * POLL_REST);
                 if !moved && !due {
                     continue;
@@ -208,6 +228,7 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
         inventory = returned;
         last_read = Instant::now();
         took = last_read - began;
+        failed = result.is_err();
         match result {
             Err(SiteError::Interrupted) => return,
             Err(error) if !complained => {

@@ -157,6 +157,36 @@ async fn swapping_the_link_that_is_served_deploys_at_once() {
     assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"three", "the new target is watched");
 }
 
+/// As root there is no such directory, and nothing is tested.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_may_not_be_read_is_served_as_it_was_and_the_others_are_watched() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = directory(&[("secret/s.txt", b"secret"), ("open/deep/o.txt", b"one")]);
+    let secret = dir.path().join("secret");
+    let allow = |mode: u32| fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    if fs::read_dir(&secret).is_ok() {
+        return;
+    }
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut numbers = site.subscribe();
+    assert_eq!(fetched(&site.current(), "/secret/s.txt").await.0, StatusCode::NOT_FOUND);
+    write(dir.path(), "open/deep/o.txt", b"two");
+    let heard = timeout(Duration::from_secs(4), numbers.changed()).await;
+    assert!(heard.is_ok(), "sooner than by reading at intervals");
+    allow(0o755);
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/secret/s.txt").await.1, b"secret");
+    allow(0o000);
+    write(dir.path(), "open/deep/o.txt", b"three");
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/open/deep/o.txt").await.1, b"three");
+    assert_eq!(fetched(&site.current(), "/secret/s.txt").await.1, b"secret");
+    allow(0o755);
+}
+
 #[tokio::test]
 async fn a_directory_that_vanishes_is_served_on_until_it_is_back() {
     let parent = directory(&[("site/a.txt", b"one")]);
