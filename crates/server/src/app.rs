@@ -1,6 +1,7 @@
 //! The server as a value: one site, its pages, its tracker and its numbers, as a service for any axum or tower program.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
@@ -24,7 +25,7 @@ use crate::client::{Proxies, Socket, came_over_tls, client_ip, hosts, primary_ad
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
-use crate::files::{Resolved, Site, SiteError, SiteOptions, Source};
+use crate::files::{Early, Resolved, Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
@@ -185,6 +186,30 @@ impl Viral {
         ];
         tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, _tasks: Arc::new(Tasks(tasks)) })
+    }
+
+    /// As [`open`](Self::open), for a program that listens already: whoever comes to `listeners` before the first version can be served is answered
+    /// plainly, straight from the directory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_listening(source: Source, config: &Config, listeners: &[TcpListener]) -> Result<Self, SiteError> {
+        let options = site_options(config);
+        let early = match &source {
+            Source::Directory(dir) => Early::new(dir.clone(), options.spa, options.headers).ok(),
+            Source::Embedded(_) => None,
+        };
+        let serving = async {
+            if let Some(early) = early {
+                early.serve(listeners).await;
+            }
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            biased;
+            opened = Self::open(source, config) => opened,
+            never = serving => match never {},
+        }
     }
 
     /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.

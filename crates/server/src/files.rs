@@ -9,6 +9,7 @@ mod caching;
 mod carve;
 mod compress;
 mod document;
+mod early;
 mod encodings;
 mod entry;
 mod error;
@@ -39,4 +40,5 @@ pub use site::{Addition, EmbeddedFile, Site, SiteOptions, Source};
 pub use version::{PieceLocation, Referred, Resolved, Version};
 
 pub(crate) use compress::Coding as FileCoding;
+pub(crate) use early::Early;
 pub(crate) use respond::{accepted, is_known};

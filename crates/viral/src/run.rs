@@ -80,8 +80,9 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
         AdminListen::Off => None,
         AdminListen::At(address) => Some(listen(address, "--admin-listen").await?),
     };
-    let viral = Viral::open(source, config).await?;
     let address = listeners[0].local_addr()?;
+    tracing::info!(%address, "reading the site; until that is done it is answered plainly");
+    let viral = Viral::open_listening(source, config, &listeners).await?;
     if is_demo {
         listeners.extend(also_on_ipv6(address).await);
     }

@@ -106,6 +106,15 @@ pub(super) const WARNED_MAX: usize = 256;
 /// write 0, 1, 1980 (zip) or 1985 (npm) where they mean "no date".
 pub(super) const DATE_MIN_S: u64 = 662_688_000;
 
+/// Connections served before the site was read: each is one request, and the kernel queues some hundred more.
+pub(super) const EARLY_CONNECTIONS_MAX: usize = 256;
+
+/// How long the head of an early request may take.
+pub(super) const EARLY_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause after a connection could not be accepted, as when descriptors are used up.
+pub(super) const EARLY_PAUSE: Duration = Duration::from_millis(100);
+
 /// Bytes read from disk at once while sending: large enough that the thread hop costs little, small enough for memory.
 pub(super) const READ_CHUNK_LEN: usize = 64 * 1024;
 

@@ -77,7 +77,7 @@ fn declared_charset(text: &[u8]) -> Option<String> {
     let is_sheet = start.starts_with("@charset ");
     start.match_indices("charset").find_map(|(at, word)| {
         let is_meta = start[..at].rfind('<').is_some_and(|tag| start[tag..].starts_with("<meta"));
-        if !is_meta && !(is_sheet && at == 1) {
+        if !is_meta && (!is_sheet || at != 1) {
             return None;
         }
         let after = start[at + word.len()..].trim_start();

@@ -137,7 +137,7 @@ impl Object {
     fn unpacked_len(&self, coding: Coding) -> Option<u64> {
         let unpacked = decode(coding, self.blob.reader(0).ok()?).ok()?;
         let len = io::copy(&mut unpacked.take(UNPACKED_LEN_MAX + 1), &mut io::sink()).ok()?;
-        (self.len() > 0 && len <= UNPACKED_LEN_MAX).then_some(len)
+        (!self.is_empty() && len <= UNPACKED_LEN_MAX).then_some(len)
     }
 
     /// Takes `coded` for this content in a coding, if that is what it holds. Tells whether it is. Blocks.

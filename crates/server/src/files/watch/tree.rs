@@ -63,7 +63,9 @@ pub(super) fn advice(error: &Error) -> &'static str {
             "raise fs.inotify.max_user_instances, or let this program open more files (`ulimit -n`)"
         }
         ErrorKind::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => "let this user read the directory",
-        _ => "none",
+        ErrorKind::Generic(_) | ErrorKind::Io(_) | ErrorKind::PathNotFound | ErrorKind::WatchNotFound | ErrorKind::InvalidConfig(_) => {
+            "none"
+        }
     }
 }
 
