@@ -82,6 +82,8 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     };
     let address = listeners[0].local_addr()?;
     tracing::info!(%address, "reading the site; until that is done it is answered plainly");
+    // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
+    let hangup = if is_demo { None } else { Some(signal(SignalKind::hangup())?) };
     let viral = Viral::open_listening(source, config, &listeners).await?;
     if is_demo {
         listeners.extend(also_on_ipv6(address).await);
@@ -89,9 +91,8 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
-    // The demo ends with the terminal that it was started in.
-    if !is_demo {
-        tokio::spawn(reload_on_signal(viral.clone(), signal(SignalKind::hangup())?));
+    if let Some(hangup) = hangup {
+        tokio::spawn(reload_on_signal(viral.clone(), hangup));
     }
     let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
     if let Some(address) = admin_address.filter(is_open_to_others) {

@@ -196,7 +196,7 @@ mod tests {
         }
         fs::write(dir.path().join("large.bin"), vec![7; READ_CHUNK_LEN + 1]).unwrap();
         #[cfg(unix)]
-        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("passwd")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("passwd.txt")).unwrap();
         let headers = vec![(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))];
         let early = Arc::new(Early::new(dir.path().to_owned(), spa, headers).unwrap());
         (dir, early)
@@ -235,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn what_no_version_would_serve_is_not_there() {
         let (_dir, early) = site(true);
-        for path in ["/.git/config", "/passwd", "/../etc/passwd", "/%2e%2e/x", "/docs%2f..%2f.git/config", "/none.js", "/%00"] {
+        for path in ["/.git/config", "/passwd.txt", "/../etc/passwd", "/%2e%2e/x", "/docs%2f..%2f.git/config", "/none.js", "/%00"] {
             assert_eq!(asked(&early, "GET", path).await.0, 404, "{path}");
         }
         assert_eq!(asked(&early, "GET", "/projects/group%2Fname").await.2, 4, "the app");

@@ -340,7 +340,8 @@ mod tests {
 
     /// Versions of a site of one file, and what makes the next.
     fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
-        let making = Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
+        let making =
+            Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
             inventory::embedded(&making, vec![file]).unwrap()
