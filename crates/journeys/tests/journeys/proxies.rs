@@ -26,7 +26,8 @@ async fn visitors_feed_each_other_behind(kind: Kind, more: &[&str]) {
     assert_eq!(fed.answer, "thin", "{:?}", server.stats().await.reasons);
     assert!(fed.bytes_from_peers > site.len() / 2, "{fed:?}");
     for visitor in &visitors {
-        let opted = "return fetch('/.viral/opt-out', { method: 'POST' }).then((reply) => [reply.status, document.cookie.includes('viral=off')])";
+        let opted =
+            "return fetch('/.viral/opt-out', { method: 'POST' }).then((reply) => [reply.status, document.cookie.includes('viral=off')])";
         assert_eq!(visitor.run_async(opted).await, json!([200, true]), "{:?}", visitor.engine());
     }
 }
