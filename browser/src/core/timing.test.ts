@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assetPath, isWhole, originBytes, usedPaths } from './timing';
+import { assetPath, isWhole, originBytes, seededPath, usedPaths } from './timing';
 import type { Timing } from './timing';
 
 const origin = 'https://a.test';
@@ -18,6 +18,9 @@ describe('resource timing', () => {
     expect(assetPath('https://b.test/a.js', origin)).toBeNull();
     expect(assetPath('https://a.test.evil/a.js', origin)).toBeNull();
     expect(assetPath(`${origin}/.viral/addition.js`, origin)).toBeNull();
+    expect(seededPath(`${origin}/.viral/addition.js?v=1`, origin)).toBe('/.viral/addition.js');
+    expect(seededPath(`${origin}/.viral/record`, origin)).toBeNull();
+    expect(seededPath(`${origin}/a.js?v=1`, origin)).toBe('/a.js');
   });
   it('names what was used in the order in which it was asked for, once each, without the page itself', () => {
     const entries = [entry(`${origin}/late.js`, 9), ...['/b.js', '/a.js', '/b.js', '/page'].map((path, at) => entry(`${origin}${path}`, at))];

@@ -1,6 +1,7 @@
 /** Reads the browser's resource timing: what the page used, and what the origin sent for it. */
 
 import { keyOf } from './intercept';
+import { ADDITION_PATH } from './manifest';
 
 /** The part of a `PerformanceResourceTiming` that is read here. */
 export interface Timing {
@@ -23,6 +24,12 @@ function pathOf(url: string, origin: string): string | null {
 export function assetPath(url: string, origin: string): string | null {
   const path = pathOf(url, origin);
   return path?.startsWith('/.viral/') ? null : path;
+}
+
+/** The path of what a seeder gives of a page: an asset of the site, or the addition. */
+export function seededPath(url: string, origin: string): string | null {
+  const path = pathOf(url, origin);
+  return path === ADDITION_PATH ? path : assetPath(url, origin);
 }
 
 /** Distinct asset paths in the order in which they were asked for, without the page itself. */

@@ -9,7 +9,7 @@ import { keyOf } from '../core/intercept';
 import { LOADED_ASSETS_MAX, LOADED_REPORTS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
-import { assetPath, isWhole, originBytes, usedPaths } from '../core/timing';
+import { assetPath, isWhole, originBytes, seededPath, usedPaths } from '../core/timing';
 import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Gatherer } from './gather';
@@ -279,8 +279,9 @@ export class Visitor implements StatusSource {
   #count(entry: PerformanceResourceTiming): void {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#isAnswered(path));
     const path = assetPath(entry.name, location.origin);
+    const seeded = seededPath(entry.name, location.origin);
     // What a thin page has lies in its store and its memory.
-    if (path !== null && this.answer === 'full' && isWhole(entry)) this.#gatherer.handleUsed(path, entry.name, entry.decodedBodySize);
+    if (seeded !== null && this.answer === 'full' && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);

@@ -103,8 +103,8 @@ async fn addition_is_cached(engine: Engine) {
     let site = App::default().site();
     let server = Server::serve(site.folder(), &[]).await;
     let seeder = first_seeder(&server, &site, engine).await;
-    let cached = "const { src } = document.querySelector('script[src^=\"/.viral/addition.js?v=\"]');
-        return (await fetch(src, { cache: 'only-if-cached', mode: 'same-origin' })).ok;";
+    let cached = "const { name } = performance.getEntriesByType('resource').find(({ name }) => name.includes('/.viral/addition.js?v='));
+        return (await fetch(name, { cache: 'only-if-cached', mode: 'same-origin' })).ok;";
     assert_eq!(seeder.run_async(cached).await, true);
 }
 
