@@ -113,13 +113,7 @@ async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, reque
     let asset = if let Resolved::Asset(asset) = &resolved { Some(Arc::clone(asset)) } else { None };
     let response = bare_answer(&version, resolved, request).await;
     match asset {
-        Some(asset) => {
-            let mut response = observe::part(app, &version, &asset, request, response);
-            if asset.is_document() {
-                vary(&mut response);
-            }
-            response
-        }
+        Some(asset) => observe::part(app, &version, &asset, request, response),
         None => response,
     }
 }
@@ -253,7 +247,6 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
         ),
     };
     mark(app, &mut response, decision);
-    vary(&mut response);
     if let (Decision::Full(_), Some(page)) = (decision, page) {
         name_manifest(app, &mut response, request, page, evidence.shares);
     }
@@ -297,11 +290,6 @@ fn thin_answer(
     let response = thin::respond(request, &document.record(), document.document(), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
-}
-
-/// A document is another one for a script that reads it than for a visitor: a browser must not give the one for the other out of its cache.
-fn vary(response: &mut Response<Body>) {
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("sec-fetch-dest"));
 }
 
 /// Says which answer this is, and counts it.

@@ -23,7 +23,8 @@ pub(super) fn respond(request: &Parts, record: &AssetRecord, document: Option<&D
     *response.headers_mut() = headers(&record.headers);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    // A script that reads the page gets the page, not the loader, also out of the browser's cache. A full answer does not say so: its addition looks for it there, as a script.
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, sec-fetch-dest"));
     if let Some(value) = coding.header() {
         headers.insert(header::CONTENT_ENCODING, value);
     }
