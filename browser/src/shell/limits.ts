@@ -136,6 +136,9 @@ export const RECORD_DELAY_MS = 5;
 /** What a full page used in a row is looked up together, after this. */
 export const GATHER_DELAY_MS = 500;
 
+/** A page that begins to seed waits this long for the look at what it used; the look goes on. */
+export const GATHER_WAIT_MS = 1_500;
+
 /** Assets looked up in the browser's cache at the same time. */
 export const LOOK_UPS = 6;
 

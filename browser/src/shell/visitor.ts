@@ -15,7 +15,7 @@ import { readEvidence } from './evidence';
 import { Gatherer } from './gather';
 import { Holdings } from './holdings';
 
-import { REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
+import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
 import { fetchManifest, holdManifest } from './pagemanifest';
@@ -217,7 +217,8 @@ export class Visitor implements StatusSource {
     this.#known = page;
     await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map());
     this.#gatherer.setManifest(page);
-    await this.#gatherer.look();
+    // What the origin is slow to tell of comes later.
+    await within(GATHER_WAIT_MS, this.#gatherer.look());
     page.held = this.#holdings.count(page.pieces);
   }
 

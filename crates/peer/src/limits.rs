@@ -129,6 +129,12 @@ pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// seconds and more. Less than [`CONNECT_WAIT`].
 pub(crate) const VISIT_AGAIN: Duration = Duration::from_secs(8);
 
+/// A server that says that it is only starting is asked again so often, with this pause between: two minutes in all.
+pub(crate) const STARTING_TRIES: usize = 120;
+
+/// See [`STARTING_TRIES`].
+pub(crate) const STARTING_PAUSE: Duration = Duration::from_secs(1);
+
 /// A body of the origin that gives nothing for this long has ended.
 pub(crate) const BODY_WAIT: Duration = Duration::from_secs(15);
 

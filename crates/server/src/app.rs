@@ -313,6 +313,8 @@ fn tracker_config(config: &Config) -> TrackerConfig {
             Reach::Any => nearness::Reach::Any,
         },
         up_bytes_per_s: config.up_limit,
+        // Each session has a connection, and who comes for a page must find a place, too.
+        sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
         ..TrackerConfig::default()
     }
 }

@@ -227,8 +227,8 @@ impl Hub {
     }
 
     /// A visit to `page` asked for a service worker of the site's own.
-    pub(crate) fn own_worker_seen(&self, page: &str, address: IpAddr) {
-        self.lock().pages.handle_own_worker(page, address);
+    pub(crate) fn own_worker_seen(&self, page: &str, address: IpAddr, browser: u64) {
+        self.lock().pages.handle_own_worker(page, address, browser);
     }
 
     /// What a thin visit reports at its end.

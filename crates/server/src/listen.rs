@@ -132,7 +132,7 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service,
     let Service { router, stats, shutdown } = service;
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), place.usage());
-    let wire = Wire::new(Seated::new(stream, place.end()), meter.clone(), place);
+    let wire = Wire::new(Seated::new(stream, &place), meter.clone(), place);
     let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone(), usage.clone()));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);

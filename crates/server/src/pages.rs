@@ -155,9 +155,9 @@ impl Pages {
     }
 
     /// A visit to the page from `address` asked for a service worker of the site's own.
-    pub(crate) fn handle_own_worker(&mut self, path: &str, address: IpAddr) {
+    pub(crate) fn handle_own_worker(&mut self, path: &str, address: IpAddr, browser: u64) {
         if let Some(page) = self.pages.get_mut(path) {
-            page.set.handle_own_worker(address);
+            page.set.handle_own_worker(address, browser);
         }
     }
 

@@ -50,6 +50,7 @@ pub(crate) struct Place {
     key: u64,
     shared: Arc<Shared>,
     end: Arc<End>,
+    when_sent: Arc<Mutex<Option<Use>>>,
 }
 
 impl Places {
@@ -73,7 +74,7 @@ impl Places {
         let (key, end) = (inner.next, Arc::new(End::default()));
         inner.places.insert(key, address, Use::Idle);
         inner.ends.insert(key, Arc::clone(&end));
-        Some(Place { key, shared: Arc::clone(&self.0), end })
+        Some(Place { key, shared: Arc::clone(&self.0), end, when_sent: Arc::default() })
     }
 
     /// Connections that must end and are still there: each holds a descriptor.
@@ -107,12 +108,7 @@ impl Shared {
 impl Place {
     /// What tells how this place is used. It does not keep the place.
     pub(crate) fn usage(&self) -> Usage {
-        Usage { key: self.key, shared: Arc::clone(&self.shared) }
-    }
-
-    /// What tells its connection that it must end.
-    pub(crate) fn end(&self) -> Arc<End> {
-        Arc::clone(&self.end)
+        Usage { key: self.key, shared: Arc::clone(&self.shared), when_sent: Arc::clone(&self.when_sent) }
     }
 }
 
@@ -145,14 +141,30 @@ impl Drop for Place {
 pub(crate) struct Usage {
     key: u64,
     shared: Arc<Shared>,
+    /// How it is used once what was answered has left: a body is gone when its last bytes lie in a buffer, and the client may take its time to read them.
+    when_sent: Arc<Mutex<Option<Use>>>,
 }
 
 impl Usage {
     /// It is used so from now on.
     pub(crate) fn set(&self, used: Use) {
+        self.later(None);
         self.shared.lock().places.touch(&self.key, used);
         if used == Use::Idle && self.shared.is_awaited.swap(false, Ordering::Relaxed) {
             self.shared.freed.send_replace(());
+        }
+    }
+}
+
+impl Usage {
+    fn later(&self, used: Option<Use>) -> Option<Use> {
+        std::mem::replace(&mut *self.when_sent.lock().unwrap_or_else(PoisonError::into_inner), used)
+    }
+
+    /// Everything was handed to the system.
+    fn handle_sent(&self) {
+        if let Some(used) = self.later(None) {
+            self.set(used);
         }
     }
 }
@@ -172,7 +184,7 @@ impl<B> Answering<B> {
 
 impl<B> Drop for Answering<B> {
     fn drop(&mut self) {
-        self.usage.set(self.then);
+        self.usage.later(Some(self.then));
     }
 }
 
@@ -197,11 +209,12 @@ impl<B: Body + Unpin> Body for Answering<B> {
 pub(crate) struct Seated<S> {
     stream: S,
     end: Arc<End>,
+    usage: Usage,
 }
 
 impl<S> Seated<S> {
-    pub(crate) fn new(stream: S, end: Arc<End>) -> Self {
-        Self { stream, end }
+    pub(crate) fn new(stream: S, place: &Place) -> Self {
+        Self { stream, end: Arc::clone(&place.end), usage: place.usage() }
     }
 }
 
@@ -229,7 +242,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Seated<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.check(cx)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.usage.handle_sent();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -252,7 +267,7 @@ mod tests {
         let streams = (0..3).map(|_| {
             let (ours, theirs) = tokio::io::duplex(64);
             let place = places.take(CROWD.into()).unwrap();
-            (Seated::new(ours, place.end()), theirs, place)
+            (Seated::new(ours, &place), theirs, place)
         });
         let mut streams: Vec<_> = streams.collect();
         streams[0].2.usage().set(Use::Busy);
@@ -287,14 +302,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_is_idle_once_its_answer_is_gone() {
+    async fn a_connection_is_idle_once_its_answer_has_left() {
         let places = Places::of(1);
         let place = places.take(CROWD.into()).unwrap();
+        let (ours, _theirs) = tokio::io::duplex(64);
+        let mut stream = Seated::new(ours, &place);
         place.usage().set(Use::Busy);
         let answer = Answering::new(axum::body::Body::from("answer"), place.usage(), Use::Idle);
         assert_eq!(answer.size_hint().exact(), Some(6));
         assert!(places.take(CROWD.into()).is_none());
         drop(answer);
+        assert!(places.take(CROWD.into()).is_none(), "its last bytes lie in a buffer");
+        stream.flush().await.unwrap();
         assert!(places.take(CROWD.into()).is_some());
     }
 }

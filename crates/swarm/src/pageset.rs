@@ -99,8 +99,8 @@ pub struct PageSet {
     budget: Budget,
     /// A report may have changed the set, but the budget was empty.
     pending: bool,
-    /// Networks from which a visit asked for a service worker of the site's own since the site last changed, latest last.
-    own_workers: VecDeque<IpAddr>,
+    /// Networks and browsers of visits that asked for a service worker of the site's own since the site last changed, latest last.
+    own_workers: VecDeque<(IpAddr, u64)>,
 }
 
 /// A [`Reference`] and since when the page has it.
@@ -226,22 +226,32 @@ impl PageSet {
     }
 
     /// The server saw a visit from this address ask for a service worker of the site's own, at a scope that holds the page.
-    pub fn handle_own_worker(&mut self, address: IpAddr) {
-        let network = nearness::prefix(address);
-        self.own_workers.retain(|known| *known != network);
-        self.own_workers.push_back(network);
+    pub fn handle_own_worker(&mut self, address: IpAddr, browser: u64) {
+        let seen = (nearness::prefix(address), browser);
+        self.own_workers.retain(|known| *known != seen);
+        self.own_workers.push_back(seen);
         while self.own_workers.len() > self.config.reports_max {
             self.own_workers.pop_front();
         }
     }
 
-    /// Whether the page registers a service worker of its own, as most of the networks say from which it was visited: one alone decides only where it is
-    /// the only one.
+    /// Whether the page registers a service worker of its own, as most of the networks say from which it was visited, and in each most of its visits: one browser decides
+    /// only where it is the only one.
     #[must_use]
     pub fn has_own_worker(&self) -> bool {
-        let silent: BTreeSet<IpAddr> =
-            self.reports.iter().map(|vote| vote.network).filter(|network| !self.own_workers.contains(network)).collect();
-        self.own_workers.len() > silent.len()
+        if self.own_workers.is_empty() {
+            return false;
+        }
+        // By network: browsers that asked for one, and visits that told what they used.
+        let mut counts: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+        for (network, _) in &self.own_workers {
+            counts.entry(*network).or_default().0 += 1;
+        }
+        for vote in &self.reports {
+            counts.entry(vote.network).or_default().1 += 1;
+        }
+        let agreeing = counts.values().filter(|(asked, told)| 2 * asked > *told).count();
+        2 * agreeing > counts.len()
     }
 
     /// Makes a change that waited for the budget. Returns whether the set changed.

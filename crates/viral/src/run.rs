@@ -83,7 +83,8 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     let address = listeners[0].local_addr()?;
     tracing::info!(%address, "reading the site; until that is done it is answered plainly");
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
-    let hangup = if is_demo { None } else { Some(signal(SignalKind::hangup())?) };
+    // What was started in a terminal ends with it; a service is told so to read the site anew.
+    let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     let viral = Viral::open_listening(source, config, &listeners).await?;
     if is_demo {
         listeners.extend(also_on_ipv6(address).await);

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::time::sleep;
 use url::Url;
 use viral_wire::Digest;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{ThinBoot, decode};
 
 use super::{Origin, OriginError};
-use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX, VISIT_AGAIN};
+use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX, STARTING_PAUSE, STARTING_TRIES, VISIT_AGAIN};
 
 /// Where the boot block of a thin answer begins and ends.
 const BOOT_HEAD: &str = "<script type=\"application/json\" id=\"viral-boot\">";
@@ -66,7 +67,15 @@ impl Origin {
                     .header("upgrade-insecure-requests", "1")
                     .body(Full::default())
             };
-            let answer = self.send_again(VISIT_AGAIN, request).await?;
+            let mut answer = self.send_again(VISIT_AGAIN, &request).await?;
+            // A server that has just started reads its site; it says so.
+            for _ in 0..STARTING_TRIES {
+                if answer.status() != StatusCode::SERVICE_UNAVAILABLE || !answer.headers().contains_key(header::RETRY_AFTER) {
+                    break;
+                }
+                sleep(STARTING_PAUSE).await;
+                answer = self.send_again(VISIT_AGAIN, &request).await?;
+            }
             match target(&url, &answer) {
                 Some(next) => {
                     self.may_follow(&url, &next, allow_other)?;

@@ -78,8 +78,8 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
     let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
     // Chromium asks whether the parts it has are still good, and hears 304: that is no use of the whole.
     let may_be_noted = is_whole && !asset.is_document() && !request.headers.contains_key(header::RANGE);
-    if part_of.browser.is_some() && registers_worker(asset, request, &part_of.page) {
-        app.hub.own_worker_seen(&part_of.page, app.client_addr(Socket::of(request), &request.headers).public);
+    if let Some(browser) = part_of.browser.filter(|_| registers_worker(asset, request, &part_of.page)) {
+        app.hub.own_worker_seen(&part_of.page, app.client_addr(Socket::of(request), &request.headers).public, browser);
     }
     let visits = app.hub.visits();
     let asked =

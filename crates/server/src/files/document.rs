@@ -118,7 +118,10 @@ fn see(found: &mut Element<'_, '_>, state: &Shared) {
             state.swallowing += 1;
             state.swallows_from.get_or_insert(begins);
         };
-        swallows(&mut state.borrow_mut());
+        // One that closes itself, as in SVG, has no end and no content.
+        if found.end_tag_handlers().is_some() {
+            swallows(&mut state.borrow_mut());
+        }
         at_end(found, state, |state, _| {
             state.swallowing -= 1;
             if state.swallowing == 0 {
@@ -315,6 +318,7 @@ mod tests {
             ("x<textarea>y</textarea><title>left open", 23),
             ("x<noscript><template>left open", 1),
             ("x<noscript><p></noscript>", 25),
+            ("<svg><style/><title/></svg>", 27),
             ("", 0),
         ] {
             assert_eq!(analyse(html.as_bytes(), "a.html").unwrap().insertion, expected, "{html}");

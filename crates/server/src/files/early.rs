@@ -17,11 +17,14 @@ use futures_util::future::join_all;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 use super::{
     asset::Headers,
-    limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, READ_CHUNK_LEN},
+    limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST, READ_CHUNK_LEN},
     media, path,
 };
 
@@ -50,20 +53,22 @@ impl Early {
         Ok(Self { root: fs::canonicalize(dir)?, spa, headers })
     }
 
-    /// Answers on `listeners` for as long as it is polled. Answers that are under way then are finished.
+    /// Answers on `listeners` for as long as it is polled. Answers that are under way then have a while to be finished.
     pub(crate) async fn serve(self, listeners: &[TcpListener]) {
         let (early, places) = (Arc::new(self), Arc::new(Semaphore::new(EARLY_CONNECTIONS_MAX)));
-        join_all(listeners.iter().map(|listener| Arc::clone(&early).accept(listener, Arc::clone(&places)))).await;
+        // Closed with this future: the site is ready.
+        let (_is_early, over) = watch::channel(());
+        join_all(listeners.iter().map(|listener| Arc::clone(&early).accept(listener, Arc::clone(&places), over.clone()))).await;
     }
 
-    async fn accept(self: Arc<Self>, listener: &TcpListener, places: Arc<Semaphore>) {
+    async fn accept(self: Arc<Self>, listener: &TcpListener, places: Arc<Semaphore>, over: watch::Receiver<()>) {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(EARLY_PAUSE).await;
                 continue;
             };
-            let early = Arc::clone(&self);
+            let (early, mut over) = (Arc::clone(&self), over.clone());
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| {
                     let early = Arc::clone(&early);
@@ -72,8 +77,17 @@ impl Early {
                 let mut http = http1::Builder::new();
                 // The next request comes on a connection of the site's own.
                 http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(EARLY_HEAD_TIMEOUT);
-                if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                    tracing::debug!(%error, "connection ended badly");
+                let too_long = async {
+                    while over.changed().await.is_ok() {}
+                    tokio::time::sleep(EARLY_REST).await;
+                };
+                tokio::select! {
+                    ended = http.serve_connection(TokioIo::new(stream), service) => {
+                        if let Err(error) = ended {
+                            tracing::debug!(%error, "connection ended badly");
+                        }
+                    }
+                    () = too_long => tracing::debug!("a client that reads slowly is given up"),
                 }
                 drop(place);
             });
@@ -83,7 +97,9 @@ impl Early {
     async fn respond<B>(self: Arc<Self>, request: &Request<B>) -> Response<Body> {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        if path.starts_with("/.viral/") {
+        let is_native = request.headers().get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"viral/"));
+        // A native peer comes for its like and waits.
+        if is_native || path.starts_with("/.viral/") {
             let mut response = self.line(StatusCode::SERVICE_UNAVAILABLE, "the site is being read\n");
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;

@@ -115,6 +115,9 @@ pub(super) const EARLY_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted, as when descriptors are used up.
 pub(super) const EARLY_PAUSE: Duration = Duration::from_millis(100);
 
+/// Answers that are under way when the site is ready have so long to end: their connections are not among those that the server counts.
+pub(super) const EARLY_REST: Duration = Duration::from_secs(60);
+
 /// Bytes read from disk at once while sending: large enough that the thread hop costs little, small enough for memory.
 pub(super) const READ_CHUNK_LEN: usize = 64 * 1024;
 

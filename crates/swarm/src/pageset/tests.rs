@@ -316,18 +316,28 @@ fn a_worker_of_the_site_is_believed_of_most_networks_and_until_the_site_changes(
     let mut set = set(&["/app.js"]);
     assert!(!set.has_own_worker());
     report(&mut set, 1, &["/app.js"]);
-    set.handle_own_worker(network(2));
+    set.handle_own_worker(network(2), 2);
     assert!(!set.has_own_worker(), "one who says so beside one who does not");
-    set.handle_own_worker(network(1));
+    set.handle_own_worker(network(1), 1);
     assert!(set.has_own_worker());
     for voter in 3..=4 {
         report(&mut set, voter, &["/app.js"]);
     }
     assert!(!set.has_own_worker());
     for _ in 0..3 {
-        set.handle_own_worker(network(3));
+        set.handle_own_worker(network(3), 3);
     }
     assert!(set.has_own_worker(), "three networks of four");
+    for voter in 10..12 {
+        set.handle_report(
+            200 * SET_CHANGE_MS,
+            Report { address: network(3), ..report_of(ReportKind::Full, voter, &["/app.js"]) },
+            &ten_bytes,
+        );
+    }
+    assert!(!set.has_own_worker(), "one browser of three in the third network, and so two networks of four");
+    set.handle_own_worker(network(3), 4);
+    assert!(set.has_own_worker(), "two of them");
     set.handle_site(&references(&["/app.js"]), &ten_bytes);
     assert!(!set.has_own_worker());
 }
@@ -336,7 +346,7 @@ fn a_worker_of_the_site_is_believed_of_most_networks_and_until_the_site_changes(
 fn networks_with_a_worker_of_the_site_are_bounded() {
     let mut set = set(&["/app.js"]);
     for number in 0..10_000 {
-        set.handle_own_worker(network(number));
+        set.handle_own_worker(network(number), number);
     }
     assert_eq!(set.own_workers.len(), PageSetConfig::default().reports_max);
 }
