@@ -62,7 +62,7 @@ describe('what a full page used', () => {
     const late = new Gatherer(holdings, grew);
     late.setManifest(await page(['/a.js']));
     late.handleUsed('/a.js', '/a.js', bytes.length);
-    await vi.advanceTimersByTimeAsync(3 * GATHER_DELAY_MS);
+    await vi.advanceTimersByTimeAsync(6 * GATHER_DELAY_MS);
     await vi.waitFor(() => expect(grew).toHaveBeenCalledTimes(1));
     expect(lookUps.length).toBe(2);
     cache = [missing()];

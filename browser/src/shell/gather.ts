@@ -3,7 +3,7 @@
 import { keyOf } from '../core/intercept';
 import { RECORD_PATHS_MAX } from '../core/limits';
 import type { AssetRecord } from '../core/manifest';
-import { wait } from './clock';
+import { now } from './clock';
 import type { Holdings } from './holdings';
 import { GATHER_DELAY_MS, LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, LOOK_UPS, LOOK_UPS_MAX, RECORDS_MAX, USES_MAX } from './limits';
 import type { PageManifest } from './pagemanifest';
@@ -18,8 +18,8 @@ interface Use {
   readonly len: number;
   /** How often the cache was asked in vain: it may still be writing. */
   misses: number;
-  /** It was looked for to the end. */
-  over: boolean;
+  /** When it is looked for, in milliseconds; infinite once it was looked for to the end. */
+  dueMs: number;
 }
 
 /** Finds what the page used, one look at a time. */
@@ -34,6 +34,8 @@ export class Gatherer {
   /** Assets outside the manifest that are held. */
   #laterCount = 0;
   #looking: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Infinity;
 
   /** `grew` is called when a look found more. */
   constructor(holdings: Holdings, grew: () => void) {
@@ -45,32 +47,38 @@ export class Gatherer {
   handleUsed(path: string, url: string, len: number): void {
     const key = keyOf(path);
     if (this.#uses.has(key) || this.#uses.size >= USES_MAX) return;
-    this.#uses.set(key, { url, len, misses: 0, over: false });
-    if (this.#listed) void this.look(GATHER_DELAY_MS);
+    this.#uses.set(key, { url, len, misses: 0, dueMs: now() });
+    this.#schedule();
   }
 
   /** The page's manifest is known, or another one: what was not worth a look may be in it. */
   setManifest({ manifest }: PageManifest): void {
     this.#listed = new Map(manifest.assets.map((asset) => [keyOf(asset.path), asset]));
-    for (const [key, use] of this.#uses) if (this.#listed.has(key) && use.misses < LOOK_UPS_MAX) use.over = false;
+    for (const [key, use] of this.#uses) if (this.#listed.has(key) && use.misses < LOOK_UPS_MAX) use.dueMs = Math.min(use.dueMs, now());
   }
 
-  /** Looks for everything that was not found yet, after a while in which more may come; resolves once that look is over. */
-  look(delayMs = 0): Promise<void> {
-    return (this.#looking ??= wait(delayMs)
-      .then(() => this.#look())
-      .finally(() => {
-        this.#looking = null;
-        if (this.#due().length) void this.look(GATHER_DELAY_MS);
-      }));
+  /** Looks for everything that is due; resolves once that look is over. */
+  look(): Promise<void> {
+    return (this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+      this.#schedule();
+    }));
   }
 
-  #due(): [string, Use][] {
-    return [...this.#uses].filter(([, { over }]) => !over);
+  /** Looks again when something is due, but not before more had a while to come. */
+  #schedule(): void {
+    const dueMs = Math.max(Math.min(...[...this.#uses.values()].map((use) => use.dueMs)), now() + GATHER_DELAY_MS);
+    if (!this.#listed || this.#looking || dueMs >= this.#timerMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = dueMs;
+    this.#timer = setTimeout(() => {
+      this.#timerMs = Infinity;
+      void this.look();
+    }, dueMs - now());
   }
 
   async #look(): Promise<void> {
-    const due = this.#due();
+    const due = [...this.#uses].filter(([, { dueMs }]) => dueMs <= now());
     await this.#learn(due);
     let grew = false;
     const work = async (): Promise<void> => {
@@ -78,7 +86,8 @@ export class Gatherer {
         const [key, use] = next;
         const found = await this.#find(key, use);
         grew ||= found === true;
-        use.over = found !== false || ++use.misses >= LOOK_UPS_MAX;
+        const isOver = found !== false || ++use.misses >= LOOK_UPS_MAX;
+        use.dueMs = isOver ? Infinity : now() + GATHER_DELAY_MS * 3 ** use.misses;
       }
     };
     await Promise.all(Array.from({ length: LOOK_UPS }, work));

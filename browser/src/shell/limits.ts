@@ -146,7 +146,7 @@ export const LOOK_UPS = 6;
 export const USES_MAX = 4096;
 
 /** So often an asset is looked for in the browser's cache; each miss shows in Chromium's console. */
-export const LOOK_UPS_MAX = 3;
+export const LOOK_UPS_MAX = 4;
 
 /** A page reports what it used when it used nothing new for this long. */
 export const REPORT_QUIET_MS = 1_000;
