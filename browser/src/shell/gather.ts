@@ -48,7 +48,7 @@ export class Gatherer {
     const key = keyOf(path);
     if (this.#uses.has(key) || this.#uses.size >= USES_MAX) return;
     this.#uses.set(key, { url, len, misses: 0, dueMs: now() });
-    this.#schedule();
+    this.#schedule(now());
   }
 
   /** The page's manifest is known, or another one: what was not worth a look may be in it. */
@@ -61,13 +61,13 @@ export class Gatherer {
   look(): Promise<void> {
     return (this.#looking ??= this.#look().finally(() => {
       this.#looking = null;
-      this.#schedule();
+      this.#schedule(Math.min(...[...this.#uses.values()].map((use) => use.dueMs)));
     }));
   }
 
   /** Looks again when something is due, but not before more had a while to come. */
-  #schedule(): void {
-    const dueMs = Math.max(Math.min(...[...this.#uses.values()].map((use) => use.dueMs)), now() + GATHER_DELAY_MS);
+  #schedule(wantedMs: number): void {
+    const dueMs = Math.max(wantedMs, now() + GATHER_DELAY_MS);
     if (!this.#listed || this.#looking || dueMs >= this.#timerMs) return;
     clearTimeout(this.#timer);
     this.#timerMs = dueMs;

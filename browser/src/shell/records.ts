@@ -2,15 +2,11 @@
 
 import { decodeManifest } from '../core/manifest';
 import type { AssetRecord } from '../core/manifest';
-import { request } from './request';
+import { post } from './post';
 
 /** The records that the origin has for some of `paths`; throws if it cannot be reached. */
 export async function askRecords(paths: readonly string[]): Promise<readonly AssetRecord[]> {
-  const response = await request('/.viral/record', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ paths }),
-  });
+  const response = await post('/.viral/record', { paths });
   const decoded = decodeManifest(new Uint8Array(await response.arrayBuffer()));
   return decoded.ok ? decoded.value.assets : [];
 }

@@ -361,9 +361,7 @@ impl Judged {
         if page.is_none() {
             return unfit(PageFitness::NoManifest);
         }
-        // Nor does a policy that only reports hear of us.
-        let is_policy = |name: &str| matches!(name, "content-security-policy" | "content-security-policy-report-only");
-        let policies = record.headers.iter().filter(|(name, _)| is_policy(name)).map(|(_, value)| value.as_str());
+        let policies = record.headers.iter().filter(|(name, _)| csp::is_policy(name)).map(|(_, value)| value.as_str());
         let metas = document.meta_csp.iter().map(String::as_str);
         if !csp::allows(policies, metas, origin_of(app, request)) {
             return unfit(PageFitness::Csp);

@@ -35,6 +35,11 @@ impl<S: Sync> FromRequestParts<S> for Socket {
     }
 }
 
+/// Whether this is a native peer: what its `User-Agent` begins with says so.
+pub(crate) fn is_native_peer(headers: &HeaderMap) -> bool {
+    headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"viral/"))
+}
+
 /// The proxies that are believed.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {

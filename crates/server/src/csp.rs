@@ -15,6 +15,11 @@ pub(crate) struct PageOrigin<'a> {
     pub(crate) host: &'a str,
 }
 
+/// Whether this header, by its name in lower case, holds policies. Those that only report must not hear of us either.
+pub(crate) fn is_policy(name: &str) -> bool {
+    matches!(name, "content-security-policy" | "content-security-policy-report-only")
+}
+
 /// Whether the addition and the loader can work under all policies that hold for a page: `headers` values of `content-security-policy`, `metas`
 /// contents of meta elements.
 pub(crate) fn allows<'a>(

@@ -25,6 +25,7 @@ mod packed;
 mod page_stats;
 mod pages;
 mod places;
+mod private;
 mod referer;
 mod scripts;
 mod shutdown;

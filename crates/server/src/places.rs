@@ -154,9 +154,7 @@ impl Usage {
             self.shared.freed.send_replace(());
         }
     }
-}
 
-impl Usage {
     fn later(&self, used: Option<Use>) -> Option<Use> {
         std::mem::replace(&mut *self.when_sent.lock().unwrap_or_else(PoisonError::into_inner), used)
     }

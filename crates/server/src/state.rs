@@ -15,6 +15,7 @@ use viral_swarm::pageset::PageState;
 use crate::files::SiteError;
 use crate::hub::Hub;
 use crate::limits::{STATE_LEN_MAX, STATE_PAUSE};
+use crate::private;
 
 /// Version of the format. A file of another one is ignored.
 const VERSION: u32 = 1;
@@ -56,7 +57,7 @@ impl StateFile {
     /// When nothing can be written there, or when it would be served.
     pub(crate) fn open(dir: &Path, site: &Path) -> Result<Self, SiteError> {
         let failed = |error| SiteError::State { path: dir.to_owned(), error };
-        make_dir(dir).map_err(failed)?;
+        private::make_dir(dir).map_err(failed)?;
         let (site, real) = (fs::canonicalize(site).map_err(failed)?, fs::canonicalize(dir).map_err(failed)?);
         if real.starts_with(&site) {
             return Err(SiteError::StateServed { path: dir.to_owned() });
@@ -144,17 +145,6 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
-}
-
-#[cfg(unix)]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)
 }
 
 #[cfg(test)]

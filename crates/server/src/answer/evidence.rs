@@ -4,10 +4,8 @@ use http::{HeaderMap, Method, request::Parts};
 use viral_swarm::admission::{CookieState, Evidence};
 use viral_swarm::platform::{Hints, is_too_old, prompts};
 
+use crate::client::is_native_peer;
 use crate::cookies::{VisitorState, visitor_state};
-
-/// What the native peer's `User-Agent` begins with.
-const NATIVE_PEER: &str = "viral/";
 
 /// The query that asks for the plain answer.
 pub(super) const PLAIN_QUERY: &str = "viral=plain";
@@ -41,7 +39,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             platform_version: text(headers, "sec-ch-ua-platform-version"),
         }),
         too_old: text(headers, "user-agent").is_some_and(is_too_old),
-        shares: text(headers, "user-agent").is_some_and(|agent| agent.starts_with(NATIVE_PEER)),
+        shares: is_native_peer(headers),
         ..Evidence::default()
     }
 }

@@ -40,8 +40,7 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
         if BODY_HEADERS.contains(&name) {
             continue;
         }
-        let is_policy = matches!(name, header::CONTENT_SECURITY_POLICY | header::CONTENT_SECURITY_POLICY_REPORT_ONLY);
-        let value = if is_policy { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
+        let value = if csp::is_policy(name.as_str()) { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }

@@ -22,6 +22,8 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
+use crate::client::is_native_peer;
+
 use super::{
     asset::Headers,
     limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST, READ_CHUNK_LEN},
@@ -97,9 +99,8 @@ impl Early {
     async fn respond<B>(self: Arc<Self>, request: &Request<B>) -> Response<Body> {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let is_native = request.headers().get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"viral/"));
         // A native peer comes for its like and waits.
-        if is_native || path.starts_with("/.viral/") {
+        if is_native_peer(request.headers()) || path.starts_with("/.viral/") {
             let mut response = self.line(StatusCode::SERVICE_UNAVAILABLE, "the site is being read\n");
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             return response;

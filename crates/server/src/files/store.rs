@@ -20,6 +20,8 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use viral_wire::Digest;
 
+use crate::private;
+
 use super::{Object, SiteError, limits::MEMORY_OBJECT_LEN_MAX, mend::Source};
 
 /// Name of the directories the store makes, before a random part.
@@ -93,7 +95,7 @@ impl Store {
                 let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
                 if !self.dir.path().exists() {
                     tracing::warn!(path = %self.dir.path().display(), "somebody removed the object store; it is made anew");
-                    make_dir(self.dir.path())?;
+                    private::make_dir(self.dir.path())?;
                     *held = lock(self.dir.path())?;
                 }
                 drop(held);
@@ -341,7 +343,7 @@ fn make_in_first(dirs: &[PathBuf]) -> Result<(TempDir, File), SiteError> {
 }
 
 fn make_in(parent: &Path) -> io::Result<(TempDir, File)> {
-    make_dir(parent)?;
+    private::make_dir(parent)?;
     remove_abandoned(parent);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
@@ -353,18 +355,6 @@ fn make_in(parent: &Path) -> io::Result<(TempDir, File)> {
     let dir = builder.tempdir_in(parent)?;
     let lock = lock(dir.path())?;
     Ok((dir, lock))
-}
-
-/// Makes a directory that nobody else may look into, if there is none.
-#[cfg(unix)]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-#[cfg(not(unix))]
-fn make_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)
 }
 
 /// A new file that nobody else may read.
