@@ -9,7 +9,7 @@ import type { Slot } from './fetch/board';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { NEVER, backoff, bePatient, hear, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
+import { NEVER, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
 import type { Link } from './fetch/link';
 import { leaveCrowd, Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
@@ -118,12 +118,15 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link?._open) return;
+    const wasMute = isMute(link);
     link._known = true;
     link._complete ||= complete;
     if (link._complete) link._answered = Math.max(link._answered, board._boot);
     if (!link._asking) link._grace = NEVER;
     startOver(link);
     startOver(board._origin);
+    // What it promised is under way after all.
+    if (wasMute) for (const slot of [...link._asked].sort((a, b) => a._at - b._at)) board._expect(link, slot);
   }
 
   /** The peer holds these: the answer to a query, or news. */
@@ -131,6 +134,7 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link) return;
+    link._heard = true;
     for (const slot of this.#known(ids)) {
       if (slot._held || link._has.has(slot)) continue;
       link._has.add(slot);
@@ -247,9 +251,9 @@ export class Fetch {
       } else if (link._grace <= board._now) {
         link._grace = NEVER;
         startOver(board._origin);
-        if (!link._open) board._release(link);
+        if (!link._open || isMute(link)) board._release(link);
       }
-      if (!link._open || !link._flight.size) continue;
+      if (!isAwaited(link)) continue;
       if (link !== board._origin && silentAt(link) <= board._now) board._drop(link, 'silent');
       else if (lateAt(link) <= board._now) link._late = true;
     }
@@ -272,7 +276,7 @@ export class Fetch {
     let at = CROWD && board._sharing && !this.progress().done ? board._sharing._due() : NEVER;
     for (const link of board._all()) {
       at = Math.min(at, link._pause, link._grace);
-      if (!link._open || !link._flight.size) continue;
+      if (!isAwaited(link)) continue;
       if (!link._late) at = Math.min(at, lateAt(link));
       else if (link !== board._origin) at = Math.min(at, silentAt(link));
     }

@@ -149,6 +149,7 @@ impl Fetch {
         if !link.open {
             return;
         }
+        let was_mute = link.is_mute();
         link.known = true;
         link.complete |= complete;
         if link.complete {
@@ -159,12 +160,16 @@ impl Fetch {
         }
         link.start_over();
         self.board.links[ORIGIN].start_over();
+        if was_mute {
+            self.board.expect_again(at);
+        }
     }
 
     /// The peer holds these: the answer to a query, or news.
     pub fn handle_have(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
+        self.board.links[at].heard = true;
         for i in self.known(ids) {
             let link = &mut self.board.links[at];
             if !self.board.slots[i].held && link.has.insert(i) {
@@ -341,7 +346,7 @@ impl Fetch {
         let mut first = if self.progress().done { NEVER } else { self.board.sharing.as_ref().map_or(NEVER, Sharing::due) };
         for link in &self.board.links {
             first = first.min(link.pause).min(link.grace);
-            if !link.open || link.flight.is_empty() {
+            if !link.is_awaited() {
                 continue;
             }
             if !link.late {
@@ -446,14 +451,14 @@ impl Fetch {
             }
         } else if link.grace <= now {
             link.grace = NEVER;
-            let open = link.open;
+            let is_gone = !link.open || link.is_mute();
             self.board.links[ORIGIN].start_over();
-            if !open {
+            if is_gone {
                 self.board.release(at);
             }
         }
         let link = &mut self.board.links[at];
-        if !link.open || link.flight.is_empty() {
+        if !link.is_awaited() {
             return;
         }
         if at != ORIGIN && link.silent_at() <= now {

@@ -3,7 +3,7 @@
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
 import { newHelp } from './help';
-import { NEVER, newLink, silentAt, startOver, turnBack } from './link';
+import { NEVER, isMute, newLink, silentAt, startOver, turnBack } from './link';
 import type { Link } from './link';
 import type { Sharing } from './sharing';
 import type { Output, PeerFault, PeerKey } from './types';
@@ -157,7 +157,7 @@ export class Board {
 
   /** An open peer is about to send a promised piece: it owes it from now on, or is told not to send it. */
   _expect(link: Link, slot: Slot): void {
-    if (link._flight.has(slot)) return;
+    if (link._flight.has(slot) || isMute(link)) return;
     if (slot._held || slot._from.length > 1) link._cancels.push(slot.id);
     else this._assign(link, slot);
   }

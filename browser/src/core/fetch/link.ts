@@ -42,6 +42,8 @@ export interface Link {
   _epochLen: number;
   _busyAt: number;
   _late: boolean;
+  /** It sent a piece, or said which it has. */
+  _heard?: boolean;
   /** Left alone until then, after refusals or failures in a row. */
   _pause: number;
   _refusals: number;
@@ -117,9 +119,17 @@ export function startOver({ _cursors }: Link): void {
   _cursors.fill(0);
 }
 
+/** Whether it opened and then said nothing in all the time it had for that: nobody waits for what it promised any more. */
+export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: Link): boolean =>
+  _open && _grace === NEVER && !_known && !_heard && !(CROWD && _patient) && peer >= 0;
+
+/** Whether its silence counts: it owes something, or never said a word. */
+export const isAwaited = (link: Link): boolean => link._open && (link._flight.size > 0 || isMute(link));
+
 /** The source is alive. */
 export function hear(link: Link, now: number): void {
   link._since = now;
+  link._heard = true;
   link._late = false;
 }
 

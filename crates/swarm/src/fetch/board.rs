@@ -261,7 +261,7 @@ impl Board {
 
     /// An open peer is about to send a promised piece: it owes it from now on, or is told not to send it.
     pub(super) fn expect(&mut self, at: usize, i: usize) {
-        if self.owes(at, i) {
+        if self.owes(at, i) || self.links[at].is_mute() {
             return;
         }
         let slot = &self.slots[i];
@@ -269,6 +269,13 @@ impl Board {
             self.links[at].cancels.push(slot.id);
         } else {
             self.assign(at, i);
+        }
+    }
+
+    /// A peer that was mute speaks: what it promised is under way after all.
+    pub(super) fn expect_again(&mut self, at: usize) {
+        for i in self.links[at].asked.clone() {
+            self.expect(at, i);
         }
     }
 

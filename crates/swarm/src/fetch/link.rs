@@ -46,6 +46,8 @@ pub(super) struct Link {
     pub(super) epoch_len: u64,
     pub(super) busy_at: u64,
     pub(super) late: bool,
+    /// It sent a piece, or said which it has.
+    pub(super) heard: bool,
     /// Left alone until then, after refusals or failures in a row.
     pub(super) pause: u64,
     pub(super) refusals: u32,
@@ -84,6 +86,7 @@ impl Link {
             epoch_len: 0,
             busy_at: 0,
             late: false,
+            heard: false,
             pause: NEVER,
             refusals: 0,
             grace: NEVER,
@@ -130,9 +133,20 @@ impl Link {
         }
     }
 
+    /// Whether it opened and then said nothing in all the time it had for that: nobody waits for what it promised any more.
+    pub(super) fn is_mute(&self) -> bool {
+        self.open && self.grace == NEVER && !self.known && !self.heard && !self.patient && !self.is_origin()
+    }
+
+    /// Whether its silence counts: it owes something, or never said a word.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.open && (!self.flight.is_empty() || self.is_mute())
+    }
+
     /// The source is alive.
     pub(super) fn hear(&mut self, now: u64) {
         self.since = now;
+        self.heard = true;
         self.late = false;
     }
 

@@ -320,6 +320,7 @@ fn crowd_by_chance(seed: u32, pieces: u32) -> World {
         let gains = (0..dice.below(u64::from(pieces))).map(|_| (dice.below(6_000), dice.below(u64::from(pieces)) as u32)).collect();
         let chance = |one_in: u64, dice: &mut Dice| dice.below(one_in) == 0;
         let peer = Peer {
+            greets: true,
             opens_ms: (!chance(8, &mut dice)).then(|| 20 + dice.below(900)),
             delay_ms: 1 + dice.below(60),
             bytes_per_ms: 10 + dice.below(300),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::trace::Input;
 use super::world::{Peer, World};
 use crate::fetch::config::{
-    DIAL_MS, FLIGHT_IDS_MAX, HEDGE_LEN_EXTRA, HEDGE_PERCENT, OPEN_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, PAUSE_MS, WINDOW_LEN_START,
+    DIAL_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, OPEN_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, PAUSE_MS,
+    WINDOW_LEN_START,
 };
 use crate::fetch::{Accepted, PeerFault, Source};
 
@@ -63,6 +64,28 @@ fn promises_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does
     assert!(world.waste <= 4 * u64::from(LEN));
     assert!(world.drops.is_empty(), "sending what was promised is no fault");
     world.traced.check("late-promise");
+}
+
+#[test]
+fn what_a_peer_promised_that_opens_and_says_nothing_is_not_waited_for() {
+    let mut world = World::new(1);
+    let mute = Peer { greets: false, silent_after: 0, ..pushing(0..30) };
+    world.add_pieces_after_dialling(40, [mute]);
+    world.run(40 + GRACE_MS - 1);
+    assert_eq!(world.origin_requests, 0, "it may still say what it holds");
+    world.run(1_000);
+    assert_eq!(world.from(Source::Origin), 40 * u64::from(LEN), "the origin gives everything, without a budget");
+    world.run_on(40 + 1_500);
+    assert_eq!(world.drops, [(0, PeerFault::Silent)]);
+    world.traced.check("mute-peer");
+}
+
+#[test]
+fn a_peer_that_sends_what_it_promised_may_greet_late() {
+    let mut world = World::new(1);
+    world.add_pieces_after_dialling(40, [Peer { greets: false, ..pushing(0..40) }]);
+    world.run(5_000);
+    assert_eq!((world.origin_requests, world.from(Source::Peer(0))), (0, 40 * u64::from(LEN)));
 }
 
 #[test]

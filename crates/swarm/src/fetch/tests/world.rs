@@ -16,6 +16,8 @@ pub(super) struct Peer {
     pub(super) bytes_per_ms: u64,
     /// `None` = everything of the manifest, and it says so in its `hello`.
     pub(super) holds: Option<BTreeSet<u32>>,
+    /// Says `hello` when it opens.
+    pub(super) greets: bool,
     /// Sends so many pieces, then nothing more.
     pub(super) silent_after: usize,
     /// The piece (counted from 0) that it forges.
@@ -35,6 +37,7 @@ impl Default for Peer {
             delay_ms: 5,
             bytes_per_ms: 2_000,
             holds: None,
+            greets: true,
             silent_after: usize::MAX,
             forges: None,
             refuses: false,
@@ -198,7 +201,9 @@ impl World {
                     self.schedule(ms, Event::Close(peer));
                 }
                 self.call(Input::Open { peer });
-                self.call(Input::Hello { peer, complete: sim.holds.is_none() });
+                if sim.greets {
+                    self.call(Input::Hello { peer, complete: sim.holds.is_none() });
+                }
                 self.enqueue(Source::Peer(peer), sim.push);
                 for (ms, id) in sim.gains {
                     self.schedule(ms, Event::Gain(peer, id));
