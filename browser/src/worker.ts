@@ -6,6 +6,7 @@ import type { Binding, BindingsState } from './core/bindings';
 import type { Digest } from './core/digest';
 import { interest, keyOf } from './core/intercept';
 import type { Interest } from './core/intercept';
+import type { AssetRecord } from './core/manifest';
 import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
 import { askPage, copied } from './shell/ask';
 import { within } from './shell/clock';
@@ -44,7 +45,8 @@ scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()
 scope.addEventListener('activate', (event) => {
   // The worker of an earlier release may have written since this one was read in.
   loading = begin();
-  event.waitUntil(Promise.all([loading.then(announce), scope.clients.claim(), preload(true)]));
+  // A page that came whole stays as it is, without a worker, until its next navigation; the loader asks to be claimed.
+  event.waitUntil(Promise.all([loading.then(announce), preload(true)]));
 });
 
 /**
@@ -92,6 +94,7 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       return true;
     }
     case 'stored':
+      if (message.path) bindings.use(message.path, message.manifest);
       bindings.setStored(message.manifest, true);
       await clean();
       return Promise.all([save(), announce()]);
@@ -183,10 +186,18 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (!range) note(binding.page, path);
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
   if (kept) return kept;
+  const cached = binding.kind !== 'written' && record && !range && !fresh && (await fromHttpCache(request, record));
+  if (cached) return cached;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
   const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
   return asked.response ?? networkAnswer(event, asked.keep);
+}
+
+/** What the browser's own cache has of the asset, or gets, if it is of the version that the page runs: nobody need ask the origin whether it still is. */
+async function fromHttpCache(request: Request, { digest }: AssetRecord): Promise<Response | undefined> {
+  const response = await fetch(request, { cache: 'force-cache' }).catch(() => undefined);
+  return response?.ok && response.headers.get('etag')?.includes(digest.slice(0, 32)) ? response : undefined;
 }
 
 /** What another page of the site brought under this path, if the origin says that it is still the same; else what the origin has now. */

@@ -24,6 +24,13 @@ describe('bindings of the service worker', () => {
     bindings.bind('c3', 'm3', '/q', 7, 'written');
     expect(bindings.recent()).toEqual(['m3', 'm2']);
   });
+  it('keep the version of a full page for its next visit without running it here', () => {
+    const bindings = new Bindings();
+    bindings.use('/p', 'm1');
+    bindings.setStored('m1', true);
+    expect([bindings.manifestOfPage('/p'), bindings.recent(), bindings.header()]).toEqual(['m1', ['m1'], 'viral m1']);
+    expect([...bindings.prune(new Set(), 8)]).toEqual(['m1']);
+  });
   it('answer a reload once', () => {
     const bindings = new Bindings();
     bindings.bindReload('https://a.test/p?q', 'm1');

@@ -65,7 +65,11 @@ export class Bindings {
   /** The page at `path` in this client was put in place from this manifest. */
   bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind']): void {
     this.#put(client, { manifest, page: client, at, kind });
-    if (kind === 'full') return;
+    if (kind !== 'full') this.use(path, manifest);
+  }
+
+  /** This is the version of the page at `path` that the visitor keeps. */
+  use(path: string, manifest: Digest): void {
     this.#pages.set(path, manifest);
     this.#recent = [...this.#recent.filter((other) => other !== manifest), manifest];
   }

@@ -89,6 +89,9 @@ export const SHARE_WAIT_MS = 500;
 export const SUPPLY_WAIT_MS = 400;
 export const SUPPLY_STEP_MS = 20;
 
+/** The same while no connection is open: an app that runs already had the time in which most open. */
+export const SUPPLY_DIAL_WAIT_MS = 200;
+
 /** Longest asset from the network of which the page takes a copy to pass it on. */
 export const KEEP_BYTES_MAX = 64 * 1024 * 1024;
 

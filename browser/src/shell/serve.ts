@@ -12,9 +12,9 @@ import { byteRange } from '../core/range';
 import type { ByteRange } from '../core/range';
 import { ON_DEMAND } from '../core/ring';
 import { now, wait, within } from './clock';
-import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, memory, pump, refused } from './leech';
+import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, links, memory, pump, refused } from './leech';
 import type { Asset } from './leech';
-import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
+import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_DIAL_WAIT_MS, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
 import { askRecords } from './records';
 import { recordHeaders } from './store';
 import { digestOf } from './verify';
@@ -143,9 +143,10 @@ async function stream(pieces: readonly Placed[], { from, to }: ByteRange, port: 
 /** Whether a peer gives one of these, or has; waits a moment for what peers say. */
 async function hasSource(pieces: readonly Piece[]): Promise<boolean> {
   const ids = pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !isHere(id));
-  for (let left = SUPPLY_WAIT_MS; ; left -= SUPPLY_STEP_MS) {
+  for (let waited = 0; ; waited += SUPPLY_STEP_MS) {
     const supply = !ids.length || engine.supply(ids);
-    if (supply !== null || left <= 0) return !!supply;
+    const limit = links.some(({ opened, closed }) => opened && !closed) ? SUPPLY_WAIT_MS : SUPPLY_DIAL_WAIT_MS;
+    if (supply !== null || waited >= limit) return !!supply;
     await wait(SUPPLY_STEP_MS);
   }
 }

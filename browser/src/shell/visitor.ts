@@ -18,15 +18,17 @@ import { Holdings } from './holdings';
 import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import type { Link } from './link';
-import { fetchManifest, holdManifest } from './pagemanifest';
+import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
 import { documentBytes } from './timings';
 import { alreadyTold, Seeder, tellByBeacon } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
-import { STORE } from './store';
-import { askWorker, isOurs } from './workerclient';
+import { STORE, keep, keepAsset, manifestKey } from './store';
+import { digestOf } from './verify';
+import { askWorker, isOurs, registerWorker } from './workerclient';
+import type { PageToWorker } from './workerclient';
 
 const LOCK = 'viral-seeder';
 
@@ -53,13 +55,18 @@ export class Visitor implements StatusSource {
   #told = false;
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reports = 0;
+  /** The version of this page that is kept for the next visit. */
+  #kept: Digest | null = null;
   /** What was used so far, in the order in which it was asked for. */
   readonly #used = new Set<string>();
 
   constructor(session: Session | undefined) {
     this.#session = session;
     this.#holdings = new Holdings(session?.leech);
-    this.#gatherer = new Gatherer(this.#holdings, () => this.#seeder?.handleGrown());
+    this.#gatherer = new Gatherer(this.#holdings, () => {
+      this.#seeder?.handleGrown();
+      this.#keep();
+    });
     if (session) this.#follow(session);
     this.totals = session?.totals ?? noTotals();
     this.totals.bytes.bytes_from_origin = documentBytes();
@@ -97,7 +104,7 @@ export class Visitor implements StatusSource {
     }
     const placed = this.#bound ? (this.#session ?? (await fetchManifest(this.#bound))) : null;
     for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
-    if (this.answer === 'full') this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
+    if (!this.#session) this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -220,6 +227,28 @@ export class Visitor implements StatusSource {
     // What the origin is slow to tell of comes later.
     await within(GATHER_WAIT_MS, this.#gatherer.look());
     page.held = this.#holdings.count(page.pieces);
+    this.#keep();
+  }
+
+  /**
+   * What a page that came whole used lies in the browser's own cache. Its document is stored beside it: then the worker can begin the next visit, and nothing
+   * that is here is asked for again.
+   */
+  #keep(): void {
+    this.#keepCurrent().catch(() => undefined);
+  }
+
+  async #keepCurrent(): Promise<void> {
+    const page = this.#known;
+    const record = page?.manifest.assets[0];
+    if (this.answer !== 'full' || !page || !record || this.#kept === page.digest) return;
+    page.held = this.#holdings.count(page.pieces);
+    const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
+    if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
+    this.#kept = page.digest;
+    const active = (await registerWorker())?.active;
+    const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
+    if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.#page } satisfies PageToWorker);
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
@@ -252,6 +281,7 @@ export class Visitor implements StatusSource {
     if (!this.#seeder || this.#reports >= LOADED_REPORTS_MAX) return;
     this.#reports++;
     void this.#look().then(() => this.#tellUsed());
+    this.#keep();
   }
 
   #tellUsed(): void {
@@ -269,6 +299,8 @@ export class Visitor implements StatusSource {
     const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
     const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.#page);
     for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
+    // Of what the page itself used more is known.
+    if (!this.#session) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
@@ -281,8 +313,8 @@ export class Visitor implements StatusSource {
     this.totals.bytes.bytes_from_origin += originBytes(entry, location.origin, (path) => this.#isAnswered(path));
     const path = assetPath(entry.name, location.origin);
     const seeded = seededPath(entry.name, location.origin);
-    // What a thin page has lies in its store and its memory.
-    if (seeded !== null && this.answer === 'full' && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
+    // What a page that the loader put in place has lies in its store and its memory.
+    if (seeded !== null && !this.#session && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);

@@ -12,8 +12,11 @@ export type PageToWorker =
    * to be answered from this manifest. A second port is where the page hears the worker. Answer: true.
    */
   | { readonly kind: 'bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined }
-  /** The document and the critical ring of this manifest are in the store. No answer. */
-  | { readonly kind: 'stored'; readonly manifest: Digest }
+  /**
+   * The document and the critical ring of this manifest are in the store; or, with the path of a page that came whole, its document is, and all else is in
+   * the browser's own cache. No answer.
+   */
+  | { readonly kind: 'stored'; readonly manifest: Digest; readonly path?: string }
   /** Which manifest does this page run? Answer: digest or undefined. */
   | { readonly kind: 'bound' }
   /** Which paths were answered for this page and its workers so far, in the order in which they were asked for? Answer: a list. */

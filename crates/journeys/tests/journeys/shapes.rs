@@ -7,6 +7,7 @@ mod languages;
 mod markup;
 mod ranges;
 mod requests;
+mod returning;
 mod routed;
 mod streams;
 mod workers;
