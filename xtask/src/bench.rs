@@ -35,7 +35,7 @@ pub(crate) struct Apps {
     /// `pyodide`, `monaco`, `duckdb` or `onnx`; each without a choice.
     #[arg(long)]
     app: Vec<String>,
-    /// `chain` (nginx, lone visitor, chain of five, who returns), `slow` (busy line) or `bad` (bad seeders); each without a choice.
+    /// `chain` (nginx, lone visitor, chain of five, who returns), `slow` (busy line) or `bad` (bad seeders), `large` (one large file); each without a choice.
     #[arg(long)]
     only: Vec<String>,
     /// Print one JSON object for each app and engine in place of its table.

@@ -106,6 +106,12 @@ impl Process {
         }
     }
 
+    /// Memory of every process of the tree together, in bytes, what several share counted once (`Pss` of `/proc/PID/smaps_rollup`).
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        tree(self.child.id()).into_iter().filter_map(memory_of).sum()
+    }
+
     /// Stops every process of the tree where it stands, as a machine going to sleep would.
     pub fn freeze(&self) {
         for id in tree(self.child.id()) {
@@ -134,6 +140,13 @@ fn send(id: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
     }
+}
+
+/// A process that is gone has none.
+fn memory_of(id: u32) -> Option<u64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let kib = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())?;
+    Some(kib * 1024)
 }
 
 /// `root` and all its descendants, parents first.

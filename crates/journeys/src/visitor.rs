@@ -280,6 +280,12 @@ impl Visitor {
         self.driver.process().freeze();
     }
 
+    /// Memory of the browser and its driver, in bytes.
+    #[must_use]
+    pub fn memory(&mut self) -> u64 {
+        self.driver.process().memory()
+    }
+
     /// A picture of the page as PNG.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "numbers are what this program is for")]
 
 mod bad_seeder;
+mod large;
 mod options;
 mod round;
 mod slow_line;
@@ -36,7 +37,7 @@ pub(crate) struct Bench {
 async fn main() -> anyhow::Result<()> {
     let options = Options::from_words(std::env::args().skip(1))?;
     for &engine in &options.engines {
-        for app in &options.apps {
+        for app in options.apps.iter().filter(|_| options.wants_apps()) {
             let site = (app.site)();
             site.backdate(DEPLOYED_AGO);
             let nginx = Nginx::serve(site.folder()).await?;
@@ -51,12 +52,22 @@ async fn main() -> anyhow::Result<()> {
             if options.wants(Part::Bad) {
                 bad_seeder::measure(&bench, &mut table).await?;
             }
-            if options.is_json {
-                println!("{}", serde_json::to_string(&table)?);
-            } else {
-                println!("{table}");
-            }
+            show(&table, options.is_json)?;
         }
+        if options.wants(Part::Large) {
+            let mut table = Table::new("large file", engine, options.runs);
+            large::measure(engine, options.runs, &mut table).await?;
+            show(&table, options.is_json)?;
+        }
+    }
+    Ok(())
+}
+
+fn show(table: &Table, is_json: bool) -> anyhow::Result<()> {
+    if is_json {
+        println!("{}", serde_json::to_string(table)?);
+    } else {
+        println!("{table}");
     }
     Ok(())
 }

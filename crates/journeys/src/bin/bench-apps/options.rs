@@ -30,6 +30,8 @@ pub(crate) enum Part {
     Slow,
     /// The only seeder is dead, asleep, silent or forging.
     Bad,
+    /// One large file, no app: when its first byte reaches the compiler, and what holding it takes of memory.
+    Large,
 }
 
 /// All choices.
@@ -69,6 +71,11 @@ impl Options {
         Ok(options)
     }
 
+    /// Whether any part that measures an app is asked for.
+    pub(crate) fn wants_apps(&self) -> bool {
+        self.wants(Part::Chain) || self.wants(Part::Slow) || self.wants(Part::Bad)
+    }
+
     /// Whether this part is asked for; without a choice each is.
     pub(crate) fn wants(&self, part: Part) -> bool {
         self.parts.is_empty() || self.parts.contains(&part)
@@ -93,6 +100,7 @@ fn part(name: &str) -> anyhow::Result<Part> {
         "chain" => Ok(Part::Chain),
         "slow" => Ok(Part::Slow),
         "bad" => Ok(Part::Bad),
-        _ => bail!("no part {name}: chain, slow or bad"),
+        "large" => Ok(Part::Large),
+        _ => bail!("no part {name}: chain, slow, bad or large"),
     }
 }

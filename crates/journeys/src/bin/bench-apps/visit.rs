@@ -100,7 +100,7 @@ pub(crate) async fn until_seeders(server: &Server, count: u64) -> bool {
     false
 }
 
-async fn until_it_seeds(visitor: &Visitor) -> Status {
+pub(crate) async fn until_it_seeds(visitor: &Visitor) -> Status {
     let deadline = Instant::now() + TAKES_PART;
     let mut last = Status::default();
     while Instant::now() < deadline {

@@ -55,7 +55,7 @@ async fn until_kept(visitor: &Visitor) {
     let script = "const state = await caches.match('/.viral/bindings'); return state ? (await state.json()).stored : [];";
     wait::until("the page is kept", Duration::from_secs(20), async || {
         let stored = visitor.run_async(script).await;
-        if stored.as_array().is_some_and(|list| !list.is_empty()) { Ok(()) } else { Err(stored) }
+        if stored.as_array().is_some_and(|list| !list.is_empty()) { Ok(()) } else { Err(stored.to_string()) }
     })
     .await;
 }
@@ -89,7 +89,7 @@ async fn comes_back(engine: Engine) {
     site.write("/mod-7.mjs", module(7, "v2"));
     wait::until("the new version is served", Duration::from_secs(20), async || {
         let served = server.get("/mod-7.mjs", &[]).await.text();
-        if served.contains("v2 7") { Ok(()) } else { Err(served.len()) }
+        if served.contains("v2 7") { Ok(()) } else { Err(format!("{} bytes of the old one", served.len())) }
     })
     .await;
     let (new, _) = come_back(&server, &visitor).await;
