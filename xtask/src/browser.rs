@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::rust::WHOLE;
 use crate::shell::{cargo, npm, root, run};
 
 /// TypeScript types made from the Rust ones.
@@ -19,7 +20,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
 
 /// Makes the generated types again in place.
 pub(crate) fn write_types() -> anyhow::Result<()> {
-    run(cargo().args(["test", "--quiet", "--package", "viral-wire", "export_bindings"]).env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
+    run(cargo().args(["test", "--quiet", "--lib"]).args(WHOLE).arg("export_bindings").env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
 }
 
 pub(crate) fn types_are_fresh() -> anyhow::Result<()> {

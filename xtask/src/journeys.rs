@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail};
 
+use crate::rust::WHOLE;
 use crate::shell::{self, cargo, npm, root, target_dir};
 use crate::tools;
 
@@ -62,7 +63,9 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
 fn attempt(words: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut tests = cargo();
     tests
-        .args(["test", "--package", "viral-journeys", "--features", "browsers", "--test", "journeys", "--"])
+        .arg("test")
+        .args(WHOLE)
+        .args(["--test", "journeys", "--"])
         .args(["--test-threads", JOURNEYS_AT_ONCE])
         .args(words)
         .env("GECKODRIVER", tools::geckodriver());

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::Value;
 
+use crate::rust::WHOLE;
 use crate::shell::{cargo, command, run, target_dir};
 use crate::{journeys, tools};
 
@@ -77,13 +78,17 @@ fn prepare(words: &[OsString], build: Build) -> anyhow::Result<Command> {
         Build::Development => (&[], "debug"),
         Build::Release => (&["--release"], "release"),
     };
-    run(cargo().args(["build", "--quiet", "--package", "viral-lab"]).args(flags))?;
+    match build {
+        // As the tests are built, so that nothing is built again; both binaries are by-products of their crates' own tests.
+        Build::Development => run(cargo().args(["test", "--quiet", "--no-run", "--test", "network", "--test", "ending"]).args(WHOLE))?,
+        Build::Release => run(cargo().args(["build", "--quiet", "--package", "viral-lab"]).args(flags))?,
+    }
     let scenario = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     if scenario == "hostile" {
         run(cargo().args(["build", "--quiet", "--package", "viral-peer", "--features", "rogue", "--bin", "viral-rogue"]).args(flags))?;
     }
     let has_own_viral = std::env::var_os("VIRAL_BIN").is_some();
-    if !has_own_viral {
+    if !has_own_viral && matches!(build, Build::Release) {
         run(cargo().args(["build", "--quiet", "--package", "viral"]).args(flags))?;
     }
     if words.iter().any(|word| word == "--with-webtorrent") {

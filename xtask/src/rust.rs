@@ -5,6 +5,9 @@ use crate::shell::{cargo, run};
 /// Journeys need browsers: they are compiled and linted here, run by their own step.
 const JOURNEYS_CRATE: &str = "viral-journeys";
 
+/// What cargo is told for every build of tests. The same words each time, or the crates of others are built once for each choice of packages.
+pub(crate) const WHOLE: [&str; 3] = ["--workspace", "--features", "viral-journeys/browsers"];
+
 pub(crate) fn formatting() -> anyhow::Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
@@ -20,15 +23,18 @@ pub(crate) fn clippy() -> anyhow::Result<()> {
 }
 
 pub(crate) fn tests() -> anyhow::Result<()> {
-    let with_nextest = crate::shell::which("cargo-nextest").is_some();
-    let runner: &[&str] = if with_nextest { &["nextest", "run", "--no-fail-fast"] } else { &["test", "--all-targets"] };
-    run(cargo().args(runner).args(["--workspace", "--exclude", JOURNEYS_CRATE]))
+    if crate::shell::which("cargo-nextest").is_some() {
+        let all_but_journeys = format!("not package({JOURNEYS_CRATE})");
+        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(WHOLE).args(["--filterset", &all_but_journeys]));
+    }
+    run(cargo().args(["test", "--all-targets", "--workspace", "--exclude", JOURNEYS_CRATE]))
 }
 
 pub(crate) fn doc_tests() -> anyhow::Result<()> {
-    run(cargo().args(["test", "--doc", "--workspace", "--exclude", JOURNEYS_CRATE]))
+    run(cargo().args(["test", "--doc"]).args(WHOLE))
 }
 
+/// Builds the binary as the tests of its crate do, whose build has it beside them.
 pub(crate) fn build_viral() -> anyhow::Result<()> {
-    run(cargo().args(["build", "--package", "viral"]))
+    run(cargo().args(["test", "--no-run", "--test", "ending"]).args(WHOLE))
 }
