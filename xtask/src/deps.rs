@@ -1,4 +1,4 @@
-//! Holds the crates to the one direction of dependency that DESIGN section 9 draws.
+//! Holds the crates to the one direction of dependency that the code map in ARCHITECTURE.md draws.
 
 use anyhow::bail;
 use cargo_metadata::{DependencyKind, MetadataCommand};

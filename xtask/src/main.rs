@@ -58,7 +58,7 @@ enum Chore {
     Lab(lab::Lab),
     /// The crowd of twelve that `test` ends with.
     SmallCrowd,
-    /// Check which crate depends on which against DESIGN section 9.
+    /// Check which crate depends on which against the code map in ARCHITECTURE.md.
     Deps,
     /// Check licences, sources and known faults of others' crates, as far as that can be done here.
     Deny,

@@ -1,4 +1,4 @@
-/** Whether this visitor may seed, from what the browser says of itself (DESIGN section 7). */
+/** Whether this visitor may seed, from what the browser says of itself. */
 
 import { isOptedOut } from './cookie';
 

@@ -13,7 +13,7 @@ export const OFFER_GATHER_MS = 300;
 /** Wait for the manifest from a peer before the origin is asked for it. The same deadline as a first open. */
 export const MANIFEST_WAIT_MS = 350;
 
-/** The progress line appears after this (issue 2, item 5): a faster deploy shows none. */
+/** The progress line appears after this: a faster deploy shows none. */
 export const PROGRESS_AFTER_MS = 300;
 
 /** Without any new piece for this long the plain page is loaded instead. */

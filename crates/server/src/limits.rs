@@ -42,7 +42,7 @@ pub(crate) const MANIFESTS_LEN_MAX: usize = 64 * 1024 * 1024;
 /// Deflated pieces kept, in bytes.
 pub(crate) const DEFLATED_LEN_MAX: usize = 32 * 1024 * 1024;
 
-/// Offers inlined in a thin answer. Four dials open in about 60 ms; more do not fit the 14,600 bytes (DESIGN section 1).
+/// Offers inlined in a thin answer. Four dials open in about 60 ms (PLATFORM section 3); more do not fit the 14,600 bytes of a first round trip.
 pub(crate) const THIN_OFFERS_MAX: usize = 4;
 
 /// Visits that wait for somebody else's copy at one time; more are answered at once. Each looks at the tracker whenever a peer has room: at most 512 searches of about

@@ -29,7 +29,7 @@ pub const OFFER_AGE_MAX_MS: u64 = 900_000;
 /// on a path at 5 s; a first mDNS contact took 3.07 s (PLATFORM section 4).
 pub const OPEN_WAIT_MS: u64 = 20_000;
 
-/// Offers a seeder is asked to keep ready (DESIGN section 4).
+/// Offers a seeder is asked to keep ready. An idle one costs 150 KiB (PLATFORM section 2).
 pub const OFFERS_WANTED: u8 = 2;
 
 /// Leechers one seeder serves at a time, whatever it says it could.
@@ -111,7 +111,7 @@ pub const FIRST_COPY_WAIT_MS_MAX: u64 = 8_000;
 /// Addresses of one peer that another is told: its own, one of the other family, and one more on its link. Each is sent checks until one answers.
 pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
 
-/// Share of picks that are random among equally near peers, in permille (DESIGN section 4: swarms stay connected).
+/// Share of picks that are random among equally near peers, in permille, so that swarms stay connected.
 pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 
 /// Ready peers looked at on one rung of the ladder, so that a match costs the same in a swarm of any size.

@@ -13,7 +13,7 @@ pub const BOOT_VERSION: u8 = 1;
 /// Chromium refuses to send more than 262,144 B (PLATFORM section 6, measured).
 pub const MESSAGE_LEN_MAX: usize = 256 * 1024;
 
-/// Largest piece, in raw bytes. With its frame head it stays well under [`MESSAGE_LEN_MAX`] (DESIGN section 2).
+/// Largest piece, in raw bytes. With its frame head it stays well under [`MESSAGE_LEN_MAX`] (`docs/PROTOCOL.md`, section 3).
 pub const PIECE_LEN_MAX: usize = 224 * 1024;
 
 /// Manifests named in one `hello`: the page's own and a few other pages of the site. One digest is 32 B.

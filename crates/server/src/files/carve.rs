@@ -20,7 +20,7 @@ pub(super) struct Carved {
     pub(super) pieces: Vec<Piece>,
 }
 
-/// Smallest, average and largest piece for content of `len` bytes (DESIGN section 2). A quarter and four times the average
+/// Smallest, average and largest piece for content of `len` bytes. A quarter and four times the average
 /// as in the FastCDC paper (Xia et al. 2020), but never over `PIECE_LEN_MAX`.
 fn sizes(len: u64) -> (usize, usize, usize) {
     let average = match len {
