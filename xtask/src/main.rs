@@ -49,7 +49,7 @@ enum Chore {
         /// Only the journeys whose name contains this.
         filter: Option<String>,
     },
-    /// Measure, and print the numbers the README quotes.
+    /// Measure, and print the numbers that docs/BENCHMARKS.md and the README quote.
     Bench {
         #[command(subcommand)]
         what: bench::Bench,

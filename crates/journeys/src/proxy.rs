@@ -1,4 +1,4 @@
-//! Proxies as operators put them in front of the server: each configured with the lines that the README tells.
+//! Proxies as operators put them in front of the server: each configured with the lines of docs/guide/behind-a-proxy.md.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::{deadlines, http, wait};
 /// Which proxy, and how it is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// nginx with the README's lines.
+    /// nginx with the lines of that page.
     Nginx,
     /// nginx with nothing but `proxy_pass` and the lines that a WebSocket needs: the server sees the upstream's name as the host.
     NginxBare,
