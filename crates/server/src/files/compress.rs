@@ -4,6 +4,11 @@ use std::io::{self, Read, Write};
 
 use brotli::enc::BrotliEncoderParams;
 
+use super::limits::UNPACKED_LEN_MAX;
+
+/// The first seven bits of a Brotli stream with a large window, where RFC 7932 section 9.1 has the size of the window and calls this value invalid.
+const LARGE_WINDOW: u8 = 0x11;
+
 const MIB: u64 = 1024 * 1024;
 
 /// A content coding other than identity.
@@ -73,10 +78,18 @@ pub(super) fn compress(coding: Coding, effort: Effort, len: u64, reader: &mut dy
     }
 }
 
-/// What `coded` holds. Reading errs where it is not in this coding, or in a way that browsers do not take: windows of Zstandard over 8 MB (RFC 9659).
-pub(super) fn decode<'r>(coding: Coding, coded: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+/// What `coded` holds. Errs, or reading does, where it is not in this coding, or in a way that browsers do not take: large windows of Brotli, which are
+/// none of RFC 7932, and windows of Zstandard over 8 MB (RFC 9659).
+pub(super) fn decode<'r>(coding: Coding, mut coded: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
     Ok(match coding {
-        Coding::Brotli => Box::new(brotli::Decompressor::new(coded, 64 * 1024)),
+        Coding::Brotli => {
+            let mut first = Vec::with_capacity(1);
+            (&mut coded).take(1).read_to_end(&mut first)?;
+            if first.iter().any(|first| first & 0x7f == LARGE_WINDOW) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it was compressed with --large_window, which no browser takes"));
+            }
+            Box::new(brotli::Decompressor::new(io::Cursor::new(first).chain(coded), 64 * 1024))
+        }
         Coding::Zstd => {
             let mut decoder = zstd::Decoder::new(coded)?;
             decoder.window_log_max(23)?;
@@ -84,6 +97,35 @@ pub(super) fn decode<'r>(coding: Coding, coded: impl Read + 'r) -> io::Result<Bo
         }
         Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(coded)),
     })
+}
+
+/// Bytes that `coded` holds. Blocks while all of it is decoded.
+///
+/// # Errors
+/// As [`decode`], and when it is empty or holds more than `UNPACKED_LEN_MAX`.
+pub(super) fn unpacked_len(coding: Coding, coded: impl Read + Send) -> io::Result<u64> {
+    let invalid = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut coded = Counted { reader: coded, len: 0 };
+    let len = io::copy(&mut decode(coding, &mut coded)?.take(UNPACKED_LEN_MAX + 1), &mut io::sink())?;
+    match len {
+        _ if coded.len == 0 => Err(invalid("it is empty")),
+        _ if len > UNPACKED_LEN_MAX => Err(invalid("it holds too much")),
+        len => Ok(len),
+    }
+}
+
+/// A reader that counts.
+struct Counted<R> {
+    reader: R,
+    len: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.len += read as u64;
+        Ok(read)
+    }
 }
 
 /// Brotli at 11 takes one to two seconds for 1 MB, at 9 a fifth of that, at 6 a tenth; below 9 Zstandard beats it on large content. Zstandard stays at or below 19, whose window is
@@ -130,7 +172,20 @@ mod tests {
                 compress(coding, effort, plain.len() as u64, &mut &plain[..], &mut coded).unwrap();
                 assert!(coded.len() < plain.len() / 20, "{coding:?} {effort:?}");
                 assert_eq!(decoded(coding, &coded), plain, "{coding:?} {effort:?}");
+                assert_eq!(unpacked_len(coding, &coded[..]).unwrap(), plain.len() as u64);
             }
+            assert!(unpacked_len(coding, &b""[..]).is_err() && unpacked_len(coding, &b"no such coding"[..]).is_err(), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn windows_that_browsers_do_not_take_are_refused() {
+        let plain = b"the quick brown fox ".repeat(1000);
+        for (lgwin, large_window, fits) in [(10, false, true), (16, false, true), (24, false, true), (24, true, false), (30, true, false)] {
+            let params = BrotliEncoderParams { lgwin, large_window, ..BrotliEncoderParams::default() };
+            let mut coded = Vec::new();
+            brotli::BrotliCompress(&mut &plain[..], &mut coded, &params).unwrap();
+            assert_eq!(unpacked_len(Coding::Brotli, &coded[..]).is_ok(), fits, "{lgwin} {large_window}");
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     history::Told,
     media,
     mend::Made,
+    object::TakeError,
 };
 
 /// A file as it was read.
@@ -38,7 +39,15 @@ impl Entry {
         coding: Option<Coding>,
         tell: impl FnOnce(Digest) -> Told,
     ) -> io::Result<Self> {
-        let held = coding.map(|coding| Object::unpacked(&making.store, &raw, coding)).transpose()?.flatten();
+        let held = match coding.map(|coding| Object::unpacked(&making.store, &raw, coding)) {
+            Some(Ok(held)) => Some(held),
+            Some(Err(TakeError::Store(error))) => return Err(error),
+            Some(Err(TakeError::File(error))) => {
+                tracing::warn!(path = relative, %error, "is served as it is, since no browser could unpack it; compress it anew");
+                None
+            }
+            None => None,
+        };
         if let Some(real) = real {
             raw.come_from(real, Made::Copied);
             if let (Some(held), Some(coding)) = (&held, coding) {
@@ -90,8 +99,10 @@ pub(super) fn settle(entries: &mut BTreeMap<&str, &mut Entry>, immutable: &[Stri
             continue;
         }
         packed.compared = Some(object.digest());
-        if !object.take_form(packed.asset.object(Which::Raw), coding) {
-            tracing::debug!(path = relative, "is not what it stands beside, compressed smaller; it is not used");
+        match object.take_form(packed.asset.object(Which::Raw), coding) {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!(path = relative, "is not what it stands beside, compressed smaller; it is not used"),
+            Err(error) => tracing::warn!(path = relative, %error, "is not used for what it stands beside; compress that anew"),
         }
     }
 }

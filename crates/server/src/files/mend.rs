@@ -73,7 +73,7 @@ impl Source {
         Err(io::Error::new(io::ErrorKind::InvalidData, "its copy in the object store is gone, and the site's file is another one by now"))
     }
 
-    fn reader(&self) -> io::Result<Box<dyn Read>> {
+    fn reader(&self) -> io::Result<Box<dyn Read + Send>> {
         let mut file = File::open(&self.path)?;
         Ok(match &self.made {
             Made::Copied => Box::new(file),

@@ -14,9 +14,8 @@ use viral_wire::{Digest, Piece};
 
 use super::{
     carve::{Carved, carve},
-    compress::{Coding, decode},
+    compress::{Coding, decode, unpacked_len},
     encodings::Encodings,
-    limits::UNPACKED_LEN_MAX,
     mend::{Made, Source},
     store::{Blob, BlobWriter, Store},
 };
@@ -124,35 +123,36 @@ impl Object {
         Ok(Self::intern(store, carved, blob))
     }
 
-    /// Takes what `coded` holds into the store, which then has it in both forms. `None` when it is not in this coding or holds more than
-    /// `UNPACKED_LEN_MAX`. Blocks.
-    pub(super) fn unpacked(store: &Arc<Store>, coded: &Self, coding: Coding) -> io::Result<Option<Arc<Self>>> {
+    /// Takes what `coded` holds into the store, which then has it in both forms. Blocks.
+    ///
+    /// # Errors
+    /// [`TakeError::File`] as [`unpacked_len`].
+    pub(super) fn unpacked(store: &Arc<Store>, coded: &Self, coding: Coding) -> Result<Arc<Self>, TakeError> {
+        let reader = || coded.blob.reader(0).map_err(TakeError::Store);
         // The length decides about the size of pieces, so it must be known before.
-        let Some(len) = coded.unpacked_len(coding) else { return Ok(None) };
-        let object = Self::from_reader(store, decode(coding, coded.blob.reader(0)?)?, len)?;
+        let len = unpacked_len(coding, reader()?).map_err(TakeError::File)?;
+        let unpacked = decode(coding, reader()?).map_err(TakeError::File)?;
+        let object = Self::from_reader(store, unpacked, len).map_err(TakeError::Store)?;
         object.encodings.give(coding, Arc::clone(&coded.blob));
-        Ok(Some(object))
-    }
-
-    fn unpacked_len(&self, coding: Coding) -> Option<u64> {
-        let unpacked = decode(coding, self.blob.reader(0).ok()?).ok()?;
-        let len = io::copy(&mut unpacked.take(UNPACKED_LEN_MAX + 1), &mut io::sink()).ok()?;
-        (!self.is_empty() && len <= UNPACKED_LEN_MAX).then_some(len)
+        Ok(object)
     }
 
     /// Takes `coded` for this content in a coding, if that is what it holds. Tells whether it is. Blocks.
-    pub(super) fn take_form(&self, coded: &Self, coding: Coding) -> bool {
-        let digest = || {
-            let mut hasher = Sha256::new();
-            let unpacked = decode(coding, coded.blob.reader(0)?)?;
-            io::copy(&mut unpacked.take(self.len() + 1), &mut hasher)?;
-            Ok::<_, io::Error>(Digest(hasher.finalize().into()))
-        };
-        let is_ours = coded.len() < self.len() && digest().is_ok_and(|digest| digest == self.digest);
+    ///
+    /// # Errors
+    /// When no browser could undo the coding.
+    pub(super) fn take_form(&self, coded: &Self, coding: Coding) -> io::Result<bool> {
+        if coded.len() >= self.len() {
+            return Ok(false);
+        }
+        let mut hasher = Sha256::new();
+        let unpacked = decode(coding, coded.blob.reader(0)?)?;
+        io::copy(&mut unpacked.take(self.len() + 1), &mut hasher)?;
+        let is_ours = Digest(hasher.finalize().into()) == self.digest;
         if is_ours {
             self.encodings.give(coding, Arc::clone(&coded.blob));
         }
-        is_ours
+        Ok(is_ours)
     }
 
     /// Takes content the program holds anyway. Blocks while it is hashed.
