@@ -22,6 +22,7 @@ mod mend;
 mod mentions;
 mod object;
 mod path;
+mod resolve;
 mod respond;
 mod scan;
 mod script;

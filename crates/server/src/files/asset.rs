@@ -185,11 +185,7 @@ impl Asset {
 
     /// The headers that matter wherever the content comes from: those of records and of answers alike.
     pub(super) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        // Of what nobody knows the type, browsers must find out: `<script src=/loader>`.
-        let nosniff = media::is_known(&self.media_type).then(|| (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
-        let own = [Some((header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control))), nosniff];
-        let given = |name: &HeaderName| self.headers.iter().any(|(given, _)| given == name);
-        own.into_iter().flatten().filter(move |(name, _)| !given(name)).chain(self.headers.iter().cloned())
+        standing(&self.headers, self.cache_control, &self.media_type)
     }
 
     /// The hashed names it mentions, see [`mentions`].
@@ -222,7 +218,7 @@ impl Asset {
         let relative = name.relative;
         let essence = media::essence(name.typed_as);
         let kind = media::kind(essence);
-        let text = if kind != Kind::Other || media::is_text(essence) { text_of(&raw)? } else { None };
+        let text = if is_searched(essence, raw.len()) { Some(raw.blob().read_blocking(0..raw.len())?) } else { None };
         let mut asset = Self::unread(name, text.as_ref().is_some_and(|text| media::is_utf8(text)), raw);
         asset.modified = modified;
         asset.cache_control = caching::REVALIDATE;
@@ -296,13 +292,26 @@ impl Asset {
     }
 }
 
+/// The headers of every answer of this type: the operator's, and ours that are not among them.
+pub(super) fn standing<'h>(
+    given: &'h Headers,
+    cache_control: &'static str,
+    media_type: &str,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<'h> {
+    // Of what nobody knows the type, browsers must find out: `<script src=/loader>`.
+    let nosniff = media::is_known(media_type).then(|| (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+    let own = [Some((header::CACHE_CONTROL, HeaderValue::from_static(cache_control))), nosniff];
+    let is_given = |name: &HeaderName| given.iter().any(|(given, _)| given == name);
+    own.into_iter().flatten().filter(move |(name, _)| !is_given(name)).chain(given.iter().cloned())
+}
+
+/// Whether all of a text is looked at, to tell its charset too.
+pub(super) fn is_searched(essence: &str, len: u64) -> bool {
+    media::is_text(essence) && len <= SCRIPT_LEN_MAX
+}
+
 /// The entity tag of content in a coding of this suffix, with its quotes.
 pub(super) fn entity_tag(digest: Digest, suffix: &str) -> String {
     let digest = digest.to_string();
     format!("\"{}{suffix}\"", &digest[..32])
-}
-
-/// The content, unless it is so large that searching it would hold up the scan.
-fn text_of(object: &Object) -> io::Result<Option<bytes::Bytes>> {
-    if object.len() > SCRIPT_LEN_MAX { Ok(None) } else { object.blob().read_blocking(0..object.len()).map(Some) }
 }

@@ -45,6 +45,9 @@ pub(super) const UNPACKED_LEN_MAX: u64 = 1024 * 1024 * 1024;
 /// Start of a page that is searched for the charset it declares, in bytes: browsers look at 1,024 at least (HTML standard, prescan), some at more.
 pub(super) const CHARSET_PRESCAN_LEN: usize = 4096;
 
+/// Bytes of a text that are looked at together when its charset is judged: as many as are read from disk at once.
+pub(super) const TEXT_STRETCH_LEN: u64 = READ_CHUNK_LEN as u64;
+
 /// Assets in the answer of `Version::references`: a page manifest with its document
 /// (`viral_wire::limits::MANIFEST_ASSETS_MAX`) holds them all.
 pub(super) const REFERENCES_MAX: usize = 2048;
@@ -108,6 +111,9 @@ pub(super) const DATE_MIN_S: u64 = 662_688_000;
 
 /// Connections served before the site was read: each is one request, and the kernel queues some hundred more.
 pub(super) const EARLY_CONNECTIONS_MAX: usize = 256;
+
+/// Compressed files without their originals of which is remembered, before the site was read, what they hold. Game builds have some ten.
+pub(super) const EARLY_PACKED_MAX: usize = 256;
 
 /// How long the head of an early request may take.
 pub(super) const EARLY_HEAD_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,6 +1,8 @@
 //! Media types: what a file name and its content say about how a browser must read it.
 
-use super::limits::CHARSET_PRESCAN_LEN;
+use std::io::{self, Read};
+
+use super::limits::{CHARSET_PRESCAN_LEN, TEXT_STRETCH_LEN};
 
 /// What the site does with an asset beyond sending it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +67,36 @@ pub(super) fn content_type(essence: &str, utf8: bool) -> String {
 ///
 /// What is ASCII is UTF-8 too. But a page of ASCII that declares another charset sends its forms in that, and ISO-2022 writes Japanese with ASCII.
 pub(super) fn is_utf8(text: &[u8]) -> bool {
-    let shifts = |text: &[u8]| text.windows(2).any(|pair| matches!(pair, [0x1b, b'$' | b'(']));
-    let says_otherwise = |text: &[u8]| declared_charset(text).is_some_and(|name| !matches!(name.as_str(), "utf-8" | "utf8"));
-    std::str::from_utf8(text).is_ok() && !(text.is_ascii() && (shifts(text) || says_otherwise(text)))
+    reads_utf8(text).unwrap_or(false)
+}
+
+/// The same of text that is read in stretches. Blocks.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn reads_utf8(mut text: impl Read) -> io::Result<bool> {
+    let (mut is_ascii, mut says_otherwise, mut shifts) = (true, false, false);
+    let mut stretch = Vec::new();
+    for number in 0_u64.. {
+        // What the last stretch broke off in the middle of goes on here.
+        let kept = stretch.len();
+        (&mut text).take(TEXT_STRETCH_LEN).read_to_end(&mut stretch)?;
+        let is_end = stretch.len() == kept;
+        let valid_len = match std::str::from_utf8(&stretch) {
+            Ok(_) => stretch.len(),
+            Err(error) if error.error_len().is_none() && !is_end => error.valid_up_to(),
+            Err(_) => return Ok(false),
+        };
+        is_ascii &= stretch.is_ascii();
+        says_otherwise |= number == 0 && declared_charset(&stretch).is_some_and(|name| !matches!(name.as_str(), "utf-8" | "utf8"));
+        shifts |= stretch.windows(2).any(|pair| matches!(pair, [0x1b, b'$' | b'(']));
+        if is_end {
+            break;
+        }
+        let escapes = valid_len > 0 && valid_len == stretch.len() && stretch.ends_with(&[0x1b]);
+        stretch.drain(..valid_len - usize::from(escapes));
+    }
+    Ok(!(is_ascii && (shifts || says_otherwise)))
 }
 
 /// The first charset that the start of a page or style sheet declares, in lower case: `<meta charset=x>`, `content="text/html; charset=x"`,
@@ -209,6 +238,20 @@ mod tests {
         for text in ["<meta charset=UTF-8><p>", "<p>plain", "<script>let charset = 1;", "<meta charset=latin1>\u{fc}", "", "<meta charset>"]
         {
             assert!(is_utf8(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_is_judged_alike_wherever_a_stretch_of_it_ends() {
+        let len = usize::try_from(TEXT_STRETCH_LEN).unwrap();
+        for fill in len - 4..=len + 1 {
+            let with = |end: &[u8]| is_utf8(&["x".repeat(fill).as_bytes(), end].concat());
+            for whole in ["", "ü", "漢", "🦀 end"] {
+                assert!(with(whole.as_bytes()), "{fill} {whole}");
+            }
+            for other in [&b"\xfc"[..], b"\xc3", b"\xf0\x9f\xa6", b"\x1b$B4A;z\x1b(B"] {
+                assert!(!with(other), "{fill} {other:?}");
+            }
         }
     }
 

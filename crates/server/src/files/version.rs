@@ -17,6 +17,7 @@ use super::{
     limits::REFERENCES_MAX,
     links::{Link, Need},
     path,
+    resolve::{Led, NOT_FOUND_PAGE, Paths},
 };
 
 /// Assets by relative path.
@@ -131,51 +132,22 @@ impl Version {
     /// `SiteOptions::spa`, a path that leads to nothing and whose last segment has no `.` leads to `/index.html`: a missing `app.js` stays missing,
     /// since HTML in its place would only hide the fault. Paths that could leave the site or name hidden files lead to nothing.
     pub fn resolve(&self, url_path: &str) -> Resolved {
-        self.find(url_path).unwrap_or_else(|| Resolved::NotFound(self.assets.get("404.html").cloned()))
+        self.resolved(|paths| paths.find(url_path))
     }
 
     /// What somebody who goes to a URL path comes to. With `SiteOptions::spa` the app has every path that leads to nothing, `/v1.2` and `/missing.js`
     /// too: who goes there wants a page.
     pub fn resolve_visit(&self, url_path: &str) -> Resolved {
-        let app = || self.assets.get("index.html").filter(|_| self.fixed.spa && path::is_route(url_path));
-        match self.resolve(url_path) {
-            Resolved::NotFound(page) => app().map_or(Resolved::NotFound(page), |app| Resolved::Asset(Arc::clone(app))),
-            found @ (Resolved::Asset(_) | Resolved::Redirect(_)) => found,
+        self.resolved(|paths| paths.find_visit(url_path))
+    }
+
+    fn resolved(&self, find: impl FnOnce(&Paths<'_, Arc<Asset>>) -> Option<Led<Arc<Asset>>>) -> Resolved {
+        let file = |relative: &str| self.assets.get(relative).cloned();
+        match find(&Paths { spa: self.fixed.spa, file: &file }) {
+            Some(Led::File(asset)) => Resolved::Asset(asset),
+            Some(Led::Redirect(path)) => Resolved::Redirect(path),
+            None => Resolved::NotFound(file(NOT_FOUND_PAGE)),
         }
-    }
-
-    fn find(&self, url_path: &str) -> Option<Resolved> {
-        let file = path::decode(url_path).and_then(|relative| self.find_file(&relative));
-        file.or_else(|| self.find_merged(url_path)).or_else(|| self.find_route(url_path))
-    }
-
-    fn find_file(&self, relative: &str) -> Option<Resolved> {
-        if relative.is_empty() || relative.ends_with('/') {
-            return self.assets.get(&format!("{relative}index.html")).cloned().map(Resolved::Asset);
-        }
-        let directory = || self.assets.contains_key(&format!("{relative}/index.html"));
-        match self.assets.get(relative) {
-            Some(asset) => Some(Resolved::Asset(Arc::clone(asset))),
-            None => directory().then(|| Resolved::Redirect(format!("{}/", path::encode(relative)))),
-        }
-    }
-
-    /// The same path with single slashes, if that leads anywhere.
-    fn find_merged(&self, url_path: &str) -> Option<Resolved> {
-        let merged = path::merged(url_path)?;
-        let file = path::decode(&merged).and_then(|relative| self.find_file(&relative));
-        file.or_else(|| self.find_route(&merged)).map(|found| match found {
-            redirect @ Resolved::Redirect(_) => redirect,
-            Resolved::Asset(_) | Resolved::NotFound(_) => Resolved::Redirect(merged),
-        })
-    }
-
-    /// The app, which has every path that could be a page of it.
-    fn find_route(&self, url_path: &str) -> Option<Resolved> {
-        let last = url_path.rsplit('/').next().unwrap_or_default();
-        let has_dot = path::decode(&format!("/{last}")).map_or_else(|| last.contains('.'), |last| last.contains('.'));
-        let app = self.assets.get("index.html").filter(|_| self.fixed.spa && !has_dot && path::is_route(url_path))?;
-        Some(Resolved::Asset(Arc::clone(app)))
     }
 
     /// The asset whose percent-encoded path this is, exactly: no directory index, no fallback.
