@@ -94,6 +94,13 @@ pub enum SiteError {
     Interrupted,
 }
 
+impl SiteError {
+    /// Whether this is how the directory is, not what the program or the system lacks: there is nothing in it that may be served.
+    pub(super) fn says_what_is_there(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::NotADirectory { .. } | Self::Unreadable { .. })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;

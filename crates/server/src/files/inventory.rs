@@ -38,6 +38,15 @@ pub(super) struct Inventory {
     cancelled: Arc<AtomicBool>,
 }
 
+/// What becomes of a file or directory that is there and cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is served as it was before.
+    Kept,
+    /// It is served no longer.
+    Withdrawn,
+}
+
 #[derive(Debug)]
 struct Known {
     stamp: Stamp,
@@ -56,9 +65,14 @@ impl Inventory {
     ///
     /// # Errors
     /// When the directory cannot be listed or holds too much, the object store cannot be written, or the system is out of descriptors. A single file
-    /// or directory that cannot be read is served as it was before, and if it is new it is left out; with a warning.
-    pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>) -> Result<Assets, SiteError> {
-        let Scanned { found, denied } = scan::scan(&self.dir, self.entries_max, &mut self.warned)?;
+    /// or directory that cannot be read is no error: what becomes of it `unreadable` says, and if it is new it is left out; with a warning.
+    pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>, unreadable: Unreadable) -> Result<Assets, SiteError> {
+        let scanned = scan::scan(&self.dir, self.entries_max, &mut self.warned);
+        if unreadable == Unreadable::Withdrawn && scanned.as_ref().is_err_and(SiteError::says_what_is_there) {
+            self.known.clear();
+        }
+        let Scanned { found, denied } = scanned?;
+        let is_held = |found: &Found| held.contains(&found.real) && (unreadable == Unreadable::Kept || File::open(&found.real).is_ok());
         let mut progress = Progress::new(found.len());
         let mut known = std::mem::take(&mut self.known);
         let exists = |relative: &str| found.binary_search_by(|found| found.relative.as_str().cmp(relative)).is_ok();
@@ -68,7 +82,7 @@ impl Inventory {
             }
             let before = known.remove(&found.relative);
             let alone = stands_alone(&found.relative, exists);
-            let entry = match if held.contains(&found.real) { Ok(before) } else { self.entry(found, alone, before) } {
+            let entry = match if is_held(found) { Ok(before) } else { self.entry(found, alone, before, unreadable) } {
                 Ok(entry) => entry,
                 Err(error) => {
                     // The next reading goes on from what is known.
@@ -81,7 +95,7 @@ impl Inventory {
                 self.known.insert(found.relative.clone(), entry);
             }
         }
-        let is_denied = |relative: &str| denied.iter().any(|prefix| relative.starts_with(prefix));
+        let is_denied = |relative: &str| unreadable == Unreadable::Kept && denied.iter().any(|prefix| relative.starts_with(prefix));
         self.known.extend(known.into_iter().filter(|(relative, _)| is_denied(relative)));
         let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
         settle(&mut entries, &self.making.immutable);
@@ -91,8 +105,14 @@ impl Inventory {
         Ok(assets)
     }
 
-    /// The asset of one file: the one from before if the file did not change or cannot be read, else as read now. `None` if there is none.
-    fn entry(&mut self, found: &Found, alone: Option<Coding>, before: Option<Known>) -> Result<Option<Known>, SiteError> {
+    /// The asset of one file: the one from before if the file did not change or is `Kept` although it cannot be read, else as read now. `None` if there is none.
+    fn entry(
+        &mut self,
+        found: &Found,
+        alone: Option<Coding>,
+        before: Option<Known>,
+        unreadable: Unreadable,
+    ) -> Result<Option<Known>, SiteError> {
         let looked_at = SystemTime::now();
         if let (Some(known), Ok(metadata)) = (&before, fs::metadata(&found.real))
             && known.stamp == Stamp::of(&metadata)
@@ -113,9 +133,10 @@ impl Inventory {
             Err(TakeError::Store(error)) => Err(self.store_fault(error)),
             Err(TakeError::File(error)) if scan::is_exhausted(&error) => Err(SiteError::Exhausted { path: found.real.clone(), error }),
             Err(TakeError::File(error)) => {
-                let reason = if before.is_some() { "it cannot be read, its last content stays" } else { "it cannot be read" };
+                let kept = before.filter(|_| unreadable == Unreadable::Kept);
+                let reason = if kept.is_some() { "it cannot be read, its last content stays until SIGHUP" } else { "it cannot be read" };
                 self.warned.warn(&found.real, &format!("{reason}: {error}"));
-                Ok(before)
+                Ok(kept)
             }
         }
     }

@@ -214,7 +214,7 @@ impl Walk<'_> {
         if is_exhausted(&error) {
             return Err(SiteError::Exhausted { path: real.to_owned(), error });
         }
-        self.warned.warn(real, &format!("it cannot be listed, and what was in it before stays: {error}"));
+        self.warned.warn(real, &format!("it cannot be listed, and what was in it before stays until SIGHUP: {error}"));
         self.denied.push(prefix.to_owned());
         Ok(())
     }

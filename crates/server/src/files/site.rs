@@ -25,7 +25,7 @@ use super::{
     Asset, PieceLocation, SiteError, Version,
     asset::{Headers, Making},
     caching,
-    inventory::{self, Inventory},
+    inventory::{self, Inventory, Unreadable},
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX, VERSION_KEPT_FOR, VERSIONS_KEPT},
     store::Store,
     version::{Assets, Fixed},
@@ -130,7 +130,8 @@ impl Site {
                 let (watched, shown) = (dir.clone(), dir.clone());
                 let changes = blocking(move || Changes::of(&watched)).await?;
                 let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
-                let (assets, inventory) = blocking(move || inventory.read(&BTreeSet::new()).map(|assets| (assets, inventory))).await??;
+                let (assets, inventory) =
+                    blocking(move || inventory.read(&BTreeSet::new(), Unreadable::Kept).map(|assets| (assets, inventory))).await??;
                 if !assets.contains_key("index.html") {
                     tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
                 }
@@ -145,11 +146,10 @@ impl Site {
         Ok(Arc::new(Self { versions, cancelled, reread, _stop: stop }))
     }
 
-    /// Reads the directory now, whatever the system tells of it, and forgets all versions but the one that comes of it: what was removed is gone at once, for visits that began
-    /// before as well. Embedded files stay as they are.
+    /// Reads the directory now, whatever the system tells of it, and forgets all versions but the one that comes of it: what was removed, emptied or made unreadable is gone at
+    /// once, for visits that began before as well. Only a file that somebody is writing keeps its last content until it is whole. Embedded files stay as they are.
     pub fn reread(&self) {
         if let Some(reread) = &self.reread {
-            self.versions.forgets_older.store(true, Ordering::Relaxed);
             reread.ask();
         }
     }
@@ -201,8 +201,6 @@ pub(super) struct Versions {
     number: watch::Sender<u64>,
     /// When kept versions were replaced, oldest first, by their number.
     replaced: Mutex<VecDeque<(u64, Instant)>>,
-    /// Told to keep nothing but what the next reading brings.
-    forgets_older: AtomicBool,
     fixed: Fixed,
 }
 
@@ -210,13 +208,7 @@ impl Versions {
     fn new(assets: Assets, fixed: Fixed) -> Self {
         let first = Version::new(1, assets, fixed.clone());
         tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
-        Self {
-            kept: ArcSwap::from_pointee(vec![Arc::new(first)]),
-            number: watch::Sender::new(1),
-            replaced: Mutex::default(),
-            forgets_older: AtomicBool::new(false),
-            fixed,
-        }
+        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), replaced: Mutex::default(), fixed }
     }
 
     /// The newest version.
@@ -237,14 +229,11 @@ impl Versions {
         }
     }
 
-    /// A reading of the directory ended at `now`: makes `assets` the newest version, if anything in them differs from it.
-    pub(super) fn publish(&self, now: Instant, assets: Assets) {
-        self.publish_changed(now, assets);
-        if self.forgets_older.swap(false, Ordering::Relaxed) {
-            let current = self.current().number();
-            self.replaced().clear();
-            self.keep(|version| version.number() == current);
-        }
+    /// Forgets all versions but the newest.
+    pub(super) fn forget_older(&self) {
+        let current = self.current().number();
+        self.replaced().clear();
+        self.keep(|version| version.number() == current);
     }
 
     fn keep(&self, keeps: impl Fn(&Version) -> bool) {
@@ -256,7 +245,8 @@ impl Versions {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish_changed(&self, now: Instant, assets: Assets) {
+    /// A reading of the directory ended at `now`: makes `assets` the newest version, if anything in them differs from it.
+    pub(super) fn publish(&self, now: Instant, assets: Assets) {
         let current = self.current();
         if current.same_content(&assets) {
             return;
@@ -333,13 +323,13 @@ fn check_headers(headers: &Headers) -> Result<(), SiteError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
 
     /// Versions of a site of one file, and what makes the next.
-    fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
+    pub(in crate::files) fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
         let making =
             Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
         let assets = move |body: &'static str| {
@@ -349,7 +339,7 @@ mod tests {
         (Versions::new(assets("1"), Fixed { spa: false, headers: Arc::default(), addition: None }), assets)
     }
 
-    fn numbers(versions: &Versions) -> Vec<u64> {
+    pub(in crate::files) fn numbers(versions: &Versions) -> Vec<u64> {
         versions.kept.load().iter().map(|version| version.number()).collect()
     }
 
@@ -371,20 +361,5 @@ mod tests {
         assert_eq!(numbers(&versions), [5, 4]);
         versions.expire(at(1_000_000));
         assert_eq!(numbers(&versions), [5], "the current one stays");
-    }
-
-    #[test]
-    fn what_is_to_be_forgotten_is_gone_with_the_next_reading() {
-        let (versions, assets) = versions();
-        let now = Instant::now();
-        versions.publish(now, assets("2"));
-        versions.forgets_older.store(true, Ordering::Relaxed);
-        assert_eq!(numbers(&versions), [2, 1]);
-        versions.publish(now, assets("3"));
-        assert_eq!(numbers(&versions), [3]);
-        versions.publish(now, assets("4"));
-        versions.forgets_older.store(true, Ordering::Relaxed);
-        versions.publish(now, assets("4"));
-        assert_eq!(numbers(&versions), [4], "also where nothing changed");
     }
 }

@@ -22,10 +22,11 @@ use tokio::{
 use self::writing::Writing;
 use super::{
     SiteError,
-    inventory::Inventory,
+    inventory::{Inventory, Unreadable},
     limits::{NOTICE_DELAY, POLL, POLL_REST, POLL_WATCHED, QUIET, QUIET_MAX, ROOT_CHECK, WRITER_WAIT_MAX},
     scan::root_of,
     site::Versions,
+    version::Assets,
 };
 
 mod tree;
@@ -45,20 +46,22 @@ pub(super) struct Changes {
 /// Where the directory really is, and which one it is: another may be moved to the same path.
 type Root = (PathBuf, Option<(u64, u64)>);
 
-/// Asks for a reading.
+/// Asks for a reading after which only that counts which is there now.
 #[derive(Debug)]
 pub(super) struct Reread(Arc<Signal>);
 
 impl Reread {
-    /// Soon, and once for all who ask until then.
+    /// At once, and once for all who ask until it begins.
     pub(super) fn ask(&self) {
-        self.0.changed.notify_one();
+        self.0.asked.notify_one();
     }
 }
 
 #[derive(Debug, Default)]
 struct Signal {
     changed: Notify,
+    /// Somebody wants to know what is there now.
+    asked: Notify,
     /// The watched directory itself went away: the watch hears nothing of a new one in its place.
     lost: AtomicBool,
     writing: Mutex<Writing>,
@@ -78,7 +81,7 @@ impl Changes {
         changes
     }
 
-    /// What makes [`keep_up`] read the directory as if something had changed.
+    /// What makes [`keep_up`] read the directory now.
     pub(super) fn reread(&self) -> Reread {
         Reread(Arc::clone(&self.signal))
     }
@@ -194,19 +197,28 @@ fn takes_away(event: &Event, root: &Path) -> bool {
     away && event.paths.iter().any(|path| path == root)
 }
 
-/// Publishes a new version after each change, until `stopped`. What cannot be read leaves the last version in place.
+/// Why the directory is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Something in it changed, or it is time to look. What cannot be read stays as it was.
+    News,
+    /// Somebody asked what is there now: whatever is not, or cannot be read, is withdrawn.
+    Asked,
+}
+
+/// Publishes a new version after each change, until `stopped`. What cannot be read leaves the last version in place, unless somebody asked for what is there now.
 pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, versions: Arc<Versions>, mut stopped: oneshot::Receiver<()>) {
     let mut root_check = interval(ROOT_CHECK);
     root_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut last_read, mut took) = (Instant::now(), Duration::ZERO);
     let (mut complained, mut failed) = (false, false);
+    // Stays so until a reading that began after the question has an answer.
+    let mut why = Why::News;
     loop {
         tokio::select! {
+            biased;
             _ = &mut stopped => return,
-            () = changes.signal.changed.notified() => tokio::select! {
-                _ = &mut stopped => return,
-                () = changes.settle() => {}
-            },
+            () = changes.signal.asked.notified() => why = Why::Asked,
             _ = root_check.tick() => {
                 versions.expire(Instant::now());
                 let (moved, checked) = check_root(changes).await;
@@ -219,35 +231,69 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
                     continue;
                 }
             }
+            // Last, for it may never rest.
+            () = changes.signal.changed.notified() => tokio::select! {
+                _ = &mut stopped => return,
+                () = changes.signal.asked.notified() => why = Why::Asked,
+                () = changes.settle() => {}
+            },
         }
         let began = Instant::now();
-        let (returned, result) = match read_settled(inventory, &changes).await {
-            Some(read) => read,
-            None => return,
+        let (returned, result) = match why {
+            Why::News => match read_settled(inventory, &changes).await {
+                Some(read) => read,
+                None => return,
+            },
+            Why::Asked => match read_once(inventory, changes.held(), why).await {
+                Some((inventory, result)) => (inventory, Some(result)),
+                None => return,
+            },
         };
         inventory = returned;
+        let Some(result) = result else { continue };
         last_read = Instant::now();
         took = last_read - began;
         failed = result.is_err();
-        match result {
-            Err(SiteError::Interrupted) => return,
-            Err(error) if !complained => {
+        match carry_out(result, why, &versions, last_read) {
+            Done::Published => (complained, why) = (false, Why::News),
+            Done::Stopped => return,
+            Done::Kept(fault) if !complained => {
                 complained = true;
-                tracing::warn!(%error, "directory cannot be read; the last version stays");
+                tracing::warn!(path = %changes.dir.display(), %fault, "the last version stays");
             }
-            Err(_) => {}
-            Ok(assets) if assets.is_empty() && !versions.current().is_empty() => {
-                if !complained {
-                    complained = true;
-                    tracing::warn!(path = %changes.dir.display(), "directory is empty; the last version stays");
-                }
-            }
-            Ok(assets) => {
-                complained = false;
-                versions.publish(last_read, assets);
-            }
+            Done::Kept(_) => {}
         }
     }
+}
+
+/// What came of a reading.
+#[derive(Debug, PartialEq, Eq)]
+enum Done {
+    Published,
+    /// The last version stays, for this reason.
+    Kept(String),
+    Stopped,
+}
+
+/// Publishes what was read, if it is to be believed.
+fn carry_out(result: Result<Assets, SiteError>, why: Why, versions: &Versions, now: Instant) -> Done {
+    let assets = match (result, why) {
+        (Err(SiteError::Interrupted), _) => return Done::Stopped,
+        (Err(error), Why::Asked) if error.says_what_is_there() => {
+            tracing::warn!(%error, "the site is withdrawn until its directory can be read");
+            Assets::new()
+        }
+        (Err(error), _) => return Done::Kept(error.to_string()),
+        (Ok(assets), Why::News) if assets.is_empty() && !versions.current().is_empty() => {
+            return Done::Kept("the directory is empty; SIGHUP withdraws what was in it".to_owned());
+        }
+        (Ok(assets), _) => assets,
+    };
+    versions.publish(now, assets);
+    if why == Why::Asked {
+        versions.forget_older();
+    }
+    Done::Published
 }
 
 /// Looks up the root where that may block.
@@ -258,27 +304,41 @@ async fn check_root(mut changes: Changes) -> (bool, Option<Changes>) {
     }
 }
 
-type Read = (Inventory, Result<super::version::Assets, SiteError>);
+type Read<R> = (Inventory, R);
 
 /// Reads until nothing changed during the reading, so that a deploy in progress is not published half, within `QUIET_MAX`; and until no file was
-/// begun to be written during it, within `WRITER_WAIT_MAX`. Files that somebody is still writing keep their last content.
-async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read> {
+/// begun to be written during it, within `WRITER_WAIT_MAX`. Files that somebody is still writing keep their last content. Without result when somebody
+/// asks what is there now before that.
+async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read<Option<Result<Assets, SiteError>>>> {
     let began = Instant::now();
     loop {
         let held = changes.held();
-        let kept = held.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let result = inventory.read(&kept);
-            (inventory, result)
-        });
-        let (returned, result) = reading.await.ok()?;
+        let (returned, result) = read_once(inventory, held.clone(), Why::News).await?;
         tokio::time::sleep(NOTICE_DELAY).await;
         let took = began.elapsed();
         let is_whole = took >= WRITER_WAIT_MAX || changes.held().is_subset(&held);
         if result.is_err() || is_whole && (took >= QUIET_MAX || !changes.changed_meanwhile().await) {
-            return Some((returned, result));
+            return Some((returned, Some(result)));
         }
         inventory = returned;
-        changes.settle().await;
+        tokio::select! {
+            () = changes.settle() => {}
+            () = changes.signal.asked.notified() => {
+                changes.signal.asked.notify_one();
+                return Some((inventory, None));
+            }
+        }
     }
 }
+
+async fn read_once(mut inventory: Inventory, held: BTreeSet<PathBuf>, why: Why) -> Option<Read<Result<Assets, SiteError>>> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let unreadable = if why == Why::Asked { Unreadable::Withdrawn } else { Unreadable::Kept };
+        let result = inventory.read(&held, unreadable);
+        (inventory, result)
+    });
+    reading.await.ok()
+}
+
+#[cfg(test)]
+mod tests;

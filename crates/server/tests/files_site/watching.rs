@@ -59,6 +59,92 @@ async fn a_site_that_is_read_anew_forgets_what_was_removed() {
     assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"stays");
 }
 
+/// Waits until `gone` is answered 404, much sooner than by any wait for writers.
+async fn withdrawn(site: &Site, gone: &str) {
+    let withdrawn = async {
+        while fetched(&site.current(), gone).await.0 != StatusCode::NOT_FOUND {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), withdrawn).await.unwrap_or_else(|_| panic!("{gone} is still there"));
+}
+
+#[tokio::test]
+async fn a_site_that_is_read_anew_and_is_empty_or_gone_is_withdrawn() {
+    let parent = directory(&[("site/a.txt", b"one")]);
+    let dir = parent.path().join("site");
+    let site = open(&dir, SiteOptions::default()).await;
+    let old = site.current().tag().to_owned();
+    fs::remove_file(dir.join("a.txt")).unwrap();
+    site.reread();
+    withdrawn(&site, "/a.txt").await;
+    assert!(site.version_tagged(&old).is_none());
+    let mut numbers = site.subscribe();
+    write(&dir, "a.txt", b"two");
+    next_version(&mut numbers).await;
+    fs::remove_dir_all(&dir).unwrap();
+    site.reread();
+    withdrawn(&site, "/a.txt").await;
+    numbers.borrow_and_update();
+    write(&dir, "a.txt", b"three");
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.txt").await.1, b"three");
+}
+
+/// As root there is nothing that may not be read, and nothing is tested.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_may_not_be_read_any_more_is_withdrawn_when_the_site_is_read_anew() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = directory(&[("a.txt", b"stays"), ("file.txt", b"secret"), ("deep/s.txt", b"secret")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mode = |name: &str, mode: u32| {
+        let path = if name.is_empty() { dir.path().to_owned() } else { dir.path().join(name) };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("file.txt", 0);
+    mode("deep", 0);
+    if fs::read(dir.path().join("file.txt")).is_ok() {
+        return;
+    }
+    nothing_changes(&mut site.subscribe()).await;
+    site.reread();
+    withdrawn(&site, "/file.txt").await;
+    withdrawn(&site, "/deep/s.txt").await;
+    assert!(site.version(1).is_none());
+    write(dir.path(), "a.txt", b"other");
+    next_version(&mut site.subscribe()).await;
+    assert_eq!(fetched(&site.current(), "/deep/s.txt").await.0, StatusCode::NOT_FOUND, "a later reading does not bring it back");
+    mode("", 0);
+    site.reread();
+    withdrawn(&site, "/a.txt").await;
+    mode("", 0o755);
+    mode("deep", 0o755);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_site_that_is_read_anew_waits_for_no_writer_and_keeps_its_file_whole() {
+    use std::io::Write as _;
+
+    let dir = directory(&[("a.js", &[b'o'; 1000]), ("gone.txt", b"secret")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let mut file = fs::OpenOptions::new().write(true).open(dir.path().join("a.js")).unwrap();
+    file.write_all(&[b'n'; 500]).unwrap();
+    // Now it is known that somebody writes.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    fs::remove_file(dir.path().join("gone.txt")).unwrap();
+    site.reread();
+    withdrawn(&site, "/gone.txt").await;
+    assert_eq!(fetched(&site.current(), "/a.js").await.1, vec![b'o'; 1000]);
+    let mut numbers = site.subscribe();
+    file.write_all(&[b'n'; 500]).unwrap();
+    drop(file);
+    next_version(&mut numbers).await;
+    assert_eq!(fetched(&site.current(), "/a.js").await.1, vec![b'n'; 1000]);
+}
+
 #[tokio::test]
 async fn a_deploy_that_takes_a_while_is_published_whole() {
     let dir = directory(&[("a.txt", b"old")]);
