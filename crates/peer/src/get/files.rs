@@ -1,9 +1,10 @@
 //! The output directory: safe paths, no surprises, whole files only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
@@ -11,7 +12,7 @@ use viral_wire::{AssetRecord, Digest};
 
 use super::folder::Folder;
 use crate::printable::{is_deceptive, printable};
-use crate::private::{PrivateDir, PrivateDirError};
+use crate::private::{PrivateDir, PrivateDirError, advice};
 use crate::store::{Store, digest_of_file};
 
 /// Where pieces lie until everything is here, inside the output directory, so that the last step is a rename.
@@ -31,7 +32,7 @@ const ADDITION_VERSION_LEN_MAX: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// The directory is of no use.
-    #[error("cannot write to {}: {cause}", .path.display())]
+    #[error("cannot write to {}: {cause}{}", .path.display(), advice(.cause))]
     Io {
         /// Where.
         path: PathBuf,
@@ -67,7 +68,7 @@ pub enum OutputError {
     #[error("{} is a link or no regular file; nothing is written through it", .0.display())]
     Link(PathBuf),
     /// Two assets would be one file.
-    #[error("two assets of the app would both be {}", .0.display())]
+    #[error("two assets of the app would both be {}; where names differ in case only, choose a directory on a file system that tells them apart", .0.display())]
     Collision(PathBuf),
     /// The pieces are right and the asset is not: the manifest contradicts itself.
     #[error("{} does not match its digest although its pieces do; the origin's manifest is wrong", printable(.path))]
@@ -85,6 +86,8 @@ pub(super) struct Output {
     /// The folder of the partial download, and its lock.
     partial: (Folder, PrivateDir),
     force: bool,
+    /// The files put in place by now, by device and inode: a file system may take two names for one.
+    placed: BTreeSet<(u64, u64)>,
 }
 
 impl Output {
@@ -100,7 +103,7 @@ impl Output {
         };
         let root = Folder::open(&dir).map_err(failed)?;
         let partial = root.below(OsStr::new(PARTIAL)).map_err(failed)?;
-        Ok(Self { dir, root, partial: (partial, lock), force })
+        Ok(Self { dir, root, partial: (partial, lock), force, placed: BTreeSet::new() })
     }
 
     /// Where pieces lie until everything is here.
@@ -162,7 +165,7 @@ impl Output {
             }
             let is_shared = records.iter().filter(|other| other.digest == record.digest).count() > 1;
             match store.path(&record.digest).map(Path::to_owned) {
-                Some(path) if path == target => {}
+                Some(path) if path == target => self.note_placed(&target),
                 Some(path) if !is_shared && path.parent() == Some(&self.partial()) => {
                     self.take(&target, path.file_name().unwrap_or_default())?;
                     store.moved(&record.digest, target);
@@ -194,9 +197,10 @@ impl Output {
     }
 
     /// Writes a file whole or not at all.
-    fn write(&self, target: &Path, bytes: &[u8]) -> Result<(), OutputError> {
+    fn write(&mut self, target: &Path, bytes: &[u8]) -> Result<(), OutputError> {
         self.refuse_link(target)?;
         if fs::read(target).is_ok_and(|there| there == bytes) {
+            self.note_placed(target);
             return Ok(());
         }
         let name = format!("{}.new", Digest::of(target.as_os_str().as_encoded_bytes()));
@@ -209,21 +213,29 @@ impl Output {
     }
 
     /// Moves a file of the partial download to where it belongs. What came there meanwhile stays.
-    fn take(&self, target: &Path, name: &OsStr) -> Result<(), OutputError> {
+    fn take(&mut self, target: &Path, name: &OsStr) -> Result<(), OutputError> {
         self.refuse_link(target)?;
+        let failed = |cause| OutputError::Io { path: target.to_owned(), cause };
+        if fs::symlink_metadata(target).is_ok_and(|there| self.placed.contains(&(there.dev(), there.ino()))) {
+            return Err(OutputError::Collision(target.to_owned()));
+        }
         let relative = target.strip_prefix(&self.dir).unwrap_or(target);
-        let taken = (|| {
-            let mut made: Option<Folder> = None;
-            for folder in relative.parent().into_iter().flat_map(Path::components) {
-                made = Some(made.as_ref().unwrap_or(&self.root).below(folder.as_os_str())?);
-            }
-            let folder = made.as_ref().unwrap_or(&self.root);
-            folder.take(relative.file_name().unwrap_or_default(), &self.partial.0, name, self.force)
-        })();
-        taken.map_err(|cause: io::Error| {
-            let path = target.to_owned();
-            if cause.kind() == io::ErrorKind::AlreadyExists { OutputError::Exists(path) } else { OutputError::Io { path, cause } }
-        })
+        let mut made: Option<Folder> = None;
+        for folder in relative.parent().into_iter().flat_map(Path::components) {
+            made = Some(made.as_ref().unwrap_or(&self.root).below(folder.as_os_str()).map_err(failed)?);
+        }
+        let folder = made.as_ref().unwrap_or(&self.root);
+        match folder.take(relative.file_name().unwrap_or_default(), &self.partial.0, name, self.force) {
+            Ok(()) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Err(OutputError::Exists(target.to_owned())),
+            Err(cause) => return Err(failed(cause)),
+        }
+        self.note_placed(target);
+        Ok(())
+    }
+
+    fn note_placed(&mut self, target: &Path) {
+        self.placed.extend(fs::symlink_metadata(target).ok().map(|there| (there.dev(), there.ino())));
     }
 
     /// An error if the path, or any folder between it and the directory, is a link or a special file.

@@ -132,7 +132,7 @@ fn what_came_during_the_download_is_not_overwritten_and_nothing_else_is_placed()
 
 #[test]
 fn what_comes_at_the_last_moment_is_not_overwritten() {
-    let (dir, output, _, records) = filled(false, &[("/sub/a.bin", b"new")]);
+    let (dir, mut output, _, records) = filled(false, &[("/sub/a.bin", b"new")]);
     let there = dir.path().join("out/sub/a.bin");
     fs::create_dir(dir.path().join("out/sub")).unwrap();
     fs::write(&there, b"mine").unwrap();
@@ -140,6 +140,31 @@ fn what_comes_at_the_last_moment_is_not_overwritten() {
     let taken = output.take(&there, OsStr::new(&records[0].digest.to_string()));
     assert!(matches!(taken, Err(OutputError::Exists(_))), "{taken:?}");
     assert_eq!(fs::read(there).unwrap(), b"mine");
+}
+
+#[test]
+fn names_that_the_file_system_takes_for_one_are_not_written_over_each_other() {
+    let (dir, mut output, _, records) = filled(true, &[("/A.bin", b"one"), ("/a.bin", b"two")]);
+    let out = dir.path().join("out");
+    output.take(&out.join("A.bin"), OsStr::new(&records[0].digest.to_string())).unwrap();
+    // As where names are looked up without regard to case.
+    fs::hard_link(out.join("A.bin"), out.join("a.bin")).unwrap();
+    let taken = output.take(&out.join("a.bin"), OsStr::new(&records[1].digest.to_string()));
+    assert!(matches!(taken, Err(OutputError::Collision(_))), "{taken:?}");
+    assert_eq!(fs::read(out.join("A.bin")).unwrap(), b"one");
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_is_named_with_what_to_do() {
+    let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+    for error in [
+        OutputError::Io { path: "out".into(), cause: denied() },
+        OutputError::Private { dir: "out".into(), cause: denied().into() },
+        OutputError::Private { dir: "out".into(), cause: PrivateDirError::Foreign },
+        OutputError::Private { dir: "out".into(), cause: PrivateDirError::Open },
+    ] {
+        assert!(error.to_string().contains("choose a directory"), "{error}");
+    }
 }
 
 #[test]
