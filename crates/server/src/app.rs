@@ -21,7 +21,9 @@ use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
-use crate::client::{Proxies, Socket, came_over_tls, client_ip, hosts, primary_address, rewrite_address};
+use crate::client::{
+    Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_private, primary_address, proxy_fault, rewrite_address,
+};
 use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
@@ -53,6 +55,8 @@ pub(crate) struct App {
     pub(crate) trust_proxy: Proxies,
     /// Said once, for the log is no place for every request.
     pub(crate) host_warned: Once,
+    /// The same of proxies that cannot be told from visitors.
+    pub(crate) proxy_warned: Once,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -95,6 +99,27 @@ impl App {
     /// Whether a trusted proxy says that the visitor came over TLS.
     pub(crate) fn came_over_tls(&self, socket: Socket, headers: &HeaderMap) -> bool {
         came_over_tls(socket.0, headers, &self.trust_proxy)
+    }
+
+    /// Tells the operator once of a proxy in front that hides the visitors: all look like one neighbour then, and of the addresses of native peers none is passed on.
+    pub(crate) fn look_at_proxy(&self, socket: Socket, headers: &HeaderMap) {
+        let Some(fault) = proxy_fault(socket.0, headers, &self.trust_proxy) else { return };
+        let header = &self.trust_proxy.header;
+        // Any other may be a visitor's.
+        let proxy = Some(socket.0.to_canonical()).filter(|addr| fault == ProxyFault::Silent || addr.is_loopback() || is_private(*addr));
+        self.proxy_warned.call_once(|| match fault {
+            ProxyFault::Untrusted => tracing::warn!(
+                ?proxy, %header,
+                "a request says for whom it was made, and is not believed: all visitors behind a proxy look like one, and native peers are not told each other's addresses; \
+                 if this is your proxy, name its address with --trust-proxy, and its header with --trust-proxy-header if it is another one. This is said once"
+            ),
+            ProxyFault::Silent => tracing::warn!(
+                ?proxy, %header,
+                "a trusted proxy does not say in this header for whom it asks: all visitors behind it look like one, and native peers are not told each other's addresses; \
+                 let it set the header (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), or name the one that it sets with --trust-proxy-header. \
+                 This is said once"
+            ),
+        });
     }
 
     /// Who asks, as the tracker needs it.
@@ -169,6 +194,7 @@ impl Viral {
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
+            proxy_warned: Once::new(),
             trust_proxy: Proxies { networks: config.trust_proxy.clone(), header: config.trust_proxy_header.0.clone() },
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,

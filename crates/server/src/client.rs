@@ -13,6 +13,12 @@ use crate::config::RewriteLocal;
 /// Whether the visitor came over TLS, as nearly all proxies say it.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// For whom a proxy asks, as nearly all of them say it.
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The same, as nginx is often told to say it.
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
 /// Under which name the visitor came, as nearly all proxies say it.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
@@ -71,6 +77,24 @@ pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) 
         client = addr.to_canonical();
     }
     client
+}
+
+/// What the operator should know of how a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProxyFault {
+    /// It says for whom it was made, and whoever says so is not believed.
+    Untrusted,
+    /// A proxy that is believed does not say in its header for whom it asks.
+    Silent,
+}
+
+/// Whether a request came from a proxy whose visitors cannot be told from each other.
+pub(crate) fn proxy_fault(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> Option<ProxyFault> {
+    if trusted.are_at(socket.to_canonical()) {
+        return trusted.are_at(client_ip(socket, headers, trusted)).then_some(ProxyFault::Silent);
+    }
+    let names = [&trusted.header, &header::FORWARDED, &X_FORWARDED_FOR, &X_REAL_IP];
+    names.iter().any(|name| headers.contains_key(*name)).then_some(ProxyFault::Untrusted)
 }
 
 /// True when a trusted proxy says that the visitor came over TLS: in `Forwarded` if that is its header, else in `X-Forwarded-Proto`.
@@ -133,7 +157,7 @@ pub(crate) fn rewrite_address(client: IpAddr, rule: RewriteLocal, own_address: i
 
 /// Addresses that mean nothing outside their own network, so that telling them to a peer tells it nothing about anybody (RFC 6890): private, unique
 /// local, link-local, those behind a carrier's NAT, and those set aside for documentation and benchmarks, which laboratories use.
-fn is_private(addr: IpAddr) -> bool {
+pub(crate) fn is_private(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(addr) => {
             let [a, b, ..] = addr.octets();
@@ -206,6 +230,25 @@ mod tests {
             [("for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https", "2001:db8::9"), ("for=unknown", "10.0.0.1"), ("by=1.1.1.1", "10.0.0.1")];
         for (said, expected) in table {
             assert_eq!(client_ip(ip("10.0.0.1"), &headers(&[("forwarded", said)]), &proxies("forwarded")), ip(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_believed_or_says_nothing_is_noticed() {
+        let table: [(&str, &'static str, &[(&str, &str)], Option<ProxyFault>); 8] = [
+            ("127.0.0.1", "x-forwarded-for", &[("x-forwarded-for", "198.51.100.7")], Some(ProxyFault::Untrusted)),
+            ("127.0.0.1", "x-forwarded-for", &[("x-real-ip", "198.51.100.7")], Some(ProxyFault::Untrusted)),
+            ("127.0.0.1", "cf-connecting-ip", &[("cf-connecting-ip", "198.51.100.7")], Some(ProxyFault::Untrusted)),
+            ("203.0.113.5", "x-forwarded-for", &[], None),
+            ("10.0.0.1", "x-forwarded-for", &[("x-forwarded-for", "198.51.100.7")], None),
+            ("10.0.0.1", "x-forwarded-for", &[], Some(ProxyFault::Silent)),
+            ("10.0.0.1", "x-real-ip", &[("x-forwarded-for", "198.51.100.7")], Some(ProxyFault::Silent)),
+            ("10.0.0.1", "x-forwarded-for", &[("x-forwarded-for", "10.0.0.2")], Some(ProxyFault::Silent)),
+        ];
+        for (socket, named, pairs, expected) in table {
+            let pairs: HeaderMap =
+                pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect();
+            assert_eq!(proxy_fault(ip(socket), &pairs, &proxies(named)), expected, "{socket} {named} {pairs:?}");
         }
     }
 

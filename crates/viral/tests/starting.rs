@@ -1,7 +1,7 @@
 //! What the program says when it is given a directory that is not what it should be.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -28,6 +28,48 @@ fn a_directory_without_an_index_is_served_with_a_warning() {
     assert!(said(dir.path()).contains("there is no index.html"));
     std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
     assert!(!said(dir.path()).contains("there is no index.html"));
+}
+
+/// What it says on stderr of two sessions that come with this header.
+fn said_of_sessions(args: &[&str], header: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_viral"))
+        .args(["serve", ".", "--listen", "127.0.0.1:0", "--admin-listen", "off"])
+        .args(args)
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap();
+    for _ in 0..2 {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let upgrade =
+            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+        write!(stream, "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\n{upgrade}\r\n{header}\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 101");
+    }
+    server.kill().unwrap();
+    let mut said = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    server.wait().unwrap();
+    said
+}
+
+#[test]
+fn a_proxy_that_hides_its_visitors_is_warned_about_once_with_the_flag_to_set() {
+    let warnings = |said: &str| said.lines().filter(|line| line.contains("WARN") && line.contains("--trust-proxy")).count();
+    let forwarded = "x-forwarded-for: 198.51.100.7\r\n";
+    let trusted: &[&str] = &["--trust-proxy", "127.0.0.1"];
+    for (args, header, expected) in [(&[][..], forwarded, 1), (&[], "", 0), (trusted, forwarded, 0), (trusted, "", 1)] {
+        let said = said_of_sessions(args, header);
+        assert_eq!(warnings(&said), expected, "{args:?} {header:?}: {said}");
+    }
 }
 
 #[cfg(target_os = "linux")]

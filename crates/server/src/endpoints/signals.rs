@@ -40,6 +40,7 @@ pub(crate) async fn socket(
     };
     let stats = meter.is_none().then(|| Arc::clone(&app.stats));
     let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _farewell: farewell };
+    app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
