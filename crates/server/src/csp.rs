@@ -115,10 +115,10 @@ fn host_matches(pattern: &str, origin: PageOrigin<'_>) -> bool {
     port_fits && host_fits
 }
 
-/// `host:port` in two. An IPv6 literal keeps its brackets.
+/// `host:port` in two. An IPv6 literal keeps its brackets, and an empty port is none.
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some((host, port)) if !port.contains(']') => (host, Some(port).filter(|port| !port.is_empty())),
         _ => (authority, None),
     }
 }

@@ -235,7 +235,10 @@ mod tests {
     #[test]
     fn a_host_that_is_none_is_refused() {
         let with = |host: &[u8]| Request::get("/").header("host", HeaderValue::from_bytes(host).unwrap()).body(()).unwrap();
-        for host in ["a.example", "a.example:8080", "127.0.0.1:1", "[::1]", "[2001:db8::1]:443", "a_b.example", "xn--bcher-kva.example"] {
+        for host in ["a.example", "a.example:8080", "127.0.0.1:1", "[::1]", "[2001:db8::1]:443", "a_b.example", "xn--bcher-kva.example"]
+            .into_iter()
+            .chain(["a.example:", "127.0.0.1:", "[::1]:"])
+        {
             assert!(!lacks_host(&with(host.as_bytes())), "{host}");
         }
         for host in [
@@ -246,7 +249,10 @@ mod tests {
             "user@a.example",
             "a.example:port",
             "a.example:99999",
-            "a.example:",
+            ":",
+            ":80",
+            "a.example::",
+            "a.example:80:",
             "a.example,b.example",
             "[::1",
             "a?b",

@@ -31,16 +31,16 @@ pub(crate) fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a
     if names_us { Maker::Own } else { Maker::Unknown }
 }
 
-/// Whether this is the value of a `Host` header: a name or an address, and a port perhaps (RFC 9110 section 7.2).
+/// Whether this is the value of a `Host` header: a name or an address, and a port perhaps (RFC 9110 section 7.2), which may be empty (RFC 3986 section 3.2.3).
 pub(crate) fn is_host(value: &HeaderValue) -> bool {
-    let Some((text, host)) = value.to_str().ok().and_then(|text| Some((text, text.parse::<Authority>().ok()?))) else { return false };
-    let port_fits = text[host.host().len()..].strip_prefix(':').is_none_or(|port| port.parse::<u16>().is_ok());
+    let Some((text, host)) = value.to_str().ok().and_then(|text| Some((text, authority(text)?))) else { return false };
+    let port_fits = text[host.host().len()..].strip_prefix(':').is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
     !host.host().is_empty() && text.starts_with(host.host()) && port_fits && !text.contains(',')
 }
 
 /// Whether the host is this machine by its own name, or an address: no name that somebody else may point to us.
 pub(crate) fn is_literal(value: &HeaderValue) -> bool {
-    let host = value.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
+    let host = value.to_str().ok().and_then(authority);
     host.is_some_and(|host| {
         let name = host.host();
         name.eq_ignore_ascii_case("localhost") || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
@@ -58,6 +58,11 @@ pub(crate) fn is_own_navigation(headers: &HeaderMap) -> bool {
     }
 }
 
+/// The host and port of a `Host` header. An empty port is none: the default one is meant.
+fn authority(host: &str) -> Option<Authority> {
+    host.strip_suffix(':').unwrap_or(host).parse().ok()
+}
+
 /// Is `origin` (`https://app.example`) the origin of `host` (`app.example:443`)?
 fn names(origin: &str, host: &str) -> bool {
     origin.parse::<Uri>().is_ok_and(|uri| is_of_host(&uri, host))
@@ -70,7 +75,7 @@ pub(crate) fn is_of_host(uri: &Uri, host: &str) -> bool {
         Some("https") => 443,
         Some(_) | None => return false,
     };
-    let Ok(host) = host.parse::<Authority>() else { return false };
+    let Some(host) = authority(host) else { return false };
     // A final dot says that the name is whole (RFC 1034 section 3.1); browsers keep it in the one place and proxies drop it in the other.
     let whole = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let same_host = uri.host().is_some_and(|name| whole(name) == whole(host.host()));
@@ -101,13 +106,15 @@ mod tests {
 
     #[test]
     fn hosts_are_told_from_what_is_none() {
-        assert!(is_literal(&HeaderValue::from_static("[::1]:9")) && is_literal(&HeaderValue::from_static("LocalHost")));
+        assert!(is_literal(&HeaderValue::from_static("[::1]:9")) && is_literal(&HeaderValue::from_static("LocalHost:")));
         assert!(!is_literal(&HeaderValue::from_static("a.example")) && !is_literal(&HeaderValue::from_static("127.0.0.1.a.example")));
     }
 
     #[test]
     fn only_the_sites_own_pages_pass() {
-        let own: [&[(&str, &str)]; 8] = [
+        let own: [&[(&str, &str)]; 10] = [
+            &[("host", "a.example:"), ("origin", "https://a.example")],
+            &[("host", "[::1]:"), ("origin", "http://[::1]")],
             &[("host", "a.example"), ("origin", "https://a.example")],
             &[("host", "A.example:443"), ("origin", "https://a.example")],
             &[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")],
@@ -120,7 +127,8 @@ mod tests {
         for pairs in own {
             assert_eq!(made_by(pairs), Maker::Own, "{pairs:?}");
         }
-        let unknown: [&[(&str, &str)]; 5] = [
+        let unknown: [&[(&str, &str)]; 6] = [
+            &[("host", "a.example:"), ("origin", "https://a.example:8443")],
             &[("host", "a.example"), ("origin", "https://b.example")],
             &[("host", "a.example:81"), ("origin", "http://a.example")],
             &[("host", "a.example"), ("origin", "null")],

@@ -70,6 +70,13 @@ fn an_https_source_does_not_cover_a_page_on_plain_http() {
     assert!(allows(["script-src http://127.0.0.1:8080"], [], origin));
     assert!(!allows(["script-src 127.0.0.1"], [], origin));
     assert!(allows(["script-src [::1]:80"], [], PageOrigin { scheme: "http", host: "[::1]" }));
+    assert!(allows(["script-src app.example"], [], PageOrigin { host: "app.example:", ..ORIGIN }), "an empty port is the default one");
+}
+
+#[test]
+fn a_policy_that_only_reports_is_one_in_headers_and_none_in_a_meta_element() {
+    assert!(is_policy("content-security-policy") && is_policy("content-security-policy-report-only"));
+    assert!(!is_policy("content-security-policy-report") && !is_policy("x-content-security-policy"));
 }
 
 #[test]
