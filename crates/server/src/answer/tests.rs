@@ -212,6 +212,38 @@ async fn a_page_with_a_policy_travels_and_the_loader_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_policy_that_only_reports_hears_nothing_of_us() {
+    let name = "content-security-policy-report-only";
+    let with = |policy: &str| {
+        let line = format!("{name}: {policy}").parse().unwrap();
+        viral(&SITE, move |config| config.header = vec![line])
+    };
+    for strict in ["script-src 'nonce-x'; report-uri /r", "script-src 'self'; connect-src 'none'", "require-trusted-types-for 'script'"] {
+        let strict_site = with(strict).await;
+        let (_, _outgoing) = seeder(&strict_site, "/");
+        let response = visit(&strict_site, "/", &[]).await;
+        assert_eq!((answer(&response), &response.headers()[name]), ("plain; reason=csp", &strict.parse().unwrap()));
+        assert!(!text(response).await.contains(ADDITION), "{strict}");
+    }
+    let open = with("script-src 'self'; report-uri /r").await;
+    let full = visit(&open, "/", &[]).await;
+    assert_eq!((answer(&full), full.headers()[name].to_str().unwrap()), ("full; reason=no-peer-near", "script-src 'self'; report-uri /r"));
+    let (_, _outgoing) = seeder(&open, "/");
+    let thin = visit(&open, "/", &[]).await;
+    assert_eq!(answer(&thin), "thin; reason=peer-near");
+    let policy = thin.headers()[name].to_str().unwrap();
+    assert!(policy.starts_with("script-src 'self' 'sha256-") && policy.ends_with("; report-uri /r"), "{policy}");
+}
+
+#[tokio::test]
+async fn a_meta_element_cannot_only_report_and_keeps_no_page_at_home() {
+    let html =
+        "<!doctype html><meta http-equiv=content-security-policy-report-only content=\"script-src 'none'\"><script src=app.js></script>";
+    let viral = viral(&[("index.html", html), SITE[1]], |_| ()).await;
+    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near", "browsers ignore it (CSP level 3, section 3.3)");
+}
+
+#[tokio::test]
 async fn what_is_no_visit_is_served_as_it_is() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");
