@@ -181,8 +181,8 @@ impl Viral {
         let site = Site::open(source, site_options(config)).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), &site).await?;
         // Two places of a manifest are taken by the document and the viral addition.
-        let assets_max = config.boot_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
-        let sets = PageSetConfig { assets_max, bytes_max: config.boot_set_bytes_max, ..PageSetConfig::default() };
+        let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
+        let sets = PageSetConfig { assets_max, bytes_max: config.page_set_bytes_max, ..PageSetConfig::default() };
         let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
         let app = Arc::new(App {
             site,

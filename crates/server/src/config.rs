@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use file::{ConfigError, default_file, load};
 pub use values::{AdminListen, HeaderLine, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, ValueError};
 
-use viral_swarm::limits::{APP_BYTES_MIN, BOOT_ASSETS_MAX, BOOT_BYTES_MAX};
+use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 
 /// Where the server listens when nothing else is said: reachable from this machine only.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -100,12 +100,14 @@ pub struct Config {
     pub shared_line: u64,
 
     /// Most bytes of one page's set: what most visits to it use, and visitors fetch ahead for each other
-    #[arg(long, env = "VIRAL_BOOT_SET_BYTES_MAX", value_name = "BYTES", default_value_t = BOOT_BYTES_MAX)]
-    pub boot_set_bytes_max: u64,
+    #[arg(long, alias = "boot-set-bytes-max", env = "VIRAL_PAGE_SET_BYTES_MAX", value_name = "BYTES", default_value_t = PAGE_SET_BYTES_MAX)]
+    #[serde(alias = "boot-set-bytes-max")]
+    pub page_set_bytes_max: u64,
 
     /// Most assets of one page's set
-    #[arg(long, env = "VIRAL_BOOT_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = BOOT_ASSETS_MAX)]
-    pub boot_set_assets_max: usize,
+    #[arg(long, alias = "boot-set-assets-max", env = "VIRAL_PAGE_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = PAGE_SET_ASSETS_MAX)]
+    #[serde(alias = "boot-set-assets-max")]
+    pub page_set_assets_max: usize,
 
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
     #[arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
@@ -133,8 +135,8 @@ impl Default for Config {
             rewrite_local: RewriteLocal::Private,
             up_limit: 0,
             shared_line: 0,
-            boot_set_bytes_max: BOOT_BYTES_MAX,
-            boot_set_assets_max: BOOT_ASSETS_MAX,
+            page_set_bytes_max: PAGE_SET_BYTES_MAX,
+            page_set_assets_max: PAGE_SET_ASSETS_MAX,
             log: LOG_DEFAULT.to_owned(),
         }
     }

@@ -197,29 +197,29 @@ pub const COVERAGE_MANIFESTS_MAX: usize = 256;
 pub const COVERAGE_PAIRS_MAX: usize = 4_096;
 
 /// Assets of a page set besides the page's document.
-pub const BOOT_ASSETS_MAX: usize = 512;
+pub const PAGE_SET_ASSETS_MAX: usize = 512;
 
 /// Bytes of a page set besides the page's document. More than this is rarely needed during one visit.
-pub const BOOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+pub const PAGE_SET_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Reports whose votes decide what a page uses.
-pub const BOOT_REPORTS_MAX: usize = 16;
+pub const PAGE_SET_REPORTS_MAX: usize = 16;
 
 /// Paths read of one report: as many as the signal may have.
 pub const LOADED_REPORT_PATHS_MAX: usize = viral_wire::limits::LOADED_ASSETS_MAX;
 
 /// Static references of a page that are remembered over a restart: twice the largest page set.
-pub const REFERENCES_REMEMBERED_MAX: usize = 2 * BOOT_ASSETS_MAX;
+pub const REFERENCES_REMEMBERED_MAX: usize = 2 * PAGE_SET_ASSETS_MAX;
 
 /// Bytes that the reports of a single network may add to any page set. Nine of ten pages of the web weigh less than 10 MB with everything (HTTP
 /// Archive, 2024), but the games and tools for which this is built some tens, and all of an office is one network.
-pub const BOOT_LONE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+pub const PAGE_SET_LONE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
 /// The same as a multiple of what the page itself refers to, where that is more: large apps load as much again by script.
-pub const BOOT_LONE_FACTOR: u64 = 2;
+pub const PAGE_SET_LONE_FACTOR: u64 = 2;
 
 /// Networks that may have spoken while what only one of them names is still believed; with a third one there is a majority to ask.
-pub const BOOT_LONE_NETWORKS_MAX: u64 = 2;
+pub const PAGE_SET_LONE_NETWORKS_MAX: u64 = 2;
 
 /// Networks that must name an asset which the server sent to none of them, before it enters a page set: one more than are believed alone.
 pub const THIN_WITNESSES_MIN: usize = 3;

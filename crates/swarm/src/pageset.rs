@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::limits::{BOOT_ASSETS_MAX, BOOT_BYTES_MAX, BOOT_REPORTS_MAX, LEARN_VISITS, LOADED_REPORT_PATHS_MAX};
+use crate::limits::{LEARN_VISITS, LOADED_REPORT_PATHS_MAX, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX, PAGE_SET_REPORTS_MAX};
 use crate::nearness;
 
 use budget::Budget;
@@ -39,7 +39,7 @@ pub struct PageSetConfig {
 
 impl Default for PageSetConfig {
     fn default() -> Self {
-        Self { assets_max: BOOT_ASSETS_MAX, bytes_max: BOOT_BYTES_MAX, reports_max: BOOT_REPORTS_MAX }
+        Self { assets_max: PAGE_SET_ASSETS_MAX, bytes_max: PAGE_SET_BYTES_MAX, reports_max: PAGE_SET_REPORTS_MAX }
     }
 }
 

@@ -158,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn the_former_names_of_the_page_set_are_understood_and_shown_nowhere() {
+        let file = file("boot-set-bytes-max = 5\nboot-set-assets-max = 6\n");
+        let config = load(&matches(&["--boot-set-assets-max", "7"]), Some(file.path())).unwrap();
+        assert_eq!((config.page_set_bytes_max, config.page_set_assets_max), (5, 7));
+        assert!(!default_file().contains("boot-set") && !arguments().render_long_help().to_string().contains("boot-set"));
+    }
+
+    #[test]
     fn a_switch_of_the_file_can_be_turned_off_by_a_flag() {
         let file = file("spa = true\n");
         assert!(!load(&matches(&["--spa=false"]), Some(file.path())).unwrap().spa);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{PageSet, PageSetConfig, Served, Tally};
-use crate::limits::{BOOT_LONE_BYTES_MIN, BOOT_LONE_FACTOR};
+use crate::limits::{PAGE_SET_LONE_BYTES_MIN, PAGE_SET_LONE_FACTOR};
 
 /// The assets of a set, in order of need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl PageSet {
 
         let named_by_page = self.references.iter().filter(|known| is_in(&known.path)).filter_map(|known| served(&known.path));
         let referred = named_by_page.fold(0, u64::saturating_add);
-        let mut lone_left = BOOT_LONE_BYTES_MIN.max(referred.saturating_mul(BOOT_LONE_FACTOR));
+        let mut lone_left = PAGE_SET_LONE_BYTES_MIN.max(referred.saturating_mul(PAGE_SET_LONE_FACTOR));
         let mut chosen = Chosen::default();
         for path in critical {
             chosen.take(path, &self.config, u64::MAX, served);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use super::{ReportKind, StaticReference, Vote};
-use crate::limits::{BOOT_LONE_NETWORKS_MAX, THIN_WITNESSES_MIN};
+use crate::limits::{PAGE_SET_LONE_NETWORKS_MAX, THIN_WITNESSES_MIN};
 
 /// One vote. Divisible by every number up to 16, so that the reports of a network share it without a rest.
 const VOTE: u64 = 720_720;
@@ -103,7 +103,7 @@ impl<'r> Tally<'r> {
 
 /// Whether one network alone names a path after others have spoken.
 fn is_lone(named: &Named, networks: u64) -> bool {
-    networks > BOOT_LONE_NETWORKS_MAX && named.by_network.len() < 2 && named.static_place.is_none()
+    networks > PAGE_SET_LONE_NETWORKS_MAX && named.by_network.len() < 2 && named.static_place.is_none()
 }
 
 fn reports_by_network(reports: &VecDeque<Vote>, since: u64) -> BTreeMap<IpAddr, u64> {

@@ -1,7 +1,7 @@
 //! Liars: one, many from one network, many from few.
 
 use super::*;
-use crate::limits::{BOOT_LONE_BYTES_MIN, BOOT_LONE_FACTOR};
+use crate::limits::{PAGE_SET_LONE_BYTES_MIN, PAGE_SET_LONE_FACTOR};
 
 /// A voter of one network, where everything is `len` bytes long.
 fn report_from(set: &mut PageSet, from: u64, voter: u64, paths: &[&str], len: u64) -> bool {
@@ -84,7 +84,7 @@ fn the_visitors_of_one_network_decide_by_majority_among_themselves() {
 #[test]
 fn what_one_network_alone_names_is_bounded_in_bytes() {
     let mut small = set(&["/app.js"]);
-    let len = BOOT_LONE_BYTES_MIN / 4;
+    let len = PAGE_SET_LONE_BYTES_MIN / 4;
     let junk = ["/app.js", "/1", "/2", "/3", "/4", "/5", "/6"];
     report_from(&mut small, 7, 1, &junk, len);
     assert_eq!(small.assets(), owned(&["/app.js", "/1", "/2", "/3", "/4"]), "at the maximum");
@@ -93,9 +93,9 @@ fn what_one_network_alone_names_is_bounded_in_bytes() {
 
     let named = references(&["/app.js", "/app.wasm"]);
     let config = PageSetConfig { bytes_max: u64::MAX, ..PageSetConfig::default() };
-    let mut large = PageSet::new(config, "/", &named, &|_| Some(BOOT_LONE_BYTES_MIN));
-    report_from(&mut large, 7, 1, &["/app.js", "/app.wasm", "/1", "/2", "/3", "/4", "/5", "/6"], BOOT_LONE_BYTES_MIN);
-    assert_eq!(large.assets().len(), 2 + 2 * BOOT_LONE_FACTOR as usize);
+    let mut large = PageSet::new(config, "/", &named, &|_| Some(PAGE_SET_LONE_BYTES_MIN));
+    report_from(&mut large, 7, 1, &["/app.js", "/app.wasm", "/1", "/2", "/3", "/4", "/5", "/6"], PAGE_SET_LONE_BYTES_MIN);
+    assert_eq!(large.assets().len(), 2 + 2 * PAGE_SET_LONE_FACTOR as usize);
 }
 
 #[test]
@@ -151,6 +151,6 @@ fn a_report_of_too_many_paths_is_read_as_far_as_the_limit() {
     let mut set = set(&[]);
     let paths: Vec<String> = (0..=LOADED_REPORT_PATHS_MAX).map(|number| format!("/{number}")).collect();
     set.handle_report(0, Report { voter: 1, address: network(1), kind: ReportKind::Full, paths }, &ten_bytes);
-    assert_eq!(set.assets().len(), BOOT_ASSETS_MAX);
+    assert_eq!(set.assets().len(), PAGE_SET_ASSETS_MAX);
     assert_eq!(set.used_bytes_p50(), Some(10 * LOADED_REPORT_PATHS_MAX as u64));
 }
