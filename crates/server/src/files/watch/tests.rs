@@ -1,7 +1,7 @@
 //! What becomes of a reading.
 
 use super::*;
-use crate::files::site::tests::{numbers, versions};
+use crate::files::site::versions::tests::{numbers, versions};
 
 fn unreadable() -> SiteError {
     SiteError::Unreadable { path: "dist".into(), error: std::io::ErrorKind::PermissionDenied.into() }
