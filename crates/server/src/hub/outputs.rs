@@ -1,0 +1,84 @@
+//! Carrying out what the tracker says.
+
+use viral_swarm::pageset::{Report, ReportKind};
+use viral_swarm::tracker::Output;
+use viral_swarm::visits::AnswerKind;
+use viral_wire::signal::PeerNumber;
+
+use super::{Hub, Inner, Outgoing};
+use crate::files::{Resolved, Version};
+use crate::pages::Change;
+
+impl Inner {
+    pub(super) fn apply(&mut self, now_ms: u64, change: Option<Change>) {
+        if let Some(Change { page, manifest, pieces }) = change {
+            self.coverage.insert(manifest, &pieces);
+            self.tracker.handle_manifest(now_ms, &page, manifest);
+        }
+    }
+
+    /// Does what the tracker says, until it has nothing more to say.
+    pub(super) fn hand_out(&mut self, now_ms: u64, hub: &Hub) {
+        let site = &hub.site;
+        while let Some(output) = self.tracker.poll() {
+            match output {
+                Output::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
+                Output::Close(peer, reason) => {
+                    self.send(peer, Outgoing::Close(reason));
+                    self.sessions.remove(&peer);
+                }
+                Output::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, hub, &page, (browser, report)),
+                Output::Counted { page, from_peers, rings } => hub.counters.add_from_peers(&page, from_peers, rings),
+                Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
+            }
+        }
+    }
+
+    /// What a page says it used. Of a full visit that is believed as far as the server sent it, under the number of the visit, so that it has one vote however
+    /// it is heard of.
+    fn handle_loaded(&mut self, now_ms: u64, hub: &Hub, page: &str, (browser, report): (Option<u64>, Report)) {
+        let version = hub.site.current();
+        let report = if report.kind == ReportKind::Thin {
+            report
+        } else {
+            let paths: Vec<String> = report.paths.iter().filter_map(|path| version.canonical_path(path)).map(str::to_owned).collect();
+            let Some(browser) = browser else { return };
+            let Some(reported) = hub.visits.report(browser, page, &paths) else { return };
+            if reported.kind == AnswerKind::Thin {
+                // Its ticket is forgotten, but not that peers sent most of it.
+                Report { voter: reported.voter, kind: ReportKind::Thin, ..report }
+            } else {
+                self.tracker.handle_used(now_ms, browser, page, &reported.others);
+                Report { voter: reported.voter, paths: reported.accepted, ..report }
+            }
+        };
+        let change = self.pages.handle_report(now_ms, &version, page, report);
+        self.apply(now_ms, change);
+    }
+
+    fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {
+        let document = match version.resolve_visit(page) {
+            Resolved::Asset(asset) if asset.is_document() => Some(asset),
+            Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
+        };
+        let found = document.and_then(|document| {
+            let (current, change) = self.pages.current(now_ms, version, &document);
+            self.apply(now_ms, change);
+            current
+        });
+        match found {
+            Some(current) => self.tracker.handle_manifest(now_ms, page, current.manifest),
+            None => self.tracker.handle_page_unknown(now_ms, page),
+        }
+    }
+
+    /// A session that does not read fast enough loses its place, which ends its task.
+    fn send(&mut self, peer: PeerNumber, outgoing: Outgoing) {
+        if let Some(session) = self.sessions.get(&peer)
+            && session.try_send(outgoing).is_err()
+        {
+            tracing::debug!(%peer, "session does not read fast enough");
+            self.sessions.remove(&peer);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What happens without anybody asking: time passes, and the site changes.
+
+use std::sync::Arc;
+
+use tokio::time::{Duration, sleep_until};
+
+use super::Hub;
+
+/// Calls the tracker when something is due. Runs until it is aborted.
+pub(crate) async fn keep_time(hub: Arc<Hub>) {
+    loop {
+        let due_ms = hub.lock().due_ms;
+        let due = async {
+            match due_ms {
+                Some(due_ms) => sleep_until(hub.start + Duration::from_millis(due_ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {
+                hub.lock().due_ms = None;
+                hub.with(|inner, now_ms| inner.tracker.handle_timeout(now_ms));
+            }
+            () = hub.due_earlier.notified() => {}
+        }
+    }
+}
+
+/// Makes every visited page's manifest anew when the site changes. Runs until it is aborted.
+pub(crate) async fn follow_versions(hub: Arc<Hub>) {
+    let mut versions = hub.site.subscribe();
+    while versions.changed().await.is_ok() {
+        versions.borrow_and_update();
+        let paths = hub.lock().pages.paths();
+        for path in paths {
+            // One page at a time, so that nobody waits for all of them.
+            hub.with(|inner, now_ms| {
+                let change = inner.pages.handle_version(&hub.site.current(), &path);
+                inner.apply(now_ms, change);
+            });
+            tokio::task::yield_now().await;
+        }
+    }
+}

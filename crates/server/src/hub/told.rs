@@ -1,0 +1,62 @@
+//! What the tracker and the pages tell of themselves: numbers, manifests, lineage, and what is kept over a restart.
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use viral_swarm::lineage::{News, Visit};
+use viral_swarm::pageset::PageState;
+use viral_swarm::tracker::TrackerStats;
+use viral_wire::Digest;
+
+use super::Hub;
+use crate::page_stats::PageSnapshot;
+
+impl Hub {
+    /// The pages in numbers, most bytes first.
+    pub(crate) fn page_snapshots(&self) -> Vec<PageSnapshot> {
+        let version = self.site.current();
+        let assets = version.assets().count();
+        let snapshot = |page: &String| {
+            let facts = self.lock().pages.facts(&version, page).unwrap_or_default();
+            self.counters.snapshot(page, &facts, &version, assets)
+        };
+        self.counters.pages().iter().filter_map(snapshot).collect()
+    }
+
+    /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
+    pub(crate) fn page_states(&self) -> (Vec<(String, PageState)>, u64) {
+        let inner = self.lock();
+        (inner.pages.states(), inner.pages.revision())
+    }
+
+    /// Grows whenever [`Self::page_states`] changes.
+    pub(crate) fn pages_revision(&self) -> u64 {
+        self.lock().pages.revision()
+    }
+
+    /// The blob of a manifest that some page has or recently had.
+    pub(crate) fn manifest(&self, digest: &Digest) -> Option<Bytes> {
+        self.lock().pages.blob(digest)
+    }
+
+    /// The tracker's numbers.
+    pub(crate) fn numbers(&self) -> TrackerStats {
+        self.lock().tracker.snapshot(self.now_ms())
+    }
+
+    /// Changes with every event of the lineage.
+    pub(crate) fn lineage_changed(&self) -> watch::Receiver<()> {
+        self.lineage_changed.subscribe()
+    }
+
+    /// Events from `since` on.
+    pub(crate) fn lineage_news(&self, since: u64) -> News {
+        self.lock().tracker.lineage().news(since)
+    }
+
+    /// Every remembered visit, and the number of the event that comes next.
+    pub(crate) fn lineage_snapshot(&self) -> (Vec<Visit>, u64) {
+        let inner = self.lock();
+        let lineage = inner.tracker.lineage();
+        (lineage.snapshot(), lineage.next_event())
+    }
+}
