@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::client::Socket;
 use crate::config::OwnServiceWorker;
 use crate::csp::{self, PageOrigin};
-use crate::files::{Asset, Version};
+use crate::files::{Asset, Document, Version};
 use crate::pages::Current;
 
 /// Whether a page can travel, and how it is put in place.
@@ -19,30 +19,46 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
-        let unfit = |fitness| Self { fitness, deploy: Deploy::Reload };
+    /// Judges `asset` for who makes this request.
+    pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
         let record = asset.record();
-        let Some(document) = asset.document().filter(|_| !is_saved(&record)) else { return unfit(PageFitness::NotHtml) };
-        let own_worker = match app.own_service_worker {
-            OwnServiceWorker::Auto => version.own_service_worker() || page.is_some_and(|page| page.own_worker),
-            OwnServiceWorker::Yes => true,
-            OwnServiceWorker::No => false,
-        };
-        if own_worker {
-            return unfit(PageFitness::OwnServiceWorker);
+        let Some(document) = asset.document().filter(|_| !is_saved(&record)) else { return Self::unfit(PageFitness::NotHtml) };
+        if has_own_worker(app, version, page) {
+            return Self::unfit(PageFitness::OwnServiceWorker);
         }
         if page.is_none() {
-            return unfit(PageFitness::NoManifest);
+            return Self::unfit(PageFitness::NoManifest);
         }
-        let policies = record.headers.iter().filter(|(name, _)| csp::is_policy(name)).map(|(_, value)| value.as_str());
-        let metas = document.meta_csp.iter().map(String::as_str);
-        if !csp::allows(policies, metas, origin_of(app, request)) {
-            return unfit(PageFitness::Csp);
+        if !policies_allow(&record, document, origin_of(app, request)) {
+            return Self::unfit(PageFitness::Csp);
         }
-        // The loader is a classic script without modules, so an import map of the page is the first there is (docs/DECISIONS.md 41).
-        let write = document.utf8;
-        Self { fitness: PageFitness::Fit, deploy: if write { Deploy::Write } else { Deploy::Reload } }
+        Self { fitness: PageFitness::Fit, deploy: deploy_of(document) }
     }
+
+    fn unfit(fitness: PageFitness) -> Self {
+        Self { fitness, deploy: Deploy::Reload }
+    }
+}
+
+/// Whether the site has a service worker of its own, as far as the operator lets that be found out.
+fn has_own_worker(app: &App, version: &Version, page: Option<Current>) -> bool {
+    match app.own_service_worker {
+        OwnServiceWorker::Auto => version.own_service_worker() || page.is_some_and(|page| page.own_worker),
+        OwnServiceWorker::Yes => true,
+        OwnServiceWorker::No => false,
+    }
+}
+
+/// Whether all policies of the page let us work, those that only report as well.
+fn policies_allow(record: &AssetRecord, document: &Document, origin: PageOrigin<'_>) -> bool {
+    let policies = record.headers.iter().filter(|(name, _)| csp::is_policy(name)).map(|(_, value)| value.as_str());
+    csp::allows(policies, document.meta_csp.iter().map(String::as_str), origin)
+}
+
+/// How the document is put in place. The loader is a classic script without modules, so an import map of the page is the first there is
+/// (docs/DECISIONS.md 41).
+fn deploy_of(document: &Document) -> Deploy {
+    if document.utf8 { Deploy::Write } else { Deploy::Reload }
 }
 
 /// Whether the operator has browsers save it instead of showing it.
