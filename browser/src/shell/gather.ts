@@ -1,5 +1,6 @@
 /** What a page of a full answer used: it is held for others straight from the browser's HTTP cache, whether the page's manifest has it or not. */
 
+import { fitting } from '../core/fitting';
 import { keyOf } from '../core/intercept';
 import { RECORD_PATHS_MAX } from '../core/limits';
 import type { AssetRecord } from '../core/manifest';
@@ -116,7 +117,7 @@ export class Gatherer {
   /** Asks the origin for the records that neither the manifest nor an earlier answer has. */
   async #learn(due: readonly (readonly [string, Use])[]): Promise<void> {
     const unknown = due.filter(([key, { len }]) => !this.#listed?.has(key) && !this.#records.has(key) && !isSmall(len));
-    const paths = unknown.slice(0, RECORD_PATHS_MAX).map(([key]) => key);
+    const paths = fitting(unknown.map(([key]) => key), RECORD_PATHS_MAX);
     if (!paths.length) return;
     if (this.#records.size > RECORDS_MAX) this.#records.clear();
     try {

@@ -4,6 +4,7 @@
  */
 
 import type { PieceId } from '../core/digest';
+import { fitting } from '../core/fitting';
 import { keyOf } from '../core/intercept';
 import { pieceIdOf } from '../core/manifest';
 import type { AssetRecord, Piece } from '../core/manifest';
@@ -165,7 +166,7 @@ async function take(asset: Asset, blob: Blob): Promise<void> {
 /** The asset outside the manifest, if there is one that is worth a peer's while. */
 async function learn(path: string): Promise<Asset | undefined> {
   if (none.has(path) || assets.size >= RECORDS_MAX) return undefined;
-  if (!gathering || gathering.paths.size >= RECORD_PATHS_MAX) {
+  if (!gathering || fitting([...gathering.paths, path], RECORD_PATHS_MAX).length <= gathering.paths.size) {
     const paths = new Set<string>();
     gathering = { paths, done: wait(RECORD_DELAY_MS).then(() => learnAll(paths)) };
   }

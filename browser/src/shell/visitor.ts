@@ -4,6 +4,7 @@ import { stateCookie } from '../core/cookie';
 import { noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
+import { fitting } from '../core/fitting';
 import type { VisitPost } from '../core/generated/VisitPost';
 import { keyOf } from '../core/intercept';
 import { LOADED_ASSETS_MAX, LOADED_REPORTS_MAX } from '../core/limits';
@@ -286,7 +287,7 @@ export class Visitor implements StatusSource {
 
   #tellUsed(): void {
     // Who leaves before anything was looked at has nothing to say of the page.
-    if (this.#used.size) this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: [...this.#used].slice(0, LOADED_ASSETS_MAX) });
+    if (this.#used.size) this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: fitting([...this.#used], LOADED_ASSETS_MAX) });
   }
 
   /**

@@ -282,3 +282,16 @@ async fn a_directory_that_cannot_be_served_is_named_with_what_to_do() {
     let no_store = SiteOptions { cache_dir: Some(dir.path().join("a.txt")), ..SiteOptions::default() };
     assert!(matches!(opened(dir.path().to_owned(), no_store).await, SiteError::Store { .. }));
 }
+
+#[tokio::test]
+async fn a_path_of_hundreds_of_characters_that_are_escaped_is_served_and_travels() {
+    let (folder, name) = ("文".repeat(80), "字".repeat(60));
+    let dir = directory(&[("index.html", PAGE), (&format!("{folder}/{folder}/{folder}/{name}.js"), b"let a;")]);
+    let site = open(dir.path(), SiteOptions::default()).await;
+    let asset = site.current().assets().find(|asset| asset.path().ends_with(".js")).cloned().expect("it is served");
+    assert_eq!(asset.path().len(), 4 + 9 * 300 + 3, "three bytes are nine");
+    assert_eq!(fetched(&site.current(), asset.path()).await, (StatusCode::OK, b"let a;".to_vec()));
+    let manifest = viral_wire::Manifest { assets: vec![asset.record()] };
+    let blob = manifest.encode().expect("its path fits a record");
+    assert_eq!(viral_wire::Manifest::decode(&blob), Ok(manifest));
+}

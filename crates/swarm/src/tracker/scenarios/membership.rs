@@ -284,7 +284,7 @@ fn what_was_used_is_told_in_as_many_signals_as_it_takes() {
     let own = world.join_as(HERE, Some(7));
     world.register(own, None);
     world.told(own);
-    for (count, len, signals) in [(LOADED_ASSETS_MAX, 9, 1), (LOADED_ASSETS_MAX + 1, 9, 2), (200, PATH_LEN_MAX, 4), (0, 9, 0)] {
+    for (count, len, signals) in [(LOADED_ASSETS_MAX, 9, 1), (LOADED_ASSETS_MAX + 1, 9, 2), (200, PATH_LEN_MAX, 14), (0, 9, 0)] {
         let assets: Vec<String> = (0..count).map(|n| format!("/{n:0>width$}", width = len - 1)).collect();
         world.tracker.handle_used(world.now_ms, 7, "/", &assets);
         world.drain();
