@@ -154,7 +154,7 @@ async fn serve(len: usize) -> url::Url {
     let viral = Viral::open(Source::Embedded(files), &Config::default()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move { viral.serve(vec![listener], None).await });
+    tokio::spawn(async move { viral.serve(vec![listener.into()], Vec::new()).await });
     url
 }
 

@@ -29,7 +29,7 @@ pub(crate) use observe::PartOf;
 use observe::Visitor;
 
 /// Which answer this is and why.
-const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
+pub(crate) const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
 
 /// The page's manifest, for a peer that nobody else would give it.
 const VIRAL_MANIFEST: HeaderName = HeaderName::from_static("viral-manifest");

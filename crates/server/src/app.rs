@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use axum::Router;
@@ -11,7 +11,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::{HeaderMap, header};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
+use crate::access::AccessLog;
 use crate::client::{
     Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_private, primary_address, proxy_fault, rewrite_address,
 };
@@ -31,6 +31,7 @@ use crate::files::{Early, Resolved, Site, SiteError, SiteOptions, Source};
 use crate::hub::{self, Hub};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
+use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::origin::{self, Maker};
 use crate::packed::Packed;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     /// Where what is learned of pages is kept, if anywhere.
     pub(crate) state: Option<Arc<StateFile>>,
     pub(crate) stats: Arc<Stats>,
+    /// Where each answer is noted, if anywhere.
+    pub(crate) access: Option<AccessLog>,
     pub(crate) packed: Packed,
     pub(crate) policy: Policy,
     pub(crate) own_service_worker: OwnServiceWorker,
@@ -73,7 +76,7 @@ impl App {
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
     /// browsers send it with no request of another site (`SameSite=Lax`).
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {
-        let hosts = hosts(socket.0, headers, &self.trust_proxy);
+        let hosts = hosts(socket, headers, &self.trust_proxy);
         match origin::maker(headers, hosts.iter().copied()) {
             Maker::Own => true,
             Maker::Foreign => false,
@@ -93,20 +96,20 @@ impl App {
 
     /// The name under which the visitor came, as far as proxies pass it on.
     pub(crate) fn host<'a>(&self, socket: Socket, headers: &'a HeaderMap) -> &'a str {
-        hosts(socket.0, headers, &self.trust_proxy).first().copied().unwrap_or_default()
+        hosts(socket, headers, &self.trust_proxy).first().copied().unwrap_or_default()
     }
 
     /// Whether a trusted proxy says that the visitor came over TLS.
     pub(crate) fn came_over_tls(&self, socket: Socket, headers: &HeaderMap) -> bool {
-        came_over_tls(socket.0, headers, &self.trust_proxy)
+        came_over_tls(socket, headers, &self.trust_proxy)
     }
 
     /// Tells the operator once of a proxy in front that hides the visitors: all look like one neighbour then, and of the addresses of native peers none is passed on.
     pub(crate) fn look_at_proxy(&self, socket: Socket, headers: &HeaderMap) {
-        let Some(fault) = proxy_fault(socket.0, headers, &self.trust_proxy) else { return };
+        let Some(fault) = proxy_fault(socket, headers, &self.trust_proxy) else { return };
         let header = &self.trust_proxy.header;
         // Any other may be a visitor's.
-        let proxy = Some(socket.0.to_canonical()).filter(|addr| fault == ProxyFault::Silent || addr.is_loopback() || is_private(*addr));
+        let proxy = Some(socket.address()).filter(|addr| fault == ProxyFault::Silent || addr.is_loopback() || is_private(*addr));
         self.proxy_warned.call_once(|| match fault {
             ProxyFault::Untrusted => tracing::warn!(
                 ?proxy, %header,
@@ -124,9 +127,10 @@ impl App {
 
     /// Who asks, as the tracker needs it.
     pub(crate) fn client_addr(&self, socket: Socket, headers: &HeaderMap) -> ClientAddr {
-        let public = client_ip(socket.0, headers, &self.trust_proxy);
+        let public = client_ip(socket, headers, &self.trust_proxy);
         // A proxy on this machine that nobody told us to trust: its visitors are elsewhere.
-        let is_proxied = headers.contains_key(&self.trust_proxy.header)
+        let is_proxied = socket == Socket::Unix
+            || headers.contains_key(&self.trust_proxy.header)
             || ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
         let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 }.filter(|_| !is_proxied);
         ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own), browser: cookies::browser(headers) }
@@ -174,10 +178,12 @@ impl Viral {
     /// # Errors
     /// When the source cannot be read or a setting does not fit it; see [`SiteError`].
     pub async fn open(source: Source, config: &Config) -> Result<Self, SiteError> {
-        let dir = match &source {
-            Source::Directory(dir) => Some(dir.clone()),
-            Source::Embedded(_) => None,
-        };
+        let access = AccessLog::open(config, directory(&source))?;
+        Self::open_with(source, config, access).await
+    }
+
+    async fn open_with(source: Source, config: &Config, access: Option<AccessLog>) -> Result<Self, SiteError> {
+        let dir = directory(&source).map(Path::to_owned);
         let site = Site::open(source, site_options(config)).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), &site).await?;
         // Two places of a manifest are taken by the document and the viral addition.
@@ -189,13 +195,14 @@ impl Viral {
             hub: Arc::clone(&hub),
             state: state.clone(),
             stats: Arc::default(),
+            access,
             packed: Packed::new(DEFLATED_LEN_MAX),
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
             proxy_warned: Once::new(),
-            trust_proxy: Proxies { networks: config.trust_proxy.clone(), header: config.trust_proxy_header.0.clone() },
+            trust_proxy: Proxies::of(config),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -219,10 +226,11 @@ impl Viral {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn open_listening(source: Source, config: &Config, listeners: &[TcpListener]) -> Result<Self, SiteError> {
+    pub async fn open_listening(source: Source, config: &Config, listeners: &[Listener]) -> Result<Self, SiteError> {
         let options = site_options(config);
+        let access = AccessLog::open(config, directory(&source))?;
         let early = match &source {
-            Source::Directory(dir) => Early::new(dir.clone(), options.spa, options.headers).ok(),
+            Source::Directory(dir) => Early::new(dir.clone(), options.spa, options.headers, access.clone()).ok(),
             Source::Embedded(_) => None,
         };
         let serving = async {
@@ -233,7 +241,7 @@ impl Viral {
         };
         tokio::select! {
             biased;
-            opened = Self::open(source, config) => opened,
+            opened = Self::open_with(source, config, access) => opened,
             never = serving => match never {},
         }
     }
@@ -253,13 +261,15 @@ impl Viral {
 
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
     /// flight, for as long as it moves, and closes every WebSocket with a reason.
-    pub async fn serve(&self, listeners: Vec<TcpListener>, admin: Option<TcpListener>) {
-        let places = Places::of(connections_max(descriptors()));
-        let public = listeners.into_iter().map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), places.clone()));
-        let all = public.chain(admin.map(|listener| (listener, self.admin(), None, Places::of(ADMIN_CONNECTIONS_MAX))));
+    pub async fn serve(&self, listeners: Vec<Listener>, admin: Vec<Listener>) {
+        let (places, operators) = (Places::of(connections_max(descriptors())), Places::of(ADMIN_CONNECTIONS_MAX));
+        let public = listeners
+            .into_iter()
+            .map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), places.clone()));
+        let all = public.chain(admin.into_iter().map(|listener| (listener, self.admin(), None, None, operators.clone())));
         let serving: Vec<_> = all
-            .map(|(listener, router, stats, places)| {
-                tokio::spawn(listen::serve(listener, Service { router, stats, shutdown: self.app.shutdown.clone() }, places))
+            .map(|(listener, router, stats, access, places)| {
+                tokio::spawn(listen::serve(listener, Service { router, stats, access, shutdown: self.app.shutdown.clone() }, places))
             })
             .collect();
         self.app.shutdown.begun().await;
@@ -270,6 +280,9 @@ impl Viral {
         }
         self.app.farewells.all().await;
         self.save().await;
+        if let Some(access) = &self.app.access {
+            access.close().await;
+        }
     }
 
     async fn save(&self) {
@@ -278,8 +291,11 @@ impl Viral {
         }
     }
 
-    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well.
+    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well. Opens the access log anew.
     pub fn reload(&self) {
+        if let Some(access) = &self.app.access {
+            access.reopen();
+        }
         self.app.site.reread();
     }
 
@@ -318,6 +334,13 @@ async fn inherit(
         Resolved::Redirect(_) | Resolved::NotFound(_) => false,
     });
     Ok((Some(Arc::new(file)), inherited))
+}
+
+fn directory(source: &Source) -> Option<&Path> {
+    match source {
+        Source::Directory(dir) => Some(dir),
+        Source::Embedded(_) => None,
+    }
 }
 
 fn site_options(config: &Config) -> SiteOptions {

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use crate::config::RewriteLocal;
+use crate::config::{Config, RewriteLocal, TrustedProxy};
 
 /// Whether the visitor came over TLS, as nearly all proxies say it.
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -22,14 +22,29 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// Under which name the visitor came, as nearly all proxies say it.
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// The address at the other end of the socket; unspecified where the server does not tell (see [`crate::Viral`]).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Socket(pub(crate) IpAddr);
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Socket {
+    /// This address; unspecified where the server does not tell (see [`crate::Viral`]).
+    At(IpAddr),
+    /// A program on this machine, through a Unix socket: a proxy.
+    Unix,
+}
 
 impl Socket {
-    /// As axum or our own listener noted it.
+    /// As our own listener or axum noted it.
     pub(crate) fn of(request: &Parts) -> Self {
-        Self(request.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()))
+        let by_axum =
+            || Self::At(request.extensions.get::<ConnectInfo<SocketAddr>>().map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip()));
+        request.extensions.get::<Self>().copied().unwrap_or_else(by_axum)
+    }
+
+    /// Its address: that of this machine for a program on it.
+    pub(crate) fn address(self) -> IpAddr {
+        match self {
+            Self::At(address) => address.to_canonical(),
+            Self::Unix => Ipv4Addr::LOCALHOST.into(),
+        }
     }
 }
 
@@ -51,13 +66,33 @@ pub(crate) fn is_native_peer(headers: &HeaderMap) -> bool {
 pub(crate) struct Proxies {
     /// Where they are.
     pub(crate) networks: Vec<IpNet>,
+    /// Whether those that come through a Unix socket are.
+    pub(crate) unix: bool,
     /// The one header in which they say for whom they ask. Any other may be the visitor's own.
     pub(crate) header: HeaderName,
 }
 
 impl Proxies {
+    /// Those that the settings name.
+    pub(crate) fn of(config: &Config) -> Self {
+        let networks =
+            config.trust_proxy.iter().filter_map(|proxy| if let TrustedProxy::At(network) = proxy { Some(*network) } else { None });
+        Self {
+            networks: networks.collect(),
+            unix: config.trust_proxy.contains(&TrustedProxy::Unix),
+            header: config.trust_proxy_header.0.clone(),
+        }
+    }
+
     fn are_at(&self, addr: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&addr))
+    }
+
+    fn are(&self, socket: Socket) -> bool {
+        match socket {
+            Socket::At(_) => self.are_at(socket.address()),
+            Socket::Unix => self.unix,
+        }
     }
 
     fn say_forwarded(&self) -> bool {
@@ -68,13 +103,15 @@ impl Proxies {
 /// The address of the visitor: the socket's, or what trusted proxies say in their header.
 ///
 /// The list is read from its end; the first address that is not a trusted proxy is the visitor's (RFC 7239 section 7.4).
-pub(crate) fn client_ip(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> IpAddr {
-    let mut client = socket.to_canonical();
+pub(crate) fn client_ip(socket: Socket, headers: &HeaderMap, trusted: &Proxies) -> IpAddr {
+    let mut client = socket.address();
+    let mut is_proxy = trusted.are(socket);
     let mut hops = elements(headers, &trusted.header);
-    while trusted.are_at(client) {
+    while is_proxy {
         let hop = hops.pop().and_then(|hop| if trusted.say_forwarded() { parse_hop(parameter(hop, "for")?) } else { parse_hop(hop) });
         let Some(addr) = hop else { break };
         client = addr.to_canonical();
+        is_proxy = trusted.are_at(client);
     }
     client
 }
@@ -89,17 +126,22 @@ pub(crate) enum ProxyFault {
 }
 
 /// Whether a request came from a proxy whose visitors cannot be told from each other.
-pub(crate) fn proxy_fault(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> Option<ProxyFault> {
-    if trusted.are_at(socket.to_canonical()) {
-        return trusted.are_at(client_ip(socket, headers, trusted)).then_some(ProxyFault::Silent);
+pub(crate) fn proxy_fault(socket: Socket, headers: &HeaderMap, trusted: &Proxies) -> Option<ProxyFault> {
+    if trusted.are(socket) {
+        let client = client_ip(socket, headers, trusted);
+        return (client == socket.address() || trusted.are_at(client)).then_some(ProxyFault::Silent);
+    }
+    // Of a socket whose proxy is not believed the operator hears at the start.
+    if socket == Socket::Unix {
+        return None;
     }
     let names = [&trusted.header, &header::FORWARDED, &X_FORWARDED_FOR, &X_REAL_IP];
     names.iter().any(|name| headers.contains_key(*name)).then_some(ProxyFault::Untrusted)
 }
 
 /// True when a trusted proxy says that the visitor came over TLS: in `Forwarded` if that is its header, else in `X-Forwarded-Proto`.
-pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &Proxies) -> bool {
-    if !trusted.are_at(socket.to_canonical()) {
+pub(crate) fn came_over_tls(socket: Socket, headers: &HeaderMap, trusted: &Proxies) -> bool {
+    if !trusted.are(socket) {
         return false;
     }
     let said = if trusted.say_forwarded() {
@@ -111,9 +153,9 @@ pub(crate) fn came_over_tls(socket: IpAddr, headers: &HeaderMap, trusted: &Proxi
 }
 
 /// The names under which a request came: its `Host`, and what a trusted proxy says that it was before (`Forwarded` if that is its header, else `X-Forwarded-Host`).
-pub(crate) fn hosts<'a>(socket: IpAddr, headers: &'a HeaderMap, trusted: &Proxies) -> Vec<&'a str> {
+pub(crate) fn hosts<'a>(socket: Socket, headers: &'a HeaderMap, trusted: &Proxies) -> Vec<&'a str> {
     let mut hosts = Vec::new();
-    if trusted.are_at(socket.to_canonical()) {
+    if trusted.are(socket) {
         if trusted.say_forwarded() {
             hosts.extend(elements(headers, &trusted.header).into_iter().filter_map(|element| parameter(element, "host")));
         } else {
@@ -192,12 +234,34 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn at(text: &str) -> Socket {
+        Socket::At(ip(text))
+    }
+
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     fn proxies(header: &'static str) -> Proxies {
-        Proxies { networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()], header: HeaderName::from_static(header) }
+        Proxies {
+            networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+            unix: false,
+            header: HeaderName::from_static(header),
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_is_a_proxy_of_this_machine_and_believed_only_if_the_operator_says_so() {
+        let said =
+            headers(&[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.2.2.2"), ("x-forwarded-proto", "https"), ("host", "a.example")]);
+        let mut proxies = proxies("x-forwarded-for");
+        assert_eq!(client_ip(Socket::Unix, &said, &proxies), ip("127.0.0.1"));
+        assert!(!came_over_tls(Socket::Unix, &said, &proxies));
+        proxies.unix = true;
+        assert_eq!(client_ip(Socket::Unix, &said, &proxies), ip("198.51.100.7"), "behind a network that is believed, too");
+        assert!(came_over_tls(Socket::Unix, &said, &proxies));
+        assert_eq!(client_ip(Socket::Unix, &headers(&[]), &proxies), ip("127.0.0.1"));
+        assert_eq!(client_ip(at("203.0.113.5"), &said, &proxies), ip("203.0.113.5"));
     }
 
     #[test]
@@ -214,7 +278,7 @@ mod tests {
             ("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.7")], "198.51.100.7"),
         ];
         for (socket, pairs, expected) in table {
-            assert_eq!(client_ip(ip(socket), &headers(pairs), &proxies("x-forwarded-for")), ip(expected), "{socket} {pairs:?}");
+            assert_eq!(client_ip(at(socket), &headers(pairs), &proxies("x-forwarded-for")), ip(expected), "{socket} {pairs:?}");
         }
     }
 
@@ -224,12 +288,12 @@ mod tests {
         for (named, expected) in
             [("x-forwarded-for", "198.51.100.7"), ("forwarded", "1.1.1.1"), ("x-real-ip", "192.0.2.9"), ("other", "10.0.0.1")]
         {
-            assert_eq!(client_ip(ip("10.0.0.1"), &both, &proxies(named)), ip(expected), "{named}");
+            assert_eq!(client_ip(at("10.0.0.1"), &both, &proxies(named)), ip(expected), "{named}");
         }
         let table =
             [("for=1.1.1.1, For=\"[2001:db8::9]:80\";proto=https", "2001:db8::9"), ("for=unknown", "10.0.0.1"), ("by=1.1.1.1", "10.0.0.1")];
         for (said, expected) in table {
-            assert_eq!(client_ip(ip("10.0.0.1"), &headers(&[("forwarded", said)]), &proxies("forwarded")), ip(expected), "{said}");
+            assert_eq!(client_ip(at("10.0.0.1"), &headers(&[("forwarded", said)]), &proxies("forwarded")), ip(expected), "{said}");
         }
     }
 
@@ -248,7 +312,7 @@ mod tests {
         for (socket, named, pairs, expected) in table {
             let pairs: HeaderMap =
                 pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap())).collect();
-            assert_eq!(proxy_fault(ip(socket), &pairs, &proxies(named)), expected, "{socket} {named} {pairs:?}");
+            assert_eq!(proxy_fault(at(socket), &pairs, &proxies(named)), expected, "{socket} {named} {pairs:?}");
         }
     }
 
@@ -265,19 +329,19 @@ mod tests {
             ("203.0.113.5", "x-forwarded-for", &["upstream:8080"]),
         ];
         for (socket, named, expected) in table {
-            assert_eq!(hosts(ip(socket), &says, &proxies(named)), expected, "{socket} {named}");
+            assert_eq!(hosts(at(socket), &says, &proxies(named)), expected, "{socket} {named}");
         }
     }
 
     #[test]
     fn only_a_trusted_proxy_can_say_that_tls_was_used() {
         let says = headers(&[("x-forwarded-proto", "https")]);
-        assert!(came_over_tls(ip("10.0.0.1"), &says, &proxies("x-forwarded-for")));
-        assert!(!came_over_tls(ip("203.0.113.5"), &says, &proxies("x-forwarded-for")));
-        assert!(!came_over_tls(ip("10.0.0.1"), &says, &proxies("forwarded")));
+        assert!(came_over_tls(at("10.0.0.1"), &says, &proxies("x-forwarded-for")));
+        assert!(!came_over_tls(at("203.0.113.5"), &says, &proxies("x-forwarded-for")));
+        assert!(!came_over_tls(at("10.0.0.1"), &says, &proxies("forwarded")));
         let says = headers(&[("forwarded", "for=1.1.1.1;proto=https")]);
-        assert!(came_over_tls(ip("10.0.0.1"), &says, &proxies("forwarded")));
-        assert!(!came_over_tls(ip("10.0.0.1"), &says, &proxies("x-forwarded-for")));
+        assert!(came_over_tls(at("10.0.0.1"), &says, &proxies("forwarded")));
+        assert!(!came_over_tls(at("10.0.0.1"), &says, &proxies("x-forwarded-for")));
     }
 
     #[test]

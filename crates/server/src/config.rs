@@ -3,19 +3,20 @@
 mod file;
 mod values;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use file::{ConfigError, default_file, load};
-pub use values::{AdminListen, HeaderLine, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, ValueError};
+pub use values::{
+    AccessLogFormat, AdminListen, HeaderLine, ListenAt, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, TrustedProxy, ValueError,
+};
 
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 
 /// Where the server listens when nothing else is said: reachable from this machine only.
-const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const LISTEN_DEFAULT: ListenAt = ListenAt::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080)));
 
 /// What `RUST_LOG`-style filter applies when nothing else is said.
 const LOG_DEFAULT: &str = "info";
@@ -26,11 +27,12 @@ const LOG_DEFAULT: &str = "info";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
-    /// Address and port visitors connect to. Port 0 picks a free one, printed at start
-    #[arg(long, env = "VIRAL_LISTEN", value_name = "ADDR:PORT", default_value_t = LISTEN_DEFAULT)]
-    pub listen: SocketAddr,
+    /// Where visitors connect: an address or a name and its port (`localhost:8080`), or `unix:/run/viral.sock`, the socket of a proxy on this machine, which its user and group may use (mode 0660). A name means all of its addresses, port 0 a free one, printed at start. May be given more than once
+    #[arg(long, env = "VIRAL_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', default_values_t = [LISTEN_DEFAULT])]
+    #[serde(with = "values::one_or_more")]
+    pub listen: Vec<ListenAt>,
 
-    /// Address and port of `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
+    /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
     #[arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default())]
     pub admin_listen: AdminListen,
 
@@ -62,10 +64,9 @@ pub struct Config {
     #[arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
-    /// Proxy (address or CIDR) that is believed for whom it asks, and whether over TLS. May be given more than once
-    #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = values::parse_network)]
-    #[serde(with = "values::networks")]
-    pub trust_proxy: Vec<IpNet>,
+    /// Proxy (address or CIDR, or `unix` for those at a Unix socket) that is believed for whom it asks, and whether over TLS. May be given more than once
+    #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    pub trust_proxy: Vec<TrustedProxy>,
 
     /// The header in which the proxies of `--trust-proxy` say for whom they ask: the one that yours set or append to, since visitors can send any other. `Forwarded` is read as such, any other as a list of addresses
     #[arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default())]
@@ -109,6 +110,14 @@ pub struct Config {
     #[serde(alias = "boot-set-assets-max")]
     pub page_set_assets_max: usize,
 
+    /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGHUP opens it anew. Without it nobody's visit is logged
+    #[arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+
+    /// How those lines are written: `combined`, or `json`, one object a line
+    #[arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined)]
+    pub access_log_format: AccessLogFormat,
+
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
     #[arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
     pub log: String,
@@ -117,7 +126,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: LISTEN_DEFAULT,
+            listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
             spa: false,
             header: Vec::new(),
@@ -137,6 +146,8 @@ impl Default for Config {
             shared_line: 0,
             page_set_bytes_max: PAGE_SET_BYTES_MAX,
             page_set_assets_max: PAGE_SET_ASSETS_MAX,
+            access_log: None,
+            access_log_format: AccessLogFormat::Combined,
             log: LOG_DEFAULT.to_owned(),
         }
     }

@@ -5,6 +5,7 @@
 pub mod config;
 pub mod files;
 
+mod access;
 mod admin;
 mod allowance;
 mod answer;
@@ -18,6 +19,7 @@ mod endpoints;
 mod hub;
 mod limits;
 mod listen;
+mod listener;
 mod meter;
 mod observed;
 mod origin;
@@ -38,3 +40,4 @@ mod visits;
 mod wire;
 
 pub use app::Viral;
+pub use listener::Listener;

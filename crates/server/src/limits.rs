@@ -109,6 +109,24 @@ pub(crate) const WAITING_CONNECTIONS_MAX: usize = 64;
 /// Connections open at one time on the operator's address: people and tools, not visitors.
 pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// Lines of the access log that wait to be written; more are dropped and counted. Of usual lines they are 1 MiB, of the longest ones 45 MiB.
+pub(crate) const ACCESS_LOG_LINES_MAX: usize = 4_096;
+
+/// Bytes of the access log written at one time, if so many wait.
+pub(crate) const ACCESS_LOG_BATCH_LEN: usize = 64 * 1024;
+
+/// Between two warnings that lines of the access log were dropped.
+pub(crate) const ACCESS_LOG_COMPLAINT: Duration = Duration::from_secs(60);
+
+/// How long the end waits for the access log.
+pub(crate) const ACCESS_LOG_END: Duration = Duration::from_secs(2);
+
+/// Pause before the folder of a Unix socket is locked again: another program holds the lock while it begins to listen, for less than a millisecond.
+pub(crate) const SOCKET_LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often that is tried: for a second.
+pub(crate) const SOCKET_LOCK_ATTEMPTS_MAX: usize = 20;
+
 /// Pause after `accept` failed, for lack of file descriptors for example.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -2,27 +2,27 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tower::ServiceExt as _;
 use viral_swarm::places::Use;
 
+use crate::access::{AccessLog, Logged, Pending};
+use crate::client::Socket;
 use crate::endpoints::refusal;
 use crate::limits::{
     ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED,
 };
+use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
 use crate::origin;
 use crate::places::{Answering, Place, Places, Seated, Usage};
@@ -37,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) router: Router,
     /// What counts the bytes, if anything does.
     pub(crate) stats: Option<Arc<Stats>>,
+    /// Where each answer is noted, if anywhere.
+    pub(crate) access: Option<AccessLog>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
 }
@@ -57,7 +59,7 @@ pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
 }
 
 /// Serves on `listener` until the shutdown begins, then until every answer in flight is sent.
-pub(crate) async fn serve(listener: TcpListener, service: Service, places: Places) {
+pub(crate) async fn serve(listener: Listener, service: Service, places: Places) {
     let connections = Farewells::new();
     let mut complained: Option<Instant> = None;
     let mut waiting = Waiting { freed: places.freed(), places, streams: VecDeque::new() };
@@ -92,18 +94,18 @@ pub(crate) async fn serve(listener: TcpListener, service: Service, places: Place
 struct Waiting {
     places: Places,
     freed: watch::Receiver<()>,
-    streams: VecDeque<(TcpStream, SocketAddr)>,
+    streams: VecDeque<(Stream, Socket)>,
 }
 
 impl Waiting {
     /// The next connection that has a place.
-    async fn next(&mut self, listener: &TcpListener) -> std::io::Result<(TcpStream, SocketAddr, Place)> {
+    async fn next(&mut self, listener: &Listener) -> std::io::Result<(Stream, Socket, Place)> {
         loop {
             // Before they are tried, so that nothing is missed.
             if !self.streams.is_empty() {
                 self.places.note_waiting();
             }
-            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.places.take(peer.ip())?)));
+            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.places.take(peer.address())?)));
             if let Some((at, place)) = found
                 && let Some((stream, peer)) = self.streams.remove(at)
             {
@@ -116,7 +118,7 @@ impl Waiting {
                 // The places are ours, so it never closes.
                 _ = self.freed.changed() => continue,
             };
-            if let Some(place) = self.places.take(peer.ip()) {
+            if let Some(place) = self.places.take(peer.address()) {
                 return Ok((stream, peer, place));
             }
             if self.streams.len() < self.places.spare() {
@@ -126,14 +128,15 @@ impl Waiting {
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service, place: Place) {
-    // Failing to set it costs latency only.
-    let _ = stream.set_nodelay(true);
-    let Service { router, stats, shutdown } = service;
+async fn serve_connection(stream: Stream, peer: Socket, service: Service, place: Place) {
+    let Service { router, stats, access, shutdown } = service;
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), place.usage());
     let wire = Wire::new(Seated::new(stream, &place), meter.clone(), place);
-    let service = hyper::service::service_fn(move |request| answer(request, peer, router.clone(), asked.clone(), usage.clone()));
+    let service = hyper::service::service_fn(move |request| {
+        let pending = access.as_ref().map(|access| access.begin(&request, peer));
+        answer(request, (peer, pending), router.clone(), asked.clone(), usage.clone())
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
     let connection = http.serve_connection(TokioIo::new(wire), service).with_upgrades();
@@ -147,18 +150,18 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, service: Service,
     };
     match ended {
         Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(%peer, %error, "connection ended badly"),
-        None => tracing::debug!(%peer, answering = meter.is_answering(), "connection was not waited for"),
+        Some(Err(error)) => tracing::debug!(?peer, %error, "connection ended badly"),
+        None => tracing::debug!(?peer, answering = meter.is_answering(), "connection was not waited for"),
     }
 }
 
 async fn answer(
     mut request: Request<Incoming>,
-    peer: SocketAddr,
+    (peer, mut pending): (Socket, Option<Pending>),
     router: Router,
     meter: Meter,
     usage: Usage,
-) -> Result<Response<Answering<Body>>, Infallible> {
+) -> Result<Response<Answering<Logged<Body>>>, Infallible> {
     meter.begin(&request);
     usage.set(Use::Busy);
     let response = if head_len(&request) > HEAD_LEN_MAX {
@@ -167,14 +170,17 @@ async fn answer(
     } else if lacks_host(&request) {
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(meter.clone());
         router.oneshot(request).await
     };
     meter.begin_answer();
     response.map(|response| {
         let is_socket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        response.map(|body| Answering::new(body, usage, if is_socket { Use::Waiting } else { Use::Idle }))
+        if let Some(pending) = &mut pending {
+            pending.note(&response);
+        }
+        response.map(|body| Answering::new(Logged::new(body, pending), usage, if is_socket { Use::Waiting } else { Use::Idle }))
     })
 }
 

@@ -121,7 +121,7 @@ async fn clients_that_do_nothing_cost_little() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = viral.clone();
-    tokio::spawn(async move { serving.serve(vec![listener], None).await });
+    tokio::spawn(async move { serving.serve(vec![listener.into()], Vec::new()).await });
 
     let upgrade = format!(
         "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

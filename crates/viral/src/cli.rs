@@ -105,7 +105,8 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"));
         let Some(Command::Serve { dir, settings }) = cli.command else { panic!("not serve") };
         assert_eq!(dir, Path::new("dist"));
-        assert_eq!((settings.flags.listen.port(), settings.flags.min_app_bytes, settings.flags.spa), (0, 0, true));
+        let listen = settings.flags.listen.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!((listen, settings.flags.min_app_bytes, settings.flags.spa), (vec!["127.0.0.1:0".to_owned()], 0, true));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The `viral` command line: the demo, `serve`, `config`, `get` and `seed`.
 
+mod bind;
 mod cli;
 mod peer;
 mod progress;

@@ -1,19 +1,18 @@
 //! Doing what the command line said: listen, tell where, serve, end well.
 
 use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use viral_server::Viral;
-use viral_server::config::{AdminListen, Config, default_file};
+use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
 use viral_server::files::{EmbeddedFile, Source};
+use viral_server::{Listener, Viral};
 
+use crate::bind;
 use crate::cli::Task;
 use crate::peer;
 
@@ -75,19 +74,20 @@ pub(crate) fn raise_descriptor_limit() {
 }
 
 async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
-    let mut listeners = vec![listen(config.listen, "--listen").await?];
-    let admin = match config.admin_listen {
-        AdminListen::Off => None,
-        AdminListen::At(address) => Some(listen(address, "--admin-listen").await?),
+    let mut listeners = bind::listen(&config.listen, "--listen").await?;
+    let admin = match &config.admin_listen {
+        AdminListen::Off => Vec::new(),
+        AdminListen::At(at) => bind::listen(std::slice::from_ref(at), "--admin-listen").await?,
     };
-    let address = listeners[0].local_addr()?;
-    tracing::info!(%address, "reading the site; until that is done it is answered plainly");
+    tracing::info!(listening = ?listeners, "reading the site; until that is done it is answered plainly");
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
     // What was started in a terminal ends with it; a service is told so to read the site anew.
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     let viral = Viral::open_listening(source, config, &listeners).await?;
-    if is_demo {
-        listeners.extend(also_on_ipv6(address).await);
+    if let (true, [only]) = (is_demo, listeners.as_slice())
+        && let ListenAt::At(address) = only.local()?
+    {
+        listeners.extend(bind::also_on_ipv6(address).await);
     }
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -95,30 +95,52 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     if let Some(hangup) = hangup {
         tokio::spawn(reload_on_signal(viral.clone(), hangup));
     }
-    let admin_address = admin.as_ref().map(TcpListener::local_addr).transpose()?;
-    if let Some(address) = admin_address.filter(is_open_to_others) {
-        tracing::warn!(
-            %address,
-            "the admin address has no password and others than this machine can reach it; keep it behind a firewall, or use --admin-listen 127.0.0.1:PORT"
-        );
-    }
-    say(&announcement(address, admin_address, is_demo))?;
+    let (public, operators) = (locals(&listeners)?, locals(&admin)?);
+    warn_of(config, &public, &operators);
+    say(&announcement(&public, &operators, is_demo))?;
     viral.serve(listeners, admin).await;
     tracing::info!("ended");
     Ok(())
 }
 
-/// Whether others than this machine can reach it: 0.0.0.0 and [::] mean every address there is.
-fn is_open_to_others(address: &SocketAddr) -> bool {
-    !address.ip().to_canonical().is_loopback()
+fn locals(listeners: &[Listener]) -> io::Result<Vec<ListenAt>> {
+    listeners.iter().map(Listener::local).collect()
 }
 
-fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -> String {
-    let mut text = format!("listening on http://{address}\n");
-    if let Some(admin) = admin {
-        text.push_str(&format!("admin on http://{admin}\n"));
+/// Says what an operator should know of where it listens.
+fn warn_of(config: &Config, public: &[ListenAt], operators: &[ListenAt]) {
+    for at in operators.iter().filter(|at| is_open_to_others(at)) {
+        tracing::warn!(
+            address = %at,
+            "the admin address has no password and others than this machine can reach it; keep it behind a firewall, or use --admin-listen 127.0.0.1:PORT"
+        );
     }
-    if is_demo {
+    if let Some(at) = public.iter().find(|at| matches!(at, ListenAt::Unix(_)))
+        && !config.trust_proxy.contains(&TrustedProxy::Unix)
+    {
+        tracing::warn!(
+            socket = %at,
+            header = %config.trust_proxy_header,
+            "nobody is believed who the visitors at this socket are, so all of them look like one neighbour; let the proxy set the header and give --trust-proxy unix"
+        );
+    }
+}
+
+/// Whether others than this machine can reach it: 0.0.0.0 and [::] mean every address there is.
+fn is_open_to_others(at: &ListenAt) -> bool {
+    matches!(at, ListenAt::At(address) if !address.ip().to_canonical().is_loopback())
+}
+
+fn announcement(public: &[ListenAt], operators: &[ListenAt], is_demo: bool) -> String {
+    let shown = |at: &ListenAt| if matches!(at, ListenAt::Unix(_)) { at.to_string() } else { format!("http://{at}") };
+    let mut text = String::new();
+    for (what, places) in [("listening", public), ("admin", operators)] {
+        for at in places {
+            text.push_str(&format!("{what} on {}\n", shown(at)));
+        }
+    }
+    let address = public.iter().find_map(|at| if let ListenAt::At(address) = at { Some(address) } else { None });
+    if let Some(address) = address.filter(|_| is_demo) {
         let host = if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() };
         text.push_str(&format!(
             "\n  http://{host}\n\n  Open it, then once more in another browser or a private window (a second tab of one browser is\n  \
@@ -126,36 +148,6 @@ fn announcement(address: SocketAddr, admin: Option<SocketAddr>, is_demo: bool) -
         ));
     }
     text
-}
-
-async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let kind = error.kind();
-        if kind == io::ErrorKind::AddrInUse {
-            anyhow!("{address} is in use by another program; stop it or choose another address with {flag} ADDR:PORT")
-        } else if kind == io::ErrorKind::PermissionDenied {
-            anyhow!("not allowed to listen on {address}; choose a port above 1023 with {flag} ADDR:PORT")
-        } else if kind == io::ErrorKind::AddrNotAvailable {
-            anyhow!("this machine has no address {}; choose another with {flag} ADDR:PORT", address.ip())
-        } else {
-            anyhow!("cannot listen on {address}: {error}; choose another address with {flag} ADDR:PORT")
-        }
-    })
-}
-
-/// `localhost` is both 127.0.0.1 and ::1; browsers try the latter first.
-async fn also_on_ipv6(address: SocketAddr) -> Option<TcpListener> {
-    if !address.ip().is_loopback() || address.is_ipv6() {
-        return None;
-    }
-    let twin = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), address.port());
-    match TcpListener::bind(twin).await {
-        Ok(listener) => Some(listener),
-        Err(error) => {
-            tracing::debug!(%twin, %error, "not on IPv6");
-            None
-        }
-    }
 }
 
 /// The first signal begins the end, the second one is the end.

@@ -74,7 +74,7 @@ impl World {
         let admin_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, admin) = (listener.local_addr().unwrap(), admin_listener.local_addr().unwrap());
         let serving = viral.clone();
-        let running = tokio::spawn(async move { serving.serve(vec![listener], Some(admin_listener)).await });
+        let running = tokio::spawn(async move { serving.serve(vec![listener.into()], vec![admin_listener.into()]).await });
         Self { dir, address, admin, viral, running }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use http::{HeaderName, HeaderValue};
@@ -11,8 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Why a setting's text is not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// Neither an address nor `off`.
-    #[error("`{0}` is neither ADDR:PORT nor `off`")]
+    /// Nothing to listen on.
+    #[error("`{0}` is neither ADDR:PORT, NAME:PORT nor unix:PATH")]
+    Listen(String),
+    /// Nothing to listen on, nor `off`.
+    #[error("`{0}` is neither ADDR:PORT, NAME:PORT, unix:PATH nor `off`")]
     AdminListen(String),
     /// Not `Name: value`.
     #[error("`{0}` is not a header, write it as `Name: value`")]
@@ -24,8 +28,8 @@ pub enum ValueError {
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
     /// Neither an address nor a network.
-    #[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
-    Network(String),
+    #[error("`{0}` is neither an address, a network such as 10.0.0.0/8 nor `unix`")]
+    Proxy(String),
 }
 
 /// A switch as people write it. Nothing at all is off, since that is how an environment variable is left unset in a list of them.
@@ -37,18 +41,60 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// What is listened on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAt {
+    /// This address and port.
+    At(SocketAddr),
+    /// All addresses of this name, `localhost` for example.
+    Name(String, u16),
+    /// A Unix socket, whose file this is.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(address) => address.fmt(f),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for ListenAt {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let text = text.trim();
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Unix(path.into()));
+        }
+        if let Ok(address) = text.parse() {
+            return Ok(Self::At(address));
+        }
+        let named = text.split_once(':').filter(|(name, _)| is_name(name)).and_then(|(name, port)| Some((name, port.parse().ok()?)));
+        named.map(|(name, port)| Self::Name(name.to_owned(), port)).ok_or_else(|| ValueError::Listen(text.to_owned()))
+    }
+}
+
+/// Whether a text can be the name of a host.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
+
 /// Where the admin endpoints listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminListen {
     /// Nowhere.
     Off,
-    /// On this address.
-    At(SocketAddr),
+    /// On this.
+    At(ListenAt),
 }
 
 impl Default for AdminListen {
     fn default() -> Self {
-        Self::At(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
+        Self::At(ListenAt::At(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)))
     }
 }
 
@@ -137,27 +183,79 @@ macro_rules! serde_as_text {
     };
 }
 serde_as_text!(AdminListen);
+serde_as_text!(ListenAt);
+serde_as_text!(TrustedProxy);
 serde_as_text!(HeaderLine);
 serde_as_text!(ProxyHeader);
 
-/// Reads `10.0.0.0/8` or a single address.
-pub(super) fn parse_network(text: &str) -> Result<IpNet, ValueError> {
-    let text = text.trim();
-    text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| ValueError::Network(text.to_owned()))
+/// A proxy that is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustedProxy {
+    /// Whoever asks from this network.
+    At(IpNet),
+    /// Whoever asks through a Unix socket.
+    Unix,
 }
 
-/// Serde of a list of networks, single addresses allowed.
-pub(super) mod networks {
-    use super::{Deserialize, Deserializer, IpNet, Serialize, Serializer, parse_network};
+impl fmt::Display for TrustedProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(network) => network.fmt(f),
+            Self::Unix => f.write_str("unix"),
+        }
+    }
+}
 
-    pub(in crate::config) fn serialize<S: Serializer>(networks: &[IpNet], serializer: S) -> Result<S::Ok, S::Error> {
-        networks.serialize(serializer)
+impl FromStr for TrustedProxy {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let text = text.trim();
+        if text == "unix" {
+            return Ok(Self::Unix);
+        }
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self::At).map_err(|_| ValueError::Proxy(text.to_owned()))
+    }
+}
+
+/// Serde of a list that may be written as its one value.
+pub(super) mod one_or_more {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        More(Vec<String>),
+        One(String),
     }
 
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        texts.iter().map(|text| parse_network(text).map_err(serde::de::Error::custom)).collect()
+    pub(in crate::config) fn serialize<T: Serialize, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        if let [value] = values { value.serialize(serializer) } else { values.serialize(serializer) }
     }
+
+    pub(in crate::config) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+        D: Deserializer<'de>,
+    {
+        let texts = match Written::deserialize(deserializer)? {
+            Written::More(texts) => texts,
+            Written::One(text) => vec![text],
+        };
+        texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+    }
+}
+
+/// How the lines of the access log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessLogFormat {
+    /// As other servers write them.
+    Combined,
+    /// As JSON.
+    Json,
 }
 
 /// How far apart two visitors may be to be introduced to each other.
@@ -225,10 +323,24 @@ mod tests {
     }
 
     #[test]
-    fn a_network_may_be_a_single_address() {
-        assert_eq!(parse_network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
-        assert_eq!(parse_network("fd00::/8").unwrap().to_string(), "fd00::/8");
-        assert!(parse_network("10.0.0.0/33").is_err());
+    fn a_proxy_is_a_network_a_single_address_or_any_unix_socket() {
+        for (text, meant) in [("10.1.2.3", "10.1.2.3/32"), (" fd00::/8", "fd00::/8"), ("unix", "unix")] {
+            assert_eq!(text.parse::<TrustedProxy>().unwrap().to_string(), meant);
+        }
+        assert!("10.0.0.0/33".parse::<TrustedProxy>().is_err() && "unix:/run/x".parse::<TrustedProxy>().is_err());
+    }
+
+    #[test]
+    fn what_is_listened_on_is_an_address_a_name_or_a_unix_socket() {
+        assert_eq!("[::1]:80".parse(), Ok(ListenAt::At(SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 80))));
+        assert_eq!("localhost:8080".parse(), Ok(ListenAt::Name("localhost".to_owned(), 8080)));
+        assert_eq!("unix:/run/viral.sock".parse(), Ok(ListenAt::Unix("/run/viral.sock".into())));
+        for text in ["localhost:8080", "unix:/run/viral.sock", "127.0.0.1:0"] {
+            assert_eq!(text.parse::<ListenAt>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "8080", ":8080", "localhost", "localhost:x", "localhost:99999", "a b:80", "::1:80", "http://a:80", "unix:"] {
+            assert_eq!(wrong.parse::<ListenAt>(), Err(ValueError::Listen(wrong.to_owned())));
+        }
     }
 
     #[test]

@@ -18,10 +18,7 @@ use futures_util::future::join_all;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::sync::{Semaphore, watch};
 
 use self::directory::{Content, Directory};
 use super::{
@@ -31,7 +28,11 @@ use super::{
     resolve::Led,
     respond::accepted,
 };
-use crate::client::is_native_peer;
+use crate::{
+    access::{AccessLog, Logged},
+    client::is_native_peer,
+    listener::Listener,
+};
 
 mod directory;
 
@@ -39,10 +40,10 @@ mod directory;
 const NOTHING_KEPT: &str = "no-store";
 
 /// A directory that is served before it was read.
-#[derive(Debug)]
 pub(crate) struct Early {
     directory: Directory,
     headers: Headers,
+    access: Option<AccessLog>,
 }
 
 impl Early {
@@ -50,22 +51,22 @@ impl Early {
     ///
     /// # Errors
     /// When there is no such directory.
-    pub(crate) fn new(dir: PathBuf, spa: bool, headers: Headers) -> io::Result<Self> {
-        Ok(Self { directory: Directory::new(dir, spa)?, headers })
+    pub(crate) fn new(dir: PathBuf, spa: bool, headers: Headers, access: Option<AccessLog>) -> io::Result<Self> {
+        Ok(Self { directory: Directory::new(dir, spa)?, headers, access })
     }
 
     /// Answers on `listeners` for as long as it is polled. Answers that are under way then have a while to be finished.
-    pub(crate) async fn serve(self, listeners: &[TcpListener]) {
+    pub(crate) async fn serve(self, listeners: &[Listener]) {
         let (early, places) = (Arc::new(self), Arc::new(Semaphore::new(EARLY_CONNECTIONS_MAX)));
         // Closed with this future: the site is ready.
         let (_is_early, over) = watch::channel(());
         join_all(listeners.iter().map(|listener| Arc::clone(&early).accept(listener, Arc::clone(&places), over.clone()))).await;
     }
 
-    async fn accept(self: Arc<Self>, listener: &TcpListener, places: Arc<Semaphore>, over: watch::Receiver<()>) {
+    async fn accept(self: Arc<Self>, listener: &Listener, places: Arc<Semaphore>, over: watch::Receiver<()>) {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, peer)) = listener.accept().await else {
                 tokio::time::sleep(EARLY_PAUSE).await;
                 continue;
             };
@@ -73,7 +74,14 @@ impl Early {
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| {
                     let early = Arc::clone(&early);
-                    async move { Ok::<_, Infallible>(early.respond(&request).await) }
+                    async move {
+                        let mut pending = early.access.as_ref().map(|access| access.begin(&request, peer));
+                        let response = early.respond(&request).await;
+                        if let Some(pending) = &mut pending {
+                            pending.note(&response);
+                        }
+                        Ok::<_, Infallible>(response.map(|body| Logged::new(body, pending)))
+                    }
                 });
                 let mut http = http1::Builder::new();
                 // The next request comes on a connection of the site's own.

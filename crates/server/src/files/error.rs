@@ -63,6 +63,22 @@ pub enum SiteError {
         /// The directory as it was given.
         path: PathBuf,
     },
+    /// The access log cannot be written.
+    #[error(
+        "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"
+    )]
+    AccessLog {
+        /// The file as it was given.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The addresses of visitors would be served to everybody.
+    #[error("access log {path} lies in the site and would be served; give one outside of it with --access-log")]
+    AccessLogServed {
+        /// The file as it was given.
+        path: PathBuf,
+    },
     /// An embedded file has a name that no URL path reaches.
     #[error("embedded file {path:?} has no URL path; use a relative path without empty, hidden or `..` segments")]
     EmbeddedPath {

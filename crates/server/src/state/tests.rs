@@ -31,7 +31,7 @@ async fn open(site: &Path, state: &Path) -> Viral {
 /// Ends a server as a signal does.
 async fn end(viral: Viral) {
     viral.shut_down();
-    viral.serve(Vec::new(), None).await;
+    viral.serve(Vec::new(), Vec::new()).await;
 }
 
 fn file_in(state: &Path) -> PathBuf {

@@ -1,0 +1,191 @@
+//! The access log: one line for each answer on the visitors' addresses, once it was handed over.
+
+mod line;
+mod writer;
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+use self::line::Entry;
+use self::writer::Writer;
+use crate::answer::VIRAL_ANSWER;
+use crate::client::{Proxies, Socket, client_ip};
+use crate::config::{AccessLogFormat, Config};
+use crate::files::SiteError;
+
+/// Where the lines go, and what they need. Clones share it.
+#[derive(Clone)]
+pub(crate) struct AccessLog(Arc<Shared>);
+
+struct Shared {
+    writer: Writer,
+    format: AccessLogFormat,
+    proxies: Proxies,
+}
+
+impl AccessLog {
+    /// Opens the log of these settings, if there is to be one, of a site in `dir`. Blocks for a moment.
+    ///
+    /// # Errors
+    /// When its file cannot be written, or would be served.
+    pub(crate) fn open(config: &Config, dir: Option<&Path>) -> Result<Option<Self>, SiteError> {
+        let Some(path) = &config.access_log else { return Ok(None) };
+        if dir.is_some_and(|dir| is_within(path, dir)) {
+            return Err(SiteError::AccessLogServed { path: path.clone() });
+        }
+        let writer = Writer::open(path).map_err(|error| SiteError::AccessLog { path: path.clone(), error })?;
+        Ok(Some(Self(Arc::new(Shared { writer, format: config.access_log_format, proxies: Proxies::of(config) }))))
+    }
+
+    /// Opens the file anew before the next line: the old one was renamed by whoever keeps logs small.
+    pub(crate) fn reopen(&self) {
+        self.0.writer.reopen();
+    }
+
+    /// Waits for what is not written yet, but not for ever.
+    pub(crate) async fn close(&self) {
+        self.0.writer.close().await;
+    }
+
+    /// Notes who asks for what, and when.
+    pub(crate) fn begin<B>(&self, request: &Request<B>, socket: Socket) -> Pending {
+        let headers = request.headers();
+        let entry = Entry {
+            came: SystemTime::now(),
+            client: client_ip(socket, headers, &self.0.proxies),
+            method: request.method().clone(),
+            path: line::cut(request.uri().path().as_bytes(), line::PATH_LEN_MAX),
+            has_query: request.uri().query().is_some(),
+            version: request.version(),
+            status: 0,
+            bytes: 0,
+            ms: 0,
+            referer: text(headers, &header::REFERER, line::REFERER_LEN_MAX).map(line::without_query),
+            agent: text(headers, &header::USER_AGENT, line::AGENT_LEN_MAX),
+            answer: None,
+        };
+        Pending { entry, began: Instant::now(), log: Arc::clone(&self.0) }
+    }
+}
+
+/// An answer under way; its line is written when this is dropped.
+pub(crate) struct Pending {
+    entry: Entry,
+    began: Instant,
+    log: Arc<Shared>,
+}
+
+impl Pending {
+    /// Notes what is answered.
+    pub(crate) fn note<B>(&mut self, response: &Response<B>) {
+        self.entry.status = response.status().as_u16();
+        self.entry.answer = response.headers().get(VIRAL_ANSWER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.entry.ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.log.writer.write(self.entry.line(self.log.format));
+    }
+}
+
+/// A body whose bytes are counted for its line; the line is written when it is gone.
+pub(crate) struct Logged<B> {
+    body: B,
+    pending: Option<Pending>,
+}
+
+impl<B> Logged<B> {
+    /// `body`, and the line it belongs to, if lines are written.
+    pub(crate) fn new(body: B, pending: Option<Pending>) -> Self {
+        Self { body, pending }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Poll::Ready(Some(Ok(frame))), Some(pending)) = (&polled, &mut self.pending) {
+            pending.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Whether a file, which may not exist yet, lies in a directory.
+fn is_within(file: &Path, dir: &Path) -> bool {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    file != Path::new("-") && real(folder).zip(real(dir)).is_some_and(|(folder, dir)| folder.starts_with(dir))
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName, len_max: usize) -> Option<Vec<u8>> {
+    headers.get(name).map(|value| line::cut(value.as_bytes(), len_max))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    fn log(path: &Path) -> AccessLog {
+        let config = Config { access_log: Some(path.to_owned()), trust_proxy: vec!["unix".parse().unwrap()], ..Config::default() };
+        AccessLog::open(&config, None).unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_tells_who_asked_and_what_really_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("access.log");
+        let log = log(&path);
+        let request = Request::get("/a?token=secret")
+            .header("x-forwarded-for", "198.51.100.7")
+            .header("cookie", "viral-visit=0000000000000abc")
+            .header("referer", "https://a.example/b?token=secret")
+            .body(())
+            .unwrap();
+        let mut pending = log.begin(&request, Socket::Unix);
+        let response = Response::builder().header(VIRAL_ANSWER, "thin; reason=peer-near").body(()).unwrap();
+        pending.note(&response);
+        let body = Logged::new(Full::new(Bytes::from_static(b"hello")), Some(pending));
+        body.collect().await.unwrap();
+        log.close().await;
+        let said = std::fs::read_to_string(&path).unwrap();
+        assert!(said.starts_with("198.51.100.7 - - ["), "{said}");
+        assert!(said.contains("] \"GET /a? HTTP/1.1\" 200 5 \"https://a.example/b?\" \"-\" \"thin;peer-near\" "), "{said}");
+        assert!(!said.contains("secret") && !said.contains("abc") && said.ends_with('\n'), "{said}");
+    }
+
+    #[test]
+    fn a_log_that_would_be_served_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |path: &Path| {
+            let config = Config { access_log: Some(path.to_owned()), ..Config::default() };
+            AccessLog::open(&config, Some(dir.path())).map(drop)
+        };
+        assert!(matches!(open(&dir.path().join("a.log")), Err(SiteError::AccessLogServed { .. })));
+        assert!(matches!(open(&dir.path().join("none/../a.log")), Err(SiteError::AccessLog { .. })));
+        assert!(open(Path::new("-")).is_ok());
+    }
+}
