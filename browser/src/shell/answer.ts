@@ -64,7 +64,7 @@ export async function sweep(used: ReadonlySet<Digest>): Promise<void> {
   const cache = await caches.open(STORE);
   for (const key of await cache.keys()) {
     const { pathname } = new URL(key.url);
-    if (/^\/\.viral\/(asset|manifest)\//.test(pathname) && !keep.has(pathname)) await cache.delete(key);
+    if ([assetKey(''), manifestKey('')].some((head) => pathname.startsWith(head)) && !keep.has(pathname)) await cache.delete(key);
   }
   for (const manifest of manifests.keys()) if (!used.has(manifest)) manifests.delete(manifest);
 }

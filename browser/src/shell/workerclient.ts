@@ -1,6 +1,7 @@
 /** The page's side of our service worker. */
 
 import type { Digest } from '../core/digest';
+import { BASE } from '../core/manifest';
 
 /** Where our worker's script is. */
 export const WORKER_URL = '/.viral/worker.js';
@@ -72,7 +73,7 @@ export async function registerWorker(): Promise<ServiceWorkerRegistration | null
   const { serviceWorker } = navigator;
   const before = await serviceWorker.getRegistration();
   if (before && !isOurs(before)) return null;
-  await serviceWorker.register(WORKER_URL, { scope: '/' });
+  await serviceWorker.register(WORKER_URL, { scope: BASE });
   return serviceWorker.ready;
 }
 

@@ -16,6 +16,10 @@ pub enum Kind {
     Nginx,
     /// nginx with nothing but `proxy_pass` and the lines that a WebSocket needs: the server sees the upstream's name as the host.
     NginxBare,
+    /// nginx that shows the server below `/app/` and keeps that in what it asks for.
+    NginxKeeps,
+    /// nginx that shows the server below `/app/` and leaves that out.
+    NginxStrips,
     /// Caddy.
     Caddy,
     /// Apache httpd.
@@ -23,6 +27,11 @@ pub enum Kind {
     /// HAProxy.
     HaProxy,
 }
+
+/// What the README has nginx say of a visitor.
+const NGINX_LINES: &str = "proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;";
 
 /// A running proxy, ended when dropped.
 #[derive(Debug)]
@@ -44,8 +53,9 @@ impl Proxy {
         let config = folder.path().join("proxy.conf");
         std::fs::write(&config, configuration(kind, folder.path(), address.port(), upstream)).expect("a file");
         let process = Process::start(&mut command(kind, folder.path(), &config), folder.path()).expect("the proxy starts");
+        let page = if matches!(kind, Kind::NginxKeeps | Kind::NginxStrips) { "/app/" } else { "/" };
         wait::until(&format!("{kind:?} answers"), deadlines::SERVER_READY, async || {
-            let reply = http::get(address, "/", &[]).await.map_err(|error| format!("{error:#}"))?;
+            let reply = http::get(address, page, &[]).await.map_err(|error| format!("{error:#}"))?;
             if reply.status == 200 { Ok(()) } else { Err(format!("{}: {}", reply.status, reply.text())) }
         })
         .await;
@@ -61,7 +71,7 @@ impl Proxy {
 
 fn command(kind: Kind, folder: &Path, config: &Path) -> Command {
     let (program, arguments): (&str, &[&str]) = match kind {
-        Kind::Nginx | Kind::NginxBare => ("/usr/sbin/nginx", &["-p", ".", "-c"]),
+        Kind::Nginx | Kind::NginxBare | Kind::NginxKeeps | Kind::NginxStrips => ("/usr/sbin/nginx", &["-p", ".", "-c"]),
         Kind::Caddy => ("/usr/bin/caddy", &["run", "--adapter", "caddyfile", "--config"]),
         Kind::Apache => ("/usr/sbin/apache2", &["-D", "FOREGROUND", "-f"]),
         Kind::HaProxy => ("/usr/sbin/haproxy", &["-db", "-f"]),
@@ -75,15 +85,15 @@ fn command(kind: Kind, folder: &Path, config: &Path) -> Command {
 
 fn configuration(kind: Kind, folder: &Path, port: u16, upstream: SocketAddr) -> String {
     let at = folder.display();
-    let nginx = |lines: &str| {
+    let nginx = |(place, target): (&str, &str), lines: &str| {
         format!(
             "user root; daemon off; pid {at}/nginx.pid; error_log {at}/error.log; events {{ }}
             http {{
                 access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
                 server {{
                     listen 127.0.0.1:{port};
-                    location / {{
-                        proxy_pass http://{upstream};
+                    location {place} {{
+                        proxy_pass http://{upstream}{target};
                         proxy_http_version 1.1;
                         proxy_set_header Upgrade $http_upgrade;
                         proxy_set_header Connection upgrade;
@@ -94,12 +104,10 @@ fn configuration(kind: Kind, folder: &Path, port: u16, upstream: SocketAddr) -> 
         )
     };
     match kind {
-        Kind::Nginx => nginx(
-            "proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto $scheme;",
-        ),
-        Kind::NginxBare => nginx(""),
+        Kind::Nginx => nginx(("/", ""), NGINX_LINES),
+        Kind::NginxBare => nginx(("/", ""), ""),
+        Kind::NginxKeeps => nginx(("/app/", ""), NGINX_LINES),
+        Kind::NginxStrips => nginx(("/app/", "/"), NGINX_LINES),
         Kind::Caddy => format!("{{\n\tadmin off\n\tauto_https off\n}}\nhttp://127.0.0.1:{port} {{\n\treverse_proxy {upstream}\n}}\n"),
         Kind::Apache => format!(
             "ServerRoot {at}\nServerName 127.0.0.1\nListen 127.0.0.1:{port}\nPidFile {at}/apache.pid\nErrorLog {at}/error.log\nUser nobody\nGroup nogroup\n{}

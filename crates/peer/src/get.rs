@@ -171,7 +171,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
         planned = planned => planned?,
         () = told(&mut stop) => return Err(GetError::Stopped { held: 0, total: 0, kept: String::new() }),
     };
-    let mut output = options.output.clone().map(|dir| Output::open(dir, options.force)).transpose()?;
+    let mut output = options.output.clone().map(|dir| Output::open(dir, config.origin.below(), options.force)).transpose()?;
     if let Some(output) = &output {
         config.store = Store::open(Place::Directory(output.partial())).map_err(PeerError::Store)?;
     }

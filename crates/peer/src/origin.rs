@@ -25,7 +25,7 @@ use viral_swarm::fetch::config::PIECES_MAX;
 use viral_wire::frame::Encoding;
 use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
-use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, PieceId};
+use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, OWN_PATHS, PieceId};
 
 use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
@@ -148,6 +148,8 @@ pub(crate) type Stream = <Connector as tower::Service<Uri>>::Response;
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     base: Url,
+    /// The path that the site lies below, with its slashes.
+    below: Arc<str>,
     bind: Option<IpAddr>,
     client: Client<Connector, Full<Bytes>>,
     connector: Connector,
@@ -164,7 +166,16 @@ impl Origin {
         }
         let connector = connector(url, bind)?;
         let client = client(&connector);
-        Ok(Self { base: url.clone(), bind, client, connector, throttle, cookies: Arc::default(), spare: Spare::default() })
+        Ok(Self {
+            base: url.clone(),
+            below: "/".into(),
+            bind,
+            client,
+            connector,
+            throttle,
+            cookies: Arc::default(),
+            spare: Spare::default(),
+        })
     }
 
     /// From now on this is the origin of `url`.
@@ -174,6 +185,7 @@ impl Origin {
             self.client = client(&self.connector);
         }
         self.base = url.clone();
+        self.below = "/".into();
         Ok(())
     }
 
@@ -203,10 +215,24 @@ impl Origin {
         }
     }
 
-    /// The address of something below this origin.
+    /// The path that the site lies below, as its server says: `/`, or `/app/`.
+    pub(crate) fn below(&self) -> &str {
+        &self.below
+    }
+
+    /// Takes what the server says of it with an answer at `path`. Anything that cannot be is as if it had said nothing.
+    fn note_below(&mut self, path: &str, headers: &HeaderMap) {
+        let said = headers.get("viral-base").and_then(|base| base.to_str().ok());
+        let below = said.filter(|base| base.ends_with('/') && (path.starts_with(base) || base.strip_suffix('/') == Some(path)));
+        self.below = below.unwrap_or("/").into();
+    }
+
+    /// The address of something below this origin. What is ours lies below the site's base.
     pub(crate) fn url(&self, path_and_query: &str) -> Url {
         let mut url = self.base.clone();
         url.set_fragment(None);
+        let own = path_and_query.strip_prefix(OWN_PATHS).map(|name| format!("{}.viral/{name}", self.below));
+        let path_and_query = own.as_deref().unwrap_or(path_and_query);
         let (path, query) = path_and_query.split_once('?').map_or((path_and_query, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
         url.set_query(query);

@@ -168,17 +168,17 @@ fn keep_private(response: &mut Response<Body>) {
 /// Cookies of a document that was visited. Returns the browser, if it can be told from others.
 fn dress(app: &App, response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) -> Option<Visitor> {
     let visitor = Visitor::of(request, evidence);
-    let tls = app.came_over_tls(Socket::of(request), &request.headers);
+    let scope = app.cookie_scope(Socket::of(request), &request.headers);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     if matches!(request.method, Method::GET | Method::HEAD) && answered {
-        headers.append(header::SET_COOKIE, cookies::set_version(version.tag(), tls));
+        headers.append(header::SET_COOKIE, cookies::set_version(version.tag(), scope));
         if let Some(visitor) = visitor {
-            headers.append(header::SET_COOKIE, visitor.cookie(tls));
+            headers.append(header::SET_COOKIE, visitor.cookie(scope));
         }
         // The loader sets its own cookie before it comes here; this is for where scripts do not run. A link on another site says nothing about this browser.
         if evidence.forced_plain && evidence.cookie == CookieState::None && origin::is_own_navigation(&request.headers) {
-            headers.append(header::SET_COOKIE, cookies::set_incapable(tls));
+            headers.append(header::SET_COOKIE, cookies::set_incapable(scope));
         }
     }
     visitor

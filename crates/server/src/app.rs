@@ -10,21 +10,24 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderMap, header};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tower::ServiceExt as _;
 use viral_swarm::admission::Policy;
 use viral_swarm::nearness;
 use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
+use viral_wire::OWN_PATHS;
 use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::access::AccessLog;
 use crate::client::{
-    Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_private, primary_address, proxy_fault, rewrite_address,
+    Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_native_peer, is_private, primary_address, proxy_fault, rewrite_address,
 };
-use crate::config::{Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
+use crate::config::{Base, Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
 use crate::files::{Early, Resolved, Site, SiteError, SiteOptions, Source};
@@ -37,10 +40,15 @@ use crate::origin::{self, Maker};
 use crate::packed::Packed;
 use crate::pages::page_path;
 use crate::places::Places;
+use crate::scripts::Scripts;
 use crate::shutdown::{Farewells, Shutdown};
 use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
-use crate::{admin, answer, endpoints, listen, scripts, state, visits};
+use crate::unasked::Unasked;
+use crate::{admin, answer, endpoints, listen, state, visits};
+
+/// Below which path the site and everything of ours lies: native peers run no script that knows.
+const VIRAL_BASE: HeaderName = HeaderName::from_static("viral-base");
 
 /// What every handler shares.
 pub(crate) struct App {
@@ -52,6 +60,9 @@ pub(crate) struct App {
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
     pub(crate) packed: Packed,
+    pub(crate) base: Base,
+    pub(crate) unasked: Unasked,
+    pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
     pub(crate) own_service_worker: OwnServiceWorker,
     pub(crate) rewrite_local: RewriteLocal,
@@ -97,6 +108,11 @@ impl App {
     /// The name under which the visitor came, as far as proxies pass it on.
     pub(crate) fn host<'a>(&self, socket: Socket, headers: &'a HeaderMap) -> &'a str {
         hosts(socket, headers, &self.trust_proxy).first().copied().unwrap_or_default()
+    }
+
+    /// Where the visitor's cookies of ours go back to.
+    pub(crate) fn cookie_scope(&self, socket: Socket, headers: &HeaderMap) -> cookies::Scope<'_> {
+        cookies::Scope { base: self.base.as_str(), tls: self.came_over_tls(socket, headers) }
     }
 
     /// Whether a trusted proxy says that the visitor came over TLS.
@@ -184,7 +200,8 @@ impl Viral {
 
     async fn open_with(source: Source, config: &Config, access: Option<AccessLog>) -> Result<Self, SiteError> {
         let dir = directory(&source).map(Path::to_owned);
-        let site = Site::open(source, site_options(config)).await?;
+        let scripts = Scripts::of(&config.base);
+        let site = Site::open(source, SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), &site).await?;
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
@@ -197,6 +214,9 @@ impl Viral {
             stats: Arc::default(),
             access,
             packed: Packed::new(DEFLATED_LEN_MAX),
+            base: config.base.clone(),
+            unasked: Unasked::new(),
+            scripts,
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
@@ -230,7 +250,7 @@ impl Viral {
         let options = site_options(config);
         let access = AccessLog::open(config, directory(&source))?;
         let early = match &source {
-            Source::Directory(dir) => Early::new(dir.clone(), options.spa, options.headers, access.clone()).ok(),
+            Source::Directory(dir) => Early::new(dir.clone(), options, access.clone()).ok(),
             Source::Embedded(_) => None,
         };
         let serving = async {
@@ -248,10 +268,15 @@ impl Viral {
 
     /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.
     pub fn service(&self) -> Router {
-        endpoints::router()
+        let router = endpoints::router()
             .fallback(answer::answer)
             .layer(from_fn_with_state(Arc::clone(&self.app), count))
-            .with_state(Arc::clone(&self.app))
+            .with_state(Arc::clone(&self.app));
+        let base = self.app.base.clone();
+        if base.is_root() {
+            return router;
+        }
+        Router::new().fallback_service(router.map_request(move |request| below(&base, request)))
     }
 
     /// The operator's endpoints: `/stats`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
@@ -305,10 +330,42 @@ impl Viral {
     }
 }
 
+/// A request to a site below a base, as everything behind this knows it: the site's paths with the base, our own without, however the proxy asked.
+fn below(base: &Base, mut request: Request) -> Request {
+    let Some(meant) = meant(base, request.uri()) else { return request };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(meant);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// What `uri` means, where it is not what it says.
+fn meant(base: &Base, uri: &Uri) -> Option<PathAndQuery> {
+    let root = base.as_str().trim_end_matches('/');
+    let is_own = |rest: &str| rest == "/.viral" || rest.starts_with(OWN_PATHS);
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match uri.path().strip_prefix(root) {
+        Some(rest) if is_own(rest) => format!("{rest}{query}").parse().ok(),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => None,
+        Some(_) | None if is_own(uri.path()) => None,
+        Some(_) | None => format!("{root}{}{query}", uri.path()).parse().ok(),
+    }
+}
+
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (method, otherwise) = (request.method().clone(), Cause::of_path(request.uri().path()));
     let meter = request.extensions().get::<Meter>().cloned();
-    let response = next.run(request).await;
+    if otherwise == Cause::Signalling {
+        app.unasked.note_asked();
+    }
+    let is_native = is_native_peer(request.headers());
+    let mut response = next.run(request).await;
+    if is_native && !app.base.is_root() {
+        let base = HeaderValue::try_from(app.base.as_str()).expect("a base is visible ASCII");
+        response.headers_mut().insert(VIRAL_BASE, base);
+    }
     let cause = response.extensions().get::<Cause>().copied().unwrap_or(otherwise);
     match meter {
         Some(meter) => {
@@ -345,11 +402,11 @@ fn directory(source: &Source) -> Option<&Path> {
 
 fn site_options(config: &Config) -> SiteOptions {
     SiteOptions {
+        base: config.base.prefix().to_owned(),
         spa: config.spa,
         headers: config.header.iter().map(|line| (line.name.clone(), line.value.clone())).collect(),
         immutable: config.immutable.clone(),
         cache_dir: config.cache_dir.clone(),
-        html_addition: Some(scripts::addition()),
         ..SiteOptions::default()
     }
 }
@@ -365,5 +422,31 @@ fn tracker_config(config: &Config) -> TrackerConfig {
         // Each session has a connection, and who comes for a page must find a place, too.
         sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
         ..TrackerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_means_the_same_whether_the_proxy_keeps_the_base_or_not() {
+        let base: Base = "/some/app/".parse().unwrap();
+        let meant = |asked: &str| meant(&base, &asked.parse().unwrap()).map_or_else(|| asked.to_owned(), |meant| meant.to_string());
+        for (asked, expected) in [
+            ("/some/app/a.js?x=1", "/some/app/a.js?x=1"),
+            ("/a.js?x=1", "/some/app/a.js?x=1"),
+            ("/", "/some/app/"),
+            ("/some/app/", "/some/app/"),
+            // Where it leads is for the site to say.
+            ("/some/app", "/some/app"),
+            ("/some/apple", "/some/app/some/apple"),
+            ("/some/app/.viral/ws", "/.viral/ws"),
+            ("/some/app/.viral", "/.viral"),
+            ("/.viral/pieces?ids=1", "/.viral/pieces?ids=1"),
+            ("/.viralx", "/some/app/.viralx"),
+        ] {
+            assert_eq!(meant(asked), expected, "{asked}");
+        }
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use file::{ConfigError, default_file, load};
 pub use values::{
-    AccessLogFormat, AdminListen, HeaderLine, ListenAt, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, TrustedProxy, ValueError,
+    AccessLogFormat, AdminListen, Base, HeaderLine, ListenAt, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, TrustedProxy,
+    ValueError,
 };
 
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
@@ -35,6 +36,10 @@ pub struct Config {
     /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
     #[arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default())]
     pub admin_listen: AdminListen,
+
+    /// Path below which a proxy shows the site: `/app/` for `https://a.example/app/`. The proxy may keep it in what it asks for or leave it out, but must pass on everything below it. Patterns of `--immutable` begin with it
+    #[arg(long, env = "VIRAL_BASE", value_name = "PATH", default_value_t = Base::default())]
+    pub base: Base,
 
     /// Answer paths that do not exist with `/index.html` (an app that routes in the browser)
     #[arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
@@ -128,6 +133,7 @@ impl Default for Config {
         Self {
             listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
+            base: Base::default(),
             spa: false,
             header: Vec::new(),
             immutable: Vec::new(),

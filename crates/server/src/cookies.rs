@@ -60,44 +60,53 @@ pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != VisitorState::Off)
 }
 
-/// `Set-Cookie` of a browser, by its number. Here and below `tls` tells whether the visitor came over TLS: then no other connection may carry the cookie.
-pub(crate) fn set_browser(browser: u64, tls: bool) -> HeaderValue {
-    value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}; Path=/; SameSite=Lax; HttpOnly"), tls)
+/// Where a cookie goes back to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// The site's base.
+    pub(crate) base: &'a str,
+    /// Whether the visitor came over TLS: then no other connection may carry the cookie.
+    pub(crate) tls: bool,
+}
+
+/// `Set-Cookie` of a browser, by its number.
+pub(crate) fn set_browser(browser: u64, scope: Scope<'_>) -> HeaderValue {
+    value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` that forgets the browser.
-pub(crate) fn clear_browser(tls: bool) -> HeaderValue {
-    value(&format!("{VISIT}=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly"), tls)
+pub(crate) fn clear_browser(scope: Scope<'_>) -> HeaderValue {
+    value(&format!("{VISIT}=; Max-Age=0"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` of an opt-out.
-pub(crate) fn set_off(tls: bool) -> HeaderValue {
-    state_cookie("off", OFF_AGE_S, tls)
+pub(crate) fn set_off(scope: Scope<'_>) -> HeaderValue {
+    state_cookie("off", OFF_AGE_S, scope)
 }
 
 /// `Set-Cookie` of a browser in which the loader cannot work.
-pub(crate) fn set_incapable(tls: bool) -> HeaderValue {
-    state_cookie("incapable", INCAPABLE_AGE_S, tls)
+pub(crate) fn set_incapable(scope: Scope<'_>) -> HeaderValue {
+    state_cookie("incapable", INCAPABLE_AGE_S, scope)
 }
 
 /// `Set-Cookie` that forgets the state.
-pub(crate) fn clear_state(tls: bool) -> HeaderValue {
-    state_cookie("", 0, tls)
+pub(crate) fn clear_state(scope: Scope<'_>) -> HeaderValue {
+    state_cookie("", 0, scope)
 }
 
 /// `Set-Cookie` of the version a document came from.
-pub(crate) fn set_version(tag: &str, tls: bool) -> HeaderValue {
-    value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}; Path=/; SameSite=Lax; HttpOnly"), tls)
+pub(crate) fn set_version(tag: &str, scope: Scope<'_>) -> HeaderValue {
+    value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}"), "; HttpOnly", scope)
 }
 
 // The state is readable by our scripts, which set it themselves: not HttpOnly.
-fn state_cookie(state: &str, age_s: u64, tls: bool) -> HeaderValue {
-    value(&format!("{STATE}={state}; Max-Age={age_s}; Path=/; SameSite=Lax"), tls)
+fn state_cookie(state: &str, age_s: u64, scope: Scope<'_>) -> HeaderValue {
+    value(&format!("{STATE}={state}; Max-Age={age_s}"), "", scope)
 }
 
-fn value(text: &str, tls: bool) -> HeaderValue {
+fn value(text: &str, more: &str, Scope { base, tls }: Scope<'_>) -> HeaderValue {
     let secure = if tls { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{text}{secure}")).expect("cookies of ours are visible ASCII")
+    HeaderValue::from_str(&format!("{text}; Path={base}; SameSite=Lax{more}{secure}")).expect("cookies of ours are visible ASCII")
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
@@ -141,15 +150,21 @@ mod tests {
 
     #[test]
     fn cookies_that_came_over_tls_go_back_over_tls_only() {
-        let all =
-            |tls| [set_browser(1, tls), clear_browser(tls), set_off(tls), set_incapable(tls), clear_state(tls), set_version("a", tls)];
+        let all = |tls| {
+            let at = Scope { base: "/app/", tls };
+            [set_browser(1, at), clear_browser(at), set_off(at), set_incapable(at), clear_state(at), set_version("a", at)]
+        };
+        assert!(all(true).iter().all(|cookie| cookie.to_str().unwrap().contains("; Path=/app/; SameSite=Lax")));
         assert!(all(true).iter().all(|cookie| cookie.to_str().unwrap().ends_with("; Secure")));
         assert!(all(false).iter().all(|cookie| !cookie.to_str().unwrap().contains("Secure")));
     }
 
     #[test]
     fn a_browser_is_named_by_sixteen_hex_digits_and_nothing_else() {
-        assert_eq!(set_browser(0xabc, false), "viral-visit=0000000000000abc; Max-Age=1800; Path=/; SameSite=Lax; HttpOnly");
+        assert_eq!(
+            set_browser(0xabc, Scope { base: "/", tls: false }),
+            "viral-visit=0000000000000abc; Max-Age=1800; Path=/; SameSite=Lax; HttpOnly"
+        );
         assert_eq!(browser(&with("a=b; viral-visit=0000000000000abc")), Some(0xabc));
         for wrong in ["", "abc", "0000000000000ABC", "00000000000000abc", "+000000000000abc", "0000000000000abg"] {
             assert_eq!(browser(&with(&format!("viral-visit={wrong}"))), None, "{wrong}");

@@ -13,6 +13,8 @@ pub(crate) struct PageOrigin<'a> {
     pub(crate) scheme: &'a str,
     /// `Host` of the request, with port if it has one.
     pub(crate) host: &'a str,
+    /// The path below which the site lies.
+    pub(crate) base: &'a str,
 }
 
 /// Whether this header, by its name in lower case, holds policies. Those that only report must not hear of us either.
@@ -80,8 +82,8 @@ impl Directive<'_> {
 }
 
 /// One source expression against the page's own origin, path `/.viral/…`.
-fn source_matches(source: &str, origin: PageOrigin<'_>) -> bool {
-    let source = source.to_ascii_lowercase();
+fn source_matches(given: &str, origin: PageOrigin<'_>) -> bool {
+    let source = given.to_ascii_lowercase();
     if source == "'self'" || source == "*" {
         return true;
     }
@@ -98,7 +100,10 @@ fn source_matches(source: &str, origin: PageOrigin<'_>) -> bool {
         None => &source,
     };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let path_fits = path.is_empty() || (path.ends_with('/') && "/.viral/".starts_with(path));
+    // Case counts here alone.
+    let path = &given[given.len() - path.len()..];
+    let path_fits =
+        path.is_empty() || (path.ends_with('/') && (origin.base.starts_with(path) || path.strip_prefix(origin.base) == Some(".viral/")));
     path_fits && host_matches(host, origin)
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::middleware::map_response;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -21,7 +22,6 @@ use viral_wire::signal::{Signal, SignalError, decode};
 
 use crate::app::App;
 use crate::limits::POST_TIMEOUT;
-use crate::scripts::WORKER_PATH;
 use crate::stats::Cause;
 
 pub(crate) use lineage::stream as lineage_stream;
@@ -33,7 +33,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/opt-out", post(disclosure::opt_out))
         .route("/.viral/opt-in", post(disclosure::opt_in))
         .route(ADDITION_PATH, get(scripts::addition))
-        .route(WORKER_PATH, get(scripts::worker))
+        .route("/.viral/worker.js", get(scripts::worker))
         .route("/.viral/manifest/{digest}", get(pieces::manifest))
         .route("/.viral/pieces", get(pieces::pieces))
         .route("/.viral/record", post(pieces::record))
@@ -61,10 +61,16 @@ async fn nothing() -> Response<Body> {
     refusal(StatusCode::NOT_FOUND, "there is nothing here; /.viral/ explains how this site is delivered")
 }
 
-async fn to_disclosure() -> Response<Body> {
-    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, "moved to /.viral/");
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/.viral/"));
+async fn to_disclosure(State(app): State<Arc<App>>) -> Response<Body> {
+    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, "moved to .viral/");
+    lead_to_disclosure(&app, &mut response);
     response
+}
+
+/// Says where the page is that explains.
+fn lead_to_disclosure(app: &App, response: &mut Response<Body>) {
+    let location = HeaderValue::try_from(app.base.own("")).expect("a base is visible ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
 }
 
 /// A refusal in one line of text.

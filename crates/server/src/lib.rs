@@ -36,6 +36,7 @@ mod state;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod unasked;
 mod visits;
 mod wire;
 

@@ -109,6 +109,9 @@ pub(crate) const WAITING_CONNECTIONS_MAX: usize = 64;
 /// Connections open at one time on the operator's address: people and tools, not visitors.
 pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// Visitors in a row, from the start, who are given the addition and ask for nothing of ours, before the operator hears of it. One in ten may have no scripts or block ours.
+pub(crate) const UNASKED_MAX: u32 = 10;
+
 /// Lines of the access log that wait to be written; more are dropped and counted. Of usual lines they are 1 MiB, of the longest ones 45 MiB.
 pub(crate) const ACCESS_LOG_LINES_MAX: usize = 4_096;
 

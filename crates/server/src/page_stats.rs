@@ -8,9 +8,6 @@ use serde::Serialize;
 use crate::files::{Version, Which};
 use crate::limits::{COUNTED_ASSETS_MAX, COUNTED_PAGES_MAX, FROM_ORIGIN_MAX, RECORD_LEN_MIN};
 
-/// Where what is not of the site begins.
-const OURS: &str = "/.viral/";
-
 /// How an asset left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -72,7 +69,7 @@ impl PageCounters {
 
     /// An asset, or a piece of it, was sent to a visit of the page.
     pub(crate) fn add_asset(&self, page: &str, path: &str, bytes: u64, taken: Taken, is_thin: bool) {
-        if path.starts_with(OURS) {
+        if path.contains(viral_wire::OWN_PATHS) {
             return self.add_other(page, bytes);
         }
         self.with(page, |counted| {

@@ -1,14 +1,15 @@
 //! The three scripts of ours, built from `browser/` and compiled in: loader, addition and service worker.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use viral_wire::ADDITION_PATH;
+use viral_wire::{ADDITION_PATH, OWN_PATHS};
 
 use crate::coding::{self, Coding};
+use crate::config::Base;
 use crate::files::{Addition, EmbeddedFile};
 
 /// Inline script of the thin answer.
@@ -17,9 +18,6 @@ static LOADER: &str = include_str!("../../../browser/dist/loader.js");
 static ADDITION: &str = include_str!("../../../browser/dist/addition.js");
 /// The service worker.
 static WORKER: &str = include_str!("../../../browser/dist/worker.js");
-
-/// Path of the service worker.
-pub(crate) const WORKER_PATH: &str = "/.viral/worker.js";
 
 /// One script in every coding.
 pub(crate) struct Script {
@@ -32,8 +30,8 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn of(text: &'static str) -> Self {
-        let raw = Bytes::from_static(text.as_bytes());
+    fn of(text: String) -> Self {
+        let raw = Bytes::from(text);
         let version = Sha256::digest(&raw)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let best = |coding| Bytes::from(coding::encode_best(coding, &raw));
         Self { version, brotli: best(Coding::Brotli), zstd: best(Coding::Zstd), gzip: best(Coding::Gzip), raw }
@@ -50,29 +48,48 @@ impl Script {
     }
 }
 
-/// The addition, encoded once.
-pub(crate) static ADDITION_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::of(ADDITION));
-/// The service worker, encoded once.
-pub(crate) static WORKER_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::of(WORKER));
-
-/// The loader as it stands between `<script>` and `</script>`.
-pub(crate) fn loader() -> &'static str {
-    LOADER
+/// The scripts of a site below a base.
+pub(crate) struct Scripts {
+    /// The loader as it stands between `<script>` and `</script>`.
+    pub(crate) loader: String,
+    /// `sha256-…` of the loader for a Content-Security-Policy.
+    pub(crate) loader_hash: String,
+    /// The addition, encoded once.
+    pub(crate) addition: Script,
+    /// The service worker, encoded once.
+    pub(crate) worker: Script,
+    /// Where the addition is asked for.
+    addition_path: String,
 }
 
-/// `sha256-…` of the loader for a Content-Security-Policy.
-pub(crate) fn loader_hash() -> &'static str {
-    static HASH: LazyLock<String> =
-        LazyLock::new(|| format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(LOADER))));
-    &HASH
-}
+impl Scripts {
+    /// Those of a site at the root are made once.
+    pub(crate) fn of(base: &Base) -> Arc<Self> {
+        static AT_ROOT: LazyLock<Arc<Scripts>> = LazyLock::new(|| Arc::new(Scripts::make(&Base::default())));
+        if base.is_root() { Arc::clone(&AT_ROOT) } else { Arc::new(Self::make(base)) }
+    }
 
-/// The markup at the end of every viral document, and the script it asks for.
-pub(crate) fn addition() -> Addition {
-    let path = ADDITION_PATH.trim_start_matches('/').to_owned();
-    Addition {
-        markup: format!("<script async src=\"{ADDITION_PATH}?v={}\"></script>", ADDITION_SCRIPT.version),
-        script: EmbeddedFile { path, body: ADDITION_SCRIPT.body(Coding::Identity) },
+    /// The scripts know no base: each address of ours is written out in them, and the base is put in front of it here, at no cost for visitors.
+    fn make(base: &Base) -> Self {
+        let based = |text: &str| text.replace(OWN_PATHS, &base.own(""));
+        let loader = based(LOADER);
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&loader));
+        Self {
+            loader,
+            loader_hash: format!("sha256-{hash}"),
+            addition: Script::of(based(ADDITION)),
+            worker: Script::of(based(WORKER)),
+            addition_path: based(ADDITION_PATH),
+        }
+    }
+
+    /// The markup at the end of every viral document, and the script it asks for.
+    pub(crate) fn addition(&self) -> Addition {
+        let path = self.addition_path.trim_start_matches('/').to_owned();
+        Addition {
+            markup: format!("<script async src=\"{}?v={}\"></script>", self.addition_path, self.addition.version),
+            script: EmbeddedFile { path, body: self.addition.body(Coding::Identity) },
+        }
     }
 }
 
@@ -88,8 +105,27 @@ mod tests {
     }
 
     #[test]
+    fn below_a_base_every_address_of_ours_is_below_it() {
+        let base: Base = "/some/app/".parse().unwrap();
+        let scripts = Scripts::of(&base);
+        let (addition, worker) = (scripts.addition.body(Coding::Identity), scripts.worker.body(Coding::Identity));
+        let texts = [scripts.loader.as_bytes(), &addition, &worker].map(|text| std::str::from_utf8(text).unwrap());
+        for (text, original) in texts.into_iter().zip([LOADER, ADDITION, WORKER]) {
+            let ours = original.matches(".viral/").count();
+            assert!(
+                ours > 0 && text.matches("/some/app/.viral/").count() == ours,
+                "one is spelled so that no base can be put in front of it"
+            );
+            assert!(!original.contains(".viral\\/") && !original.contains("scope:\"/\"") && !original.contains("Path=/;"));
+        }
+        let Addition { markup, script } = scripts.addition();
+        assert!(markup.starts_with("<script async src=\"/some/app/.viral/addition.js?v=") && script.path == "some/app/.viral/addition.js");
+        assert_ne!(scripts.loader_hash, Scripts::of(&Base::default()).loader_hash);
+    }
+
+    #[test]
     fn the_addition_is_addressed_by_its_content() {
-        let Addition { markup, script } = addition();
+        let Addition { markup, script } = Scripts::of(&Base::default()).addition();
         // A page finds the script in its HTTP cache by the digest in the manifest.
         let version = &viral_wire::Digest::of(&script.body).to_string()[..16];
         assert_eq!(markup, format!("<script async src=\"/.viral/addition.js?v={version}\"></script>"));

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -36,6 +36,9 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
             start(&config, Source::Directory(dir), false)
         }
         Task::Demo { mut config } => {
+            if !config.base.is_root() {
+                bail!("the demo is written for the root of a host; leave --base out, or serve a directory of your own with it");
+            }
             config.public_lineage = true;
             let _ = writeln!(stderr(), "viral: making the demo's world");
             start(&config, demo(), true)
@@ -79,7 +82,7 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
         AdminListen::Off => Vec::new(),
         AdminListen::At(at) => bind::listen(std::slice::from_ref(at), "--admin-listen").await?,
     };
-    tracing::info!(listening = ?listeners, "reading the site; until that is done it is answered plainly");
+    tracing::info!(listening = %named(&locals(&listeners)?), "reading the site; until that is done it is answered plainly");
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
     // What was started in a terminal ends with it; a service is told so to read the site anew.
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
@@ -105,6 +108,10 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
 
 fn locals(listeners: &[Listener]) -> io::Result<Vec<ListenAt>> {
     listeners.iter().map(Listener::local).collect()
+}
+
+fn named(places: &[ListenAt]) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Says what an operator should know of where it listens.

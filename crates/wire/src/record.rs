@@ -18,8 +18,8 @@ impl Piece {
     }
 }
 
-/// What the paths of our own URLs begin with: no file of a site has one.
-const OWN_PATHS: &str = "/.viral/";
+/// What the paths of our own URLs begin with, after the base of a site that lies below one: no file of a site has it in its path, for it serves no hidden folder.
+pub const OWN_PATHS: &str = "/.viral/";
 
 /// Path of the viral addition, the script that every full document asks for: the only one of our own URLs that is an asset.
 pub const ADDITION_PATH: &str = "/.viral/addition.js";
@@ -45,6 +45,6 @@ impl AssetRecord {
     /// Whether this is ours, not the site's: it travels with the app and is no part of it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        self.path.starts_with(OWN_PATHS)
+        self.path.contains(OWN_PATHS)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use viral_journeys::browser::Engine::{Chromium, Firefox};
 use viral_journeys::proxy::{Kind, Proxy};
 use viral_journeys::server::Server;
-use viral_journeys::site::App;
+use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
@@ -13,11 +13,23 @@ use crate::common::assert_whole;
 async fn visitors_feed_each_other_behind(kind: Kind, more: &[&str]) {
     let site = App::default().site();
     let server = Server::serve(site.folder(), more).await;
+    visitors_feed_each_other(&server, kind, &site, "/").await;
+}
+
+/// The same at `/app/`: the app is built for that path, and the server knows it.
+async fn visitors_feed_each_other_below_a_path(kind: Kind) {
+    let mut site = Site::empty();
+    site.write_app("/app", &App::default());
+    let server = Server::serve(&site.folder().join("app"), &[TRUST, &["--base", "/app/"]].concat()).await;
+    visitors_feed_each_other(&server, kind, &site, "/app/").await;
+}
+
+async fn visitors_feed_each_other(server: &Server, kind: Kind, site: &Site, base: &str) {
     let proxy = Proxy::start(kind, server.address()).await;
     let mut visitors = Vec::new();
     for engine in [Chromium, Firefox] {
-        let visitor = Visitor::visiting(engine, &proxy.url("/")).await;
-        assert_whole(&visitor.until_app_runs().await, &site);
+        let visitor = Visitor::visiting(engine, &proxy.url(base)).await;
+        assert_whole(&visitor.until_app_runs().await, site);
         visitor.until_status("it seeds", |status| status.role == "seeder").await;
         visitors.push(visitor);
         server.until_seeders(visitors.len() as u64).await;
@@ -26,9 +38,10 @@ async fn visitors_feed_each_other_behind(kind: Kind, more: &[&str]) {
     assert_eq!(fed.answer, "thin", "{:?}", server.stats().await.reasons);
     assert!(fed.bytes_from_peers > site.len() / 2, "{fed:?}");
     for visitor in &visitors {
-        let opted =
-            "return fetch('/.viral/opt-out', { method: 'POST' }).then((reply) => [reply.status, document.cookie.includes('viral=off')])";
-        assert_eq!(visitor.run_async(opted).await, json!([200, true]), "{:?}", visitor.engine());
+        let opted = format!(
+            "return fetch('{base}.viral/opt-out', {{ method: 'POST' }}).then((reply) => [reply.status, document.cookie.includes('viral=off')])"
+        );
+        assert_eq!(visitor.run_async(&opted).await, json!([200, true]), "{:?}", visitor.engine());
     }
 }
 
@@ -43,6 +56,16 @@ async fn behind_nginx_as_the_readme_has_it() {
 #[tokio::test]
 async fn behind_an_nginx_that_does_not_pass_the_host_on() {
     journey(visitors_feed_each_other_behind(Kind::NginxBare, &[])).await;
+}
+
+#[tokio::test]
+async fn below_a_path_that_the_proxy_keeps() {
+    journey(visitors_feed_each_other_below_a_path(Kind::NginxKeeps)).await;
+}
+
+#[tokio::test]
+async fn below_a_path_that_the_proxy_leaves_out() {
+    journey(visitors_feed_each_other_below_a_path(Kind::NginxStrips)).await;
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ use crate::store::{Store, digest_of_file};
 const PARTIAL: &str = ".viral-partial";
 
 /// What a full document has and the file on disk has not: the script tag of the viral addition, around its version.
-const ADDITION_HEAD: &[u8] = b"<script async src=\"/.viral/addition.js?v=";
+const ADDITION_HEAD: &str = "<script async src=\"";
+const ADDITION_NAME: &str = ".viral/addition.js?v=";
 const ADDITION_TAIL: &[u8] = b"\"></script>";
 
 /// The one hidden folder that sites have (RFC 8615), at their root.
@@ -82,6 +83,8 @@ pub enum OutputError {
 #[derive(Debug)]
 pub(super) struct Output {
     dir: PathBuf,
+    /// What the paths of the site begin with, which its files do not.
+    below: String,
     root: Folder,
     /// The folder of the partial download, and its lock.
     partial: (Folder, PrivateDir),
@@ -92,7 +95,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Makes the directory if need be. Nobody else can begin a download there until this value is gone.
-    pub(super) fn open(dir: PathBuf, force: bool) -> Result<Self, OutputError> {
+    pub(super) fn open(dir: PathBuf, below: &str, force: bool) -> Result<Self, OutputError> {
         let failed = |cause| OutputError::Io { path: dir.clone(), cause };
         fs::create_dir_all(&dir).map_err(failed)?;
         let path = dir.join(PARTIAL);
@@ -103,7 +106,7 @@ impl Output {
         };
         let root = Folder::open(&dir).map_err(failed)?;
         let partial = root.below(OsStr::new(PARTIAL)).map_err(failed)?;
-        Ok(Self { dir, root, partial: (partial, lock), force, placed: BTreeSet::new() })
+        Ok(Self { dir, below: below.to_owned(), root, partial: (partial, lock), force, placed: BTreeSet::new() })
     }
 
     /// Where pieces lie until everything is here.
@@ -147,7 +150,7 @@ impl Output {
     pub(super) fn place(&mut self, store: &mut Store, records: &[AssetRecord], is_page: bool) -> Result<(), OutputError> {
         let wrong = |record: &AssetRecord| OutputError::Digest { path: record.path.clone() };
         let document = match records.first().filter(|_| is_page) {
-            Some(record) => Some(without_addition(&store.asset(record).ok_or_else(|| wrong(record))?)),
+            Some(record) => Some(without_addition(&store.asset(record).ok_or_else(|| wrong(record))?, &self.below)),
             None => None,
         };
         let document_of = |index: usize| document.as_ref().filter(|_| index == 0);
@@ -252,14 +255,14 @@ impl Output {
 
     /// The file of an asset.
     fn target(&self, path: &str) -> Result<PathBuf, OutputError> {
-        let relative = relative(path).ok_or_else(|| OutputError::Unsafe { path: path.to_owned() })?;
+        let relative = relative(path, &self.below).ok_or_else(|| OutputError::Unsafe { path: path.to_owned() })?;
         Ok(self.dir.join(relative))
     }
 }
 
 /// The path of an asset's file below the directory; none if it has no safe one.
-fn relative(path: &str) -> Option<PathBuf> {
-    let mut path = path.strip_prefix('/')?.to_owned();
+fn relative(path: &str, below: &str) -> Option<PathBuf> {
+    let mut path = path.strip_prefix(below)?.to_owned();
     if path.is_empty() || path.ends_with('/') {
         path.push_str("index.html");
     }
@@ -285,13 +288,14 @@ fn is_hidden(name: &str) -> bool {
 }
 
 /// The document without the script tag that a full answer adds: the bytes of the file on the origin's disk.
-fn without_addition(document: &[u8]) -> Vec<u8> {
-    let starts = (0..document.len()).rev().filter(|at| document[*at..].starts_with(ADDITION_HEAD));
+fn without_addition(document: &[u8], below: &str) -> Vec<u8> {
+    let head = format!("{ADDITION_HEAD}{below}{ADDITION_NAME}");
+    let starts = (0..document.len()).rev().filter(|at| document[*at..].starts_with(head.as_bytes()));
     for start in starts {
-        let rest = &document[start + ADDITION_HEAD.len()..];
+        let rest = &document[start + head.len()..];
         let version = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         if version <= ADDITION_VERSION_LEN_MAX && rest[version..].starts_with(ADDITION_TAIL) {
-            let end = start + ADDITION_HEAD.len() + version + ADDITION_TAIL.len();
+            let end = start + head.len() + version + ADDITION_TAIL.len();
             return [&document[..start], &document[end..]].concat();
         }
     }

@@ -102,6 +102,7 @@ impl Origin {
 
     async fn judge(&mut self, url: &Url, answer: Response<Incoming>) -> Result<Visit, OriginError> {
         let status = answer.status();
+        self.note_below(url.path(), answer.headers());
         let (page, said) = (url.path().to_owned(), answer.headers().get("viral-answer").and_then(|value| value.to_str().ok()));
         let (kind, reason) = match said.map(kind_and_reason) {
             Some((kind, reason)) if status.is_success() => (kind.to_owned(), reason.to_owned()),

@@ -24,6 +24,24 @@ async fn the_first_visitor_is_fed_by_the_origin_and_the_second_one_by_the_first(
 }
 
 #[tokio::test]
+async fn a_site_below_a_path_is_taken_from_peers_and_written_without_the_path() {
+    let world = World::with(|config| config.base = "/app/".parse().unwrap()).await;
+    let out = tempfile::tempdir().unwrap();
+    let into = |name: &str, path: &str| GetOptions { output: Some(out.path().join(name)), ..world.options(path) };
+    let first = get(into("a", "/app/"), |_| ()).await.unwrap();
+    assert_eq!(first.answer, Answer::Full);
+    world.assert_identical(&out.path().join("a"));
+    let _stayer = world.stayer(|options| options.url = world.url("/app/")).await;
+    let second = get(into("b", "/app/"), |_| ()).await.unwrap();
+    assert_eq!((second.answer, second.bans), (Answer::Thin, 0));
+    assert!(second.bytes_from_peers > world.app_len() * 8 / 10, "{second:?}");
+    world.assert_identical(&out.path().join("b"));
+    let asset = get(into("c", "/app/later/level.bin"), |_| ()).await.unwrap();
+    assert_eq!(asset.answer, Answer::Asset);
+    assert!(out.path().join("c/later/level.bin").exists());
+}
+
+#[tokio::test]
 async fn what_lies_in_the_directory_already_is_not_fetched_again() {
     let world = World::new().await;
     let out = tempfile::tempdir().unwrap();

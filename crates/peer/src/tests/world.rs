@@ -34,8 +34,8 @@ pub(super) fn noise(seed: u32, len: usize) -> Vec<u8> {
 /// Writes a version of the app.
 pub(super) fn write_app(dir: &Path, version: u32) {
     let document = format!(
-        "<!doctype html><title>v{version}</title><script src=\"/app.js\"></script>{}</body>\n",
-        (0..3).map(|n| format!("<img src=\"/part%20{n}.bin\">")).collect::<String>()
+        "<!doctype html><title>v{version}</title><script src=\"app.js\"></script>{}</body>\n",
+        (0..3).map(|n| format!("<img src=\"part%20{n}.bin\">")).collect::<String>()
     );
     std::fs::write(dir.join("app.js"), format!("console.log({version})\n").repeat(20_000)).unwrap();
     for n in 0..3 {

@@ -156,7 +156,7 @@ fn thin_answer(
         deploy,
         crowd: app.hub.is_crowded(&page.manifest),
     };
-    let response = thin::respond(request, &document.record(), document.document(), &boot);
+    let response = thin::respond(request, &app.scripts, (&document.record(), document.document()), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
 }

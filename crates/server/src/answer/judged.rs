@@ -67,7 +67,11 @@ fn is_saved(record: &AssetRecord) -> bool {
     dispositions.any(|value| value.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("attachment")))
 }
 
-fn origin_of<'a>(app: &App, request: &'a Parts) -> PageOrigin<'a> {
+fn origin_of<'a>(app: &'a App, request: &'a Parts) -> PageOrigin<'a> {
     let tls = app.came_over_tls(Socket::of(request), &request.headers);
-    PageOrigin { scheme: if tls { "https" } else { "http" }, host: app.host(Socket::of(request), &request.headers) }
+    PageOrigin {
+        scheme: if tls { "https" } else { "http" },
+        host: app.host(Socket::of(request), &request.headers),
+        base: app.base.as_str(),
+    }
 }

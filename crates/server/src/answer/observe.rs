@@ -36,8 +36,8 @@ impl Visitor {
     }
 
     /// The `Set-Cookie` that names it for another while.
-    pub(super) fn cookie(&self, tls: bool) -> HeaderValue {
-        cookies::set_browser(self.browser, tls)
+    pub(super) fn cookie(&self, scope: cookies::Scope<'_>) -> HeaderValue {
+        cookies::set_browser(self.browser, scope)
     }
 }
 
@@ -61,6 +61,9 @@ pub(super) fn document(
     }
     if let Some(Visitor { browser, is_first }) = visitor {
         let address = app.client_addr(Socket::of(request), &request.headers).public;
+        if is_first && kind == AnswerKind::Full {
+            app.unasked.note_given();
+        }
         app.hub.visits().open(&Opening { browser, address, page, kind, is_first });
     }
     let (hub, page) = (Arc::clone(&app.hub), page.to_owned());
@@ -75,6 +78,7 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
     if request.method != Method::GET || !(is_whole || status == StatusCode::PARTIAL_CONTENT) {
         return response;
     }
+    app.unasked.note_part(version, &request.headers);
     let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
     // Chromium asks whether the parts it has are still good, and hears 304: that is no use of the whole.
     let may_be_noted = is_whole && !asset.is_document() && !request.headers.contains_key(header::RANGE);

@@ -9,6 +9,7 @@ use viral_wire::signal::{PeerToTracker, ReadyOffer};
 use crate::limits::WAITING_MAX;
 use crate::testing::{NAVIGATION, SITE, answer, description, get, request, seeder, tell, text, viral, visit};
 
+mod base;
 mod visits;
 
 /// Two requests of one browser.

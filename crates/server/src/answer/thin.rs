@@ -8,19 +8,25 @@ use viral_wire::signal::{ThinBoot, encode_for_html};
 use super::evidence::PLAIN_QUERY;
 use crate::files::Document;
 use crate::limits::TITLE_LEN_MAX;
+use crate::scripts::Scripts;
 use crate::stats::Cause;
-use crate::{coding, csp, scripts};
+use crate::{coding, csp};
 
 /// Headers of a document that describe its body and so do not hold for the thin one.
 const BODY_HEADERS: [HeaderName; 6] =
     [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED, header::CACHE_CONTROL];
 
 /// The answer to a request whose document is `record`, with the document's own headers and the loader allowed by its policy.
-pub(super) fn respond(request: &Parts, record: &AssetRecord, document: Option<&Document>, boot: &ThinBoot) -> Response<Body> {
-    let html = html(document, request.uri.query(), &encode_for_html(boot));
+pub(super) fn respond(
+    request: &Parts,
+    scripts: &Scripts,
+    (record, document): (&AssetRecord, Option<&Document>),
+    boot: &ThinBoot,
+) -> Response<Body> {
+    let html = html(document, request.uri.query(), &encode_for_html(boot), &scripts.loader);
     let coding = coding::choose(&request.headers);
     let mut response = Response::new(Body::from(coding::encode_quick(coding, html.as_bytes())));
-    *response.headers_mut() = headers(&record.headers);
+    *response.headers_mut() = headers(&record.headers, &scripts.loader_hash);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // A script that reads the page gets the page, not the loader, also out of the browser's cache. A full answer does not say so: its addition looks for it there, as a script.
@@ -33,14 +39,14 @@ pub(super) fn respond(request: &Parts, record: &AssetRecord, document: Option<&D
 }
 
 /// The headers of the document, its policies with the loader's hash.
-fn headers(record_headers: &[(String, String)]) -> HeaderMap {
+fn headers(record_headers: &[(String, String)], loader_hash: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in record_headers {
         let Ok(name) = HeaderName::try_from(name) else { continue };
         if BODY_HEADERS.contains(&name) {
             continue;
         }
-        let value = if csp::is_policy(name.as_str()) { csp::with_script_hash(value, scripts::loader_hash()) } else { value.clone() };
+        let value = if csp::is_policy(name.as_str()) { csp::with_script_hash(value, loader_hash) } else { value.clone() };
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }
@@ -52,7 +58,7 @@ fn headers(record_headers: &[(String, String)]) -> HeaderMap {
 const ABOUT: &str = "The page comes from other visitors; to see its source add ?viral=plain to the address";
 
 /// The page shows the document's title and has its viewport, which outlives it: a browser lays the app out as the last `<meta name=viewport>` it saw says.
-fn html(document: Option<&Document>, query: Option<&str>, boot: &str) -> String {
+fn html(document: Option<&Document>, query: Option<&str>, boot: &str, loader: &str) -> String {
     let title = document.and_then(|document| document.title.as_deref()).unwrap_or_default();
     let title: String = title.chars().take(TITLE_LEN_MAX).collect();
     let viewport = document.and_then(|document| document.viewport.as_deref());
@@ -64,7 +70,6 @@ fn html(document: Option<&Document>, query: Option<&str>, boot: &str) -> String 
          <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
         title = escaped(&title),
         query = escaped(&query),
-        loader = scripts::loader(),
     )
 }
 
@@ -115,6 +120,10 @@ mod tests {
         }
     }
 
+    fn scripts() -> std::sync::Arc<Scripts> {
+        Scripts::of(&crate::config::Base::default())
+    }
+
     fn document(title: &str) -> Document {
         let title = Some(title.to_owned());
         Document { title, viewport: None, utf8: true, meta_csp: Vec::new(), import_map: false, meta_refresh: false }
@@ -137,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn four_offers_and_the_loader_fit_the_first_round_trip() {
-        let response = respond(&get("/"), &record(&[]), Some(&document("An app")), &boot());
+        let response = respond(&get("/"), &scripts(), (&record(&[]), Some(&document("An app"))), &boot());
         assert_eq!(response.headers()["content-encoding"], "br");
         let len = response.into_body().collect().await.unwrap().to_bytes().len();
         assert!(len <= 14_600, "{len} bytes");
@@ -147,12 +156,12 @@ mod tests {
     fn the_documents_headers_are_kept_and_its_policy_lets_the_loader_in() {
         let response = respond(
             &get("/"),
-            &record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]),
-            None,
+            &scripts(),
+            (&record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]), None),
             &boot(),
         );
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
-        assert_eq!(policy, format!("script-src 'self' '{}'", scripts::loader_hash()));
+        assert_eq!(policy, format!("script-src 'self' '{}'", scripts().loader_hash));
         assert_eq!(response.headers()["x-frame-options"], "DENY");
         assert!(!response.headers().contains_key("etag"));
     }
@@ -161,7 +170,7 @@ mod tests {
     fn title_query_and_boot_cannot_break_out_of_the_page() {
         let mut document = document("</title><script>alert(1)</script>");
         document.viewport = Some("\"><script>".to_owned());
-        let page = html(Some(&document), Some("a=\"><script>"), "{}");
+        let page = html(Some(&document), Some("a=\"><script>"), "{}", &scripts().loader);
         assert!(page.contains("<meta name=\"viewport\" content=\"&quot;&gt;&lt;script&gt;\">"));
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>"));
         assert!(page.contains("url=?a=&quot;&gt;&lt;script&gt;&amp;viral=plain\""));
@@ -169,10 +178,10 @@ mod tests {
 
     #[test]
     fn the_loader_is_exactly_what_the_hash_says() {
-        let page = html(None, None, "{}");
+        let page = html(None, None, "{}", &scripts().loader);
         assert!(!page.contains("viewport"), "a page without one is laid out as wide as without us");
         let start = page.rfind("<script>").unwrap() + "<script>".len();
         let end = page.rfind("</script>").unwrap();
-        assert_eq!(&page[start..end], scripts::loader());
+        assert_eq!(&page[start..end], scripts().loader);
     }
 }

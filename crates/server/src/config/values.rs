@@ -12,6 +12,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Why a setting's text is not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
+    /// No path that a site may lie below.
+    #[error("`{0}` is no path to serve below: write it as /app/, of letters, digits, `-`, `.`, `_` and `~`")]
+    Base(String),
     /// Nothing to listen on.
     #[error("`{0}` is neither ADDR:PORT, NAME:PORT nor unix:PATH")]
     Listen(String),
@@ -38,6 +41,63 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, ValueError> {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" | "" => Ok(false),
         _ => Err(ValueError::Switch(text.to_owned())),
+    }
+}
+
+/// The path that a site lies below, as visitors see it: `/`, or `/app/` with a slash at both ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base(String);
+
+/// Longest base, in bytes: what is left of a path has room enough.
+const BASE_LEN_MAX: usize = 256;
+
+impl Base {
+    /// With its slashes.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the site has the host for itself.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0 == "/"
+    }
+
+    /// Without its first slash: what the relative paths of the site's files begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        self.0.get(1..).unwrap_or_default()
+    }
+
+    /// The address of something of ours, such as `worker.js`.
+    pub(crate) fn own(&self, name: &str) -> String {
+        format!("{}.viral/{name}", self.0)
+    }
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Base {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain);
+        let names = text.trim_matches('/');
+        if !text.starts_with('/') || text.len() > BASE_LEN_MAX || !(names.is_empty() || names.split('/').all(is_name)) {
+            return Err(ValueError::Base(text.to_owned()));
+        }
+        Ok(Self(if names.is_empty() { "/".to_owned() } else { format!("/{names}/") }))
     }
 }
 
@@ -185,6 +245,7 @@ macro_rules! serde_as_text {
 serde_as_text!(AdminListen);
 serde_as_text!(ListenAt);
 serde_as_text!(TrustedProxy);
+serde_as_text!(Base);
 serde_as_text!(HeaderLine);
 serde_as_text!(ProxyHeader);
 
@@ -348,6 +409,16 @@ mod tests {
         assert!(["1", "true", "TRUE", "on", "yes"].iter().all(|text| parse_switch(text) == Ok(true)));
         assert!(["0", "false", "off", "no", ""].iter().all(|text| parse_switch(text) == Ok(false)));
         assert!(parse_switch("maybe").is_err());
+    }
+
+    #[test]
+    fn a_base_is_a_plain_path_with_slashes_around() {
+        for (text, base) in [("/", "/"), ("/app", "/app/"), ("/app/", "/app/"), ("/a/b.c_d~e-1/", "/a/b.c_d~e-1/"), ("//", "/")] {
+            assert_eq!(text.parse::<Base>().unwrap().as_str(), base);
+        }
+        for wrong in ["", "app", "/a//b/", "/../", "/.viral/", "/a b/", "/a%20b/", "/ü/", "/a?b/", "/\"/", "https://a.example/app/"] {
+            assert_eq!(wrong.parse::<Base>(), Err(ValueError::Base(wrong.to_owned())));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ORIGIN: PageOrigin<'static> = PageOrigin { scheme: "https", host: "app.example" };
+const ORIGIN: PageOrigin<'static> = PageOrigin { scheme: "https", host: "app.example", base: "/" };
 
 #[test]
 fn each_policy_is_judged_by_what_it_blocks() {
@@ -65,11 +65,11 @@ fn a_second_header_can_only_take_away() {
 
 #[test]
 fn an_https_source_does_not_cover_a_page_on_plain_http() {
-    let origin = PageOrigin { scheme: "http", host: "127.0.0.1:8080" };
+    let origin = PageOrigin { scheme: "http", host: "127.0.0.1:8080", base: "/" };
     assert!(!allows(["script-src https:"], [], origin));
     assert!(allows(["script-src http://127.0.0.1:8080"], [], origin));
     assert!(!allows(["script-src 127.0.0.1"], [], origin));
-    assert!(allows(["script-src [::1]:80"], [], PageOrigin { scheme: "http", host: "[::1]" }));
+    assert!(allows(["script-src [::1]:80"], [], PageOrigin { scheme: "http", host: "[::1]", base: "/" }));
     assert!(allows(["script-src app.example"], [], PageOrigin { host: "app.example:", ..ORIGIN }), "an empty port is the default one");
 }
 
@@ -92,5 +92,16 @@ fn the_loader_hash_is_added_where_inline_scripts_are_not_allowed() {
     ];
     for (policy, expected) in table {
         assert_eq!(with_script_hash(policy, "sha256-X="), expected);
+    }
+}
+
+#[test]
+fn a_path_in_a_policy_must_hold_the_base() {
+    let below = |policy: &str| allows([policy], [], PageOrigin { base: "/app/", ..ORIGIN });
+    for policy in ["script-src https://app.example/", "script-src https://app.example/app/", "script-src https://app.example/app/.viral/"] {
+        assert!(below(policy), "{policy}");
+    }
+    for policy in ["script-src https://app.example/.viral/", "script-src https://app.example/APP/", "script-src https://app.example/app"] {
+        assert!(!below(policy), "{policy}");
     }
 }

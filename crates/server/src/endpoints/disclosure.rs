@@ -6,27 +6,28 @@ use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use super::refusal;
+use super::{lead_to_disclosure, refusal};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::{self, VisitorState, visitor_state};
 use crate::stats::Cause;
 
-/// The page with its four places to fill.
+/// The page with its places to fill.
 const TEMPLATE: &str = include_str!("disclosure.html");
 
 /// Nothing but its own style and its own forms.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// `GET /.viral/`
-pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
+pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
     let off = visitor_state(&headers) == VisitorState::Off;
     let (state, button, action, dot) = if off {
-        ("You have <strong>opted out</strong>. This site is loaded from its server only.", "Take part again", "/.viral/opt-in", "#8a948f")
+        ("You have <strong>opted out</strong>. This site is loaded from its server only.", "Take part again", "opt-in", "#8a948f")
     } else {
-        ("You are <strong>taking part</strong>, if your browser can.", "Opt out", "/.viral/opt-out", "#22b573")
+        ("You are <strong>taking part</strong>, if your browser can.", "Opt out", "opt-out", "#22b573")
     };
-    let html = TEMPLATE.replace("{{state}}", state).replace("{{button}}", button).replace("{{action}}", action).replace("{{dot}}", dot);
+    let html = TEMPLATE.replace("{{state}}", state).replace("{{button}}", button).replace("{{dot}}", dot);
+    let html = html.replace("{{action}}", &app.base.own(action)).replace("{{base}}", app.base.as_str());
     let mut response = Response::new(Body::from(html));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -38,17 +39,17 @@ pub(crate) async fn page(headers: HeaderMap) -> Response<Body> {
 
 /// `POST /.viral/opt-out`
 pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
-    let tls = app.came_over_tls(peer, &headers);
-    let mut response = back_with(&app, peer, &headers, cookies::set_off(tls));
+    let scope = app.cookie_scope(peer, &headers);
+    let mut response = back_with(&app, peer, &headers, cookies::set_off(scope));
     if response.status() == StatusCode::SEE_OTHER {
-        response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser(tls));
+        response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser(scope));
     }
     response
 }
 
 /// `POST /.viral/opt-in`
 pub(crate) async fn opt_in(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
-    back_with(&app, peer, &headers, cookies::clear_state(app.came_over_tls(peer, &headers)))
+    back_with(&app, peer, &headers, cookies::clear_state(app.cookie_scope(peer, &headers)))
 }
 
 fn back_with(app: &App, peer: Socket, headers: &HeaderMap, cookie: HeaderValue) -> Response<Body> {
@@ -57,7 +58,7 @@ fn back_with(app: &App, peer: Socket, headers: &HeaderMap, cookie: HeaderValue) 
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/.viral/"));
+    lead_to_disclosure(app, &mut response);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(Cause::Documents);
@@ -67,25 +68,23 @@ fn back_with(app: &App, peer: Socket, headers: &HeaderMap, cookie: HeaderValue) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{SITE, request, viral};
-    use http_body_util::BodyExt as _;
+    use crate::testing::{SITE, get, request, text, viral};
 
-    async fn text(response: Response<Body>) -> String {
-        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    async fn shown(headers: &[(&str, &str)]) -> String {
+        text(get(&viral(&SITE, |_| ()).await, "/.viral/", headers).await).await
     }
 
     #[tokio::test]
     async fn the_page_says_what_state_the_visitor_is_in() {
-        let taking_part = text(page(HeaderMap::new()).await).await;
+        let taking_part = shown(&[]).await;
         assert!(taking_part.contains("taking part") && taking_part.contains("action=\"/.viral/opt-out\"") && !taking_part.contains("{{"));
-        let off = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("viral=off"))]);
-        let opted_out = text(page(off).await).await;
+        let opted_out = shown(&[("cookie", "viral=off")]).await;
         assert!(opted_out.contains("opted out") && opted_out.contains("action=\"/.viral/opt-in\""));
     }
 
     #[tokio::test]
     async fn the_page_loads_nothing_from_elsewhere() {
-        let html = text(page(HeaderMap::new()).await).await;
+        let html = shown(&[]).await;
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("<script") && !html.contains("src="));
     }
 

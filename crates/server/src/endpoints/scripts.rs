@@ -1,25 +1,28 @@
 //! `/.viral/addition.js` and `/.viral/worker.js`.
 
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::extract::RawQuery;
+use axum::extract::{RawQuery, State};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
+use crate::app::App;
 use crate::coding;
-use crate::scripts::{ADDITION_SCRIPT, Script, WORKER_SCRIPT};
+use crate::scripts::Script;
 use crate::stats::Cause;
 
 /// Lets a worker under `/.viral/` control the whole site.
 const SERVICE_WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
 
 /// `GET /.viral/addition.js`
-pub(crate) async fn addition(RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
-    script(&ADDITION_SCRIPT, query.as_deref(), &headers)
+pub(crate) async fn addition(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    script(&app.scripts.addition, query.as_deref(), &headers)
 }
 
 /// `GET /.viral/worker.js`
-pub(crate) async fn worker(RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
-    let mut response = script(&WORKER_SCRIPT, query.as_deref(), &headers);
-    response.headers_mut().insert(SERVICE_WORKER_ALLOWED, HeaderValue::from_static("/"));
+pub(crate) async fn worker(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    let mut response = script(&app.scripts.worker, query.as_deref(), &headers);
+    response.headers_mut().insert(SERVICE_WORKER_ALLOWED, HeaderValue::try_from(app.base.as_str()).expect("a base is visible ASCII"));
     response
 }
 
@@ -54,42 +57,40 @@ pub(super) fn knows(request: &HeaderMap, etag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with(name: HeaderName, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
-    }
+    use crate::testing::{SITE, get, viral};
 
     #[tokio::test]
     async fn a_versioned_address_is_immutable_and_any_other_is_asked_for_again() {
-        let versioned = addition(RawQuery(Some(format!("v={}", ADDITION_SCRIPT.version))), HeaderMap::new()).await;
+        let viral = viral(&SITE, |_| ()).await;
+        let versioned = get(&viral, &format!("/.viral/addition.js?v={}", viral.app.scripts.addition.version), &[]).await;
         assert_eq!(versioned.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
-        let other = addition(RawQuery(Some("v=0".into())), HeaderMap::new()).await;
-        assert_eq!(other.headers()[header::CACHE_CONTROL], "no-cache");
+        assert_eq!(get(&viral, "/.viral/addition.js?v=0", &[]).await.headers()[header::CACHE_CONTROL], "no-cache");
     }
 
     #[tokio::test]
     async fn the_worker_may_control_the_whole_site() {
-        let response = worker(RawQuery(None), HeaderMap::new()).await;
+        let response = get(&viral(&SITE, |_| ()).await, "/.viral/worker.js", &[]).await;
         assert_eq!(response.headers()[SERVICE_WORKER_ALLOWED], "/");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
     }
 
     #[tokio::test]
     async fn scripts_are_encoded_and_revalidated() {
-        let response = worker(RawQuery(None), with(header::ACCEPT_ENCODING, "br")).await;
+        let viral = viral(&SITE, |_| ()).await;
+        let worker = async |known: Option<&str>| {
+            let known = known.map(|known| ("if-none-match", known));
+            get(&viral, "/.viral/worker.js", &[Some(("accept-encoding", "br")), known].into_iter().flatten().collect::<Vec<_>>()).await
+        };
+        let response = worker(None).await;
         assert_eq!(response.headers()[header::CONTENT_ENCODING], "br");
-        let mut again = with(header::ACCEPT_ENCODING, "br");
-        again.insert(header::IF_NONE_MATCH, response.headers()[header::ETAG].clone());
         let etag = response.headers()[header::ETAG].to_str().unwrap();
-        assert_eq!(worker(RawQuery(None), again).await.status(), StatusCode::NOT_MODIFIED);
         for (known, expected) in [
+            (etag.to_owned(), StatusCode::NOT_MODIFIED),
             (format!("\"other\", W/{etag}"), StatusCode::NOT_MODIFIED),
             ("*".to_owned(), StatusCode::NOT_MODIFIED),
             ("\"other\"".to_owned(), StatusCode::OK),
         ] {
-            let mut again = with(header::ACCEPT_ENCODING, "br");
-            again.insert(header::IF_NONE_MATCH, known.parse().unwrap());
-            assert_eq!(worker(RawQuery(None), again).await.status(), expected, "{known}");
+            assert_eq!(worker(Some(&known)).await.status(), expected, "{known}");
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 use self::directory::{Content, Directory};
 use super::{
+    SiteOptions,
     asset::{Headers, standing},
     compress::{Coding, decode},
     limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST, READ_CHUNK_LEN},
@@ -42,6 +43,8 @@ const NOTHING_KEPT: &str = "no-store";
 /// A directory that is served before it was read.
 pub(crate) struct Early {
     directory: Directory,
+    /// See `SiteOptions::base`, with slashes around.
+    base: String,
     headers: Headers,
     access: Option<AccessLog>,
 }
@@ -51,8 +54,9 @@ impl Early {
     ///
     /// # Errors
     /// When there is no such directory.
-    pub(crate) fn new(dir: PathBuf, spa: bool, headers: Headers, access: Option<AccessLog>) -> io::Result<Self> {
-        Ok(Self { directory: Directory::new(dir, spa)?, headers, access })
+    pub(crate) fn new(dir: PathBuf, options: SiteOptions, access: Option<AccessLog>) -> io::Result<Self> {
+        let SiteOptions { base, spa, headers, .. } = options;
+        Ok(Self { directory: Directory::new(dir, spa)?, base: format!("/{base}"), headers, access })
     }
 
     /// Answers on `listeners` for as long as it is polled. Answers that are under way then have a while to be finished.
@@ -105,7 +109,9 @@ impl Early {
 
     async fn respond<B>(self: Arc<Self>, request: &Request<B>) -> Response<Body> {
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        // However the proxy asks.
+        let (base, path) = (self.base.trim_end_matches('/'), request.uri().path());
+        let path = path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path).to_owned();
         // A native peer comes for its like and waits.
         if is_native_peer(request.headers()) || path.starts_with("/.viral/") {
             let mut response = self.line(StatusCode::SERVICE_UNAVAILABLE, "the site is being read\n");
@@ -128,7 +134,7 @@ impl Early {
             (_, Some(Led::Redirect(path))) => {
                 let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
                 let mut response = self.line(StatusCode::TEMPORARY_REDIRECT, "moved\n");
-                let location = HeaderValue::try_from(format!("{path}{query}")).ok();
+                let location = HeaderValue::try_from(format!("{base}{path}{query}")).ok();
                 response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
                 response
             }

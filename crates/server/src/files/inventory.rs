@@ -29,6 +29,8 @@ use super::{
 /// A directory and what was read of it last.
 #[derive(Debug)]
 pub(super) struct Inventory {
+    /// What relative paths begin with.
+    base: Arc<str>,
     dir: PathBuf,
     entries_max: usize,
     making: Making,
@@ -56,9 +58,9 @@ struct Known {
 
 impl Inventory {
     /// An inventory of `dir`, in which nothing is known yet. Setting `cancelled` ends a reading early.
-    pub(super) fn new(dir: PathBuf, entries_max: usize, making: Making, cancelled: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(dir: PathBuf, base: Arc<str>, entries_max: usize, making: Making, cancelled: Arc<AtomicBool>) -> Self {
         let history = History::new(entries_max);
-        Self { dir, entries_max, making, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
+        Self { dir, base, entries_max, making, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
     }
 
     /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
@@ -67,7 +69,7 @@ impl Inventory {
     /// When the directory cannot be listed or holds too much, the object store cannot be written, or the system is out of descriptors. A single file
     /// or directory that cannot be read is no error: what becomes of it `unreadable` says, and if it is new it is left out; with a warning.
     pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>, unreadable: Unreadable) -> Result<Assets, SiteError> {
-        let scanned = scan::scan(&self.dir, self.entries_max, &mut self.warned);
+        let scanned = scan::scan(&self.dir, &self.base, self.entries_max, &mut self.warned);
         if unreadable == Unreadable::Withdrawn && scanned.as_ref().is_err_and(SiteError::says_what_is_there) {
             self.known.clear();
         }
@@ -169,13 +171,14 @@ impl Inventory {
 ///
 /// # Errors
 /// When a path is none that a URL can name.
-pub(super) fn embedded(making: &Making, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
+pub(super) fn embedded(making: &Making, base: &str, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
     let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
-    let names: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    let names: BTreeSet<String> = files.iter().map(|file| format!("{base}{}", file.path)).collect();
     let mut entries = BTreeMap::new();
-    for EmbeddedFile { path: relative, body } in files {
-        if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || relative.is_empty() || relative.ends_with('/') {
-            return Err(SiteError::EmbeddedPath { path: relative });
+    for EmbeddedFile { path, body } in files {
+        let relative = format!("{base}{path}");
+        if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || path.is_empty() || path.ends_with('/') {
+            return Err(SiteError::EmbeddedPath { path });
         }
         let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
         let alone = stands_alone(&relative, |plain| names.contains(plain));

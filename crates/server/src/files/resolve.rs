@@ -16,6 +16,8 @@ pub(super) enum Led<T> {
 
 /// The rules of [`Version::resolve`](super::Version::resolve), for whatever finds a file by its relative path.
 pub(super) struct Paths<'f, T> {
+    /// See `SiteOptions::base`.
+    pub(super) base: &'f str,
     /// See `SiteOptions::spa`.
     pub(super) spa: bool,
     /// The file with this relative path, if there is one.
@@ -63,6 +65,6 @@ impl<T> Paths<'_, T> {
     }
 
     fn app(&self, url_path: &str) -> Option<Led<T>> {
-        if self.spa && path::is_route(url_path) { (self.file)("index.html").map(Led::File) } else { None }
+        if self.spa && path::is_route(url_path) { (self.file)(&format!("{}index.html", self.base)).map(Led::File) } else { None }
     }
 }

@@ -97,8 +97,8 @@ pub(super) fn is_exhausted(error: &io::Error) -> bool {
 ///
 /// Hidden names, except `.well-known` at the top, are left out silently. Left out with a warning are names that no URL can
 /// carry and symbolic links whose target lies outside of `dir`. Links within it are followed, unless they lead to a
-/// directory they are in.
-pub(super) fn scan(dir: &Path, entries_max: usize, warned: &mut Warned) -> Result<Scanned, SiteError> {
+/// directory they are in. Relative paths begin with `base`.
+pub(super) fn scan(dir: &Path, base: &str, entries_max: usize, warned: &mut Warned) -> Result<Scanned, SiteError> {
     let root = root_of(dir)?;
     let mut walk = Walk {
         dir,
@@ -111,7 +111,7 @@ pub(super) fn scan(dir: &Path, entries_max: usize, warned: &mut Warned) -> Resul
         warned,
     };
     let entries = fs::read_dir(&root).map_err(|source| unreadable(dir, source))?;
-    walk.list(entries, "")?;
+    walk.list(entries, base)?;
     let Walk { mut found, denied, .. } = walk;
     found.sort_by(|a, b| a.relative.cmp(&b.relative));
     Ok(Scanned { found, denied })

@@ -52,21 +52,22 @@ impl Site {
         let store = blocking(move || Store::open(cache_dir.as_deref(), memory_len_max)).await??;
         let (markup, script) = addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
         let script = script.map(|script| inventory::addition(&store, script)).transpose()?;
-        let fixed = Fixed { spa: options.spa, headers: Arc::clone(&headers), addition: script };
+        let base: Arc<str> = options.base.into();
+        let fixed = Fixed { base: Arc::clone(&base), spa: options.spa, headers: Arc::clone(&headers), addition: script };
         let making = Making { store, addition: markup, headers, immutable: options.immutable };
         let (versions, stop, reread) = match source {
             Source::Embedded(files) => {
-                let assets = blocking(move || inventory::embedded(&making, files)).await??;
+                let assets = blocking(move || inventory::embedded(&making, &base, files)).await??;
                 (Arc::new(Versions::new(assets, fixed)), None, None)
             }
             Source::Directory(dir) => {
                 // Watched before it is read, so that no change falls between.
                 let (watched, shown) = (dir.clone(), dir.clone());
                 let changes = blocking(move || Changes::of(&watched)).await?;
-                let mut inventory = Inventory::new(dir, options.entries_max, making, Arc::clone(&cancelled));
+                let mut inventory = Inventory::new(dir, Arc::clone(&base), options.entries_max, making, Arc::clone(&cancelled));
                 let (assets, inventory) =
                     blocking(move || inventory.read(&BTreeSet::new(), Unreadable::Kept).map(|assets| (assets, inventory))).await??;
-                if !assets.contains_key("index.html") {
+                if !assets.contains_key(&format!("{base}index.html")) {
                     tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
                 }
                 let versions = Arc::new(Versions::new(assets, fixed));

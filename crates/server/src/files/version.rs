@@ -26,6 +26,8 @@ pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 /// What is the same in all versions of a site.
 #[derive(Debug, Clone)]
 pub(super) struct Fixed {
+    /// See `SiteOptions::base`.
+    pub(super) base: Arc<str>,
     /// See `SiteOptions::spa`.
     pub(super) spa: bool,
     /// The operator's headers.
@@ -143,10 +145,10 @@ impl Version {
 
     fn resolved(&self, find: impl FnOnce(&Paths<'_, Arc<Asset>>) -> Option<Led<Arc<Asset>>>) -> Resolved {
         let file = |relative: &str| self.assets.get(relative).cloned();
-        match find(&Paths { spa: self.fixed.spa, file: &file }) {
+        match find(&Paths { base: &self.fixed.base, spa: self.fixed.spa, file: &file }) {
             Some(Led::File(asset)) => Resolved::Asset(asset),
             Some(Led::Redirect(path)) => Resolved::Redirect(path),
-            None => Resolved::NotFound(file(NOT_FOUND_PAGE)),
+            None => Resolved::NotFound(file(&format!("{}{NOT_FOUND_PAGE}", self.fixed.base))),
         }
     }
 

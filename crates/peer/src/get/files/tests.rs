@@ -20,7 +20,7 @@ fn record(path: &str, raw: &[u8]) -> AssetRecord {
 /// A directory and a store that holds these assets.
 fn filled(force: bool, assets: &[(&str, &[u8])]) -> (tempfile::TempDir, Output, Store, Vec<AssetRecord>) {
     let dir = tempfile::tempdir().unwrap();
-    let output = Output::open(dir.path().join("out"), force).unwrap();
+    let output = Output::open(dir.path().join("out"), "/", force).unwrap();
     let mut store = Store::open(Place::Directory(output.partial())).unwrap();
     let records: Vec<AssetRecord> = assets.iter().map(|(path, raw)| record(path, raw)).collect();
     for (record, (_, raw)) in records.iter().zip(assets) {
@@ -43,7 +43,7 @@ fn paths_become_files_below_the_directory_and_nothing_else() {
         ("/%C3%A4", "ä"),
     ];
     for (path, file) in safe {
-        assert_eq!(relative(path).as_deref(), Some(Path::new(file)), "{path}");
+        assert_eq!(relative(path, "/").as_deref(), Some(Path::new(file)), "{path}");
     }
     let unsafe_ones = [
         "/../x",
@@ -72,7 +72,7 @@ fn paths_become_files_below_the_directory_and_nothing_else() {
         "/photo%e2%80%aegpj.exe",
     ];
     for path in unsafe_ones {
-        assert_eq!(relative(path), None, "{path}");
+        assert_eq!(relative(path, "/"), None, "{path}");
     }
 }
 
@@ -170,10 +170,10 @@ fn a_directory_that_may_not_be_written_is_named_with_what_to_do() {
 #[test]
 fn a_second_download_into_the_same_directory_is_refused_while_the_first_goes_on() {
     let (dir, output, ..) = filled(false, &[("/a.bin", b"new")]);
-    let second = Output::open(dir.path().join("out"), false).unwrap_err();
+    let second = Output::open(dir.path().join("out"), "/", false).unwrap_err();
     assert!(second.to_string().contains("another viral writes here"), "{second}");
     drop(output);
-    Output::open(dir.path().join("out"), false).unwrap();
+    Output::open(dir.path().join("out"), "/", false).unwrap();
 }
 
 #[test]
@@ -183,13 +183,13 @@ fn the_partial_folder_is_its_users_alone_and_no_link() {
     assert_eq!(fs::metadata(output.partial()).unwrap().permissions().mode() & 0o777, 0o700);
     let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     symlink(elsewhere.path(), dir.path().join(PARTIAL)).unwrap();
-    assert!(matches!(Output::open(dir.path().to_owned(), true), Err(OutputError::Link(_))));
+    assert!(matches!(Output::open(dir.path().to_owned(), "/", true), Err(OutputError::Link(_))));
 }
 
 #[test]
 fn no_piece_is_written_through_a_link_in_the_partial_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let output = Output::open(dir.path().join("out"), false).unwrap();
+    let output = Output::open(dir.path().join("out"), "/", false).unwrap();
     let (asset, victim) = (record("/a.bin", b"new"), dir.path().join("victim"));
     fs::write(&victim, b"mine").unwrap();
     symlink(&victim, output.partial().join(asset.digest.to_string())).unwrap();
@@ -233,8 +233,18 @@ fn a_file_that_would_be_a_folder_too_is_refused() {
 fn the_addition_is_taken_out_of_a_document_and_nothing_else_is() {
     let tag = "<script async src=\"/.viral/addition.js?v=0a1b\"></script>";
     let with = format!("<p>{tag}</p>{tag}</body>\n");
-    assert_eq!(without_addition(with.as_bytes()), format!("<p>{tag}</p></body>\n").as_bytes(), "only the last one is ours");
+    assert_eq!(without_addition(with.as_bytes(), "/"), format!("<p>{tag}</p></body>\n").as_bytes(), "only the last one is ours");
     for other in ["<p>", "", "<script async src=\"/.viral/addition.js?v=!\"></script>"] {
-        assert_eq!(without_addition(other.as_bytes()), other.as_bytes());
+        assert_eq!(without_addition(other.as_bytes(), "/"), other.as_bytes());
     }
+}
+
+#[test]
+fn files_of_a_site_below_a_base_are_those_on_the_servers_disk() {
+    assert_eq!(relative("/app/", "/app/").as_deref(), Some(Path::new("index.html")));
+    assert_eq!(relative("/app/js/a.js", "/app/").as_deref(), Some(Path::new("js/a.js")));
+    assert_eq!(relative("/apple/a.js", "/app/"), None);
+    let with = "<p></p><script async src=\"/app/.viral/addition.js?v=0123456789abcdef\"></script>";
+    assert_eq!(without_addition(with.as_bytes(), "/app/"), b"<p></p>");
+    assert_eq!(without_addition(with.as_bytes(), "/"), with.as_bytes());
 }

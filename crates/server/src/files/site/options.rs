@@ -42,6 +42,8 @@ pub struct Addition {
 /// How a site is served. `SiteOptions::default()` is a plain static site with nothing added.
 #[derive(Debug, Clone)]
 pub struct SiteOptions {
+    /// What the URL paths of all files begin with, without its first slash: empty, or `app/`.
+    pub base: String,
     /// Answer navigations to unknown paths without an extension with `/index.html` and status 200.
     pub spa: bool,
     /// Headers on every answer, and in every asset record.
@@ -63,6 +65,7 @@ pub struct SiteOptions {
 impl Default for SiteOptions {
     fn default() -> Self {
         Self {
+            base: String::new(),
             spa: false,
             headers: Vec::new(),
             immutable: Vec::new(),

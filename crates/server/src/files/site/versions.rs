@@ -103,9 +103,9 @@ pub(in crate::files) mod tests {
             Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
-            inventory::embedded(&making, vec![file]).unwrap()
+            inventory::embedded(&making, "", vec![file]).unwrap()
         };
-        (Versions::new(assets("1"), Fixed { spa: false, headers: Arc::default(), addition: None }), assets)
+        (Versions::new(assets("1"), Fixed { base: "".into(), spa: false, headers: Arc::default(), addition: None }), assets)
     }
 
     pub(in crate::files) fn numbers(versions: &Versions) -> Vec<u64> {
