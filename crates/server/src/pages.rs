@@ -2,7 +2,7 @@
 
 mod blobs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -72,6 +72,8 @@ struct Page {
     /// Number of the version that `current` was made from.
     version: u64,
     set: PageSet,
+    /// Paths of the assets without which nothing is shown; a page set begins with them.
+    blocking: BTreeSet<String>,
     /// None when the page has no manifest: it breaks a limit.
     current: Option<Made>,
     used: u64,
@@ -113,9 +115,10 @@ impl Pages {
         }
         self.make_room();
         let state = self.inherited.remove(path).unwrap_or_default();
-        let (references, served) = (references(version, document), |path: &str| served(version, path));
+        let ((references, blocking), served) = (references(version, document), |path: &str| served(version, path));
         let set = PageSet::restore(self.config, document.path(), state, &references, &served);
-        let mut page = Page { document: document.path().to_owned(), version: version.number(), set, current: None, used: self.clock };
+        let mut page =
+            Page { document: document.path().to_owned(), version: version.number(), set, blocking, current: None, used: self.clock };
         let change = rebuild(&mut page, path, version, document, &mut self.blobs);
         let current = page.current();
         self.pages.insert(path.to_owned(), page);
@@ -165,7 +168,7 @@ impl Pages {
     pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<PageFacts> {
         let page = self.pages.get(path)?;
         let made = page.current?;
-        let critical = page.set.critical();
+        let critical = page.awaited();
         let ring = |at| if at < critical { Ring::Critical } else { Ring::Expected };
         let assets = page.set.assets().iter().enumerate().filter(|(_, path)| version.asset(path).is_some());
         Some(PageFacts {
@@ -205,6 +208,12 @@ impl Pages {
 }
 
 impl Page {
+    /// How many assets of the set, from the first, the deploy of a thin visit waits for: the others come while the page shows.
+    fn awaited(&self) -> usize {
+        let needed = self.set.assets().iter().take(self.set.critical());
+        needed.take_while(|path| self.blocking.contains(*path)).count()
+    }
+
     fn current(&self) -> Option<Current> {
         let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
         Some(Current {
@@ -223,21 +232,25 @@ fn served(version: &Version, path: &str) -> Option<u64> {
     version.asset(path).filter(|asset| !asset.is_document() && asset.path() == path).map(|asset| asset.len())
 }
 
-fn references(version: &Version, document: &Asset) -> Vec<Reference> {
+/// What the document refers to, and which of it nothing is shown without.
+fn references(version: &Version, document: &Asset) -> (Vec<Reference>, BTreeSet<String>) {
     let referred = version.references(document);
-    referred.iter().map(|found| Reference { path: found.asset.path().to_owned(), critical: found.critical }).collect()
+    let blocking = referred.iter().filter(|found| found.blocking).map(|found| found.asset.path().to_owned()).collect();
+    (referred.iter().map(|found| Reference { path: found.asset.path().to_owned(), critical: found.critical }).collect(), blocking)
 }
 
 fn refresh(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
     page.version = version.number();
-    page.set.handle_site(&references(version, document), &|path| served(version, path));
+    let (references, blocking) = references(version, document);
+    page.blocking = blocking;
+    page.set.handle_site(&references, &|path| served(version, path));
     rebuild(page, path, version, document, blobs)
 }
 
 /// Makes the manifest of a page from its page set. None if it is the one it had. One that cannot be made leaves that of the same version as it is, and
 /// the document alone where there is none.
 fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
-    let (critical, assets) = (page.set.critical(), page.set.assets());
+    let (critical, assets) = (page.awaited(), page.set.assets());
     let made = match make(path, version, document, assets, critical) {
         Ok(made) => made,
         Err(error) if page.current.is_some_and(|made| made.version == version.number()) => {

@@ -9,6 +9,7 @@ use super::{
     Object, caching, document,
     limits::{DOCUMENT_LEN_MAX, SCRIPT_LEN_MAX, STYLE_LEN_MAX},
     links::{Link, Links},
+    looks::Seen,
     media::{self, Kind},
     mend::Made,
     mentions, path, script,
@@ -52,6 +53,8 @@ pub struct Asset {
     document: Option<Document>,
     is_alien_text: bool,
     links: Vec<Link>,
+    seen: Arc<Seen>,
+    downloads: Arc<[String]>,
     own_service_worker: bool,
     mentions: Arc<[u64]>,
     /// Whether answers carry the tag of its content: all but that of an addition, which has an address of its own.
@@ -173,6 +176,11 @@ impl Asset {
         self.modified.filter(|_| Arc::ptr_eq(&self.raw, &self.full))
     }
 
+    /// Whether this is a style sheet.
+    pub(super) fn is_style(&self) -> bool {
+        media::kind(self.media_type.split(';').next().unwrap_or_default()) == Kind::Style
+    }
+
     /// Whether it registers a service worker of the site's own.
     pub(super) fn own_service_worker(&self) -> bool {
         self.own_service_worker
@@ -181,6 +189,16 @@ impl Asset {
     /// What it refers to.
     pub(super) fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// What it says of how pages look.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Relative paths of what it offers for saving, as links name them.
+    pub(super) fn downloads(&self) -> &[String] {
+        &self.downloads
     }
 
     /// The headers that matter wherever the content comes from: those of records and of answers alike.
@@ -231,8 +249,10 @@ impl Asset {
             Kind::Html => asset.read_document(making, name, &text)?,
             Kind::Style if asset.len() <= STYLE_LEN_MAX => {
                 let mut links = Links::of(relative);
-                style::references(&String::from_utf8_lossy(&text), &mut links);
+                let css = String::from_utf8_lossy(&text);
+                style::references(&css, &mut links);
                 asset.links = links.into_vec();
+                asset.seen = Arc::new(Seen::of_css(&css));
             }
             Kind::Script => {
                 let mut links = Links::of(relative);
@@ -260,6 +280,8 @@ impl Asset {
             document: None,
             is_alien_text: false,
             links: Vec::new(),
+            seen: Arc::default(),
+            downloads: Arc::default(),
             own_service_worker: false,
             mentions: Arc::default(),
             is_tagged: true,
@@ -287,6 +309,8 @@ impl Asset {
         }
         self.own_service_worker = script::registers_service_worker(html);
         self.links = analysis.links;
+        self.seen = Arc::new(analysis.seen);
+        self.downloads = analysis.downloads.into();
         self.document = Some(analysis.document);
         Ok(())
     }

@@ -10,8 +10,10 @@ use lol_html::{
 
 use super::{
     asset::Document,
-    limits::{META_CSP_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
+    color::color,
+    limits::{DOWNLOADS_MAX, META_CSP_MAX, SHEETS_MAX, STYLE_TEXT_LEN_MAX, THEME_COLORS_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
     links::{Link, Links, Need},
+    looks::{self, Scope, Seen, Sheet, Style},
     media,
 };
 
@@ -22,17 +24,27 @@ pub(super) struct Analysis {
     pub(super) document: Document,
     /// References to the same site, first those needed first.
     pub(super) links: Vec<Link>,
+    /// What it says of how it looks.
+    pub(super) seen: Seen,
+    /// Files of the same site that it offers for saving.
+    pub(super) downloads: Vec<String>,
     /// Byte offset at which the addition's markup goes: before `</body>`, else the end.
     pub(super) insertion: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     links: Links,
     rebased: bool,
     title: Option<String>,
     title_ended: bool,
     viewport: Option<String>,
+    seen: Seen,
+    /// The `style` attributes of root and body, which win over every sheet.
+    attributes: Vec<Sheet>,
+    /// The scope and the text of the `<style>` that is being read.
+    style: Option<(Scope, String)>,
+    downloads: Vec<String>,
     meta_csp: Vec<String>,
     import_map: bool,
     meta_refresh: bool,
@@ -41,6 +53,8 @@ struct State {
     swallows_from: Option<usize>,
     /// How many of those are open, one in another.
     swallowing: usize,
+    /// The head is over, as far as its elements tell.
+    in_body: bool,
     /// Inside how many elements whose content a browser with scripts neither shows nor loads.
     inert: usize,
     /// Inside a `<picture>`: whether a source was noted already.
@@ -53,27 +67,16 @@ type Shared = Rc<RefCell<State>>;
 const SWALLOWING: [&str; 11] =
     ["textarea", "title", "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "template", "plaintext"];
 
+/// Elements that do not end the head.
+const IN_HEAD: [&str; 10] = ["html", "head", "base", "link", "meta", "noscript", "script", "style", "template", "title"];
+
 /// Reads the HTML document at a relative path. `None` when it is not in an encoding that contains ASCII (UTF-16), so that no
 /// markup could be added to it, or when it cannot be parsed.
 pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
     if html.starts_with(&[0xfe, 0xff]) || html.starts_with(&[0xff, 0xfe]) || html.iter().take(64).any(|byte| *byte == 0) {
         return None;
     }
-    let state = Rc::new(RefCell::new(State {
-        links: Links::of(relative),
-        rebased: false,
-        title: None,
-        title_ended: false,
-        viewport: None,
-        meta_csp: Vec::new(),
-        import_map: false,
-        meta_refresh: false,
-        insertion: None,
-        swallows_from: None,
-        swallowing: 0,
-        inert: 0,
-        picture: None,
-    }));
+    let state = Rc::new(RefCell::new(State { links: Links::of(relative), ..State::default() }));
     parse(html, &state).ok()?;
     let state = Rc::try_unwrap(state).ok()?.into_inner();
     let mut links = state.links.into_vec();
@@ -86,11 +89,14 @@ pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
         import_map: state.import_map,
         meta_refresh: state.meta_refresh,
     };
-    Some(Analysis { document, links, insertion: state.insertion.or(state.swallows_from).unwrap_or(html.len()) })
+    let mut seen = state.seen;
+    seen.styles.extend(state.attributes.into_iter().filter(|sheet| !sheet.is_empty()).map(Style::Here));
+    let downloads = state.downloads;
+    Some(Analysis { document, links, seen, downloads, insertion: state.insertion.or(state.swallows_from).unwrap_or(html.len()) })
 }
 
 fn parse(html: &[u8], state: &Shared) -> Result<(), lol_html::errors::RewritingError> {
-    let (elements, titles) = (Rc::clone(state), Rc::clone(state));
+    let (elements, titles, styles) = (Rc::clone(state), Rc::clone(state), Rc::clone(state));
     let settings = Settings {
         element_content_handlers: vec![
             element!("*", move |found| {
@@ -99,6 +105,10 @@ fn parse(html: &[u8], state: &Shared) -> Result<(), lol_html::errors::RewritingE
             }),
             text!("title", move |chunk| {
                 titles.borrow_mut().take_title(chunk);
+                Ok(())
+            }),
+            text!("style", move |chunk| {
+                styles.borrow_mut().take_style(chunk);
                 Ok(())
             }),
         ],
@@ -146,6 +156,7 @@ fn see(found: &mut Element<'_, '_>, state: &Shared) {
         _ => {}
     }
     let mut state = state.borrow_mut();
+    state.in_body |= !IN_HEAD.contains(&name.as_str());
     if state.inert == 0 {
         state.see(&name, found);
     }
@@ -175,23 +186,35 @@ impl State {
             "meta" => match token("http-equiv").as_str() {
                 "content-security-policy" if self.meta_csp.len() < META_CSP_MAX => self.meta_csp.extend(attribute("content")),
                 "refresh" => self.meta_refresh = true,
-                _ if token("name") == "viewport" => {
-                    let content = attribute("content").filter(|content| content.len() <= VIEWPORT_LEN_MAX);
-                    self.viewport = self.viewport.take().or(content);
-                }
-                _ => {}
+                _ => self.see_named_meta(&token("name"), attribute("content"), &token("media")),
             },
+            "html" | "body" if self.attributes.len() < SHEETS_MAX => {
+                self.attributes.extend(attribute("style").map(|style| Sheet::read_style(&style, name == "html")));
+            }
+            // Only the text that follows right behind is its own.
+            "style" => self.style = Scope::of_media(&token("media")).map(|scope| (scope, String::new())),
+            "a" | "area" if found.has_attribute("download") && self.downloads.len() < DOWNLOADS_MAX => {
+                self.downloads.extend(attribute("href").and_then(|href| self.links.place(&href)));
+            }
             "script" => {
                 let kind = token("type");
                 self.import_map |= kind == "importmap";
                 let runs = matches!(kind.as_str(), "" | "module" | "text/javascript" | "application/javascript");
                 if let Some(source) = attribute("src").filter(|_| runs && !found.has_attribute("nomodule")) {
-                    self.links.add(&source, Need::First);
+                    let waits = kind != "module" && !found.has_attribute("async") && !found.has_attribute("defer");
+                    self.links.add(&source, if waits && !self.in_body { Need::Blocking } else { Need::First });
                 }
             }
             "link" => {
-                if let (Some(href), Some(need)) = (attribute("href"), need_of_link(&token("rel"), &token("as"))) {
+                let rel = token("rel");
+                let media = token("media");
+                if let (Some(href), Some(need)) = (attribute("href"), need_of_link(&rel, &token("as"))) {
+                    // Other media are loaded, and nothing waits for them.
+                    let need = if media == "print" { need.max(Need::First) } else { need };
                     self.links.add(&href, need);
+                    if rel.split_ascii_whitespace().any(|word| word == "stylesheet") && !found.has_attribute("disabled") {
+                        self.see_linked_style(&href, &media);
+                    }
                 }
             }
             "img" if token("loading") != "lazy" && self.picture != Some(true) => {
@@ -205,6 +228,39 @@ impl State {
             "video" => self.note_later(attribute("poster")),
             "input" if token("type") == "image" => self.note_later(attribute("src")),
             _ => {}
+        }
+    }
+
+    fn see_named_meta(&mut self, name: &str, content: Option<String>, media: &str) {
+        match (name, content) {
+            ("viewport", Some(content)) if content.len() <= VIEWPORT_LEN_MAX => _ = self.viewport.get_or_insert(content),
+            ("theme-color", Some(content)) if self.seen.theme_colors.len() < THEME_COLORS_MAX => {
+                self.seen.theme_colors.extend(Scope::of_media(media).zip(color(&content)));
+            }
+            ("color-scheme", Some(content)) if self.seen.color_scheme.is_none() => self.seen.color_scheme = looks::color_scheme(&content),
+            _ => {}
+        }
+    }
+
+    fn see_linked_style(&mut self, href: &str, media: &str) {
+        if self.seen.styles.len() < SHEETS_MAX
+            && let Some((scope, target)) = Scope::of_media(media).zip(self.links.target(href))
+        {
+            self.seen.styles.push(Style::Linked(scope, target));
+        }
+    }
+
+    fn take_style(&mut self, chunk: &TextChunk<'_>) {
+        let Some((scope, css)) = self.style.as_mut().filter(|_| self.inert == 0) else { return };
+        if css.len() + chunk.as_str().len() <= STYLE_TEXT_LEN_MAX {
+            css.push_str(chunk.as_str());
+        }
+        if chunk.last_in_text_node() {
+            let sheet = Sheet::read(css, *scope);
+            if !sheet.is_empty() && self.seen.styles.len() < SHEETS_MAX {
+                self.seen.styles.push(Style::Here(sheet));
+            }
+            self.style = None;
         }
     }
 
@@ -230,7 +286,10 @@ fn need_of_link(rel: &str, fetched_as: &str) -> Option<Need> {
     if has("alternate") {
         return None;
     }
-    if has("stylesheet") || has("modulepreload") {
+    if has("stylesheet") {
+        return Some(Need::Blocking);
+    }
+    if has("modulepreload") {
         return Some(Need::First);
     }
     has("preload").then_some(if matches!(fetched_as, "script" | "style") { Need::First } else { Need::Later })
@@ -286,8 +345,20 @@ mod tests {
             <video src=film.mp4><source src=film.webm></video><audio src=a.ogg><source src=a.mp3></audio>"#;
         let links = analyse(html.as_bytes(), "page.html").unwrap().links;
         let of = |need| links.iter().filter(|link| link.need == need).map(|link| link.target.as_str()).collect::<Vec<_>>();
-        assert_eq!(of(Need::First), ["s.js", "s.css", "m.js", "late.js"]);
+        assert_eq!(of(Need::Blocking), ["late.js"]);
+        assert_eq!(of(Need::First), ["s.js", "s.css", "m.js"]);
         assert_eq!(of(Need::Later), ["f.woff2", "i.png", "d.wasm", "v.mp4", "x", "logo.png"]);
+    }
+
+    #[test]
+    fn nothing_shows_without_style_sheets_and_the_scripts_of_the_head_that_the_parser_waits_for() {
+        let html = r#"<!doctype html><html><head><title>x</title><script src=head.js></script><script async src=async.js></script><script defer src=defer.js></script>
+            <script type=module src=module.js></script><link rel=stylesheet media=print href=print.css><link rel=stylesheet href=a.css>
+            <p>The body begins<link rel=stylesheet href=b.css><script src=end.js></script>"#;
+        let links = analyse(html.as_bytes(), "page.html").unwrap().links;
+        let of = |need| links.iter().filter(|link| link.need == need).map(|link| link.target.as_str()).collect::<Vec<_>>();
+        assert_eq!(of(Need::Blocking), ["head.js", "a.css", "b.css"]);
+        assert_eq!(of(Need::First), ["async.js", "defer.js", "module.js", "print.css", "end.js"]);
     }
 
     #[test]
@@ -305,6 +376,27 @@ mod tests {
         assert_eq!(document.viewport.as_deref(), Some("width=320"));
         assert_eq!(document.meta_csp, ["script-src 'self'"]);
         assert!(document.utf8 && document.import_map && document.meta_refresh);
+    }
+
+    #[test]
+    fn how_it_looks_at_first_is_read_from_metas_styles_and_attributes() {
+        let html = "<html style='color:white'><meta name=theme-color content=#222 media='(prefers-color-scheme: dark)'><meta name=theme-color content='url(x)'>\
+            <meta name=color-scheme content='Dark light'><link rel=stylesheet href=/a.css><link rel=stylesheet media=print href=p.css>\
+            <style media=print>body{background:red}</style><style>body{background:#111}</style><svg><style>p{color:red}</style></svg>\
+            <noscript><style>body{background:blue}</style></noscript><link rel=stylesheet href=/b.css media='(prefers-color-scheme:dark)'>";
+        let sheets = [("a.css", "body{background:green}"), ("b.css", "body{background:black}"), ("dir/p.css", "body{background:red}")];
+        let sheets = sheets.map(|(path, css)| (path, Seen::of_css(css)));
+        let seen = analyse(html.as_bytes(), "dir/a.html").unwrap().seen;
+        let looks = seen.looks(|target| sheets.iter().find(|(path, _)| *path == target).map(|(_, seen)| seen));
+        assert_eq!((looks.light.background.as_deref(), looks.dark.background.as_deref()), (Some("#111"), Some("black")));
+        assert_eq!((looks.light.theme_color.as_deref(), looks.dark.theme_color.as_deref()), (None, Some("#222")));
+        assert_eq!((looks.light.color.as_deref(), looks.meta_color_scheme.as_deref()), (Some("white"), Some("dark light")));
+    }
+
+    #[test]
+    fn what_it_offers_for_saving_is_noted() {
+        let html = "<a download href=/page.html>x</a><a href=no.html>x</a><area download=n href='b.html?x#y'><a download href=/>x</a><a download href=https://elsewhere.example/c.html>x</a>";
+        assert_eq!(analyse(html.as_bytes(), "dir/a.html").unwrap().downloads, ["page.html", "dir/b.html", ""]);
     }
 
     #[test]

@@ -152,6 +152,30 @@ pub(super) const RANGES_MAX: usize = 16;
 /// Longest content of a `<meta name=viewport>` that a thin answer repeats, in bytes: it must fit the first round trip.
 pub(super) const VIEWPORT_LEN_MAX: usize = 256;
 
+/// Longest colour that is taken from a site's styles, in bytes: `oklch(62.35% 0.1234 123.45deg / 100%)` has 37.
+pub(super) const COLOR_LEN_MAX: usize = 48;
+
+/// Longest name of a CSS variable that is followed, in bytes.
+pub(super) const VARIABLE_NAME_LEN_MAX: usize = 64;
+
+/// Declarations of a style sheet that may tell how a page looks at first; large design systems have some hundred variables.
+pub(super) const SHEET_DECLARATIONS_MAX: usize = 1_024;
+
+/// Rules of a style sheet are looked for in so many blocks around them.
+pub(super) const SHEET_DEPTH_MAX: usize = 8;
+
+/// Longest `<style>` that is read, in bytes.
+pub(super) const STYLE_TEXT_LEN_MAX: usize = 1 << 20;
+
+/// Style sheets and `style` attributes of one document that may tell how it looks at first.
+pub(super) const SHEETS_MAX: usize = 32;
+
+/// `<meta name=theme-color>` elements that a thin answer repeats: one for each preference.
+pub(super) const THEME_COLORS_MAX: usize = 2;
+
+/// Documents that one document offers for saving (`<a download>`); more are not remembered.
+pub(super) const DOWNLOADS_MAX: usize = 256;
+
 /// Wait before the thorough content coding of an object begins, so that it does not take a core from the very page load
 /// that asked for it.
 pub(super) const THOROUGH_DELAY: Duration = Duration::from_millis(1500);

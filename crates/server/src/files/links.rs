@@ -7,7 +7,9 @@ use super::{limits::LINKS_MAX, path};
 /// How soon a reference is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
-    /// Style sheets, scripts and what they import: nothing is shown or run without them. What is critical.
+    /// Style sheets, and scripts of the head for which the parser waits: nothing is shown without them.
+    Blocking,
+    /// Other scripts and what they import: the page shows without them and does nothing yet.
     First,
     /// Images, what style sheets show, and what is fetched ahead for scripts.
     Later,
@@ -23,7 +25,7 @@ pub(super) struct Link {
 }
 
 /// The references of one asset, in order, each target once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Links {
     base: Option<Url>,
     own: String,
@@ -52,7 +54,7 @@ impl Links {
     /// Notes a reference; of two to the same target the one that is needed sooner counts. Those to other sites, without a file's path, or
     /// beyond `LINKS_MAX` are dropped.
     pub(super) fn add(&mut self, reference: &str, need: Need) {
-        let Some(target) = self.resolve(reference).filter(|target| *target != self.own) else { return };
+        let Some(target) = self.target(reference).filter(|target| *target != self.own) else { return };
         if let Some(link) = self.found.iter_mut().find(|link| link.target == target) {
             link.need = link.need.min(need);
         } else if self.found.len() < LINKS_MAX {
@@ -65,14 +67,20 @@ impl Links {
         self.found
     }
 
-    fn resolve(&self, reference: &str) -> Option<String> {
+    /// The relative path of the file of this site that a reference names, if it does; of a directory with its final slash.
+    pub(super) fn target(&self, reference: &str) -> Option<String> {
+        self.place(reference).filter(|target| !target.is_empty())
+    }
+
+    /// [`Self::target`], and an empty path for the root.
+    pub(super) fn place(&self, reference: &str) -> Option<String> {
         let reference = reference.trim();
         if reference.is_empty() || reference.starts_with('#') {
             return None;
         }
         let url = self.base.as_ref()?.join(reference).ok()?;
         let same_site = url.scheme() == "http" && url.host_str() == Some("site.invalid") && url.port().is_none();
-        same_site.then(|| path::decode(url.path())).flatten().filter(|target| !target.is_empty())
+        same_site.then(|| path::decode(url.path())).flatten()
     }
 }
 
@@ -108,8 +116,8 @@ mod tests {
     #[test]
     fn what_is_needed_sooner_counts() {
         let mut links = Links::of("a.html");
-        [Need::Later, Need::First, Need::Later].into_iter().for_each(|need| links.add("b.js", need));
-        assert_eq!(links.into_vec(), [Link { target: "b.js".to_owned(), need: Need::First }]);
+        [Need::Later, Need::First, Need::Blocking, Need::First].into_iter().for_each(|need| links.add("b.js", need));
+        assert_eq!(links.into_vec(), [Link { target: "b.js".to_owned(), need: Need::Blocking }]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{
     asset::Headers,
     limits::REFERENCES_MAX,
     links::{Link, Need},
+    looks::Looks,
     path,
     resolve::{Led, NOT_FOUND_PAGE, Paths},
 };
@@ -49,6 +50,8 @@ pub struct Version {
     pieces: Vec<Place>,
     bytes: u64,
     own_service_worker: bool,
+    /// Relative paths of the documents that some page offers for saving.
+    downloads: BTreeSet<String>,
 }
 
 /// Where a piece is: 40 bytes, since large sites have millions.
@@ -67,6 +70,8 @@ pub struct Referred {
     pub asset: Arc<Asset>,
     /// Whether rendering or the first scripts need it: style sheets, scripts, and what those import.
     pub critical: bool,
+    /// Whether nothing is shown without it: style sheets, and scripts of the head for which the parser waits. These come first.
+    pub blocking: bool,
 }
 
 /// What a URL path leads to.
@@ -115,7 +120,8 @@ impl Version {
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
         let tag = tag(&assets);
-        Self { number, tag, fixed, assets, owners, pieces, bytes, own_service_worker }
+        let downloads = downloads(&assets);
+        Self { number, tag, fixed, assets, owners, pieces, bytes, own_service_worker, downloads }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -193,25 +199,28 @@ impl Version {
         }
         let mut seen = BTreeSet::from([document.path()]);
         let mut references = Vec::new();
-        let mut later: Vec<&Link> = Vec::new();
-        self.follow(document.links(), Need::First, &mut seen, &mut references, &mut later);
-        let shown = std::mem::take(&mut later);
-        self.follow(shown, Need::Later, &mut seen, &mut references, &mut later);
+        let mut links: Vec<&Link> = document.links().iter().collect();
+        for need in [Need::Blocking, Need::First, Need::Later] {
+            let mut later = Vec::new();
+            self.follow(links, need, &mut seen, &mut references, &mut later);
+            links = later;
+        }
         references
     }
 
     /// Adds what `links` lead to and what that refers to, nearest first; links that are needed later go to `later`.
     fn follow<'v>(
         &'v self,
-        links: impl IntoIterator<Item = &'v Link>,
+        links: Vec<&'v Link>,
         need: Need,
         seen: &mut BTreeSet<&'v str>,
         references: &mut Vec<Referred>,
         later: &mut Vec<&'v Link>,
     ) {
-        let mut queue: VecDeque<&Link> = links.into_iter().collect();
-        while let Some(link) = queue.pop_front() {
-            if link.need > need {
+        let mut queue: VecDeque<(&Link, bool)> = links.into_iter().map(|link| (link, false)).collect();
+        while let Some((link, is_imported)) = queue.pop_front() {
+            // What a style sheet imports is awaited with it.
+            if link.need > need && !(is_imported && link.need == Need::First) {
                 later.push(link);
                 continue;
             }
@@ -220,10 +229,20 @@ impl Version {
                 return;
             }
             if !asset.is_document() && seen.insert(asset.path()) {
-                references.push(Referred { asset: Arc::clone(asset), critical: need == Need::First });
-                queue.extend(asset.links());
+                references.push(Referred { asset: Arc::clone(asset), critical: need <= Need::First, blocking: need == Need::Blocking });
+                queue.extend(asset.links().iter().map(|link| (link, asset.is_style())));
             }
         }
+    }
+
+    /// What a document looks like before anything of it is drawn, as far as it and the style sheets that it links say so in plain words.
+    pub fn looks(&self, document: &Asset) -> Looks {
+        document.seen().looks(|target| self.assets.get(target).map(|asset| asset.seen()))
+    }
+
+    /// Whether some page of the site offers this document for saving (`<a download>`).
+    pub fn is_offered_for_saving(&self, document: &Asset) -> bool {
+        !self.downloads.is_empty() && path::decode(document.path()).is_some_and(|relative| self.downloads.contains(&relative))
     }
 
     /// Where a piece of any record of this version is.
@@ -274,6 +293,14 @@ fn tag(assets: &Assets) -> String {
         }
     }
     hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The documents that pages offer for saving, by the paths that they are served from.
+fn downloads(assets: &Assets) -> BTreeSet<String> {
+    let offered = assets.values().flat_map(|asset| asset.downloads());
+    let files = offered
+        .map(|relative| if relative.is_empty() || relative.ends_with('/') { format!("{relative}index.html") } else { relative.clone() });
+    files.filter(|relative| assets.get(relative).is_some_and(|asset| asset.is_document())).collect()
 }
 
 fn index<'a>(assets: impl Iterator<Item = &'a Arc<Asset>>) -> (Vec<Arc<Asset>>, Vec<Place>) {

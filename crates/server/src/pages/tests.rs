@@ -95,16 +95,20 @@ async fn an_asset_has_one_path_however_it_is_written() {
 
 #[tokio::test]
 async fn the_page_waits_for_its_critical_ring_only() {
-    let html = "<!doctype html><img src=/logo.png><script src=/app.js></script><link rel=modulepreload href=/unused.js>";
-    let site = site(&[("index.html", html), ("app.js", "1"), ("unused.js", "1"), ("logo.png", "2"), ("late.wasm", "3")]).await;
+    let html = "<!doctype html><script src=/app.js></script><script src=/unused.js></script><link rel=modulepreload href=/m.js>\
+        <link rel=stylesheet href=/app.css><img src=/logo.png><script src=/end.js></script>";
+    let files =
+        [("index.html", html), ("app.js", "1"), ("unused.js", "1"), ("m.js", "5"), ("end.js", "6"), ("logo.png", "2"), ("late.wasm", "3")];
+    let site = site(&[&files[..], &[("app.css", "@import 'more.css';"), ("more.css", "p{}")]].concat()).await;
     let version = site.current();
     let mut pages = pages();
     let document = version.asset("/index.html").unwrap();
     let critical = |pages: &mut Pages| pages.current(0, &version, document).0.unwrap().critical;
-    assert_eq!(critical(&mut pages), 4, "document, addition, scripts");
-    let change = pages.handle_report(0, &version, "/", full(1, &["/app.js", "/logo.png", "/late.wasm"])).unwrap();
-    assert_eq!(paths(&mut pages, &change.manifest), ["/", "/.viral/addition.js", "/app.js", "/logo.png", "/late.wasm"]);
-    assert_eq!(critical(&mut pages), 3, "nobody uses the other script");
+    assert_eq!(critical(&mut pages), 6, "document, addition, scripts and styles of the head");
+    let used = ["/app.js", "/app.css", "/more.css", "/m.js", "/end.js", "/logo.png", "/late.wasm"];
+    let change = pages.handle_report(0, &version, "/", full(1, &used)).unwrap();
+    assert_eq!(paths(&mut pages, &change.manifest), [&["/", "/.viral/addition.js"][..], &used].concat());
+    assert_eq!(critical(&mut pages), 5, "nobody uses the other script");
 }
 #[tokio::test]
 async fn a_manifest_that_cannot_be_made_leaves_the_last_good_one() {

@@ -110,7 +110,7 @@ async fn references_are_what_a_page_needs_in_order_of_need() {
     let found = version.references(version.asset("/index.html").unwrap());
     let (critical, later): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.critical);
     let paths = |found: Vec<&Referred>| found.iter().map(|found| found.asset.path().to_owned()).collect::<Vec<_>>();
-    assert_eq!(paths(critical), ["/app.css", "/main.js", "/base.css", "/lib/a.js", "/lib/b.js"]);
+    assert_eq!(paths(critical), ["/app.css", "/base.css", "/main.js", "/lib/a.js", "/lib/b.js"]);
     assert_eq!(paths(later), ["/logo.svg", "/back.png"], "fonts are left to what visitors load");
     assert!(found.is_sorted_by_key(|found| !found.critical));
     assert!(version.references(version.asset("/main.js").unwrap()).is_empty(), "only documents are pages");
