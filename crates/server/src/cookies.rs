@@ -1,4 +1,5 @@
-//! The three cookies of ours: what the visitor decided or its browser cannot do, which version it is looking at, and which browser it is for half an hour.
+//! The four cookies of ours: what the visitor decided or its browser cannot do, which version it is looking at, which browser it is for half an hour, and that it saves
+//! what it asks for.
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -10,6 +11,9 @@ const VERSION: &str = "viral-version";
 
 /// Name of the cookie that tells one browser from another while it visits.
 const VISIT: &str = "viral-visit";
+
+/// Name of the cookie by which our script says that the visitor clicked on a link with `download`. It lasts a few seconds, for one path.
+const SAVE: &str = "viral-save";
 
 /// Opt-outs last a year, in seconds.
 const OFF_AGE_S: u64 = 365 * 24 * 3600;
@@ -51,6 +55,11 @@ pub(crate) fn visitor_state(headers: &HeaderMap) -> VisitorState {
 /// Reads `viral-version=TAG`.
 pub(crate) fn pinned_version(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, VERSION)
+}
+
+/// Reads `viral-save=1`.
+pub(crate) fn is_saving(headers: &HeaderMap) -> bool {
+    cookie(headers, SAVE) == Some("1")
 }
 
 /// Reads `viral-visit=HEX16`. Who opted out is nobody.

@@ -37,6 +37,12 @@ pub(crate) fn with_script_hash(value: &str, hash: &str) -> String {
     policy::parse_list(value).map(|policy| policy_with_hash(&policy, hash)).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a style sheet of ours in a page with these policies would be used.
+pub(crate) fn allows_inline_styles<'a>(headers: impl IntoIterator<Item = &'a str>) -> bool {
+    let names = ["style-src-elem", "style-src", "default-src"];
+    headers.into_iter().flat_map(policy::parse_list).all(|policy| policy.first_of(&names).is_none_or(Directive::allows_inline))
+}
+
 fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
     let governing = policy.first_of(&["script-src-elem", "script-src", "default-src"]);
     let needs_hash = governing.is_some_and(|directive| !directive.allows_inline());

@@ -62,7 +62,7 @@ pub(super) async fn document_answer(
         if let (Decision::Thin(Reason::Stored), Some(page)) = (decision, page) {
             thin = Some(stored::respond(request, &page.manifest));
         } else if let (Decision::Thin(_), Some(page), Some(seeking)) = (decision, page, &seeking) {
-            thin = thin_answer(app, document, request, page, seeking, judged.deploy);
+            thin = thin_answer(app, (version, document), request, page, seeking, judged.deploy);
             if thin.is_none() {
                 decision = Decision::Full(Reason::NoPeerNear);
             }
@@ -134,7 +134,7 @@ async fn decided_answer(app: &App, version: &Version, document: &Asset, request:
 /// The thin answer, unless the peers that were ready are gone. HEAD gets its head and reserves nobody.
 fn thin_answer(
     app: &App,
-    document: &Asset,
+    (version, document): (&Version, &Asset),
     request: &Parts,
     page: Current,
     seeking: &Seeking<'_>,
@@ -156,7 +156,7 @@ fn thin_answer(
         deploy,
         crowd: app.hub.is_crowded(&page.manifest),
     };
-    let response = thin::respond(request, &app.scripts, (&document.record(), document.document()), &boot);
+    let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     Some(if is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response })
 }

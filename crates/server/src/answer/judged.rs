@@ -8,6 +8,7 @@ use viral_wire::signal::Deploy;
 use crate::app::App;
 use crate::client::Socket;
 use crate::config::OwnServiceWorker;
+use crate::cookies;
 use crate::csp::{self, PageOrigin};
 use crate::files::{Asset, Document, Version};
 use crate::pages::Current;
@@ -22,7 +23,9 @@ impl Judged {
     /// Judges `asset` for who makes this request.
     pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
         let record = asset.record();
-        let Some(document) = asset.document().filter(|_| !is_saved(&record)) else { return Self::unfit(PageFitness::NotHtml) };
+        let Some(document) = asset.document().filter(|_| !is_saved(&record) && !is_download(version, asset, request)) else {
+            return Self::unfit(PageFitness::NotHtml);
+        };
         if has_own_worker(app, version, page) {
             return Self::unfit(PageFitness::OwnServiceWorker);
         }
@@ -65,6 +68,12 @@ fn deploy_of(document: &Document) -> Deploy {
 fn is_saved(record: &AssetRecord) -> bool {
     let mut dispositions = record.headers.iter().filter(|(name, _)| name == "content-disposition").map(|(_, value)| value.trim_start());
     dispositions.any(|value| value.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("attachment")))
+}
+
+/// Whether the visitor may be saving it: Firefox asks for what a link with `download` names as if it went there, and browsers heed that only on the same origin.
+fn is_download(version: &Version, document: &Asset, request: &Parts) -> bool {
+    let is_from_here = request.headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    is_from_here && (cookies::is_saving(&request.headers) || version.is_offered_for_saving(document))
 }
 
 fn origin_of<'a>(app: &'a App, request: &'a Parts) -> PageOrigin<'a> {

@@ -141,6 +141,47 @@ async fn what_scripts_read_and_browsers_save_is_the_page_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_a_link_with_download_names_is_saved_as_it_is() {
+    let offering = ("offer.html", "<a download href=/about/>Save</a>");
+    let viral = viral(&[&SITE[..], &[offering]].concat(), |_| ()).await;
+    let (from_here, from_elsewhere, saving) =
+        (("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"), ("cookie", "viral-save=1"));
+    for (path, more, expected) in [
+        ("/about/", &[from_here][..], ""),
+        ("/about/", &[from_elsewhere], "thin; reason=peer-near"),
+        ("/about/", &[], "thin; reason=peer-near"),
+        ("/", &[from_here], "thin; reason=peer-near"),
+        ("/", &[from_here, saving], ""),
+        ("/", &[from_elsewhere, saving], "thin; reason=peer-near"),
+    ] {
+        let (_, _outgoing) = seeder(&viral, path);
+        let response = visit(&viral, path, more).await;
+        assert_eq!(answer(&response), expected, "{path} {more:?}");
+        if expected.is_empty() {
+            let page = SITE.iter().find(|(name, _)| *name == format!("{}index.html", &path[1..])).unwrap();
+            assert_eq!(text(response).await, page.1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thin_page_has_the_colours_of_the_apps_own_style_sheets() {
+    let page = (
+        "dark.html",
+        "<title>Dark</title><link rel=stylesheet href=dark.css><script src=app.js></script><meta name=theme-color content=#123456>",
+    );
+    let viral = viral(&[&SITE[..], &[page, ("dark.css", "body{background:#0d1117;color:white}")]].concat(), |_| ()).await;
+    let (_, _outgoing) = seeder(&viral, "/dark.html");
+    let response = visit(&viral, "/dark.html", &[]).await;
+    assert_eq!(answer(&response), "thin; reason=peer-near");
+    let html = text(response).await;
+    assert!(
+        html.contains("<meta name=\"theme-color\" content=\"#123456\"><style>:where(html){background:#0d1117;color:white}</style>"),
+        "{html}"
+    );
+}
+
+#[tokio::test]
 async fn the_size_threshold_and_the_operators_rules_hold() {
     let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
     for _ in 0..3 {

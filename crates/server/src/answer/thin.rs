@@ -6,7 +6,7 @@ use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
 use super::evidence::PLAIN_QUERY;
-use crate::files::Document;
+use crate::files::{Document, Look, Looks};
 use crate::limits::TITLE_LEN_MAX;
 use crate::scripts::Scripts;
 use crate::stats::Cause;
@@ -20,10 +20,13 @@ const BODY_HEADERS: [HeaderName; 6] =
 pub(super) fn respond(
     request: &Parts,
     scripts: &Scripts,
-    (record, document): (&AssetRecord, Option<&Document>),
+    record: &AssetRecord,
+    (document, looks): (Option<&Document>, &Looks),
     boot: &ThinBoot,
 ) -> Response<Body> {
-    let html = html(document, request.uri.query(), &encode_for_html(boot), &scripts.loader);
+    let policies = record.headers.iter().filter(|(name, _)| csp::is_policy(name)).map(|(_, value)| value.as_str());
+    let first_sight = first_sight(looks, csp::allows_inline_styles(policies));
+    let html = html((document, &first_sight), request.uri.query(), &encode_for_html(boot), &scripts.loader);
     let coding = coding::choose(&request.headers);
     let mut response = Response::new(Body::from(coding::encode_quick(coding, html.as_bytes())));
     *response.headers_mut() = headers(&record.headers, &scripts.loader_hash);
@@ -58,19 +61,68 @@ fn headers(record_headers: &[(String, String)], loader_hash: &str) -> HeaderMap 
 const ABOUT: &str = "The page comes from other visitors; to see its source add ?viral=plain to the address";
 
 /// The page shows the document's title and has its viewport, which outlives it: a browser lays the app out as the last `<meta name=viewport>` it saw says.
-fn html(document: Option<&Document>, query: Option<&str>, boot: &str, loader: &str) -> String {
+fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option<&str>, boot: &str, loader: &str) -> String {
     let title = document.and_then(|document| document.title.as_deref()).unwrap_or_default();
     let title: String = title.chars().take(TITLE_LEN_MAX).collect();
     let viewport = document.and_then(|document| document.viewport.as_deref());
     let viewport = viewport.map(|content| format!("<meta name=\"viewport\" content=\"{}\">", escaped(content))).unwrap_or_default();
     let query = plain_query(query);
     format!(
-        "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}<title>{title}</title>\
-         <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body>\
+        "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}{head}<title>{title}</title>\
+         <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body{body}>\
          <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
         title = escaped(&title),
+        head = first_sight.head,
+        body = first_sight.body,
         query = escaped(&query),
     )
+}
+
+/// Markup that gives the empty page the app's own colours, so that nothing flashes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct FirstSight {
+    /// Elements for the head.
+    head: String,
+    /// Attributes of the body.
+    body: String,
+}
+
+/// The colours hold no character that ends a declaration or an attribute. Where the page's policy forbids styles in a page there still is the old attribute, which
+/// knows neither preferences nor functions.
+fn first_sight(looks: &Looks, are_styles_allowed: bool) -> FirstSight {
+    let Looks { light, dark, meta_color_scheme } = looks;
+    let mut sight = FirstSight::default();
+    if let Some(scheme) = meta_color_scheme {
+        sight.head += &format!("<meta name=\"color-scheme\" content=\"{scheme}\">");
+    }
+    let is_shared = light.theme_color == dark.theme_color;
+    for (look, media) in [(light, "light"), (dark, "dark")].into_iter().take(if is_shared { 1 } else { 2 }) {
+        let Some(color) = &look.theme_color else { continue };
+        let media = if is_shared { String::new() } else { format!(" media=\"(prefers-color-scheme:{media})\"") };
+        sight.head += &format!("<meta name=\"theme-color\" content=\"{color}\"{media}>");
+    }
+    let (rule, dark_rule) = (rule(light), rule(dark));
+    if !are_styles_allowed {
+        let plain = light
+            .background
+            .as_ref()
+            .filter(|color| !color.contains('(') && !matches!(color.len(), 5 | 9) && light.background == dark.background);
+        sight.body = plain.map(|color| format!(" bgcolor=\"{color}\"")).unwrap_or_default();
+    } else if rule == dark_rule {
+        sight.head += &if rule.is_empty() { rule } else { format!("<style>{rule}</style>") };
+    } else {
+        sight.head +=
+            &format!("<style>@media(prefers-color-scheme:light){{{rule}}}@media(prefers-color-scheme:dark){{{dark_rule}}}</style>");
+    }
+    sight
+}
+
+/// Of no weight: the loader keeps it until the app's own style sheets are there.
+fn rule(look: &Look) -> String {
+    let declarations = [("background", &look.background), ("color", &look.color), ("color-scheme", &look.color_scheme)];
+    let declarations: Vec<String> =
+        declarations.into_iter().filter_map(|(property, value)| Some(format!("{property}:{}", value.as_ref()?))).collect();
+    if declarations.is_empty() { String::new() } else { format!(":where(html){{{}}}", declarations.join(";")) }
 }
 
 /// The query of a request with the pair that asks for the plain answer.
@@ -124,6 +176,38 @@ mod tests {
         Scripts::of(&crate::config::Base::default())
     }
 
+    /// A look that takes as much room as one may.
+    fn dark() -> Looks {
+        let look = |hue: u32| Look {
+            background: Some(format!("oklch(62.35% 0.1234 {hue}.45deg / 98.7%)")),
+            color: Some(format!("oklch(98.35% 0.0234 {hue}.45deg / 98.7%)")),
+            color_scheme: Some("only dark".to_owned()),
+            theme_color: Some(format!("oklch(32.35% 0.2234 {hue}.45deg / 98.7%)")),
+        };
+        Looks { light: look(123), dark: look(217), meta_color_scheme: Some("light dark".to_owned()) }
+    }
+
+    #[test]
+    fn the_empty_page_has_the_colours_of_the_app() {
+        let some = |text: &str| Some(text.to_owned());
+        let look = Look { background: some("#111"), color: some("white"), color_scheme: some("dark"), theme_color: some("#222") };
+        let both = Looks { light: look.clone(), dark: look.clone(), meta_color_scheme: some("dark light") };
+        let metas = "<meta name=\"color-scheme\" content=\"dark light\"><meta name=\"theme-color\" content=\"#222\">";
+        assert_eq!(
+            first_sight(&both, true).head,
+            format!("{metas}<style>:where(html){{background:#111;color:white;color-scheme:dark}}</style>")
+        );
+        assert_eq!(first_sight(&both, false), FirstSight { head: metas.to_owned(), body: " bgcolor=\"#111\"".to_owned() });
+        let apart = Looks { light: Look { background: some("#fff"), ..Look::default() }, dark: look, meta_color_scheme: None };
+        assert_eq!(
+            first_sight(&apart, true).head,
+            "<meta name=\"theme-color\" content=\"#222\" media=\"(prefers-color-scheme:dark)\"><style>@media(prefers-color-scheme:light){:where(html){background:#fff}}\
+             @media(prefers-color-scheme:dark){:where(html){background:#111;color:white;color-scheme:dark}}</style>"
+        );
+        assert_eq!(first_sight(&apart, false).body, "", "the attribute knows no preferences");
+        assert_eq!(first_sight(&Looks::default(), true), FirstSight::default());
+    }
+
     fn document(title: &str) -> Document {
         let title = Some(title.to_owned());
         Document { title, viewport: None, utf8: true, meta_csp: Vec::new(), import_map: false, meta_refresh: false }
@@ -146,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn four_offers_and_the_loader_fit_the_first_round_trip() {
-        let response = respond(&get("/"), &scripts(), (&record(&[]), Some(&document("An app"))), &boot());
+        let response = respond(&get("/"), &scripts(), &record(&[]), (Some(&document("An app")), &dark()), &boot());
         assert_eq!(response.headers()["content-encoding"], "br");
         let len = response.into_body().collect().await.unwrap().to_bytes().len();
         assert!(len <= 14_600, "{len} bytes");
@@ -157,7 +241,8 @@ mod tests {
         let response = respond(
             &get("/"),
             &scripts(),
-            (&record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]), None),
+            &record(&[("content-security-policy", "script-src 'self'"), ("x-frame-options", "DENY"), ("etag", "\"x\"")]),
+            (None, &Looks::default()),
             &boot(),
         );
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
@@ -170,7 +255,7 @@ mod tests {
     fn title_query_and_boot_cannot_break_out_of_the_page() {
         let mut document = document("</title><script>alert(1)</script>");
         document.viewport = Some("\"><script>".to_owned());
-        let page = html(Some(&document), Some("a=\"><script>"), "{}", &scripts().loader);
+        let page = html((Some(&document), &FirstSight::default()), Some("a=\"><script>"), "{}", &scripts().loader);
         assert!(page.contains("<meta name=\"viewport\" content=\"&quot;&gt;&lt;script&gt;\">"));
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>"));
         assert!(page.contains("url=?a=&quot;&gt;&lt;script&gt;&amp;viral=plain\""));
@@ -178,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_loader_is_exactly_what_the_hash_says() {
-        let page = html(None, None, "{}", &scripts().loader);
+        let page = html((None, &FirstSight::default()), None, "{}", &scripts().loader);
         assert!(!page.contains("viewport"), "a page without one is laid out as wide as without us");
         let start = page.rfind("<script>").unwrap() + "<script>".len();
         let end = page.rfind("</script>").unwrap();

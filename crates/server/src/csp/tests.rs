@@ -105,3 +105,18 @@ fn a_path_in_a_policy_must_hold_the_base() {
         assert!(!below(policy), "{policy}");
     }
 }
+
+#[test]
+fn a_style_sheet_in_the_page_is_used_only_where_every_policy_lets_it() {
+    for (policies, expected) in [
+        (&[][..], true),
+        (&["script-src 'self'"], true),
+        (&["default-src 'self'"], false),
+        (&["default-src 'self'; style-src 'self' 'unsafe-inline'"], true),
+        (&["style-src 'unsafe-inline'; style-src-elem 'self'"], false),
+        (&["style-src 'unsafe-inline' 'sha256-abc'"], false),
+        (&["style-src 'unsafe-inline'", "style-src 'self'"], false),
+    ] {
+        assert_eq!(allows_inline_styles(policies.iter().copied()), expected, "{policies:?}");
+    }
+}
