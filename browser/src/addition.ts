@@ -1,6 +1,7 @@
 /** The viral addition: the script at the end of every full document. Turns the visitor into a seeder once the page has loaded. */
 
 import { watchEvidence } from './shell/evidence';
+import { watchSaving } from './shell/saving';
 import { takeSession } from './shell/session';
 import { Visitor } from './shell/visitor';
 
@@ -8,6 +9,7 @@ import { Visitor } from './shell/visitor';
 document.currentScript?.remove();
 
 const visitor = new Visitor(takeSession());
+watchSaving();
 
 async function settled(): Promise<void> {
   if ((document as { prerendering?: boolean }).prerendering) {

@@ -2,6 +2,7 @@
 
 import type { ThinBoot } from './core/generated/ThinBoot';
 import { isOptedOut } from './core/cookie';
+import { holdLoad } from './shell/hold';
 import { goPlain } from './shell/plain';
 import { visit } from './shell/visit';
 
@@ -25,3 +26,4 @@ function keepsAnything(): boolean {
 }
 
 load().catch(() => goPlain('fault'));
+holdLoad();

@@ -6,8 +6,10 @@ import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
 import type { PlainCause } from '../core/plainpath';
 import { now } from './clock';
+import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
 import { answersTo } from './dial';
+import { holdOverOpen } from './hold';
 import { got, join, left, marks, stores } from './join';
 import { assets, blobs, bytesOf, engine, gone, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './leech';
 import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
@@ -93,8 +95,11 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   marks.deployed = now();
   const leech = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, gone, answersTo };
   leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, leech, request });
+  const color = colorsOver();
+  holdOverOpen();
   document.open();
   document.write(html);
+  color();
   document.close();
   showPage();
 }
