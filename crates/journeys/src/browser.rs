@@ -44,6 +44,10 @@ pub struct Setting {
     pub records_console: bool,
     /// The browser keeps nothing for any site: no cookies, no workers, no storage; Chromium and Firefox only.
     pub blocks_cookies: bool,
+    /// [`crate::visitor::Visitor::open`] returns when the driver says that the page has loaded, as drivers do unless told otherwise.
+    pub waits_for_load: bool,
+    /// Where it saves what is downloaded, without asking; Firefox only.
+    pub downloads: Option<PathBuf>,
     /// A command and its arguments under which the driver, and so its browser, is started.
     pub under: &'static [&'static str],
     /// Where its files go instead of the system's temporary folder.
@@ -63,7 +67,8 @@ impl Engine {
             Self::WebKit => webkit(),
         };
         // Pages replace themselves by document.write: the journey decides what it waits for.
-        let mut all = json!({ "pageLoadStrategy": "none", "timeouts": { "script": 30_000 } });
+        let strategy = if setting.waits_for_load { "normal" } else { "none" };
+        let mut all = json!({ "pageLoadStrategy": strategy, "timeouts": { "script": 30_000, "pageLoad": 30_000 } });
         merge(&mut all, own);
         if let Value::Object(map) = all { map } else { serde_json::Map::new() }
     }
@@ -102,6 +107,11 @@ fn firefox(setting: &Setting) -> Value {
         "network.connectivity-service.enabled": false,
         "toolkit.telemetry.enabled": false,
     });
+    if let Some(folder) = &setting.downloads {
+        let own = json!({ "browser.download.folderList": 2, "browser.download.dir": folder, "browser.download.always_ask_before_handling_new_types": false,
+            "browser.helperApps.neverAsk.saveToDisk": "text/html" });
+        merge(&mut preferences, own);
+    }
     if let Some(name) = &setting.user_agent {
         merge(&mut preferences, json!({ "general.useragent.override": name }));
     }

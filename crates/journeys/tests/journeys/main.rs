@@ -8,6 +8,7 @@ mod deploys;
 mod harness;
 mod headers;
 mod hostile;
+mod loading;
 mod losses;
 mod native;
 mod pages;
