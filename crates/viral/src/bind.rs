@@ -126,21 +126,19 @@ async fn addresses_of(name: &str, port: u16, flag: &str) -> anyhow::Result<Vec<S
 
 async fn on_unix(path: &Path, flag: &str) -> anyhow::Result<Listener> {
     Listener::bind_unix(path).await.map_err(|error| {
-        let shown = path.display();
-        match error.kind() {
-            ErrorKind::AddrInUse => anyhow!("another program listens on {shown}; stop it or choose another socket with {flag} unix:PATH"),
-            ErrorKind::AlreadyExists => anyhow!("{shown} is there and is no socket; remove it or choose another path with {flag} unix:PATH"),
-            ErrorKind::NotFound => anyhow!("there is no folder for {shown}; make it first, or choose another with {flag} unix:PATH"),
-            ErrorKind::PermissionDenied => {
-                anyhow!("not allowed to make a socket at {shown}; choose a folder that this user may write with {flag} unix:PATH")
-            }
-            _ if path.as_os_str().len() > SOCKET_PATH_LEN_MAX => {
-                anyhow!(
-                    "{shown} is {} bytes long and the path of a socket has at most {SOCKET_PATH_LEN_MAX}; choose a shorter one with {flag} unix:PATH",
-                    path.as_os_str().len()
-                )
-            }
-            _ => anyhow!("cannot listen on {shown}: {error}; choose another path with {flag} unix:PATH"),
+        let (shown, kind, len) = (path.display(), error.kind(), path.as_os_str().len());
+        if kind == ErrorKind::AddrInUse {
+            anyhow!("another program listens on {shown}; stop it or choose another socket with {flag} unix:PATH")
+        } else if kind == ErrorKind::AlreadyExists {
+            anyhow!("{shown} is there and is no socket; remove it or choose another path with {flag} unix:PATH")
+        } else if kind == ErrorKind::NotFound {
+            anyhow!("there is no folder for {shown}; make it first, or choose another with {flag} unix:PATH")
+        } else if kind == ErrorKind::PermissionDenied {
+            anyhow!("not allowed to make a socket at {shown}; choose a folder that this user may write with {flag} unix:PATH")
+        } else if len > SOCKET_PATH_LEN_MAX {
+            anyhow!("{shown} is {len} bytes long and the path of a socket has at most {SOCKET_PATH_LEN_MAX}; choose a shorter one with {flag} unix:PATH")
+        } else {
+            anyhow!("cannot listen on {shown}: {error}; choose another path with {flag} unix:PATH")
         }
     })
 }

@@ -142,7 +142,8 @@ async fn files_are_said_to_be_what_the_site_says_of_them_once_it_was_read() {
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("operators")),
     ];
-    let early = Arc::new(Early::new(dir.path().to_owned(), SiteOptions { headers: headers.clone(), ..SiteOptions::default() }, None).unwrap());
+    let early =
+        Arc::new(Early::new(dir.path().to_owned(), SiteOptions { headers: headers.clone(), ..SiteOptions::default() }, None).unwrap());
     let site = Site::open(Source::Directory(dir.path().to_owned()), SiteOptions { headers, ..SiteOptions::default() }).await.unwrap();
     let paths = ["/", "/latin.html", "/latin.txt", "/utf8.txt", "/data.json", "/LICENSE", "/none", "/game.wasm.br", "/game.js.gz"];
     for path in paths.into_iter().chain(["/fake.wasm.br", "/empty.js.br", "/app.js", "/app.js.br"]) {
