@@ -91,23 +91,26 @@ fn lock(dir: &File, try_lock: impl Fn(&File) -> Result<(), TryLockError>) -> Res
 
 /// Gives a directory of ours its mode. Where the file system has no modes it will do that nobody else may write.
 fn tighten(dir: &File, change: impl FnOnce(&File) -> io::Result<()>) -> Result<(), PrivateDirError> {
-    let changed = change(dir);
-    let others_write = dir.metadata()?.mode() & 0o022 != 0;
-    if others_write { Err(PrivateDirError::Open) } else { Ok(drop(changed)) }
+    if let Err(error) = change(dir) {
+        tracing::debug!(%error, "a directory keeps its mode");
+    }
+    if dir.metadata()?.mode() & 0o022 == 0 { Ok(()) } else { Err(PrivateDirError::Open) }
 }
 
 /// What to do about an error of a directory that was chosen.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "; choose a directory that this user may write to",
-        io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that is not mounted read-only",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, or choose a directory on another disk",
-        io::ErrorKind::FileTooLarge => "; its file system has no files of that size (FAT: 4 GB), choose a directory on another one",
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
-            "; its file system may not have such names, choose a directory on another one"
-        }
-        _ => "",
-    }
+    const ROOM: &str = "; make room, or choose a directory on another disk";
+    const NAMES: &str = "; its file system may not have such names, choose a directory on another one";
+    let known = [
+        (io::ErrorKind::PermissionDenied, "; choose a directory that this user may write to"),
+        (io::ErrorKind::ReadOnlyFilesystem, "; choose a directory that is not mounted read-only"),
+        (io::ErrorKind::StorageFull, ROOM),
+        (io::ErrorKind::QuotaExceeded, ROOM),
+        (io::ErrorKind::FileTooLarge, "; its file system has no files of that size (FAT: 4 GB), choose a directory on another one"),
+        (io::ErrorKind::InvalidInput, NAMES),
+        (io::ErrorKind::InvalidFilename, NAMES),
+    ];
+    known.iter().find(|(kind, _)| *kind == error.kind()).map_or("", |(_, advice)| advice)
 }
 
 /// Flags with which a link at the end of a path is an error.

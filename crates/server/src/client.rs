@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_proxy_that_is_not_believed_or_says_nothing_is_noticed() {
-        let table: [(&str, &'static str, &[(&str, &str)], Option<ProxyFault>); 8] = [
+        type Row = (&'static str, &'static str, &'static [(&'static str, &'static str)], Option<ProxyFault>);
+        let table: [Row; 8] = [
             ("127.0.0.1", "x-forwarded-for", &[("x-forwarded-for", "198.51.100.7")], Some(ProxyFault::Untrusted)),
             ("127.0.0.1", "x-forwarded-for", &[("x-real-ip", "198.51.100.7")], Some(ProxyFault::Untrusted)),
             ("127.0.0.1", "cf-connecting-ip", &[("cf-connecting-ip", "198.51.100.7")], Some(ProxyFault::Untrusted)),

@@ -155,7 +155,7 @@ async fn what_a_link_with_download_names_is_saved_as_it_is() {
         ("/", &[from_elsewhere, saving], "thin; reason=peer-near"),
     ] {
         let (_, _outgoing) = seeder(&viral, path);
-        let response = visit(&viral, path, more).await;
+        let response = get(&viral, path, &[&NAVIGATION[..3], more].concat()).await;
         assert_eq!(answer(&response), expected, "{path} {more:?}");
         if expected.is_empty() {
             let page = SITE.iter().find(|(name, _)| *name == format!("{}index.html", &path[1..])).unwrap();
