@@ -4,7 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
@@ -78,7 +81,7 @@ impl Writer {
 
     /// Resolves when everything is written, or after a while.
     pub(super) async fn close(&self) {
-        self.told.close.store(true, Relaxed);
+        self.told.close.store(true, Release);
         let _ = self.lines.try_send(Message::Wake);
         let mut ended = self.ended.clone();
         // Nothing is ever sent: it changes when the thread ends.
@@ -99,6 +102,8 @@ impl Thread {
     fn run(mut self) {
         let mut batch = String::new();
         while let Ok(message) = self.queue.recv() {
+            // Before the queue is looked into: what came before the end was told is in it.
+            let is_closing = self.told.close.load(Acquire);
             let mut lines = take(message, &mut batch);
             let mut is_empty = false;
             while batch.len() < ACCESS_LOG_BATCH_LEN && !is_empty {
@@ -115,7 +120,7 @@ impl Thread {
                 self.told.dropped.fetch_add(lines, Relaxed);
             }
             batch.clear();
-            let is_last = is_empty && self.told.close.load(Relaxed);
+            let is_last = is_empty && is_closing;
             self.complain(written.err().as_ref(), is_last);
             if is_last {
                 return;
