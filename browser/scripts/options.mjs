@@ -23,7 +23,7 @@ export const BUNDLE = {
   charset: 'utf8',
   legalComments: 'none',
   logLevel: 'warning',
-  // No visitor's page takes part in a crowd yet (docs/DECISIONS.md 27), so its scripts do not carry what that needs.
+  // No visitor's page takes part in a crowd yet (docs/adr/0027), so its scripts do not carry what that needs.
   define: { CROWD: 'false' },
 };
 

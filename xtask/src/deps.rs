@@ -37,7 +37,7 @@ pub(crate) fn check() -> anyhow::Result<()> {
         for used in package.dependencies.iter().filter(|used| used.kind != DependencyKind::Development) {
             let used = used.name.as_str();
             if ours.contains(&used) && !allowed.contains(&used) {
-                faults.push(format!("{name} uses {used}, which DESIGN section 9 does not allow"));
+                faults.push(format!("{name} uses {used}, which ARCHITECTURE.md does not allow"));
             }
             if PURE.contains(&name) && IMPURE.contains(&used) {
                 faults.push(format!("{name} is pure but uses {used}"));

@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod deny;
 mod deps;
+mod docs;
 mod journeys;
 mod lab;
 mod release;
@@ -60,6 +61,8 @@ enum Chore {
     SmallCrowd,
     /// Check which crate depends on which against the code map in ARCHITECTURE.md.
     Deps,
+    /// Check that links between documents lead somewhere.
+    Docs,
     /// Check licences, sources and known faults of others' crates, as far as that can be done here.
     Deny,
     /// Build the binary to be given away, and check that it names no path of this machine.
@@ -111,6 +114,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         Chore::Lab(_) => Ok(()),
         Chore::SmallCrowd => small_crowd(steps),
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
+        Chore::Docs => steps.run("links between documents", docs::check),
         Chore::Deny => steps.run("others' crates", deny::check),
         Chore::Release => {
             steps.run("build viral (release)", release::build)?;
@@ -125,6 +129,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("tools", || tools::ensure(needed))?;
     steps.run("formatting", rust::formatting)?;
     steps.run("crate dependencies point one way", deps::check)?;
+    steps.run("links between documents", docs::check)?;
     steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
     steps.run("clippy", rust::clippy)?;

@@ -59,7 +59,7 @@ fn policies_allow(record: &AssetRecord, document: &Document, origin: PageOrigin<
 }
 
 /// How the document is put in place. The loader is a classic script without modules, so an import map of the page is the first there is
-/// (docs/DECISIONS.md 41).
+/// (docs/adr/0041).
 fn deploy_of(document: &Document) -> Deploy {
     if document.utf8 { Deploy::Write } else { Deploy::Reload }
 }

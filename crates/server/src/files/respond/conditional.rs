@@ -1,7 +1,7 @@
 //! Preconditions (RFC 9110 section 13), judged in the order of section 13.2.2.
 //!
 //! A date says less than a tag: releases may carry equal dates, and one that is taken back leaves an older file. So a date must be the very one that
-//! was told, and never joins parts of a body (docs/DECISIONS.md 51). Browsers send the tag, which then decides alone.
+//! was told, and never joins parts of a body (docs/adr/0051). Browsers send the tag, which then decides alone.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use httpdate::HttpDate;
