@@ -27,6 +27,9 @@ const ears = new Map<string, MessagePort>();
 /** What was answered for a page and its workers, in order. */
 const used = new Map<string, Set<string>>();
 
+/** Manifests whose assets lie in the browser's own cache. */
+const cached = new Set<Digest>();
+
 /** Manifests that are on their way for pages that came whole. */
 const sharing = new Map<Digest, Promise<unknown>>();
 
@@ -184,10 +187,12 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const record = records.get(path);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
+  // Where the store has nothing the browser's cache has all, as a rule: it is asked first from then on.
+  const early = cached.has(binding.manifest) && (await fromHttpCache(event, binding, record));
+  if (early) return early;
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
-  if (kept) return kept;
-  const cached = binding.kind !== 'written' && record && !range && !fresh && (await fromHttpCache(request, record));
-  if (cached) return cached;
+  const late = kept ?? (await fromHttpCache(event, binding, record));
+  if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
   const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
@@ -195,9 +200,13 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
 }
 
 /** What the browser's own cache has of the asset, or gets, if it is of the version that the page runs: nobody need ask the origin whether it still is. */
-async function fromHttpCache(request: Request, { digest }: AssetRecord): Promise<Response | undefined> {
+async function fromHttpCache({ request }: FetchEvent, { kind, manifest }: Binding, record: AssetRecord | undefined): Promise<Response | undefined> {
+  if (!record || kind === 'written' || request.headers.has('range') || request.cache !== 'default') return undefined;
   const response = await fetch(request, { cache: 'force-cache' }).catch(() => undefined);
-  return response?.ok && response.headers.get('etag')?.includes(digest.slice(0, 32)) ? response : undefined;
+  if (!response?.ok || !response.headers.get('etag')?.includes(record.digest.slice(0, 32))) return undefined;
+  if (cached.size >= MANIFESTS_KEPT) cached.clear();
+  cached.add(manifest);
+  return response;
 }
 
 /** What another page of the site brought under this path, if the origin says that it is still the same; else what the origin has now. */

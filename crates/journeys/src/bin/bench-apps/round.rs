@@ -66,6 +66,7 @@ async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let url = server.url("/");
     let mut source = Visitor::start(bench.engine, &Setting::default()).await?;
     let lone = visit(&server, &source, &url, &plain.result, LIMIT).await;
+    tokio::time::sleep(SETTLED).await;
     let lone_returns = returns(&server, &source, &url, &plain.result).await;
     tokio::time::sleep(SETTLED).await;
     let mut chain = Vec::new();
