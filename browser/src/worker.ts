@@ -188,10 +188,11 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
   // Where the store has nothing the browser's cache has all, as a rule: it is asked first from then on.
-  const early = cached.has(binding.manifest) && (await fromHttpCache(event, binding, record));
+  const listed = fresh ? undefined : record;
+  const early = cached.has(binding.manifest) && (await fromHttpCache(event, binding, listed));
   if (early) return early;
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
-  const late = kept ?? (await fromHttpCache(event, binding, record));
+  const late = kept ?? (await fromHttpCache(event, binding, listed));
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
@@ -201,7 +202,7 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
 
 /** What the browser's own cache has of the asset, or gets, if it is of the version that the page runs: nobody need ask the origin whether it still is. */
 async function fromHttpCache({ request }: FetchEvent, { kind, manifest }: Binding, record: AssetRecord | undefined): Promise<Response | undefined> {
-  if (!record || kind === 'written' || request.headers.has('range') || request.cache !== 'default') return undefined;
+  if (!record || kind === 'written' || request.headers.has('range')) return undefined;
   const response = await fetch(request, { cache: 'force-cache' }).catch(() => undefined);
   if (!response?.ok || !response.headers.get('etag')?.includes(record.digest.slice(0, 32))) return undefined;
   if (cached.size >= MANIFESTS_KEPT) cached.clear();

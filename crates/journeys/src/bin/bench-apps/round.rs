@@ -59,6 +59,9 @@ pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<
 /// its workers loaded. Nobody waits for it; who comes earlier is answered full.
 const SETTLED: Duration = Duration::from_secs(4);
 
+/// Before a lone visitor comes back: its page has looked up what it used, the last of it when the browser had written that to its cache.
+const AWAY: Duration = Duration::from_secs(10);
+
 async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let plain = plain(bench).await?;
     // A fresh server each time: it has learned nothing, and nothing is compressed yet.
@@ -66,7 +69,7 @@ async fn round(bench: &Bench) -> anyhow::Result<Round> {
     let url = server.url("/");
     let mut source = Visitor::start(bench.engine, &Setting::default()).await?;
     let lone = visit(&server, &source, &url, &plain.result, LIMIT).await;
-    tokio::time::sleep(SETTLED).await;
+    tokio::time::sleep(AWAY).await;
     let lone_returns = returns(&server, &source, &url, &plain.result).await;
     tokio::time::sleep(SETTLED).await;
     let mut chain = Vec::new();
