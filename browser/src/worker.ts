@@ -192,7 +192,7 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const early = cached.has(binding.manifest) && (await fromHttpCache(event, binding, listed));
   if (early) return early;
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
-  const late = kept ?? (await fromHttpCache(event, binding, listed));
+  const late = kept || (await fromHttpCache(event, binding, listed));
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
