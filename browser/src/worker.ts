@@ -200,14 +200,22 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   return asked.response ?? networkAnswer(event, asked.keep);
 }
 
-/** What the browser's own cache has of the asset, or gets, if it is of the version that the page runs: nobody need ask the origin whether it still is. */
+/** What the browser's own cache has of the asset, if it is just what the page's version has: nobody need ask the origin whether it still is. */
 async function fromHttpCache({ request }: FetchEvent, { kind, manifest }: Binding, record: AssetRecord | undefined): Promise<Response | undefined> {
   if (!record || kind === 'written' || request.headers.has('range')) return undefined;
-  const response = await fetch(request, { cache: 'force-cache' }).catch(() => undefined);
-  if (!response?.ok || !response.headers.get('etag')?.includes(record.digest.slice(0, 32))) return undefined;
+  const found = await fetch(request, { cache: 'only-if-cached', mode: 'same-origin' }).catch(() => undefined);
+  if (!found) return undefined;
+  const { ok, headers, body } = found;
+  // Content that stayed may have other headers by now.
+  const told = [...new Headers(record.headers as [string, string][]), ['content-type', record.mediaType] as const];
+  const same = told.every(([name, value]) => /^(etag|last-modified|cache-control)$/.test(name) || headers.get(name) === value);
+  if (!ok || !same || !headers.get('etag')?.includes(record.digest.slice(0, 32))) {
+    void body?.cancel();
+    return undefined;
+  }
   if (cached.size >= MANIFESTS_KEPT) cached.clear();
   cached.add(manifest);
-  return response;
+  return found;
 }
 
 /** What another page of the site brought under this path, if the origin says that it is still the same; else what the origin has now. */

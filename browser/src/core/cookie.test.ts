@@ -15,6 +15,7 @@ describe('the state cookie', () => {
 describe('the cookie of what is saved', () => {
   it('goes with that path only, and with nothing else of the address', () => {
     expect(savingCookie('/a/page.html', 'http:')).toBe('viral-save=1; Max-Age=5; Path=/a/page.html; SameSite=Lax');
+    expect(savingCookie("/a/$&$'.html", 'http:')).toBe("viral-save=1; Max-Age=5; Path=/a/$&$'.html; SameSite=Lax");
     expect(savingCookie('/a;Domain=b', 'https:')).toBe('viral-save=1; Max-Age=5; Path=/a; SameSite=Lax; Secure');
   });
 });

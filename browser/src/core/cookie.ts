@@ -9,10 +9,13 @@ export function isOptedOut(cookies: string): boolean {
 
 /** The text to assign to `document.cookie`. What was set over TLS goes back over TLS only. */
 export function stateCookie(value: string, ageSeconds: number, protocol: string): string {
-  return `viral=${value}; Max-Age=${ageSeconds}; Path=${BASE}; SameSite=Lax${protocol === 'https:' ? '; Secure' : ''}`;
+  return cookie(`viral=${value}`, ageSeconds, BASE, protocol);
 }
 
 /** The text to assign to `document.cookie` when what is at `path` is going to be saved: long enough for the request to leave, and for that path only. */
 export function savingCookie(path: string, protocol: string): string {
-  return stateCookie('1', 5, protocol).replace('viral=', 'viral-save=').replace('Path=/', `Path=${path.split(';', 1)[0]}`);
+  return cookie('viral-save=1', 5, path.split(';', 1)[0], protocol);
 }
+
+const cookie = (pair: string, ageSeconds: number, path: string | undefined, protocol: string): string =>
+  `${pair}; Max-Age=${ageSeconds}; Path=${path}; SameSite=Lax${protocol === 'https:' ? '; Secure' : ''}`;

@@ -125,8 +125,7 @@ export class Fetch {
     if (!link._asking) link._grace = NEVER;
     startOver(link);
     startOver(board._origin);
-    // What it promised is under way after all.
-    if (wasMute) for (const slot of [...link._asked].sort((a, b) => a._at - b._at)) board._expect(link, slot);
+    if (wasMute) board._wake(link);
   }
 
   /** The peer holds these: the answer to a query, or news. */
@@ -134,6 +133,7 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link) return;
+    if (isMute(link)) board._wake(link);
     link._heard = true;
     for (const slot of this.#known(ids)) {
       if (slot._held || link._has.has(slot)) continue;
@@ -251,7 +251,13 @@ export class Fetch {
       } else if (link._grace <= board._now) {
         link._grace = NEVER;
         startOver(board._origin);
-        if (!link._open || isMute(link)) board._release(link);
+        const mute = isMute(link);
+        if (mute) {
+          link._promised = [...link._flight];
+          // What it says may wait to be read, where nothing ran for a while.
+          link._since = board._now;
+        }
+        if (mute || !link._open) board._release(link);
       }
       if (!isAwaited(link)) continue;
       if (link !== board._origin && silentAt(link) <= board._now) board._drop(link, 'silent');

@@ -9,7 +9,7 @@ export function watchSaving(): void {
     (event) => {
       for (const place of event.composedPath()) {
         const link = place as HTMLAnchorElement;
-        if (link.download !== undefined && link.origin === location.origin && link.hasAttribute('download')) {
+        if (place instanceof Element && place.hasAttribute('download') && link.origin === location.origin) {
           document.cookie = savingCookie(link.pathname, location.protocol);
         }
       }

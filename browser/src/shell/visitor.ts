@@ -1,6 +1,6 @@
 /** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
 
-import { stateCookie } from '../core/cookie';
+import { isOptedOut, stateCookie } from '../core/cookie';
 import { noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
@@ -246,10 +246,17 @@ export class Visitor implements StatusSource {
     page.held = this.#holdings.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
+    // Opted out meanwhile, in another tab perhaps; or the site's own worker is just being fetched.
+    const isOut = (): boolean => !!this.reason || isOptedOut(document.cookie);
+    const before = await navigator.serviceWorker.getRegistration();
+    if (isOut() || (before && !(before.active ?? before.waiting ?? before.installing))) return;
     this.#kept = page.digest;
-    const active = (await registerWorker())?.active;
+    const registration = await registerWorker();
+    if (isOut()) return void registration?.unregister();
+    const active = registration?.active;
     const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
-    if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.#page } satisfies PageToWorker);
+    if (isOut()) await caches.delete(STORE);
+    else if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.#page } satisfies PageToWorker);
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */

@@ -136,7 +136,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Logged<B> {
 fn is_within(file: &Path, dir: &Path) -> bool {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let real = |path: &Path| std::fs::canonicalize(path).ok();
-    file != Path::new("-") && real(folder).zip(real(dir)).is_some_and(|(folder, dir)| folder.starts_with(dir))
+    // The file itself may be a link.
+    file != Path::new("-") && real(dir).is_some_and(|dir| [folder, file].into_iter().filter_map(real).any(|place| place.starts_with(&dir)))
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName, len_max: usize) -> Option<Vec<u8>> {
@@ -186,6 +187,11 @@ mod tests {
         };
         assert!(matches!(open(&dir.path().join("a.log")), Err(SiteError::AccessLogServed { .. })));
         assert!(matches!(open(&dir.path().join("none/../a.log")), Err(SiteError::AccessLog { .. })));
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (linked, link) = (dir.path().join("b.log"), elsewhere.path().join("b.log"));
+        std::fs::write(&linked, "").unwrap();
+        std::os::unix::fs::symlink(&linked, &link).unwrap();
+        assert!(matches!(open(&link), Err(SiteError::AccessLogServed { .. })));
         assert!(open(Path::new("-")).is_ok());
     }
 }

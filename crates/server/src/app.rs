@@ -316,12 +316,16 @@ impl Viral {
         }
     }
 
-    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well. Opens the access log anew.
+    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well.
     pub fn reload(&self) {
+        self.app.site.reread();
+    }
+
+    /// Opens the access log anew, after it was moved away. Nothing else: a log is rotated in the middle of deploys, too.
+    pub fn reopen_log(&self) {
         if let Some(access) = &self.app.access {
             access.reopen();
         }
-        self.app.site.reread();
     }
 
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.

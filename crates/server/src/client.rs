@@ -129,7 +129,8 @@ pub(crate) enum ProxyFault {
 pub(crate) fn proxy_fault(socket: Socket, headers: &HeaderMap, trusted: &Proxies) -> Option<ProxyFault> {
     if trusted.are(socket) {
         let client = client_ip(socket, headers, trusted);
-        return (client == socket.address() || trusted.are_at(client)).then_some(ProxyFault::Silent);
+        let names_nobody = client == socket.address() && elements(headers, &trusted.header).is_empty();
+        return (names_nobody || trusted.are_at(client)).then_some(ProxyFault::Silent);
     }
     // Of a socket whose proxy is not believed the operator hears at the start.
     if socket == Socket::Unix {

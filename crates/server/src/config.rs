@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use file::{ConfigError, default_file, load};
+pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
     AccessLogFormat, AdminListen, Base, HeaderLine, ListenAt, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, TrustedProxy,
     ValueError,
@@ -115,7 +116,7 @@ pub struct Config {
     #[serde(alias = "boot-set-assets-max")]
     pub page_set_assets_max: usize,
 
-    /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGHUP opens it anew. Without it nobody's visit is logged
+    /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGUSR1 opens it anew, for logrotate. Without it nobody's visit is logged
     #[arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE")]
     pub access_log: Option<PathBuf>,
 

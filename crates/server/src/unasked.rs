@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use http::{HeaderMap, Uri, header};
 
+use crate::config::BASE_LEN_MAX;
 use crate::files::{Resolved, Version};
 use crate::limits::UNASKED_MAX;
+
+/// Folders of a path below which a site may be shown.
+const BASE_DEPTH_MAX: usize = 8;
 
 /// What was seen so far.
 #[derive(Debug)]
@@ -71,7 +75,8 @@ fn shown_below(version: &Version, headers: &HeaderMap) -> Option<String> {
     if !matches!(version.resolve_visit(path), Resolved::NotFound(None)) {
         return None;
     }
-    let folders = path.match_indices('/').skip(1).map(|(at, _)| at);
+    // Each is looked up, whatever a referer says: no more than a base may have.
+    let folders = path.match_indices('/').map(|(at, _)| at).take_while(|at| *at < BASE_LEN_MAX).skip(1).take(BASE_DEPTH_MAX);
     let is_page = |path: &str| matches!(version.resolve_visit(path), Resolved::Asset(page) if page.is_document());
     let at = folders.into_iter().find(|at| is_page(&path[*at..]))?;
     let base: crate::config::Base = path[..=at].parse().ok()?;
@@ -100,6 +105,8 @@ mod tests {
             ("https://a.example/", None),
             ("https://a.example/docs/", None),
             ("https://a.example/docs/app.js", None),
+            (&format!("https://a.example{}/", "/a".repeat(9)), None),
+            (&format!("https://a.example/{}/docs/", "a".repeat(300)), None),
         ] {
             assert_eq!(told(&files, false, referer, "script").await.as_deref(), base, "{referer}");
         }

@@ -161,7 +161,7 @@ impl Fetch {
         link.start_over();
         self.board.links[ORIGIN].start_over();
         if was_mute {
-            self.board.expect_again(at);
+            self.board.wake(at);
         }
     }
 
@@ -169,6 +169,9 @@ impl Fetch {
     pub fn handle_have(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
+        if self.board.links[at].is_mute() {
+            self.board.wake(at);
+        }
         self.board.links[at].heard = true;
         for i in self.known(ids) {
             let link = &mut self.board.links[at];
@@ -451,9 +454,14 @@ impl Fetch {
             }
         } else if link.grace <= now {
             link.grace = NEVER;
-            let is_gone = !link.open || link.is_mute();
+            let (is_open, is_mute) = (link.open, link.is_mute());
+            if is_mute {
+                link.promised = link.flight.values().copied().collect();
+                // What it says may wait to be read, where nothing ran for a while.
+                link.since = now;
+            }
             self.board.links[ORIGIN].start_over();
-            if is_gone {
+            if is_mute || !is_open {
                 self.board.release(at);
             }
         }

@@ -86,6 +86,8 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
     // What was started in a terminal ends with it; a service is told so to read the site anew.
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
+    // It would end who does not listen for it, with or without a log.
+    let user = signal(SignalKind::user_defined1())?;
     let viral = Viral::open_listening(source, config, &listeners).await?;
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
@@ -95,6 +97,7 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
+    tokio::spawn(reopen_on_signal(viral.clone(), user));
     if let Some(hangup) = hangup {
         tokio::spawn(reload_on_signal(viral.clone(), hangup));
     }
@@ -164,6 +167,13 @@ async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signa
     viral.shut_down();
     either(&mut interrupt, &mut terminate).await;
     std::process::exit(INTERRUPTED);
+}
+
+/// Each SIGUSR1 opens the access log anew.
+async fn reopen_on_signal(viral: Viral, mut user: Signal) {
+    while user.recv().await.is_some() {
+        viral.reopen_log();
+    }
 }
 
 /// Each SIGHUP reads the site anew.

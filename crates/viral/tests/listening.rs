@@ -110,7 +110,7 @@ fn the_settings_file_names_one_place_to_listen_or_several() {
 }
 
 #[test]
-fn the_access_log_has_a_line_for_each_answer_and_is_opened_anew_on_a_hangup() {
+fn the_access_log_has_a_line_for_each_answer_and_is_opened_anew_on_a_signal() {
     let dir = folder();
     let args = [
         "--listen",
@@ -129,7 +129,7 @@ fn the_access_log_has_a_line_for_each_answer_and_is_opened_anew_on_a_hangup() {
     asked(UnixStream::connect(&socket).unwrap());
     // Whatever was asked before is written before that is answered, or at the end.
     std::fs::rename(&log, &old).unwrap();
-    kill_process(Pid::from_child(&server), Signal::HUP).unwrap();
+    kill_process(Pid::from_child(&server), Signal::USR1).unwrap();
     while !log.exists() {
         std::thread::yield_now();
     }

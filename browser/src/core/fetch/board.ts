@@ -3,7 +3,7 @@
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
 import { newHelp } from './help';
-import { NEVER, isMute, newLink, silentAt, startOver, turnBack } from './link';
+import { NEVER, hear, isMute, newLink, silentAt, startOver, turnBack } from './link';
 import type { Link } from './link';
 import type { Sharing } from './sharing';
 import type { Output, PeerFault, PeerKey } from './types';
@@ -148,7 +148,7 @@ export class Board {
   _promise(link: Link, slot: Slot): void {
     if (link._asked.has(slot)) return;
     link._asked.add(slot);
-    if (link._open) this._expect(link, slot);
+    if (link._open && !isMute(link)) this._expect(link, slot);
     else {
       link._promised.push(slot);
       if (link._grace < NEVER && this._isFree(slot)) this._assign(link, slot);
@@ -157,9 +157,15 @@ export class Board {
 
   /** An open peer is about to send a promised piece: it owes it from now on, or is told not to send it. */
   _expect(link: Link, slot: Slot): void {
-    if (link._flight.has(slot) || isMute(link)) return;
+    if (link._flight.has(slot)) return;
     if (slot._held || slot._from.length > 1) link._cancels.push(slot.id);
     else this._assign(link, slot);
+  }
+
+  /** A peer that was mute speaks: what it promised is under way after all. */
+  _wake(link: Link): void {
+    hear(link, this._now);
+    for (const slot of link._promised.splice(0)) this._expect(link, slot);
   }
 
   /** Takes back all that the source owes. */

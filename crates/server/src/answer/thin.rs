@@ -103,10 +103,9 @@ fn first_sight(looks: &Looks, are_styles_allowed: bool) -> FirstSight {
     }
     let (rule, dark_rule) = (rule(light), rule(dark));
     if !are_styles_allowed {
-        let plain = light
-            .background
-            .as_ref()
-            .filter(|color| !color.contains('(') && !matches!(color.len(), 5 | 9) && light.background == dark.background);
+        let plain = light.background.as_ref().filter(|color| {
+            !(color.contains('(') || color.starts_with('#') && matches!(color.len(), 5 | 9)) && light.background == dark.background
+        });
         sight.body = plain.map(|color| format!(" bgcolor=\"{color}\"")).unwrap_or_default();
     } else if rule == dark_rule {
         sight.head += &if rule.is_empty() { rule } else { format!("<style>{rule}</style>") };

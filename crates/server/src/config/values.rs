@@ -49,7 +49,7 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, ValueError> {
 pub struct Base(String);
 
 /// Longest base, in bytes: what is left of a path has room enough.
-const BASE_LEN_MAX: usize = 256;
+pub(crate) const BASE_LEN_MAX: usize = 256;
 
 impl Base {
     /// With its slashes.

@@ -111,6 +111,9 @@ impl Early {
         let method = request.method().clone();
         // However the proxy asks.
         let (base, path) = (self.base.trim_end_matches('/'), request.uri().path());
+        if !base.is_empty() && path == base {
+            return self.moved(&format!("{base}/"), request);
+        }
         let path = path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path).to_owned();
         // A native peer comes for its like and waits.
         if is_native_peer(request.headers()) || path.starts_with("/.viral/") {
@@ -131,15 +134,18 @@ impl Early {
         });
         match found.await.unwrap_or((StatusCode::NOT_FOUND, None)) {
             (status, Some(Led::File(content))) => self.content(status, content, request),
-            (_, Some(Led::Redirect(path))) => {
-                let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-                let mut response = self.line(StatusCode::TEMPORARY_REDIRECT, "moved\n");
-                let location = HeaderValue::try_from(format!("{base}{path}{query}")).ok();
-                response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
-                response
-            }
+            (_, Some(Led::Redirect(path))) => self.moved(&format!("{base}{path}"), request),
             (_, None) => self.line(StatusCode::NOT_FOUND, "not found\n"),
         }
+    }
+
+    /// Leads to another path, with the request's query.
+    fn moved<B>(&self, path: &str, request: &Request<B>) -> Response<Body> {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut response = self.line(StatusCode::TEMPORARY_REDIRECT, "moved\n");
+        let location = HeaderValue::try_from(format!("{path}{query}")).ok();
+        response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+        response
     }
 
     /// A file, in the coding that it is in for whoever accepts that.

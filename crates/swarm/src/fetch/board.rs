@@ -249,7 +249,7 @@ impl Board {
         if !link.asked.insert(i) {
             return;
         }
-        if link.open {
+        if link.open && !link.is_mute() {
             self.expect(at, i);
             return;
         }
@@ -261,7 +261,7 @@ impl Board {
 
     /// An open peer is about to send a promised piece: it owes it from now on, or is told not to send it.
     pub(super) fn expect(&mut self, at: usize, i: usize) {
-        if self.owes(at, i) || self.links[at].is_mute() {
+        if self.owes(at, i) {
             return;
         }
         let slot = &self.slots[i];
@@ -273,8 +273,11 @@ impl Board {
     }
 
     /// A peer that was mute speaks: what it promised is under way after all.
-    pub(super) fn expect_again(&mut self, at: usize) {
-        for i in self.links[at].asked.clone() {
+    pub(super) fn wake(&mut self, at: usize) {
+        let now = self.now;
+        let link = &mut self.links[at];
+        link.hear(now);
+        for i in std::mem::take(&mut link.promised) {
             self.expect(at, i);
         }
     }

@@ -75,7 +75,7 @@ fn what_a_peer_promised_that_opens_and_says_nothing_is_not_waited_for() {
     assert_eq!(world.origin_requests, 0, "it may still say what it holds");
     world.run(1_000);
     assert_eq!(world.from(Source::Origin), 40 * u64::from(LEN), "the origin gives everything, without a budget");
-    world.run_on(40 + 1_500);
+    world.run_on(40 + GRACE_MS + 1_500);
     assert_eq!(world.drops, [(0, PeerFault::Silent)]);
     world.traced.check("mute-peer");
 }
