@@ -16,7 +16,7 @@ pub enum Engine {
 }
 
 /// Every journey uses fresh profiles, no GPU and nothing that talks to the browser's maker.
-const CHROMIUM_FLAGS: &[&str] = &[
+pub const CHROMIUM_FLAGS: &[&str] = &[
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",

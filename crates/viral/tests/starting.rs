@@ -3,23 +3,35 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-/// What it says on stderr when it serves `dir`; it is ended as soon as it listens.
-fn said(dir: &Path) -> String {
+/// A server of `dir` with these arguments, and its first line.
+fn start(dir: &Path, args: &[&str]) -> (Child, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_viral"))
-        .args(["serve", ".", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .args(["serve", ".", "--listen", "127.0.0.1:0"])
+        .args(args)
         .current_dir(dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    (server, line)
+}
+
+/// Ends it; what it said on stderr.
+fn end(mut server: Child) -> String {
     server.kill().unwrap();
     let mut said = String::new();
     server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     server.wait().unwrap();
     said
+}
+
+/// What it says on stderr when it serves `dir`; it is ended as soon as it listens.
+fn said(dir: &Path) -> String {
+    end(start(dir, &["--admin-listen", "127.0.0.1:0"]).0)
 }
 
 #[test]
@@ -34,16 +46,7 @@ fn a_directory_without_an_index_is_served_with_a_warning() {
 fn said_of_sessions(args: &[&str], header: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
-    let mut server = Command::new(env!("CARGO_BIN_EXE_viral"))
-        .args(["serve", ".", "--listen", "127.0.0.1:0", "--admin-listen", "off"])
-        .args(args)
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let (server, line) = start(dir.path(), &[&["--admin-listen", "off"], args].concat());
     let address = line.trim().strip_prefix("listening on http://").unwrap();
     for _ in 0..2 {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -54,11 +57,7 @@ fn said_of_sessions(args: &[&str], header: &str) -> String {
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 101");
     }
-    server.kill().unwrap();
-    let mut said = String::new();
-    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    server.wait().unwrap();
-    said
+    end(server)
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use viral_journeys::browser::Engine::{self, Chromium, Firefox};
-use viral_journeys::browser::Setting;
+use viral_journeys::browser::{CHROMIUM_FLAGS, Setting};
 use viral_journeys::deadlines;
 use viral_journeys::server::Server;
 use viral_journeys::site::Site;
@@ -67,14 +67,7 @@ async fn chromium_that_only_dumps_the_page_dumps_the_app() {
         let (server, _seeder) = seeded(&site).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut dump = tokio::process::Command::new("/usr/bin/chromium");
-        dump.args([
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-        ]);
+        dump.args(CHROMIUM_FLAGS);
         dump.arg(format!("--user-data-dir={}", folder.path().display())).args(["--dump-dom", &server.url("/")]);
         let dumped = dump.env("HOME", folder.path()).kill_on_drop(true).output().await.expect("Chromium runs");
         let dom = String::from_utf8_lossy(&dumped.stdout);
