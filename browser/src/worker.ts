@@ -189,10 +189,11 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (!range) note(binding.page, path);
   // Where the store has nothing the browser's cache has all, as a rule: it is asked first from then on.
   const listed = fresh ? undefined : record;
-  const early = cached.has(binding.manifest) && (await fromHttpCache(event, binding, listed));
+  const first = cached.has(binding.manifest);
+  const early = first && (await fromHttpCache(event, binding, listed));
   if (early) return early;
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
-  const late = kept || (await fromHttpCache(event, binding, listed));
+  const late = kept || (!first && (await fromHttpCache(event, binding, listed)));
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);

@@ -118,14 +118,13 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link?._open) return;
-    const wasMute = isMute(link);
+    board._wake(link);
     link._known = true;
     link._complete ||= complete;
     if (link._complete) link._answered = Math.max(link._answered, board._boot);
     if (!link._asking) link._grace = NEVER;
     startOver(link);
     startOver(board._origin);
-    if (wasMute) board._wake(link);
   }
 
   /** The peer holds these: the answer to a query, or news. */
@@ -133,7 +132,7 @@ export class Fetch {
     const board = this.#at(now);
     const link = board._links.get(peer);
     if (!link) return;
-    if (isMute(link)) board._wake(link);
+    board._wake(link);
     link._heard = true;
     for (const slot of this.#known(ids)) {
       if (slot._held || link._has.has(slot)) continue;

@@ -181,9 +181,7 @@ export class Visitor implements StatusSource {
     this.stop(4);
     this.reason = 'opt-out';
     this.#changed();
-    const registration = await navigator.serviceWorker?.getRegistration();
-    if (registration && isOurs(registration)) await registration.unregister();
-    await caches?.delete(STORE);
+    await forget();
   }
 
   async #seed(): Promise<void> {
@@ -246,16 +244,14 @@ export class Visitor implements StatusSource {
     page.held = this.#holdings.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
-    // Opted out meanwhile, in another tab perhaps; or the site's own worker is just being fetched.
-    const isOut = (): boolean => !!this.reason || isOptedOut(document.cookie);
     const before = await navigator.serviceWorker.getRegistration();
-    if (isOut() || (before && !(before.active ?? before.waiting ?? before.installing))) return;
+    // Nobody seeds here any more, or the site's own worker is just being fetched.
+    if (this.reason || isOptedOut(document.cookie) || (before && !(before.active ?? before.waiting ?? before.installing))) return;
     this.#kept = page.digest;
-    const registration = await registerWorker();
-    if (isOut()) return void registration?.unregister();
-    const active = registration?.active;
+    const active = (await registerWorker())?.active;
     const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
-    if (isOut()) await caches.delete(STORE);
+    // Meanwhile, in another tab perhaps.
+    if (isOptedOut(document.cookie)) await forget();
     else if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.#page } satisfies PageToWorker);
   }
 
@@ -355,6 +351,13 @@ export class Visitor implements StatusSource {
     // Numbered by key, with gaps, which `for of` would not skip.
     this.#session?.leech.links.forEach((link) => closeLink(link, 1));
   }
+}
+
+/** Leaves nothing of ours in the browser. */
+async function forget(): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (registration && isOurs(registration)) await registration.unregister();
+  await caches?.delete(STORE);
 }
 
 const resources = (): PerformanceResourceTiming[] => performance.getEntriesByType('resource') as PerformanceResourceTiming[];

@@ -145,11 +145,11 @@ impl Fetch {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
         let boot = self.board.boot;
-        let link = &mut self.board.links[at];
-        if !link.open {
+        if !self.board.links[at].open {
             return;
         }
-        let was_mute = link.is_mute();
+        self.board.wake(at);
+        let link = &mut self.board.links[at];
         link.known = true;
         link.complete |= complete;
         if link.complete {
@@ -160,18 +160,13 @@ impl Fetch {
         }
         link.start_over();
         self.board.links[ORIGIN].start_over();
-        if was_mute {
-            self.board.wake(at);
-        }
     }
 
     /// The peer holds these: the answer to a query, or news.
     pub fn handle_have(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
-        if self.board.links[at].is_mute() {
-            self.board.wake(at);
-        }
+        self.board.wake(at);
         self.board.links[at].heard = true;
         for i in self.known(ids) {
             let link = &mut self.board.links[at];

@@ -162,8 +162,9 @@ export class Board {
     else this._assign(link, slot);
   }
 
-  /** A peer that was mute speaks: what it promised is under way after all. */
+  /** A peer speaks. If it was mute until now, what it promised is under way after all. */
   _wake(link: Link): void {
+    if (!isMute(link)) return;
     hear(link, this._now);
     for (const slot of link._promised.splice(0)) this._expect(link, slot);
   }

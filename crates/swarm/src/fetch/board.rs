@@ -272,10 +272,13 @@ impl Board {
         }
     }
 
-    /// A peer that was mute speaks: what it promised is under way after all.
+    /// A peer speaks. If it was mute until now, what it promised is under way after all.
     pub(super) fn wake(&mut self, at: usize) {
         let now = self.now;
         let link = &mut self.links[at];
+        if !link.is_mute() {
+            return;
+        }
         link.hear(now);
         for i in std::mem::take(&mut link.promised) {
             self.expect(at, i);
