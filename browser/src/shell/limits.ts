@@ -160,6 +160,9 @@ export const NEWS_MS = 200;
 /** Pieces remembered of what one peer asked about. */
 export const NEWS_IDS_MAX = 16_384;
 
+/** Wait before a manifest that the origin did not give is asked for again. */
+export const FOLLOW_MS = 10_000;
+
 /** What is held is told to the tracker at most this often while it grows. */
 export const HELD_MS = 1_000;
 

@@ -12,9 +12,10 @@ import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 import { OFFERS_PER_LEECHER_MAX, SOURCES_MAX } from '../core/limits';
+import { Newest } from '../core/newest';
 import { now } from './clock';
 import type { Holdings } from './holdings';
-import { COUNTS_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS, SLOTS } from './limits';
+import { COUNTS_MS, FOLLOW_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS, SLOTS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link } from './link';
 import { Offers } from './offers';
@@ -77,6 +78,8 @@ export class Seeder {
   readonly #manifests = new Map<Digest, PageManifest>();
   readonly #offers = new Offers();
   readonly #tracker: Tracker;
+  /** A new manifest may be named while the last one is fetched; whichever came last is the page's. */
+  readonly #named = new Newest<Digest>((digest) => this.#follow(digest));
   #nextOffer = 1;
   /** Whether something is held, so that offers are made when the tracker wants some. */
   #offering = false;
@@ -84,6 +87,8 @@ export class Seeder {
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
   #heldTimer: ReturnType<typeof setTimeout> | undefined;
   #seekTimer: ReturnType<typeof setTimeout> | undefined;
+  #followTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
 
   constructor(host: SeederHost) {
     this.#host = host;
@@ -121,12 +126,14 @@ export class Seeder {
   /** Ends every connection and the session. */
   stop(reason: 1 | 4): void {
     this.tell();
+    this.#stopped = true;
     this.ready = this.#offering = false;
     this.#offers.clear();
     this.peers.stop(reason);
     this.#tracker.close();
     clearTimeout(this.#heldTimer);
     clearTimeout(this.#seekTimer);
+    clearTimeout(this.#followTimer);
   }
 
   /** More of the manifest is held: peers that asked hear of it now, and the tracker soon. */
@@ -183,7 +190,7 @@ export class Seeder {
         this.tell();
         return;
       case 'manifest':
-        return this.#handleManifest(signal.manifest);
+        return this.#named.put(signal.manifest);
       case 'answer':
         return this.#handleAnswer(signal);
       case 'peers':
@@ -201,11 +208,16 @@ export class Seeder {
     }
   }
 
-  async #handleManifest(digest: Digest): Promise<void> {
+  /** Gets the page's manifest, tries again later if that fails, and tells what of it is held. */
+  async #follow(digest: Digest): Promise<void> {
+    clearTimeout(this.#followTimer);
     const page = await this.#host.hold(digest);
-    if (!page) return;
-    this.#remember(page);
-    await this.#tellHeld(page);
+    if (page) {
+      this.#remember(page);
+      await this.#tellHeld(page);
+    } else if (!this.#named.outdated && !this.#stopped) {
+      this.#followTimer = setTimeout(() => void this.#named.put(digest), FOLLOW_MS);
+    }
   }
 
   /** Tells the tracker what is held, and leaves offers once that is something. */

@@ -53,6 +53,8 @@ pub struct Stats {
 pub struct PageStats {
     /// Bytes of its page set.
     pub set_bytes: u64,
+    /// Peers that hold all of it and can be introduced.
+    pub seeders: u64,
 }
 
 impl Stats {

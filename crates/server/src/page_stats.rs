@@ -125,6 +125,7 @@ impl PageCounters {
         Some(PageSnapshot {
             page: page.to_owned(),
             set_bytes: set.bytes,
+            seeders: set.seeders,
             used_bytes_p50: set.used_bytes_p50,
             peer_bytes: counted.from_peers,
             origin_bytes: counted.sent,
@@ -187,6 +188,8 @@ pub(crate) enum Ring {
 pub(crate) struct PageFacts {
     /// Bytes of its manifest without our addition.
     pub(crate) bytes: u64,
+    /// How many peers hold that manifest whole and can be introduced.
+    pub(crate) seeders: usize,
     /// Median of what recent visits used, if any told.
     pub(crate) used_bytes_p50: Option<u64>,
     /// The ring of each asset of its manifest but our addition. The document is critical: nothing shows without it.
@@ -198,6 +201,7 @@ pub(crate) struct PageFacts {
 pub(crate) struct PageSnapshot {
     page: String,
     set_bytes: u64,
+    seeders: usize,
     used_bytes_p50: Option<u64>,
     peer_bytes: u64,
     origin_bytes: u64,

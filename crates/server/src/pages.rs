@@ -173,6 +173,7 @@ impl Pages {
         let assets = page.set.assets().iter().enumerate().filter(|(_, path)| version.asset(path).is_some());
         Some(PageFacts {
             bytes: made.app_bytes,
+            seeders: 0,
             used_bytes_p50: page.set.used_bytes_p50().map(|bytes| bytes.saturating_add(made.document_len)),
             rings: assets.map(|(at, path)| (path.clone(), ring(at))).chain([(page.document.clone(), Ring::Critical)]).collect(),
         })

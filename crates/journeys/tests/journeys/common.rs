@@ -37,6 +37,14 @@ pub(crate) async fn seeds(server: &Server, visitor: &Visitor, count: u64) {
     server.until_seeders(count).await;
 }
 
+/// Waits until what was used, about so many bytes, is a page's set and a seeder holds that whole.
+///
+/// A page says what it used once it is quiet; the set grows by that, and until its seeders followed, visitors are answered full.
+pub(crate) async fn seeds_all(server: &Server, set_bytes: u64) {
+    let follows = |stats: &Stats| stats.pages.iter().any(|page| page.seeders > 0 && page.set_bytes >= share_of(set_bytes, 90));
+    server.until_stats(&format!("a seeder holds a page set of {set_bytes} bytes"), follows).await;
+}
+
 /// A visitor whose app comes from peers: checks the bytes on both sides, and that it runs.
 ///
 /// On a machine busy with something else a dial may take longer than the origin, which is on the same machine, needs for the

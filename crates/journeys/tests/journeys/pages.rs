@@ -5,10 +5,10 @@ use viral_journeys::hostile::NOTES_SIGNALS;
 use viral_journeys::http::NAVIGATION;
 use viral_journeys::server::Server;
 use viral_journeys::site::{App, Site, noise, sha256};
-use viral_journeys::visitor::{Status, Visitor};
+use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
-use crate::common::{assert_whole, assert_whole_below, fed_by_peers, first_seeder, first_seeder_with, scripted, seeds};
+use crate::common::{assert_whole, assert_whole_below, fed_by_peers, first_seeder, first_seeder_with, scripted, seeds, seeds_all};
 
 #[tokio::test]
 async fn query_and_fragment_are_the_same_in_a_thin_visit() {
@@ -65,18 +65,10 @@ async fn an_asset_that_is_only_asked_for_with_a_query_is_seeded_by_the_first_vis
         let server = Server::serve(site.folder(), &[]).await;
         let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
         seeds(&server, &seeder, 1).await;
-        // What the first visitor loaded is the page's page set from its report on; a moment later the visitor holds that, too.
-        let mut status = Status::default();
-        for _ in 0..5 {
-            let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
-            status = visitor.status().await;
-            if status.answer == "thin" {
-                break;
-            }
-            visitor.leave().await;
-            server.until_seeders(1).await;
-        }
-        assert_eq!(status.answer, "thin");
+        seeds_all(&server, body.len() as u64).await;
+        let visitor = Visitor::visiting(Chromium, &server.url("/")).await;
+        let status = visitor.status().await;
+        assert_eq!(status.answer, "thin", "{:?}", server.stats().await);
         assert!(status.bytes_from_peers >= body.len() as u64, "{status:?} {:?}", server.stats().await);
     })
     .await;
@@ -260,9 +252,10 @@ async fn later_asset(engine: Engine) {
     let seeder = Visitor::visiting(Chromium, &server.url("/")).await;
     assert_eq!(seeder.sha256_of("/later.bin").await, digest);
     seeds(&server, &seeder, 1).await;
+    seeds_all(&server, site.len()).await;
     let visitor = Visitor::visiting(engine, &server.url("/")).await;
     let status = visitor.status().await;
-    assert_eq!(status.answer, "thin");
+    assert_eq!(status.answer, "thin", "{:?}", server.stats().await);
     let before = server.stats().await.origin_bytes.of_app();
     assert_eq!(visitor.sha256_of("/later.bin").await, digest);
     // Asked for, or fetched beforehand since the first visitor used it: of all that this one has, only a peer can have given so much.

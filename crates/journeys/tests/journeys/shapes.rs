@@ -21,7 +21,7 @@ use viral_journeys::site::{self, Site};
 use viral_journeys::visitor::{Status, Visitor};
 use viral_journeys::wait;
 
-use crate::common::seeds;
+use crate::common::{seeds, seeds_all};
 
 /// Least share, in percent, that peers give of what a thin visitor uses.
 const FED_MIN_PERCENT: u64 = 90;
@@ -89,7 +89,7 @@ fn script(seed: u64, len: usize, code: &str) -> String {
 async fn runs_the_same(engine: Engine, site: &Site, used: u64, setting: Setting) -> Visits {
     let server = Server::serve(site.folder(), &[]).await;
     let plain = plain_visit(&server, engine, "/", setting.clone()).await;
-    let full = full_visit(&server, engine, "/").await;
+    let full = full_visit(&server, engine, "/", used).await;
     full.assert_same("full", &plain.result);
     let expected = Expected::fed(used);
     let source = thin_visit(&server, engine, "/", expected, setting.clone()).await;
@@ -115,11 +115,12 @@ async fn plain_visit(server: &Server, engine: Engine, path: &str, setting: Setti
     Seen { visitor, result, status: Status::default(), origin: after.origin_bytes.of_app() - before.origin_bytes.of_app() }
 }
 
-/// The first visitor: answered full, and a seeder when this returns.
-async fn full_visit(server: &Server, engine: Engine, path: &str) -> Seen {
+/// The first visitor: answered full, and when this returns a seeder of a page set of about so many bytes.
+async fn full_visit(server: &Server, engine: Engine, path: &str, set_bytes: u64) -> Seen {
     let seen = visit(server, engine, path, Setting::default(), 0).await;
     assert_eq!(seen.status.answer, "full", "{:?}", server.stats().await.reasons);
     seeds(server, &seen.visitor, 1).await;
+    seeds_all(server, set_bytes).await;
     seen
 }
 

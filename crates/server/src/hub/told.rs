@@ -8,7 +8,7 @@ use viral_swarm::tracker::TrackerStats;
 use viral_wire::Digest;
 
 use super::Hub;
-use crate::page_stats::PageSnapshot;
+use crate::page_stats::{PageFacts, PageSnapshot};
 
 impl Hub {
     /// The pages in numbers, most bytes first.
@@ -16,7 +16,11 @@ impl Hub {
         let version = self.site.current();
         let assets = version.assets().count();
         let snapshot = |page: &String| {
-            let facts = self.lock().pages.facts(&version, page).unwrap_or_default();
+            let facts = {
+                let inner = self.lock();
+                let seeders = inner.tracker.seeders_of(page);
+                PageFacts { seeders, ..inner.pages.facts(&version, page).unwrap_or_default() }
+            };
             self.counters.snapshot(page, &facts, &version, assets)
         };
         self.counters.pages().iter().filter_map(snapshot).collect()

@@ -12,7 +12,7 @@ async fn version() -> std::sync::Arc<Version> {
 fn facts() -> PageFacts {
     let rings = [("/index.html", Ring::Critical), ("/app.js", Ring::Critical), ("/late.bin", Ring::Expected)];
     let rings = rings.into_iter().map(|(path, ring)| (path.to_owned(), ring)).collect();
-    PageFacts { bytes: 500, used_bytes_p50: Some(400), rings }
+    PageFacts { bytes: 500, seeders: 2, used_bytes_p50: Some(400), rings }
 }
 
 fn json(counters: &PageCounters, version: &Version) -> serde_json::Value {
@@ -31,8 +31,9 @@ async fn a_page_has_the_names_of_the_contract() {
     counters.add_from_peers("/", 90, [50, 30, 10]);
     let found = json(&counters, &version);
     let names: Vec<&String> = found.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["from_origin", "origin_bytes", "page", "peer_bytes", "rings", "set_bytes", "used_bytes_p50"]);
+    assert_eq!(names, ["from_origin", "origin_bytes", "page", "peer_bytes", "rings", "seeders", "set_bytes", "used_bytes_p50"]);
     assert_eq!((&found["page"], &found["set_bytes"], &found["used_bytes_p50"]), (&json!("/"), &json!(500), &json!(400)));
+    assert_eq!(found["seeders"], 2);
     assert_eq!((&found["peer_bytes"], &found["origin_bytes"]), (&json!(90), &json!(70 + 17 + 1_000 + 3 + 5 + 6)));
     let ring = |name: &str| {
         let ring = &found["rings"][name];

@@ -89,6 +89,11 @@ impl Customer {
 }
 
 impl Session {
+    /// Whether somebody can be introduced to it, or is connected with it.
+    pub(super) fn is_reachable(&self) -> bool {
+        !self.offers.is_empty() || !self.customers.is_empty() || !self.served.is_empty()
+    }
+
     /// Slots nobody has and nobody was promised.
     pub(super) fn free_slots(&self) -> usize {
         let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();

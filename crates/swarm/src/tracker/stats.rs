@@ -85,6 +85,16 @@ pub(super) struct Totals {
 }
 
 impl Tracker {
+    /// How many registered peers of a page hold its manifest of now whole and can be introduced.
+    #[must_use]
+    pub fn seeders_of(&self, page: &str) -> usize {
+        let Some((entry, manifest)) = self.pages.get(page).and_then(|entry| Some((entry, entry.manifest?))) else { return 0 };
+        let sessions = entry.peers.iter().filter_map(|peer| self.sessions.get(peer));
+        sessions
+            .filter(|session| session.is_reachable() && session.held.is_some_and(|held| held.complete && held.manifest == manifest))
+            .count()
+    }
+
     /// How the swarm is at `now_ms`.
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
@@ -92,8 +102,7 @@ impl Tracker {
         let (mut seeders, mut leechers, mut ready) = (0, 0, 0);
         for session in registered {
             let held = session.held.filter(|held| held.bytes > 0);
-            let reachable = !session.offers.is_empty() || !session.customers.is_empty() || !session.served.is_empty();
-            let is_seeder = reachable && held.is_some_and(|held| held.complete || !session.thin);
+            let is_seeder = session.is_reachable() && held.is_some_and(|held| held.complete || !session.thin);
             ready += usize::from(held.is_some() && session.is_ready());
             seeders += usize::from(is_seeder);
             leechers += usize::from(!is_seeder && session.thin);

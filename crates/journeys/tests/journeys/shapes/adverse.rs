@@ -85,7 +85,7 @@ async fn a_seeder_that_stops_sending_pieces_costs_a_page_seconds() {
 
 /// The thin visitor of a site with one seeder.
 async fn fed(server: &Server) -> (Visitor, Visitor) {
-    let seeder = full_visit(server, Chromium, "/").await.visitor;
+    let seeder = full_visit(server, Chromium, "/", SCRIPT as u64).await.visitor;
     let expected = Expected { peers_min: SCRIPT as u64 / 2, origin_max: SCRIPT as u64 };
     (thin_visit(server, Chromium, "/", expected, Setting::default()).await.visitor, seeder)
 }
@@ -111,7 +111,7 @@ async fn a_disk_that_fills_up_in_the_middle_costs_the_page_nothing() {
     journey(async {
         let site = adverse();
         let server = Server::serve(site.folder(), &[]).await;
-        let seeder = full_visit(&server, Chromium, "/").await.visitor;
+        let seeder = full_visit(&server, Chromium, "/", SCRIPT as u64).await.visitor;
         let visitor = Visitor::fresh(Chromium).await;
         let origin = format!("http://{}", server.address());
         visitor.devtools("Storage.overrideQuotaForOrigin", &json!({ "origin": origin, "quotaSize": SCRIPT / 2 })).await;

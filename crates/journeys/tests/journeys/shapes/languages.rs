@@ -35,7 +35,7 @@ fn assert_language(seen: &Seen, language: u64) {
 async fn each_takes_one(first: Engine, second: Engine) {
     let site = languages();
     let server = Server::serve(site.folder(), &[]).await;
-    let full = full_visit(&server, first, "/?lang=1").await;
+    let full = full_visit(&server, first, "/?lang=1", USED).await;
     assert_language(&full, 1);
     let most = USED + PACK as u64;
     // Nobody has this visitor's language yet.

@@ -56,7 +56,7 @@ async fn run_the_same(engine: Engine) {
     let plain = plain_visit(&server, engine, "/", Setting::default()).await;
     assert_eq!(plain.result["ranges"][1][0], 206);
     listen(&server, &plain).await;
-    let full = full_visit(&server, engine, "/").await;
+    let full = full_visit(&server, engine, "/", SCRIPT as u64).await;
     full.assert_same("full", &plain.result);
     // Whoever has only ranges has no whole piece to give, so the first to have some is the visitor after.
     let expected = Expected { peers_min: SCRIPT as u64 * 9 / 10, origin_max: USED * 3 };

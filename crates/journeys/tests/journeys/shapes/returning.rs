@@ -73,7 +73,7 @@ async fn come_back(server: &Server, visitor: &Visitor) -> (Value, u64) {
 async fn comes_back(engine: Engine) {
     let mut site = site();
     let server = Server::serve(site.folder(), &[]).await;
-    let full = full_visit(&server, engine, "/").await;
+    let full = full_visit(&server, engine, "/", site.len()).await;
     until_kept(&full.visitor).await;
     let visitor = full.visitor;
     let (again, sent) = come_back(&server, &visitor).await;

@@ -29,7 +29,7 @@ async fn entered_at_three_paths(first: Engine, second: Engine) {
     let plain = plain_visit(&server, second, "/", Setting::default()).await;
     assert_eq!(plain.result["pushed"], serde_json::json!(["/pushed/deep", 1, "view /pushed/deep"]));
     plain.visitor.leave().await;
-    let full = full_visit(&server, first, "/").await;
+    let full = full_visit(&server, first, "/", site.len()).await;
     full.assert_same("full", &at(&plain.result, "view /"));
     let fed = Expected::fed(site.len());
     let second = thin_visit(&server, second, "/users/7", fed, Setting::default()).await;

@@ -190,6 +190,22 @@ fn visitors_are_counted_as_leechers_until_they_hold_the_whole() {
 }
 
 #[test]
+fn of_a_page_those_count_as_seeders_who_hold_its_manifest_of_now_whole() {
+    let mut world = World::new();
+    assert_eq!(world.tracker.seeders_of("/"), 0);
+    let (first, second) = (world.seeder(HERE), world.seeder(HERE));
+    assert_eq!((world.tracker.seeders_of("/"), world.tracker.seeders_of("/other")), (2, 0));
+    world.held(second, version(1), 949);
+    assert_eq!(world.tracker.seeders_of("/"), 1);
+    world.tracker.handle_manifest(world.now_ms, "/", version(2));
+    assert_eq!(world.tracker.seeders_of("/"), 0, "a new version, which nobody holds yet");
+    world.held(first, version(2), APP_BYTES);
+    assert_eq!(world.tracker.seeders_of("/"), 1);
+    world.tracker.handle_leave(world.now_ms, first);
+    assert_eq!(world.tracker.seeders_of("/"), 0);
+}
+
+#[test]
 fn the_lineage_tells_who_got_the_app_from_whom() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
