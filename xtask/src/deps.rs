@@ -9,7 +9,8 @@ use crate::shell::root;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("viral-wire", &[]),
     ("viral-swarm", &["viral-wire"]),
-    ("viral-server", &["viral-wire", "viral-swarm"]),
+    ("viral-site", &["viral-wire"]),
+    ("viral-server", &["viral-wire", "viral-swarm", "viral-site"]),
     ("viral-peer", &["viral-wire", "viral-swarm"]),
     ("viral-sim", &["viral-wire", "viral-swarm"]),
     // The demo makes its own assets; nothing of the product is in it.

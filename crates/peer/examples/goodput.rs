@@ -10,9 +10,8 @@ use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use viral_peer::{GetEvent, GetOptions, get};
-use viral_server::Viral;
 use viral_server::config::Config;
-use viral_server::files::{EmbeddedFile, Source};
+use viral_server::{EmbeddedFile, Source, Viral};
 use viral_wire::Digest;
 
 const LEN: usize = 100 << 20;

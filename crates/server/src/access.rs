@@ -19,7 +19,7 @@ use self::writer::Writer;
 use crate::answer::VIRAL_ANSWER;
 use crate::client::{Proxies, Socket, client_ip};
 use crate::config::{AccessLogFormat, Config};
-use crate::files::SiteError;
+use crate::error::OpenError;
 
 /// Where the lines go, and what they need. Clones share it.
 #[derive(Clone)]
@@ -36,12 +36,12 @@ impl AccessLog {
     ///
     /// # Errors
     /// When its file cannot be written, or would be served.
-    pub(crate) fn open(config: &Config, dir: Option<&Path>) -> Result<Option<Self>, SiteError> {
+    pub(crate) fn open(config: &Config, dir: Option<&Path>) -> Result<Option<Self>, OpenError> {
         let Some(path) = &config.access_log else { return Ok(None) };
         if dir.is_some_and(|dir| is_within(path, dir)) {
-            return Err(SiteError::AccessLogServed { path: path.clone() });
+            return Err(OpenError::AccessLogServed { path: path.clone() });
         }
-        let writer = Writer::open(path).map_err(|error| SiteError::AccessLog { path: path.clone(), error })?;
+        let writer = Writer::open(path).map_err(|error| OpenError::AccessLog { path: path.clone(), error })?;
         Ok(Some(Self(Arc::new(Shared { writer, format: config.access_log_format, proxies: Proxies::of(config) }))))
     }
 
@@ -185,13 +185,13 @@ mod tests {
             let config = Config { access_log: Some(path.to_owned()), ..Config::default() };
             AccessLog::open(&config, Some(dir.path())).map(drop)
         };
-        assert!(matches!(open(&dir.path().join("a.log")), Err(SiteError::AccessLogServed { .. })));
-        assert!(matches!(open(&dir.path().join("none/../a.log")), Err(SiteError::AccessLog { .. })));
+        assert!(matches!(open(&dir.path().join("a.log")), Err(OpenError::AccessLogServed { .. })));
+        assert!(matches!(open(&dir.path().join("none/../a.log")), Err(OpenError::AccessLog { .. })));
         let elsewhere = tempfile::tempdir().unwrap();
         let (linked, link) = (dir.path().join("b.log"), elsewhere.path().join("b.log"));
         std::fs::write(&linked, "").unwrap();
         std::os::unix::fs::symlink(&linked, &link).unwrap();
-        assert!(matches!(open(&link), Err(SiteError::AccessLogServed { .. })));
+        assert!(matches!(open(&link), Err(OpenError::AccessLogServed { .. })));
         assert!(open(Path::new("-")).is_ok());
     }
 }

@@ -20,9 +20,9 @@ use viral_swarm::visits::AnswerKind;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
-use crate::files::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 use crate::origin;
 use crate::stats::Cause;
+use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
 use document::document_answer;
 pub(crate) use observe::PartOf;

@@ -30,7 +30,8 @@ use crate::client::{
 use crate::config::{Base, Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
-use crate::files::{Early, Resolved, Site, SiteError, SiteOptions, Source};
+use crate::early::Meanwhile;
+use crate::error::OpenError;
 use crate::hub::{self, Hub};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
@@ -46,13 +47,14 @@ use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
 use crate::unasked::Unasked;
 use crate::{admin, answer, endpoints, listen, state, visits};
+use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// Below which path the site and everything of ours lies: native peers run no script that knows.
 const VIRAL_BASE: HeaderName = HeaderName::from_static("viral-base");
 
 /// What every handler shares.
 pub(crate) struct App {
-    pub(crate) site: Arc<Site>,
+    pub(crate) site: Arc<dyn Site>,
     pub(crate) hub: Arc<Hub>,
     /// Where what is learned of pages is kept, if anywhere.
     pub(crate) state: Option<Arc<StateFile>>,
@@ -159,7 +161,7 @@ impl App {
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use axum::{Router, routing::get};
-/// use viral_server::{Viral, config::Config, files::Source};
+/// use viral_server::{Source, Viral, config::Config};
 ///
 /// let viral = Viral::open(Source::Directory("dist".into()), &Config::default()).await?;
 /// let app = Router::new().route("/api/time", get(|| async { "now" })).fallback_service(viral.service());
@@ -189,20 +191,20 @@ impl Drop for Tasks {
 }
 
 impl Viral {
-    /// Opens a site. Returns once its first version can be served.
+    /// Opens a site: a [`Source`](crate::Source), or one of your own. Returns once its first version can be served.
     ///
     /// # Errors
-    /// When the source cannot be read or a setting does not fit it; see [`SiteError`].
-    pub async fn open(source: Source, config: &Config) -> Result<Self, SiteError> {
-        let access = AccessLog::open(config, directory(&source))?;
+    /// When the source cannot be read or a setting does not fit it; see [`OpenError`].
+    pub async fn open(source: impl OpenSite + 'static, config: &Config) -> Result<Self, OpenError> {
+        let access = AccessLog::open(config, source.folder())?;
         Self::open_with(source, config, access).await
     }
 
-    async fn open_with(source: Source, config: &Config, access: Option<AccessLog>) -> Result<Self, SiteError> {
-        let dir = directory(&source).map(Path::to_owned);
+    async fn open_with(source: impl OpenSite + 'static, config: &Config, access: Option<AccessLog>) -> Result<Self, OpenError> {
+        let dir = source.folder().map(Path::to_owned);
         let scripts = Scripts::of(&config.base);
-        let site = Site::open(source, SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
-        let (state, inherited) = inherit(config.state_dir.clone().zip(dir), &site).await?;
+        let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
+        let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
         let sets = PageSetConfig { assets_max, bytes_max: config.page_set_bytes_max, ..PageSetConfig::default() };
@@ -242,20 +244,17 @@ impl Viral {
     }
 
     /// As [`open`](Self::open), for a program that listens already: whoever comes to `listeners` before the first version can be served is answered
-    /// plainly, straight from the directory.
+    /// plainly, where the source can.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn open_listening(source: Source, config: &Config, listeners: &[Listener]) -> Result<Self, SiteError> {
-        let options = site_options(config);
-        let access = AccessLog::open(config, directory(&source))?;
-        let early = match &source {
-            Source::Directory(dir) => Early::new(dir.clone(), options, access.clone()).ok(),
-            Source::Embedded(_) => None,
-        };
+    pub async fn open_listening(source: impl OpenSite + 'static, config: &Config, listeners: &[Listener]) -> Result<Self, OpenError> {
+        let access = AccessLog::open(config, source.folder())?;
+        let early = source.early(&site_options(config));
+        let meanwhile = early.map(|early| Meanwhile { early, base: config.base.clone(), access: access.clone() });
         let serving = async {
-            if let Some(early) = early {
-                early.serve(listeners).await;
+            if let Some(meanwhile) = meanwhile {
+                meanwhile.serve(listeners).await;
             }
             std::future::pending::<Infallible>().await
         };
@@ -383,25 +382,18 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// Where the page sets of the site in a directory are kept, and those an earlier process left of pages that are still there.
 async fn inherit(
     dirs: Option<(PathBuf, PathBuf)>,
-    site: &Site,
-) -> Result<(Option<Arc<StateFile>>, BTreeMap<String, PageState>), SiteError> {
+    site: &dyn Site,
+) -> Result<(Option<Arc<StateFile>>, BTreeMap<String, PageState>), OpenError> {
     let Some((state_dir, site_dir)) = dirs else { return Ok((None, BTreeMap::new())) };
     let path = state_dir.clone();
     let opened = tokio::task::spawn_blocking(move || StateFile::open(&state_dir, &site_dir).map(|file| (file.read(), file))).await;
-    let (mut inherited, file) = opened.map_err(|error| SiteError::State { path, error: error.into() })??;
+    let (mut inherited, file) = opened.map_err(|error| OpenError::State { path, error: error.into() })??;
     let version = site.current();
     inherited.retain(|page, _| match version.resolve_visit(page) {
         Resolved::Asset(document) => document.is_document() && page_path(&document) == page,
         Resolved::Redirect(_) | Resolved::NotFound(_) => false,
     });
     Ok((Some(Arc::new(file)), inherited))
-}
-
-fn directory(source: &Source) -> Option<&Path> {
-    match source {
-        Source::Directory(dir) => Some(dir),
-        Source::Embedded(_) => None,
-    }
 }
 
 fn site_options(config: &Config) -> SiteOptions {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::files::{FileCoding, accepted};
+use viral_site::{Coding as SiteCoding, accepted};
 
 /// Brotli quality for bodies made per request. On the loader, measured: 5 gives 10,307 B, 9 gives 10,274 B for six times the time, 11 gives
 /// 9,609 B for ten times the time; the whole thin answer fits its 14,600 B with 5.
@@ -38,7 +38,7 @@ impl Coding {
 /// The coding that makes a small text smallest among those the client likes best (RFC 9110 section 12.5.3).
 pub(crate) fn choose(headers: &HeaderMap) -> Coding {
     let accepted = accepted(headers);
-    let preferred = [(FileCoding::Brotli, Coding::Brotli), (FileCoding::Zstd, Coding::Zstd), (FileCoding::Gzip, Coding::Gzip)];
+    let preferred = [(SiteCoding::Brotli, Coding::Brotli), (SiteCoding::Zstd, Coding::Zstd), (SiteCoding::Gzip, Coding::Gzip)];
     preferred.into_iter().find(|(coding, _)| accepted.contains(coding)).map_or(Coding::Identity, |(_, coding)| coding)
 }
 

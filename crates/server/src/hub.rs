@@ -21,11 +21,11 @@ use viral_swarm::visits::{AnswerKind, Output as Seen};
 use viral_wire::Digest;
 use viral_wire::signal::{Offer, PeerNumber};
 
-use crate::files::{Asset, Site, Version};
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX};
 use crate::page_stats::PageCounters;
 use crate::pages::{Current, Pages};
 use crate::visits::VisitLog;
+use viral_site::{Asset, Site, Version};
 
 pub(crate) use sessions::Outgoing;
 pub(crate) use tasks::{follow_versions, keep_time};
@@ -33,7 +33,7 @@ pub(crate) use tasks::{follow_versions, keep_time};
 /// Tracker and pages of one site.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    site: Arc<Site>,
+    site: Arc<dyn Site>,
     start: Instant,
     inner: Mutex<Inner>,
     visits: Arc<VisitLog>,
@@ -60,7 +60,7 @@ struct Inner {
 impl Hub {
     /// A tracker without members for this site, whose pages begin with what they inherit.
     pub(crate) fn new(
-        site: Arc<Site>,
+        site: Arc<dyn Site>,
         config: TrackerConfig,
         sets: PageSetConfig,
         inherited: BTreeMap<String, PageState>,

@@ -3,7 +3,6 @@
 //! [`Viral`] is the whole of it: a site whose visitors hand it on to each other, as a server or as a service inside another one.
 
 pub mod config;
-pub mod files;
 
 mod access;
 mod admin;
@@ -15,7 +14,9 @@ mod coding;
 mod cookies;
 mod counting;
 mod csp;
+mod early;
 mod endpoints;
+mod error;
 mod hub;
 mod limits;
 mod listen;
@@ -27,7 +28,6 @@ mod packed;
 mod page_stats;
 mod pages;
 mod places;
-mod private;
 mod referer;
 mod scripts;
 mod shutdown;
@@ -41,4 +41,6 @@ mod visits;
 mod wire;
 
 pub use app::Viral;
+pub use error::OpenError;
 pub use listener::Listener;
+pub use viral_site::{EmbeddedFile, OpenSite, Site, SiteError, Source};

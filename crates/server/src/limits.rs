@@ -156,3 +156,15 @@ pub(crate) const COUNTED_ASSETS_MAX: usize = 512;
 
 /// Assets named on the statistics page as still taken from the origin: as many as somebody reads.
 pub(crate) const FROM_ORIGIN_MAX: usize = 16;
+
+/// Connections served before the site was read: each is one request, and the kernel queues some hundred more.
+pub(crate) const EARLY_CONNECTIONS_MAX: usize = 256;
+
+/// How long the head of an early request may take.
+pub(crate) const EARLY_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause after a connection could not be accepted, as when descriptors are used up.
+pub(crate) const EARLY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers that are under way when the site is ready have so long to end: their connections are not among those that the server counts.
+pub(crate) const EARLY_REST: Duration = Duration::from_secs(60);

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::files::{Version, Which};
 use crate::limits::{COUNTED_ASSETS_MAX, COUNTED_PAGES_MAX, FROM_ORIGIN_MAX, RECORD_LEN_MIN};
+use viral_site::{Version, Which};
 
 /// How an asset left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
 use viral_wire::{Digest, Manifest, ManifestError, Piece};
 
-use crate::files::{Asset, Version};
 use crate::page_stats::{PageFacts, Ring};
 use blobs::Blobs;
+use viral_site::{Asset, Version};
 
 /// What stands for a directory in the path of its index.
 const INDEX: &str = "index.html";

@@ -2,9 +2,9 @@
 
 use http::{HeaderMap, Uri, header};
 
-use crate::files::{Resolved, Version};
 use crate::origin;
 use crate::pages::page_path;
+use viral_site::{Resolved, Version};
 
 /// What `Referer` leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use viral_wire::{ADDITION_PATH, OWN_PATHS};
 
 use crate::coding::{self, Coding};
 use crate::config::Base;
-use crate::files::{Addition, EmbeddedFile};
+use viral_site::{Addition, EmbeddedFile};
 
 /// Inline script of the thin answer.
 static LOADER: &str = include_str!("../../../browser/dist/loader.js");

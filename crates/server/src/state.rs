@@ -12,10 +12,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use viral_swarm::pageset::PageState;
 
-use crate::files::SiteError;
+use crate::error::OpenError;
 use crate::hub::Hub;
 use crate::limits::{STATE_LEN_MAX, STATE_PAUSE};
-use crate::private;
 
 /// Version of the format. A file of another one is ignored.
 const VERSION: u32 = 1;
@@ -55,12 +54,12 @@ impl StateFile {
     ///
     /// # Errors
     /// When nothing can be written there, or when it would be served.
-    pub(crate) fn open(dir: &Path, site: &Path) -> Result<Self, SiteError> {
-        let failed = |error| SiteError::State { path: dir.to_owned(), error };
-        private::make_dir(dir).map_err(failed)?;
+    pub(crate) fn open(dir: &Path, site: &Path) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::State { path: dir.to_owned(), error };
+        viral_site::make_dir(dir).map_err(failed)?;
         let (site, real) = (fs::canonicalize(site).map_err(failed)?, fs::canonicalize(dir).map_err(failed)?);
         if real.starts_with(&site) {
-            return Err(SiteError::StateServed { path: dir.to_owned() });
+            return Err(OpenError::StateServed { path: dir.to_owned() });
         }
         // Whether it can be written is better known now than at the end.
         tempfile::NamedTempFile::new_in(&real).map_err(failed)?;

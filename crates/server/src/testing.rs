@@ -12,8 +12,8 @@ use viral_wire::{Description, Digest};
 
 use crate::Viral;
 use crate::config::Config;
-use crate::files::{EmbeddedFile, Source};
 use crate::hub::Outgoing;
+use viral_site::{EmbeddedFile, Source};
 
 /// A page with a script, a later asset worth fetching, and another page.
 pub(crate) const SITE: [(&str, &str); 4] = [

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use http::{HeaderMap, Uri, header};
 
 use crate::config::BASE_LEN_MAX;
-use crate::files::{Resolved, Version};
 use crate::limits::UNASKED_MAX;
+use viral_site::{Resolved, Version};
 
 /// Folders of a path below which a site may be shown.
 const BASE_DEPTH_MAX: usize = 8;

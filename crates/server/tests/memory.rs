@@ -11,9 +11,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use viral_server::Viral;
 use viral_server::config::Config;
-use viral_server::files::Source;
+use viral_server::{Source, Viral};
 use viral_wire::signal::{PeerToTracker, ReadyOffer, encode};
 use viral_wire::{Description, Digest};
 

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use viral_server::Viral;
 use viral_server::config::Config;
-use viral_server::files::{EmbeddedFile, Source};
+use viral_server::{EmbeddedFile, Source, Viral};
 
 #[path = "sockets/counting.rs"]
 mod counting;

@@ -9,8 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
-use viral_server::files::{EmbeddedFile, Source};
-use viral_server::{Listener, Viral};
+use viral_server::{EmbeddedFile, Listener, Source, Viral};
 
 use crate::bind;
 use crate::cli::Task;

@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
-use viral_server::Viral;
 use viral_server::config::Config;
-use viral_server::files::Source;
+use viral_server::{Source, Viral};
 use viral_wire::Digest;
 
 use crate::get::{GetError, GetEvent, GetOptions, Report, get};

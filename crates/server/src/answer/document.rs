@@ -20,10 +20,10 @@ use super::{VIRAL_MANIFEST, caused, dress, keep_private, mark, observe, stored, 
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
-use crate::files::{Asset, Version, Which, is_known, respond};
 use crate::limits::{THIN_OFFERS_MAX, WAITING_LOOK};
 use crate::pages::{Current, page_path};
 use crate::stats::Cause;
+use viral_site::{Asset, Version, Which, is_known, respond};
 
 /// A document of the current version, for whoever asks; none if there is another version before it is answered.
 pub(super) async fn document_answer(

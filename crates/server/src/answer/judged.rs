@@ -10,8 +10,8 @@ use crate::client::Socket;
 use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp::{self, PageOrigin};
-use crate::files::{Asset, Document, Version};
 use crate::pages::Current;
+use viral_site::{Asset, Document, Version};
 
 /// Whether a page can travel, and how it is put in place.
 pub(super) struct Judged {

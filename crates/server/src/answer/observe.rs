@@ -10,10 +10,10 @@ use viral_swarm::visits::{AnswerKind, Opening};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
-use crate::files::{Asset, Version};
 use crate::observed::observed;
 use crate::page_stats::Taken;
 use crate::referer;
+use viral_site::{Asset, Version};
 
 /// A browser that opens a page.
 #[derive(Debug, Clone, Copy)]

@@ -422,10 +422,10 @@ fn waiting(viral: &crate::Viral) -> tokio::task::JoinHandle<axum::response::Resp
     tokio::spawn(async move { visit(&viral, "/", &[]).await })
 }
 
-fn document(viral: &crate::Viral) -> std::sync::Arc<crate::files::Asset> {
+fn document(viral: &crate::Viral) -> std::sync::Arc<viral_site::Asset> {
     match viral.app.site.current().resolve_visit("/") {
-        crate::files::Resolved::Asset(document) => document,
-        other @ (crate::files::Resolved::Redirect(_) | crate::files::Resolved::NotFound(_)) => panic!("{other:?}"),
+        viral_site::Resolved::Asset(document) => document,
+        other @ (viral_site::Resolved::Redirect(_) | viral_site::Resolved::NotFound(_)) => panic!("{other:?}"),
     }
 }
 

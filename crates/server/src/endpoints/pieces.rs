@@ -18,10 +18,10 @@ use crate::answer::PartOf;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::pinned_version;
-use crate::files::{Asset, PieceLocation};
 use crate::limits::RECORD_LEN_MIN;
 use crate::page_stats::Taken;
 use crate::stats::Cause;
+use viral_site::{Asset, PieceLocation};
 
 /// `GET /.viral/pieces?ids=ID,ID`: per piece its length as u32 and one `piece` frame.
 pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {

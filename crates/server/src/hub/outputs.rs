@@ -6,8 +6,8 @@ use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
 use super::{Hub, Inner, Outgoing};
-use crate::files::{Resolved, Version};
 use crate::pages::Change;
+use viral_site::{Resolved, Version};
 
 impl Inner {
     pub(super) fn apply(&mut self, now_ms: u64, change: Option<Change>) {

@@ -5,9 +5,9 @@ use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, CloseReason, Visit
 use viral_wire::signal::{AnswerPost, PeerNumber, PeerToTracker, SignalError, TrackerToPeer, VisitPost};
 
 use super::Hub;
-use crate::files::Resolved;
 use crate::limits::SOCKET_QUEUE_MAX;
 use crate::pages::page_path;
+use viral_site::Resolved;
 
 /// What a session's task must send.
 #[derive(Debug)]

@@ -7,21 +7,21 @@ use viral_swarm::pageset::ReportKind;
 use viral_wire::limits::{HEADER_LEN_MAX, MANIFEST_LEN_MAX};
 
 use super::*;
-use crate::files::{Addition, EmbeddedFile, Site, SiteOptions, Source};
+use viral_site::{Addition, EmbeddedFile, EmbeddedSite, Site, SiteOptions};
 
 const ADDITION: &[u8] = b"seed()";
 
-async fn site(files: &[(&str, &str)]) -> Arc<Site> {
+async fn site(files: &[(&str, &str)]) -> Arc<dyn Site> {
     site_with(files, Vec::new()).await
 }
 
-async fn site_with(files: &[(&str, &str)], headers: Vec<(HeaderName, HeaderValue)>) -> Arc<Site> {
+async fn site_with(files: &[(&str, &str)], headers: Vec<(HeaderName, HeaderValue)>) -> Arc<dyn Site> {
     let files =
         files.iter().map(|(path, body)| EmbeddedFile { path: (*path).to_owned(), body: Bytes::copy_from_slice(body.as_bytes()) }).collect();
     let script = EmbeddedFile { path: ".viral/addition.js".to_owned(), body: Bytes::from_static(ADDITION) };
     let addition = Addition { markup: "<script async src=\"/.viral/addition.js\"></script>".to_owned(), script };
     let options = SiteOptions { html_addition: Some(addition), headers, ..SiteOptions::default() };
-    Site::open(Source::Embedded(files), options).await.unwrap()
+    Arc::new(EmbeddedSite::open(files, options).await.unwrap())
 }
 
 fn pages() -> Pages {

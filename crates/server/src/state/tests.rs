@@ -5,8 +5,8 @@ use viral_swarm::pageset::{PageSet, PageSetConfig, Report, ReportKind};
 use super::*;
 use crate::Viral;
 use crate::config::Config;
-use crate::files::Source;
 use crate::testing::{answer, tell, visit};
+use viral_site::Source;
 
 /// A page whose HTML names a small script; what it loads by it is large.
 fn site() -> tempfile::TempDir {

@@ -194,6 +194,8 @@ fn of_a_page_those_count_as_seeders_who_hold_its_manifest_of_now_whole() {
     let mut world = World::new();
     assert_eq!(world.tracker.seeders_of("/"), 0);
     let (first, second) = (world.seeder(HERE), world.seeder(HERE));
+    assert_eq!(world.tracker.seeders_of("/"), 0, "what the page's manifest is was not said yet");
+    world.tracker.handle_manifest(world.now_ms, "/", version(1));
     assert_eq!((world.tracker.seeders_of("/"), world.tracker.seeders_of("/other")), (2, 0));
     world.held(second, version(1), 949);
     assert_eq!(world.tracker.seeders_of("/"), 1);

@@ -1,0 +1,43 @@
+//! Why a server cannot begin.
+
+use std::{io, path::PathBuf};
+
+use viral_site::SiteError;
+
+/// Why a server cannot begin. Every message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The site cannot be opened.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// What is learned of pages cannot be kept.
+    #[error("state directory {path} cannot be written ({error}); give one that this user may write with --state-dir")]
+    State {
+        /// The directory as it was given.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// What is learned of pages would be served to everybody.
+    #[error("state directory {path} lies in the site and would be served; give one outside of it with --state-dir")]
+    StateServed {
+        /// The directory as it was given.
+        path: PathBuf,
+    },
+    /// The access log cannot be written.
+    #[error(
+        "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"
+    )]
+    AccessLog {
+        /// The file as it was given.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The addresses of visitors would be served to everybody.
+    #[error("access log {path} lies in the site and would be served; give one outside of it with --access-log")]
+    AccessLogServed {
+        /// The file as it was given.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,191 @@
+//! The content codings and how hard each tries.
+
+use std::io::{self, Read, Write};
+
+use brotli::enc::BrotliEncoderParams;
+
+use super::limits::UNPACKED_LEN_MAX;
+
+/// The first seven bits of a Brotli stream with a large window, where RFC 7932 section 9.1 has the size of the window and calls this value invalid.
+const LARGE_WINDOW: u8 = 0x11;
+
+const MIB: u64 = 1024 * 1024;
+
+/// A content coding other than identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878, with the window limit of RFC 9659.
+    Zstd,
+    /// RFC 1952.
+    Gzip,
+}
+
+impl Coding {
+    /// All codings, the one that makes web text smallest first.
+    pub(super) const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+
+    /// The coding that a file name ends in, and the name without that: `app.js.br`.
+    pub(super) fn of_name(name: &str) -> Option<(&str, Self)> {
+        let (plain, ending) = name.rsplit_once('.')?;
+        let coding = match ending.to_ascii_lowercase().as_str() {
+            "br" => Self::Brotli,
+            "zst" => Self::Zstd,
+            "gz" => Self::Gzip,
+            _ => return None,
+        };
+        Some((plain, coding))
+    }
+
+    /// The token in `Content-Encoding`.
+    pub(super) fn token(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+/// How much time a coded form may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Somebody waits for it.
+    Quick,
+    /// Made once, sent for as long as the content lives.
+    Thorough,
+    /// None: the site came with it.
+    Given,
+}
+
+/// Writes what `reader` gives, `len` bytes, to `out` in its coded form. Blocks.
+pub(super) fn compress(coding: Coding, effort: Effort, len: u64, reader: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
+    let level = level(coding, effort, len);
+    match coding {
+        Coding::Brotli => brotli(level, len, reader, out),
+        Coding::Zstd => {
+            let mut encoder = zstd::Encoder::new(out, level)?;
+            encoder.set_pledged_src_size(Some(len))?;
+            io::copy(reader, &mut encoder)?;
+            encoder.finish().map(drop)
+        }
+        Coding::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(level.unsigned_abs()));
+            io::copy(reader, &mut encoder)?;
+            encoder.finish().map(drop)
+        }
+    }
+}
+
+/// What `coded` holds. Errs, or reading does, where it is not in this coding, or in a way that browsers do not take: large windows of Brotli, which are
+/// none of RFC 7932, and windows of Zstandard over 8 MB (RFC 9659).
+pub(super) fn decode<'r>(coding: Coding, mut coded: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
+    Ok(match coding {
+        Coding::Brotli => {
+            let mut first = Vec::with_capacity(1);
+            (&mut coded).take(1).read_to_end(&mut first)?;
+            if first.iter().any(|first| first & 0x7f == LARGE_WINDOW) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it was compressed with --large_window, which no browser takes"));
+            }
+            Box::new(brotli::Decompressor::new(io::Cursor::new(first).chain(coded), 64 * 1024))
+        }
+        Coding::Zstd => {
+            let mut decoder = zstd::Decoder::new(coded)?;
+            decoder.window_log_max(23)?;
+            Box::new(decoder)
+        }
+        Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(coded)),
+    })
+}
+
+/// Bytes that `coded` holds. Blocks while all of it is decoded.
+///
+/// # Errors
+/// As [`decode`], and when it is empty or holds more than `UNPACKED_LEN_MAX`.
+pub(super) fn unpacked_len(coding: Coding, coded: impl Read + Send) -> io::Result<u64> {
+    let invalid = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut coded = Counted { reader: coded, len: 0 };
+    let len = io::copy(&mut decode(coding, &mut coded)?.take(UNPACKED_LEN_MAX + 1), &mut io::sink())?;
+    match len {
+        _ if coded.len == 0 => Err(invalid("it is empty")),
+        _ if len > UNPACKED_LEN_MAX => Err(invalid("it holds too much")),
+        len => Ok(len),
+    }
+}
+
+/// A reader that counts.
+struct Counted<R> {
+    reader: R,
+    len: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.len += read as u64;
+        Ok(read)
+    }
+}
+
+/// Brotli at 11 takes one to two seconds for 1 MB, at 9 a fifth of that, at 6 a tenth; below 9 Zstandard beats it on large content. Zstandard stays at or below 19, whose window is
+/// 8 MB, the most that browsers must accept (RFC 9659).
+fn level(coding: Coding, effort: Effort, len: u64) -> i32 {
+    let (small, medium, large) = match (coding, effort) {
+        (Coding::Brotli, Effort::Quick) => (3, 2, 1),
+        (Coding::Zstd, Effort::Quick) => (3, 1, 1),
+        (Coding::Gzip, Effort::Quick) => (4, 1, 1),
+        (Coding::Brotli, Effort::Thorough | Effort::Given) => (11, 9, 6),
+        (Coding::Zstd, Effort::Thorough | Effort::Given) => (19, 17, 9),
+        (Coding::Gzip, Effort::Thorough | Effort::Given) => (9, 8, 6),
+    };
+    match len {
+        _ if len <= MIB / 4 => small,
+        _ if len <= 16 * MIB => medium,
+        _ => large,
+    }
+}
+
+fn brotli(quality: i32, len: u64, reader: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
+    let params =
+        BrotliEncoderParams { quality, lgwin: 22, size_hint: usize::try_from(len).unwrap_or(usize::MAX), ..BrotliEncoderParams::default() };
+    let (mut reader, mut out) = (reader, out);
+    brotli::BrotliCompress(&mut reader, &mut out, &params).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(coding: Coding, body: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::new();
+        decode(coding, body).unwrap().read_to_end(&mut plain).unwrap();
+        plain
+    }
+
+    #[test]
+    fn every_coding_and_effort_decodes_to_the_original() {
+        let plain = "the quick brown fox ".repeat(20_000).into_bytes();
+        for coding in Coding::ALL {
+            for effort in [Effort::Quick, Effort::Thorough] {
+                let mut coded = Vec::new();
+                compress(coding, effort, plain.len() as u64, &mut &plain[..], &mut coded).unwrap();
+                assert!(coded.len() < plain.len() / 20, "{coding:?} {effort:?}");
+                assert_eq!(decoded(coding, &coded), plain, "{coding:?} {effort:?}");
+                assert_eq!(unpacked_len(coding, &coded[..]).unwrap(), plain.len() as u64);
+            }
+            assert!(unpacked_len(coding, &b""[..]).is_err() && unpacked_len(coding, &b"no such coding"[..]).is_err(), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn windows_that_browsers_do_not_take_are_refused() {
+        let plain = b"the quick brown fox ".repeat(1000);
+        for (lgwin, large_window, fits) in [(10, false, true), (16, false, true), (24, false, true), (24, true, false), (30, true, false)] {
+            let params = BrotliEncoderParams { lgwin, large_window, ..BrotliEncoderParams::default() };
+            let mut coded = Vec::new();
+            brotli::BrotliCompress(&mut &plain[..], &mut coded, &params).unwrap();
+            assert_eq!(unpacked_len(Coding::Brotli, &coded[..]).is_ok(), fits, "{lgwin} {large_window}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! A site: versions that swap atomically, assets cut into pieces, and HTTP answers.
+//!
+//! Open a [`DirectorySite`] or an [`EmbeddedSite`], or implement [`Site`]. Take [`Site::current`] once per request, [`Version::resolve`] the path and
+//! [`respond`] from what it says. A [`Version`] never changes and stays readable while somebody holds it, whatever happens to where it came from.
+
+mod asset;
+mod background;
+mod caching;
+mod carve;
+mod color;
+mod compress;
+mod directory;
+mod document;
+mod early;
+mod embedded;
+mod encodings;
+mod entry;
+mod error;
+mod history;
+mod inventory;
+mod limits;
+mod links;
+mod looks;
+mod media;
+mod mend;
+mod mentions;
+mod object;
+mod options;
+mod path;
+mod private;
+mod resolve;
+mod respond;
+mod scan;
+mod script;
+mod site;
+mod source;
+mod store;
+mod style;
+mod version;
+mod versions;
+mod watch;
+
+pub use asset::{Asset, Document, Which};
+pub use compress::Coding;
+pub use directory::DirectorySite;
+pub use early::Early;
+pub use embedded::EmbeddedSite;
+pub use error::SiteError;
+pub use limits::*;
+pub use looks::{Look, Looks};
+pub use object::Object;
+pub use options::{Addition, EmbeddedFile, SiteOptions};
+pub use private::make_dir;
+pub use respond::{accepted, is_known, respond, respond_not_found, respond_redirect};
+pub use site::Site;
+pub use source::{OpenSite, Opening, Source};
+pub use version::{PieceLocation, Referred, Resolved, Version};

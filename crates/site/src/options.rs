@@ -1,0 +1,132 @@
+//! How a site is served, and what cannot be asked for.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, header};
+use viral_wire::limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX};
+
+use crate::{
+    SiteError,
+    asset::{Headers, Making},
+    inventory,
+    limits::{ENTRIES_MAX, MEMORY_LEN_MAX},
+    store::Store,
+    version::Fixed,
+};
+
+/// One file that does not come from disk.
+#[derive(Debug, Clone)]
+pub struct EmbeddedFile {
+    /// Relative path with `/` between segments, not percent-encoded: `assets/app.js`.
+    pub path: String,
+    /// The content.
+    pub body: Bytes,
+}
+
+/// What is put into every HTML document.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    /// Markup for its end: a script tag.
+    pub markup: String,
+    /// The script that this asks for. It travels with every document, though it is no file of the site.
+    pub script: EmbeddedFile,
+}
+
+/// How a site is served. `SiteOptions::default()` is a plain static site with nothing added.
+#[derive(Debug, Clone)]
+pub struct SiteOptions {
+    /// What the URL paths of all files begin with, without its first slash: empty, or `app/`.
+    pub base: String,
+    /// Answer navigations to unknown paths without an extension with `/index.html` and status 200.
+    pub spa: bool,
+    /// Headers on every answer, and in every asset record.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Paths whose content never changes, so that browsers keep it for a year without asking: `/assets/*`, where `*` stands for any characters. Not of
+    /// pages, and not of a path that was seen to change.
+    pub immutable: Vec<String>,
+    /// Where copies of large assets are kept while running, read by this user alone. If none, what systemd made for the program, else the user's cache
+    /// directory, else the system's temporary one.
+    pub cache_dir: Option<PathBuf>,
+    /// Bytes of assets and their coded forms held in memory, together.
+    pub memory_len_max: u64,
+    /// Files and directories below the directory, together.
+    pub entries_max: usize,
+    /// What is put at the end of every HTML document: the viral addition.
+    pub html_addition: Option<Addition>,
+}
+
+impl Default for SiteOptions {
+    fn default() -> Self {
+        Self {
+            base: String::new(),
+            spa: false,
+            headers: Vec::new(),
+            immutable: Vec::new(),
+            cache_dir: None,
+            memory_len_max: MEMORY_LEN_MAX,
+            entries_max: ENTRIES_MAX,
+            html_addition: None,
+        }
+    }
+}
+
+/// The options as the parts of a site need them.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// For its assets.
+    pub(crate) making: Making,
+    /// For its versions.
+    pub(crate) fixed: Fixed,
+}
+
+impl Settings {
+    /// Checks the options and makes a store. Blocks.
+    ///
+    /// # Errors
+    /// When they contradict themselves, or the store cannot be made.
+    pub(crate) fn of(options: SiteOptions) -> Result<Self, SiteError> {
+        check_headers(&options.headers)?;
+        let headers = Arc::new(options.headers);
+        let store = Store::open(options.cache_dir.as_deref(), options.memory_len_max)?;
+        let (markup, script) = options.html_addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
+        let addition = script.map(|script| inventory::addition(&store, script)).transpose()?;
+        let fixed = Fixed { base: options.base.into(), spa: options.spa, headers: Arc::clone(&headers), addition };
+        Ok(Self { making: Making { store, addition: markup, headers, immutable: options.immutable }, fixed })
+    }
+}
+
+/// Refuses headers that contradict what each answer says of itself, or that no record could carry: a policy that only full
+/// visitors were under would be worse than none.
+fn check_headers(headers: &Headers) -> Result<(), SiteError> {
+    let reserved = [
+        header::ACCEPT_RANGES,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::DATE,
+        header::ETAG,
+        header::LAST_MODIFIED,
+        header::LOCATION,
+        header::SET_COOKIE,
+        header::TRANSFER_ENCODING,
+        header::VARY,
+    ];
+    // Two places are taken by Cache-Control and X-Content-Type-Options.
+    let max = RECORD_HEADERS_MAX - 2;
+    if headers.len() > max {
+        return Err(SiteError::TooManyHeaders { max });
+    }
+    for (name, value) in headers {
+        let name_text = name.as_str().to_owned();
+        if reserved.contains(name) {
+            return Err(SiteError::ReservedHeader { name: name_text });
+        }
+        if name_text.len() > HEADER_LEN_MAX || value.len() > HEADER_LEN_MAX || value.to_str().is_err() {
+            return Err(SiteError::BadHeader { name: name_text, max: HEADER_LEN_MAX });
+        }
+    }
+    Ok(())
+}

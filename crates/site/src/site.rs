@@ -1,0 +1,48 @@
+//! What a server needs of a site, wherever its content comes from.
+
+use std::{fmt, sync::Arc};
+
+use tokio::sync::watch;
+use viral_wire::PieceId;
+
+use crate::{Asset, PieceLocation, Version, caching};
+
+/// A site that can be served: its versions, of which new visitors get the newest.
+///
+/// Two methods make one; see [`EmbeddedSite`](crate::EmbeddedSite).
+pub trait Site: fmt::Debug + Send + Sync {
+    /// The versions that can be served now, newest first; never empty. Older ones are there for visits that began with them.
+    fn versions(&self) -> Arc<Vec<Arc<Version>>>;
+
+    /// The number of the newest version; changes when content changed.
+    fn subscribe(&self) -> watch::Receiver<u64>;
+
+    /// Reads the content now, whatever is told of it, and forgets all versions but the one that comes of it: what was removed, emptied or made
+    /// unreadable is gone at once, for visits that began before as well. A site that never changes does nothing.
+    fn reread(&self) {}
+
+    /// The version new visitors get. Take it once per request, so that one answer never mixes versions.
+    fn current(&self) -> Arc<Version> {
+        let versions = self.versions();
+        Arc::clone(versions.first().expect("a site has a version"))
+    }
+
+    /// A version by its [`tag`](Version::tag), while it is kept.
+    fn version_tagged(&self, tag: &str) -> Option<Arc<Version>> {
+        self.versions().iter().find(|version| version.tag() == tag).cloned()
+    }
+
+    /// The asset at a path whose name tells its content, in the newest of the kept versions that has it: a page that came from another version may
+    /// still ask for it, also where no cookie says which.
+    fn kept_by_name(&self, path: &str) -> Option<(Arc<Version>, Arc<Asset>)> {
+        if !caching::has_content_hash(path) {
+            return None;
+        }
+        self.versions().iter().find_map(|version| Some((Arc::clone(version), Arc::clone(version.asset(path)?))))
+    }
+
+    /// A piece of the current version, or of an older one that is still kept.
+    fn piece(&self, id: &PieceId) -> Option<PieceLocation> {
+        self.versions().iter().find_map(|version| version.piece(id))
+    }
+}
