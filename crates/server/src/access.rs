@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use self::line::Entry;
 use self::writer::Writer;
-use crate::answer::VIRAL_ANSWER;
 use crate::client::{Proxies, Socket, client_ip};
 use crate::config::{AccessLogFormat, Config};
 use crate::error::OpenError;
+use crate::pipeline::VIRAL_ANSWER;
 
 /// Where the lines go, and what they need. Clones share it.
 #[derive(Clone)]

@@ -46,7 +46,7 @@ use crate::shutdown::{Farewells, Shutdown};
 use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
 use crate::unasked::Unasked;
-use crate::{admin, answer, endpoints, listen, state, visits};
+use crate::{admin, endpoints, listen, pipeline, state, visits};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// Below which path the site and everything of ours lies: native peers run no script that knows.
@@ -268,7 +268,7 @@ impl Viral {
     /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.
     pub fn service(&self) -> Router {
         let router = endpoints::router()
-            .fallback(answer::answer)
+            .fallback(pipeline::answer)
             .layer(from_fn_with_state(Arc::clone(&self.app), count))
             .with_state(Arc::clone(&self.app));
         let base = self.app.base.clone();

@@ -13,17 +13,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Duration, Instant};
+use viral_swarm::admission::{self, Admission, PageFacts, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::firstcopy::{Comer, FirstCopies};
+use viral_swarm::firstcopy::FirstCopies;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
-use viral_swarm::tracker::{Seeking, Tracker, TrackerConfig};
+use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, Output as Seen};
 use viral_wire::Digest;
-use viral_wire::signal::{Offer, PeerNumber};
+use viral_wire::signal::PeerNumber;
 
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX};
 use crate::page_stats::PageCounters;
-use crate::pages::{Current, Pages};
+use crate::pages::{Current, Pages, page_path};
 use crate::visits::VisitLog;
 use viral_site::{Asset, Site, Version};
 
@@ -89,7 +90,32 @@ impl Hub {
         }
     }
 
+    /// Decides a visit to a document of a version, with the page as it is now: the lock is taken once. `stores`: whether the visitor's worker says that it stores a manifest.
+    pub(crate) fn admit(
+        &self,
+        (version, document): (&Version, &Asset),
+        facts: &VisitFacts,
+        stores: impl FnOnce(&Digest) -> bool,
+        policy: &Policy,
+    ) -> (Option<Current>, Admission) {
+        self.with(|inner, now_ms| {
+            let (current, change) = inner.pages.current(now_ms, version, document);
+            inner.apply(now_ms, change);
+            let page = current.map(|Current { manifest, app_bytes, size, own_worker, .. }| PageFacts {
+                path: page_path(document),
+                manifest,
+                app_bytes,
+                size,
+                own_worker,
+            });
+            let Inner { tracker, first_copies, coverage, .. } = inner;
+            let swarm = Swarm { tracker, first_copies, coverage };
+            (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
+        })
+    }
+
     /// The manifest of the page whose document this is; none if the page cannot travel.
+    #[cfg(test)]
     pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<Current> {
         self.with(|inner, now_ms| {
             let (current, change) = inner.pages.current(now_ms, version, document);
@@ -98,43 +124,9 @@ impl Hub {
         })
     }
 
-    /// How many peers [`Self::offers_for`] would give.
-    pub(crate) fn ready(&self, seeking: &Seeking<'_>) -> usize {
-        let now_ms = self.now_ms();
-        let inner = self.lock();
-        inner.tracker.ready(now_ms, seeking, &inner.coverage)
-    }
-
-    /// Reserves offers for a thin visit.
-    pub(crate) fn offers_for(&self, seeking: &Seeking<'_>) -> Vec<Offer> {
-        self.with(|inner, now_ms| {
-            let offers = inner.tracker.offers_for(now_ms, seeking, &inner.coverage);
-            if !offers.is_empty() {
-                inner.first_copies.note_introduced(now_ms, seeking.manifest, seeking.addr.public);
-            }
-            offers
-        })
-    }
-
-    /// Until when somebody waits for a copy that is on its way to somebody else; none if it gets its own now.
-    pub(crate) fn wait_for_copy(&self, comer: &Comer) -> Option<Instant> {
-        let until_ms = self.lock().first_copies.wait(self.now_ms(), comer)?;
-        Some(self.start + Duration::from_millis(until_ms))
-    }
-
     /// Changes whenever a peer may have become one to be introduced.
     pub(crate) fn readied(&self) -> watch::Receiver<()> {
         self.readied.subscribe()
-    }
-
-    /// Whether some fetch this manifest by shares now.
-    pub(crate) fn is_crowded(&self, manifest: &Digest) -> bool {
-        self.lock().tracker.is_crowded(manifest)
-    }
-
-    /// Takes the first place at a manifest for somebody who comes now, if it is free.
-    pub(crate) fn take_first_place(&self, manifest: Digest) -> bool {
-        self.with(|inner, now_ms| inner.tracker.take_first_place(now_ms, manifest))
     }
 
     /// What was sent to whom. Its lock is never held while the hub's is waited for.
@@ -194,6 +186,11 @@ impl Hub {
 
     fn now_ms(&self) -> u64 {
         self.ms_of(Instant::now())
+    }
+
+    /// The moment that the tracker counts as so many milliseconds.
+    pub(crate) fn at(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
     }
 
     /// Milliseconds since the start, as the tracker counts them.

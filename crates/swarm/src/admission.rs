@@ -1,8 +1,12 @@
 //! Which answer a request gets: full, thin, plain, or the bare asset. The first rule that fits wins.
 
+mod admit;
+
 use std::fmt;
 
 use crate::pageset::Size;
+
+pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit};
 
 /// What the browser's cookies say about this visitor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,11 +1,22 @@
-//! What a request tells about who asks, before anything is known of the page.
+//! Facts: what a request tells about who asks, and what the document tells of itself.
+
+mod fitness;
 
 use http::{HeaderMap, Method, request::Parts};
-use viral_swarm::admission::{CookieState, Evidence};
+use rand::RngCore as _;
+use tokio::time::Instant;
+use viral_site::{Asset, Version, Which, is_known};
+use viral_swarm::admission::{CookieState, Evidence, VisitFacts};
 use viral_swarm::platform::{Hints, is_too_old, prompts};
+use viral_wire::Ticket;
 
-use crate::client::is_native_peer;
-use crate::cookies::{VisitorState, visitor_state};
+use crate::app::App;
+use crate::client::{Socket, is_native_peer};
+use crate::config::OwnServiceWorker;
+use crate::cookies::{self, VisitorState, visitor_state};
+use crate::limits::THIN_OFFERS_MAX;
+
+pub(super) use fitness::deploy_of;
 
 /// The query that asks for the plain answer.
 pub(super) const PLAIN_QUERY: &str = "viral=plain";
@@ -42,6 +53,37 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         shares: is_native_peer(headers),
         ..Evidence::default()
     }
+}
+
+/// All that is known of a visit to a document before the page and its peers are looked at; it came at `came`.
+pub(super) fn of_visit(
+    app: &App,
+    (version, document): (&Version, &Asset),
+    request: &Parts,
+    (evidence, came): (Evidence, Instant),
+) -> VisitFacts {
+    VisitFacts {
+        evidence: Evidence {
+            page_viral: fitness::of(app, version, document, request),
+            unchanged: is_known(document, Which::Full, &request.headers),
+            ..evidence
+        },
+        addr: app.client_addr(Socket::of(request), &request.headers),
+        ticket: fresh_ticket(),
+        peers_wanted: THIN_OFFERS_MAX,
+        heeds_own_worker: app.own_service_worker == OwnServiceWorker::Auto,
+        is_head: request.method == Method::HEAD,
+        came_ms: app.hub.ms_of(came),
+        // Whoever reloads the page was the first one, perhaps.
+        was_here: cookies::pinned_version(&request.headers).is_some(),
+        may_wait: true,
+    }
+}
+
+fn fresh_ticket() -> Ticket {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    Ticket(bytes)
 }
 
 /// Is `viral=plain` one of the query's pairs?

@@ -1,4 +1,4 @@
-//! Whether a page can travel, and how it is put in place.
+//! Whether a document can travel, and how it is put in place.
 
 use http::request::Parts;
 use viral_swarm::admission::PageFitness;
@@ -10,43 +10,24 @@ use crate::client::Socket;
 use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp::{self, PageOrigin};
-use crate::pages::Current;
 use viral_site::{Asset, Document, Version};
 
-/// Whether a page can travel, and how it is put in place.
-pub(super) struct Judged {
-    pub(super) fitness: PageFitness,
-    pub(super) deploy: Deploy,
+/// Judges a document for who makes this request, whatever becomes known of its page.
+pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts) -> PageFitness {
+    let record = asset.record();
+    let Some(document) = asset.document().filter(|_| !is_saved(&record) && !is_download(version, asset, request)) else {
+        return PageFitness::NotHtml;
+    };
+    if has_own_worker(app, version) {
+        return PageFitness::OwnServiceWorker;
+    }
+    if policies_allow(&record, document, origin_of(app, request)) { PageFitness::Fit } else { PageFitness::Csp }
 }
 
-impl Judged {
-    /// Judges `asset` for who makes this request.
-    pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts, page: Option<Current>) -> Self {
-        let record = asset.record();
-        let Some(document) = asset.document().filter(|_| !is_saved(&record) && !is_download(version, asset, request)) else {
-            return Self::unfit(PageFitness::NotHtml);
-        };
-        if has_own_worker(app, version, page) {
-            return Self::unfit(PageFitness::OwnServiceWorker);
-        }
-        if page.is_none() {
-            return Self::unfit(PageFitness::NoManifest);
-        }
-        if !policies_allow(&record, document, origin_of(app, request)) {
-            return Self::unfit(PageFitness::Csp);
-        }
-        Self { fitness: PageFitness::Fit, deploy: deploy_of(document) }
-    }
-
-    fn unfit(fitness: PageFitness) -> Self {
-        Self { fitness, deploy: Deploy::Reload }
-    }
-}
-
-/// Whether the site has a service worker of its own, as far as the operator lets that be found out.
-fn has_own_worker(app: &App, version: &Version, page: Option<Current>) -> bool {
+/// Whether the site's files show a service worker of its own, as far as the operator lets that be found out.
+fn has_own_worker(app: &App, version: &Version) -> bool {
     match app.own_service_worker {
-        OwnServiceWorker::Auto => version.own_service_worker() || page.is_some_and(|page| page.own_worker),
+        OwnServiceWorker::Auto => version.own_service_worker(),
         OwnServiceWorker::Yes => true,
         OwnServiceWorker::No => false,
     }
@@ -60,7 +41,7 @@ fn policies_allow(record: &AssetRecord, document: &Document, origin: PageOrigin<
 
 /// How the document is put in place. The loader is a classic script without modules, so an import map of the page is the first there is
 /// (docs/adr/0041).
-fn deploy_of(document: &Document) -> Deploy {
+pub(crate) fn deploy_of(document: &Document) -> Deploy {
     if document.utf8 { Deploy::Write } else { Deploy::Reload }
 }
 

@@ -1,11 +1,9 @@
-//! The way of a request for the site: find it, judge the page, decide, answer.
+//! The way of a request for the site: what it leads to, then *facts* (who asks for what), *admit* (the core decides), *render* (the answer), each in its room.
 
-mod document;
-mod evidence;
-mod judged;
+mod admit;
+mod facts;
 mod observe;
-mod stored;
-mod thin;
+mod render;
 
 use std::sync::Arc;
 
@@ -24,9 +22,9 @@ use crate::origin;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
-use document::document_answer;
 pub(crate) use observe::PartOf;
 use observe::Visitor;
+use render::Visit;
 
 /// Which answer this is and why.
 pub(crate) const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
@@ -51,7 +49,7 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Answers from the site as it is now, to somebody who came at `came`; none if it changed meanwhile.
 async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Response<Body>> {
-    let evidence = evidence::of_request(request);
+    let evidence = facts::of_request(request);
     let current = app.site.current();
     let goes_there = evidence.fetch_dest.as_deref() == Some("document") || evidence.is_passed_on();
     let path = request.uri.path();
@@ -74,6 +72,19 @@ async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Res
         Resolved::NotFound(page) => not_found_answer(app, &current, page.as_deref(), request, evidence).await,
         Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, request).await,
     })
+}
+
+/// A document of the current version, for whoever asks; none if there is another version before it is answered.
+async fn document_answer(
+    app: &App,
+    version: &Version,
+    document: &Asset,
+    request: &Parts,
+    asked: (Evidence, Instant),
+) -> Option<Response<Body>> {
+    let facts = facts::of_visit(app, (version, document), request, asked);
+    let (page, admission) = admit::admit(app, (version, document), request, facts.clone()).await?;
+    Some(render::render(app, &Visit { version, document, request, facts: &facts, page }, admission).await)
 }
 
 /// Whether a path is by its extension that of something a page needs, not of a page.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts}
 use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
-use super::evidence::PLAIN_QUERY;
+use super::facts::PLAIN_QUERY;
 use crate::limits::TITLE_LEN_MAX;
 use crate::scripts::Scripts;
 use crate::stats::Cause;

@@ -20,7 +20,7 @@ const NAME_LEN: usize = 16;
 
 /// Whether the visitor's worker says that it stores the document and the critical ring of this manifest:
 /// `viral HEX16,HEX16,...`, newest first.
-pub(super) fn names(headers: &HeaderMap, manifest: &Digest) -> bool {
+pub(crate) fn names(headers: &HeaderMap, manifest: &Digest) -> bool {
     let Some(list) = headers.get(PRELOAD).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix(OURS)) else {
         return false;
     };

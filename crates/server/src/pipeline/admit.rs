@@ -1,0 +1,42 @@
+//! Admission: one call of the core decides, or says how long the visitor waits for somebody else's copy.
+
+use http::request::Parts;
+use tokio::time::{sleep, sleep_until};
+use viral_site::{Asset, Version};
+use viral_swarm::admission::{Admission, VisitFacts};
+
+use super::render::stores;
+use crate::app::App;
+use crate::limits::WAITING_LOOK;
+use crate::pages::Current;
+
+/// Decides a visit to a document of the current version; none if there is another version before it is decided.
+pub(super) async fn admit(
+    app: &App,
+    (version, document): (&Version, &Asset),
+    request: &Parts,
+    mut facts: VisitFacts,
+) -> Option<(Option<Current>, Admission)> {
+    let (mut readied, mut versions) = (app.hub.readied(), app.site.subscribe());
+    let mut place = None;
+    loop {
+        readied.borrow_and_update();
+        let (page, admission) = app.hub.admit((version, document), &facts, |manifest| stores(&request.headers, manifest), &app.policy);
+        let Admission::Wait { until_ms } = admission else { return Some((page, admission)) };
+        place = place.or_else(|| app.waiting.try_acquire().ok());
+        if place.is_none() {
+            facts.may_wait = false;
+            continue;
+        }
+        if app.site.current().tag() != version.tag() {
+            return None;
+        }
+        tokio::select! {
+            // What happens together is looked at once.
+            _ = readied.changed() => sleep(WAITING_LOOK).await,
+            () = sleep_until(app.hub.at(until_ms)) => {}
+            _ = versions.changed() => return None,
+            () = app.shutdown.begun() => facts.may_wait = false,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Rendering: the answer that was decided, with the headers that go with it.
+
+mod stored;
+mod thin;
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, Response, header, request::Parts};
+use viral_site::{Asset, Version, Which, respond};
+use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
+use viral_wire::limits::BOOT_VERSION;
+use viral_wire::signal::{Deploy, Offer, ThinBoot};
+
+use super::{VIRAL_MANIFEST, caused, dress, facts, keep_private, mark, observe};
+use crate::app::App;
+use crate::pages::{Current, page_path};
+use crate::stats::Cause;
+
+pub(super) use stored::names as stores;
+
+/// What is rendered for whom.
+pub(super) struct Visit<'v> {
+    pub(super) version: &'v Version,
+    pub(super) document: &'v Asset,
+    pub(super) request: &'v Parts,
+    pub(super) facts: &'v VisitFacts,
+    /// The page as it was when the visit was decided; none if it has no manifest.
+    pub(super) page: Option<Current>,
+}
+
+/// Carries out what was decided.
+pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -> Response<Body> {
+    let Visit { version, document, request, facts, page } = *visit;
+    let decision = admission.decision().expect("nobody is answered who waits");
+    let as_is = async |which, cause| caused(respond(version, document, which, request).await, cause);
+    let mut response = match (admission, page) {
+        (Admission::Asset, _) => as_is(Which::Raw, Cause::Assets).await,
+        (Admission::Stored, Some(page)) => stored::respond(request, &page.manifest),
+        (Admission::Thin { offers, crowd }, Some(page)) => thin_answer(app, visit, page, (offers, crowd)),
+        (Admission::Full { names_manifest, .. }, page) => {
+            let mut response = as_is(Which::Full, Cause::Documents).await;
+            name_manifest(&mut response, page.filter(|_| names_manifest));
+            response
+        }
+        (Admission::Plain(_) | Admission::Stored | Admission::Thin { .. } | Admission::Wait { .. }, _) => {
+            as_is(Which::Raw, Cause::Documents).await
+        }
+    };
+    mark(app, &mut response, decision);
+    keep_private(&mut response);
+    let visitor = if decision == Decision::Asset { None } else { dress(app, &mut response, version, request, &facts.evidence) };
+    if decision == Decision::Thin(Reason::Stored) {
+        // It says what holds at this moment, to this visitor's worker.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if page.is_none() {
+        return response;
+    }
+    observe::document(app, request, response, decision, (page_path(document), visitor))
+}
+
+/// The thin answer. HEAD gets its head.
+fn thin_answer(app: &App, visit: &Visit<'_>, page: Current, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
+    let Visit { version, document, request, facts, .. } = *visit;
+    let boot = ThinBoot {
+        version: BOOT_VERSION,
+        page: page_path(document).to_owned(),
+        manifest: page.manifest,
+        bytes: page.bytes,
+        critical: page.critical,
+        ticket: facts.ticket,
+        offers,
+        deploy: document.document().map_or(Deploy::Reload, facts::deploy_of),
+        crowd,
+    };
+    let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
+    // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
+    if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }
+}
+
+/// Names the manifest of a full answer.
+fn name_manifest(response: &mut Response<Body>, page: Option<Current>) {
+    if let Some(manifest) = page.and_then(|page| HeaderValue::try_from(page.manifest.to_string()).ok()) {
+        response.headers_mut().insert(VIRAL_MANIFEST, manifest);
+    }
+}

@@ -1,0 +1,190 @@
+//! One visit to a page, decided at once: which answer, whom it is introduced to, or until when it waits.
+
+use viral_wire::{Digest, Ticket, signal::Offer};
+
+use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
+use crate::{
+    coverage::Coverage,
+    firstcopy::{Comer, FirstCopies},
+    pageset::Size,
+    tracker::{ClientAddr, Seeking, Tracker},
+};
+
+/// The manifest of a page as it is now, and what is known of the page.
+#[derive(Debug, Clone, Copy)]
+pub struct PageFacts<'f> {
+    /// Its path.
+    pub path: &'f str,
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Bytes of the app: without the viral addition.
+    pub app_bytes: u64,
+    /// How much a visit uses, the document included.
+    pub size: Size,
+    /// Visits were seen to register a service worker of the site's own.
+    pub own_worker: bool,
+}
+
+/// Somebody who comes to a document.
+#[derive(Debug, Clone)]
+pub struct VisitFacts {
+    /// What request and document tell. What depends on page and peers is filled in by [`admit`].
+    pub evidence: Evidence,
+    /// Where the visitor is.
+    pub addr: ClientAddr,
+    /// Stands for the visit; drawn by the host from a source of secrets.
+    pub ticket: Ticket,
+    /// How many peers it should get.
+    pub peers_wanted: usize,
+    /// A service worker that pages register themselves rules them out.
+    pub heeds_own_worker: bool,
+    /// HEAD: the head of the answer, and nobody is reserved.
+    pub is_head: bool,
+    /// When it came, in milliseconds.
+    pub came_ms: u64,
+    /// It was here a moment ago and has most of the page in its cache: it would wait for itself.
+    pub was_here: bool,
+    /// There is a place for one more who waits.
+    pub may_wait: bool,
+}
+
+/// Where a visit is admitted to.
+#[derive(Debug)]
+pub struct Swarm<'s, C> {
+    /// Who is there.
+    pub tracker: &'s mut Tracker,
+    /// Which first copies are on their way.
+    pub first_copies: &'s mut FirstCopies,
+    /// What holders of other manifests are worth.
+    pub coverage: &'s C,
+}
+
+/// What becomes of a visit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// Not a visit to a page: the bare asset.
+    Asset,
+    /// The page without anything of ours.
+    Plain(Reason),
+    /// The page with the viral addition.
+    Full {
+        /// Why.
+        reason: Reason,
+        /// Whether the answer names the manifest. A browser's worker may store what the page shares with others. Of native peers only the first hears of it so; the others
+        /// hear of it from the tracker, two round trips later.
+        names_manifest: bool,
+    },
+    /// The visitor's own worker answers from its store.
+    Stored,
+    /// The loader, with whom to begin.
+    Thin {
+        /// Reserved offers, nearest first. None for HEAD.
+        offers: Vec<Offer>,
+        /// Some fetch this manifest by shares now.
+        crowd: bool,
+    },
+    /// It waits for a copy that is on its way to somebody else, and asks again once a peer is ready or this time has come, in milliseconds.
+    Wait {
+        /// Until when.
+        until_ms: u64,
+    },
+}
+
+impl Admission {
+    /// Answer and reason; none while it waits.
+    #[must_use]
+    pub fn decision(&self) -> Option<Decision> {
+        Some(match self {
+            Self::Asset => Decision::Asset,
+            Self::Plain(reason) => Decision::Plain(*reason),
+            Self::Full { reason, .. } => Decision::Full(*reason),
+            Self::Stored => Decision::Thin(Reason::Stored),
+            Self::Thin { .. } => Decision::Thin(Reason::PeerNear),
+            Self::Wait { .. } => return None,
+        })
+    }
+}
+
+/// Decides a visit to `page`, which is none where the page cannot have a manifest. `stores`: whether the visitor's worker says that it stores a manifest.
+pub fn admit<C: Coverage>(
+    now_ms: u64,
+    facts: &VisitFacts,
+    page: Option<&PageFacts<'_>>,
+    stores: impl FnOnce(&Digest) -> bool,
+    policy: &Policy,
+    swarm: Swarm<'_, C>,
+) -> Admission {
+    let Swarm { tracker, first_copies, coverage } = swarm;
+    let seeking = page.map(|page| Seeking {
+        addr: facts.addr,
+        page: page.path,
+        manifest: page.manifest,
+        wanted: facts.peers_wanted,
+        ticket: facts.ticket,
+    });
+    let evidence = Evidence {
+        page_viral: fitness(facts, page),
+        size: page.map(|page| page.size).unwrap_or_default(),
+        stored: page.is_some_and(|page| stores(&page.manifest)),
+        peers_ready: seeking.as_ref().map_or(0, |seeking| tracker.ready(now_ms, seeking, coverage)),
+        ..facts.evidence.clone()
+    };
+    let reason = match (decide(&evidence, policy), &seeking) {
+        (Decision::Asset, _) => return Admission::Asset,
+        (Decision::Plain(reason), _) => return Admission::Plain(reason),
+        (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
+        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, (tracker, first_copies, coverage)) {
+            Some(thin) => return thin,
+            None => Reason::NoPeerNear,
+        },
+        (Decision::Full(reason), _) => reason,
+        (Decision::Thin(_), None) => Reason::NoPeerNear,
+    };
+    if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head) {
+        let is_served_at_once = evidence.shares || facts.was_here;
+        let comer =
+            Comer { manifest: page.manifest, address: facts.addr.public, bytes: page.app_bytes, came_ms: facts.came_ms, is_served_at_once };
+        if let Some(until_ms) = first_copies.wait(now_ms, &comer) {
+            return Admission::Wait { until_ms };
+        }
+    }
+    let names_manifest = page.is_some_and(|page| {
+        let is_native = evidence.shares;
+        !is_native || (!facts.is_head && tracker.take_first_place(now_ms, page.manifest))
+    });
+    Admission::Full { reason, names_manifest }
+}
+
+/// The thin answer, unless the peers that were ready are gone.
+fn introduce<C: Coverage>(
+    now_ms: u64,
+    facts: &VisitFacts,
+    seeking: &Seeking<'_>,
+    (tracker, first_copies, coverage): (&mut Tracker, &mut FirstCopies, &C),
+) -> Option<Admission> {
+    let mut offers = Vec::new();
+    if !facts.is_head {
+        offers = tracker.offers_for(now_ms, seeking, coverage);
+        if offers.is_empty() {
+            return None;
+        }
+        first_copies.note_introduced(now_ms, seeking.manifest, facts.addr.public);
+    }
+    Some(Admission::Thin { offers, crowd: tracker.is_crowded(&seeking.manifest) })
+}
+
+/// Whether the page can travel: what the document tells, and what visits have shown.
+fn fitness(facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> PageFitness {
+    let told = facts.evidence.page_viral;
+    if matches!(told, PageFitness::NotHtml | PageFitness::OwnServiceWorker) {
+        return told;
+    }
+    match page {
+        Some(page) if page.own_worker && facts.heeds_own_worker => PageFitness::OwnServiceWorker,
+        Some(_) => told,
+        None => PageFitness::NoManifest,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! Each reason once, with a tracker, a first copy and a page as they are.
+
+use std::collections::BTreeSet;
+
+use viral_wire::signal::{PeerToTracker, ReadyOffer};
+use viral_wire::{Description, Piece};
+
+use super::*;
+use crate::{admission::CookieState, coverage::CoverageCache, nearness::Reach, tracker::TrackerConfig};
+
+/// 2 MB, of which the shared line carries 1 MB/s.
+const APP_BYTES: u64 = 2_000_000;
+
+const PAGE: PageFacts<'static> =
+    PageFacts { path: "/", manifest: Digest([7; 32]), app_bytes: APP_BYTES, size: Size::Known { bytes: APP_BYTES }, own_worker: false };
+
+struct World {
+    tracker: Tracker,
+    first_copies: FirstCopies,
+    coverage: CoverageCache,
+}
+
+impl World {
+    fn new(line: u64) -> Self {
+        let mut coverage = CoverageCache::default();
+        coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
+        Self { tracker: Tracker::new(TrackerConfig::default(), 7), first_copies: FirstCopies::new(line, Reach::Any), coverage }
+    }
+
+    /// Somebody who has all of the page and left this many offers.
+    fn seeder(&mut self, count: u32) {
+        let fingerprint = Digest::of(b"certificate");
+        let text = format!(r#"["ufrag","passwordpasswordpassword","{fingerprint}","actpass",262144,["u|192.0.2.7|50001|zzzzz|h"],[]]"#);
+        let description = Description::parse(&text).unwrap();
+        let offers = (0..count).map(|offer| ReadyOffer { offer, description: description.clone() }).collect();
+        let peer = self.tracker.handle_join(0, visitor().addr);
+        for message in [
+            PeerToTracker::Register { page: "/".to_owned(), manifest: Some(PAGE.manifest), ticket: None, slots: 4 },
+            PeerToTracker::Held { manifest: PAGE.manifest, pieces: 1, bytes: 1000 },
+            PeerToTracker::Offers { offers },
+        ] {
+            self.tracker.handle_message(0, peer, message, &self.coverage);
+        }
+    }
+
+    fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
+        let swarm = Swarm { tracker: &mut self.tracker, first_copies: &mut self.first_copies, coverage: &self.coverage };
+        admit(facts.came_ms, facts, page, |_| false, &Policy::default(), swarm)
+    }
+}
+
+/// A browser that navigates to the page.
+fn visitor() -> VisitFacts {
+    let evidence = Evidence {
+        method_get: true,
+        fetch_dest: Some("document".to_owned()),
+        fetch_mode: Some("navigate".to_owned()),
+        has_sec_fetch: true,
+        ..Evidence::default()
+    };
+    VisitFacts {
+        evidence,
+        addr: ClientAddr { public: [192, 0, 2, 1].into(), rewrite_to: None, browser: None },
+        ticket: Ticket([1; 16]),
+        peers_wanted: 4,
+        heeds_own_worker: true,
+        is_head: false,
+        came_ms: 0,
+        was_here: false,
+        may_wait: true,
+    }
+}
+
+type Change = fn(&mut VisitFacts, &mut Option<PageFacts<'static>>);
+
+/// What differs from a visit to a page that somebody near has, and the decision. Every reason is met.
+const ROWS: &[(&str, Change, Decision)] = &[
+    ("somebody near has it", |_, _| (), Decision::Thin(Reason::PeerNear)),
+    ("nobody is wanted", |facts, _| facts.peers_wanted = 0, Decision::Full(Reason::NoPeerNear)),
+    ("its size is not known", |_, page| set(page, |page| page.size = Size::Unknown { at_least: 1 }), Decision::Full(Reason::Learning)),
+    ("it has the full answer", |facts, _| facts.evidence.unchanged = true, Decision::Full(Reason::Unchanged)),
+    ("an iframe", |facts, _| facts.evidence.fetch_dest = Some("iframe".to_owned()), Decision::Asset),
+    ("saved, not shown", |facts, _| facts.evidence.page_viral = PageFitness::NotHtml, Decision::Asset),
+    ("asked for plain", |facts, _| facts.evidence.forced_plain = true, Decision::Plain(Reason::Requested)),
+    ("keeps nothing", |facts, _| facts.evidence.storage_blocked = true, Decision::Plain(Reason::Storage)),
+    ("opted out", |facts, _| facts.evidence.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),
+    ("saves data", |facts, _| facts.evidence.save_data = true, Decision::Plain(Reason::SaveData)),
+    ("no browser", |facts, _| facts.evidence.has_sec_fetch = false, Decision::Plain(Reason::NotABrowser)),
+    ("a bot", |facts, _| facts.evidence.bot = true, Decision::Plain(Reason::Bot)),
+    ("failed before", |facts, _| facts.evidence.cookie = CookieState::Incapable, Decision::Plain(Reason::Incapable)),
+    ("would be prompted", |facts, _| facts.evidence.platform_prompts = true, Decision::Plain(Reason::Prompts)),
+    ("a small app", |_, page| set(page, |page| page.size = Size::Known { bytes: 1 }), Decision::Plain(Reason::SmallApp)),
+    ("its own worker", |facts, _| facts.evidence.page_viral = PageFitness::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
+    ("a worker that visits showed", |_, page| set(page, |page| page.own_worker = true), Decision::Plain(Reason::OwnServiceWorker)),
+    ("its policy", |facts, _| facts.evidence.page_viral = PageFitness::Csp, Decision::Plain(Reason::Csp)),
+    ("its encoding", |facts, _| facts.evidence.page_viral = PageFitness::Encoding, Decision::Plain(Reason::Encoding)),
+    ("nothing there", |facts, _| facts.evidence.page_viral = PageFitness::NotFound, Decision::Plain(Reason::NotFound)),
+    ("no manifest", |_, page| *page = None, Decision::Plain(Reason::NoManifest)),
+];
+
+fn set(page: &mut Option<PageFacts<'static>>, change: impl FnOnce(&mut PageFacts<'static>)) {
+    change(page.as_mut().unwrap());
+}
+
+#[test]
+fn each_reason_comes_of_what_is_known() {
+    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn]);
+    for (name, change, expected) in ROWS {
+        let (mut world, mut facts, mut page) = (World::new(0), visitor(), Some(PAGE));
+        world.seeder(2);
+        change(&mut facts, &mut page);
+        assert_eq!(world.admit(&facts, page.as_ref()).decision(), Some(*expected), "{name}");
+        if let Decision::Full(reason) | Decision::Thin(reason) | Decision::Plain(reason) = expected {
+            met.insert(*reason);
+        }
+    }
+    assert_eq!(met, Reason::ALL.into_iter().collect(), "every reason is in the table or has a test of its own");
+}
+
+#[test]
+fn a_visit_that_a_worker_passed_on_is_plain() {
+    let mut facts = visitor();
+    facts.evidence.fetch_dest = Some("empty".to_owned());
+    assert!(facts.evidence.is_passed_on());
+    assert_eq!(World::new(0).admit(&facts, Some(&PAGE)), Admission::Plain(Reason::PassedOn));
+}
+
+#[test]
+fn who_stores_the_page_needs_nobody() {
+    let mut world = World::new(0);
+    let swarm = Swarm { tracker: &mut world.tracker, first_copies: &mut world.first_copies, coverage: &world.coverage };
+    let admission = admit(0, &visitor(), Some(&PAGE), |manifest| *manifest == PAGE.manifest, &Policy::default(), swarm);
+    assert_eq!(admission, Admission::Stored);
+}
+
+#[test]
+fn a_thin_visit_is_introduced_and_head_reserves_nobody() {
+    let mut world = World::new(0);
+    world.seeder(1);
+    let head = VisitFacts { is_head: true, ..visitor() };
+    assert_eq!([(); 2].map(|()| world.admit(&head, Some(&PAGE))), [(); 2].map(|()| Admission::Thin { offers: Vec::new(), crowd: false }));
+    let Admission::Thin { offers, .. } = world.admit(&visitor(), Some(&PAGE)) else { panic!("its one offer is free") };
+    assert_eq!(offers.len(), 1);
+    let next = VisitFacts { ticket: Ticket([2; 16]), ..visitor() };
+    assert_eq!(
+        world.admit(&next, Some(&PAGE)),
+        Admission::Full { reason: Reason::NoPeerNear, names_manifest: true },
+        "the offer is given away"
+    );
+}
+
+#[test]
+fn who_comes_second_over_a_thin_line_waits_if_there_is_a_place() {
+    let mut world = World::new(1_000_000);
+    let full = Admission::Full { reason: Reason::NoPeerNear, names_manifest: true };
+    assert_eq!(world.admit(&visitor(), Some(&PAGE)), full);
+    assert_eq!(world.admit(&visitor(), Some(&PAGE)), Admission::Wait { until_ms: 4_000 });
+    for now in
+        [VisitFacts { may_wait: false, ..visitor() }, VisitFacts { is_head: true, ..visitor() }, VisitFacts { was_here: true, ..visitor() }]
+    {
+        assert_eq!(world.admit(&now, Some(&PAGE)), full, "{now:?}");
+    }
+    world.seeder(2);
+    assert!(matches!(world.admit(&visitor(), Some(&PAGE)), Admission::Thin { .. }), "a peer is ready before the copy is due");
+}
+
+#[test]
+fn of_native_peers_the_first_is_told_the_manifest() {
+    let mut world = World::new(0);
+    let mut native = visitor();
+    native.evidence.shares = true;
+    let names = |world: &mut World, facts: &VisitFacts| world.admit(facts, Some(&PAGE));
+    let head = VisitFacts { is_head: true, ..native.clone() };
+    let full = |names_manifest| Admission::Full { reason: Reason::NoPeerNear, names_manifest };
+    assert_eq!(names(&mut world, &head), full(false));
+    assert_eq!(names(&mut world, &native), full(true));
+    assert_eq!(names(&mut world, &native), full(false));
+    assert_eq!(names(&mut world, &visitor()), full(true), "a browser always is");
+}
