@@ -22,6 +22,11 @@ pub(crate) fn clippy() -> anyhow::Result<()> {
     ]))
 }
 
+/// Other programs have the server without what only the program `viral` needs.
+pub(crate) fn library() -> anyhow::Result<()> {
+    run(cargo().args(["check", "--package", "viral-server"]))
+}
+
 pub(crate) fn tests() -> anyhow::Result<()> {
     if crate::shell::which("cargo-nextest").is_some() {
         let all_but_journeys = format!("not package({JOURNEYS_CRATE})");

@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -33,6 +33,7 @@ use crate::counting::counted;
 use crate::early::Meanwhile;
 use crate::error::OpenError;
 use crate::hub::{self, Hub};
+use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
@@ -73,6 +74,8 @@ pub(crate) struct App {
     pub(crate) host_warned: Once,
     /// The same of proxies that cannot be told from visitors.
     pub(crate) proxy_warned: Once,
+    /// The same of requests without an address.
+    pub(crate) unknown_warned: Once,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -224,6 +227,7 @@ impl Viral {
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
             proxy_warned: Once::new(),
+            unknown_warned: Once::new(),
             trust_proxy: Proxies::of(config),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
@@ -266,16 +270,27 @@ impl Viral {
     }
 
     /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.
+    ///
+    /// Each request must say from where it came: as [`axum::extract::ConnectInfo`] of a [`SocketAddr`](std::net::SocketAddr) in its extensions. Without, the
+    /// answer is 500 and the log says what to do.
     pub fn service(&self) -> Router {
         let router = endpoints::router()
             .fallback(pipeline::answer)
             .layer(from_fn_with_state(Arc::clone(&self.app), count))
+            .layer(from_fn_with_state(Arc::clone(&self.app), only_known_clients))
             .with_state(Arc::clone(&self.app));
         let base = self.app.base.clone();
         if base.is_root() {
             return router;
         }
         Router::new().fallback_service(router.map_request(move |request| below(&base, request)))
+    }
+
+    /// The site in front of another service: what it has, and everything under `/.viral/`, is answered by it, all else by that service.
+    ///
+    /// For an app whose routes are found in the browser ([`Config::spa`]) use [`service`](Self::service) as the fallback of the other routes.
+    pub fn layer(&self) -> ViralLayer {
+        ViralLayer::new(self.clone())
     }
 
     /// The operator's endpoints: `/stats`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
@@ -355,6 +370,20 @@ fn meant(base: &Base, uri: &Uri) -> Option<PathAndQuery> {
         Some(_) | None if is_own(uri.path()) => None,
         Some(_) | None => format!("{root}{}{query}", uri.path()).parse().ok(),
     }
+}
+
+/// Who is near whom is told by addresses: without them all visitors would be one neighbour, and nobody would notice.
+async fn only_known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if Socket::noted(request.extensions()).is_some() {
+        return next.run(request).await;
+    }
+    app.unknown_warned.call_once(|| {
+        tracing::error!(
+            "no request says from which address it came, so nothing is served; serve with \
+             `into_make_service_with_connect_info::<SocketAddr>()`, or insert `axum::extract::ConnectInfo` into the extensions of each request"
+        );
+    });
+    endpoints::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server does not know from which address you come; its log says what to do")
 }
 
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

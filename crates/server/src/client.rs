@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
 use crate::config::{Config, RewriteLocal, TrustedProxy};
@@ -25,18 +25,22 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 /// Who is at the other end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Socket {
-    /// This address; unspecified where the server does not tell (see [`crate::Viral`]).
+    /// This address.
     At(IpAddr),
     /// A program on this machine, through a Unix socket: a proxy.
     Unix,
 }
 
 impl Socket {
-    /// As our own listener or axum noted it.
+    /// As our own listener or axum noted it. No request comes further than [`Viral::service`](crate::Viral::service) without.
     pub(crate) fn of(request: &Parts) -> Self {
-        let by_axum =
-            || Self::At(request.extensions.get::<ConnectInfo<SocketAddr>>().map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip()));
-        request.extensions.get::<Self>().copied().unwrap_or_else(by_axum)
+        Self::noted(&request.extensions).unwrap_or(Self::At(Ipv4Addr::UNSPECIFIED.into()))
+    }
+
+    /// The same, if anybody noted it.
+    pub(crate) fn noted(extensions: &Extensions) -> Option<Self> {
+        let by_axum = || extensions.get::<ConnectInfo<SocketAddr>>().map(|info| Self::At(info.0.ip()));
+        extensions.get::<Self>().copied().or_else(by_axum)
     }
 
     /// Its address: that of this machine for a program on it.

@@ -1,5 +1,6 @@
 //! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
 
+#[cfg(feature = "cli")]
 mod file;
 mod values;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
@@ -26,106 +28,107 @@ const LOG_DEFAULT: &str = "info";
 /// All settings. Each is a flag (`--min-app-bytes 0`), an environment variable (`VIRAL_MIN_APP_BYTES=0`) and a key of `viral.toml` (`min-app-bytes = 0`).
 ///
 /// A flag wins over the environment, the environment over the file, the file over the default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, clap::Args)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Where visitors connect: an address or a name and its port (`localhost:8080`), or `unix:/run/viral.sock`, the socket of a proxy on this machine, which its user and group may use (mode 0660). A name means all of its addresses, port 0 a free one, printed at start. May be given more than once
-    #[arg(long, env = "VIRAL_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', default_values_t = [LISTEN_DEFAULT])]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LISTEN", value_name = "ADDR:PORT", value_delimiter = ',', default_values_t = [LISTEN_DEFAULT]))]
     #[serde(with = "values::one_or_more")]
     pub listen: Vec<ListenAt>,
 
     /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
-    #[arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default())]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default()))]
     pub admin_listen: AdminListen,
 
     /// Path below which a proxy shows the site: `/app/` for `https://a.example/app/`. The proxy may keep it in what it asks for or leave it out, but must pass on everything below it. Patterns of `--immutable` begin with it
-    #[arg(long, env = "VIRAL_BASE", value_name = "PATH", default_value_t = Base::default())]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_BASE", value_name = "PATH", default_value_t = Base::default()))]
     pub base: Base,
 
     /// Answer paths that do not exist with `/index.html` (an app that routes in the browser)
-    #[arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SPA", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub spa: bool,
 
     /// Response header added to every answer of the site, as `Name: value`. May be given more than once
-    #[arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n')]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_HEADER", value_name = "NAME: VALUE", value_delimiter = '\n'))]
     pub header: Vec<HeaderLine>,
 
     /// Path whose content never changes, so that browsers keep it for a year without asking: `/assets/*`, where `*` stands for any characters. May be given more than once. Files with a hash in their names need no rule if a page, style sheet or script names them
-    #[arg(long, env = "VIRAL_IMMUTABLE", value_name = "PATTERN", value_delimiter = '\n')]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_IMMUTABLE", value_name = "PATTERN", value_delimiter = '\n'))]
     pub immutable: Vec<String>,
 
     /// Pages of which a visit uses fewer bytes than this are answered plain: peers cannot win there. What a page uses is learned from its first visits. 0 = always viral
-    #[arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_MIN_APP_BYTES", value_name = "BYTES", default_value_t = APP_BYTES_MIN))]
     pub min_app_bytes: u64,
 
     /// How far apart two visitors may be to be introduced: `near` the same public address, `prefix` the same IPv4 /24 or IPv6 /48, `any` anyone
-    #[arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any))]
     pub reach: Reach,
 
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
-    #[arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR")]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR"))]
     pub cache_dir: Option<PathBuf>,
 
     /// Folder for what is learned of pages, so that it survives a restart: created if need be, outside of the served directory. Without it `$STATE_DIRECTORY` of systemd, else nothing is kept
-    #[arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR")]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR"))]
     pub state_dir: Option<PathBuf>,
 
     /// Proxy (address or CIDR, or `unix` for those at a Unix socket) that is believed for whom it asks, and whether over TLS. May be given more than once
-    #[arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ','))]
     pub trust_proxy: Vec<TrustedProxy>,
 
     /// The header in which the proxies of `--trust-proxy` say for whom they ask: the one that yours set or append to, since visitors can send any other. `Forwarded` is read as such, any other as a list of addresses
-    #[arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default())]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default()))]
     pub trust_proxy_header: ProxyHeader,
 
     /// Show at `/.viral/lineage` to every visitor who got the app from whom (ordinals, never addresses)
-    #[arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub public_lineage: bool,
 
     /// Tell whoever asks which files there are, those no page refers to as well: `viral seed --all` needs it
-    #[arg(long, env = "VIRAL_LIST_ASSETS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LIST_ASSETS", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub list_assets: bool,
 
     /// Chromium and Firefox on macOS, where a peer connection may raise a permission prompt: `plain` keeps them out of the swarm, `allow` lets them in
-    #[arg(long, env = "VIRAL_MACOS", value_name = "RULE", value_enum, default_value_t = Macos::Plain)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_MACOS", value_name = "RULE", value_enum, default_value_t = Macos::Plain))]
     pub macos: Macos,
 
     /// Does the site register a service worker of its own? `auto` looks for one in its scripts, `yes` answers every page plain, `no` trusts you
-    #[arg(long, env = "VIRAL_OWN_SERVICE_WORKER", value_name = "RULE", value_enum, default_value_t = OwnServiceWorker::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_OWN_SERVICE_WORKER", value_name = "RULE", value_enum, default_value_t = OwnServiceWorker::Auto))]
     pub own_service_worker: OwnServiceWorker,
 
     /// When browsers hide their address behind a `.local` name, tell matched peers the one the server sees: `private` addresses only, `always`, or `never`
-    #[arg(long, env = "VIRAL_REWRITE_LOCAL", value_name = "RULE", value_enum, default_value_t = RewriteLocal::Private)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REWRITE_LOCAL", value_name = "RULE", value_enum, default_value_t = RewriteLocal::Private))]
     pub rewrite_local: RewriteLocal,
 
     /// Most bytes a second that one visitor is asked to give to others. 0 = as fast as the connection goes
-    #[arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0))]
     pub up_limit: u32,
 
     /// Bytes a second of a thin line that visitors share: this server's own, or an office's. Whoever comes while the first of them gets a page over it waits for that copy, 8 s at most, and takes the page from peers. Nobody waits for a page that takes the line less than 0.3 s or more than 4.6 s (uncompressed). 0 = nobody waits
-    #[arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0))]
     pub shared_line: u64,
 
     /// Most bytes of one page's set: what most visits to it use, and visitors fetch ahead for each other
-    #[arg(long, alias = "boot-set-bytes-max", env = "VIRAL_PAGE_SET_BYTES_MAX", value_name = "BYTES", default_value_t = PAGE_SET_BYTES_MAX)]
+    #[cfg_attr(feature = "cli", arg(long, alias = "boot-set-bytes-max", env = "VIRAL_PAGE_SET_BYTES_MAX", value_name = "BYTES", default_value_t = PAGE_SET_BYTES_MAX))]
     #[serde(alias = "boot-set-bytes-max")]
     pub page_set_bytes_max: u64,
 
     /// Most assets of one page's set
-    #[arg(long, alias = "boot-set-assets-max", env = "VIRAL_PAGE_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = PAGE_SET_ASSETS_MAX)]
+    #[cfg_attr(feature = "cli", arg(long, alias = "boot-set-assets-max", env = "VIRAL_PAGE_SET_ASSETS_MAX", value_name = "COUNT", default_value_t = PAGE_SET_ASSETS_MAX))]
     #[serde(alias = "boot-set-assets-max")]
     pub page_set_assets_max: usize,
 
     /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGUSR1 opens it anew, for logrotate. Without it nobody's visit is logged
-    #[arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE")]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE"))]
     pub access_log: Option<PathBuf>,
 
     /// How those lines are written: `combined`, or `json`, one object a line
-    #[arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined))]
     pub access_log_format: AccessLogFormat,
 
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
-    #[arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT))]
     pub log: String,
 }
 

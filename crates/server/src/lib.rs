@@ -17,6 +17,7 @@ mod early;
 mod endpoints;
 mod error;
 mod hub;
+mod layer;
 mod limits;
 mod listen;
 mod listener;
@@ -42,5 +43,6 @@ mod wire;
 
 pub use app::Viral;
 pub use error::OpenError;
+pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;
 pub use viral_site::{EmbeddedFile, OpenSite, Site, SiteError, Source};

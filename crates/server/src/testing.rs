@@ -1,6 +1,9 @@
 //! What the tests of this crate share: small sites, requests without sockets, a peer that is ready to seed.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -11,6 +14,7 @@ use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Description, Digest};
 
 use crate::Viral;
+use crate::client::Socket;
 use crate::config::Config;
 use crate::hub::Outgoing;
 use viral_site::{EmbeddedFile, Source};
@@ -44,7 +48,16 @@ pub(crate) async fn request(viral: &Viral, method: &str, uri: &str, headers: &[(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    viral.service().oneshot(request.body(body.into()).unwrap()).await.unwrap()
+    viral.service().oneshot(from_here(request.body(body.into()).unwrap())).await.unwrap()
+}
+
+/// A request as it comes from an address that only tests have.
+pub(crate) fn from_here<B>(mut request: Request<B>) -> Request<B> {
+    let unspecified: SocketAddr = ([0, 0, 0, 0], 0).into();
+    if Socket::noted(request.extensions()).is_none() {
+        request.extensions_mut().insert(ConnectInfo(unspecified));
+    }
+    request
 }
 
 /// A GET without a socket.

@@ -1,9 +1,11 @@
 //! A site of somebody's own: the whole server runs on whatever implements `Site`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::watch;
@@ -52,7 +54,9 @@ impl OpenSite for Opens {
 
 async fn visit(viral: &Viral, path: &str) -> (Response<()>, String) {
     let headers = [("host", "a.example"), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "none")];
-    let request = headers.into_iter().fold(Request::get(path), |request, (name, value)| request.header(name, value));
+    let here: SocketAddr = ([127, 0, 0, 1], 1).into();
+    let request = Request::get(path).extension(ConnectInfo(here));
+    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
     let (parts, body) = viral.service().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (Response::from_parts(parts, ()), String::from_utf8(body.to_vec()).unwrap())
@@ -73,4 +77,14 @@ async fn a_site_of_ones_own_is_served_carried_and_replaced() {
     assert!(body.contains("second"), "{body}");
     let (head, _) = visit(&viral, "/none").await;
     assert_eq!((head.status().as_u16(), &head.headers()["viral-answer"]), (404, &"plain; reason=not-found".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_where_requests_come_from_is_told_so() {
+    let config = Config::default();
+    let viral = Viral::open(Opens(Notice(Arc::default(), watch::Sender::new(0)), Arc::default()), &config).await.unwrap();
+    let response = viral.service().oneshot(Request::get("/app.js").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status().as_u16(), 500);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&body).contains("from which address"));
 }

@@ -36,6 +36,7 @@ pub enum ValueError {
 }
 
 /// A switch as people write it. Nothing at all is off, since that is how an environment variable is left unset in a list of them.
+#[cfg(feature = "cli")]
 pub(super) fn parse_switch(text: &str) -> Result<bool, ValueError> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
@@ -310,7 +311,8 @@ pub(super) mod one_or_more {
 }
 
 /// How the lines of the access log are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum AccessLogFormat {
     /// As other servers write them.
@@ -320,7 +322,8 @@ pub enum AccessLogFormat {
 }
 
 /// How far apart two visitors may be to be introduced to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Same public address.
@@ -332,7 +335,8 @@ pub enum Reach {
 }
 
 /// What browsers on macOS that may show a permission prompt get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Macos {
     /// Like everybody else.
@@ -342,7 +346,8 @@ pub enum Macos {
 }
 
 /// Whether the site has a service worker of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum OwnServiceWorker {
     /// Found by looking at its scripts.
@@ -354,7 +359,8 @@ pub enum OwnServiceWorker {
 }
 
 /// When a `.local` name in a candidate is replaced by the address the server sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum RewriteLocal {
     /// Private, unique-local and link-local addresses only.
@@ -404,6 +410,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn a_switch_is_understood_as_people_write_it() {
         assert!(["1", "true", "TRUE", "on", "yes"].iter().all(|text| parse_switch(text) == Ok(true)));

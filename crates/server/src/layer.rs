@@ -1,0 +1,124 @@
+//! A site in front of any service, as a tower layer.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use http::{Method, Request, Response};
+use tower::{BoxError, Layer, Service};
+use viral_site::Resolved;
+use viral_wire::OWN_PATHS;
+
+use crate::Viral;
+
+/// Puts a site in front of a service; see [`Viral::layer`].
+#[derive(Clone)]
+pub struct ViralLayer {
+    viral: Viral,
+}
+
+impl ViralLayer {
+    pub(crate) fn new(viral: Viral) -> Self {
+        Self { viral }
+    }
+}
+
+impl<S> Layer<S> for ViralLayer {
+    type Service = ViralService<S>;
+
+    fn layer(&self, inner: S) -> ViralService<S> {
+        ViralService { site: self.viral.service(), viral: self.viral.clone(), inner }
+    }
+}
+
+/// A service with a site in front of it.
+#[derive(Clone)]
+pub struct ViralService<S> {
+    viral: Viral,
+    site: Router,
+    inner: S,
+}
+
+impl<S> ViralService<S> {
+    /// Whether the site answers this. What a request does to a path is the service's matter.
+    fn is_of_site<B>(&self, request: &Request<B>) -> bool {
+        let path = request.uri().path();
+        if path.starts_with(OWN_PATHS) || path.starts_with(&self.viral.app.base.own("")) {
+            return true;
+        }
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        is_read && !matches!(self.viral.app.site.current().resolve(path), Resolved::NotFound(_))
+    }
+}
+
+impl<S, B> Service<Request<Body>> for ViralService<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // The site is ready at any time.
+        ready!(self.inner.poll_ready(context))?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if self.is_of_site(&request) {
+            let answer = self.site.call(request);
+            return Box::pin(async move {
+                match answer.await {
+                    Ok(response) => Ok(response),
+                    Err(never) => {
+                        let never: Infallible = never;
+                        match never {}
+                    }
+                }
+            });
+        }
+        let answer = self.inner.call(request);
+        Box::pin(async move { Ok(answer.await?.map(Body::new)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::testing::{NAVIGATION, SITE, answer, from_here, text, viral};
+
+    async fn asked(method: &str, path: &str) -> (String, String) {
+        let viral = viral(&SITE, |_| ()).await;
+        let inner = service_fn(|request: Request<Body>| async move {
+            Ok::<_, Infallible>(Response::new(format!("inner {} {}", request.method(), request.uri().path())))
+        });
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in NAVIGATION {
+            request = request.header(name, value);
+        }
+        let response = viral.layer().layer(inner).oneshot(from_here(request.body(Body::empty()).unwrap())).await.unwrap();
+        let answer = answer(&response).to_owned();
+        (answer, text(response).await)
+    }
+
+    #[tokio::test]
+    async fn what_the_site_has_is_answered_by_it_and_all_else_by_the_service() {
+        let (answer, body) = asked("GET", "/").await;
+        assert!(answer.starts_with("full") && body.contains("An app"), "{answer} {body}");
+        assert_eq!(asked("GET", "/about").await.1, "moved\n", "its folders, too");
+        assert_eq!(asked("GET", "/api/time?x=1").await, (String::new(), "inner GET /api/time".to_owned()));
+        assert_eq!(asked("POST", "/app.js").await.1, "inner POST /app.js");
+        assert!(asked("GET", "/.viral/").await.1.contains("<html"), "everything of viral's");
+        assert_eq!(asked("GET", "/none.html").await.1, "inner GET /none.html");
+    }
+}
