@@ -21,6 +21,8 @@ pub(crate) enum Bench {
     Apps(Apps),
     /// The native peer: goodput beside bare str0m, memory of a peer.
     Native,
+    /// One decision of a visit, by how many sessions there are.
+    Admit,
 }
 
 /// What is handed on to the bench of apps.
@@ -58,7 +60,10 @@ impl Apps {
 
 pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
     if let Bench::Native = what {
-        return steps.run("bench native", native);
+        return steps.run("bench native", || example("viral-peer", "goodput"));
+    }
+    if let Bench::Admit = what {
+        return steps.run("bench admit", || example("viral-swarm", "admit"));
     }
     steps.run("build viral (release)", release::build)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
@@ -69,12 +74,12 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
             steps.run("bench path", || in_browsers("bench-path", &["--runs".into(), runs.to_string().into()]))
         }
         Bench::Apps(apps) => steps.run("bench apps", || in_browsers("bench-apps", &apps.words())),
-        Bench::Native => Ok(()),
+        Bench::Native | Bench::Admit => Ok(()),
     }
 }
 
-fn native() -> anyhow::Result<()> {
-    shell::run(cargo().args(["run", "--quiet", "--release", "--package", "viral-peer", "--example", "goodput"]))
+fn example(package: &str, name: &str) -> anyhow::Result<()> {
+    shell::run(cargo().args(["run", "--quiet", "--release", "--package", package, "--example", name]))
 }
 
 /// Runs one of the benches of `crates/journeys`.
