@@ -1,4 +1,4 @@
-//! Links between documents: each leads to a file of the repository and, if it names one, to a heading of it.
+//! Links between documents: each leads to a file of the repository and, if it names one, to a heading of it. A path of the repository that stands in backticks is there, too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,11 @@ pub(crate) fn check() -> anyhow::Result<()> {
             if let Err(why) = follow(&file, &text, &link) {
                 dead.push(format!("{}: {link} {why}", file.display()));
             }
+        }
+        // A record tells what was where when it was made.
+        if !file.starts_with("docs/adr") && !file.ends_with("CHANGELOG.md") {
+            let gone = paths(&text).into_iter().filter(|path| !root().join(path).exists());
+            dead.extend(gone.map(|path| format!("{}: `{path}` is not there", file.display())));
         }
     }
     if dead.is_empty() { Ok(()) } else { bail!("links that lead nowhere:\n{}", dead.join("\n")) }
@@ -57,6 +62,17 @@ fn links(text: &str) -> Vec<String> {
     found
 }
 
+/// Folders of the repository in which a path in backticks is looked for.
+const FOLDERS: [&str; 9] = ["crates/", "browser/src/", "docs/", "findings/", "lab/", "vectors/", "xtask/", "fuzz/", ".github/"];
+
+/// Paths of the repository that stand in backticks, without what is meant for several (`*`, `{a,b}`) or has a name to be filled in.
+fn paths(text: &str) -> BTreeSet<String> {
+    let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named = spans.filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
+    let plain = |span: &&str| span.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || "/._-".contains(char));
+    named.filter(plain).map(str::to_owned).collect()
+}
+
 fn follow(from: &Path, text: &str, link: &str) -> Result<(), &'static str> {
     if link.contains("://") || link.starts_with("mailto:") {
         return Ok(());
@@ -82,6 +98,12 @@ fn headings(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_the_repository_are_found_in_backticks() {
+        let text = "in `crates/wire/src/lib.rs` and `browser/src/core`; not crates/wire, `vectors/*.json`, `crates/NAME/src`, `cargo xtask`, `other/file.rs`";
+        assert_eq!(paths(text), ["browser/src/core", "crates/wire/src/lib.rs"].map(str::to_owned).into());
+    }
 
     #[test]
     fn links_are_found_outside_code() {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     candidates,
     coverage::{Coverage, permille},
-    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_MAX},
+    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_ENOUGH, RUNG_SCAN_MAX},
     nearness::{self, Nearness},
     random::Random,
 };
@@ -67,6 +67,11 @@ struct Choice {
 }
 
 impl Choice {
+    /// Nothing speaks against it: others would be no better.
+    fn is_good(&self) -> bool {
+        self.strikes == 0 && !self.is_unproven && !self.partial
+    }
+
     fn is_as_good_as(&self, best: &Self) -> bool {
         (self.strikes, self.is_unproven, self.partial) == (best.strikes, best.is_unproven, best.partial)
     }
@@ -205,12 +210,14 @@ impl Tracker {
         chosen: &[Choice],
         random: &mut Random,
     ) -> Vec<Choice> {
-        let mut choices = Vec::new();
+        let (mut choices, mut good): (Vec<Choice>, usize) = (Vec::new(), 0);
         let own = nearness::prefix(search.addr.public);
         for (manifest, share, bytes) in sources {
             let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
-            let start = PeerNumber::from_bits(random.next_u64());
-            for peer in self.pool.holders(*manifest, search.addr.public, rung, start, left) {
+            for peer in self.pool.holders(*manifest, search.addr.public, rung, random.next_u64(), left) {
+                if good >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH {
+                    return choices;
+                }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
                 let Some(session) = self.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr)) else {
                     continue;
@@ -220,7 +227,7 @@ impl Tracker {
                 if covered < u32::from(search.covered_min) || session.standing.rests_for(search.now_ms, own) || !session.has_room_for(own) {
                     continue;
                 }
-                choices.push(Choice {
+                let choice = Choice {
                     strikes: session.standing.strikes_for(search.now_ms, own),
                     is_unproven: !session.standing.is_proven_to(own),
                     partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
@@ -230,7 +237,9 @@ impl Tracker {
                     peer,
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
                     network: nearness::prefix(session.addr.public),
-                });
+                };
+                good += usize::from(choice.is_good());
+                choices.push(choice);
             }
         }
         choices

@@ -1,9 +1,8 @@
 //! The seeders that could serve one more leecher now, by what they hold and where they are.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::Bound,
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
 };
 
 use viral_wire::{Digest, signal::PeerNumber};
@@ -14,43 +13,120 @@ use crate::nearness::{self, Nearness};
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     members: BTreeMap<PeerNumber, Member>,
-    by_site: BTreeSet<(Digest, IpAddr, PeerNumber)>,
-    by_prefix: BTreeSet<(Digest, IpAddr, PeerNumber)>,
-    by_manifest: BTreeSet<(Digest, PeerNumber)>,
-    manifests: BTreeMap<Digest, usize>,
+    by_manifest: BTreeMap<Digest, Holders>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a peer stands in the index.
+#[derive(Debug, Clone, Copy)]
 struct Member {
     manifest: Digest,
     address: IpAddr,
+    /// Its place among those of its address and of its network.
+    at: [usize; 2],
+}
+
+/// Who is ready to give a manifest. In lists, so that a random one is found at once among any number.
+#[derive(Debug, Default)]
+struct Holders {
+    by_site: BTreeMap<IpAddr, Vec<PeerNumber>>,
+    by_network: BTreeMap<IpAddr, Network>,
+    /// The keys of `by_network`, in an order that means nothing.
+    networks: Vec<IpAddr>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Network {
+    /// Its place in the list of all.
+    at: usize,
+    peers: Vec<PeerNumber>,
+}
+
+impl Holders {
+    /// Returns the places that the peer got.
+    fn insert(&mut self, peer: PeerNumber, address: IpAddr) -> [usize; 2] {
+        let site = self.by_site.entry(nearness::site(address)).or_default();
+        site.push(peer);
+        let network = nearness::prefix(address);
+        let known = match self.by_network.entry(network) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                self.networks.push(network);
+                new.insert(Network { at: self.networks.len() - 1, peers: Vec::new() })
+            }
+        };
+        known.peers.push(peer);
+        self.count += 1;
+        [site.len() - 1, known.peers.len() - 1]
+    }
+
+    /// Returns the peers that took the place of this one in either list.
+    fn remove(&mut self, address: IpAddr, at: [usize; 2]) -> [Option<PeerNumber>; 2] {
+        self.count -= 1;
+        let (site, prefix) = (nearness::site(address), nearness::prefix(address));
+        let moved_in_site = self.by_site.get_mut(&site).and_then(|peers| taken_out(peers, at[0]));
+        if self.by_site.get(&site).is_some_and(Vec::is_empty) {
+            self.by_site.remove(&site);
+        }
+        let moved_in_network = self.by_network.get_mut(&prefix).and_then(|network| taken_out(&mut network.peers, at[1]));
+        if let Some(Network { at, .. }) = self.by_network.get(&prefix).filter(|network| network.peers.is_empty()) {
+            let place = *at;
+            self.by_network.remove(&prefix);
+            if let Some(last) = taken_out(&mut self.networks, place)
+                && let Some(network) = self.by_network.get_mut(&last)
+            {
+                network.at = place;
+            }
+        }
+        [moved_in_site, moved_in_network]
+    }
+
+    /// One of each network, from a random network on, then others of these networks, until there are `count_max`. Looks up no more than is taken.
+    fn anyone(&self, start: u64, count_max: usize) -> impl Iterator<Item = &PeerNumber> {
+        let networks = move || round(&self.networks, start, count_max).filter_map(|network| self.by_network.get(network));
+        let firsts = networks().filter_map(move |network| round(&network.peers, start, 1).next());
+        let others = networks().flat_map(move |network| round(&network.peers, start, count_max).skip(1));
+        firsts.chain(others).take(count_max)
+    }
+}
+
+/// Takes the entry at a place out of a list whose order means nothing. Returns the one that has the place now.
+fn taken_out<T: Copy>(list: &mut Vec<T>, at: usize) -> Option<T> {
+    if at < list.len() {
+        list.swap_remove(at);
+    }
+    list.get(at).copied()
+}
+
+/// Up to `count_max` entries of a list, from one on that `start` names, round and round.
+fn round<T>(list: &[T], start: u64, count_max: usize) -> impl Iterator<Item = &T> {
+    let first = usize::try_from(start % list.len().max(1) as u64).unwrap_or(0);
+    let (before, from) = list.split_at(first.min(list.len()));
+    from.iter().chain(before).take(count_max)
 }
 
 impl Pool {
     /// True if it was not in it already.
     pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) -> bool {
-        let member = Member { manifest, address };
-        if self.members.get(&peer) == Some(&member) {
+        if self.members.get(&peer).is_some_and(|member| (member.manifest, member.address) == (manifest, address)) {
             return false;
         }
         self.remove(peer);
-        self.members.insert(peer, member);
-        self.by_site.insert((manifest, nearness::site(address), peer));
-        self.by_prefix.insert((manifest, nearness::prefix(address), peer));
-        self.by_manifest.insert((manifest, peer));
-        *self.manifests.entry(manifest).or_default() += 1;
+        let at = self.by_manifest.entry(manifest).or_default().insert(peer, address);
+        self.members.insert(peer, Member { manifest, address, at });
         true
     }
 
     pub(super) fn remove(&mut self, peer: PeerNumber) {
-        let Some(Member { manifest, address }) = self.members.remove(&peer) else { return };
-        self.by_site.remove(&(manifest, nearness::site(address), peer));
-        self.by_prefix.remove(&(manifest, nearness::prefix(address), peer));
-        self.by_manifest.remove(&(manifest, peer));
-        if let Some(count) = self.manifests.get_mut(&manifest) {
-            *count -= 1;
-            if *count == 0 {
-                self.manifests.remove(&manifest);
+        let Some(Member { manifest, address, at }) = self.members.remove(&peer) else { return };
+        let Some(holders) = self.by_manifest.get_mut(&manifest) else { return };
+        let moved = holders.remove(address, at);
+        if holders.count == 0 {
+            self.by_manifest.remove(&manifest);
+        }
+        for (list, moved) in moved.into_iter().enumerate() {
+            if let Some(member) = moved.and_then(|peer| self.members.get_mut(&peer)) {
+                member.at[list] = at[list];
             }
         }
     }
@@ -61,101 +137,42 @@ impl Pool {
 
     /// Everybody ready who holds (some of) a manifest.
     pub(super) fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
-        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
-        self.by_manifest.range((manifest, first)..=(manifest, last)).map(|entry| entry.1)
+        let networks = self.by_manifest.get(&manifest).map(|holders| holders.by_network.values());
+        networks.into_iter().flatten().flat_map(|network| network.peers.iter().copied())
     }
 
     /// Up to `count_max` manifests that somebody ready holds: `wanted` first, then others from a random point on, round and round.
     pub(super) fn manifests(&self, wanted: Digest, start: Digest, count_max: usize) -> Vec<Digest> {
-        let others = self.manifests.range(start..).chain(self.manifests.range(..start)).map(|(manifest, _)| *manifest);
+        let others = self.by_manifest.range(start..).chain(self.by_manifest.range(..start)).map(|(manifest, _)| *manifest);
         std::iter::once(wanted).chain(others.filter(|manifest| *manifest != wanted)).take(count_max).collect()
     }
 
-    /// Up to `count_max` ready holders of `manifest` within one rung of `address`, from peer `start` on, round and round; on the last rung one of each network before others.
+    /// Up to `count_max` distinct ready holders of `manifest` within one rung of `address`, from one on that `start` names, round and round; on the last rung one of each
+    /// network before others, so that many sessions of one network are no more likely to be found than one.
     ///
-    /// Numbers are random, so a random `start` makes this a random sample of a large swarm.
+    /// A random `start` makes this a random sample of a large swarm, at the same cost in one of any size.
     pub(super) fn holders(
         &self,
         manifest: Digest,
         address: IpAddr,
         rung: Nearness,
-        start: PeerNumber,
+        start: u64,
         count_max: usize,
-    ) -> Vec<PeerNumber> {
-        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
-        match rung {
-            Nearness::SameAddress => {
-                let key = |peer| (manifest, nearness::site(address), peer);
-                round(&self.by_site, [key(first), key(start), key(last)], count_max, |entry| entry.2)
-            }
-            Nearness::SamePrefix => {
-                let key = |peer| (manifest, nearness::prefix(address), peer);
-                round(&self.by_prefix, [key(first), key(start), key(last)], count_max, |entry| entry.2)
-            }
-            Nearness::Anyone => {
-                let key = |peer| (manifest, peer);
-                let mut found = self.one_of_each_network(manifest, start, count_max);
-                let all = round(&self.by_manifest, [key(first), key(start), key(last)], count_max + found.len(), |entry| entry.1);
-                let known: BTreeSet<PeerNumber> = found.iter().copied().collect();
-                found.extend(all.into_iter().filter(|peer| !known.contains(peer)).take(count_max - known.len()));
-                found
-            }
-        }
+    ) -> Box<dyn Iterator<Item = PeerNumber> + '_> {
+        let Some(holders) = self.by_manifest.get(&manifest) else { return Box::new(std::iter::empty()) };
+        let near = match rung {
+            Nearness::SameAddress => holders.by_site.get(&nearness::site(address)),
+            Nearness::SamePrefix => holders.by_network.get(&nearness::prefix(address)).map(|network| &network.peers),
+            Nearness::Anyone => return Box::new(holders.anyone(start, count_max).copied()),
+        };
+        Box::new(near.into_iter().flat_map(move |peers| round(peers, start, count_max)).copied())
     }
-
-    /// One holder of each network, from a network on that `start` names: many sessions of one network are no more likely to be found than one.
-    fn one_of_each_network(&self, manifest: Digest, start: PeerNumber, count_max: usize) -> Vec<PeerNumber> {
-        let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
-        let from = network_of(start);
-        let mut found = Vec::new();
-        let (mut cursor, mut has_wrapped) = (Bound::Included((manifest, from, first)), false);
-        while found.len() < count_max {
-            let end = if has_wrapped { Bound::Excluded((manifest, from, first)) } else { Bound::Included((manifest, LAST, last)) };
-            let next = self.by_prefix.range((cursor, end)).next().map(|entry| entry.1);
-            match next {
-                Some(network) => {
-                    let key = |peer| (manifest, network, peer);
-                    found.extend(round(&self.by_prefix, [key(first), key(start), key(last)], 1, |entry| entry.2));
-                    cursor = Bound::Excluded(key(last));
-                }
-                None if has_wrapped => break,
-                None => (cursor, has_wrapped) = (Bound::Included((manifest, FIRST, first)), true),
-            }
-            let is_round = |at: &(Digest, IpAddr, PeerNumber)| has_wrapped && at.1 >= from;
-            if matches!(&cursor, Bound::Excluded(at) if is_round(at)) {
-                break;
-            }
-        }
-        found
-    }
-}
-
-const FIRST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-const LAST: IpAddr = IpAddr::V6(Ipv6Addr::from_bits(u128::MAX));
-
-/// Somewhere among all networks, of either family.
-fn network_of(start: PeerNumber) -> IpAddr {
-    let bits = start.get() >> 1;
-    if start.get().is_multiple_of(2) {
-        IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(bits % (1 << 32)).unwrap_or(0)))
-    } else {
-        // Global ones begin with 001 (RFC 4291 section 2.4).
-        IpAddr::V6(Ipv6Addr::from_bits((0b001 << 125) | (u128::from(bits) << 73)))
-    }
-}
-
-/// The entries `start..=last` and then `first..start`.
-fn round<K: Ord + Copy>(
-    set: &BTreeSet<K>,
-    [first, start, last]: [K; 3],
-    count_max: usize,
-    peer: impl Fn(&K) -> PeerNumber,
-) -> Vec<PeerNumber> {
-    set.range(start..=last).chain(set.range(first..start)).take(count_max).map(peer).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn number(bits: u64) -> PeerNumber {
@@ -170,11 +187,11 @@ mod tests {
             pool.insert(number(bits), manifest, address.parse().unwrap());
         }
         let here = "10.0.0.1".parse().unwrap();
-        let holders = |rung, start, max| pool.holders(manifest, here, rung, number(start), max);
-        assert_eq!(holders(Nearness::SameAddress, 2, 9), [number(2), number(1)]);
-        assert_eq!(holders(Nearness::SamePrefix, 0, 9), [number(1), number(2), number(3)]);
-        assert_eq!(holders(Nearness::Anyone, 4, 3), [number(1), number(4), number(2)], "one of each network first");
-        assert_eq!(holders(Nearness::Anyone, 4, 9).len(), 4);
+        let holders = |rung, start, max| pool.holders(manifest, here, rung, start, max).collect::<Vec<_>>();
+        assert_eq!(holders(Nearness::SameAddress, 1, 9), [number(2), number(1)]);
+        assert_eq!(holders(Nearness::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
+        assert_eq!(holders(Nearness::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
+        assert_eq!(holders(Nearness::Anyone, 1, 9).len(), 4);
     }
 
     #[test]
@@ -190,7 +207,7 @@ mod tests {
         }
         for start in 0..200_u64 {
             let here = "10.9.9.9".parse().unwrap();
-            let found = pool.holders(manifest, here, Nearness::Anyone, number(start.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 6);
+            let found = pool.holders(manifest, here, Nearness::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
@@ -208,6 +225,44 @@ mod tests {
         pool.remove(number(1));
         pool.remove(number(1));
         assert_eq!(pool.len(), 0);
-        assert!(pool.by_site.is_empty() && pool.by_prefix.is_empty() && pool.by_manifest.is_empty());
+        assert!(pool.by_manifest.is_empty());
+    }
+
+    /// Every list names each peer once, and each peer knows its places.
+    fn assert_consistent(pool: &Pool) {
+        for (peer, Member { manifest, address, at }) in &pool.members {
+            let holders = &pool.by_manifest[manifest];
+            let network = &holders.by_network[&nearness::prefix(*address)];
+            assert_eq!((holders.by_site[&nearness::site(*address)][at[0]], network.peers[at[1]]), (*peer, *peer));
+            assert_eq!(holders.networks[network.at], nearness::prefix(*address));
+        }
+        let count: usize = pool.by_manifest.values().map(|holders| holders.count).sum();
+        let in_sites: usize = pool.by_manifest.values().flat_map(|holders| holders.by_site.values()).map(Vec::len).sum();
+        let in_networks: usize =
+            pool.by_manifest.values().flat_map(|holders| holders.by_network.values()).map(|network| network.peers.len()).sum();
+        assert_eq!([count, in_sites, in_networks], [pool.len(); 3]);
+        assert!(pool.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
+    }
+
+    #[test]
+    fn whoever_comes_and_goes_every_list_stays_true() {
+        let mut pool = Pool::default();
+        let mut random = crate::random::Random::new(3);
+        for _ in 0..5_000 {
+            let bits = random.next_u64();
+            let peer = number(bits % 97);
+            if bits & 1 << 20 == 0 {
+                pool.remove(peer);
+            } else {
+                let (network, host) = ((bits >> 24 & 7) as u8, (bits >> 32 & 3) as u8);
+                pool.insert(peer, Digest::of(&[(bits >> 40 & 1) as u8]), [198, 51, network, host].into());
+            }
+            assert_consistent(&pool);
+        }
+        assert!(pool.len() > 20);
+        for bits in 0..97 {
+            pool.remove(number(bits));
+        }
+        assert!(pool.by_manifest.is_empty() && pool.members.is_empty());
     }
 }
