@@ -13,11 +13,11 @@ use crate::config::Base;
 use viral_site::{Addition, EmbeddedFile};
 
 /// Inline script of the thin answer.
-static LOADER: &str = include_str!("../../../browser/dist/loader.js");
+static LOADER: &str = include_str!("../scripts/loader.js");
 /// Script at the end of every viral document.
-static ADDITION: &str = include_str!("../../../browser/dist/addition.js");
+static ADDITION: &str = include_str!("../scripts/addition.js");
 /// The service worker.
-static WORKER: &str = include_str!("../../../browser/dist/worker.js");
+static WORKER: &str = include_str!("../scripts/worker.js");
 
 /// One script in every coding.
 pub(crate) struct Script {
