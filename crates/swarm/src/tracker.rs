@@ -215,8 +215,11 @@ impl Tracker {
         self.put(Output::Send(peer, message));
     }
 
-    /// Tells a peer what came to nothing, where an honest one may be late rather than wrong.
+    /// Tells a peer what came to nothing, where an honest one may be late rather than wrong. What it said may have ended its own session.
     fn warn(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
+        if !self.sessions.contains_key(&peer) {
+            return;
+        }
         self.totals.refused.messages += 1;
         self.send(peer, TrackerToPeer::Error { code, message: message.to_owned() });
     }

@@ -112,7 +112,10 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.tracker.poll() {
             match output {
-                Output::Send(peer, message) => self.inboxes.entry(peer).or_default().push(message),
+                Output::Send(peer, message) => {
+                    assert!(!self.closed.contains_key(&peer), "told after its end: {message:?}");
+                    self.inboxes.entry(peer).or_default().push(message);
+                }
                 Output::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
                 Output::Loaded { .. } | Output::Counted { .. } | Output::PageWanted { .. } => self.others.push(output),
             }

@@ -117,6 +117,11 @@ fn the_word_of_a_quick_reporter_waits_for_that_of_a_slow_forger() {
     assert_eq!(world.closed, BTreeMap::new());
     world.say(forger, PeerToTracker::Opened { peer: alias, offer: offer.offer, ms: 9 });
     assert_eq!(world.closed.keys().collect::<Vec<_>>(), [&forger]);
+    assert_eq!(
+        world.told(forger),
+        [TrackerToPeer::Dropped { reason: DropReason::Forged }],
+        "the last word to somebody whose own word ended it"
+    );
 }
 
 #[test]
