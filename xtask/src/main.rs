@@ -6,6 +6,7 @@ mod browser;
 mod deny;
 mod deps;
 mod docs;
+mod fuzz;
 mod journeys;
 mod lab;
 mod release;
@@ -65,6 +66,8 @@ enum Chore {
     Docs,
     /// Check licences, sources and known faults of others' crates, as far as that can be done here.
     Deny,
+    /// Search for inputs that break a decoder or a machine, with libFuzzer; see fuzz/README.md.
+    Fuzz(fuzz::Fuzz),
     /// Build the binary to be given away, and check that it names no path of this machine.
     Release,
     /// Install the Debian packages the journeys need (as root), or name them.
@@ -116,6 +119,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         Chore::Deps => steps.run("crate dependencies point one way", deps::check),
         Chore::Docs => steps.run("links between documents", docs::check),
         Chore::Deny => steps.run("others' crates", deny::check),
+        Chore::Fuzz(asked) => fuzz::fuzz(steps, &asked),
         Chore::Release => {
             steps.run("build viral (release)", release::build)?;
             steps.run("no paths of this machine", release::check)

@@ -16,6 +16,9 @@ mod embedded;
 mod encodings;
 mod entry;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod inventory;
 mod limits;

@@ -8,7 +8,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use self::{
     body::Part,
     conditional::{Outcome, Tags},
-    range::Wanted,
 };
 use super::{
     Asset, Object, Version, Which, caching,
@@ -18,6 +17,9 @@ use super::{
 };
 
 pub use self::negotiate::accepted;
+pub(crate) use self::range::Wanted;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::range::wanted;
 
 mod body;
 mod conditional;

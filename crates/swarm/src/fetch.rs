@@ -89,7 +89,7 @@ impl Fetch {
         }
     }
 
-    /// A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known.
+    /// A connection to a peer is being opened, the only one under this key; `push` are the pieces it will send unasked, as far as they are known.
     pub fn handle_dial(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
         self.at(now);
         let now = self.board.now;

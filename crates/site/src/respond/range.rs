@@ -15,7 +15,7 @@ use crate::{limits::RANGES_MAX, store::Blob};
 
 /// What a request wants of `len` bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// Everything: no range, one that is malformed, or more than is sensible.
     Whole,
     /// This range, not empty.
@@ -27,7 +27,7 @@ pub(super) enum Wanted {
 }
 
 /// Reads the `Range` header. There is no range of nothing: who asks for one of an empty file gets all of it.
-pub(super) fn wanted(headers: &HeaderMap, len: u64) -> Wanted {
+pub(crate) fn wanted(headers: &HeaderMap, len: u64) -> Wanted {
     let Some(set) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).and_then(byte_set) else { return Wanted::Whole };
     let mut ranges = Vec::new();
     for (number, item) in set.split(',').map(str::trim).filter(|item| !item.is_empty()).enumerate() {

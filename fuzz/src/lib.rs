@@ -1,0 +1,31 @@
+//! What must hold of every decoder and of both machines, whatever bytes come: one function for each target of `cargo xtask fuzz`.
+//!
+//! Each panics where it does not hold. `fuzz/README.md` says how they are driven.
+
+mod bytes;
+mod codecs;
+mod download;
+mod headers;
+pub mod seeds;
+mod tracker;
+
+pub use codecs::{boot, description, frame, manifest, signal};
+pub use download::download_ops;
+pub use headers::{accept_encoding, range_header};
+pub use tracker::tracker_ops;
+
+/// Panics where something does not hold of these bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: [(&str, Target); 9] = [
+    ("frame", frame),
+    ("manifest", manifest),
+    ("description", description),
+    ("signal", signal),
+    ("boot", boot),
+    ("range_header", range_header),
+    ("accept_encoding", accept_encoding),
+    ("tracker_ops", tracker_ops),
+    ("download_ops", download_ops),
+];
