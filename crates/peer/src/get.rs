@@ -124,6 +124,8 @@ pub enum GetError {
         total: usize,
         /// What the origin and the tracker last said.
         reason: String,
+        /// Whether that is what is wrong: the server fails, too.
+        server_fault: bool,
         /// What becomes of the pieces.
         kept: String,
     },
@@ -414,6 +416,7 @@ fn stalled(peer: &Peer, options: &GetOptions, output: Option<&Output>) -> GetErr
         seconds: options.stall.as_secs(),
         held: progress.held,
         total: progress.total,
+        server_fault: fault.is_some(),
         reason: fault.unwrap_or_else(|| "no peer and not the origin gives the rest".to_owned()),
         kept: kept(output),
     }

@@ -27,6 +27,7 @@ mod sockets;
 mod store;
 mod throttle;
 mod tracker;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -41,3 +42,4 @@ pub use rate::{ParseError, Rate, Size};
 #[cfg(any(test, feature = "rogue"))]
 pub use rogue::{Crime, Rogue};
 pub use seed::{SeedError, SeedOptions, seed};
+pub use verdict::{Side, Verdict};

@@ -46,7 +46,7 @@ pub enum OriginError {
     Url(String),
     /// TLS cannot be set up on this machine.
     #[error("this machine's certificates cannot be read: {0}")]
-    Certificates(std::io::Error),
+    Certificates(#[source] std::io::Error),
     /// Nothing came.
     #[error("{host} cannot be reached: {reason}")]
     Silent {

@@ -54,6 +54,7 @@ pub enum PeerError {
         /// The address asked for.
         bind: Option<IpAddr>,
         /// What the system says.
+        #[source]
         cause: io::Error,
     },
     /// The crypto library refuses.

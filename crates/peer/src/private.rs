@@ -40,7 +40,7 @@ pub enum PrivateDirError {
     Busy,
     /// So two programs could write there at once.
     #[error("its file system has no locks ({0}); choose a directory on another one")]
-    NoLocks(io::Error),
+    NoLocks(#[source] io::Error),
 }
 
 /// A directory that is locked as long as this value lives.

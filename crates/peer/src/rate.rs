@@ -5,8 +5,11 @@ use std::str::FromStr;
 
 /// Text is not a rate or a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a number with a unit; write 500K, 2M, 1G (bytes, times 1,024) or 800kbit, 10Mbit, 1Gbit (bits, times 1,000)")]
-pub struct ParseError(String);
+pub enum ParseError {
+    /// No number, or none with a unit that is known.
+    #[error("`{0}` is not a number with a unit; write 500K, 2M, 1G (bytes, times 1,024) or 800kbit, 10Mbit, 1Gbit (bits, times 1,000)")]
+    Unit(String),
+}
 
 /// Bytes per second. Zero is a rate like any other; what it means is up to the flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +26,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let bare = text.trim();
         let bare = bare.strip_suffix("/s").unwrap_or(bare);
-        parse(bare, true).map(Self).ok_or_else(|| ParseError(text.to_owned()))
+        parse(bare, true).map(Self).ok_or_else(|| ParseError::Unit(text.to_owned()))
     }
 }
 
@@ -32,7 +35,7 @@ impl FromStr for Size {
 
     /// Reads `500K`, `2M`, `20G`, `1.5GiB`.
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        parse(text.trim(), false).map(Self).ok_or_else(|| ParseError(text.to_owned()))
+        parse(text.trim(), false).map(Self).ok_or_else(|| ParseError::Unit(text.to_owned()))
     }
 }
 

@@ -65,6 +65,7 @@ pub enum SeedError {
         /// Where.
         dir: PathBuf,
         /// What the system says.
+        #[source]
         cause: PrivateDirError,
     },
     /// A page cannot be seeded, now or later.
@@ -73,6 +74,7 @@ pub enum SeedError {
         /// Which.
         url: Url,
         /// Why.
+        #[source]
         cause: Box<GetError>,
     },
 }

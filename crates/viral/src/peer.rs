@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use url::Url;
-use viral_peer::{GetEvent, GetOptions, Rate, Report, STALL, SeedOptions, Size};
+use viral_peer::{GetEvent, GetOptions, Rate, Report, STALL, SeedOptions, Size, Verdict};
 
 use crate::progress::Progress;
 use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, raise_descriptor_limit, say};
@@ -90,6 +90,10 @@ pub(crate) struct SeedArgs {
     #[arg(long, value_name = "SIZE")]
     pub(crate) disk_limit: Option<Size>,
 
+    /// Print one JSON object on stdout at the end
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     network: Network,
 }
@@ -126,14 +130,14 @@ pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     drop(shown.progress);
     runtime.shutdown_timeout(RUNTIME_GRACE);
     let Some(said) = shown.said else {
-        let error = got?.err().map_or_else(|| anyhow!("there is no report"), Into::into);
+        let failure = got?.err().map_or_else(Failure::without_report, |error| Failure::of(&error, error.verdict()));
         if args.json {
-            say(&format!("{}\n", failed(&viral_peer::printable(&error.to_string()))))?;
+            say(&format!("{}\n", failure.of_get()))?;
         }
-        return Err(error);
+        return Err(anyhow::Error::msg(failure.message));
     };
     said?;
-    let report = got??;
+    let report = got?.map_err(|error| anyhow::Error::msg(error.to_string()))?;
     if args.stay > 0 && !args.json { say(&format!("{} given to others\n", Size(report.bytes_to_peers))) } else { Ok(()) }
 }
 
@@ -171,12 +175,37 @@ fn until_told() -> anyhow::Result<watch::Receiver<bool>> {
     Ok(stopped)
 }
 
-/// The object of a download that failed: the same fields, and why.
-fn failed(error: &str) -> serde_json::Value {
-    serde_json::json!({
-        "ok": false, "answer": null, "bytes_from_peers": 0, "bytes_from_origin": 0, "bytes_from_store": 0, "peers_used": 0, "pieces": 0,
-        "bans": 0, "ms_total": 0, "ms_first_piece": null, "bytes_to_peers": 0, "error": error,
-    })
+/// Why there is no app, or nothing is seeded: a message that holds its causes, so that nobody prints them after it once more.
+struct Failure {
+    message: String,
+    verdict: Verdict,
+}
+
+impl Failure {
+    fn of(error: &dyn std::error::Error, verdict: Verdict) -> Self {
+        Self { message: error.to_string(), verdict }
+    }
+
+    fn without_report() -> Self {
+        Self { message: "there is no report".to_owned(), verdict: Verdict::internal() }
+    }
+
+    /// The object of a download that failed: the same fields, and why.
+    fn of_get(&self) -> serde_json::Value {
+        let Verdict { code, fault, retry } = self.verdict;
+        serde_json::json!({
+            "ok": false, "answer": null, "bytes_from_peers": 0, "bytes_from_origin": 0, "bytes_from_store": 0, "peers_used": 0, "pieces": 0,
+            "bans": 0, "ms_total": 0, "ms_first_piece": null, "bytes_to_peers": 0, "error": viral_peer::printable(&self.message),
+            "code": code, "fault": fault, "retry": retry,
+        })
+    }
+
+    /// The object of a seeder that failed.
+    fn of_seed(&self) -> serde_json::Value {
+        let Verdict { code, fault, retry } = self.verdict;
+        let error = viral_peer::printable(&self.message);
+        serde_json::json!({ "ok": false, "error": error, "code": code, "fault": fault, "retry": retry })
+    }
 }
 
 /// What a person reads at the end.
@@ -216,10 +245,15 @@ pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let ended = runtime.block_on(async {
         let stopped = until_told()?;
-        anyhow::Ok(viral_peer::seed(options, stopped).await?)
+        anyhow::Ok(viral_peer::seed(options, stopped).await)
     });
     runtime.shutdown_timeout(RUNTIME_GRACE);
-    ended
+    let ended = ended?.map_err(|error| Failure::of(&error, error.verdict()));
+    if args.json {
+        let said = ended.as_ref().err().map_or_else(|| serde_json::json!({ "ok": true }), Failure::of_seed);
+        say(&format!("{said}\n"))?;
+    }
+    ended.map_err(|failure| anyhow::Error::msg(failure.message))
 }
 
 /// Where programs keep what they can get again, but not for free (XDG base directories; macOS's own place).

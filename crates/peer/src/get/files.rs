@@ -38,6 +38,7 @@ pub enum OutputError {
         /// Where.
         path: PathBuf,
         /// What the system says.
+        #[source]
         cause: io::Error,
     },
     /// The disk filled up, or its like, in the middle.
@@ -46,6 +47,7 @@ pub enum OutputError {
         /// Where.
         dir: PathBuf,
         /// What the system says.
+        #[source]
         cause: io::Error,
     },
     /// The folder of the partial download is somebody else's.
@@ -54,6 +56,7 @@ pub enum OutputError {
         /// Where.
         dir: PathBuf,
         /// Why not.
+        #[source]
         cause: PrivateDirError,
     },
     /// A path that leads out of the directory, that file systems do not have, or that programs and people take for something else.
