@@ -4,14 +4,14 @@
  */
 
 import type { PieceId } from './digest';
-import { Board, DEMANDED, EXPECTED, WANTED } from './fetch/board';
-import type { Slot } from './fetch/board';
+import { Board } from './fetch/board';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { NEVER, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
-import type { Link } from './fetch/link';
-import { leaveCrowd, Sharing } from './fetch/sharing';
+import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
+import type { Link, Slot } from './fetch/link';
+import { leaveCrowd, newPolicy, settled } from './fetch/origin';
+import { Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
@@ -21,6 +21,7 @@ export type { Accepted, Output, PeerFault, PeerKey, Progress, Source } from './f
 /** The engine of one page. */
 export class Fetch {
   readonly #board = new Board();
+  readonly #policy = newPolicy();
   #stale = false;
   #done = false;
   #alone = false;
@@ -38,7 +39,7 @@ export class Fetch {
   addPieces(now: number, pieces: readonly Piece[], peersOnly = false, outside = false): void {
     const board = this.#at(now);
     const { _slots: slots } = board;
-    if (CROWD && board._held === slots.length) board._sharing?._begin(board._now);
+    if (CROWD && board._held === slots.length) this.#policy._sharing?._begin(board._now);
     const isPage = !outside && slots.length === (peersOnly ? board._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
@@ -72,8 +73,8 @@ export class Fetch {
 
   /** These were found in the store: no need to fetch them. */
   handleHeld(now: number, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    for (const slot of this.#known(ids)) if (!slot._held) board._settle(slot);
+    this.#at(now);
+    for (const slot of this.#known(ids)) if (!slot._held) this.#settle(slot);
   }
 
   /** A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known. */
@@ -190,9 +191,9 @@ export class Fetch {
       return;
     }
     const slow = link ? measure(link, board._now, slot.len) : false;
-    if (!slot._held) board._settle(slot, link);
-    if (CROWD && board._sharing) return;
-    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals && board._help._lead > 0) board._drop(link, 'slow');
+    if (!slot._held) this.#settle(slot, link);
+    if (CROWD && this.#policy._sharing) return;
+    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals && this.#policy._help._lead > 0) board._drop(link, 'slow');
   }
 
   /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
@@ -200,9 +201,9 @@ export class Fetch {
     if (!CROWD) return;
     const board = this.#at(now);
     startOver(board._origin);
-    if (!inCrowd) leaveCrowd(board);
-    else if (!board._sharing) {
-      board._sharing = new Sharing(board._now, this.#random);
+    if (!inCrowd) leaveCrowd(this.#policy);
+    else if (!this.#policy._sharing) {
+      this.#policy._sharing = new Sharing(board._now, this.#random);
       for (const link of board._links.values()) bePatient(link);
     }
   }
@@ -212,9 +213,9 @@ export class Fetch {
     if (!CROWD) return;
     const board = this.#at(now);
     const slots = this.#known(ids);
-    board._sharing?._give(board._now, slots);
+    this.#policy._sharing?._give(board._now, slots);
     // The crowd counts on this one for them.
-    if (board._sharing) for (const slot of slots) board._promote(slot, WANTED);
+    if (this.#policy._sharing) for (const slot of slots) board._promote(slot, WANTED);
   }
 
   /** The peer broke the protocol. */
@@ -229,7 +230,7 @@ export class Fetch {
     const board = this.#at(now);
     const origin = board._origin;
     for (const slot of this.#known(ids)) board._unassign(origin, slot);
-    if (CROWD) board._sharing?._relent();
+    if (CROWD) this.#policy._sharing?._relent();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
@@ -239,7 +240,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const board = this.#at(now);
-    if (CROWD) board._sharing?._expire(board._now);
+    if (CROWD) this.#policy._sharing?._expire(board._now);
     for (const link of board._all()) {
       if (link._pause <= board._now) link._pause = NEVER;
       if (link._grace <= board._now && !link._open && !link._late) {
@@ -269,7 +270,7 @@ export class Fetch {
     const board = this.#board;
     if (this.#stale && !board._out.length) {
       this.#stale = false;
-      fill(board);
+      fill(board, this.#policy);
       this.#tell();
     }
     return board._out.shift() ?? null;
@@ -278,7 +279,7 @@ export class Fetch {
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     const board = this.#board;
-    let at = CROWD && board._sharing && !this.progress().done ? board._sharing._due() : NEVER;
+    let at = CROWD && this.#policy._sharing && !this.progress().done ? this.#policy._sharing._due() : NEVER;
     for (const link of board._all()) {
       at = Math.min(at, link._pause, link._grace);
       if (!isAwaited(link)) continue;
@@ -292,6 +293,13 @@ export class Fetch {
   progress(): Progress {
     const { _held: held, _slots: slots, _bytesHeld: bytesHeld, _bytesTotal: bytesTotal } = this.#board;
     return { held, total: slots.length, bytesHeld, bytesTotal, done: slots.length > 0 && held === slots.length };
+  }
+
+  /** The piece, not held yet, is held from now on. */
+  #settle(slot: Slot, source?: Link): void {
+    const board = this.#board;
+    board._settle(slot, source);
+    settled(this.#policy, board._now, slot, !!source && source !== board._origin, source);
   }
 
   #at(now: number): Board {
@@ -314,7 +322,7 @@ export class Fetch {
     let link = board._links.get(peer);
     if (!link && board._links.size < PEERS_MAX) {
       board._links.set(peer, (link = newLink(peer)));
-      if (CROWD && board._sharing) bePatient(link);
+      if (CROWD && this.#policy._sharing) bePatient(link);
     }
     if (link) this.#alone = false;
     return link;

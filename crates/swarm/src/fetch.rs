@@ -5,9 +5,11 @@
 
 mod board;
 pub mod config;
+mod debts;
 mod fill;
 mod help;
 mod link;
+mod origin;
 mod sharing;
 #[cfg(test)]
 mod tests;
@@ -15,11 +17,12 @@ mod types;
 
 use viral_wire::{Piece, PieceId};
 
-use board::{Board, ORIGIN, Ring, Slot};
+use board::{Board, ORIGIN};
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use fill::fill;
-use link::{Link, NEVER, backoff};
+use link::{Link, NEVER, Ring, Slot, backoff};
+use origin::OriginPolicy;
 use sharing::Sharing;
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
 
@@ -27,6 +30,7 @@ pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
 #[derive(Debug)]
 pub struct Fetch {
     board: Board,
+    policy: OriginPolicy,
     stale: bool,
     done: bool,
     alone: bool,
@@ -37,7 +41,14 @@ impl Fetch {
     /// An engine without pieces or peers.
     #[must_use]
     pub fn new(config: FetchConfig) -> Self {
-        Self { board: Board::new(), stale: false, done: false, alone: false, random: (u64::from(config.seed) % 2_147_483_647).max(1) }
+        Self {
+            board: Board::new(),
+            policy: OriginPolicy::new(),
+            stale: false,
+            done: false,
+            alone: false,
+            random: (u64::from(config.seed) % 2_147_483_647).max(1),
+        }
     }
 
     /// Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
@@ -84,7 +95,7 @@ impl Fetch {
         self.at(now);
         for i in self.known(ids) {
             if !self.board.slots[i].held {
-                self.board.settle(i, None);
+                self.settle(i, None);
             }
         }
     }
@@ -244,15 +255,15 @@ impl Fetch {
         let (now, len) = (self.board.now, u64::from(self.board.slots[i].len));
         let slow = at.is_some_and(|at| self.board.links[at].measure(now, len));
         if !self.board.slots[i].held {
-            self.board.settle(i, Some(source));
+            self.settle(i, Some(source));
         }
         if let Some(at) = at
             && slow
             && at != ORIGIN
             && self.board.missing > 0
             && self.board.links[ORIGIN].refusals == 0
-            && self.board.help.lead > 0
-            && self.board.sharing.is_none()
+            && self.policy.help.lead > 0
+            && self.policy.sharing.is_none()
         {
             self.board.drop_peer(at, PeerFault::Slow);
         }
@@ -263,9 +274,9 @@ impl Fetch {
         self.at(now);
         self.board.links[ORIGIN].start_over();
         if !in_crowd {
-            self.board.leave_crowd();
-        } else if self.board.sharing.is_none() {
-            self.board.sharing = Some(Sharing::new(self.board.now, self.random));
+            self.policy.leave_crowd();
+        } else if self.policy.sharing.is_none() {
+            self.policy.sharing = Some(Sharing::new(self.board.now, self.random));
             for link in self.board.links.iter_mut().filter(|link| !link.is_origin()) {
                 link.be_patient();
             }
@@ -276,7 +287,7 @@ impl Fetch {
     pub fn handle_share(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
         let pieces = self.known(ids);
-        if let Some(sharing) = &mut self.board.sharing {
+        if let Some(sharing) = &mut self.policy.sharing {
             sharing.give(self.board.now, &pieces);
             // The crowd counts on this one for them.
             for i in pieces {
@@ -299,7 +310,7 @@ impl Fetch {
         for i in self.known(ids) {
             self.board.unassign(ORIGIN, i);
         }
-        if let Some(sharing) = &mut self.board.sharing {
+        if let Some(sharing) = &mut self.policy.sharing {
             sharing.relent();
         }
         self.alone = false;
@@ -317,7 +328,7 @@ impl Fetch {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
-        if let Some(sharing) = &mut self.board.sharing {
+        if let Some(sharing) = &mut self.policy.sharing {
             sharing.expire(self.board.now);
         }
         let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
@@ -332,7 +343,7 @@ impl Fetch {
     pub fn poll(&mut self) -> Option<Output> {
         if self.stale && self.board.out.is_empty() {
             self.stale = false;
-            fill(&mut self.board);
+            fill(&mut self.board, &mut self.policy);
             self.tell();
         }
         self.board.out.pop_front()
@@ -341,7 +352,7 @@ impl Fetch {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let mut first = if self.progress().done { NEVER } else { self.board.sharing.as_ref().map_or(NEVER, Sharing::due) };
+        let mut first = if self.progress().done { NEVER } else { self.policy.sharing.as_ref().map_or(NEVER, Sharing::due) };
         for link in &self.board.links {
             first = first.min(link.pause).min(link.grace);
             if !link.is_awaited() {
@@ -373,7 +384,7 @@ impl Fetch {
         self.at(now);
         let board = &mut self.board;
         let had_all = board.has_all();
-        if let Some(sharing) = board.sharing.as_mut().filter(|_| had_all) {
+        if let Some(sharing) = self.policy.sharing.as_mut().filter(|_| had_all) {
             sharing.begin(board.now);
         }
         for piece in pieces {
@@ -399,6 +410,13 @@ impl Fetch {
         }
     }
 
+    /// The piece, not held yet, is held from now on.
+    fn settle(&mut self, i: usize, source: Option<Source>) {
+        let is_from_peer = source.is_some_and(|source| self.board.find(source).is_some_and(|at| at != ORIGIN));
+        self.board.settle(i, source);
+        self.policy.settled(self.board.now, source, self.board.slots[i].len, is_from_peer);
+    }
+
     fn at(&mut self, now: u64) {
         self.stale = true;
         self.board.now = self.board.now.max(now);
@@ -422,7 +440,7 @@ impl Fetch {
         if at.is_none() && self.board.links.len() <= PEERS_MAX {
             at = Some(self.board.links.len());
             let mut link = Link::new(Source::Peer(peer));
-            if self.board.sharing.is_some() {
+            if self.policy.sharing.is_some() {
                 link.be_patient();
             }
             self.board.links.push(link);

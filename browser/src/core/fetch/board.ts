@@ -2,33 +2,9 @@
 
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
-import { newHelp } from './help';
-import { NEVER, hear, isMute, newLink, silentAt, startOver, turnBack } from './link';
-import type { Link } from './link';
-import type { Sharing } from './sharing';
+import { EXPECTED, NEVER, hear, isMute, newLink, silentAt, startOver, turnBack } from './link';
+import type { Link, Slot } from './link';
 import type { Output, PeerFault, PeerKey } from './types';
-
-/** Which pieces come first: with every source all of a ring come before those of the next one. The page waits for those that are demanded. */
-export const DEMANDED = 0;
-/** To be had from whoever gives them. */
-export const WANTED = 1;
-/** To be had from peers only, until the page demands them. */
-export const EXPECTED = 2;
-
-/** A piece and the sources that owe it: at most two. */
-export interface Slot {
-  readonly id: PieceId;
-  readonly len: number;
-  /** Its place among all pieces. */
-  readonly _at: number;
-  _ring: number;
-  /** Its place in the queue of its ring. */
-  _place: number;
-  _held: boolean;
-  _from: Link[];
-  /** Peers that said they have it. */
-  _copies: number;
-}
 
 /** Pieces, sources, and what is in flight between them. Names with `_` are the engine's own: the build renames them. */
 export class Board {
@@ -59,12 +35,6 @@ export class Board {
   _requestCount = 0;
   /** Until then a dialled peer may open before the origin stands in; -1 = nothing dialled yet. */
   _dialBy = -1;
-  /** What the origin is to give this one of a crowd; undefined = not in a crowd. */
-  declare _sharing?: Sharing | undefined;
-  /** What the origin does for slow peers, outside a crowd. */
-  readonly _help = newHelp();
-  /** Requests to the origin at the same time, if fewer than usual, where no tracker deals them. */
-  declare _requestsMax?: number;
 
   constructor() {
     this._origin._open = true;
@@ -109,6 +79,14 @@ export class Board {
     link._bytes += slot.len;
   }
 
+  /** One request to the origin for pieces that are assigned to it already. */
+  _request(batch: readonly Slot[]): void {
+    const part = { _left: batch.length };
+    this._requestCount++;
+    for (const slot of batch) this._requests.set(slot, part);
+    this._out.push({ kind: 'ask-origin', ids: batch.map((slot) => slot.id) });
+  }
+
   /** The source no longer owes the piece. */
   _unassign(link: Link, slot: Slot): void {
     if (!link._flight.delete(slot)) return;
@@ -131,11 +109,7 @@ export class Board {
       if (!slot._from.length) this._free--;
     }
     slot._held = true;
-    if (source) this._help._lead += source === this._origin ? slot.len : -slot.len;
-    if (CROWD) {
-      for (const link of this._links.values()) link._has.delete(slot);
-      this._sharing?._advance(this._now, !!source && source !== this._origin);
-    }
+    if (CROWD) for (const link of this._links.values()) link._has.delete(slot);
     this._held++;
     this._bytesHeld += slot.len;
     for (const link of slot._from) {

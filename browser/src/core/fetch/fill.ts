@@ -1,28 +1,28 @@
-/** The policy: who is asked for what, now. */
+/** The schedule: who is asked for what, now. What the origin gives beside what no peer can, its policy says. */
 
 import type { PieceId } from '../digest';
-import { DEMANDED, EXPECTED, WANTED } from './board';
-import type { Board, Slot } from './board';
-import { END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
+import type { Board } from './board';
+import { FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX } from './config';
+import { debts, owed } from './debts';
 import { toHelp, watch } from './help';
-import { NEVER, div } from './link';
-import type { Link } from './link';
-import * as sharing from './sharing';
+import { DEMANDED, EXPECTED, NEVER, WANTED, div } from './link';
+import type { Link, Slot } from './link';
+import type { OriginPolicy } from './origin';
+import type { Sharing } from './sharing';
 
 /** One round: sets every source to work and puts the frames and requests for that into `board._out`. */
-export function fill(board: Board): void {
+export function fill(board: Board, policy: OriginPolicy): void {
+  const sharing = CROWD ? policy._sharing : undefined;
   const peers = [...board._links.values()];
   for (const link of peers) query(board, link);
-  askPeers(board, peers, DEMANDED);
-  askPeers(board, peers, WANTED);
+  askPeers(board, peers, DEMANDED, sharing);
+  askPeers(board, peers, WANTED, sharing);
   if (!board._free && board._missing) {
     for (const link of peers) if (!link._late && !owed(link).length) endGame(board, link);
   }
-  askPeers(board, peers, EXPECTED);
-  if (CROWD && board._sharing) {
-    sharing.askOrigin(board, board._sharing);
-    sharing.askShare(board, board._sharing);
-  } else askOrigin(board);
+  askPeers(board, peers, EXPECTED, sharing);
+  if (CROWD && sharing) askForShare(board, sharing);
+  else askOrigin(board, policy);
   for (const link of peers) {
     emit(board, 'cancel', link, link._cancels);
     emit(board, 'want', link, link._wants);
@@ -50,8 +50,8 @@ function query(board: Board, link: Link): void {
 }
 
 /** Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once. */
-function askPeers(board: Board, peers: readonly Link[], ring: number): void {
-  const crowd = (CROWD && ring && board._sharing) || undefined;
+function askPeers(board: Board, peers: readonly Link[], ring: number, sharing?: Sharing): void {
+  const crowd = (CROWD && ring && sharing) || undefined;
   // The rarest piece is looked for in all rings at once.
   if (crowd && ring === EXPECTED) return;
   let ready = peers.filter(
@@ -92,7 +92,7 @@ function take(board: Board, link: Link, ring: number): boolean {
 }
 
 /** In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
-function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
+function takeRarest(board: Board, link: Link, crowd: Sharing): boolean {
   if (!hasRoom(link, WANTED, 1)) return false;
   let rarest: Slot | undefined;
   const consider = (slot: Slot): void => {
@@ -106,31 +106,17 @@ function takeRarest(board: Board, link: Link, crowd: sharing.Sharing): boolean {
   return true;
 }
 
-/** What somebody waits for of all that the source owes, in the order in which it was asked. */
-const owed = ({ _flight }: Link): Slot[] => [..._flight].filter(({ _ring }) => _ring < EXPECTED);
-
 /** An idle peer is asked, too, for what somebody else is slow with. */
 function endGame(board: Board, link: Link): void {
   for (const slot of debts(board, link)) if (board._can(link, slot) && hasRoom(link, WANTED, slot.len)) want(board, link, slot);
 }
 
-/** The later half of what the most indebted slow source but this one owes, as far as nobody else does, last piece first. */
-export function debts(board: Board, link: Link): Slot[] {
-  let debtor: Link | undefined;
-  for (const other of board._all()) {
-    const slow = other._late || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
-    if (slow && other !== link && other._open && other._bytes > (debtor ? debtor._bytes : 0) && owed(other).length) debtor = other;
-  }
-  const slots = debtor ? owed(debtor) : [];
-  return slots.slice(slots.length >> 1).reverse().filter(({ _from }) => _from.length < 2);
-}
-
 /** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave. */
-function askOrigin(board: Board): void {
-  watch(board);
+function askOrigin(board: Board, policy: OriginPolicy): void {
+  watch(policy._help, board);
   const origin = board._origin;
   // A request that hangs is no reason to wait for it alone.
-  const requestsMax = (CROWD && !origin._late && board._requestsMax) || ORIGIN_REQUESTS_MAX;
+  const requestsMax = (CROWD && !origin._late && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
   while (origin._pause === NEVER && board._requestCount < requestsMax) {
     const batch: Slot[] = [];
     hedge(board, batch);
@@ -141,18 +127,20 @@ function askOrigin(board: Board): void {
         askFor(board, slot, batch);
       }
     }
-    if (!batch.length) for (const slot of toHelp(board)) askFor(board, slot, batch);
+    if (!batch.length) for (const slot of toHelp(policy._help, board)) askFor(board, slot, batch);
     if (!batch.length) return;
-    request(board, batch);
+    board._request(batch);
   }
 }
 
-/** One request to the origin for pieces that are assigned to it already. */
-export function request(board: Board, batch: readonly Slot[]): void {
-  const part = { _left: batch.length };
-  board._requestCount++;
-  for (const slot of batch) board._requests.set(slot, part);
-  board._out.push({ kind: 'ask-origin', ids: batch.map((slot) => slot.id) });
+/** In a crowd: requests what the share and a stall allow, and tells the tracker of it. */
+function askForShare(board: Board, sharing: Sharing): void {
+  for (let batch = sharing._nextRequest(board); batch; batch = sharing._nextRequest(board)) {
+    for (const slot of batch) board._assign(board._origin, slot);
+    board._request(batch);
+  }
+  const done = sharing._pollAsk(board);
+  if (done !== undefined) board._out.push({ kind: 'ask-share', done });
 }
 
 function askFor(board: Board, slot: Slot, batch: Slot[]): void {

@@ -1,10 +1,10 @@
 /** Where peers are slow, the origin takes what is wanted from its other end, until both meet. */
 
-import { DEMANDED, WANTED } from './board';
-import type { Board, Slot } from './board';
+import type { Board } from './board';
 import { HELP_AFTER_MS, HELP_IDS, HELP_RATE, ORIGIN_IDS_MAX } from './config';
-import { debts } from './fill';
-import { NEVER } from './link';
+import { debts } from './debts';
+import { DEMANDED, NEVER, WANTED } from './link';
+import type { Slot } from './link';
 
 /**
  * What the origin does for peers that are slow. An account of its own, beside the budget of hedges: a hedge repeats what a peer may still send, so that
@@ -26,8 +26,7 @@ export interface Help {
 export const newHelp = (): Help => ({ _since: NEVER, _isNeeded: false, _lead: 0 });
 
 /** Looks whether the peers are too slow for what is missing. */
-export function watch(board: Board): void {
-  const { _help: help } = board;
+export function watch(help: Help, board: Board): void {
   let rate = -1;
   for (const link of board._links.values()) if (link._open && link._flight.size) rate = Math.max(rate, 0) + link._rate;
   if (!board._missing) Object.assign(help, newHelp());
@@ -41,10 +40,10 @@ export function watch(board: Board): void {
 }
 
 /** What the origin is asked for to help, if that is allowed now: last piece first, and of what peers owe only when nothing else is left. */
-export function toHelp(board: Board): Slot[] {
+export function toHelp(help: Help, board: Board): Slot[] {
   // With little, until it proved to be faster than all peers together.
-  const isFaster = board._help._lead > 0 && !board._origin._refusals;
-  if (!board._help._isNeeded || !(isFaster || !board._requestCount)) return [];
+  const isFaster = help._lead > 0 && !board._origin._refusals;
+  if (!help._isNeeded || !(isFaster || !board._requestCount)) return [];
   const slots = board._free
     ? [DEMANDED, WANTED].flatMap((ring) => board._queues[ring]!.filter((slot) => slot._ring === ring && board._isFree(slot))).reverse()
     : debts(board, board._origin);

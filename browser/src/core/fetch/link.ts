@@ -1,7 +1,6 @@
-/** What the engine knows about one source: a peer or the origin. */
+/** What the engine knows about a piece, and about one source of pieces: a peer or the origin. */
 
 import type { PieceId } from '../digest';
-import type { Slot } from './board';
 import {
   CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START,
   WINDOW_MS,
@@ -10,6 +9,28 @@ import type { PeerKey } from './types';
 
 /** A time that never comes. */
 export const NEVER = Infinity;
+
+/** Which pieces come first: with every source all of a ring come before those of the next one. The page waits for those that are demanded. */
+export const DEMANDED = 0;
+/** To be had from whoever gives them. */
+export const WANTED = 1;
+/** To be had from peers only, until the page demands them. */
+export const EXPECTED = 2;
+
+/** A piece and the sources that owe it: at most two. */
+export interface Slot {
+  readonly id: PieceId;
+  readonly len: number;
+  /** Its place among all pieces. */
+  readonly _at: number;
+  _ring: number;
+  /** Its place in the queue of its ring. */
+  _place: number;
+  _held: boolean;
+  _from: Link[];
+  /** Peers that said they have it. */
+  _copies: number;
+}
 
 /** State of one source. Names with `_` are the engine's own: the build renames them. */
 export interface Link {

@@ -4,39 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use viral_wire::PieceId;
 
-use super::config::{BANNED_MAX, ORIGIN_REQUESTS_MAX};
-use super::help::Help;
-use super::link::{Link, NEVER};
-use super::sharing::Sharing;
+use super::config::BANNED_MAX;
+use super::link::{Link, NEVER, Ring, Slot};
 use super::types::{Output, PeerFault, PeerKey, Source};
 
 /// Place of the origin in [`Board::links`].
 pub(super) const ORIGIN: usize = 0;
-
-/// Which pieces come first. With every source all of a ring come before those of the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Ring {
-    /// The page waits for them.
-    Demanded,
-    /// To be had from whoever gives them.
-    Wanted,
-    /// To be had from peers only, until the page demands them.
-    Expected,
-}
-
-/// A piece and the sources that owe it, each with the place in its flight: at most two.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) id: PieceId,
-    pub(super) len: u32,
-    pub(super) held: bool,
-    pub(super) ring: Ring,
-    /// Its place in the queue of its ring.
-    pub(super) place: usize,
-    pub(super) from: Vec<(Source, u64)>,
-    /// Peers that said they have it.
-    pub(super) copies: u32,
-}
 
 /// Pieces, sources, and what is in flight between them.
 #[derive(Debug)]
@@ -69,12 +42,6 @@ pub(super) struct Board {
     pub(super) requests: BTreeMap<u64, usize>,
     /// Until then a dialled peer may open before the origin stands in; `None` = nothing dialled yet.
     pub(super) dial_by: Option<u64>,
-    /// What the origin is to give this one of a crowd; `None` = not in a crowd.
-    pub(super) sharing: Option<Sharing>,
-    /// What the origin does for slow peers, outside a crowd.
-    pub(super) help: Help,
-    /// Requests to the origin at the same time, where no tracker deals them.
-    pub(super) requests_max: usize,
     /// Numbers assignments and requests.
     next: u64,
 }
@@ -100,9 +67,6 @@ impl Board {
             request_of: BTreeMap::new(),
             requests: BTreeMap::new(),
             dial_by: None,
-            sharing: None,
-            help: Help::new(),
-            requests_max: ORIGIN_REQUESTS_MAX,
             next: 0,
         }
     }
@@ -162,7 +126,7 @@ impl Board {
     }
 
     /// A number that was not used before.
-    pub(super) fn number(&mut self) -> u64 {
+    fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
@@ -185,6 +149,15 @@ impl Board {
         link.flight.insert(number, i);
         link.asked.insert(i);
         link.bytes += u64::from(slot.len);
+    }
+
+    /// One request to the origin for pieces that are assigned to it already.
+    pub(super) fn request(&mut self, batch: &[usize]) {
+        let request = self.number();
+        self.requests.insert(request, batch.len());
+        self.request_of.extend(batch.iter().map(|&i| (i, request)));
+        let ids = batch.iter().map(|&i| self.slots[i].id).collect();
+        self.out.push_back(Output::AskOrigin { ids });
     }
 
     /// The source no longer owes the piece.
@@ -219,16 +192,10 @@ impl Board {
         let is_wanted = self.is_wanted(i);
         let slot = &mut self.slots[i];
         self.missing -= if is_wanted { u64::from(slot.len) } else { 0 };
-        self.help.count(source, slot.len);
         self.free -= usize::from(is_wanted && slot.from.is_empty());
         slot.held = true;
-        let mut is_from_peer = false;
         for link in &mut self.links {
             link.has.remove(&i);
-            is_from_peer |= source == Some(link.source) && !link.is_origin();
-        }
-        if let Some(sharing) = &mut self.sharing {
-            sharing.advance(self.now, is_from_peer);
         }
         self.held += 1;
         self.bytes_held += u64::from(slot.len);
@@ -311,13 +278,6 @@ impl Board {
             self.banned.insert(peer);
         }
         self.out.push_back(Output::Drop { peer, fault });
-    }
-
-    /// Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares.
-    pub(super) fn leave_crowd(&mut self) {
-        if self.sharing.take().is_some() {
-            self.requests_max = 1;
-        }
     }
 
     /// Whether an open peer would send the piece if asked now.

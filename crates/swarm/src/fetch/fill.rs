@@ -1,24 +1,23 @@
-//! The policy: who is asked for what, now.
+//! The schedule: who is asked for what, now. What the origin gives beside what no peer can, its policy says.
 
 use viral_wire::PieceId;
 
-use super::board::{Board, ORIGIN, Ring};
-use super::config::{
-    END_GAME_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX,
-};
-use super::help;
-use super::link::{Link, NEVER};
-use super::sharing;
+use super::board::{Board, ORIGIN};
+use super::config::{FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX};
+use super::debts::{debts, is_awaited, owed};
+use super::link::{Link, NEVER, Ring};
+use super::origin::OriginPolicy;
+use super::sharing::Sharing;
 use super::types::{Output, Source};
 
 /// One round: sets every source to work and puts the frames and requests for that into `board.out`.
-pub(super) fn fill(board: &mut Board) {
+pub(super) fn fill(board: &mut Board, policy: &mut OriginPolicy) {
     let peers = ORIGIN + 1..board.links.len();
     for at in peers.clone() {
         query(board, at);
     }
-    ask_peers(board, Ring::Demanded);
-    ask_peers(board, Ring::Wanted);
+    ask_peers(board, Ring::Demanded, policy.sharing.as_ref());
+    ask_peers(board, Ring::Wanted, policy.sharing.as_ref());
     if board.free == 0 && board.missing > 0 {
         for at in peers.clone() {
             if !board.links[at].late && !is_awaited(board, at) {
@@ -26,13 +25,11 @@ pub(super) fn fill(board: &mut Board) {
             }
         }
     }
-    ask_peers(board, Ring::Expected);
-    if board.sharing.is_some() {
-        sharing::ask_origin(board);
-    } else {
-        ask_origin(board);
+    ask_peers(board, Ring::Expected, policy.sharing.as_ref());
+    match &mut policy.sharing {
+        Some(sharing) => ask_for_share(board, sharing),
+        None => ask_origin(board, policy),
     }
-    sharing::ask_share(board);
     for at in peers {
         let link = &mut board.links[at];
         let Source::Peer(peer) = link.source else { continue };
@@ -69,15 +66,18 @@ fn query(board: &mut Board, at: usize) {
 }
 
 /// Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once.
-fn ask_peers(board: &mut Board, ring: Ring) {
+fn ask_peers(board: &mut Board, ring: Ring, sharing: Option<&Sharing>) {
     // The rarest piece is looked for in all rings at once.
-    let is_rarest_first = board.sharing.is_some() && ring == Ring::Wanted;
-    if board.sharing.is_some() && ring == Ring::Expected {
+    if sharing.is_some() && ring == Ring::Expected {
         return;
     }
+    let rarest_first = sharing.filter(|_| ring == Ring::Wanted);
     let mut ready: Vec<usize> = (ORIGIN + 1..board.links.len()).filter(|&at| is_ready(board, at, ring)).collect();
     while !ready.is_empty() {
-        ready.retain(|&at| if is_rarest_first { take_rarest(board, at) } else { take(board, at, ring) });
+        ready.retain(|&at| match rarest_first {
+            Some(sharing) => take_rarest(board, at, sharing),
+            None => take(board, at, ring),
+        });
     }
 }
 
@@ -127,11 +127,10 @@ fn take(board: &mut Board, at: usize, ring: Ring) -> bool {
 }
 
 /// In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
-fn take_rarest(board: &mut Board, at: usize) -> bool {
+fn take_rarest(board: &mut Board, at: usize, sharing: &Sharing) -> bool {
     if !has_room(board, at, Ring::Wanted, 1) {
         return false;
     }
-    let Some(sharing) = &board.sharing else { return false };
     let link = &board.links[at];
     let whole = if link.complete { 0..board.boot } else { 0..0 };
     let rarest = whole
@@ -143,16 +142,6 @@ fn take_rarest(board: &mut Board, at: usize) -> bool {
     true
 }
 
-/// Whether somebody waits for anything that the source owes.
-fn is_awaited(board: &Board, at: usize) -> bool {
-    board.links[at].flight.values().any(|&i| board.is_wanted(i))
-}
-
-/// What somebody waits for of all that the source owes, in the order in which it was asked.
-fn owed(board: &Board, at: usize) -> Vec<usize> {
-    board.links[at].flight.values().copied().filter(|&i| board.is_wanted(i)).collect()
-}
-
 /// An idle peer is asked, too, for what somebody else is slow with.
 fn end_game(board: &mut Board, at: usize) {
     for i in debts(board, at) {
@@ -162,26 +151,11 @@ fn end_game(board: &mut Board, at: usize) {
     }
 }
 
-/// The later half of what the most indebted slow source but this one owes, as far as nobody else does, last piece first.
-pub(super) fn debts(board: &Board, at: usize) -> Vec<usize> {
-    let mut debtor = None;
-    let mut debt = 0;
-    for (other, link) in board.links.iter().enumerate() {
-        let slow = link.late || (link.rate > 0 && link.bytes * 1000 / link.rate > END_GAME_MS);
-        if slow && other != at && link.open && link.bytes > debt && is_awaited(board, other) {
-            debtor = Some(other);
-            debt = link.bytes;
-        }
-    }
-    let owed = debtor.map_or_else(Vec::new, |debtor| owed(board, debtor));
-    owed[owed.len() / 2..].iter().rev().copied().filter(|&i| board.slots[i].from.len() < 2).collect()
-}
-
 /// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave.
-fn ask_origin(board: &mut Board) {
-    help::watch(board);
+fn ask_origin(board: &mut Board, policy: &mut OriginPolicy) {
+    policy.help.watch(board);
     // A request that hangs is no reason to wait for it alone.
-    let requests_max = if board.links[ORIGIN].late { ORIGIN_REQUESTS_MAX } else { board.requests_max };
+    let requests_max = if board.links[ORIGIN].late { ORIGIN_REQUESTS_MAX } else { policy.requests_max };
     while board.links[ORIGIN].pause == NEVER && board.requests.len() < requests_max {
         let mut batch = Vec::new();
         hedge(board, &mut batch);
@@ -194,7 +168,7 @@ fn ask_origin(board: &mut Board) {
             }
         }
         if batch.is_empty() {
-            batch = help::pieces(board);
+            batch = policy.help.pieces(board);
             for &i in &batch {
                 board.assign(ORIGIN, i);
             }
@@ -202,17 +176,21 @@ fn ask_origin(board: &mut Board) {
         if batch.is_empty() {
             return;
         }
-        request(board, &batch);
+        board.request(&batch);
     }
 }
 
-/// One request to the origin for pieces that are assigned to it already.
-pub(super) fn request(board: &mut Board, batch: &[usize]) {
-    let request = board.number();
-    board.requests.insert(request, batch.len());
-    board.request_of.extend(batch.iter().map(|&i| (i, request)));
-    let ids = batch.iter().map(|&i| board.slots[i].id).collect();
-    board.out.push_back(Output::AskOrigin { ids });
+/// In a crowd: requests what the share and a stall allow, and tells the tracker of it.
+fn ask_for_share(board: &mut Board, sharing: &mut Sharing) {
+    while let Some(batch) = sharing.next_request(board) {
+        for &i in &batch {
+            board.assign(ORIGIN, i);
+        }
+        board.request(&batch);
+    }
+    if let Some(done) = sharing.poll_ask(board) {
+        board.out.push_back(Output::AskShare { done });
+    }
 }
 
 fn hedge(board: &mut Board, batch: &mut Vec<usize>) {

@@ -1,9 +1,9 @@
 //! Where peers are slow, the origin takes what is wanted from its other end, until both meet.
 
-use super::board::{Board, ORIGIN, Ring};
+use super::board::{Board, ORIGIN};
 use super::config::{HELP_AFTER_MS, HELP_IDS, HELP_RATE, ORIGIN_IDS_MAX};
-use super::fill::debts;
-use super::link::NEVER;
+use super::debts::debts;
+use super::link::{NEVER, Ring};
 use super::types::Source;
 
 /// What the origin does for peers that are slow.
@@ -36,35 +36,34 @@ impl Help {
             None => {}
         }
     }
-}
 
-/// Looks whether the peers are too slow for what is missing.
-pub(super) fn watch(board: &mut Board) {
-    let owing = board.links[ORIGIN + 1..].iter().filter(|link| link.open && !link.flight.is_empty());
-    let (count, rate) = owing.fold((0, 0), |(count, rate), link| (count + 1, rate + link.rate));
-    let left = board.missing.saturating_sub(board.links[ORIGIN].bytes);
-    let help = &mut board.help;
-    if board.missing == 0 {
-        *help = Help { is_slow: help.is_slow, ..Help::new() };
-    } else if count > 0 {
-        help.since = help.since.min(board.now);
-        if help.is_slow || board.now - help.since >= HELP_AFTER_MS {
-            help.is_needed = rate < HELP_RATE && (help.is_needed || left * 1000 > rate * HELP_AFTER_MS);
-            help.is_slow = rate < HELP_RATE && (help.is_slow || help.is_needed);
+    /// Looks whether the peers are too slow for what is missing.
+    pub(super) fn watch(&mut self, board: &Board) {
+        let owing = board.links[ORIGIN + 1..].iter().filter(|link| link.open && !link.flight.is_empty());
+        let (count, rate) = owing.fold((0, 0), |(count, rate), link| (count + 1, rate + link.rate));
+        let left = board.missing.saturating_sub(board.links[ORIGIN].bytes);
+        if board.missing == 0 {
+            *self = Self { is_slow: self.is_slow, ..Self::new() };
+        } else if count > 0 {
+            self.since = self.since.min(board.now);
+            if self.is_slow || board.now - self.since >= HELP_AFTER_MS {
+                self.is_needed = rate < HELP_RATE && (self.is_needed || left * 1000 > rate * HELP_AFTER_MS);
+                self.is_slow = rate < HELP_RATE && (self.is_slow || self.is_needed);
+            }
         }
     }
-}
 
-/// What the origin is asked for to help, if that is allowed now: last piece first, and of what peers owe only when nothing else is left.
-pub(super) fn pieces(board: &Board) -> Vec<usize> {
-    // With little, until it proved to be faster than all peers together.
-    let is_faster = board.help.lead > 0 && board.links[ORIGIN].refusals == 0;
-    if !board.help.is_needed || !(is_faster || board.requests.is_empty()) {
-        return Vec::new();
+    /// What the origin is asked for to help, if that is allowed now: last piece first, and of what peers owe only when nothing else is left.
+    pub(super) fn pieces(&self, board: &Board) -> Vec<usize> {
+        // With little, until it proved to be faster than all peers together.
+        let is_faster = self.lead > 0 && board.links[ORIGIN].refusals == 0;
+        if !self.is_needed || !(is_faster || board.requests.is_empty()) {
+            return Vec::new();
+        }
+        let mut pieces = if board.free > 0 { last_free(board) } else { debts(board, ORIGIN) };
+        pieces.truncate(if is_faster { ORIGIN_IDS_MAX } else { HELP_IDS });
+        pieces
     }
-    let mut pieces = if board.free > 0 { last_free(board) } else { debts(board, ORIGIN) };
-    pieces.truncate(if is_faster { ORIGIN_IDS_MAX } else { HELP_IDS });
-    pieces
 }
 
 fn last_free(board: &Board) -> Vec<usize> {

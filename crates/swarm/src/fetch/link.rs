@@ -1,10 +1,9 @@
-//! What the engine knows about one source: a peer or the origin.
+//! What the engine knows about a piece, and about one source of pieces: a peer or the origin.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::PieceId;
 
-use super::board::Slot;
 use super::config::{
     CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN,
     WINDOW_LEN_START, WINDOW_MS,
@@ -13,6 +12,31 @@ use super::types::Source;
 
 /// A time that never comes.
 pub(super) const NEVER: u64 = u64::MAX;
+
+/// Which pieces come first. With every source all of a ring come before those of the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ring {
+    /// The page waits for them.
+    Demanded,
+    /// To be had from whoever gives them.
+    Wanted,
+    /// To be had from peers only, until the page demands them.
+    Expected,
+}
+
+/// A piece and the sources that owe it, each with the place in its flight: at most two.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: PieceId,
+    pub(super) len: u32,
+    pub(super) held: bool,
+    pub(super) ring: Ring,
+    /// Its place in the queue of its ring.
+    pub(super) place: usize,
+    pub(super) from: Vec<(Source, u64)>,
+    /// Peers that said they have it.
+    pub(super) copies: u32,
+}
 
 /// State of one source. Pieces are named by their index on the board.
 #[derive(Debug)]

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::board::{Board, ORIGIN, Ring, Slot};
+use super::board::{Board, ORIGIN};
 use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS};
-use super::fill::request;
-use super::link::NEVER;
-use super::types::{Output, Source};
+use super::link::{NEVER, Ring, Slot};
+use super::types::Source;
 
 /// The share of one engine.
 #[derive(Debug)]
@@ -102,59 +101,53 @@ impl Sharing {
     pub(super) fn place_of(&self, i: usize) -> u64 {
         (i as u64 * 48_271 + self.salt * 7) % 2_147_483_647 * 16_807 % 2_147_483_647
     }
-}
 
-/// Requests what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
-pub(super) fn ask_origin(board: &mut Board) {
-    while board.links[ORIGIN].pause == NEVER && board.requests.len() < ORIGIN_REQUESTS_MAX {
-        let Some(sharing) = &board.sharing else { return };
-        let mut batch: Vec<usize> = sharing.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
-        let is_rescue = batch.is_empty() && sharing.rescue > 0 && board.requests.is_empty();
-        if is_rescue {
-            batch = to_rescue(board, sharing);
+    /// What the origin is asked for next: what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
+    pub(super) fn next_request(&mut self, board: &Board) -> Option<Vec<usize>> {
+        if board.links[ORIGIN].pause != NEVER || board.requests.len() >= ORIGIN_REQUESTS_MAX {
+            return None;
         }
-        if batch.is_empty() {
-            return;
+        let mut batch: Vec<usize> = self.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
+        if batch.is_empty() && self.rescue > 0 && board.requests.is_empty() {
+            batch = self.to_rescue(board);
+            if !batch.is_empty() {
+                self.rescue = (self.rescue * 2).min(ORIGIN_IDS_MAX);
+            }
         }
-        for &i in &batch {
-            board.assign(ORIGIN, i);
-        }
-        request(board, &batch);
-        if let Some(sharing) = board.sharing.as_mut().filter(|_| is_rescue) {
-            sharing.rescue = (sharing.rescue * 2).min(ORIGIN_IDS_MAX);
-        }
+        (!batch.is_empty()).then_some(batch)
     }
-}
 
-/// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
-fn to_rescue(board: &Board, sharing: &Sharing) -> Vec<usize> {
-    let is_late = |&(source, _): &(Source, u64)| board.find(source).is_some_and(|at| board.links[at].late);
-    let is_missing = |slot: &Slot| slot.ring < Ring::Expected && !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
-    let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
-    missing.sort_by_key(|&i| (board.slots[i].from.len(), sharing.place_of(i)));
-    missing.truncate(sharing.rescue);
-    missing
-}
+    /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
+    fn to_rescue(&self, board: &Board) -> Vec<usize> {
+        let is_late = |&(source, _): &(Source, u64)| board.find(source).is_some_and(|at| board.links[at].late);
+        let is_missing = |slot: &Slot| slot.ring < Ring::Expected && !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
+        let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
+        missing.sort_by_key(|&i| (board.slots[i].from.len(), self.place_of(i)));
+        missing.truncate(self.rescue);
+        missing
+    }
 
-/// Reports what of the share is held, and asks for more once all of it is under way.
-pub(super) fn ask_share(board: &mut Board) {
-    let is_done = board.has_all();
-    let Some(sharing) = &mut board.sharing else { return };
-    while sharing.given.front().is_some_and(|&i| board.slots[i].held) {
-        sharing.given.pop_front();
-        sharing.done += 1;
-    }
-    // The last word must not come too late, or what is held here counts as lost.
-    if sharing.silent_until != NEVER && !is_done {
-        return;
-    }
-    let wants_more = !is_done && !board.slots.is_empty() && !sharing.asked && sharing.retry_at == NEVER;
-    let is_under_way = sharing.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
-    // Half of a share at a time: a message for each piece would be too many on a fast line.
-    let is_worth_saying = sharing.done > 0 && sharing.done as usize >= sharing.given.len();
-    if is_worth_saying || (wants_more && is_under_way) {
-        sharing.asked = true;
-        sharing.silent_until = board.now + SHARE_ASK_MS;
-        board.out.push_back(Output::AskShare { done: std::mem::take(&mut sharing.done) });
+    /// Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way.
+    pub(super) fn poll_ask(&mut self, board: &Board) -> Option<u32> {
+        let is_done = board.has_all();
+        while self.given.front().is_some_and(|&i| board.slots[i].held) {
+            self.given.pop_front();
+            self.done += 1;
+        }
+        // The last word must not come too late, or what is held here counts as lost.
+        if self.silent_until != NEVER && !is_done {
+            return None;
+        }
+        let wants_more = !is_done && !board.slots.is_empty() && !self.asked && self.retry_at == NEVER;
+        let is_under_way = self.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
+        // Half of a share at a time: a message for each piece would be too many on a fast line.
+        let is_worth_saying = self.done > 0 && self.done as usize >= self.given.len();
+        let asks = is_worth_saying || (wants_more && is_under_way);
+        if !asks {
+            return None;
+        }
+        self.asked = true;
+        self.silent_until = board.now + SHARE_ASK_MS;
+        Some(std::mem::take(&mut self.done))
     }
 }

@@ -77,7 +77,7 @@ impl Traced {
 
     /// Whether the engine takes itself for one of a crowd.
     pub(super) fn is_in_crowd(&self) -> bool {
-        self.fetch.board.sharing.is_some()
+        self.fetch.policy.sharing.is_some()
     }
 
     pub(super) fn is_held(&self, number: u32) -> bool {
@@ -226,7 +226,7 @@ impl Traced {
                 self.note(Source::Origin, ids);
                 let alone = |id: &u32| self.owed.values().filter(|owed| owed.contains(id)).count() == 1;
                 let is_shared = |id: &PieceId| self.shared.contains(&replay::number(*id)) && alone(&replay::number(*id));
-                let is_rescue = self.fetch.board.sharing.as_ref().is_some_and(|sharing| sharing.rescue > 0)
+                let is_rescue = self.fetch.policy.sharing.as_ref().is_some_and(|sharing| sharing.rescue > 0)
                     && self.owed[&Source::Origin].len() == ids.len();
                 assert!(
                     !self.is_in_crowd() || is_rescue || ids.iter().all(is_shared),

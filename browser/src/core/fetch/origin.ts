@@ -1,0 +1,31 @@
+/** What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the board and calls nobody. */
+
+import { newHelp } from './help';
+import type { Help } from './help';
+import type { Link, Slot } from './link';
+import type { Sharing } from './sharing';
+
+/** The policy of one engine. Names with `_` are the engine's own: the build renames them. */
+export interface OriginPolicy {
+  /** What the origin is to give this one of a crowd; undefined = not in a crowd. */
+  _sharing?: Sharing | undefined;
+  /** What the origin does for slow peers, outside a crowd. */
+  readonly _help: Help;
+  /** Requests to the origin at the same time, if fewer than usual, where no tracker deals them. */
+  _requestsMax?: number;
+}
+
+/** Of somebody alone. */
+export const newPolicy = (): OriginPolicy => ({ _help: newHelp() });
+
+/** A piece is held from now on; `isFromPeer`: a peer that is still there gave it. */
+export function settled(policy: OriginPolicy, now: number, { len }: Slot, isFromPeer: boolean, source?: Link): void {
+  if (source) policy._help._lead += isFromPeer ? -len : len;
+  if (CROWD) policy._sharing?._advance(now, isFromPeer);
+}
+
+/** Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares. */
+export function leaveCrowd(policy: OriginPolicy): void {
+  if (policy._sharing) policy._requestsMax = 1;
+  policy._sharing = undefined;
+}

@@ -1,0 +1,39 @@
+//! What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the board and calls nobody.
+
+use super::config::ORIGIN_REQUESTS_MAX;
+use super::help::Help;
+use super::sharing::Sharing;
+use super::types::Source;
+
+/// The policy of one engine.
+#[derive(Debug)]
+pub(super) struct OriginPolicy {
+    /// What the origin is to give this one of a crowd; `None` = not in a crowd.
+    pub(super) sharing: Option<Sharing>,
+    /// What the origin does for slow peers, outside a crowd.
+    pub(super) help: Help,
+    /// Requests to the origin at the same time, where no tracker deals them.
+    pub(super) requests_max: usize,
+}
+
+impl OriginPolicy {
+    /// Of somebody alone.
+    pub(super) fn new() -> Self {
+        Self { sharing: None, help: Help::new(), requests_max: ORIGIN_REQUESTS_MAX }
+    }
+
+    /// A piece is held from now on. `is_from_peer`: a peer that is still there gave it.
+    pub(super) fn settled(&mut self, now: u64, source: Option<Source>, len: u32, is_from_peer: bool) {
+        self.help.count(source, len);
+        if let Some(sharing) = &mut self.sharing {
+            sharing.advance(now, is_from_peer);
+        }
+    }
+
+    /// Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares.
+    pub(super) fn leave_crowd(&mut self) {
+        if self.sharing.take().is_some() {
+            self.requests_max = 1;
+        }
+    }
+}
