@@ -5,6 +5,8 @@ import type { Digest } from '../core/digest';
 import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { Manifest } from '../core/manifest';
+import { SESSION } from './carrier';
+import type { Carrier } from './carrier';
 import type { answersTo } from './dial';
 import type { assets, bytesOf, engine, gone, isHere, links, pump, refused, takeControl, takePiece, tell } from './leech';
 
@@ -51,17 +53,14 @@ export interface Session {
   readonly request: typeof fetch;
 }
 
-export const SESSION = Symbol.for('viral');
-export type Carrier = { [SESSION]?: Session };
-
-/** Leaves the session on the window, where scripts that list its properties do not see it. */
+/** Leaves the session on the window. */
 export function leaveSession(session: Session): void {
   Object.defineProperty(window, SESSION, { value: session, configurable: true });
 }
 
 /** Takes the session; a second caller finds none. */
 export function takeSession(): Session | undefined {
-  const carrier = window as Carrier;
+  const carrier = window as Carrier<Session>;
   const session = carrier[SESSION];
   delete carrier[SESSION];
   return session;
