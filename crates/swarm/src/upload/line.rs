@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::PieceId;
 
-use super::{BUFFER_LEN_HIGH, BUFFER_LEN_LOW, PENDING_MAX};
+use super::config::{BUFFER_LEN_HIGH, BUFFER_LEN_LOW, PENDING_MAX};
 use crate::fetch::PeerKey;
 
 /// What one peer wants and how its channel does.
