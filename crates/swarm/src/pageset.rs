@@ -10,75 +10,25 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use crate::limits::{LEARN_VISITS, LOADED_REPORT_PATHS_MAX, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX, PAGE_SET_REPORTS_MAX};
+use crate::limits::{LEARN_VISITS, LOADED_REPORT_PATHS_MAX};
 use crate::nearness;
 
 use budget::Budget;
 use chosen::Chosen;
+use state::Remembered;
 use tally::{Tally, median};
+use types::{StaticReference, Vote};
 
 pub use size::Size;
 pub use state::PageState;
+pub use types::{PageSetConfig, Reference, Report, ReportKind, Served};
 
 mod budget;
 mod chosen;
 mod size;
 mod state;
 mod tally;
-
-/// Bounds of a page set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageSetConfig {
-    /// Assets besides the page's document.
-    pub assets_max: usize,
-    /// Their bytes together.
-    pub bytes_max: u64,
-    /// Reports remembered.
-    pub reports_max: usize,
-}
-
-impl Default for PageSetConfig {
-    fn default() -> Self {
-        Self { assets_max: PAGE_SET_ASSETS_MAX, bytes_max: PAGE_SET_BYTES_MAX, reports_max: PAGE_SET_REPORTS_MAX }
-    }
-}
-
-/// Tells the length of an asset that the server itself serves and that may travel; `None` for everything else.
-pub type Served<'a> = &'a dyn Fn(&str) -> Option<u64>;
-
-/// What a static parse of a page found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// Path of the asset.
-    pub path: String,
-    /// Whether rendering or the first scripts need it.
-    pub critical: bool,
-}
-
-/// From what kind of visit a report is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReportKind {
-    /// A visitor with a full answer says so. Only what the server itself sent to that visit should be in it.
-    Full,
-    /// A visitor with a thin answer says so: peers sent most of it, so it proves nothing.
-    Thin,
-    /// The server saw the requests of a visitor who cannot report.
-    Seen,
-}
-
-/// What one visit used so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Names the visit: a later report of the same visit replaces this one.
-    pub voter: u64,
-    /// From where.
-    pub address: IpAddr,
-    /// What kind of visit.
-    pub kind: ReportKind,
-    /// Paths in the order in which their requests began.
-    pub paths: Vec<String>,
-}
+mod types;
 
 /// The page set of one page. Time is an argument and never decreases.
 #[derive(Debug, Clone)]
@@ -103,35 +53,39 @@ pub struct PageSet {
     own_workers: VecDeque<(IpAddr, u64)>,
 }
 
-/// A [`Reference`] and since when the page has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct StaticReference {
-    path: String,
-    critical: bool,
-    /// Epoch in which the page began to refer to it.
-    since: u64,
-    /// Whether a visit has told since then, so that it is judged by votes alone.
-    judged: bool,
-}
-
-/// A [`Report`] as it is remembered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Vote {
-    /// `None` for one from before a restart.
-    voter: Option<u64>,
-    network: IpAddr,
-    kind: ReportKind,
-    epoch: u64,
-    paths: Vec<String>,
-    /// Bytes of everything it named.
-    bytes: u64,
-}
-
 impl PageSet {
     /// The set of the page at `document`, as a static parse of it tells: `references` in document order.
     #[must_use]
     pub fn new(config: PageSetConfig, document: &str, references: &[Reference], served: Served<'_>) -> Self {
         Self::restore(config, document, PageState::default(), references, served)
+    }
+
+    /// The set that this state was taken of, for the site as it is now. What the state says is believed as far as reports are: whoever can write it
+    /// is the operator.
+    #[must_use]
+    pub fn restore(config: PageSetConfig, document: &str, state: PageState, references: &[Reference], served: Served<'_>) -> Self {
+        let Remembered { epoch, visits, references: known, entered, reports } = state.read(&config);
+        let mut set = Self {
+            config,
+            document: document.to_owned(),
+            references: known,
+            reports,
+            entered,
+            epoch,
+            visits,
+            chosen: Chosen::default(),
+            budget: Budget::full(),
+            pending: false,
+            own_workers: VecDeque::new(),
+        };
+        set.handle_site(references, served);
+        set
+    }
+
+    /// What to keep of this set.
+    #[must_use]
+    pub fn state(&self) -> PageState {
+        PageState::of(self.epoch, self.visits, &self.references, &self.entered, &self.reports)
     }
 
     /// Paths in order of need, the critical ones first.
@@ -317,6 +271,12 @@ impl PageSet {
         // Until visits have told, the parse is believed.
         entered.extend(self.references.iter().filter(|reference| !reference.judged).map(|reference| reference.path.clone()));
         self.entered = entered;
+    }
+
+    /// The set that follows from what entered.
+    fn choose(&self, served: Served<'_>) -> Chosen {
+        let tally = Tally::of(&self.references, &self.reports);
+        Chosen::of(&self.config, &self.document, &self.references, &self.entered, &tally, served)
     }
 
     /// Whether this would be another set; another order alone is none, except of the critical ring, which a deploy may turn around.

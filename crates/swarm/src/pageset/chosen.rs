@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{PageSet, PageSetConfig, Served, Tally};
+use super::tally::Tally;
+use super::types::{PageSetConfig, Served, StaticReference};
 use crate::limits::{PAGE_SET_LONE_BYTES_MIN, PAGE_SET_LONE_FACTOR};
 
 /// The assets of a set, in order of need.
@@ -14,38 +15,42 @@ pub(super) struct Chosen {
     pub(super) bytes: u64,
 }
 
-impl PageSet {
-    /// The set that follows from what entered, within the bounds.
-    pub(super) fn choose(&self, served: Served<'_>) -> Chosen {
-        let tally = Tally::of(&self.references, &self.reports);
-        let is_in = |path: &str| path != self.document && self.entered.contains(path);
+impl Chosen {
+    /// The set of a page that follows from what entered, within the bounds.
+    pub(super) fn of(
+        config: &PageSetConfig,
+        document: &str,
+        references: &[StaticReference],
+        entered: &BTreeSet<String>,
+        tally: &Tally<'_>,
+        served: Served<'_>,
+    ) -> Self {
+        let is_in = |path: &str| path != document && entered.contains(path);
         let critical: Vec<&str> =
-            self.references.iter().filter(|known| known.critical && is_in(&known.path)).map(|known| known.path.as_str()).collect();
+            references.iter().filter(|known| known.critical && is_in(&known.path)).map(|known| known.path.as_str()).collect();
         let firsts: BTreeSet<&str> = critical.iter().copied().collect();
-        let others = self.entered.iter().map(String::as_str).filter(|path| is_in(path) && !firsts.contains(path));
+        let others = entered.iter().map(String::as_str).filter(|path| is_in(path) && !firsts.contains(path));
         let mut expected: Vec<&str> = others.collect();
         expected.sort_by_cached_key(|path| (tally.place(path), tally.static_place(path)));
 
-        let named_by_page = self.references.iter().filter(|known| is_in(&known.path)).filter_map(|known| served(&known.path));
+        let named_by_page = references.iter().filter(|known| is_in(&known.path)).filter_map(|known| served(&known.path));
         let referred = named_by_page.fold(0, u64::saturating_add);
         let mut lone_left = PAGE_SET_LONE_BYTES_MIN.max(referred.saturating_mul(PAGE_SET_LONE_FACTOR));
-        let mut chosen = Chosen::default();
+        let mut chosen = Self::default();
         for path in critical {
-            chosen.take(path, &self.config, u64::MAX, served);
+            chosen.take(path, config, u64::MAX, served);
         }
         chosen.critical = chosen.assets.len();
         for path in expected {
             if tally.is_vouched(path) {
-                chosen.take(path, &self.config, u64::MAX, served);
+                chosen.take(path, config, u64::MAX, served);
             } else {
-                lone_left -= chosen.take(path, &self.config, lone_left, served);
+                lone_left -= chosen.take(path, config, lone_left, served);
             }
         }
         chosen
     }
-}
 
-impl Chosen {
     /// The critical ones.
     pub(super) fn first_ring(&self) -> &[String] {
         self.assets.get(..self.critical).unwrap_or_default()

@@ -1,15 +1,15 @@
 //! A page set as it survives a restart.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Chosen, PageSet, PageSetConfig, Reference, ReportKind, Served, StaticReference, Vote};
+use super::types::{PageSetConfig, ReportKind, StaticReference, Vote};
 use crate::limits::REFERENCES_REMEMBERED_MAX;
 use crate::nearness;
 
-/// All of a [`PageSet`] that is worth keeping. Names no visitor: of an address only the network is in it.
+/// All of a [`PageSet`](super::PageSet) that is worth keeping. Names no visitor: of an address only the network is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageState {
@@ -38,20 +38,35 @@ struct VoteState {
     paths: Vec<String>,
 }
 
-impl PageSet {
-    /// What to keep of this set.
-    #[must_use]
-    pub fn state(&self) -> PageState {
-        let references = self.references.iter().take(REFERENCES_REMEMBERED_MAX);
-        PageState {
-            epoch: self.epoch,
-            visits: self.visits,
+/// What a state says, as a set takes it.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    pub(super) epoch: u64,
+    pub(super) visits: u64,
+    pub(super) references: Vec<StaticReference>,
+    pub(super) entered: BTreeSet<String>,
+    /// Oldest first.
+    pub(super) reports: VecDeque<Vote>,
+}
+
+impl PageState {
+    /// What to keep of a set.
+    pub(super) fn of(
+        epoch: u64,
+        visits: u64,
+        references: &[StaticReference],
+        entered: &BTreeSet<String>,
+        reports: &VecDeque<Vote>,
+    ) -> Self {
+        let references = references.iter().take(REFERENCES_REMEMBERED_MAX);
+        Self {
+            epoch,
+            visits,
             references: references
                 .map(|StaticReference { path, since, judged, .. }| ReferenceState { path: path.clone(), since: *since, judged: *judged })
                 .collect(),
-            entered: self.entered.iter().cloned().collect(),
-            reports: self
-                .reports
+            entered: entered.iter().cloned().collect(),
+            reports: reports
                 .iter()
                 .map(|Vote { network, kind, epoch, bytes, paths, .. }| VoteState {
                     network: *network,
@@ -64,13 +79,11 @@ impl PageSet {
         }
     }
 
-    /// The set that this state was taken of, for the site as it is now. What the state says is believed as far as reports are: whoever can write it
-    /// is the operator.
-    #[must_use]
-    pub fn restore(config: PageSetConfig, document: &str, state: PageState, references: &[Reference], served: Served<'_>) -> Self {
-        let epoch = state.epoch.min(u64::MAX / 2);
-        let known = state.references.into_iter().take(REFERENCES_REMEMBERED_MAX);
-        let votes = state.reports.into_iter().rev().take(config.reports_max).map(|vote| Vote {
+    /// What it says, within the bounds of a set.
+    pub(super) fn read(self, config: &PageSetConfig) -> Remembered {
+        let epoch = self.epoch.min(u64::MAX / 2);
+        let known = self.references.into_iter().take(REFERENCES_REMEMBERED_MAX);
+        let votes = self.reports.into_iter().rev().take(config.reports_max).map(|vote| Vote {
             voter: None,
             network: nearness::prefix(vote.network),
             kind: vote.kind,
@@ -78,24 +91,16 @@ impl PageSet {
             paths: vote.paths.into_iter().take(config.assets_max).collect(),
             bytes: vote.bytes,
         });
-        let mut reports: std::collections::VecDeque<Vote> = votes.collect();
+        let mut reports: VecDeque<Vote> = votes.collect();
         reports.make_contiguous().reverse();
-        let mut set = Self {
-            config,
-            document: document.to_owned(),
+        Remembered {
+            epoch,
+            visits: self.visits,
             references: known
                 .map(|known| StaticReference { path: known.path, critical: false, since: known.since.min(epoch), judged: known.judged })
                 .collect(),
+            entered: self.entered.into_iter().collect(),
             reports,
-            entered: state.entered.into_iter().collect(),
-            epoch,
-            visits: state.visits,
-            chosen: Chosen::default(),
-            budget: Budget::full(),
-            pending: false,
-            own_workers: VecDeque::new(),
-        };
-        set.handle_site(references, served);
-        set
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
-use super::{ReportKind, StaticReference, Vote};
+use super::types::{ReportKind, StaticReference, Vote};
 use crate::limits::{PAGE_SET_LONE_NETWORKS_MAX, THIN_WITNESSES_MIN};
 
 /// One vote. Divisible by every number up to 16, so that the reports of a network share it without a rest.

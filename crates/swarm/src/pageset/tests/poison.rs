@@ -1,7 +1,7 @@
 //! Liars: one, many from one network, many from few.
 
 use super::*;
-use crate::limits::{PAGE_SET_LONE_BYTES_MIN, PAGE_SET_LONE_FACTOR};
+use crate::limits::{PAGE_SET_ASSETS_MAX, PAGE_SET_LONE_BYTES_MIN, PAGE_SET_LONE_FACTOR};
 
 /// A voter of one network, where everything is `len` bytes long.
 fn report_from(set: &mut PageSet, from: u64, voter: u64, paths: &[&str], len: u64) -> bool {
