@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use viral_wire::description::{Address, Candidate, CandidateKind, Transport};
 
 use crate::{
+    address::ClientAddr,
     limits::CANDIDATE_ADDRESSES_MAX,
     nearness::{self, Nearness},
-    tracker::ClientAddr,
 };
 
 /// What may be relayed of the candidates of `from` to a session at `to`, best first, at most [`CANDIDATE_ADDRESSES_MAX`] addresses.

@@ -2,6 +2,7 @@
 //!
 //! Time is an argument in milliseconds and never decreases; randomness comes from a seed; hosts drive the machines with `handle_*` and `poll*`.
 
+mod address;
 pub mod admission;
 pub mod candidates;
 pub mod coverage;

@@ -7,30 +7,35 @@
 //! pool for good and its slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use viral_wire::{
-    Digest, Ticket,
+    Digest,
     signal::{ErrorCode, PeerNumber, TrackerToPeer},
 };
 
-use crate::{limits::OUTPUTS_MAX, lineage::Lineage, places::Places, random::Random};
+use crate::{
+    coverage::Coverage,
+    limits::{OUTPUTS_MAX, SHARE_SEEDERS_ENOUGH},
+    lineage::Lineage,
+    places::Places,
+    random::Random,
+};
 
-pub use answers::{AnswerError, Answerer};
+pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
-pub use matching::Seeking;
 pub use output::{CloseReason, Output};
-pub use reports::VisitError;
 pub use stats::{Matches, Refused, Reported, TrackerStats};
+pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
     pool::Pool,
+    reputation::Reputation,
     session::Session,
+    shares::{Asked, Granted, Shares},
+    stats::Totals,
     timers::{Timer, Timers},
-    visit::ThinVisit,
+    visit::Visits,
 };
 
 mod answers;
@@ -44,33 +49,18 @@ mod offers;
 mod output;
 mod pool;
 mod reports;
+mod reputation;
 mod session;
 mod shares;
 mod standing;
 mod stats;
 mod timers;
+mod types;
 mod visit;
+mod who;
 
 #[cfg(test)]
 mod scenarios;
-
-/// Where a visitor is, as the server sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddr {
-    /// The address it comes from.
-    pub public: IpAddr,
-    /// What to put in place of `<uuid>.local` in its descriptions, if the operator's rule allows that for this visitor.
-    pub rewrite_to: Option<IpAddr>,
-    /// The browser, as far as its cookie tells: two visits of one are never introduced to each other.
-    pub browser: Option<u64>,
-}
-
-impl ClientAddr {
-    /// Whether both are known to be one browser.
-    fn is_same_browser(&self, other: &Self) -> bool {
-        self.browser.is_some() && self.browser == other.browser
-    }
-}
 
 /// The tracker of one site.
 #[derive(Debug)]
@@ -82,22 +72,17 @@ pub struct Tracker {
     session_places: Places<PeerNumber>,
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
-    visits: BTreeMap<Ticket, ThinVisit>,
-    /// Visits without a session.
-    visit_places: Places<Ticket>,
-    /// The numbers under which seeders know visitors that have no session.
-    aliases: BTreeMap<PeerNumber, Ticket>,
+    visits: Visits,
     /// Pages with at least one registered session.
     pages: BTreeMap<String, Page>,
     pool: Pool,
     /// See [`Self::readied`].
     readied: u64,
-    timers: Timers,
-    shares: shares::Shares,
-    witnesses: BTreeMap<IpAddr, reports::Witness>,
-    /// Sites of forgers that were dropped, and until when they are remembered.
-    suspects: BTreeMap<IpAddr, u64>,
-    totals: stats::Totals,
+    /// Those of sessions; visits and shares have their own.
+    timers: Timers<Timer>,
+    shares: Shares,
+    reputation: Reputation,
+    totals: Totals,
     lineage: Lineage,
     outputs: VecDeque<Output>,
     /// Numbers offers and leechers, so that one is never taken for a later one of the same name.
@@ -121,17 +106,14 @@ impl Tracker {
             sessions: BTreeMap::new(),
             session_places: Places::default(),
             browsers: BTreeSet::new(),
-            visits: BTreeMap::new(),
-            visit_places: Places::default(),
-            aliases: BTreeMap::new(),
+            visits: Visits::new(config.ticket_age_max_ms),
             pages: BTreeMap::new(),
             pool: Pool::default(),
             readied: 0,
             timers: Timers::default(),
-            shares: shares::Shares::default(),
-            witnesses: BTreeMap::new(),
-            suspects: BTreeMap::new(),
-            totals: stats::Totals::default(),
+            shares: Shares::default(),
+            reputation: Reputation::default(),
+            totals: Totals::default(),
             lineage: Lineage::default(),
             outputs: VecDeque::new(),
             serial: 0,
@@ -146,29 +128,59 @@ impl Tracker {
     /// When [`Self::handle_timeout`] must be called at the latest, in milliseconds; `None` while nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        self.timers.next()
+        [self.timers.next(), self.visits.poll_timeout(), self.shares.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Lets everything that is due at `now_ms` lapse.
     pub fn handle_timeout(&mut self, now_ms: u64) {
         self.advance(now_ms);
-        while let Some(timer) = self.timers.pop_due(self.now_ms) {
-            match timer {
-                Timer::Register(peer) => self.close(peer, CloseReason::NeverRegistered),
-                Timer::Reservation(peer, offer) => self.lapse_reservation(peer, offer),
-                Timer::OfferAge(peer, offer) => self.expire_offer(peer, offer),
-                Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
-                Timer::Rested(peer) => self.handle_rested(peer),
-                Timer::Ticket(ticket) => self.expire_visit(ticket),
-                Timer::Share(peer) => self.handle_share_late(peer),
+        while let Some(due_ms) = self.poll_timeout().filter(|due_ms| *due_ms <= self.now_ms) {
+            // Of what is due at the same time sessions come first, then visits, then shares.
+            if self.timers.next() == Some(due_ms) {
+                self.handle_session_timer();
+            } else if self.visits.poll_timeout() == Some(due_ms) {
+                let forgotten = self.visits.expire_next(self.now_ms);
+                self.end_visit(forgotten);
+            } else {
+                let granted = self.shares.expire_next(self.now_ms);
+                self.grant(granted);
             }
         }
     }
-
     /// How often a peer may have become one to be introduced, by its room or by what it holds: whoever waits for one looks again when this grew.
     #[must_use]
     pub fn readied(&self) -> u64 {
         self.readied
+    }
+
+    /// Whether somebody fetches this manifest by shares now.
+    #[must_use]
+    pub fn is_crowded(&self, manifest: &Digest) -> bool {
+        self.shares.is_crowded(self.now_ms, manifest)
+    }
+
+    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a share of it, and nobody was given the place in the
+    /// last [`FIRST_COMER_MS`](crate::limits::FIRST_COMER_MS).
+    #[must_use]
+    pub fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
+        self.advance(now_ms);
+        self.shares.take_first_place(self.now_ms, manifest)
+    }
+
+    /// How many registered peers of a page hold its manifest of now whole and can be introduced.
+    #[must_use]
+    pub fn seeders_of(&self, page: &str) -> usize {
+        let Some((entry, manifest)) = self.pages.get(page).and_then(|entry| Some((entry, entry.manifest?))) else { return 0 };
+        let sessions = entry.peers.iter().filter_map(|peer| self.sessions.get(peer));
+        sessions
+            .filter(|session| session.is_reachable() && session.held.is_some_and(|held| held.complete && held.manifest == manifest))
+            .count()
+    }
+
+    /// How the swarm is at `now_ms`.
+    #[must_use]
+    pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
+        TrackerStats::of(now_ms, self.sessions.values(), &self.visits, &self.totals)
     }
 
     /// Who got the app from whom.
@@ -181,6 +193,44 @@ impl Tracker {
     #[must_use]
     pub fn config(&self) -> &TrackerConfig {
         &self.config
+    }
+
+    fn handle_session_timer(&mut self) {
+        let Some(timer) = self.timers.pop_due(self.now_ms) else { return };
+        match timer {
+            Timer::Register(peer) => self.close(peer, CloseReason::NeverRegistered),
+            Timer::Reservation(peer, offer) => self.lapse_reservation(peer, offer),
+            Timer::OfferAge(peer, offer) => self.expire_offer(peer, offer),
+            Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
+            Timer::Rested(peer) => self.handle_rested(peer),
+        }
+    }
+
+    /// A peer wants pieces to take from the origin; `done` of those it was given before are held now.
+    fn handle_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
+        let has_seeders = |_: &u32| self.complete_seeders(peer, manifest) >= SHARE_SEEDERS_ENOUGH;
+        let pieces = coverage.pieces(&manifest).filter(|pieces| !has_seeders(pieces));
+        let holds_all = self.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
+        let is_given = || self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
+        let asked = Asked { peer, manifest, done, pieces, holds_all, is_given: &is_given };
+        let granted = self.shares.handle_asked(self.now_ms, &asked);
+        self.grant(granted);
+    }
+
+    fn grant(&mut self, granted: Vec<Granted>) {
+        for Granted { peer, manifest, pieces } in granted {
+            self.send(peer, TrackerToPeer::Share { manifest, pieces });
+        }
+    }
+
+    /// Ready peers that hold all of a manifest and proved to somebody whom `peer` can believe that they give it, counted up to enough.
+    fn complete_seeders(&self, peer: PeerNumber, manifest: Digest) -> usize {
+        let network = self.network_of(Answerer::Peer(peer));
+        let gives_all = |other: &PeerNumber| {
+            let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
+            session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
+        };
+        self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 
     fn advance(&mut self, now_ms: u64) {
@@ -196,7 +246,7 @@ impl Tracker {
     fn fresh_number(&mut self) -> PeerNumber {
         loop {
             let number = PeerNumber::from_bits(self.random.next_u64());
-            if !self.sessions.contains_key(&number) && !self.aliases.contains_key(&number) {
+            if !self.sessions.contains_key(&number) && self.visits.known_as(number).is_none() {
                 return number;
             }
         }

@@ -3,49 +3,19 @@
 use std::collections::BTreeSet;
 
 use viral_wire::{
-    Ticket,
     description::Setup,
     limits::ANSWERS_MAX,
     signal::{Answer, PeerNumber, TrackerToPeer},
 };
 
-use super::{ClientAddr, Tracker, leecher::MatchState, session::Customer, timers::Timer};
+use super::{
+    Tracker,
+    leecher::MatchState,
+    session::Customer,
+    timers::Timer,
+    types::{AnswerError, Answerer},
+};
 use crate::{candidates, nearness};
-
-/// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answerer {
-    /// The holder of a ticket, by `POST /.viral/answer`.
-    Ticket(Ticket),
-    /// A session.
-    Peer(PeerNumber),
-}
-
-/// Why no answer of a batch was relayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// None, too many, one offer twice, or an answer that offers.
-    #[error("malformed answers")]
-    Malformed,
-    /// One of the offers was never given to this visitor.
-    #[error("an offer was never given to you")]
-    NeverMatched,
-    /// Every one of the offers was answered, renewed or withdrawn meanwhile.
-    #[error("every offer is gone")]
-    Gone,
-}
-
-impl AnswerError {
-    /// The HTTP status that tells it.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::Malformed => 400,
-            Self::NeverMatched => 403,
-            Self::Gone => 410,
-        }
-    }
-}
 
 impl Tracker {
     /// Relays answers, each to the maker of its offer with the push plan made for it.
@@ -57,7 +27,7 @@ impl Tracker {
         self.advance(now_ms);
         self.check_answers(from, &answers)?;
         if let Answerer::Ticket(ticket) = from {
-            self.touch_visit(ticket);
+            self.visits.touch(self.now_ms, ticket);
         }
         let relayed = answers.into_iter().filter_map(|answer| self.relay(from, answer)).count();
         if relayed == 0 { Err(AnswerError::Gone) } else { Ok(()) }
@@ -113,20 +83,5 @@ impl Tracker {
         self.refresh(answer.peer);
         self.top_up(answer.peer);
         Some(())
-    }
-
-    /// The number by which others know whoever answers.
-    fn number_of(&self, who: Answerer) -> Option<PeerNumber> {
-        match who {
-            Answerer::Peer(peer) => Some(peer),
-            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.number),
-        }
-    }
-
-    pub(super) fn addr_of(&self, who: Answerer) -> Option<ClientAddr> {
-        match who {
-            Answerer::Peer(peer) => self.sessions.get(&peer).map(|session| session.addr),
-            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.addr),
-        }
     }
 }

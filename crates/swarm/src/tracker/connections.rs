@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
-use super::{Answerer, Tracker, leecher::MatchState, session::Customer, timers::Timer};
+use super::{Tracker, leecher::MatchState, session::Customer, timers::Timer, types::Answerer};
 use crate::limits::REST_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -112,11 +112,6 @@ impl Tracker {
         leecher.ordinal
     }
 
-    /// Whoever others know by this number.
-    pub(super) fn known_as(&self, number: PeerNumber) -> Answerer {
-        self.aliases.get(&number).map_or(Answerer::Peer(number), |ticket| Answerer::Ticket(*ticket))
-    }
-
     /// Somebody said something of its connection with `other` that can only be said of one that opened. What `other` reported meanwhile counts from now on.
     pub(super) fn note_word(&mut self, teller: Answerer, other: PeerNumber) {
         if let Some(leecher) = self.leecher_mut(teller) {
@@ -159,7 +154,9 @@ impl Tracker {
     }
 
     pub(super) fn handle_rested(&mut self, peer: PeerNumber) {
-        let Some(inherited) = self.sessions.get(&peer).map(|session| self.strikes_of(session.addr.public)) else { return };
+        let Some(inherited) = self.sessions.get(&peer).map(|session| self.reputation.strikes_of(self.now_ms, session.addr.public)) else {
+            return;
+        };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.resting_until_ms = None;
             session.standing.rested(inherited);

@@ -3,39 +3,26 @@
 use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 
 use viral_wire::{
-    Digest, Ticket,
+    Digest,
     limits::OFFERS_PER_LEECHER_MAX,
     signal::{Offer, PeerNumber, Push},
 };
 
 use super::{
-    Answerer, ClientAddr, Tracker,
+    Tracker,
     leecher::{Match, MatchState, Told},
     session::Reservation,
     timers::Timer,
+    types::{Answerer, Seeking},
 };
 use crate::{
+    address::ClientAddr,
     candidates,
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_ENOUGH, RUNG_SCAN_MAX},
     nearness::{self, Nearness},
     random::Random,
 };
-
-/// A visitor about to be given peers in its thin answer.
-#[derive(Debug, Clone)]
-pub struct Seeking<'a> {
-    /// Where it is.
-    pub addr: ClientAddr,
-    /// Path of the page.
-    pub page: &'a str,
-    /// The page's manifest.
-    pub manifest: Digest,
-    /// How many peers it should get; at most [`OFFERS_PER_LEECHER_MAX`] are given.
-    pub wanted: usize,
-    /// Stands for this visit; drawn by the host from a source of secrets.
-    pub ticket: Ticket,
-}
 
 /// What a choice among seeders is for.
 struct Search<'a> {
@@ -81,8 +68,8 @@ impl Tracker {
     /// How many peers [`Self::offers_for`] would give now; reserves nothing. Nobody counts as a peer of his own.
     #[must_use]
     pub fn ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
-        let is_new = !self.visits.contains_key(&seeking.ticket);
-        if is_new && self.visits.len() >= self.config.tickets_max && self.visit_in_the_way(seeking.addr.public).is_none() {
+        let is_new = !self.visits.contains(&seeking.ticket);
+        if is_new && self.visits.len() >= self.config.tickets_max && self.visits.in_the_way(seeking.addr.public).is_none() {
             return 0;
         }
         let search = Search {

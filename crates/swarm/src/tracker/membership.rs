@@ -7,13 +7,16 @@ use viral_wire::{
 };
 
 use super::{
-    Answerer, ClientAddr, CloseReason, Output, Tracker,
+    Tracker,
     leecher::Leecher,
+    output::{CloseReason, Output},
     session::{Bucket, Held, Session},
     standing::Standing,
     timers::Timer,
+    types::Answerer,
 };
 use crate::{
+    address::ClientAddr,
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
     places::Use,
@@ -53,7 +56,7 @@ impl Tracker {
             asked_ms: self.now_ms,
             customers: Default::default(),
             served: Default::default(),
-            standing: Standing::new(addr.public, self.strikes_of(addr.public)),
+            standing: Standing::new(addr.public, self.reputation.strikes_of(self.now_ms, addr.public)),
             resting_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
@@ -155,7 +158,7 @@ impl Tracker {
             self.lineage.seeding(ordinal);
         }
         if complete {
-            self.sate_share(peer, manifest);
+            self.shares.sate(peer, manifest);
         }
         self.refresh(peer);
     }
@@ -174,7 +177,8 @@ impl Tracker {
             self.browsers.remove(&(browser, peer));
         }
         self.pool.remove(peer);
-        self.end_share(peer);
+        let granted = self.shares.handle_gone(self.now_ms, peer);
+        self.grant(granted);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         for (number, offer) in &session.offers {
             self.timers.clear(offer.expires_ms, Timer::OfferAge(peer, *number));
@@ -203,7 +207,7 @@ impl Tracker {
         }
         self.end_connections_with(peer, &session.customers);
         if let Some(ticket) = session.ticket {
-            self.unlink_visit(peer, ticket, session.leecher);
+            self.visits.detach(self.now_ms, ticket, peer, session.leecher);
         }
         true
     }

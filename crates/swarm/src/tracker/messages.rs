@@ -5,7 +5,11 @@ use viral_wire::{
     signal::{ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
 };
 
-use super::{AnswerError, Answerer, CloseReason, Output, Tracker};
+use super::{
+    Tracker,
+    output::{CloseReason, Output},
+    types::{AnswerError, Answerer},
+};
 use crate::coverage::Coverage;
 use crate::pageset::{Report, ReportKind};
 use crate::places::Use;

@@ -1,36 +1,23 @@
 //! What visitors say about each other: faults, and bytes given and taken.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use viral_wire::{
     limits::SOURCES_MAX,
     signal::{Counts, DropReason, Fault, FaultReport, PeerNumber, SourceBytes, TrackerToPeer, VisitPost},
 };
 
-use super::{Answerer, CloseReason, Output, Tracker, leecher::Noted, standing::Verdict};
-use crate::{
-    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX, SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS, SUSPECTS_MAX},
-    lineage::ORIGIN,
-    nearness,
+use super::{
+    Tracker,
+    leecher::Noted,
+    output::{CloseReason, Output},
+    standing::Verdict,
+    types::{Answerer, VisitError},
 };
-
-/// How often a network had peers dropped on its word alone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Witness {
-    since_ms: u64,
-    drops: u32,
-}
-
-/// Why a beacon is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VisitError {
-    /// There is no such visit, or no longer.
-    #[error("no such visit")]
-    Unknown,
-    /// It reports more than allowed.
-    #[error("too many reports for one visit")]
-    TooMany,
-}
+use crate::{
+    limits::{BEACONS_PER_TICKET_MAX, REPORTED_BYTES_MAX},
+    lineage::ORIGIN,
+};
 
 impl Tracker {
     /// A thin visitor without a socket says what it took from whom, and who misbehaved.
@@ -44,7 +31,7 @@ impl Tracker {
             return Err(VisitError::TooMany);
         }
         visit.beacons += 1;
-        self.touch_visit(post.ticket);
+        self.visits.touch(self.now_ms, post.ticket);
         let who = Answerer::Ticket(post.ticket);
         self.handle_counts(who, &post.counts);
         for fault in &post.faults {
@@ -121,8 +108,7 @@ impl Tracker {
         }
         // The other way round: a seeder that lacked something took it from its customer.
         let own = self.session_of(who).and_then(|own| self.sessions.get(&own))?;
-        let ticket = self.aliases.get(&peer).map(|ticket| Answerer::Ticket(*ticket));
-        let other = ticket.unwrap_or(Answerer::Peer(peer));
+        let other = self.known_as(peer);
         own.served.contains(&peer).then(|| self.leecher(other)?.ordinal).flatten()
     }
 
@@ -174,36 +160,15 @@ impl Tracker {
         let met = session.counterparts();
         match session.standing.accuse(reporter, network, forged_reports_min, met) {
             Verdict::Dropped => true,
-            Verdict::DroppedByOwn => self.may_witness_alone(network),
+            Verdict::DroppedByOwn => self.reputation.may_witness_alone(self.now_ms, network, self.config.sole_witness_drops_max),
             Verdict::Stays => false,
         }
-    }
-
-    /// Counts a drop that rests on the word of one network; false where this one had too many.
-    fn may_witness_alone(&mut self, network: IpAddr) -> bool {
-        let (now_ms, drops_max) = (self.now_ms, self.config.sole_witness_drops_max);
-        let is_old = |witness: &Witness| now_ms.saturating_sub(witness.since_ms) >= SOLE_WITNESS_MS;
-        if !self.witnesses.contains_key(&network) && self.witnesses.len() >= SOLE_WITNESSES_MAX {
-            self.witnesses.retain(|_, witness| !is_old(witness));
-            if self.witnesses.len() >= SOLE_WITNESSES_MAX {
-                return false;
-            }
-        }
-        let witness = self.witnesses.entry(network).or_insert(Witness { since_ms: now_ms, drops: 0 });
-        if is_old(witness) {
-            *witness = Witness { since_ms: now_ms, drops: 0 };
-        }
-        if witness.drops >= drops_max {
-            return false;
-        }
-        witness.drops += 1;
-        true
     }
 
     fn drop_forger(&mut self, peer: PeerNumber) {
         self.totals.bans += 1;
         if let Some(address) = self.address_of(Answerer::Peer(peer)) {
-            self.suspect(address);
+            self.reputation.suspect(self.now_ms, address);
         }
         if let Some(ordinal) = self.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
             self.lineage.dropped(ordinal);
@@ -211,41 +176,4 @@ impl Tracker {
         self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Forged });
         self.close(peer, CloseReason::Dropped(DropReason::Forged));
     }
-
-    /// Remembers that a forger came from this address: it may come back under another number.
-    fn suspect(&mut self, address: IpAddr) {
-        let now_ms = self.now_ms;
-        if self.suspects.len() >= SUSPECTS_MAX {
-            self.suspects.retain(|_, until_ms| *until_ms > now_ms);
-        }
-        let site = nearness::site(address);
-        if self.suspects.len() < SUSPECTS_MAX || self.suspects.contains_key(&site) {
-            self.suspects.insert(site, now_ms.saturating_add(SUSPECT_MS));
-        }
-    }
-
-    /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody as near until somebody got verified bytes from it.
-    pub(super) fn strikes_of(&self, address: IpAddr) -> u32 {
-        let until_ms = self.suspects.get(&nearness::site(address));
-        if until_ms.is_some_and(|until_ms| *until_ms > self.now_ms) { STRIKES_MAX - 1 } else { 0 }
-    }
-
-    pub(super) fn session_of(&self, who: Answerer) -> Option<PeerNumber> {
-        match who {
-            Answerer::Peer(peer) => Some(peer),
-            Answerer::Ticket(ticket) => self.visits.get(&ticket)?.session,
-        }
-    }
-
-    /// The network from which somebody comes, as strangers are counted.
-    pub(super) fn network_of(&self, who: Answerer) -> Option<IpAddr> {
-        self.address_of(who).map(nearness::prefix)
-    }
-
-    pub(super) fn address_of(&self, who: Answerer) -> Option<IpAddr> {
-        self.addr_of(who).map(|addr| addr.public)
-    }
 }
-
-/// How often each fault was reported.
-pub(super) type Faults = BTreeMap<Fault, u64>;

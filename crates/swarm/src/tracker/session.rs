@@ -7,8 +7,8 @@ use std::{
 
 use viral_wire::{Description, Digest, Ticket, signal::PeerNumber};
 
-use super::{ClientAddr, leecher::Leecher, standing::Standing};
-use crate::{limits::CUSTOMERS_PER_PEER_MAX, nearness};
+use super::{leecher::Leecher, standing::Standing};
+use crate::{address::ClientAddr, limits::CUSTOMERS_PER_PEER_MAX, nearness};
 
 /// One session.
 #[derive(Debug)]

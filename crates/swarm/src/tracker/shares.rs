@@ -6,20 +6,35 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use viral_wire::{
-    Digest,
-    limits::SHARE_PIECES_MAX,
-    signal::{PeerNumber, TrackerToPeer},
+use viral_wire::{Digest, limits::SHARE_PIECES_MAX, signal::PeerNumber};
+
+use super::timers::Timers;
+use crate::limits::{
+    FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_WAIT_MS,
+    SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
 };
 
-use super::{Answerer, Tracker, timers::Timer};
-use crate::{
-    coverage::Coverage,
-    limits::{
-        FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_SEEDERS_ENOUGH,
-        SHARE_WAIT_MS, SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
-    },
-};
+/// Somebody asks for a share.
+pub(super) struct Asked<'a> {
+    pub(super) peer: PeerNumber,
+    pub(super) manifest: Digest,
+    /// So many pieces of those it was given before are held now.
+    pub(super) done: u32,
+    /// Distinct pieces of the manifest; `None` if there are none to deal: it is not known, or enough peers give all of it.
+    pub(super) pieces: Option<u32>,
+    /// It holds all of it.
+    pub(super) holds_all: bool,
+    /// Tells whether somebody else gives something of it. Only asked where it matters: every session may have to be looked at.
+    pub(super) is_given: &'a dyn Fn() -> bool,
+}
+
+/// What a peer is to take from the origin: none = everything is with somebody.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Granted {
+    pub(super) peer: PeerNumber,
+    pub(super) manifest: Digest,
+    pub(super) pieces: Vec<u32>,
+}
 
 /// The shares of every manifest that a crowd is fetching.
 #[derive(Debug, Default)]
@@ -29,6 +44,8 @@ pub(super) struct Shares {
     holders: BTreeMap<PeerNumber, Digest>,
     /// When somebody came first to a manifest that nobody fetched, lately.
     first_comers: BTreeMap<Digest, u64>,
+    /// When each lease took too long.
+    timers: Timers<PeerNumber>,
 }
 
 /// What was given out of one manifest.
@@ -109,23 +126,19 @@ impl Share {
     }
 }
 
-impl Tracker {
+impl Shares {
     /// Whether somebody fetches this manifest by shares now.
-    #[must_use]
-    pub fn is_crowded(&self, manifest: &Digest) -> bool {
-        self.shares.by_manifest.get(manifest).is_some_and(|share| {
+    pub(super) fn is_crowded(&self, now_ms: u64, manifest: &Digest) -> bool {
+        self.by_manifest.get(manifest).is_some_and(|share| {
             // Who takes part asks every few seconds; who only says so once is no crowd.
-            share.hungry.values().any(|hunger| self.now_ms < hunger.asked_ms.saturating_add(SHARE_WAIT_MS))
+            share.hungry.values().any(|hunger| now_ms < hunger.asked_ms.saturating_add(SHARE_WAIT_MS))
         })
     }
 
     /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a share of it, and nobody was given the place in the
     /// last [`FIRST_COMER_MS`].
-    #[must_use]
-    pub fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
-        self.advance(now_ms);
-        let now_ms = self.now_ms;
-        let Shares { by_manifest, first_comers, .. } = &mut self.shares;
+    pub(super) fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
+        let Self { by_manifest, first_comers, .. } = self;
         first_comers.retain(|_, came_ms| now_ms < came_ms.saturating_add(FIRST_COMER_MS));
         let is_first =
             !by_manifest.contains_key(&manifest) && !first_comers.contains_key(&manifest) && first_comers.len() < SHARE_MANIFESTS_MAX;
@@ -136,81 +149,83 @@ impl Tracker {
     }
 
     /// A peer holds all of a manifest.
-    pub(super) fn sate_share(&mut self, peer: PeerNumber, manifest: Digest) {
-        if let Some(share) = self.shares.by_manifest.get_mut(&manifest) {
+    pub(super) fn sate(&mut self, peer: PeerNumber, manifest: Digest) {
+        if let Some(share) = self.by_manifest.get_mut(&manifest) {
             share.hungry.remove(&peer);
         }
     }
 
-    /// A peer wants pieces to take from the origin; `done` of those it was given before are held now.
-    pub(super) fn handle_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
-        if self.shares.holders.get(&peer).is_some_and(|known| *known != manifest) {
-            self.end_share(peer);
+    /// A peer wants pieces to take from the origin.
+    pub(super) fn handle_asked(&mut self, now_ms: u64, asked: &Asked<'_>) -> Vec<Granted> {
+        let Asked { peer, manifest, done, .. } = *asked;
+        let mut granted = Vec::new();
+        if self.holders.get(&peer).is_some_and(|known| *known != manifest) {
+            granted = self.handle_gone(now_ms, peer);
         }
-        self.finish_share(peer, manifest, done);
-        let known = self.shares.by_manifest.contains_key(&manifest);
-        let pieces = coverage.pieces(&manifest).filter(|_| known || self.shares.by_manifest.len() < SHARE_MANIFESTS_MAX);
-        let Some(pieces) = pieces.filter(|_| self.complete_seeders(peer, manifest) < SHARE_SEEDERS_ENOUGH) else {
+        self.finish(now_ms, peer, manifest, done);
+        let has_room = self.by_manifest.contains_key(&manifest) || self.by_manifest.len() < SHARE_MANIFESTS_MAX;
+        let Some(pieces) = asked.pieces.filter(|_| has_room) else {
             // Whoever waits waits in vain, too.
-            let waiting = self.shares.by_manifest.get_mut(&manifest).map(|share| std::mem::take(&mut share.waiting)).unwrap_or_default();
-            for other in waiting.into_iter().filter(|other| *other != peer) {
-                self.give_share(other, manifest, Vec::new());
-            }
-            return self.give_share(peer, manifest, Vec::new());
+            let waiting = self.by_manifest.get_mut(&manifest).map(|share| std::mem::take(&mut share.waiting)).unwrap_or_default();
+            let others = waiting.into_iter().filter(|other| *other != peer);
+            granted.extend(others.chain([peer]).map(|peer| Granted { peer, manifest, pieces: Vec::new() }));
+            return granted;
         };
-        let now_ms = self.now_ms;
-        let holds_all = self.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
-        let is_newcomer = !self.shares.holders.contains_key(&peer);
-        let share = self.shares.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
-        let is_dealt_out = is_newcomer && share.is_over() && share.leases.is_empty();
-        // Every session is looked at, so only where it matters.
-        if is_dealt_out && !self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest)) {
+        let is_newcomer = !self.holders.contains_key(&peer);
+        let share = self.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
+        if is_newcomer && share.is_over() && share.leases.is_empty() && !(asked.is_given)() {
             // Whoever fetched it is gone, or gives nothing: it has to be sent once more.
             share.next = 0;
         }
         if !share.waiting.contains(&peer) {
             share.waiting.push_back(peer);
         }
-        if !holds_all {
+        if !asked.holds_all {
             share.hungry.insert(peer, Hunger { asked_ms: now_ms, done: done as usize });
         }
-        self.shares.holders.insert(peer, manifest);
-        self.deal(manifest);
+        self.holders.insert(peer, manifest);
+        granted.extend(self.deal(now_ms, manifest));
+        granted
     }
 
     /// A peer left, or wants another manifest: what it had not fetched goes to somebody else.
-    pub(super) fn end_share(&mut self, peer: PeerNumber) {
-        let Some(manifest) = self.shares.holders.remove(&peer) else { return };
-        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+    pub(super) fn handle_gone(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
+        let Some(manifest) = self.holders.remove(&peer) else { return Vec::new() };
+        let Some(share) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
         share.waiting.retain(|other| *other != peer);
         share.hungry.remove(&peer);
         if let Some(lease) = share.leases.remove(&peer) {
-            self.timers.clear(lease.due_ms, Timer::Share(peer));
+            self.timers.clear(lease.due_ms, peer);
             share.returned.extend(lease.pieces);
         }
-        let deserted = !self.shares.holders.values().any(|other| *other == manifest);
+        let deserted = !self.holders.values().any(|other| *other == manifest);
         if deserted {
-            self.shares.by_manifest.remove(&manifest);
-        } else {
-            self.deal(manifest);
+            self.by_manifest.remove(&manifest);
+            return Vec::new();
         }
+        self.deal(now_ms, manifest)
     }
 
-    /// A share took too long: others may fetch it, too.
-    pub(super) fn handle_share_late(&mut self, peer: PeerNumber) {
-        let Some(manifest) = self.shares.holders.get(&peer).copied() else { return };
-        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+    /// When the next share took too long, in milliseconds.
+    pub(super) fn poll_timeout(&self) -> Option<u64> {
+        self.timers.next()
+    }
+
+    /// Lets the first share go that took too long: others may fetch it, too.
+    pub(super) fn expire_next(&mut self, now_ms: u64) -> Vec<Granted> {
+        let Some(peer) = self.timers.pop_due(now_ms) else { return Vec::new() };
+        let Some(manifest) = self.holders.get(&peer).copied() else { return Vec::new() };
+        let Some(share) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
         if let Some(lease) = share.leases.remove(&peer) {
             share.returned.extend(lease.pieces);
             share.adapt(SHARE_WAIT_MS);
         }
-        self.deal(manifest);
+        self.deal(now_ms, manifest)
     }
 
     /// The oldest `done` pieces of a share are fetched.
-    fn finish_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32) {
-        let now_ms = self.now_ms;
-        let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
+    fn finish(&mut self, now_ms: u64, peer: PeerNumber, manifest: Digest, done: u32) {
+        let Some(share) = self.by_manifest.get_mut(&manifest) else { return };
         let Some(lease) = share.leases.get_mut(&peer) else { return };
         let done = lease.pieces.len().min(done as usize);
         lease.pieces.drain(..done);
@@ -218,23 +233,24 @@ impl Tracker {
             let (given_ms, due_ms) = (lease.given_ms, lease.due_ms);
             share.leases.remove(&peer);
             share.adapt(now_ms.saturating_sub(given_ms));
-            self.timers.clear(due_ms, Timer::Share(peer));
+            self.timers.clear(due_ms, peer);
         }
     }
 
     /// Gives out what may be under way, a little to each who waits.
-    fn deal(&mut self, manifest: Digest) {
+    fn deal(&mut self, now_ms: u64, manifest: Digest) -> Vec<Granted> {
+        let mut granted = Vec::new();
+        let due_ms = now_ms.saturating_add(SHARE_WAIT_MS);
+        let Some(share) = self.by_manifest.get_mut(&manifest) else { return granted };
         loop {
-            let due_ms = self.now_ms.saturating_add(SHARE_WAIT_MS);
-            let Some(share) = self.shares.by_manifest.get_mut(&manifest) else { return };
             let window = if share.hungry.len() > 1 { share.window } else { share.window.max(SHARE_WINDOW_ALONE) };
             let under_way = share.under_way();
             let left = window.saturating_sub(under_way);
             // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
             if left < SHARE_PIECES_MIN && under_way > 0 && !share.is_over() {
-                return;
+                return granted;
             }
-            let Some(peer) = share.waiting.pop_front() else { return };
+            let Some(peer) = share.waiting.pop_front() else { return granted };
             let takers = share.leases.len().max(share.waiting.len()) + 1;
             // Much only for those who are fast: who is not would lose it all when its time is up.
             let fast = 2 * share.hungry.get(&peer).map_or(0, |hunger| hunger.done);
@@ -242,27 +258,13 @@ impl Tracker {
             let count = (window / takers).clamp(SHARE_PIECES_MIN, most).min(left.max(1));
             let pieces: Vec<u32> = std::iter::from_fn(|| share.take()).take(count).collect();
             if !pieces.is_empty() {
-                let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: self.now_ms, due_ms: 0 });
-                self.timers.clear(lease.due_ms, Timer::Share(peer));
+                let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: now_ms, due_ms: 0 });
+                self.timers.clear(lease.due_ms, peer);
                 lease.pieces.extend(&pieces);
                 lease.due_ms = due_ms;
-                self.timers.set(due_ms, Timer::Share(peer));
+                self.timers.set(due_ms, peer);
             }
-            self.give_share(peer, manifest, pieces);
+            granted.push(Granted { peer, manifest, pieces });
         }
-    }
-
-    fn give_share(&mut self, peer: PeerNumber, manifest: Digest, pieces: Vec<u32>) {
-        self.send(peer, TrackerToPeer::Share { manifest, pieces });
-    }
-
-    /// Ready peers that hold all of a manifest and proved to somebody whom `peer` can believe that they give it, counted up to enough.
-    fn complete_seeders(&self, peer: PeerNumber, manifest: Digest) -> usize {
-        let network = self.network_of(Answerer::Peer(peer));
-        let gives_all = |other: &PeerNumber| {
-            let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
-            session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
-        };
-        self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
     }
 }

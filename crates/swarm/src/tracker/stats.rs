@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use viral_wire::signal::Fault;
 
-use super::{Tracker, reports::Faults};
+use super::{leecher::Leecher, session::Session, visit::Visits};
 use crate::limits::LEECHER_AGE_MAX_MS;
 
 /// How the swarm is now, and what happened since the start.
@@ -80,25 +80,14 @@ pub(super) struct Totals {
     pub(super) bans: u64,
     pub(super) matches: Matches,
     pub(super) reported: Reported,
-    pub(super) faults: Faults,
+    pub(super) faults: BTreeMap<Fault, u64>,
     pub(super) refused: Refused,
 }
 
-impl Tracker {
-    /// How many registered peers of a page hold its manifest of now whole and can be introduced.
-    #[must_use]
-    pub fn seeders_of(&self, page: &str) -> usize {
-        let Some((entry, manifest)) = self.pages.get(page).and_then(|entry| Some((entry, entry.manifest?))) else { return 0 };
-        let sessions = entry.peers.iter().filter_map(|peer| self.sessions.get(peer));
-        sessions
-            .filter(|session| session.is_reachable() && session.held.is_some_and(|held| held.complete && held.manifest == manifest))
-            .count()
-    }
-
+impl TrackerStats {
     /// How the swarm is at `now_ms`.
-    #[must_use]
-    pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
-        let registered = self.sessions.values().filter(|session| session.page.is_some());
+    pub(super) fn of<'a>(now_ms: u64, sessions: impl Iterator<Item = &'a Session> + Clone, visits: &Visits, totals: &Totals) -> Self {
+        let registered = sessions.clone().filter(|session| session.page.is_some());
         let (mut seeders, mut leechers, mut ready) = (0, 0, 0);
         for session in registered {
             let held = session.held.filter(|held| held.bytes > 0);
@@ -107,23 +96,23 @@ impl Tracker {
             seeders += usize::from(is_seeder);
             leechers += usize::from(!is_seeder && session.thin);
         }
-        let is_leeching = |leecher: &super::leecher::Leecher| leecher.ordinal.is_some();
-        let thin = self.visits.values().filter(|visit| {
+        let is_leeching = |leecher: &Leecher| leecher.ordinal.is_some();
+        let thin = visits.values().filter(|visit| {
             visit.beacons == 0
                 && now_ms.saturating_sub(visit.touched_ms) < LEECHER_AGE_MAX_MS
                 && visit.leecher.as_ref().is_some_and(is_leeching)
         });
-        TrackerStats {
+        Self {
             seeders,
             leechers: leechers + thin.count(),
-            sessions: self.sessions.len(),
-            tickets: self.visits.len(),
+            sessions: sessions.count(),
+            tickets: visits.len(),
             ready,
-            bans: self.totals.bans,
-            matches: self.totals.matches,
-            reported: self.totals.reported,
-            faults: self.totals.faults.clone(),
-            refused: self.totals.refused,
+            bans: totals.bans,
+            matches: totals.matches,
+            reported: totals.reported,
+            faults: totals.faults.clone(),
+            refused: totals.refused,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use viral_wire::{Ticket, signal::PeerNumber};
+use viral_wire::signal::PeerNumber;
 
-/// What lapses.
+/// What lapses of sessions. Of what lapses at the same time the first comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// The wait for a session's `register`.
@@ -17,24 +17,26 @@ pub(super) enum Timer {
     Open(PeerNumber, u32),
     /// The rest of a peer that failed several leechers.
     Rested(PeerNumber),
-    /// The life of a thin visit.
-    Ticket(Ticket),
-    /// The wait for a peer to fetch its share.
-    Share(PeerNumber),
 }
 
 /// A queue from which every entry is removed by whoever gave it up, so that it is never longer than what waits.
-#[derive(Debug, Default)]
-pub(super) struct Timers {
-    due: BTreeSet<(u64, Timer)>,
+#[derive(Debug)]
+pub(super) struct Timers<T> {
+    due: BTreeSet<(u64, T)>,
 }
 
-impl Timers {
-    pub(super) fn set(&mut self, due_ms: u64, timer: Timer) {
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { due: BTreeSet::new() }
+    }
+}
+
+impl<T: Ord> Timers<T> {
+    pub(super) fn set(&mut self, due_ms: u64, timer: T) {
         self.due.insert((due_ms, timer));
     }
 
-    pub(super) fn clear(&mut self, due_ms: u64, timer: Timer) {
+    pub(super) fn clear(&mut self, due_ms: u64, timer: T) {
         self.due.remove(&(due_ms, timer));
     }
 
@@ -42,7 +44,7 @@ impl Timers {
         self.due.first().map(|(due_ms, _)| *due_ms)
     }
 
-    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<Timer> {
+    pub(super) fn pop_due(&mut self, now_ms: u64) -> Option<T> {
         if self.next()? > now_ms {
             return None;
         }

@@ -1,11 +1,14 @@
 //! Thin visits: what the tracker remembers of a ticket, whether or not its holder has a session.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use viral_wire::{Ticket, signal::PeerNumber};
 
-use super::{ClientAddr, Tracker, answers::Answerer, leecher::Leecher, matching::Seeking, timers::Timer};
-use crate::{lineage::VisitKind, places::Use};
+use super::{leecher::Leecher, timers::Timers};
+use crate::{
+    address::ClientAddr,
+    places::{Places, Use},
+};
 
 /// One thin visit.
 #[derive(Debug)]
@@ -23,155 +26,131 @@ pub(super) struct ThinVisit {
     pub(super) beacons: u32,
 }
 
-impl Tracker {
-    /// The visit of this ticket, made if there is none; false if there are too many.
-    pub(super) fn open_visit(&mut self, seeking: &Seeking<'_>) -> bool {
-        if self.visits.contains_key(&seeking.ticket) {
-            return true;
-        }
-        if self.visits.len() >= self.config.tickets_max {
-            self.totals.refused.tickets += 1;
-            let Some(other) = self.visit_in_the_way(seeking.addr.public) else { return false };
-            self.forget_visit(other);
-        }
-        let number = self.fresh_number();
-        let leecher = Leecher::new(self.next_serial());
-        let expires_ms = self.now_ms.saturating_add(self.config.ticket_age_max_ms);
-        let visit = ThinVisit {
-            addr: seeking.addr,
-            page: seeking.page.to_owned(),
-            number,
-            session: None,
-            leecher: Some(leecher),
-            touched_ms: self.now_ms,
-            expires_ms,
-            beacons: 0,
-        };
-        self.visits.insert(seeking.ticket, visit);
-        self.visit_places.insert(seeking.ticket, seeking.addr.public, Use::Idle);
-        self.aliases.insert(number, seeking.ticket);
-        self.timers.set(expires_ms, Timer::Ticket(seeking.ticket));
-        true
+/// The thin visits of one tracker, with when each lapses.
+#[derive(Debug)]
+pub(super) struct Visits {
+    by_ticket: BTreeMap<Ticket, ThinVisit>,
+    /// Visits without a session.
+    places: Places<Ticket>,
+    /// The numbers under which seeders know visitors that have no session.
+    aliases: BTreeMap<PeerNumber, Ticket>,
+    timers: Timers<Ticket>,
+    /// How long a visit is remembered after its last sign of life, in milliseconds.
+    age_max_ms: u64,
+}
+
+impl Visits {
+    pub(super) fn new(age_max_ms: u64) -> Self {
+        Self { by_ticket: BTreeMap::new(), places: Places::default(), aliases: BTreeMap::new(), timers: Timers::default(), age_max_ms }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_ticket.len()
+    }
+
+    pub(super) fn contains(&self, ticket: &Ticket) -> bool {
+        self.by_ticket.contains_key(ticket)
+    }
+
+    pub(super) fn get(&self, ticket: &Ticket) -> Option<&ThinVisit> {
+        self.by_ticket.get(ticket)
+    }
+
+    pub(super) fn get_mut(&mut self, ticket: &Ticket) -> Option<&mut ThinVisit> {
+        self.by_ticket.get_mut(ticket)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &ThinVisit> {
+        self.by_ticket.values()
+    }
+
+    /// Whose visit others know by this number.
+    pub(super) fn known_as(&self, number: PeerNumber) -> Option<Ticket> {
+        self.aliases.get(&number).copied()
     }
 
     /// The visit that is forgotten for one from this address: one without a session, of the network that has most of them.
-    pub(super) fn visit_in_the_way(&self, address: IpAddr) -> Option<Ticket> {
-        self.visit_places.in_the_way(address).or_else(|| self.visit_places.in_own_way(address))
+    pub(super) fn in_the_way(&self, address: IpAddr) -> Option<Ticket> {
+        self.places.in_the_way(address).or_else(|| self.places.in_own_way(address))
+    }
+
+    /// Takes in a visit that has no session yet. Whoever calls sees that there is room, and that nobody has the number.
+    pub(super) fn open(&mut self, now_ms: u64, ticket: Ticket, addr: ClientAddr, page: &str, number: PeerNumber, leecher: Leecher) {
+        let expires_ms = now_ms.saturating_add(self.age_max_ms);
+        let visit = ThinVisit {
+            addr,
+            page: page.to_owned(),
+            number,
+            session: None,
+            leecher: Some(leecher),
+            touched_ms: now_ms,
+            expires_ms,
+            beacons: 0,
+        };
+        self.by_ticket.insert(ticket, visit);
+        self.places.insert(ticket, addr.public, Use::Idle);
+        self.aliases.insert(number, ticket);
+        self.timers.set(expires_ms, ticket);
     }
 
     /// A sign of life.
-    pub(super) fn touch_visit(&mut self, ticket: Ticket) {
-        let Some(visit) = self.visits.get_mut(&ticket) else { return };
-        visit.touched_ms = self.now_ms;
-        self.visit_places.touch(&ticket, Use::Idle);
-        self.timers.clear(visit.expires_ms, Timer::Ticket(ticket));
-        visit.expires_ms = self.now_ms.saturating_add(self.config.ticket_age_max_ms);
-        self.timers.set(visit.expires_ms, Timer::Ticket(ticket));
+    pub(super) fn touch(&mut self, now_ms: u64, ticket: Ticket) {
+        let Some(visit) = self.by_ticket.get_mut(&ticket) else { return };
+        visit.touched_ms = now_ms;
+        self.places.touch(&ticket, Use::Idle);
+        self.timers.clear(visit.expires_ms, ticket);
+        visit.expires_ms = now_ms.saturating_add(self.age_max_ms);
+        self.timers.set(visit.expires_ms, ticket);
     }
 
-    pub(super) fn expire_visit(&mut self, ticket: Ticket) {
-        let Some(visit) = self.visits.get_mut(&ticket) else { return };
-        if visit.session.is_some() {
-            visit.expires_ms = self.now_ms.saturating_add(self.config.ticket_age_max_ms.max(1));
-            self.timers.set(visit.expires_ms, Timer::Ticket(ticket));
-            return;
-        }
-        self.forget_visit(ticket);
+    /// A session of the visit begins, which carries its leecher from now on: the session that had it, or the leecher itself. `None` if there is no such visit.
+    pub(super) fn attach(&mut self, now_ms: u64, ticket: Ticket, peer: PeerNumber) -> Option<(Option<PeerNumber>, Option<Leecher>)> {
+        let visit = self.by_ticket.get_mut(&ticket)?;
+        let before = (visit.session.replace(peer), visit.leecher.take());
+        self.places.remove(&ticket);
+        self.touch(now_ms, ticket);
+        Some(before)
     }
 
-    fn forget_visit(&mut self, ticket: Ticket) {
-        self.visit_places.remove(&ticket);
-        let Some(visit) = self.visits.remove(&ticket) else { return };
-        self.timers.clear(visit.expires_ms, Timer::Ticket(ticket));
+    /// The session of the visit ended: its leecher comes back, unless another session has it.
+    pub(super) fn detach(&mut self, now_ms: u64, ticket: Ticket, peer: PeerNumber, leecher: Leecher) {
+        let Some(visit) = self.by_ticket.get_mut(&ticket).filter(|visit| visit.session == Some(peer)) else { return };
+        visit.session = None;
+        visit.leecher = Some(leecher);
+        self.places.insert(ticket, visit.addr.public, Use::Idle);
+        self.touch(now_ms, ticket);
+    }
+
+    /// Forgets a visit.
+    pub(super) fn forget(&mut self, ticket: Ticket) -> Option<ThinVisit> {
+        self.places.remove(&ticket);
+        let visit = self.by_ticket.remove(&ticket)?;
+        self.timers.clear(visit.expires_ms, ticket);
         self.aliases.remove(&visit.number);
-        if let Some(ordinal) = visit.leecher.as_ref().and_then(|leecher| leecher.ordinal) {
-            self.lineage.leave(ordinal);
-        }
+        Some(visit)
     }
 
-    /// Joins a session to the visit its page came from. An older session of the same visit, whose end was not yet noticed, gives it up.
-    pub(super) fn link_visit(&mut self, peer: PeerNumber, ticket: Ticket) {
-        let fresh = Leecher::new(self.next_serial());
-        let Some(visit) = self.visits.get_mut(&ticket) else { return };
-        let older = visit.session.and_then(|older| self.sessions.get_mut(&older));
-        let leecher = match older {
-            Some(session) => {
-                session.ticket = None;
-                Some(std::mem::replace(&mut session.leecher, fresh))
-            }
-            None => visit.leecher.take(),
-        };
-        visit.session = Some(peer);
-        self.visit_places.remove(&ticket);
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.ticket = Some(ticket);
-            if let Some(leecher) = leecher {
-                session.leecher = leecher;
-            }
-        }
-        self.touch_visit(ticket);
+    /// When the next visit lapses, in milliseconds.
+    pub(super) fn poll_timeout(&self) -> Option<u64> {
+        self.timers.next()
     }
 
-    /// Gives the leecher of a session that ends back to its visit.
-    pub(super) fn unlink_visit(&mut self, peer: PeerNumber, ticket: Ticket, leecher: Leecher) {
-        let Some(visit) = self.visits.get_mut(&ticket) else { return };
-        if visit.session == Some(peer) {
-            visit.session = None;
-            visit.leecher = Some(leecher);
-            self.visit_places.insert(ticket, visit.addr.public, Use::Idle);
-            self.touch_visit(ticket);
+    /// Lets the first visit lapse that is due; one with a session stays. Returns the one that is forgotten.
+    pub(super) fn expire_next(&mut self, now_ms: u64) -> Option<ThinVisit> {
+        let ticket = self.timers.pop_due(now_ms)?;
+        let visit = self.by_ticket.get_mut(&ticket)?;
+        if visit.session.is_some() {
+            visit.expires_ms = now_ms.saturating_add(self.age_max_ms.max(1));
+            self.timers.set(visit.expires_ms, ticket);
+            return None;
         }
+        self.forget(ticket)
     }
 
-    pub(super) fn leecher(&self, who: Answerer) -> Option<&Leecher> {
-        match who {
-            Answerer::Peer(peer) => self.sessions.get(&peer).map(|session| &session.leecher),
-            Answerer::Ticket(ticket) => {
-                let visit = self.visits.get(&ticket)?;
-                match visit.session {
-                    Some(peer) => self.sessions.get(&peer).map(|session| &session.leecher),
-                    None => visit.leecher.as_ref(),
-                }
-            }
-        }
-    }
-
-    pub(super) fn leecher_mut(&mut self, who: Answerer) -> Option<&mut Leecher> {
-        match who {
-            Answerer::Peer(peer) => self.sessions.get_mut(&peer).map(|session| &mut session.leecher),
-            Answerer::Ticket(ticket) => {
-                let visit = self.visits.get_mut(&ticket)?;
-                match visit.session {
-                    Some(peer) => self.sessions.get_mut(&peer).map(|session| &mut session.leecher),
-                    None => visit.leecher.as_mut(),
-                }
-            }
-        }
-    }
-
-    /// The session behind a number by which somebody knows a peer.
-    pub(super) fn session_behind(&self, number: PeerNumber) -> Option<PeerNumber> {
-        if self.sessions.contains_key(&number) {
-            return Some(number);
-        }
-        self.visits.get(self.aliases.get(&number)?)?.session
-    }
-
-    /// Gives a leecher its place in the lineage, if it has none yet.
-    pub(super) fn join_lineage(&mut self, who: Answerer) -> Option<u64> {
-        if let Some(ordinal) = self.leecher(who)?.ordinal {
-            return Some(ordinal);
-        }
-        let (kind, page) = match who {
-            Answerer::Ticket(ticket) => (VisitKind::Thin, self.visits.get(&ticket)?.page.clone()),
-            Answerer::Peer(peer) => {
-                let session = self.sessions.get(&peer)?;
-                let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
-                (kind, session.page.clone()?)
-            }
-        };
-        let ordinal = self.lineage.join(self.now_ms, kind, &page);
-        self.leecher_mut(who)?.ordinal = Some(ordinal);
-        Some(ordinal)
+    /// Whether every number, place and timer is that of a visit.
+    #[cfg(test)]
+    pub(super) fn is_consistent(&self) -> bool {
+        let alone = self.values().filter(|visit| visit.session.is_none()).count();
+        self.aliases.len() == self.len() && self.places.len() == alone && self.timers.len() == self.len()
     }
 }

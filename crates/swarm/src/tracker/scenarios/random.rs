@@ -243,11 +243,10 @@ impl Watched {
         let tracker = &self.world.tracker;
         assert!(tracker.sessions.len() <= SESSIONS_MAX);
         assert!(tracker.visits.len() <= TICKETS_MAX);
-        assert_eq!(tracker.aliases.len(), tracker.visits.len());
+        assert!(tracker.visits.is_consistent());
         assert!(tracker.outputs.is_empty());
         assert_eq!(tracker.session_places.len(), tracker.sessions.len());
-        assert_eq!(tracker.visit_places.len(), tracker.visits.values().filter(|visit| visit.session.is_none()).count());
-        let mut timers = tracker.visits.len();
+        let mut timers = 0;
         let mut ready = 0;
         for session in tracker.sessions.values() {
             assert!(session.offers.len() <= OFFERS_PER_PEER_MAX);
