@@ -60,7 +60,7 @@ enum Chore {
     Lab(lab::Lab),
     /// The crowd of twelve that `test` ends with.
     SmallCrowd,
-    /// Check which crate depends on which against the code map in ARCHITECTURE.md.
+    /// Check which crate depends on which against the code map in ARCHITECTURE.md, and that no files use each other in a circle.
     Deps,
     /// Check that links between documents lead somewhere.
     Docs,
@@ -116,7 +116,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         // Has no steps.
         Chore::Lab(_) => Ok(()),
         Chore::SmallCrowd => small_crowd(steps),
-        Chore::Deps => steps.run("crate dependencies point one way", deps::check),
+        Chore::Deps => steps.run("dependencies point one way", deps::check),
         Chore::Docs => steps.run("links between documents", docs::check),
         Chore::Deny => steps.run("others' crates", deny::check),
         Chore::Fuzz(asked) => fuzz::fuzz(steps, &asked),
@@ -132,7 +132,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     let needed: &[&[tools::Tool]] = if without_journeys { &[tools::NPM] } else { &[tools::NPM, tools::JOURNEYS] };
     steps.run("tools", || tools::ensure(needed))?;
     steps.run("formatting", rust::formatting)?;
-    steps.run("crate dependencies point one way", deps::check)?;
+    steps.run("dependencies point one way", deps::check)?;
     steps.run("links between documents", docs::check)?;
     steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
