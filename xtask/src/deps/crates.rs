@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The demo makes its own assets; nothing of the product is in it.
     ("viral-demo", &[]),
     ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-peer", "viral-demo"]),
+    ("viral-fuzz", &["viral-wire", "viral-swarm", "viral-site"]),
     // Journeys and the lab look at the product from outside only.
     ("viral-journeys", &[]),
     ("viral-lab", &["viral-journeys"]),
