@@ -199,8 +199,19 @@ impl Tracker {
         let Some(timer) = self.timers.pop_due(self.now_ms) else { return };
         match timer {
             Timer::Register(peer) => self.close(peer, CloseReason::NeverRegistered),
-            Timer::Reservation(peer, offer) => self.lapse_reservation(peer, offer),
-            Timer::OfferAge(peer, offer) => self.expire_offer(peer, offer),
+            Timer::Reservation(peer, offer) => {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.book.lapse(offer);
+                }
+                self.refresh(peer);
+            }
+            Timer::OfferAge(peer, offer) => {
+                let Some(session) = self.sessions.get_mut(&peer) else { return };
+                if session.book.expire(&mut self.timers, offer) {
+                    self.refresh(peer);
+                    self.top_up(peer);
+                }
+            }
             Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
             Timer::Rested(peer) => self.handle_rested(peer),
         }

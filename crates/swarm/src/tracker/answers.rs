@@ -11,7 +11,7 @@ use viral_wire::{
 use super::{
     Tracker,
     leecher::MatchState,
-    session::Customer,
+    offers::Customer,
     timers::Timer,
     types::{AnswerError, Answerer},
 };
@@ -50,15 +50,15 @@ impl Tracker {
         let leecher = self.leecher(from)?;
         let (id, found) = (leecher.id, *leecher.matches.get(&key)?);
         let session = self.sessions.get(&answer.peer)?;
-        let offer = session.offers.get(&answer.offer)?;
+        let offer = session.book.offers.get(&answer.offer)?;
         let is_anothers = offer.reservation.is_some_and(|reservation| reservation.leecher != id);
         // A lapsed reservation leaves the offer to whoever answers first, but not a slot that somebody else has taken.
-        let has_slot = offer.reservation.is_some() || session.free_slots() > 0;
+        let has_slot = offer.reservation.is_some() || session.book.free_slots() > 0;
         if found.state != MatchState::Given || offer.serial != found.serial || is_anothers || !has_slot {
             return None;
         }
         let number = self.number_of(from)?;
-        self.take_offer(answer.peer, answer.offer)?;
+        self.sessions.get_mut(&answer.peer)?.book.take(&mut self.timers, answer.offer)?;
         let mut description = answer.description;
         let (addr, to) = (self.addr_of(from)?, self.sessions.get(&answer.peer)?.addr.public);
         if let Some(address) = addr.rewrite_to {
@@ -67,7 +67,7 @@ impl Tracker {
         description.set_candidates(candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
-        session.customers.insert(
+        session.book.customers.insert(
             answer.offer,
             Customer { number, network: nearness::prefix(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
         );

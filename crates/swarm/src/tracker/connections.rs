@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
-use super::{Tracker, leecher::MatchState, session::Customer, timers::Timer, types::Answerer};
+use super::{Tracker, leecher::MatchState, offers::Customer, timers::Timer, types::Answerer};
 use crate::limits::REST_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -19,7 +19,7 @@ impl Tracker {
         self.note_word(Answerer::Peer(teller), other);
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
-        let Some(customer) = session.customers.get_mut(&offer) else { return };
+        let Some(customer) = session.book.customers.get_mut(&offer) else { return };
         // Only the maker's own word ends the wait, so that no forger escapes the word of others by saying nothing.
         let told = if teller == ends.maker { customer.open_due_ms.take() } else { None };
         let is_news = !std::mem::replace(&mut customer.is_opened, true);
@@ -40,7 +40,7 @@ impl Tracker {
 
     pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
-        let customer = self.sessions.get(&ends.maker).and_then(|session| session.customers.get(&offer));
+        let customer = self.sessions.get(&ends.maker).and_then(|session| session.book.customers.get(&offer));
         if teller != ends.maker && customer.is_some_and(Customer::is_denied) {
             // The maker is still to say that it opened.
             return;
@@ -60,7 +60,7 @@ impl Tracker {
     }
 
     pub(super) fn handle_never_opened(&mut self, maker: PeerNumber, offer: u32) {
-        let customer = self.sessions.get(&maker).and_then(|session| session.customers.get(&offer));
+        let customer = self.sessions.get(&maker).and_then(|session| session.book.customers.get(&offer));
         let Some(answerer) = customer.map(|customer| customer.number) else { return };
         self.end_connection(&Ends { maker, answerer }, offer, true);
     }
@@ -74,7 +74,7 @@ impl Tracker {
 
     fn end_connection(&mut self, ends: &Ends, offer: u32, timed_out: bool) {
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
-        let Some(customer) = session.customers.remove(&offer) else { return };
+        let Some(customer) = session.book.customers.remove(&offer) else { return };
         if let Some(due_ms) = customer.open_due_ms {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
             self.totals.matches.failed += u64::from(!customer.is_opened);
@@ -92,7 +92,7 @@ impl Tracker {
     fn ends(&self, teller: PeerNumber, other: PeerNumber, offer: u32) -> Option<Ends> {
         let is_customer = |maker: PeerNumber, number: PeerNumber| {
             let session = self.sessions.get(&maker);
-            session.and_then(|session| session.customers.get(&offer)).is_some_and(|found| found.number == number)
+            session.and_then(|session| session.book.customers.get(&offer)).is_some_and(|found| found.number == number)
         };
         if is_customer(teller, other) {
             return Some(Ends { maker: teller, answerer: other });

@@ -11,7 +11,7 @@ use viral_wire::{
 use super::{
     Tracker,
     leecher::{Match, MatchState, Told},
-    session::Reservation,
+    offers::Reservation,
     timers::Timer,
     types::{Answerer, Seeking},
 };
@@ -143,7 +143,7 @@ impl Tracker {
 
     /// The sessions that a session serves now, under the numbers of their sessions.
     fn engaged_customers(&self, peer: PeerNumber) -> BTreeSet<PeerNumber> {
-        let customers = self.sessions.get(&peer).map(|session| session.customers.values());
+        let customers = self.sessions.get(&peer).map(|session| session.book.customers.values());
         customers.into_iter().flatten().filter_map(|customer| self.session_behind(customer.number)).collect()
     }
 
@@ -218,8 +218,8 @@ impl Tracker {
                     strikes: session.standing.strikes_for(search.now_ms, own),
                     is_unproven: !session.standing.is_proven_to(own),
                     partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
-                    free_slots: Reverse(session.free_slots()),
-                    active: session.customers.len(),
+                    free_slots: Reverse(session.book.free_slots()),
+                    active: session.book.customers.len(),
                     draw: random.next_u64(),
                     peer,
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
@@ -238,7 +238,7 @@ impl Tracker {
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
         let session = self.sessions.get_mut(&peer)?;
         let from = session.addr;
-        let free = session.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
+        let free = session.book.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
         offer.reservation = Some(Reservation { leecher, network: nearness::prefix(to), until_ms });
         let given = Match {

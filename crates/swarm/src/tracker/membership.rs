@@ -9,6 +9,7 @@ use viral_wire::{
 use super::{
     Tracker,
     leecher::Leecher,
+    offers::OfferBook,
     output::{CloseReason, Output},
     session::{Bucket, Held, Session},
     standing::Standing,
@@ -49,12 +50,8 @@ impl Tracker {
             ticket: None,
             thin: false,
             leecher: Leecher::new(self.next_serial()),
-            slots: 0,
             held: None,
-            offers: Default::default(),
-            asked: 0,
-            asked_ms: self.now_ms,
-            customers: Default::default(),
+            book: OfferBook::new(self.now_ms, peer),
             served: Default::default(),
             standing: Standing::new(addr.public, self.reputation.strikes_of(self.now_ms, addr.public)),
             resting_until_ms: None,
@@ -124,11 +121,10 @@ impl Tracker {
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         session.page = Some(page.clone());
         session.thin = ticket.is_some();
-        session.slots = slots.min(self.config.slots_max);
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
-        let offers_wanted = self.config.offers_wanted.min(session.slots);
-        session.asked = usize::from(offers_wanted);
-        let (slots, up_bytes_per_s) = (session.slots, self.config.up_bytes_per_s);
+        let slots = slots.min(self.config.slots_max);
+        let offers_wanted = session.book.open(slots, self.config.offers_wanted);
+        let up_bytes_per_s = self.config.up_bytes_per_s;
         if let Some(ticket) = ticket {
             self.link_visit(peer, ticket);
         }
@@ -180,17 +176,7 @@ impl Tracker {
         let granted = self.shares.handle_gone(self.now_ms, peer);
         self.grant(granted);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
-        for (number, offer) in &session.offers {
-            self.timers.clear(offer.expires_ms, Timer::OfferAge(peer, *number));
-            if let Some(reservation) = offer.reservation {
-                self.timers.clear(reservation.until_ms, Timer::Reservation(peer, *number));
-            }
-        }
-        for (number, customer) in &session.customers {
-            if let Some(due_ms) = customer.open_due_ms {
-                self.timers.clear(due_ms, Timer::Open(peer, *number));
-            }
-        }
+        session.book.close(&mut self.timers);
         if let Some(until_ms) = session.resting_until_ms {
             self.timers.clear(until_ms, Timer::Rested(peer));
         }
@@ -205,7 +191,7 @@ impl Tracker {
         if let Some(ordinal) = session.leecher.ordinal {
             self.lineage.leave(ordinal);
         }
-        self.end_connections_with(peer, &session.customers);
+        self.end_connections_with(peer, &session.book.customers);
         if let Some(ticket) = session.ticket {
             self.visits.detach(self.now_ms, ticket, peer, session.leecher);
         }
@@ -220,6 +206,15 @@ impl Tracker {
                 self.readied += u64::from(self.pool.insert(peer, held.manifest, session.addr.public));
             }
             _ => self.pool.remove(peer),
+        }
+    }
+
+    /// Asks a session for the offers that it lacks.
+    pub(super) fn top_up(&mut self, peer: PeerNumber) {
+        let wanted = usize::from(self.config.offers_wanted);
+        let count = self.sessions.get_mut(&peer).and_then(|session| session.book.ask(self.now_ms, wanted));
+        if let Some(count) = count {
+            self.send(peer, TrackerToPeer::OffersWanted { count });
         }
     }
 }

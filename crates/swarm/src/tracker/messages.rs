@@ -1,12 +1,13 @@
 //! What peers say on their sockets, one rule for each kind of message.
 
 use viral_wire::{
-    limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, LOADED_REPORTS_MAX},
-    signal::{ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
+    limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, LOADED_REPORTS_MAX, OFFERS_PER_PEER_MAX},
+    signal::{self, ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
 };
 
 use super::{
     Tracker,
+    offers::{ReadyOffer, Unwelcome},
     output::{CloseReason, Output},
     types::{AnswerError, Answerer},
 };
@@ -73,6 +74,33 @@ impl Tracker {
             self.close(peer, CloseReason::TooManyMessages);
         }
         taken
+    }
+
+    fn handle_offers(&mut self, peer: PeerNumber, offers: Vec<signal::ReadyOffer>) {
+        if offers.is_empty() || offers.len() > OFFERS_PER_PEER_MAX {
+            return self.refuse(peer, ErrorCode::TooMany, "leave one to four offers at a time");
+        }
+        for offer in offers {
+            self.leave_offer(peer, offer);
+        }
+        self.refresh(peer);
+    }
+
+    fn leave_offer(&mut self, peer: PeerNumber, offer: signal::ReadyOffer) {
+        let serial = self.next_serial();
+        let expires_ms = self.now_ms.saturating_add(self.config.offer_age_max_ms);
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let mut description = offer.description;
+        if let Some(address) = session.addr.rewrite_to {
+            description.rewrite_local(address);
+        }
+        let ready = ReadyOffer { serial, description, expires_ms, reservation: None };
+        match session.book.leave(&mut self.timers, offer.offer, ready) {
+            Ok(()) => {}
+            Err(Unwelcome::Answered) => self.refuse(peer, ErrorCode::Unexpected, "that offer was answered already"),
+            // Not a mistake: the peer may have topped up by itself while it was being asked.
+            Err(Unwelcome::TooMany) => self.warn(peer, ErrorCode::TooMany, "too many outstanding offers"),
+        }
     }
 
     fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {

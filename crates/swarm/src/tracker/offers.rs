@@ -1,110 +1,179 @@
-//! The ready-made offers of each seeder: left, renewed, reserved, lapsed, expired, asked for again.
+//! What a seeder has to give, and to whom: its slots, its ready-made offers (left, renewed, reserved, lapsed, expired, asked for again), and whoever answered one.
 
-use viral_wire::{
-    limits::OFFERS_PER_PEER_MAX,
-    signal::{self, ErrorCode, PeerNumber, TrackerToPeer},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-use super::{
-    Tracker,
-    session::{ReadyOffer, Session},
-    timers::Timer,
-};
+use viral_wire::{Description, limits::OFFERS_PER_PEER_MAX, signal::PeerNumber};
+
+use super::timers::{Timer, Timers};
 use crate::limits::ASKED_WAIT_MS;
 
-impl Tracker {
-    pub(super) fn handle_offers(&mut self, peer: PeerNumber, offers: Vec<signal::ReadyOffer>) {
-        if offers.is_empty() || offers.len() > OFFERS_PER_PEER_MAX {
-            return self.refuse(peer, ErrorCode::TooMany, "leave one to four offers at a time");
-        }
-        for offer in offers {
-            self.leave_offer(peer, offer);
-        }
-        self.refresh(peer);
-    }
+/// An offer nobody answered yet.
+#[derive(Debug)]
+pub(super) struct ReadyOffer {
+    pub(super) serial: u64,
+    pub(super) description: Description,
+    pub(super) expires_ms: u64,
+    pub(super) reservation: Option<Reservation>,
+}
 
-    /// Takes one offer in. An offer that is outstanding under the same number is renewed: the old description is void.
-    fn leave_offer(&mut self, peer: PeerNumber, offer: signal::ReadyOffer) {
-        let serial = self.next_serial();
-        let expires_ms = self.now_ms.saturating_add(self.config.offer_age_max_ms);
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        session.asked = session.asked.saturating_sub(1);
-        if session.customers.contains_key(&offer.offer) {
-            return self.refuse(peer, ErrorCode::Unexpected, "that offer was answered already");
-        }
-        if !session.offers.contains_key(&offer.offer) && session.offers.len() >= OFFERS_PER_PEER_MAX {
-            // Not a mistake: the peer may have topped up by itself while it was being asked.
-            return self.warn(peer, ErrorCode::TooMany, "too many outstanding offers");
-        }
-        let mut description = offer.description;
-        if let Some(address) = session.addr.rewrite_to {
-            description.rewrite_local(address);
-        }
-        let ready = ReadyOffer { serial, description, expires_ms, reservation: None };
-        let renewed = session.offers.insert(offer.offer, ready);
-        self.timers.set(expires_ms, Timer::OfferAge(peer, offer.offer));
-        if let Some(renewed) = renewed {
-            self.clear_offer_timers(peer, offer.offer, &renewed);
-        }
-    }
+/// For whom an offer waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reservation {
+    pub(super) leecher: u64,
+    pub(super) network: IpAddr,
+    pub(super) until_ms: u64,
+}
 
-    /// Takes an outstanding offer out, with everything that waits for it.
-    pub(super) fn take_offer(&mut self, peer: PeerNumber, number: u32) -> Option<ReadyOffer> {
-        let offer = self.sessions.get_mut(&peer)?.offers.remove(&number)?;
-        self.clear_offer_timers(peer, number, &offer);
-        Some(offer)
-    }
+/// Somebody connected, or connecting, to this session.
+#[derive(Debug)]
+pub(super) struct Customer {
+    /// The number by which the session knows it.
+    pub(super) number: PeerNumber,
+    pub(super) network: IpAddr,
+    /// Until when the session may take to say that it opened; `None` once it did.
+    pub(super) open_due_ms: Option<u64>,
+    /// Either end said that it opened.
+    pub(super) is_opened: bool,
+}
 
-    fn clear_offer_timers(&mut self, peer: PeerNumber, number: u32, offer: &ReadyOffer) {
-        let still_set = self.sessions.get(&peer).and_then(|session| session.offers.get(&number));
-        if still_set.is_none_or(|newer| newer.expires_ms != offer.expires_ms) {
-            self.timers.clear(offer.expires_ms, Timer::OfferAge(peer, number));
-        }
-        if let Some(reservation) = offer.reservation {
-            self.timers.clear(reservation.until_ms, Timer::Reservation(peer, number));
-        }
-    }
-
-    pub(super) fn lapse_reservation(&mut self, peer: PeerNumber, number: u32) {
-        let offer = self.sessions.get_mut(&peer).and_then(|session| session.offers.get_mut(&number));
-        if let Some(offer) = offer {
-            offer.reservation = None;
-        }
-        self.refresh(peer);
-    }
-
-    /// Throws an old offer away, unless a leecher may be answering it just now: then when its reservation is over.
-    pub(super) fn expire_offer(&mut self, peer: PeerNumber, number: u32) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        let Some(offer) = session.offers.get_mut(&number) else { return };
-        if let Some(reservation) = offer.reservation {
-            offer.expires_ms = reservation.until_ms.saturating_add(1);
-            self.timers.set(offer.expires_ms, Timer::OfferAge(peer, number));
-            return;
-        }
-        session.offers.remove(&number);
-        self.refresh(peer);
-        self.top_up(peer);
-    }
-
-    /// Asks for as many offers as are missing and not yet asked for, never for more than there are slots.
-    pub(super) fn top_up(&mut self, peer: PeerNumber) {
-        let wanted = usize::from(self.config.offers_wanted);
-        let now_ms = self.now_ms;
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if now_ms.saturating_sub(session.asked_ms) >= ASKED_WAIT_MS {
-            session.asked = 0;
-        }
-        let missing = missing_offers(session, wanted);
-        let Some(count) = u8::try_from(missing).ok().filter(|count| *count > 0) else { return };
-        session.asked += missing;
-        session.asked_ms = now_ms;
-        self.send(peer, TrackerToPeer::OffersWanted { count });
+impl Customer {
+    /// The other end said that it opened, and the session has not.
+    pub(super) fn is_denied(&self) -> bool {
+        self.is_opened && self.open_due_ms.is_some()
     }
 }
 
-fn missing_offers(session: &Session, wanted: usize) -> usize {
-    let unreserved = session.offers.values().filter(|offer| offer.reservation.is_none()).count();
-    let useful = wanted.min(OFFERS_PER_PEER_MAX - session.offers.len().min(OFFERS_PER_PEER_MAX) + unreserved);
-    useful.min(session.free_slots()).saturating_sub(unreserved + session.asked)
+/// Why an offer is not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwelcome {
+    /// Somebody answered the one of that number.
+    Answered,
+    /// There are enough already.
+    TooMany,
+}
+
+/// The offers of one session.
+#[derive(Debug)]
+pub(super) struct OfferBook {
+    /// Whose it is: its timers are named so.
+    peer: PeerNumber,
+    pub(super) slots: u8,
+    pub(super) offers: BTreeMap<u32, ReadyOffer>,
+    /// Offers it was asked for and has not left yet.
+    asked: usize,
+    /// When it was last asked, in milliseconds.
+    asked_ms: u64,
+    /// Whoever answered one of its offers, by the offer.
+    pub(super) customers: BTreeMap<u32, Customer>,
+}
+
+impl OfferBook {
+    pub(super) fn new(now_ms: u64, peer: PeerNumber) -> Self {
+        Self { peer, slots: 0, offers: BTreeMap::new(), asked: 0, asked_ms: now_ms, customers: BTreeMap::new() }
+    }
+
+    /// So many leechers may be served at a time. Returns how many offers are asked for.
+    pub(super) fn open(&mut self, slots: u8, wanted: u8) -> u8 {
+        self.slots = slots;
+        let wanted = wanted.min(slots);
+        self.asked = usize::from(wanted);
+        wanted
+    }
+
+    /// Slots nobody has and nobody was promised.
+    pub(super) fn free_slots(&self) -> usize {
+        let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
+        usize::from(self.slots).saturating_sub(self.customers.len() + promised)
+    }
+
+    /// Offers that wait for nobody.
+    pub(super) fn unreserved(&self) -> usize {
+        self.offers.values().filter(|offer| offer.reservation.is_none()).count()
+    }
+
+    /// Whether it has room for one more of this network. Strangers of one network have no more slots promised, or answered and not open, than are free: answers that never
+    /// open cost others at most half of them, and an office whose connections open takes all.
+    pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
+        let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
+        let unopened = self.customers.values().filter(|customer| customer.network == network && customer.open_due_ms.is_some());
+        let pending = promised.count() + unopened.count();
+        pending == 0 || pending < self.free_slots()
+    }
+
+    /// Takes one offer in. An offer that is outstanding under the same number is renewed: the old description is void.
+    pub(super) fn leave(&mut self, timers: &mut Timers<Timer>, number: u32, offer: ReadyOffer) -> Result<(), Unwelcome> {
+        self.asked = self.asked.saturating_sub(1);
+        if self.customers.contains_key(&number) {
+            return Err(Unwelcome::Answered);
+        }
+        if !self.offers.contains_key(&number) && self.offers.len() >= OFFERS_PER_PEER_MAX {
+            return Err(Unwelcome::TooMany);
+        }
+        let renewed = self.offers.remove(&number);
+        if let Some(renewed) = renewed {
+            self.clear_timers(timers, number, &renewed);
+        }
+        timers.set(offer.expires_ms, Timer::OfferAge(self.peer, number));
+        self.offers.insert(number, offer);
+        Ok(())
+    }
+
+    /// Takes an outstanding offer out, with everything that waits for it.
+    pub(super) fn take(&mut self, timers: &mut Timers<Timer>, number: u32) -> Option<ReadyOffer> {
+        let offer = self.offers.remove(&number)?;
+        self.clear_timers(timers, number, &offer);
+        Some(offer)
+    }
+
+    /// The leecher to whom an offer was given did not answer in time.
+    pub(super) fn lapse(&mut self, number: u32) {
+        if let Some(offer) = self.offers.get_mut(&number) {
+            offer.reservation = None;
+        }
+    }
+
+    /// Throws an old offer away, unless a leecher may be answering it just now: then when its reservation is over. True if it is gone.
+    pub(super) fn expire(&mut self, timers: &mut Timers<Timer>, number: u32) -> bool {
+        let Some(offer) = self.offers.get_mut(&number) else { return false };
+        if let Some(reservation) = offer.reservation {
+            offer.expires_ms = reservation.until_ms.saturating_add(1);
+            timers.set(offer.expires_ms, Timer::OfferAge(self.peer, number));
+            return false;
+        }
+        self.offers.remove(&number);
+        true
+    }
+
+    /// How many offers are asked for now: as many as are missing and not yet asked for, never more than there are slots.
+    pub(super) fn ask(&mut self, now_ms: u64, wanted: usize) -> Option<u8> {
+        if now_ms.saturating_sub(self.asked_ms) >= ASKED_WAIT_MS {
+            self.asked = 0;
+        }
+        let unreserved = self.unreserved();
+        let useful = wanted.min(OFFERS_PER_PEER_MAX - self.offers.len().min(OFFERS_PER_PEER_MAX) + unreserved);
+        let missing = useful.min(self.free_slots()).saturating_sub(unreserved + self.asked);
+        let count = u8::try_from(missing).ok().filter(|count| *count > 0)?;
+        self.asked += missing;
+        self.asked_ms = now_ms;
+        Some(count)
+    }
+
+    /// Nothing waits any more for what is in it.
+    pub(super) fn close(&self, timers: &mut Timers<Timer>) {
+        for (number, offer) in &self.offers {
+            self.clear_timers(timers, *number, offer);
+        }
+        for (number, customer) in &self.customers {
+            if let Some(due_ms) = customer.open_due_ms {
+                timers.clear(due_ms, Timer::Open(self.peer, *number));
+            }
+        }
+    }
+
+    fn clear_timers(&self, timers: &mut Timers<Timer>, number: u32, offer: &ReadyOffer) {
+        timers.clear(offer.expires_ms, Timer::OfferAge(self.peer, number));
+        if let Some(reservation) = offer.reservation {
+            timers.clear(reservation.until_ms, Timer::Reservation(self.peer, number));
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! What the tracker remembers of one socket.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     net::IpAddr,
 };
 
-use viral_wire::{Description, Digest, Ticket, signal::PeerNumber};
+use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
-use super::{leecher::Leecher, standing::Standing};
+use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
 use crate::{address::ClientAddr, limits::CUSTOMERS_PER_PEER_MAX, nearness};
 
 /// One session.
@@ -23,15 +23,8 @@ pub(super) struct Session {
     /// Whether its page came by a thin answer.
     pub(super) thin: bool,
     pub(super) leecher: Leecher,
-    pub(super) slots: u8,
     pub(super) held: Option<Held>,
-    pub(super) offers: BTreeMap<u32, ReadyOffer>,
-    /// Offers it was asked for and has not left yet.
-    pub(super) asked: usize,
-    /// When it was last asked, in milliseconds.
-    pub(super) asked_ms: u64,
-    /// Whoever answered one of its offers, by the offer.
-    pub(super) customers: BTreeMap<u32, Customer>,
+    pub(super) book: OfferBook,
     /// Everybody it ever served, newest last; they may be witnesses against it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,
@@ -52,61 +45,15 @@ pub(super) struct Held {
     pub(super) complete: bool,
 }
 
-/// An offer nobody answered yet.
-#[derive(Debug)]
-pub(super) struct ReadyOffer {
-    pub(super) serial: u64,
-    pub(super) description: Description,
-    pub(super) expires_ms: u64,
-    pub(super) reservation: Option<Reservation>,
-}
-
-/// For whom an offer waits.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reservation {
-    pub(super) leecher: u64,
-    pub(super) network: IpAddr,
-    pub(super) until_ms: u64,
-}
-
-/// Somebody connected, or connecting, to this session.
-#[derive(Debug)]
-pub(super) struct Customer {
-    /// The number by which the session knows it.
-    pub(super) number: PeerNumber,
-    pub(super) network: IpAddr,
-    /// Until when the session may take to say that it opened; `None` once it did.
-    pub(super) open_due_ms: Option<u64>,
-    /// Either end said that it opened.
-    pub(super) is_opened: bool,
-}
-
-impl Customer {
-    /// The other end said that it opened, and the session has not.
-    pub(super) fn is_denied(&self) -> bool {
-        self.is_opened && self.open_due_ms.is_some()
-    }
-}
-
 impl Session {
     /// Whether somebody can be introduced to it, or is connected with it.
     pub(super) fn is_reachable(&self) -> bool {
-        !self.offers.is_empty() || !self.customers.is_empty() || !self.served.is_empty()
+        !self.book.offers.is_empty() || !self.book.customers.is_empty() || !self.served.is_empty()
     }
 
-    /// Slots nobody has and nobody was promised.
-    pub(super) fn free_slots(&self) -> usize {
-        let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
-        usize::from(self.slots).saturating_sub(self.customers.len() + promised)
-    }
-
-    /// Whether it has room for one more of this network. Strangers of one network have no more slots promised, or answered and not open, than are free: answers that never
-    /// open cost others at most half of them, and an office whose connections open takes all.
+    /// Whether it has room for one more of this network; its own may have all of it.
     pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
-        let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
-        let unopened = self.customers.values().filter(|customer| customer.network == network && customer.open_due_ms.is_some());
-        let pending = promised.count() + unopened.count();
-        pending == 0 || pending < self.free_slots() || network == nearness::prefix(self.addr.public)
+        self.book.has_room_for(network) || network == nearness::prefix(self.addr.public)
     }
 
     /// Whether it could serve one more leecher now.
@@ -114,13 +61,13 @@ impl Session {
         self.page.is_some()
             && self.held.is_some()
             && self.resting_until_ms.is_none()
-            && self.free_slots() > 0
-            && self.offers.values().any(|offer| offer.reservation.is_none())
+            && self.book.free_slots() > 0
+            && self.book.unreserved() > 0
     }
 
     /// Whether others may get something of this manifest from it, now or soon.
     pub(super) fn may_give(&self, manifest: Digest) -> bool {
-        self.slots > 0 && self.held.is_some_and(|held| held.manifest == manifest && held.bytes > 0)
+        self.book.slots > 0 && self.held.is_some_and(|held| held.manifest == manifest && held.bytes > 0)
     }
 
     /// Whether it says that it holds (nearly) all of this manifest.

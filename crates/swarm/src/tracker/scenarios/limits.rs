@@ -67,7 +67,7 @@ fn answers_of_one_network_that_never_open_leave_half_of_the_slots_to_others() {
     for offer in &offers {
         world.told(offer.peer);
     }
-    assert!(seeders.iter().all(|seeder| world.tracker.sessions[seeder].free_slots() >= 1));
+    assert!(seeders.iter().all(|seeder| world.tracker.sessions[seeder].book.free_slots() >= 1));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_office_takes_every_slot_as_its_connections_open() {
         world.say(seeder, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
         world.leave_offers(seeder, 1);
     }
-    assert_eq!(world.tracker.sessions[&seeder].free_slots(), 0);
+    assert_eq!(world.tracker.sessions[&seeder].book.free_slots(), 0);
 }
 
 #[test]

@@ -249,15 +249,15 @@ impl Watched {
         let mut timers = 0;
         let mut ready = 0;
         for session in tracker.sessions.values() {
-            assert!(session.offers.len() <= OFFERS_PER_PEER_MAX);
-            assert!(session.customers.len() <= usize::from(session.slots), "no seeder is overbooked");
+            assert!(session.book.offers.len() <= OFFERS_PER_PEER_MAX);
+            assert!(session.book.customers.len() <= usize::from(session.book.slots), "no seeder is overbooked");
             assert!(session.served.len() <= CUSTOMERS_PER_PEER_MAX);
             assert!(session.standing.len() <= 2 * REPORTERS_PER_PEER_MAX);
             assert!(session.leecher.matches.len() <= MATCHES_PER_LEECHER_MAX);
             timers += usize::from(session.page.is_none()) + usize::from(session.resting_until_ms.is_some());
-            timers += session.offers.len();
-            timers += session.offers.values().filter(|offer| offer.reservation.is_some()).count();
-            timers += session.customers.values().filter(|customer| customer.open_due_ms.is_some()).count();
+            timers += session.book.offers.len();
+            timers += session.book.offers.values().filter(|offer| offer.reservation.is_some()).count();
+            timers += session.book.customers.values().filter(|customer| customer.open_due_ms.is_some()).count();
             ready += usize::from(session.is_ready());
         }
         assert_eq!(tracker.timers.len(), timers, "every timer waits for something");
