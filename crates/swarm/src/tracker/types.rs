@@ -13,7 +13,7 @@ pub struct Seeking<'a> {
     pub page: &'a str,
     /// The page's manifest.
     pub manifest: Digest,
-    /// How many peers it should get; at most [`OFFERS_PER_LEECHER_MAX`] are given.
+    /// How many peers it should get; at most [`OFFERS_PER_LEECHER_MAX`](viral_wire::limits::OFFERS_PER_LEECHER_MAX) are given.
     pub wanted: usize,
     /// Stands for this visit; drawn by the host from a source of secrets.
     pub ticket: Ticket,
