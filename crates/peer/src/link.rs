@@ -8,6 +8,7 @@ use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::crypto::dtls::DtlsCert;
 use str0m::net::Transmit;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+use tracing::{Span, field};
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::upload::Waiting;
 use viral_wire::frame::ByeReason;
@@ -102,6 +103,8 @@ pub(crate) struct Link {
     is_broken: bool,
     /// When str0m wants to be called again.
     pub(crate) due: Instant,
+    /// Around all that happens here, str0m's own log among it.
+    pub(crate) span: Span,
 }
 
 /// What all links of one peer have in common.
@@ -159,7 +162,7 @@ impl Link {
         let pieces = rtc.direct_api().create_data_channel(negotiated(Channel::Pieces));
         let answer = Description::from_sdp(&answer).map_err(|error| LinkError::Description(error.to_string()))?;
         let mut link = Self::new(rtc, now, key, offer, control, pieces);
-        link.peer = Some(peer);
+        link.met(peer);
         link.dialled = true;
         Ok((link, answer))
     }
@@ -198,16 +201,23 @@ impl Link {
             is_high: false,
             is_broken: false,
             due: now,
+            span: tracing::debug_span!("connection", key, offer, peer = field::Empty),
         }
+    }
+
+    fn met(&mut self, peer: PeerNumber) {
+        self.span.record("peer", field::display(peer));
+        self.peer = Some(peer);
     }
 
     /// Somebody answered our offer.
     pub(crate) fn accept(&mut self, now: Instant, peer: PeerNumber, answer: &Description) -> Result<(), LinkError> {
         let Some(pending) = self.pending.take() else { return Err(LinkError::Description("answered twice".to_owned())) };
         let sdp = SdpAnswer::from_sdp_string(&sdp_of(answer, &self.mid)).map_err(|error| LinkError::Description(error.to_string()))?;
+        self.met(peer);
+        let _entered = self.span.clone().entered();
         self.rtc.handle_input(Input::Timeout(now))?;
         self.rtc.sdp_api().accept_answer(pending, sdp)?;
-        self.peer = Some(peer);
         self.started_at = now;
         self.used_at = now;
         self.heard_at = now;
@@ -240,6 +250,7 @@ impl Link {
         if let Input::Receive(now, _) = &input {
             self.heard_at = *now;
         }
+        let _entered = self.span.enter();
         Ok(self.rtc.handle_input(input)?)
     }
 
@@ -250,6 +261,7 @@ impl Link {
         transmits: &mut VecDeque<Transmit>,
         mut event: impl FnMut(LinkEvent),
     ) -> Result<(), LinkError> {
+        let _entered = self.span.clone().entered();
         loop {
             match self.rtc.poll_output()? {
                 Output::Transmit(transmit) => transmits.push_back(transmit),

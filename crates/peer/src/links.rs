@@ -226,8 +226,8 @@ impl Links {
         let silent: Vec<PeerKey> =
             self.links.values().filter(|link| link.silent_at().is_some_and(|at| at <= now)).map(|link| link.key).collect();
         for key in silent {
-            tracing::debug!(key, "nothing was heard from the other end");
             if let Some(link) = self.links.get_mut(&key) {
+                link.span.in_scope(|| tracing::debug!("nothing was heard from the other end"));
                 link.give_up();
             }
             self.events.push_back((key, LinkEvent::Closed));
@@ -290,9 +290,10 @@ impl Links {
     }
 
     fn broken(&mut self, key: PeerKey, error: &LinkError) {
-        tracing::debug!(key, %error, "connection broke");
+        let Some(link) = self.links.get(&key) else { return };
+        link.span.in_scope(|| tracing::debug!(%error, "connection broke"));
         // A datagram that anybody may forge does not end an offer that waits.
-        if self.links.get(&key).is_some_and(|link| !link.is_waiting()) {
+        if !link.is_waiting() {
             self.events.push_back((key, LinkEvent::Closed));
         }
     }

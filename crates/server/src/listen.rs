@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 use viral_swarm::places::Use;
 
 use crate::access::{AccessLog, Logged, Pending};
@@ -80,7 +81,7 @@ pub(crate) async fn serve(listener: Listener, service: Service, places: Places) 
             }
         };
         let hold = connections.hold();
-        let connection = serve_connection(stream, peer, service.clone(), place);
+        let connection = serve_connection(stream, peer, service.clone(), place).instrument(tracing::debug_span!("connection", ?peer));
         tokio::spawn(async move {
             connection.await;
             drop(hold);
@@ -150,8 +151,8 @@ async fn serve_connection(stream: Stream, peer: Socket, service: Service, place:
     };
     match ended {
         Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(?peer, %error, "connection ended badly"),
-        None => tracing::debug!(?peer, answering = meter.is_answering(), "connection was not waited for"),
+        Some(Err(error)) => tracing::debug!(%error, "connection ended badly"),
+        None => tracing::debug!(answering = meter.is_answering(), "connection was not waited for"),
     }
 }
 

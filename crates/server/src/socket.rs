@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::Instrument as _;
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
 
@@ -41,12 +42,15 @@ pub(crate) async fn run(socket: WebSocket, client: ClientAddr, context: Context)
     let (peer, outgoing) = hub.join(client);
     let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
     let mut session = Session { socket, peer, context, control };
-    let end = session.exchange(outgoing).await;
-    hub.leave(peer);
-    if let Some((code, reason)) = end {
-        tracing::debug!(%peer, code, reason, "session closed");
-        session.close(code, reason).await;
-    }
+    let lived = async {
+        let end = session.exchange(outgoing).await;
+        hub.leave(peer);
+        if let Some((code, reason)) = end {
+            tracing::debug!(code, reason, "session closed");
+            session.close(code, reason).await;
+        }
+    };
+    lived.instrument(tracing::debug_span!("session", %peer)).await;
 }
 
 struct Session {
@@ -108,7 +112,7 @@ impl Session {
         match decode::<PeerToTracker>(text) {
             Ok(signal) => self.context.hub.message(self.peer, signal),
             Err(error) => {
-                tracing::debug!(peer = %self.peer, %error, "malformed signal");
+                tracing::debug!(%error, "malformed signal");
                 self.context.hub.malformed(self.peer, &error);
             }
         }

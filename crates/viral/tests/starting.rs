@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -49,15 +50,40 @@ fn said_of_sessions(args: &[&str], header: &str) -> String {
     let (server, line) = start(dir.path(), &[&["--admin-listen", "off"], args].concat());
     let address = line.trim().strip_prefix("listening on http://").unwrap();
     for _ in 0..2 {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        let upgrade =
-            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
-        write!(stream, "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\n{upgrade}\r\n{header}\r\n").unwrap();
-        let mut status = [0; 12];
-        stream.read_exact(&mut status).unwrap();
-        assert_eq!(&status, b"HTTP/1.1 101");
+        session(address, header);
     }
     end(server)
+}
+
+/// A session that comes with this header.
+fn session(address: &str, header: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    write!(stream, "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\n{upgrade}\r\n{header}\r\n").unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    assert_eq!(&status, b"HTTP/1.1 101");
+    stream
+}
+
+#[test]
+fn a_line_about_a_session_names_its_peer() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
+    let (server, line) = start(dir.path(), &["--admin-listen", "off", "--log", "viral_server=debug"]);
+    let mut stream = session(line.trim().strip_prefix("listening on http://").unwrap(), "");
+    // A masked text frame with one letter, which is no signal (RFC 6455 section 5.2).
+    stream.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).unwrap();
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("malformed") {
+        let mut part = [0; 256];
+        let len = stream.read(&mut part).unwrap();
+        assert_ne!(len, 0, "{}", String::from_utf8_lossy(&heard));
+        heard.extend(&part[..len]);
+    }
+    let said = end(server);
+    let line = said.lines().find(|line| line.contains("malformed signal")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains("session{peer="), "{line}");
 }
 
 #[test]
