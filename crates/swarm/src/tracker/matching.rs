@@ -68,11 +68,33 @@ impl Tracker {
     /// How many peers [`Self::offers_for`] would give now; reserves nothing. Nobody counts as a peer of his own.
     #[must_use]
     pub fn ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
+        self.search_for(now_ms, seeking, coverage).map_or(0, |search| self.choose(&search, &mut self.random.clone()).len())
+    }
+
+    /// Whether [`Self::offers_for`] would give anybody now: looks no further than to the first.
+    #[must_use]
+    pub fn is_anybody_ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> bool {
+        let Some(search) = self.search_for(now_ms, seeking, coverage).filter(|search| search.count_max > 0 && self.pool.len() > 0) else {
+            return false;
+        };
+        let random = &mut self.random.clone();
+        let sources = self.sources(&search, random);
+        self.rungs().any(|rung| !self.choices(&search, rung, (&sources, &[]), 1, random).is_empty())
+    }
+
+    /// How near two may be, nearest first.
+    fn rungs(&self) -> impl Iterator<Item = Nearness> {
+        let farthest = self.config.reach.farthest();
+        [Nearness::SameAddress, Nearness::SamePrefix, Nearness::Anyone].into_iter().take_while(move |rung| *rung <= farthest)
+    }
+
+    /// The search for a visit that may not be known yet; none if there is no place for it.
+    fn search_for<'s>(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &'s dyn Coverage) -> Option<Search<'s>> {
         let is_new = !self.visits.contains(&seeking.ticket);
         if is_new && self.visits.len() >= self.config.tickets_max && self.visits.in_the_way(seeking.addr.public).is_none() {
-            return 0;
+            return None;
         }
-        let search = Search {
+        Some(Search {
             now_ms: self.now_ms.max(now_ms),
             addr: seeking.addr,
             manifest: seeking.manifest,
@@ -81,8 +103,7 @@ impl Tracker {
             covered_min: COVERAGE_MIN_PERMILLE,
             is_thin: true,
             coverage,
-        };
-        self.choose(&search, &mut self.random.clone()).len()
+        })
     }
 
     /// Reserves ready-made offers of distinct peers for a thin visit, nearest first, with what each will push.
@@ -156,11 +177,11 @@ impl Tracker {
         }
         let sources = self.sources(search, random);
         let own = nearness::prefix(search.addr.public);
-        for rung in [Nearness::SameAddress, Nearness::SamePrefix, Nearness::Anyone] {
-            if rung > self.config.reach.farthest() || chosen.len() >= search.count_max {
+        for rung in self.rungs() {
+            if chosen.len() >= search.count_max {
                 break;
             }
-            let mut choices = self.choices(search, rung, &sources, &chosen, random);
+            let mut choices = self.choices(search, rung, (&sources, &chosen), RUNG_SCAN_MAX, random);
             choices.sort_unstable();
             while chosen.len() < search.count_max && !choices.is_empty() {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
@@ -189,12 +210,13 @@ impl Tracker {
         manifests.into_iter().filter_map(source).collect()
     }
 
+    /// At most `count_max` of those that could be picked on a rung.
     fn choices(
         &self,
         search: &Search<'_>,
         rung: Nearness,
-        sources: &[(Digest, u16, u64)],
-        chosen: &[Choice],
+        (sources, chosen): (&[(Digest, u16, u64)], &[Choice]),
+        count_max: usize,
         random: &mut Random,
     ) -> Vec<Choice> {
         let (mut choices, mut good): (Vec<Choice>, usize) = (Vec::new(), 0);
@@ -202,7 +224,7 @@ impl Tracker {
         for (manifest, share, bytes) in sources {
             let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
             for peer in self.pool.holders(*manifest, search.addr.public, rung, random.next_u64(), left) {
-                if good >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH {
+                if choices.len() >= count_max || (good >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH) {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);

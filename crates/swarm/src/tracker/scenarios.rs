@@ -204,6 +204,8 @@ impl World {
         let addr = ClientAddr { public, rewrite_to: None, browser };
         let seeking = Seeking { addr, page: "/", manifest: version(1), wanted, ticket };
         let ready = self.tracker.ready(self.now_ms, &seeking, &Versions);
+        let is_anybody = self.tracker.is_anybody_ready(self.now_ms, &seeking, &Versions);
+        assert_eq!(is_anybody, ready > 0, "whoever looks for one finds one if there are any");
         let offers = self.tracker.offers_for(self.now_ms, &seeking, &Versions);
         assert!(ready >= offers.len(), "what is given was announced");
         self.drain();
