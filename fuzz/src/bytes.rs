@@ -44,10 +44,16 @@ impl<'a> Bytes<'a> {
 
     /// At most `max` numbers, after how many there are.
     pub(crate) fn numbers(&mut self, max: usize) -> Vec<u32> {
-        let count = usize::try_from(self.number()).unwrap_or(usize::MAX).min(max);
         let mut numbers = Vec::new();
-        while numbers.len() < count && !self.is_empty() {
-            numbers.push(self.number());
+        for _ in 0..self.number() {
+            if self.is_empty() {
+                break;
+            }
+            // Those that are too many are read all the same, so that what follows them keeps its place.
+            let number = self.number();
+            if numbers.len() < max {
+                numbers.push(number);
+            }
         }
         numbers
     }
@@ -79,6 +85,9 @@ mod tests {
         let mut bytes = Bytes::new(&out);
         assert_eq!(bytes.numbers(9), [0, 127, 128, u32::MAX]);
         assert!(bytes.is_empty());
+        let mut some = Bytes::new(&out);
+        assert_eq!(some.numbers(2), [0, 127]);
+        assert!(some.is_empty(), "what follows keeps its place");
         assert_eq!((bytes.byte(), bytes.number(), bytes.below(0)), (0, 0, 0));
     }
 }

@@ -69,8 +69,9 @@ const FOLDERS: [&str; 9] = ["crates/", "browser/src/", "docs/", "findings/", "la
 fn paths(text: &str) -> BTreeSet<String> {
     let spans = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
     let named = spans.filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
-    let plain = |span: &&str| span.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || "/._-".contains(char));
-    named.filter(plain).map(str::to_owned).collect()
+    let plain = |span: &&str| span.chars().all(|char| char.is_ascii_alphanumeric() || "/._-".contains(char));
+    let is_filled_in = |span: &&str| !span.split(['/', '.']).any(|part| ["NAME", "NNNN-title", "TARGET"].contains(&part));
+    named.filter(plain).filter(is_filled_in).map(str::to_owned).collect()
 }
 
 fn follow(from: &Path, text: &str, link: &str) -> Result<(), &'static str> {
@@ -101,8 +102,8 @@ mod tests {
 
     #[test]
     fn paths_of_the_repository_are_found_in_backticks() {
-        let text = "in `crates/wire/src/lib.rs` and `browser/src/core`; not crates/wire, `vectors/*.json`, `crates/NAME/src`, `cargo xtask`, `other/file.rs`";
-        assert_eq!(paths(text), ["browser/src/core", "crates/wire/src/lib.rs"].map(str::to_owned).into());
+        let text = "in `crates/wire/src/lib.rs` and `browser/src/core`; not crates/wire, `vectors/*.json`, `crates/NAME/src`, `docs/GLOSSARY.md`, `cargo xtask`, `other/file.rs`";
+        assert_eq!(paths(text), ["browser/src/core", "crates/wire/src/lib.rs", "docs/GLOSSARY.md"].map(str::to_owned).into());
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) struct Fuzz {
     /// One target; all of them where none is named.
     target: Option<String>,
     /// How long each target runs, in seconds.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Run the target once, with this input, such as a file of fuzz/artifacts.
     #[arg(long, value_name = "FILE", requires = "target")]

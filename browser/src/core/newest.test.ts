@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Newest } from './newest';
 
+/** Everything that waits for nothing more has gone on. */
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
 /** Work that ends when it is told to. */
 function slow() {
   const begun: string[] = [];
@@ -19,11 +22,23 @@ describe('a value that changes while it is worked on', () => {
     await newest.put('b');
     expect([begun, newest.outdated]).toEqual([['a'], true]);
     ends.shift()?.();
-    await Promise.resolve();
+    await settled();
     expect([begun, newest.outdated]).toEqual([['a', 'b'], false]);
     ends.shift()?.();
     await first;
     void newest.put('c');
+    expect(begun).toEqual(['a', 'b', 'c']);
+  });
+  it('is worked on though the work on the earlier one failed', async () => {
+    const begun: string[] = [];
+    const newest = new Newest<string>((value) => {
+      begun.push(value);
+      return value === 'a' ? Promise.reject(new Error('no')) : Promise.resolve();
+    });
+    const first = newest.put('a');
+    void newest.put('b');
+    await first;
+    await newest.put('c');
     expect(begun).toEqual(['a', 'b', 'c']);
   });
   it('is left out when a newer one comes before its turn', async () => {
@@ -32,7 +47,7 @@ describe('a value that changes while it is worked on', () => {
     void newest.put('b');
     void newest.put('c');
     ends.shift()?.();
-    await Promise.resolve();
+    await settled();
     ends.shift()?.();
     await first;
     expect(begun).toEqual(['a', 'c']);

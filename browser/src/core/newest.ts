@@ -15,16 +15,13 @@ export class Newest<T> {
     return !!this.#next;
   }
 
-  /** There is a newer value. Resolves once it, and whatever came after it meanwhile, is worked on; at once if that goes on already. */
+  /** There is a newer value. Work that fails keeps nothing of what came after it from its turn. Resolves once it, and whatever came after it meanwhile, is worked on; at once if that goes on already. */
   async put(value: T): Promise<void> {
     this.#next = { value };
     if (this.#busy) return;
     this.#busy = true;
-    try {
-      for (let next = this.#takeNext(); next; next = this.#takeNext()) await this.#work(next.value);
-    } finally {
-      this.#busy = false;
-    }
+    for (let next = this.#takeNext(); next; next = this.#takeNext()) await this.#work(next.value).catch(() => undefined);
+    this.#busy = false;
   }
 
   #takeNext(): { readonly value: T } | null {

@@ -4,7 +4,7 @@ import type { Digest } from '../core/digest';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
 import type { Holdings } from './holdings';
-import { LOOK_UPS } from './limits';
+import { LOOK_UPS, MANIFEST_MS } from './limits';
 import { request } from './request';
 import { manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
@@ -24,7 +24,7 @@ export const isComplete = ({ held, pieces }: PageManifest): boolean => held.piec
 /** The manifest blob, verified: from the store, else from the origin; null if neither has it now. */
 export async function fetchManifest(digest: Digest): Promise<PageManifest | null> {
   try {
-    const response = (await stored(manifestKey(digest))) ?? (await request(manifestKey(digest)));
+    const response = (await stored(manifestKey(digest))) ?? (await request(manifestKey(digest), { signal: AbortSignal.timeout(MANIFEST_MS) }));
     const bytes = new Uint8Array(await response.arrayBuffer());
     const decoded = response.ok && (await digestOf(bytes)) === digest ? decodeManifest(bytes) : null;
     if (!decoded?.ok) return null;

@@ -88,6 +88,7 @@ export class Seeder {
   #heldTimer: ReturnType<typeof setTimeout> | undefined;
   #seekTimer: ReturnType<typeof setTimeout> | undefined;
   #followTimer: ReturnType<typeof setTimeout> | undefined;
+  #followMs = FOLLOW_MS;
   #stopped = false;
 
   constructor(host: SeederHost) {
@@ -213,10 +214,12 @@ export class Seeder {
     clearTimeout(this.#followTimer);
     const page = await this.#host.hold(digest);
     if (page) {
+      this.#followMs = FOLLOW_MS;
       this.#remember(page);
       await this.#tellHeld(page);
     } else if (!this.#named.outdated && !this.#stopped) {
-      this.#followTimer = setTimeout(() => void this.#named.put(digest), FOLLOW_MS);
+      this.#followTimer = setTimeout(() => void this.#named.put(digest), this.#followMs);
+      this.#followMs *= 2;
     }
   }
 

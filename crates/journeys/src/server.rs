@@ -53,7 +53,7 @@ pub struct Stats {
 pub struct PageStats {
     /// Bytes of its page set.
     pub set_bytes: u64,
-    /// Peers that hold all of it and can be introduced.
+    /// Peers that hold all of it and can be introduced or are connected.
     pub seeders: u64,
 }
 

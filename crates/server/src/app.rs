@@ -205,6 +205,9 @@ impl Viral {
 
     async fn open_with(source: impl OpenSite + 'static, config: &Config, access: Option<AccessLog>) -> Result<Self, OpenError> {
         let dir = source.folder().map(Path::to_owned);
+        if dir.is_none() && config.state_dir.is_some() {
+            tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
+        }
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;

@@ -9,7 +9,6 @@ use axum::body::{Body, Bytes, HttpBody};
 use http::{Method, Request, Response};
 use tower::{BoxError, Layer, Service};
 use viral_site::Resolved;
-use viral_wire::OWN_PATHS;
 
 use crate::Viral;
 
@@ -44,12 +43,14 @@ pub struct ViralService<S> {
 impl<S> ViralService<S> {
     /// Whether the site answers this. What a request does to a path is the service's matter.
     fn is_of_site<B>(&self, request: &Request<B>) -> bool {
-        let path = request.uri().path();
-        if path.starts_with(OWN_PATHS) || path.starts_with(&self.viral.app.base.own("")) {
+        let (path, own) = (request.uri().path(), self.viral.app.base.own(""));
+        // Below a base: another site may be at the root.
+        if path.starts_with(&own) || path == own.trim_end_matches('/') {
             return true;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        is_read && !matches!(self.viral.app.site.current().resolve(path), Resolved::NotFound(_))
+        // A page of an older version still asks for what that had.
+        is_read && self.viral.app.site.versions().iter().any(|version| !matches!(version.resolve(path), Resolved::NotFound(_)))
     }
 }
 
@@ -98,7 +99,11 @@ mod tests {
     use crate::testing::{NAVIGATION, SITE, answer, from_here, text, viral};
 
     async fn asked(method: &str, path: &str) -> (String, String) {
-        let viral = viral(&SITE, |_| ()).await;
+        asked_below("/", method, path).await
+    }
+
+    async fn asked_below(base: &str, method: &str, path: &str) -> (String, String) {
+        let viral = viral(&SITE, |config| config.base = base.parse().unwrap()).await;
         let inner = service_fn(|request: Request<Body>| async move {
             Ok::<_, Infallible>(Response::new(format!("inner {} {}", request.method(), request.uri().path())))
         });
@@ -109,6 +114,14 @@ mod tests {
         let response = viral.layer().layer(inner).oneshot(from_here(request.body(Body::empty()).unwrap())).await.unwrap();
         let answer = answer(&response).to_owned();
         (answer, text(response).await)
+    }
+
+    #[tokio::test]
+    async fn a_site_below_a_base_leaves_the_root_to_others() {
+        assert!(asked_below("/app/", "GET", "/app/").await.0.starts_with("full"));
+        assert!(asked_below("/app/", "GET", "/app/.viral/").await.1.contains("<html"));
+        assert_eq!(asked_below("/app/", "GET", "/.viral/manifest/1").await.1, "inner GET /.viral/manifest/1");
+        assert_eq!(asked_below("/app/", "GET", "/").await.1, "inner GET /");
     }
 
     #[tokio::test]

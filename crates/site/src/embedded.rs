@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::{EmbeddedFile, Site, SiteError, SiteOptions, Version, inventory, options::Settings, source::blocking};
+use crate::{EmbeddedFile, Site, SiteError, SiteOptions, Version, VersionMaker, source::blocking};
 
 /// Files compiled into or made by the program; they never change.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl EmbeddedSite {
     /// # Errors
     /// [`SiteError`] when no URL path reaches a file, or the options contradict themselves.
     pub async fn open(files: Vec<EmbeddedFile>, options: SiteOptions) -> Result<Self, SiteError> {
-        let version = blocking(move || Version::of_files(1, files, options)).await??;
+        let version = blocking(move || VersionMaker::new(options)?.version(files)).await??;
         tracing::info!(version = 1, assets = version.assets().count(), bytes = version.bytes(), "site is ready");
         Ok(Self { number: watch::Sender::new(version.number()), versions: Arc::new(vec![Arc::new(version)]) })
     }
@@ -32,17 +32,5 @@ impl Site for EmbeddedSite {
 
     fn subscribe(&self) -> watch::Receiver<u64> {
         self.number.subscribe()
-    }
-}
-
-impl Version {
-    /// A version of these files, under a number that is greater than those before. Blocks.
-    ///
-    /// # Errors
-    /// [`SiteError`] when no URL path reaches a file, or the options contradict themselves.
-    pub fn of_files(number: u64, files: Vec<EmbeddedFile>, options: SiteOptions) -> Result<Self, SiteError> {
-        let Settings { making, fixed } = Settings::of(options)?;
-        let assets = inventory::embedded(&making, &fixed.base, files)?;
-        Ok(Self::new(number, assets, fixed))
     }
 }

@@ -171,7 +171,12 @@ impl Inventory {
 ///
 /// # Errors
 /// When a path is none that a URL can name.
-pub(super) fn embedded(making: &Making, base: &str, files: Vec<EmbeddedFile>) -> Result<Assets, SiteError> {
+pub(super) fn embedded(
+    making: &Making,
+    base: &str,
+    files: Vec<EmbeddedFile>,
+    mut tell: impl FnMut(&str, viral_wire::Digest) -> Told,
+) -> Result<Assets, SiteError> {
     let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
     let names: BTreeSet<String> = files.iter().map(|file| format!("{base}{}", file.path)).collect();
     let mut entries = BTreeMap::new();
@@ -182,7 +187,7 @@ pub(super) fn embedded(making: &Making, base: &str, files: Vec<EmbeddedFile>) ->
         }
         let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
         let alone = stands_alone(&relative, |plain| names.contains(plain));
-        let entry = Entry::make(making, (&relative, None), raw, alone, |_| Told::default()).map_err(fault)?;
+        let entry = Entry::make(making, (&relative, None), raw, alone, |digest| tell(&relative, digest)).map_err(fault)?;
         entries.insert(relative, entry);
     }
     settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &making.immutable);

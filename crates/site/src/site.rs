@@ -14,7 +14,7 @@ pub trait Site: fmt::Debug + Send + Sync {
     /// The versions that can be served now, newest first; never empty. Older ones are there for visits that began with them.
     fn versions(&self) -> Arc<Vec<Arc<Version>>>;
 
-    /// The number of the newest version; changes when content changed.
+    /// The number of the newest version; changes when content changed. Its sender lives as long as the site.
     fn subscribe(&self) -> watch::Receiver<u64>;
 
     /// Reads the content now, whatever is told of it, and forgets all versions but the one that comes of it: what was removed, emptied or made

@@ -16,7 +16,7 @@ pub type Opening = Pin<Box<dyn Future<Output = Result<Arc<dyn Site>, SiteError>>
 
 /// Whatever opens a site: a [`Source`], or a source of your own.
 ///
-/// The server says by the options what every document must have at its end; [`Version::of_files`](crate::Version::of_files) puts it there.
+/// The server says by the options what every document must have at its end; [`VersionMaker`](crate::VersionMaker) puts it there.
 pub trait OpenSite: Send {
     /// Opens it. Ends once the first version can be served.
     fn open(self: Box<Self>, options: SiteOptions) -> Opening;
@@ -26,7 +26,7 @@ pub trait OpenSite: Send {
         None
     }
 
-    /// The folder that is served, in which nothing private may lie.
+    /// The folder that is served, in which nothing private may lie. What is learned of pages is kept over a restart only for a site that names one.
     fn folder(&self) -> Option<&Path> {
         None
     }

@@ -113,7 +113,7 @@ pub(crate) mod tests {
             Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
-            inventory::embedded(&making, "", vec![file]).unwrap()
+            inventory::embedded(&making, "", vec![file], |_, _| crate::history::Told::default()).unwrap()
         };
         (Versions::new(assets("1"), Fixed { base: "".into(), spa: false, headers: Arc::default(), addition: None }), assets)
     }

@@ -75,8 +75,8 @@ pub struct Evidence {
     pub size: Size,
     /// Whether the page can travel.
     pub page_viral: PageFitness,
-    /// Peers that could be given to this visitor now; see [`crate::tracker::Tracker::ready`].
-    pub peers_ready: usize,
+    /// Somebody could be given to this visitor now; see [`crate::tracker::Tracker::is_anybody_ready`].
+    pub is_peer_ready: bool,
     /// The visitor takes part in a crowd of which nobody has anything yet: the native peer.
     pub shares: bool,
     /// The visitor's own service worker said that it stores the page as it is now.
@@ -257,7 +257,7 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if is_too_little(evidence.size, policy) {
         return Decision::Full(Reason::Learning);
     }
-    if evidence.peers_ready > 0 {
+    if evidence.is_peer_ready {
         return Decision::Thin(Reason::PeerNear);
     }
     Decision::Full(Reason::NoPeerNear)
@@ -314,7 +314,7 @@ mod tests {
             fetch_mode: Some("navigate".to_owned()),
             has_sec_fetch: true,
             size: Size::Known { bytes: 1 << 30 },
-            peers_ready: 2,
+            is_peer_ready: true,
             ..Evidence::default()
         }
     }
@@ -357,7 +357,7 @@ mod tests {
         ("size not known, peers or not", |e| e.size = Size::Unknown { at_least: 1 }, Decision::Full(Reason::Learning)),
         ("known to be large before enough have told", |e| e.size = Size::Unknown { at_least: 1 << 30 }, Decision::Thin(Reason::PeerNear)),
         ("peers near", |_| (), Decision::Thin(Reason::PeerNear)),
-        ("nobody near", |e| e.peers_ready = 0, Decision::Full(Reason::NoPeerNear)),
+        ("nobody near", |e| e.is_peer_ready = false, Decision::Full(Reason::NoPeerNear)),
     ];
 
     fn set_stored_and_new(evidence: &mut Evidence) {
@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_returning_visitor_needs_no_peer() {
-        let evidence = Evidence { stored: true, peers_ready: 0, ..visit() };
+        let evidence = Evidence { stored: true, is_peer_ready: false, ..visit() };
         assert_eq!(decide(&evidence, &Policy::default()), Decision::Thin(Reason::Stored));
     }
 

@@ -147,6 +147,7 @@ impl Tracker {
             }
         }
     }
+
     /// How often a peer may have become one to be introduced, by its room or by what it holds: whoever waits for one looks again when this grew.
     #[must_use]
     pub fn readied(&self) -> u64 {

@@ -72,6 +72,7 @@ fn a_line_about_a_session_names_its_peer() {
     std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
     let (server, line) = start(dir.path(), &["--admin-listen", "off", "--log", "viral_server=debug"]);
     let mut stream = session(line.trim().strip_prefix("listening on http://").unwrap(), "");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     // A masked text frame with one letter, which is no signal (RFC 6455 section 5.2).
     stream.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).unwrap();
     let mut heard = Vec::new();

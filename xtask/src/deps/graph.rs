@@ -41,7 +41,10 @@ impl Graph {
 
     /// A file counts as part of another.
     pub(super) fn merge(&mut self, part: &str, whole: &str) {
-        self.parts.insert(part.to_owned(), whole.to_owned());
+        // A module in braces is in the file of its parent.
+        if part != whole {
+            self.parts.insert(part.to_owned(), whole.to_owned());
+        }
     }
 
     /// How many files count as part of another.

@@ -21,6 +21,10 @@ pub(super) async fn admit(
     let mut place = None;
     loop {
         readied.borrow_and_update();
+        // While it waited the site may have changed: never a document of one version with the manifest of another.
+        if place.is_some() && app.site.current().tag() != version.tag() {
+            return None;
+        }
         let (page, admission) = app.hub.admit((version, document), &facts, |manifest| stores(&request.headers, manifest), &app.policy);
         let Admission::Wait { until_ms } = admission else { return Some((page, admission)) };
         place = place.or_else(|| app.waiting.try_acquire().ok());
@@ -35,7 +39,7 @@ pub(super) async fn admit(
             // What happens together is looked at once.
             _ = readied.changed() => sleep(WAITING_LOOK).await,
             () = sleep_until(app.hub.at(until_ms)) => {}
-            _ = versions.changed() => return None,
+            Ok(()) = versions.changed() => return None,
             () = app.shutdown.begun() => facts.may_wait = false,
         }
     }

@@ -126,7 +126,7 @@ pub fn admit<C: Coverage>(
         page_viral: fitness(facts, page),
         size: page.map(|page| page.size).unwrap_or_default(),
         stored: page.is_some_and(|page| stores(&page.manifest)),
-        peers_ready: usize::from(seeking.as_ref().is_some_and(|seeking| tracker.is_anybody_ready(now_ms, seeking, coverage))),
+        is_peer_ready: seeking.as_ref().is_some_and(|seeking| tracker.is_anybody_ready(now_ms, seeking, coverage)),
         ..facts.evidence.clone()
     };
     let reason = match (decide(&evidence, policy), &seeking) {

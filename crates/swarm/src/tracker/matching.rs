@@ -219,12 +219,13 @@ impl Tracker {
         count_max: usize,
         random: &mut Random,
     ) -> Vec<Choice> {
-        let (mut choices, mut good): (Vec<Choice>, usize) = (Vec::new(), 0);
+        // Of a foreign network a thin visit gets one.
+        let (mut choices, mut good): (Vec<Choice>, Vec<IpAddr>) = (Vec::new(), Vec::new());
         let own = nearness::prefix(search.addr.public);
         for (manifest, share, bytes) in sources {
             let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
             for peer in self.pool.holders(*manifest, search.addr.public, rung, random.next_u64(), left) {
-                if choices.len() >= count_max || (good >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH) {
+                if choices.len() >= count_max || (good.len() >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH) {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
@@ -247,7 +248,9 @@ impl Tracker {
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
                     network: nearness::prefix(session.addr.public),
                 };
-                good += usize::from(choice.is_good());
+                if choice.is_good() && (!search.is_thin || choice.network == own || !good.contains(&choice.network)) {
+                    good.push(choice.network);
+                }
                 choices.push(choice);
             }
         }

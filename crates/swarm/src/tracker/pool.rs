@@ -81,12 +81,14 @@ impl Holders {
         [moved_in_site, moved_in_network]
     }
 
-    /// One of each network, from a random network on, then others of these networks, until there are `count_max`. Looks up no more than is taken.
+    /// One of each network, from a random network on, then the second of each, and so on, until there are `count_max`. Looks up no more than is taken.
     fn anyone(&self, start: u64, count_max: usize) -> impl Iterator<Item = &PeerNumber> {
         let networks = move || round(&self.networks, start, count_max).filter_map(|network| self.by_network.get(network));
-        let firsts = networks().filter_map(move |network| round(&network.peers, start, 1).next());
-        let others = networks().flat_map(move |network| round(&network.peers, start, count_max).skip(1));
-        firsts.chain(others).take(count_max)
+        // Another number than the one that names the network: which peer leads must not hang on that.
+        let first = start.rotate_left(32);
+        let nth_of_each = move |nth| networks().filter_map(move |network| round(&network.peers, first, count_max).nth(nth));
+        let most = move || networks().map(|network| network.peers.len()).max().unwrap_or(0).min(count_max);
+        nth_of_each(0).chain(std::iter::once_with(move || (1..most()).flat_map(nth_of_each)).flatten()).take(count_max)
     }
 }
 
@@ -211,6 +213,25 @@ mod tests {
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn where_networks_are_few_each_gives_its_second_before_any_its_third() {
+        let mut pool = Pool::default();
+        let manifest = Digest::of(b"m");
+        for bits in 0..90_u8 {
+            pool.insert(number(u64::from(bits) + 1), manifest, [198, 51, if bits < 70 { 1 } else { bits / 10 }, bits].into());
+        }
+        let here = "10.9.9.9".parse().unwrap();
+        for start in 0..50_u64 {
+            let found = pool.holders(manifest, here, Nearness::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
+            let networks = found.map(|peer| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
+            let counted = networks.fold(BTreeMap::<u64, usize>::new(), |mut counted, network| {
+                *counted.entry(network).or_default() += 1;
+                counted
+            });
+            assert_eq!(counted, BTreeMap::from([(0, 3), (7, 3), (8, 3)]));
         }
     }
 

@@ -1,0 +1,66 @@
+//! Versions of content that is in memory.
+
+use std::time::SystemTime;
+
+use crate::{EmbeddedFile, SiteError, SiteOptions, Version, history::History, inventory, options::Settings};
+
+/// Makes the versions of one site from files in memory: what a [`Site`](crate::Site) of one's own is made with.
+///
+/// All its versions share one store and its limit, so that content that stays is read and coded once.
+#[derive(Debug)]
+pub struct VersionMaker {
+    settings: Settings,
+    /// What was seen under each path: what changed once is not told to be there for ever.
+    history: History,
+    number: u64,
+}
+
+impl VersionMaker {
+    /// Checks the options and makes a store. Blocks.
+    ///
+    /// # Errors
+    /// When the options contradict themselves, or the store cannot be made.
+    pub fn new(options: SiteOptions) -> Result<Self, SiteError> {
+        let history = History::new(options.entries_max);
+        Ok(Self { settings: Settings::of(options)?, history, number: 0 })
+    }
+
+    /// The next version, of these files. Its number is one more than that of the last. Blocks.
+    ///
+    /// # Errors
+    /// When no URL path reaches a file, or the store cannot be written.
+    pub fn version(&mut self, files: Vec<EmbeddedFile>) -> Result<Version, SiteError> {
+        let Settings { making, fixed } = &self.settings;
+        let now = SystemTime::now();
+        let tell = |relative: &str, digest| self.history.note(relative, digest, None, now);
+        let assets = inventory::embedded(making, &fixed.base, files, tell)?;
+        self.history.tidy(|relative| assets.contains_key(relative));
+        self.number += 1;
+        Ok(Version::new(self.number, assets, fixed.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::header;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_was_seen_to_change_is_not_kept_for_a_year() {
+        let options = SiteOptions { immutable: vec!["/assets/*".to_owned()], ..SiteOptions::default() };
+        let mut maker = VersionMaker::new(options).unwrap();
+        let mut caching = |body: &'static str| {
+            let file = EmbeddedFile { path: "assets/app.js".to_owned(), body: Bytes::from_static(body.as_bytes()) };
+            let version = maker.version(vec![file]).unwrap();
+            let record = version.asset("/assets/app.js").unwrap().record();
+            let control = record.headers.into_iter().find(|(name, _)| name == header::CACHE_CONTROL.as_str()).unwrap().1;
+            (version.number(), control.contains("immutable"))
+        };
+        assert_eq!(caching("1"), (1, true));
+        assert_eq!(caching("1"), (2, true));
+        assert_eq!(caching("2"), (3, false));
+        assert_eq!(caching("2"), (4, false));
+    }
+}
