@@ -8,10 +8,13 @@ use viral_journeys::browser::Setting;
 use viral_journeys::site::Site;
 use viral_journeys::wait::journey;
 
-use super::{noise, runs_the_same, script, site_of};
+use super::{noise, runs_the_same_with, script, site_of};
 
 /// Bytes of the files that a visit may rightly take from the origin: a cache mode says so, or the check of integrity failed.
 const FROM_ORIGIN: u64 = 5 * 20_000;
+
+/// Bytes of the file that a page begins to ask for and gives up.
+const ABORTED: usize = 8 << 20;
 
 fn requests() -> Site {
     let checked = script(21, 100_000, "window.checked = 'yes';");
@@ -26,7 +29,7 @@ fn requests() -> Site {
     site.write("/checked.bin", body);
     site.write("/unchecked.bin", noise(23, 20_000));
     site.write("/xhr.bin", noise(24, 3 << 20));
-    site.write("/aborted.bin", noise(25, 8 << 20));
+    site.write("/aborted.bin", noise(25, ABORTED));
     site.write("/streamed.bin", noise(26, 2 << 20));
     site.write("/cloned.bin", noise(27, 1 << 20));
     for (index, mode) in ["default", "no-store", "reload", "no-cache", "force-cache"].into_iter().enumerate() {
@@ -43,7 +46,8 @@ fn integrity(bytes: &[u8]) -> String {
 
 async fn run_the_same(engine: Engine) {
     let site = requests();
-    let visits = runs_the_same(engine, &site, site.len() - FROM_ORIGIN, Setting::default()).await;
+    let used = site.len() - FROM_ORIGIN;
+    let visits = runs_the_same_with(engine, &site, (used, used - ABORTED as u64), Setting::default()).await;
     let plain = &visits.plain.result;
     assert_eq!(plain["xhr"]["totals"], serde_json::json!([3 << 20]));
     assert_eq!(plain["aborted"][1], "AbortError");
