@@ -99,8 +99,7 @@ impl Hub {
         policy: &Policy,
     ) -> (Option<Current>, Admission) {
         self.with(|inner, now_ms| {
-            let (current, change) = inner.pages.current(now_ms, version, document);
-            inner.apply(now_ms, change);
+            let current = inner.current_page(now_ms, version, document);
             let page = current.map(|Current { manifest, app_bytes, size, own_worker, .. }| PageFacts {
                 path: page_path(document),
                 manifest,
@@ -117,11 +116,7 @@ impl Hub {
     /// The manifest of the page whose document this is; none if the page cannot travel.
     #[cfg(test)]
     pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<Current> {
-        self.with(|inner, now_ms| {
-            let (current, change) = inner.pages.current(now_ms, version, document);
-            inner.apply(now_ms, change);
-            current
-        })
+        self.with(|inner, now_ms| inner.current_page(now_ms, version, document))
     }
 
     /// Changes whenever a peer may have become one to be introduced.

@@ -1,8 +1,7 @@
 //! A site in front of any service, as a tower layer.
 
-use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -28,7 +27,7 @@ impl<S> Layer<S> for ViralLayer {
     type Service = ViralService<S>;
 
     fn layer(&self, inner: S) -> ViralService<S> {
-        ViralService { site: self.viral.service(), viral: self.viral.clone(), inner }
+        ViralService { site: self.viral.service(), own: self.viral.app.base.own(""), viral: self.viral.clone(), inner }
     }
 }
 
@@ -37,15 +36,17 @@ impl<S> Layer<S> for ViralLayer {
 pub struct ViralService<S> {
     viral: Viral,
     site: Router,
+    /// What paths of viral's own begin with.
+    own: String,
     inner: S,
 }
 
 impl<S> ViralService<S> {
     /// Whether the site answers this. What a request does to a path is the service's matter.
     fn is_of_site<B>(&self, request: &Request<B>) -> bool {
-        let (path, own) = (request.uri().path(), self.viral.app.base.own(""));
+        let path = request.uri().path();
         // Below a base: another site may be at the root.
-        if path.starts_with(&own) || path == own.trim_end_matches('/') {
+        if path.starts_with(&self.own) || path == self.own.trim_end_matches('/') {
             return true;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -67,21 +68,15 @@ where
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // The site is ready at any time.
-        ready!(self.inner.poll_ready(context))?;
-        Poll::Ready(Ok(()))
+        self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if self.is_of_site(&request) {
             let answer = self.site.call(request);
             return Box::pin(async move {
-                match answer.await {
-                    Ok(response) => Ok(response),
-                    Err(never) => {
-                        let never: Infallible = never;
-                        match never {}
-                    }
-                }
+                let Ok(response) = answer.await;
+                Ok(response)
             });
         }
         let answer = self.inner.call(request);

@@ -82,8 +82,8 @@ async fn document_answer(
     request: &Parts,
     asked: (Evidence, Instant),
 ) -> Option<Response<Body>> {
-    let facts = facts::of_visit(app, (version, document), request, asked);
-    let (page, admission) = admit::admit(app, (version, document), request, facts.clone()).await?;
+    let mut facts = facts::of_visit(app, (version, document), request, asked);
+    let (page, admission) = admit::admit(app, (version, document), request, &mut facts).await?;
     Some(render::render(app, &Visit { version, document, request, facts: &facts, page }, admission).await)
 }
 

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     /// A browser that navigates to a page that two peers hold.
-    fn visit() -> Evidence {
+    pub(super) fn visit() -> Evidence {
         Evidence {
             method_get: true,
             fetch_dest: Some("document".to_owned()),

@@ -6,8 +6,8 @@ use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
 use super::{Hub, Inner, Outgoing};
-use crate::pages::Change;
-use viral_site::{Resolved, Version};
+use crate::pages::{Change, Current};
+use viral_site::{Asset, Resolved, Version};
 
 impl Inner {
     pub(super) fn apply(&mut self, now_ms: u64, change: Option<Change>) {
@@ -15,6 +15,13 @@ impl Inner {
             self.coverage.insert(manifest, &pieces);
             self.tracker.handle_manifest(now_ms, &page, manifest);
         }
+    }
+
+    /// The manifest of the page whose document this is, made if need be; none if the page cannot travel.
+    pub(super) fn current_page(&mut self, now_ms: u64, version: &Version, document: &Asset) -> Option<Current> {
+        let (current, change) = self.pages.current(now_ms, version, document);
+        self.apply(now_ms, change);
+        current
     }
 
     /// Does what the tracker says, until it has nothing more to say.
@@ -61,11 +68,7 @@ impl Inner {
             Resolved::Asset(asset) if asset.is_document() => Some(asset),
             Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
         };
-        let found = document.and_then(|document| {
-            let (current, change) = self.pages.current(now_ms, version, &document);
-            self.apply(now_ms, change);
-            current
-        });
+        let found = document.and_then(|document| self.current_page(now_ms, version, &document));
         match found {
             Some(current) => self.tracker.handle_manifest(now_ms, page, current.manifest),
             None => self.tracker.handle_page_unknown(now_ms, page),

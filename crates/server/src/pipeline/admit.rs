@@ -15,24 +15,25 @@ pub(super) async fn admit(
     app: &App,
     (version, document): (&Version, &Asset),
     request: &Parts,
-    mut facts: VisitFacts,
+    facts: &mut VisitFacts,
 ) -> Option<(Option<Current>, Admission)> {
     let (mut readied, mut versions) = (app.hub.readied(), app.site.subscribe());
+    let is_outdated = || app.site.current().tag() != version.tag();
     let mut place = None;
     loop {
         readied.borrow_and_update();
         // While it waited the site may have changed: never a document of one version with the manifest of another.
-        if place.is_some() && app.site.current().tag() != version.tag() {
+        if place.is_some() && is_outdated() {
             return None;
         }
-        let (page, admission) = app.hub.admit((version, document), &facts, |manifest| stores(&request.headers, manifest), &app.policy);
+        let (page, admission) = app.hub.admit((version, document), facts, |manifest| stores(&request.headers, manifest), &app.policy);
         let Admission::Wait { until_ms } = admission else { return Some((page, admission)) };
         place = place.or_else(|| app.waiting.try_acquire().ok());
         if place.is_none() {
             facts.may_wait = false;
             continue;
         }
-        if app.site.current().tag() != version.tag() {
+        if is_outdated() {
             return None;
         }
         tokio::select! {

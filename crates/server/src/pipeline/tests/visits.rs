@@ -3,12 +3,14 @@
 use http::Response;
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
+use tokio::time::{Duration, sleep};
 use viral_swarm::limits::VISIT_QUIET_MS;
-use viral_wire::signal::{PeerNumber, TrackerToPeer};
+use viral_swarm::tracker::ClientAddr;
+use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 
 use super::*;
 use crate::hub::Outgoing;
-use crate::testing::bytes;
+use crate::testing::{bytes, description};
 use crate::{Viral, cookies};
 
 /// What a browser sends for something that a page needs, besides its cookie.

@@ -6,7 +6,12 @@ use viral_wire::signal::{PeerToTracker, ReadyOffer};
 use viral_wire::{Description, Piece};
 
 use super::*;
-use crate::{admission::CookieState, coverage::CoverageCache, nearness::Reach, tracker::TrackerConfig};
+use crate::{
+    admission::{CookieState, tests::visit},
+    coverage::CoverageCache,
+    nearness::Reach,
+    tracker::TrackerConfig,
+};
 
 /// 2 MB, of which the shared line carries 1 MB/s.
 const APP_BYTES: u64 = 2_000_000;
@@ -51,15 +56,8 @@ impl World {
 
 /// A browser that navigates to the page.
 fn visitor() -> VisitFacts {
-    let evidence = Evidence {
-        method_get: true,
-        fetch_dest: Some("document".to_owned()),
-        fetch_mode: Some("navigate".to_owned()),
-        has_sec_fetch: true,
-        ..Evidence::default()
-    };
     VisitFacts {
-        evidence,
+        evidence: visit(),
         addr: ClientAddr { public: [192, 0, 2, 1].into(), rewrite_to: None, browser: None },
         ticket: Ticket([1; 16]),
         peers_wanted: 4,
