@@ -9,7 +9,7 @@ export const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 /** Scripts a visitor may get, with the most bytes each may have after brotli 11. */
 export const ENTRIES = [
   { name: 'loader', bytesMax: 11_008 },
-  { name: 'addition', bytesMax: 11_520 },
+  { name: 'addition', bytesMax: 11_648 },
   { name: 'worker', bytesMax: 4_864 },
 ];
 

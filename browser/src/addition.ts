@@ -1,6 +1,8 @@
 /** The viral addition: the script at the end of every full document. Turns the visitor into a seeder once the page has loaded. */
 
+import { now, wait } from './shell/clock';
 import { watchEvidence } from './shell/evidence';
+import { START_QUIET_MS, START_WAIT_MS } from './shell/limits';
 import { watchSaving } from './shell/saving';
 import { takeSession } from './shell/session';
 import { Visitor } from './shell/visitor';
@@ -8,7 +10,8 @@ import { Visitor } from './shell/visitor';
 // Selectors of the page, such as `:last-child`, must not find it.
 document.currentScript?.remove();
 
-const visitor = new Visitor(takeSession());
+const session = takeSession();
+const visitor = new Visitor(session);
 watchSaving();
 
 async function settled(): Promise<void> {
@@ -20,6 +23,19 @@ async function settled(): Promise<void> {
     if ('requestIdleCallback' in window) requestIdleCallback(() => resolve(), { timeout: 1_000 });
     else setTimeout(resolve, 1);
   });
+}
+
+/**
+ * A page that came whole is still starting its app, often in workers, when `load` is over: looking up what it used and connecting would cost it time just then. Waits until it loads
+ * nothing new for a while; what its workers load is not seen here.
+ */
+async function appStarted(): Promise<void> {
+  const latest = now() + START_WAIT_MS;
+  for (let before = -1, count = 0; count !== before && now() < latest; ) {
+    await wait(START_QUIET_MS);
+    before = count;
+    count = performance.getEntriesByType('resource').length;
+  }
 }
 
 /** Away: an open connection would keep the page out of the back/forward cache. */
@@ -46,6 +62,7 @@ async function run(): Promise<void> {
   addEventListener('online', retry);
   document.addEventListener('visibilitychange', shown);
   watchEvidence(reconsider);
+  if (!session) await appStarted();
   await visitor.start();
 }
 
