@@ -1,4 +1,4 @@
-//! Traces of a machine, for every implementation of it: written when `VIRAL_BLESS=1`, compared otherwise.
+//! Traces of a machine, for every implementation of it: written when `UPDATE_VECTORS=1`, compared otherwise.
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
@@ -62,13 +62,13 @@ pub(crate) fn check(folder: &str, name: &str, head: &Value, steps: &[Value]) {
     text.push_str(&lines.join(",\n"));
     text.push_str("\n]\n}\n");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(folder).join(format!("{name}.json"));
-    if std::env::var_os("VIRAL_BLESS").is_some() {
+    if std::env::var_os("UPDATE_VECTORS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &text).unwrap();
     }
     let stored = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stored == text,
-        "{folder}/{name}: decisions changed; if that is meant, run the tests with VIRAL_BLESS=1 and look at the difference"
+        "{folder}/{name}: decisions changed; if that is meant, run the tests with UPDATE_VECTORS=1 and look at the difference"
     );
 }
