@@ -4,12 +4,12 @@
  */
 
 import type { PieceId } from './digest';
-import { Board } from './fetch/board';
+import { PieceTable } from './fetch/piecetable';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { fill } from './fetch/fill';
-import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newLink, silentAt, startOver, turnBack } from './fetch/link';
-import type { Link, Slot } from './fetch/link';
+import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newSourceState, silentAt, startOver, turnBack } from './fetch/state';
+import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import { Sharing } from './fetch/sharing';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
@@ -20,7 +20,7 @@ export type { Accepted, Output, PeerFault, PeerKey, Progress, Source } from './f
 
 /** The engine of one page. */
 export class Fetch {
-  readonly #board = new Board();
+  readonly #table = new PieceTable();
   readonly #policy = newPolicy();
   #stale = false;
   #done = false;
@@ -37,305 +37,305 @@ export class Fetch {
    * too, if this follows the call that names it, with no other in between, and not `outside`: then only who says so holds them.
    */
   addPieces(now: number, pieces: readonly Piece[], peersOnly = false, outside = false): void {
-    const board = this.#at(now);
-    const { _slots: slots } = board;
-    if (CROWD && board._held === slots.length) this.#policy._sharing?._begin(board._now);
-    const isPage = !outside && slots.length === (peersOnly ? board._boot : 0);
+    const table = this.#at(now);
+    const { _pieces: known } = table;
+    if (CROWD && table._held === known.length) this.#policy._sharing?._begin(table._now);
+    const isPage = !outside && known.length === (peersOnly ? table._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
-      if (board._index.has(id) || slots.length >= PIECES_MAX) continue;
-      const slot: Slot = { id, len, _at: slots.length, _ring: EXPECTED + 1, _place: 0, _held: false, _from: [], _copies: 0 };
-      board._index.set(id, slot);
-      slots.push(slot);
-      board._promote(slot, peersOnly ? EXPECTED : WANTED);
-      board._bytesTotal += len;
+      if (table._index.has(id) || known.length >= PIECES_MAX) continue;
+      const piece: PieceState = { id, len, _at: known.length, _ring: EXPECTED + 1, _place: 0, _held: false, _from: [], _copies: 0 };
+      table._index.set(id, piece);
+      known.push(piece);
+      table._promote(piece, peersOnly ? EXPECTED : WANTED);
+      table._bytesTotal += len;
       this.#done = false;
     }
     if (!isPage) return;
-    board._boot = slots.length;
-    for (const link of board._links.values()) if (link._complete) link._answered = Math.max(link._answered, board._boot);
+    table._boot = known.length;
+    for (const state of table._peers.values()) if (state._complete) state._answered = Math.max(state._answered, table._boot);
   }
 
   /** Whether one of these is held or a peer gives it now; null while a peer may still say so. */
   supply(ids: readonly PieceId[]): boolean | null {
-    const board = this.#board;
-    const slots = this.#known(ids);
-    const links = [...board._links.values()];
-    if (slots.some((slot) => slot._held || slot._from.length || links.some((link) => board._can(link, slot)))) return true;
-    return slots.every((slot) => board._orphan(slot)) ? false : null;
+    const table = this.#table;
+    const pieces = this.#known(ids);
+    const peers = [...table._peers.values()];
+    if (pieces.some((piece) => piece._held || piece._from.length || peers.some((state) => table._can(state, piece)))) return true;
+    return pieces.every((piece) => table._orphan(piece)) ? false : null;
   }
 
   /** The page waits for these: they come before all others, in the order of their first demand, and the origin may give them. */
   handleDemand(now: number, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    for (const slot of this.#known(ids)) board._promote(slot, DEMANDED);
+    const table = this.#at(now);
+    for (const piece of this.#known(ids)) table._promote(piece, DEMANDED);
   }
 
   /** These were found in the store: no need to fetch them. */
   handleHeld(now: number, ids: readonly PieceId[]): void {
     this.#at(now);
-    for (const slot of this.#known(ids)) if (!slot._held) this.#settle(slot);
+    for (const piece of this.#known(ids)) if (!piece._held) this.#settle(piece);
   }
 
   /** A connection to a peer is being opened; `push` are the pieces it will send unasked, as far as they are known. */
   handleDial(now: number, peer: PeerKey, push: readonly PieceId[]): void {
-    const board = this.#at(now);
-    if (board._dialBy < 0) board._dialBy = board._now + DIAL_MS + OPEN_MS;
-    const link = this.#meet(peer);
-    if (!link || link._open) return;
-    link._grace = board._now + DIAL_MS;
-    for (const slot of this.#known(push)) board._promise(link, slot);
+    const table = this.#at(now);
+    if (table._dialBy < 0) table._dialBy = table._now + DIAL_MS + OPEN_MS;
+    const state = this.#meet(peer);
+    if (!state || state._open) return;
+    state._grace = table._now + DIAL_MS;
+    for (const piece of this.#known(push)) table._promise(state, piece);
   }
 
   /** What the peer will send unasked became known: call it before the next `poll` after `addPieces`. */
   handlePromise(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (link) for (const slot of this.#known(ids)) board._promise(link, slot);
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (state) for (const piece of this.#known(ids)) table._promise(state, piece);
   }
 
   /** Both channels of a peer opened, dialled or not. */
   handleOpen(now: number, peer: PeerKey): void {
-    const board = this.#at(now);
-    const link = this.#meet(peer);
-    if (!link || link._open) return;
-    link._open = true;
-    link._late = false;
-    link._since = board._now;
-    link._grace = board._now + GRACE_MS;
-    for (const slot of link._promised) board._expect(link, slot);
-    link._promised = [];
+    const table = this.#at(now);
+    const state = this.#meet(peer);
+    if (!state || state._open) return;
+    state._open = true;
+    state._late = false;
+    state._since = table._now;
+    state._grace = table._now + GRACE_MS;
+    for (const piece of state._promised) table._expect(state, piece);
+    state._promised = [];
   }
 
   /** A peer's connection ended or never came to be. */
   handleClosed(now: number, peer: PeerKey): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (link) board._remove(link);
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (state) table._remove(state);
   }
 
   /** The peer's `hello`; `complete`: it names our page manifest. */
   handleHello(now: number, peer: PeerKey, complete: boolean): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (!link?._open) return;
-    board._wake(link);
-    link._known = true;
-    link._complete ||= complete;
-    if (link._complete) link._answered = Math.max(link._answered, board._boot);
-    if (!link._asking) link._grace = NEVER;
-    startOver(link);
-    startOver(board._origin);
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (!state?._open) return;
+    table._wake(state);
+    state._known = true;
+    state._complete ||= complete;
+    if (state._complete) state._answered = Math.max(state._answered, table._boot);
+    if (!state._asking) state._grace = NEVER;
+    startOver(state);
+    startOver(table._origin);
   }
 
   /** The peer holds these: the answer to a query, or news. */
   handleHave(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (!link) return;
-    board._wake(link);
-    link._heard = true;
-    for (const slot of this.#known(ids)) {
-      if (slot._held || link._has.has(slot)) continue;
-      link._has.add(slot);
-      if (CROWD) slot._copies++;
-      turnBack(link, slot);
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (!state) return;
+    table._wake(state);
+    state._heard = true;
+    for (const piece of this.#known(ids)) {
+      if (piece._held || state._has.has(piece)) continue;
+      state._has.add(piece);
+      if (CROWD) piece._copies++;
+      turnBack(state, piece);
     }
-    if (!link._asking) return;
-    link._answered = Math.max(link._answered, link._asking);
-    link._asking = 0;
-    link._grace = NEVER;
-    startOver(board._origin);
+    if (!state._asking) return;
+    state._answered = Math.max(state._answered, state._asking);
+    state._asking = 0;
+    state._grace = NEVER;
+    startOver(table._origin);
   }
 
   /** The peer will not send these. It is left alone for a while. */
   handleRefuse(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (!link) return;
-    const refused = this.#known(ids).filter((slot) => link._flight.has(slot));
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (!state) return;
+    const refused = this.#known(ids).filter((piece) => state._flight.has(piece));
     if (!refused.length) return;
-    for (const slot of refused) {
-      board._unassign(link, slot);
-      link._asked.delete(slot);
-      if (link._has.delete(slot) && CROWD) slot._copies--;
+    for (const piece of refused) {
+      table._unassign(state, piece);
+      state._asked.delete(piece);
+      if (state._has.delete(piece) && CROWD) piece._copies--;
     }
-    startOver(board._origin);
-    if (link._pause !== NEVER) return;
-    link._pause = board._now + backoff(PAUSE_MS, link._refusals++, PAUSE_MS_MAX);
+    startOver(table._origin);
+    if (state._pause !== NEVER) return;
+    state._pause = table._now + backoff(PAUSE_MS, state._refusals++, PAUSE_MS_MAX);
   }
 
   /** A piece arrived: whether its bytes are worth inflating and hashing. Ask once per arrival. */
   accept(source: Source, id: PieceId): Accepted {
-    const board = this.#board;
-    const slot = board._index.get(id);
-    if (!slot) return { kind: 'unasked' };
+    const table = this.#table;
+    const piece = table._index.get(id);
+    if (!piece) return { kind: 'unasked' };
     if (source.kind === 'peer') {
-      const link = board._links.get(source.peer);
-      if (!link?._asked.delete(slot)) return { kind: 'unasked' };
+      const state = table._peers.get(source.peer);
+      if (!state?._asked.delete(piece)) return { kind: 'unasked' };
       // Too late is a sign of life; what is taken counts once it is verified.
-      if (slot._held) hear(link, board._now);
+      if (piece._held) hear(state, table._now);
     }
-    return slot._held ? { kind: 'late' } : { kind: 'take', len: slot.len };
+    return piece._held ? { kind: 'late' } : { kind: 'take', len: piece.len };
   }
 
   /** An accepted piece was hashed. Unverified bytes from a peer end it for good. */
   handlePiece(now: number, source: Source, id: PieceId, verified: boolean): void {
-    const board = this.#at(now);
-    const slot = board._index.get(id);
-    const link = source.kind === 'peer' ? board._links.get(source.peer) : board._origin;
-    if (!slot) return;
+    const table = this.#at(now);
+    const piece = table._index.get(id);
+    const state = source.kind === 'peer' ? table._peers.get(source.peer) : table._origin;
+    if (!piece) return;
     if (!verified) {
-      if (link === board._origin) this.handleOriginFailed(now, [id]);
-      else if (link) board._drop(link, 'forged');
+      if (state === table._origin) this.handleOriginFailed(now, [id]);
+      else if (state) table._drop(state, 'forged');
       return;
     }
-    const slow = link ? measure(link, board._now, slot.len) : false;
-    if (!slot._held) this.#settle(slot, link);
+    const slow = state ? measure(state, table._now, piece.len) : false;
+    if (!piece._held) this.#settle(piece, state);
     if (CROWD && this.#policy._sharing) return;
-    if (slow && link && link !== board._origin && board._missing && !board._origin._refusals && this.#policy._help._lead > 0) board._drop(link, 'slow');
+    if (slow && state && state !== table._origin && table._missing && !table._origin._refusals && this.#policy._help._lead > 0) table._drop(state, 'slow');
   }
 
   /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
   handleCrowd(now: number, inCrowd: boolean): void {
     if (!CROWD) return;
-    const board = this.#at(now);
-    startOver(board._origin);
+    const table = this.#at(now);
+    startOver(table._origin);
     if (!inCrowd) leaveCrowd(this.#policy);
     else if (!this.#policy._sharing) {
-      this.#policy._sharing = new Sharing(board._now, this.#random);
-      for (const link of board._links.values()) bePatient(link);
+      this.#policy._sharing = new Sharing(table._now, this.#random);
+      for (const state of table._peers.values()) bePatient(state);
     }
   }
 
   /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */
   handleShare(now: number, ids: readonly PieceId[]): void {
     if (!CROWD) return;
-    const board = this.#at(now);
-    const slots = this.#known(ids);
-    this.#policy._sharing?._give(board._now, slots);
+    const table = this.#at(now);
+    const pieces = this.#known(ids);
+    this.#policy._sharing?._give(table._now, pieces);
     // The crowd counts on this one for them.
-    if (this.#policy._sharing) for (const slot of slots) board._promote(slot, WANTED);
+    if (this.#policy._sharing) for (const piece of pieces) table._promote(piece, WANTED);
   }
 
   /** The peer broke the protocol. */
   handleFault(now: number, peer: PeerKey, fault: 'malformed' | 'unasked'): void {
-    const board = this.#at(now);
-    const link = board._links.get(peer);
-    if (link) board._drop(link, fault);
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (state) table._drop(state, fault);
   }
 
   /** The origin did not deliver these. It is asked again after a pause; it is never given up. */
   handleOriginFailed(now: number, ids: readonly PieceId[]): void {
-    const board = this.#at(now);
-    const origin = board._origin;
-    for (const slot of this.#known(ids)) board._unassign(origin, slot);
+    const table = this.#at(now);
+    const origin = table._origin;
+    for (const piece of this.#known(ids)) table._unassign(origin, piece);
     if (CROWD) this.#policy._sharing?._relent();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
-    origin._pause = board._now + ms - (this.#draw() % ((ms >> 1) + 1));
+    origin._pause = table._now + ms - (this.#draw() % ((ms >> 1) + 1));
   }
 
   /** Time passed. */
   handleTimeout(now: number): void {
-    const board = this.#at(now);
-    if (CROWD) this.#policy._sharing?._expire(board._now);
-    for (const link of board._all()) {
-      if (link._pause <= board._now) link._pause = NEVER;
-      if (link._grace <= board._now && !link._open && !link._late) {
-        link._late = true;
-        link._grace = board._now + OPEN_MS;
+    const table = this.#at(now);
+    if (CROWD) this.#policy._sharing?._expire(table._now);
+    for (const state of table._all()) {
+      if (state._pause <= table._now) state._pause = NEVER;
+      if (state._grace <= table._now && !state._open && !state._late) {
+        state._late = true;
+        state._grace = table._now + OPEN_MS;
         // What others can give need not be hedged.
-        if (board._all().some(({ _complete }) => _complete)) board._release(link);
-      } else if (link._grace <= board._now) {
-        link._grace = NEVER;
-        startOver(board._origin);
-        const mute = isMute(link);
+        if (table._all().some(({ _complete }) => _complete)) table._release(state);
+      } else if (state._grace <= table._now) {
+        state._grace = NEVER;
+        startOver(table._origin);
+        const mute = isMute(state);
         if (mute) {
-          link._promised = [...link._flight];
+          state._promised = [...state._flight];
           // What it says may wait to be read, where nothing ran for a while.
-          link._since = board._now;
+          state._since = table._now;
         }
-        if (mute || !link._open) board._release(link);
+        if (mute || !state._open) table._release(state);
       }
-      if (!isAwaited(link)) continue;
-      if (link !== board._origin && silentAt(link) <= board._now) board._drop(link, 'silent');
-      else if (lateAt(link) <= board._now) link._late = true;
+      if (!isAwaited(state)) continue;
+      if (state !== table._origin && silentAt(state) <= table._now) table._drop(state, 'silent');
+      else if (lateAt(state) <= table._now) state._late = true;
     }
   }
 
-  /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
+  /** The next thing to do; null when there is nothing until the next call or {@state pollTimeout}. */
   poll(): Output | null {
-    const board = this.#board;
-    if (this.#stale && !board._out.length) {
+    const table = this.#table;
+    if (this.#stale && !table._out.length) {
       this.#stale = false;
-      fill(board, this.#policy);
+      fill(table, this.#policy);
       this.#tell();
     }
-    return board._out.shift() ?? null;
+    return table._out.shift() ?? null;
   }
 
-  /** When to call {@link handleTimeout}; null = not needed. */
+  /** When to call {@state handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
-    const board = this.#board;
+    const table = this.#table;
     let at = CROWD && this.#policy._sharing && !this.progress().done ? this.#policy._sharing._due() : NEVER;
-    for (const link of board._all()) {
-      at = Math.min(at, link._pause, link._grace);
-      if (!isAwaited(link)) continue;
-      if (!link._late) at = Math.min(at, lateAt(link));
-      else if (link !== board._origin) at = Math.min(at, silentAt(link));
+    for (const state of table._all()) {
+      at = Math.min(at, state._pause, state._grace);
+      if (!isAwaited(state)) continue;
+      if (!state._late) at = Math.min(at, lateAt(state));
+      else if (state !== table._origin) at = Math.min(at, silentAt(state));
     }
     return at === NEVER ? null : at;
   }
 
   /** How far it is. */
   progress(): Progress {
-    const { _held: held, _slots: slots, _bytesHeld: bytesHeld, _bytesTotal: bytesTotal } = this.#board;
-    return { held, total: slots.length, bytesHeld, bytesTotal, done: slots.length > 0 && held === slots.length };
+    const { _held: held, _pieces: pieces, _bytesHeld: bytesHeld, _bytesTotal: bytesTotal } = this.#table;
+    return { held, total: pieces.length, bytesHeld, bytesTotal, done: pieces.length > 0 && held === pieces.length };
   }
 
   /** The piece, not held yet, is held from now on. */
-  #settle(slot: Slot, source?: Link): void {
-    const board = this.#board;
-    board._settle(slot, source);
-    settled(this.#policy, board._now, slot, !!source && source !== board._origin, source);
+  #settle(piece: PieceState, source?: SourceState): void {
+    const table = this.#table;
+    table._settle(piece, source);
+    settled(this.#policy, table._now, piece, !!source && source !== table._origin, source);
   }
 
-  #at(now: number): Board {
+  #at(now: number): PieceTable {
     this.#stale = true;
-    this.#board._now = Math.max(this.#board._now, now);
-    return this.#board;
+    this.#table._now = Math.max(this.#table._now, now);
+    return this.#table;
   }
 
-  #known(ids: readonly PieceId[]): Slot[] {
-    return ids.flatMap((id) => this.#board._index.get(id) ?? []);
+  #known(ids: readonly PieceId[]): PieceState[] {
+    return ids.flatMap((id) => this.#table._index.get(id) ?? []);
   }
 
   /** The peer's state, made on first sight unless it is banned or there are too many. */
-  #meet(peer: PeerKey): Link | undefined {
-    const board = this.#board;
-    if (board._banned.has(peer)) {
-      board._out.push({ kind: 'drop', peer, fault: 'forged' });
+  #meet(peer: PeerKey): SourceState | undefined {
+    const table = this.#table;
+    if (table._banned.has(peer)) {
+      table._out.push({ kind: 'drop', peer, fault: 'forged' });
       return undefined;
     }
-    let link = board._links.get(peer);
-    if (!link && board._links.size < PEERS_MAX) {
-      board._links.set(peer, (link = newLink(peer)));
-      if (CROWD && this.#policy._sharing) bePatient(link);
+    let state = table._peers.get(peer);
+    if (!state && table._peers.size < PEERS_MAX) {
+      table._peers.set(peer, (state = newSourceState(peer)));
+      if (CROWD && this.#policy._sharing) bePatient(state);
     }
-    if (link) this.#alone = false;
-    return link;
+    if (state) this.#alone = false;
+    return state;
   }
 
   /** Says once that everything is held, or that somebody is needed. */
   #tell(): void {
-    const board = this.#board;
+    const table = this.#table;
     const { done } = this.progress();
-    if (done && !this.#done) board._out.push({ kind: 'done' });
+    if (done && !this.#done) table._out.push({ kind: 'done' });
     this.#done = done;
-    const alone = board._missing > 0 && !board._links.size;
-    if (alone && !this.#alone) board._out.push({ kind: 'need-peers' });
+    const alone = table._missing > 0 && !table._peers.size;
+    if (alone && !this.#alone) table._out.push({ kind: 'need-peers' });
     this.#alone = alone;
   }
 

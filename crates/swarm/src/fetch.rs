@@ -3,33 +3,33 @@
 //! Sans-IO: call one `handle_*` (or [`Fetch::add_pieces`]), drain [`Fetch::poll`] until `None`, then sleep until [`Fetch::poll_timeout`]
 //! and call [`Fetch::handle_timeout`]. Same decisions as `browser/src/core/fetch.ts`; `vectors/fetch` holds both to it.
 
-mod board;
 pub mod config;
 mod debts;
 mod fill;
 mod help;
-mod link;
 mod origin;
+mod piece_table;
 mod sharing;
+mod state;
 #[cfg(test)]
 mod tests;
 mod types;
 
 use viral_wire::{Piece, PieceId};
 
-use board::{Board, ORIGIN};
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use fill::fill;
-use link::{Link, NEVER, Ring, Slot, backoff};
 use origin::OriginPolicy;
+use piece_table::{ORIGIN, PieceTable};
 use sharing::Sharing;
+use state::{NEVER, PieceState, Ring, SourceState, backoff};
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
 
 /// The engine of one page. Time is in milliseconds and never decreases.
 #[derive(Debug)]
 pub struct Fetch {
-    board: Board,
+    table: PieceTable,
     policy: OriginPolicy,
     stale: bool,
     done: bool,
@@ -42,7 +42,7 @@ impl Fetch {
     #[must_use]
     pub fn new(config: FetchConfig) -> Self {
         Self {
-            board: Board::new(),
+            table: PieceTable::new(),
             policy: OriginPolicy::new(),
             stale: false,
             done: false,
@@ -53,14 +53,14 @@ impl Fetch {
 
     /// Pieces to fetch, in order of need; known ones are ignored. The first call names the page manifest's, which complete peers hold.
     pub fn add_pieces(&mut self, now: u64, pieces: &[Piece]) {
-        let is_page = self.board.slots.is_empty();
+        let is_page = self.table.pieces.is_empty();
         self.add(now, pieces, Ring::Wanted, is_page);
     }
 
     /// Pieces that only peers are asked for, after all others and in this order, until [`Self::handle_demand`] names them. They are the page manifest's,
     /// too, if this follows the [`Self::add_pieces`] that names it, with no other in between.
     pub fn add_expected(&mut self, now: u64, pieces: &[Piece]) {
-        let is_page = self.board.boot == self.board.slots.len();
+        let is_page = self.table.boot == self.table.pieces.len();
         self.add(now, pieces, Ring::Expected, is_page);
     }
 
@@ -72,21 +72,21 @@ impl Fetch {
     /// Whether one of these is held or a peer gives it now; `None` while a peer may still say so.
     #[must_use]
     pub fn supply(&self, ids: &[PieceId]) -> Option<bool> {
-        let board = &self.board;
-        let peers = ORIGIN + 1..board.links.len();
+        let table = &self.table;
+        let peers = ORIGIN + 1..table.sources.len();
         let known = self.known(ids);
-        let gives = |i: usize| board.slots[i].held || !board.slots[i].from.is_empty() || peers.clone().any(|at| board.can(at, i));
+        let gives = |i: usize| table.pieces[i].held || !table.pieces[i].from.is_empty() || peers.clone().any(|at| table.can(at, i));
         if known.iter().any(|&i| gives(i)) {
             return Some(true);
         }
-        known.iter().all(|&i| board.is_orphan(i)).then_some(false)
+        known.iter().all(|&i| table.is_orphan(i)).then_some(false)
     }
 
     /// The page waits for these: they come before all others, in the order of their first demand, and the origin may give them.
     pub fn handle_demand(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
         for i in self.known(ids) {
-            self.board.promote(i, Ring::Demanded);
+            self.table.promote(i, Ring::Demanded);
         }
     }
 
@@ -94,7 +94,7 @@ impl Fetch {
     pub fn handle_held(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
         for i in self.known(ids) {
-            if !self.board.slots[i].held {
+            if !self.table.pieces[i].held {
                 self.settle(i, None);
             }
         }
@@ -103,16 +103,16 @@ impl Fetch {
     /// A connection to a peer is being opened, the only one under this key; `push` are the pieces it will send unasked, as far as they are known.
     pub fn handle_dial(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
         self.at(now);
-        let now = self.board.now;
-        self.board.dial_by.get_or_insert(now + DIAL_MS + OPEN_MS);
+        let now = self.table.now;
+        self.table.dial_by.get_or_insert(now + DIAL_MS + OPEN_MS);
         let Some(at) = self.meet(peer) else { return };
-        let link = &mut self.board.links[at];
-        if link.open {
+        let state = &mut self.table.sources[at];
+        if state.open {
             return;
         }
-        link.grace = now + DIAL_MS;
+        state.grace = now + DIAL_MS;
         for i in self.known(push) {
-            self.board.promise(at, i);
+            self.table.promise(at, i);
         }
     }
 
@@ -121,7 +121,7 @@ impl Fetch {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
         for i in self.known(ids) {
-            self.board.promise(at, i);
+            self.table.promise(at, i);
         }
     }
 
@@ -129,17 +129,17 @@ impl Fetch {
     pub fn handle_open(&mut self, now: u64, peer: PeerKey) {
         self.at(now);
         let Some(at) = self.meet(peer) else { return };
-        let now = self.board.now;
-        let link = &mut self.board.links[at];
-        if link.open {
+        let now = self.table.now;
+        let state = &mut self.table.sources[at];
+        if state.open {
             return;
         }
-        link.open = true;
-        link.late = false;
-        link.since = now;
-        link.grace = now + GRACE_MS;
-        for i in std::mem::take(&mut link.promised) {
-            self.board.expect(at, i);
+        state.open = true;
+        state.late = false;
+        state.since = now;
+        state.grace = now + GRACE_MS;
+        for i in std::mem::take(&mut state.promised) {
+            self.table.expect(at, i);
         }
     }
 
@@ -147,7 +147,7 @@ impl Fetch {
     pub fn handle_closed(&mut self, now: u64, peer: PeerKey) {
         self.at(now);
         if let Some(at) = self.peer(peer) {
-            self.board.remove(at);
+            self.table.remove(at);
         }
     }
 
@@ -155,85 +155,85 @@ impl Fetch {
     pub fn handle_hello(&mut self, now: u64, peer: PeerKey, complete: bool) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
-        let boot = self.board.boot;
-        if !self.board.links[at].open {
+        let boot = self.table.boot;
+        if !self.table.sources[at].open {
             return;
         }
-        self.board.wake(at);
-        let link = &mut self.board.links[at];
-        link.known = true;
-        link.complete |= complete;
-        if link.complete {
-            link.answered = link.answered.max(boot);
+        self.table.wake(at);
+        let state = &mut self.table.sources[at];
+        state.known = true;
+        state.complete |= complete;
+        if state.complete {
+            state.answered = state.answered.max(boot);
         }
-        if link.asking == 0 {
-            link.grace = NEVER;
+        if state.asking == 0 {
+            state.grace = NEVER;
         }
-        link.start_over();
-        self.board.links[ORIGIN].start_over();
+        state.start_over();
+        self.table.sources[ORIGIN].start_over();
     }
 
     /// The peer holds these: the answer to a query, or news.
     pub fn handle_have(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
-        self.board.wake(at);
-        self.board.links[at].heard = true;
+        self.table.wake(at);
+        self.table.sources[at].heard = true;
         for i in self.known(ids) {
-            let link = &mut self.board.links[at];
-            if !self.board.slots[i].held && link.has.insert(i) {
-                self.board.slots[i].copies += 1;
-                link.turn_back(&self.board.slots[i]);
+            let state = &mut self.table.sources[at];
+            if !self.table.pieces[i].held && state.has.insert(i) {
+                self.table.pieces[i].copies += 1;
+                state.turn_back(&self.table.pieces[i]);
             }
         }
-        let link = &mut self.board.links[at];
-        if link.asking == 0 {
+        let state = &mut self.table.sources[at];
+        if state.asking == 0 {
             return;
         }
-        link.answered = link.answered.max(link.asking);
-        link.asking = 0;
-        link.grace = NEVER;
-        self.board.links[ORIGIN].start_over();
+        state.answered = state.answered.max(state.asking);
+        state.asking = 0;
+        state.grace = NEVER;
+        self.table.sources[ORIGIN].start_over();
     }
 
     /// The peer will not send these. It is left alone for a while.
     pub fn handle_refuse(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
-        let refused: Vec<usize> = self.known(ids).into_iter().filter(|&i| self.board.owes(at, i)).collect();
+        let refused: Vec<usize> = self.known(ids).into_iter().filter(|&i| self.table.owes(at, i)).collect();
         if refused.is_empty() {
             return;
         }
         for i in refused {
-            self.board.unassign(at, i);
-            let link = &mut self.board.links[at];
-            link.asked.remove(&i);
-            if link.has.remove(&i) {
-                self.board.slots[i].copies -= 1;
+            self.table.unassign(at, i);
+            let state = &mut self.table.sources[at];
+            state.asked.remove(&i);
+            if state.has.remove(&i) {
+                self.table.pieces[i].copies -= 1;
             }
         }
-        self.board.links[ORIGIN].start_over();
-        let now = self.board.now;
-        let link = &mut self.board.links[at];
-        if link.pause == NEVER {
-            link.pause = now + backoff(PAUSE_MS, link.refusals, PAUSE_MS_MAX);
-            link.refusals = link.refusals.saturating_add(1);
+        self.table.sources[ORIGIN].start_over();
+        let now = self.table.now;
+        let state = &mut self.table.sources[at];
+        if state.pause == NEVER {
+            state.pause = now + backoff(PAUSE_MS, state.refusals, PAUSE_MS_MAX);
+            state.refusals = state.refusals.saturating_add(1);
         }
     }
 
     /// A piece arrived: whether its bytes are worth inflating and hashing. Ask once per arrival.
     pub fn accept(&mut self, source: Source, id: PieceId) -> Accepted {
-        let Some(&i) = self.board.index.get(&id) else { return Accepted::Unasked };
-        let Slot { held, len, .. } = self.board.slots[i];
+        let Some(&i) = self.table.index.get(&id) else { return Accepted::Unasked };
+        let PieceState { held, len, .. } = self.table.pieces[i];
         if let Source::Peer(peer) = source {
             let Some(at) = self.peer(peer) else { return Accepted::Unasked };
-            let link = &mut self.board.links[at];
-            if !link.asked.remove(&i) {
+            let state = &mut self.table.sources[at];
+            if !state.asked.remove(&i) {
                 return Accepted::Unasked;
             }
             // Too late is a sign of life; what is taken counts once it is verified.
             if held {
-                link.hear(self.board.now);
+                state.hear(self.table.now);
             }
         }
         if held { Accepted::Late } else { Accepted::Take { len } }
@@ -242,43 +242,43 @@ impl Fetch {
     /// An accepted piece was hashed. Unverified bytes from a peer end it for good.
     pub fn handle_piece(&mut self, now: u64, source: Source, id: PieceId, verified: bool) {
         self.at(now);
-        let Some(&i) = self.board.index.get(&id) else { return };
-        let at = self.board.find(source);
+        let Some(&i) = self.table.index.get(&id) else { return };
+        let at = self.table.find(source);
         if !verified {
             match at {
                 Some(ORIGIN) => self.handle_origin_failed(now, &[id]),
-                Some(at) => self.board.drop_peer(at, PeerFault::Forged),
+                Some(at) => self.table.drop_peer(at, PeerFault::Forged),
                 None => {}
             }
             return;
         }
-        let (now, len) = (self.board.now, u64::from(self.board.slots[i].len));
-        let slow = at.is_some_and(|at| self.board.links[at].measure(now, len));
-        if !self.board.slots[i].held {
+        let (now, len) = (self.table.now, u64::from(self.table.pieces[i].len));
+        let slow = at.is_some_and(|at| self.table.sources[at].measure(now, len));
+        if !self.table.pieces[i].held {
             self.settle(i, Some(source));
         }
         if let Some(at) = at
             && slow
             && at != ORIGIN
-            && self.board.missing > 0
-            && self.board.links[ORIGIN].refusals == 0
+            && self.table.missing > 0
+            && self.table.sources[ORIGIN].refusals == 0
             && self.policy.help.lead > 0
             && self.policy.sharing.is_none()
         {
-            self.board.drop_peer(at, PeerFault::Slow);
+            self.table.drop_peer(at, PeerFault::Slow);
         }
     }
 
     /// Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything.
     pub fn handle_crowd(&mut self, now: u64, in_crowd: bool) {
         self.at(now);
-        self.board.links[ORIGIN].start_over();
+        self.table.sources[ORIGIN].start_over();
         if !in_crowd {
             self.policy.leave_crowd();
         } else if self.policy.sharing.is_none() {
-            self.policy.sharing = Some(Sharing::new(self.board.now, self.random));
-            for link in self.board.links.iter_mut().filter(|link| !link.is_origin()) {
-                link.be_patient();
+            self.policy.sharing = Some(Sharing::new(self.table.now, self.random));
+            for state in self.table.sources.iter_mut().filter(|state| !state.is_origin()) {
+                state.be_patient();
             }
         }
     }
@@ -288,10 +288,10 @@ impl Fetch {
         self.at(now);
         let pieces = self.known(ids);
         if let Some(sharing) = &mut self.policy.sharing {
-            sharing.give(self.board.now, &pieces);
+            sharing.give(self.table.now, &pieces);
             // The crowd counts on this one for them.
             for i in pieces {
-                self.board.promote(i, Ring::Wanted);
+                self.table.promote(i, Ring::Wanted);
             }
         }
     }
@@ -300,7 +300,7 @@ impl Fetch {
     pub fn handle_fault(&mut self, now: u64, peer: PeerKey, fault: PeerFault) {
         self.at(now);
         if let Some(at) = self.peer(peer) {
-            self.board.drop_peer(at, fault);
+            self.table.drop_peer(at, fault);
         }
     }
 
@@ -308,32 +308,32 @@ impl Fetch {
     pub fn handle_origin_failed(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
         for i in self.known(ids) {
-            self.board.unassign(ORIGIN, i);
+            self.table.unassign(ORIGIN, i);
         }
         if let Some(sharing) = &mut self.policy.sharing {
             sharing.relent();
         }
         self.alone = false;
-        let now = self.board.now;
-        let origin = &mut self.board.links[ORIGIN];
+        let now = self.table.now;
+        let origin = &mut self.table.sources[ORIGIN];
         if origin.pause != NEVER {
             return;
         }
         let ms = backoff(RETRY_MS, origin.refusals, RETRY_MS_MAX);
         origin.refusals = origin.refusals.saturating_add(1);
         let pause = now + ms - self.draw() % ((ms >> 1) + 1);
-        self.board.links[ORIGIN].pause = pause;
+        self.table.sources[ORIGIN].pause = pause;
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
         if let Some(sharing) = &mut self.policy.sharing {
-            sharing.expire(self.board.now);
+            sharing.expire(self.table.now);
         }
-        let sources: Vec<Source> = self.board.links.iter().map(|link| link.source).collect();
+        let sources: Vec<Source> = self.table.sources.iter().map(|state| state.source).collect();
         for source in sources {
-            if let Some(at) = self.board.find(source) {
+            if let Some(at) = self.table.find(source) {
                 self.expire(at);
             }
         }
@@ -341,27 +341,27 @@ impl Fetch {
 
     /// The next thing to do; `None` when there is nothing until the next call or [`Self::poll_timeout`].
     pub fn poll(&mut self) -> Option<Output> {
-        if self.stale && self.board.out.is_empty() {
+        if self.stale && self.table.out.is_empty() {
             self.stale = false;
-            fill(&mut self.board, &mut self.policy);
+            fill(&mut self.table, &mut self.policy);
             self.tell();
         }
-        self.board.out.pop_front()
+        self.table.out.pop_front()
     }
 
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
         let mut first = if self.progress().done { NEVER } else { self.policy.sharing.as_ref().map_or(NEVER, Sharing::due) };
-        for link in &self.board.links {
-            first = first.min(link.pause).min(link.grace);
-            if !link.is_awaited() {
+        for state in &self.table.sources {
+            first = first.min(state.pause).min(state.grace);
+            if !state.is_awaited() {
                 continue;
             }
-            if !link.late {
-                first = first.min(link.late_at());
-            } else if !link.is_origin() {
-                first = first.min(link.silent_at());
+            if !state.late {
+                first = first.min(state.late_at());
+            } else if !state.is_origin() {
+                first = first.min(state.silent_at());
             }
         }
         (first != NEVER).then_some(first)
@@ -370,80 +370,80 @@ impl Fetch {
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        let board = &self.board;
+        let table = &self.table;
         Progress {
-            held: board.held,
-            total: board.slots.len(),
-            bytes_held: board.bytes_held,
-            bytes_total: board.bytes_total,
-            done: !board.slots.is_empty() && board.has_all(),
+            held: table.held,
+            total: table.pieces.len(),
+            bytes_held: table.bytes_held,
+            bytes_total: table.bytes_total,
+            done: !table.pieces.is_empty() && table.has_all(),
         }
     }
 
     fn add(&mut self, now: u64, pieces: &[Piece], ring: Ring, is_page: bool) {
         self.at(now);
-        let board = &mut self.board;
-        let had_all = board.has_all();
+        let table = &mut self.table;
+        let had_all = table.has_all();
         if let Some(sharing) = self.policy.sharing.as_mut().filter(|_| had_all) {
-            sharing.begin(board.now);
+            sharing.begin(table.now);
         }
         for piece in pieces {
-            let (id, i) = (piece.id(), board.slots.len());
-            if board.index.contains_key(&id) || i >= PIECES_MAX {
+            let (id, i) = (piece.id(), table.pieces.len());
+            if table.index.contains_key(&id) || i >= PIECES_MAX {
                 continue;
             }
-            board.index.insert(id, i);
-            board.slots.push(Slot { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), copies: 0 });
-            board.enqueue(i, ring);
+            table.index.insert(id, i);
+            table.pieces.push(PieceState { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), copies: 0 });
+            table.enqueue(i, ring);
             if ring < Ring::Expected {
-                board.want(i);
+                table.want(i);
             }
-            board.bytes_total += u64::from(piece.len);
+            table.bytes_total += u64::from(piece.len);
             self.done = false;
         }
         if !is_page {
             return;
         }
-        board.boot = board.slots.len();
-        for link in board.links.iter_mut().filter(|link| link.complete) {
-            link.answered = link.answered.max(board.boot);
+        table.boot = table.pieces.len();
+        for state in table.sources.iter_mut().filter(|state| state.complete) {
+            state.answered = state.answered.max(table.boot);
         }
     }
 
     /// The piece, not held yet, is held from now on.
     fn settle(&mut self, i: usize, source: Option<Source>) {
-        let is_from_peer = source.is_some_and(|source| self.board.find(source).is_some_and(|at| at != ORIGIN));
-        self.board.settle(i, source);
-        self.policy.settled(self.board.now, source, self.board.slots[i].len, is_from_peer);
+        let is_from_peer = source.is_some_and(|source| self.table.find(source).is_some_and(|at| at != ORIGIN));
+        self.table.settle(i, source);
+        self.policy.settled(self.table.now, source, self.table.pieces[i].len, is_from_peer);
     }
 
     fn at(&mut self, now: u64) {
         self.stale = true;
-        self.board.now = self.board.now.max(now);
+        self.table.now = self.table.now.max(now);
     }
 
     fn known(&self, ids: &[PieceId]) -> Vec<usize> {
-        ids.iter().filter_map(|id| self.board.index.get(id).copied()).collect()
+        ids.iter().filter_map(|id| self.table.index.get(id).copied()).collect()
     }
 
     fn peer(&self, peer: PeerKey) -> Option<usize> {
-        self.board.find(Source::Peer(peer))
+        self.table.find(Source::Peer(peer))
     }
 
     /// The peer's place, made on first sight unless it is banned or there are too many.
     fn meet(&mut self, peer: PeerKey) -> Option<usize> {
-        if self.board.banned.contains(&peer) {
-            self.board.out.push_back(Output::Drop { peer, fault: PeerFault::Forged });
+        if self.table.banned.contains(&peer) {
+            self.table.out.push_back(Output::Drop { peer, fault: PeerFault::Forged });
             return None;
         }
         let mut at = self.peer(peer);
-        if at.is_none() && self.board.links.len() <= PEERS_MAX {
-            at = Some(self.board.links.len());
-            let mut link = Link::new(Source::Peer(peer));
+        if at.is_none() && self.table.sources.len() <= PEERS_MAX {
+            at = Some(self.table.sources.len());
+            let mut state = SourceState::new(Source::Peer(peer));
             if self.policy.sharing.is_some() {
-                link.be_patient();
+                state.be_patient();
             }
-            self.board.links.push(link);
+            self.table.sources.push(state);
         }
         if at.is_some() {
             self.alone = false;
@@ -453,39 +453,39 @@ impl Fetch {
 
     /// What became due for one source.
     fn expire(&mut self, at: usize) {
-        let now = self.board.now;
-        let link = &mut self.board.links[at];
-        if link.pause <= now {
-            link.pause = NEVER;
+        let now = self.table.now;
+        let state = &mut self.table.sources[at];
+        if state.pause <= now {
+            state.pause = NEVER;
         }
-        if link.grace <= now && !link.open && !link.late {
-            link.late = true;
-            link.grace = now + OPEN_MS;
+        if state.grace <= now && !state.open && !state.late {
+            state.late = true;
+            state.grace = now + OPEN_MS;
             // What others can give need not be hedged.
-            if self.board.links.iter().any(|link| link.complete) {
-                self.board.release(at);
+            if self.table.sources.iter().any(|state| state.complete) {
+                self.table.release(at);
             }
-        } else if link.grace <= now {
-            link.grace = NEVER;
-            let (is_open, is_mute) = (link.open, link.is_mute());
+        } else if state.grace <= now {
+            state.grace = NEVER;
+            let (is_open, is_mute) = (state.open, state.is_mute());
             if is_mute {
-                link.promised = link.flight.values().copied().collect();
+                state.promised = state.flight.values().copied().collect();
                 // What it says may wait to be read, where nothing ran for a while.
-                link.since = now;
+                state.since = now;
             }
-            self.board.links[ORIGIN].start_over();
+            self.table.sources[ORIGIN].start_over();
             if is_mute || !is_open {
-                self.board.release(at);
+                self.table.release(at);
             }
         }
-        let link = &mut self.board.links[at];
-        if !link.is_awaited() {
+        let state = &mut self.table.sources[at];
+        if !state.is_awaited() {
             return;
         }
-        if at != ORIGIN && link.silent_at() <= now {
-            self.board.drop_peer(at, PeerFault::Silent);
-        } else if link.late_at() <= now {
-            link.late = true;
+        if at != ORIGIN && state.silent_at() <= now {
+            self.table.drop_peer(at, PeerFault::Silent);
+        } else if state.late_at() <= now {
+            state.late = true;
         }
     }
 
@@ -493,12 +493,12 @@ impl Fetch {
     fn tell(&mut self) {
         let done = self.progress().done;
         if done && !self.done {
-            self.board.out.push_back(Output::Done);
+            self.table.out.push_back(Output::Done);
         }
         self.done = done;
-        let alone = self.board.missing > 0 && self.board.links.len() == 1;
+        let alone = self.table.missing > 0 && self.table.sources.len() == 1;
         if alone && !self.alone {
-            self.board.out.push_back(Output::NeedPeers);
+            self.table.out.push_back(Output::NeedPeers);
         }
         self.alone = alone;
     }

@@ -51,15 +51,15 @@ export const HELP_IDS = 4;
 export const SLOW_RATE = 32768;
 /** But not before it was measured for this long. */
 export const SLOW_MS = 2000;
-/** {@link LATE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
+/** {@state LATE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
 export const CROWD_LATE_MS = 3000;
-/** {@link SILENT_MS} in a crowd. */
+/** {@state SILENT_MS} in a crowd. */
 export const CROWD_SILENT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const SHARE_STALL_MS = 8000;
 /**
  * The same once the tracker has nothing to deal: no share will bring what is missing, and whoever holds it may have no uplink. Longer than
- * {@link SHARE_RETRY_MS}, so that what somebody left behind is dealt first.
+ * {@state SHARE_RETRY_MS}, so that what somebody left behind is dealt first.
  */
 export const SHARE_STALL_LAST_MS = 4000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */

@@ -1,10 +1,10 @@
 /** Where peers are slow, the origin takes what is wanted from its other end, until both meet. */
 
-import type { Board } from './board';
+import type { PieceTable } from './piecetable';
 import { HELP_AFTER_MS, HELP_IDS, HELP_RATE, ORIGIN_IDS_MAX } from './config';
 import { debts } from './debts';
-import { DEMANDED, NEVER, WANTED } from './link';
-import type { Slot } from './link';
+import { DEMANDED, NEVER, WANTED } from './state';
+import type { PieceState } from './state';
 
 /**
  * What the origin does for peers that are slow. An account of its own, beside the budget of hedges: a hedge repeats what a peer may still send, so that
@@ -26,26 +26,26 @@ export interface Help {
 export const newHelp = (): Help => ({ _since: NEVER, _isNeeded: false, _lead: 0 });
 
 /** Looks whether the peers are too slow for what is missing. */
-export function watch(help: Help, board: Board): void {
+export function watch(help: Help, table: PieceTable): void {
   let rate = -1;
-  for (const link of board._links.values()) if (link._open && link._flight.size) rate = Math.max(rate, 0) + link._rate;
-  if (!board._missing) Object.assign(help, newHelp());
+  for (const state of table._peers.values()) if (state._open && state._flight.size) rate = Math.max(rate, 0) + state._rate;
+  if (!table._missing) Object.assign(help, newHelp());
   else if (rate >= 0) {
-    help._since = Math.min(help._since, board._now);
-    if (help._isSlow || board._now - help._since >= HELP_AFTER_MS) {
-      help._isNeeded = rate < HELP_RATE && (help._isNeeded || (board._missing - board._origin._bytes) * 1000 > rate * HELP_AFTER_MS);
+    help._since = Math.min(help._since, table._now);
+    if (help._isSlow || table._now - help._since >= HELP_AFTER_MS) {
+      help._isNeeded = rate < HELP_RATE && (help._isNeeded || (table._missing - table._origin._bytes) * 1000 > rate * HELP_AFTER_MS);
       help._isSlow = rate < HELP_RATE && (help._isSlow || help._isNeeded);
     }
   }
 }
 
 /** What the origin is asked for to help, if that is allowed now: last piece first, and of what peers owe only when nothing else is left. */
-export function toHelp(help: Help, board: Board): Slot[] {
+export function toHelp(help: Help, table: PieceTable): PieceState[] {
   // With little, until it proved to be faster than all peers together.
-  const isFaster = help._lead > 0 && !board._origin._refusals;
-  if (!help._isNeeded || !(isFaster || !board._requestCount)) return [];
-  const slots = board._free
-    ? [DEMANDED, WANTED].flatMap((ring) => board._queues[ring]!.filter((slot) => slot._ring === ring && board._isFree(slot))).reverse()
-    : debts(board, board._origin);
-  return slots.slice(0, isFaster ? ORIGIN_IDS_MAX : HELP_IDS);
+  const isFaster = help._lead > 0 && !table._origin._refusals;
+  if (!help._isNeeded || !(isFaster || !table._requestCount)) return [];
+  const pieces = table._free
+    ? [DEMANDED, WANTED].flatMap((ring) => table._queues[ring]!.filter((piece) => piece._ring === ring && table._isFree(piece))).reverse()
+    : debts(table, table._origin);
+  return pieces.slice(0, isFaster ? ORIGIN_IDS_MAX : HELP_IDS);
 }

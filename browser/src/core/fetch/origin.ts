@@ -1,8 +1,8 @@
-/** What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the board and calls nobody. */
+/** What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the piece table and calls nobody. */
 
 import { newHelp } from './help';
 import type { Help } from './help';
-import type { Link, Slot } from './link';
+import type { SourceState, PieceState } from './state';
 import type { Sharing } from './sharing';
 
 /** The policy of one engine. Names with `_` are the engine's own: the build renames them. */
@@ -19,7 +19,7 @@ export interface OriginPolicy {
 export const newPolicy = (): OriginPolicy => ({ _help: newHelp() });
 
 /** A piece is held from now on; `isFromPeer`: a peer that is still there gave it. */
-export function settled(policy: OriginPolicy, now: number, { len }: Slot, isFromPeer: boolean, source?: Link): void {
+export function settled(policy: OriginPolicy, now: number, { len }: PieceState, isFromPeer: boolean, source?: SourceState): void {
   if (source) policy._help._lead += isFromPeer ? -len : len;
   if (CROWD) policy._sharing?._advance(now, isFromPeer);
 }

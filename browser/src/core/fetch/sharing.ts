@@ -3,15 +3,15 @@
  * A script that is built without `CROWD` has nothing of this.
  */
 
-import type { Board } from './board';
+import type { PieceTable } from './piecetable';
 import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS } from './config';
-import { EXPECTED, NEVER } from './link';
-import type { Slot } from './link';
+import { EXPECTED, NEVER } from './state';
+import type { PieceState } from './state';
 
 /** The share of one engine. */
 export class Sharing {
   /** Pieces given and not yet reported as held, oldest first. */
-  readonly #given: Slot[] = [];
+  readonly #given: PieceState[] = [];
   /** How many of those before them are held and not reported yet. */
   #done = 0;
   /** A `share` waits for its reply. */
@@ -33,12 +33,12 @@ export class Sharing {
     this.#salt = salt;
   }
 
-  _give(now: number, slots: readonly Slot[]): void {
+  _give(now: number, pieces: readonly PieceState[]): void {
     this.#asked = false;
-    this.#isDealt = !slots.length;
+    this.#isDealt = !pieces.length;
     this.#retryAt = this.#isDealt ? now + SHARE_RETRY_MS : NEVER;
     // A share that took too long may be dealt to the same taker again.
-    for (const slot of slots) if (!this.#given.includes(slot)) this.#given.push(slot);
+    for (const piece of pieces) if (!this.#given.includes(piece)) this.#given.push(piece);
   }
 
   /** Something is missing from now on: whoever gave nothing before had nothing to give. */
@@ -77,32 +77,32 @@ export class Sharing {
   }
 
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
-  _placeOf({ _at: at }: Slot): number {
+  _placeOf({ _at: at }: PieceState): number {
     return (((at * 48271 + this.#salt * 7) % 2147483647) * 16807) % 2147483647;
   }
 
   /** What the origin is asked for next: what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
-  _nextRequest(board: Board): Slot[] | undefined {
-    if (board._origin._pause !== NEVER || board._requestCount >= ORIGIN_REQUESTS_MAX) return undefined;
-    let batch = this.#given.filter((slot) => board._isFree(slot)).slice(0, ORIGIN_IDS_MAX);
-    if (!batch.length && this.#rescue > 0 && board._requestCount === 0) {
-      batch = this.#toRescue(board);
+  _nextRequest(table: PieceTable): PieceState[] | undefined {
+    if (table._origin._pause !== NEVER || table._requestCount >= ORIGIN_REQUESTS_MAX) return undefined;
+    let batch = this.#given.filter((piece) => table._isFree(piece)).slice(0, ORIGIN_IDS_MAX);
+    if (!batch.length && this.#rescue > 0 && table._requestCount === 0) {
+      batch = this.#toRescue(table);
       if (batch.length) this.#rescue = Math.min(this.#rescue * 2, ORIGIN_IDS_MAX);
     }
     return batch.length ? batch : undefined;
   }
 
   /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with. */
-  #toRescue(board: Board): Slot[] {
-    const missing = board._slots.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _late }) => _late));
+  #toRescue(table: PieceTable): PieceState[] {
+    const missing = table._pieces.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _late }) => _late));
     missing.sort((a, b) => a._from.length - b._from.length || this._placeOf(a) - this._placeOf(b));
     return missing.slice(0, this.#rescue);
   }
 
   /** Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way. */
-  _pollAsk(board: Board): number | undefined {
+  _pollAsk(table: PieceTable): number | undefined {
     const given = this.#given;
-    const isDone = board._held === board._slots.length;
+    const isDone = table._held === table._pieces.length;
     while (given[0]?._held) {
       given.shift();
       this.#done++;
@@ -110,12 +110,12 @@ export class Sharing {
     // The last word must not come too late, or what is held here counts as lost.
     if (this.#silentUntil !== NEVER && !isDone) return undefined;
     const wantsMore = !isDone && !this.#asked && this.#retryAt === NEVER;
-    const isUnderWay = given.every((slot) => slot._held || slot._from.length > 0);
+    const isUnderWay = given.every((piece) => piece._held || piece._from.length > 0);
     // Half of a share at a time: a message for each piece would be too many on a fast line.
     const isWorthSaying = this.#done > 0 && this.#done >= given.length;
     if (!isWorthSaying && !(wantsMore && isUnderWay)) return undefined;
     this.#asked = true;
-    this.#silentUntil = board._now + SHARE_ASK_MS;
+    this.#silentUntil = table._now + SHARE_ASK_MS;
     const done = this.#done;
     this.#done = 0;
     return done;

@@ -1,9 +1,9 @@
 //! Where peers are slow, the origin takes what is wanted from its other end, until both meet.
 
-use super::board::{Board, ORIGIN};
 use super::config::{HELP_AFTER_MS, HELP_IDS, HELP_RATE, ORIGIN_IDS_MAX};
 use super::debts::debts;
-use super::link::{NEVER, Ring};
+use super::piece_table::{ORIGIN, PieceTable};
+use super::state::{NEVER, Ring};
 use super::types::Source;
 
 /// What the origin does for peers that are slow.
@@ -38,15 +38,15 @@ impl Help {
     }
 
     /// Looks whether the peers are too slow for what is missing.
-    pub(super) fn watch(&mut self, board: &Board) {
-        let owing = board.links[ORIGIN + 1..].iter().filter(|link| link.open && !link.flight.is_empty());
-        let (count, rate) = owing.fold((0, 0), |(count, rate), link| (count + 1, rate + link.rate));
-        let left = board.missing.saturating_sub(board.links[ORIGIN].bytes);
-        if board.missing == 0 {
+    pub(super) fn watch(&mut self, table: &PieceTable) {
+        let owing = table.sources[ORIGIN + 1..].iter().filter(|state| state.open && !state.flight.is_empty());
+        let (count, rate) = owing.fold((0, 0), |(count, rate), state| (count + 1, rate + state.rate));
+        let left = table.missing.saturating_sub(table.sources[ORIGIN].bytes);
+        if table.missing == 0 {
             *self = Self { is_slow: self.is_slow, ..Self::new() };
         } else if count > 0 {
-            self.since = self.since.min(board.now);
-            if self.is_slow || board.now - self.since >= HELP_AFTER_MS {
+            self.since = self.since.min(table.now);
+            if self.is_slow || table.now - self.since >= HELP_AFTER_MS {
                 self.is_needed = rate < HELP_RATE && (self.is_needed || left * 1000 > rate * HELP_AFTER_MS);
                 self.is_slow = rate < HELP_RATE && (self.is_slow || self.is_needed);
             }
@@ -54,20 +54,21 @@ impl Help {
     }
 
     /// What the origin is asked for to help, if that is allowed now: last piece first, and of what peers owe only when nothing else is left.
-    pub(super) fn pieces(&self, board: &Board) -> Vec<usize> {
+    pub(super) fn pieces(&self, table: &PieceTable) -> Vec<usize> {
         // With little, until it proved to be faster than all peers together.
-        let is_faster = self.lead > 0 && board.links[ORIGIN].refusals == 0;
-        if !self.is_needed || !(is_faster || board.requests.is_empty()) {
+        let is_faster = self.lead > 0 && table.sources[ORIGIN].refusals == 0;
+        if !self.is_needed || !(is_faster || table.requests.is_empty()) {
             return Vec::new();
         }
-        let mut pieces = if board.free > 0 { last_free(board) } else { debts(board, ORIGIN) };
+        let mut pieces = if table.free > 0 { last_free(table) } else { debts(table, ORIGIN) };
         pieces.truncate(if is_faster { ORIGIN_IDS_MAX } else { HELP_IDS });
         pieces
     }
 }
 
-fn last_free(board: &Board) -> Vec<usize> {
+fn last_free(table: &PieceTable) -> Vec<usize> {
     let rings = [Ring::Wanted, Ring::Demanded].into_iter();
-    let last_first = rings.flat_map(|ring| board.queues[ring as usize].iter().rev().copied().filter(move |&i| board.slots[i].ring == ring));
-    last_first.filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect()
+    let last_first =
+        rings.flat_map(|ring| table.queues[ring as usize].iter().rev().copied().filter(move |&i| table.pieces[i].ring == ring));
+    last_first.filter(|&i| table.is_free(i)).take(ORIGIN_IDS_MAX).collect()
 }

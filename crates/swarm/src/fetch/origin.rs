@@ -1,4 +1,4 @@
-//! What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the board and calls nobody.
+//! What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the piece table and calls nobody.
 
 use super::config::ORIGIN_REQUESTS_MAX;
 use super::help::Help;

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::board::{Board, ORIGIN};
 use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS};
-use super::link::{NEVER, Ring, Slot};
+use super::piece_table::{ORIGIN, PieceTable};
+use super::state::{NEVER, PieceState, Ring};
 use super::types::Source;
 
 /// The share of one engine.
@@ -103,13 +103,13 @@ impl Sharing {
     }
 
     /// What the origin is asked for next: what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
-    pub(super) fn next_request(&mut self, board: &Board) -> Option<Vec<usize>> {
-        if board.links[ORIGIN].pause != NEVER || board.requests.len() >= ORIGIN_REQUESTS_MAX {
+    pub(super) fn next_request(&mut self, table: &PieceTable) -> Option<Vec<usize>> {
+        if table.sources[ORIGIN].pause != NEVER || table.requests.len() >= ORIGIN_REQUESTS_MAX {
             return None;
         }
-        let mut batch: Vec<usize> = self.given.iter().copied().filter(|&i| board.is_free(i)).take(ORIGIN_IDS_MAX).collect();
-        if batch.is_empty() && self.rescue > 0 && board.requests.is_empty() {
-            batch = self.to_rescue(board);
+        let mut batch: Vec<usize> = self.given.iter().copied().filter(|&i| table.is_free(i)).take(ORIGIN_IDS_MAX).collect();
+        if batch.is_empty() && self.rescue > 0 && table.requests.is_empty() {
+            batch = self.to_rescue(table);
             if !batch.is_empty() {
                 self.rescue = (self.rescue * 2).min(ORIGIN_IDS_MAX);
             }
@@ -118,19 +118,20 @@ impl Sharing {
     }
 
     /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
-    fn to_rescue(&self, board: &Board) -> Vec<usize> {
-        let is_late = |&(source, _): &(Source, u64)| board.find(source).is_some_and(|at| board.links[at].late);
-        let is_missing = |slot: &Slot| slot.ring < Ring::Expected && !slot.held && slot.from.len() < 2 && slot.from.iter().all(is_late);
-        let mut missing: Vec<usize> = (0..board.slots.len()).filter(|&i| is_missing(&board.slots[i])).collect();
-        missing.sort_by_key(|&i| (board.slots[i].from.len(), self.place_of(i)));
+    fn to_rescue(&self, table: &PieceTable) -> Vec<usize> {
+        let is_late = |&(source, _): &(Source, u64)| table.find(source).is_some_and(|at| table.sources[at].late);
+        let is_missing =
+            |piece: &PieceState| piece.ring < Ring::Expected && !piece.held && piece.from.len() < 2 && piece.from.iter().all(is_late);
+        let mut missing: Vec<usize> = (0..table.pieces.len()).filter(|&i| is_missing(&table.pieces[i])).collect();
+        missing.sort_by_key(|&i| (table.pieces[i].from.len(), self.place_of(i)));
         missing.truncate(self.rescue);
         missing
     }
 
     /// Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way.
-    pub(super) fn poll_ask(&mut self, board: &Board) -> Option<u32> {
-        let is_done = board.has_all();
-        while self.given.front().is_some_and(|&i| board.slots[i].held) {
+    pub(super) fn poll_ask(&mut self, table: &PieceTable) -> Option<u32> {
+        let is_done = table.has_all();
+        while self.given.front().is_some_and(|&i| table.pieces[i].held) {
             self.given.pop_front();
             self.done += 1;
         }
@@ -138,8 +139,8 @@ impl Sharing {
         if self.silent_until != NEVER && !is_done {
             return None;
         }
-        let wants_more = !is_done && !board.slots.is_empty() && !self.asked && self.retry_at == NEVER;
-        let is_under_way = self.given.iter().all(|&i| board.slots[i].held || !board.slots[i].from.is_empty());
+        let wants_more = !is_done && !table.pieces.is_empty() && !self.asked && self.retry_at == NEVER;
+        let is_under_way = self.given.iter().all(|&i| table.pieces[i].held || !table.pieces[i].from.is_empty());
         // Half of a share at a time: a message for each piece would be too many on a fast line.
         let is_worth_saying = self.done > 0 && self.done as usize >= self.given.len();
         let asks = is_worth_saying || (wants_more && is_under_way);
@@ -147,7 +148,7 @@ impl Sharing {
             return None;
         }
         self.asked = true;
-        self.silent_until = board.now + SHARE_ASK_MS;
+        self.silent_until = table.now + SHARE_ASK_MS;
         Some(std::mem::take(&mut self.done))
     }
 }

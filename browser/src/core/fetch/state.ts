@@ -18,7 +18,7 @@ export const WANTED = 1;
 export const EXPECTED = 2;
 
 /** A piece and the sources that owe it: at most two. */
-export interface Slot {
+export interface PieceState {
   readonly id: PieceId;
   readonly len: number;
   /** Its place among all pieces. */
@@ -27,13 +27,13 @@ export interface Slot {
   /** Its place in the queue of its ring. */
   _place: number;
   _held: boolean;
-  _from: Link[];
+  _from: SourceState[];
   /** Peers that said they have it. */
   _copies: number;
 }
 
 /** State of one source. Names with `_` are the engine's own: the build renames them. */
-export interface Link {
+export interface SourceState {
   readonly peer: PeerKey;
   /** The data channels are open (always true of the origin). */
   _open: boolean;
@@ -42,13 +42,13 @@ export interface Link {
   /** It holds every piece of the page manifest. */
   _complete: boolean;
   /** Pieces it said it has. */
-  readonly _has: Set<Slot>;
+  readonly _has: Set<PieceState>;
   /** Pieces that it may still send without being at fault. */
-  readonly _asked: Set<Slot>;
+  readonly _asked: Set<PieceState>;
   /** Pieces promised while dialling. */
-  _promised: Slot[];
+  _promised: PieceState[];
   /** Pieces it owes, in the order they were asked, and their bytes. */
-  readonly _flight: Set<Slot>;
+  readonly _flight: Set<PieceState>;
   _bytes: number;
   /** In the queue of each ring every piece below this is of no interest to this source now. */
   readonly _cursors: number[];
@@ -74,7 +74,7 @@ export interface Link {
   _answered: number;
   /** End of the query that awaits its answer; 0 = none. */
   _asking: number;
-  /** Has the waits of a crowd, where every line is shared by many: see {@link bePatient}. */
+  /** Has the waits of a crowd, where every line is shared by many: see {@state bePatient}. */
   _patient?: boolean;
   /** Frames to send at the end of this round. */
   _wants: PieceId[];
@@ -82,7 +82,7 @@ export interface Link {
 }
 
 /** A source of which nothing is known yet. */
-export const newLink = (peer: PeerKey): Link => ({
+export const newSourceState = (peer: PeerKey): SourceState => ({
   peer,
   _open: false,
   _known: false,
@@ -117,63 +117,63 @@ export const div = (a: number, b: number): number => Math.floor(a / b);
 export const backoff = (base: number, times: number, max: number): number => Math.min(max, base << Math.min(times, 8));
 
 /** When a source that owes pieces is dropped for its silence. */
-export const silentAt = (link: Link): number =>
-  link._since + (CROWD && link._patient ? CROWD_SILENT_MS : Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (link._gap >> 3))));
+export const silentAt = (state: SourceState): number =>
+  state._since + (CROWD && state._patient ? CROWD_SILENT_MS : Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (state._gap >> 3))));
 
 /** When a source that owes pieces is late. */
-export const lateAt = (link: Link): number =>
-  Math.min(silentAt(link), link._since + Math.max(CROWD && link._patient ? CROWD_LATE_MS : LATE_MS, link._gap >> 2));
+export const lateAt = (state: SourceState): number =>
+  Math.min(silentAt(state), state._since + Math.max(CROWD && state._patient ? CROWD_LATE_MS : LATE_MS, state._gap >> 2));
 
 /** In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later. */
-export function bePatient(link: Link): void {
-  link._patient = true;
-  if (!link._rate) link._window = WINDOW_LEN_MIN;
+export function bePatient(state: SourceState): void {
+  state._patient = true;
+  if (!state._rate) state._window = WINDOW_LEN_MIN;
 }
 
 /** The piece may be of interest to this source now. */
-export function turnBack({ _cursors }: Link, { _ring, _place }: Slot): void {
+export function turnBack({ _cursors }: SourceState, { _ring, _place }: PieceState): void {
   _cursors[_ring] = Math.min(_cursors[_ring]!, _place);
 }
 
 /** Every piece may be of interest to this source now. */
-export function startOver({ _cursors }: Link): void {
+export function startOver({ _cursors }: SourceState): void {
   _cursors.fill(0);
 }
 
 /** Whether it opened and then said nothing in all the time it had for that: nobody waits for what it promised any more. */
-export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: Link): boolean =>
+export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: SourceState): boolean =>
   _open && _grace === NEVER && !_known && !_heard && !(CROWD && _patient) && peer >= 0;
 
 /** Whether its silence counts: it owes something, or never said a word. */
-export const isAwaited = (link: Link): boolean => link._open && (link._flight.size > 0 || isMute(link));
+export const isAwaited = (state: SourceState): boolean => state._open && (state._flight.size > 0 || isMute(state));
 
 /** The source is alive. */
-export function hear(link: Link, now: number): void {
-  link._since = now;
-  link._heard = true;
-  link._late = false;
+export function hear(state: SourceState, now: number): void {
+  state._since = now;
+  state._heard = true;
+  state._late = false;
 }
 
 /** Takes note of a verified piece: gap, rate, window. True when the source proved too slow to keep. */
-export function measure(link: Link, now: number, len: number): boolean {
-  const gap = Math.min(now - link._since, SILENT_MS_MAX);
-  link._gap = link._gap ? link._gap + gap - (link._gap >> 3) : gap * 8;
-  hear(link, now);
-  link._refusals = 0;
-  if (link._epochAt === NEVER) {
+export function measure(state: SourceState, now: number, len: number): boolean {
+  const gap = Math.min(now - state._since, SILENT_MS_MAX);
+  state._gap = state._gap ? state._gap + gap - (state._gap >> 3) : gap * 8;
+  hear(state, now);
+  state._refusals = 0;
+  if (state._epochAt === NEVER) {
     // The first piece carries the round trip; the rate begins with the second.
-    link._epochAt = link._busyAt = now;
+    state._epochAt = state._busyAt = now;
     return false;
   }
-  link._epochLen += len;
-  const ms = now - link._epochAt;
+  state._epochLen += len;
+  const ms = now - state._epochAt;
   if (ms < EPOCH_MS) return false;
-  const rate = div(link._epochLen * 1000, ms);
-  link._rate = link._rate ? div(link._rate * 3 + rate, 4) : rate;
-  const window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(link._rate * WINDOW_MS, 1000)));
+  const rate = div(state._epochLen * 1000, ms);
+  state._rate = state._rate ? div(state._rate * 3 + rate, 4) : rate;
+  const window = Math.min(WINDOW_LEN_MAX, Math.max(WINDOW_LEN_MIN, div(state._rate * WINDOW_MS, 1000)));
   // A window that is not full is not what makes the peer slow.
-  if (window > link._window || link._bytes > window) link._window = window;
-  link._epochAt = now;
-  link._epochLen = 0;
-  return link._rate < SLOW_RATE && now - link._busyAt >= SLOW_MS;
+  if (window > state._window || state._bytes > window) state._window = window;
+  state._epochAt = now;
+  state._epochLen = 0;
+  return state._rate < SLOW_RATE && now - state._busyAt >= SLOW_MS;
 }

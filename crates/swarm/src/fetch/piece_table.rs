@@ -5,23 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use viral_wire::PieceId;
 
 use super::config::BANNED_MAX;
-use super::link::{Link, NEVER, Ring, Slot};
+use super::state::{NEVER, PieceState, Ring, SourceState};
 use super::types::{Output, PeerFault, PeerKey, Source};
 
-/// Place of the origin in [`Board::links`].
+/// Place of the origin in [`PieceTable::sources`].
 pub(super) const ORIGIN: usize = 0;
 
 /// Pieces, sources, and what is in flight between them.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct PieceTable {
     pub(super) now: u64,
-    pub(super) slots: Vec<Slot>,
+    pub(super) pieces: Vec<PieceState>,
     /// The pieces of each [`Ring`] in the order of need; who was demanded stands in the queue of its old ring, too.
     pub(super) queues: [Vec<usize>; 3],
     /// Never iterated.
     pub(super) index: HashMap<PieceId, usize>,
     /// The origin, then the peers in the order they came.
-    pub(super) links: Vec<Link>,
+    pub(super) sources: Vec<SourceState>,
     pub(super) banned: BTreeSet<PeerKey>,
     pub(super) out: VecDeque<Output>,
     /// Pieces of the page manifest: those of the first `add_pieces`, and of each `add_expected` that follows it directly.
@@ -46,14 +46,14 @@ pub(super) struct Board {
     next: u64,
 }
 
-impl Board {
+impl PieceTable {
     pub(super) fn new() -> Self {
         Self {
             now: 0,
-            slots: Vec::new(),
+            pieces: Vec::new(),
             queues: [const { Vec::new() }; 3],
             index: HashMap::new(),
-            links: vec![Link::new(Source::Origin)],
+            sources: vec![SourceState::new(Source::Origin)],
             banned: BTreeSet::new(),
             out: VecDeque::new(),
             boot: 0,
@@ -73,49 +73,49 @@ impl Board {
 
     /// The place of a source.
     pub(super) fn find(&self, source: Source) -> Option<usize> {
-        self.links.iter().position(|link| link.source == source)
+        self.sources.iter().position(|state| state.source == source)
     }
 
     pub(super) fn is_free(&self, i: usize) -> bool {
-        let slot = &self.slots[i];
-        !slot.held && slot.from.is_empty()
+        let piece = &self.pieces[i];
+        !piece.held && piece.from.is_empty()
     }
 
     /// Whether nothing that is known is missing.
     pub(super) fn has_all(&self) -> bool {
-        self.held == self.slots.len()
+        self.held == self.pieces.len()
     }
 
     pub(super) fn owes(&self, at: usize, i: usize) -> bool {
-        let source = self.links[at].source;
-        self.slots[i].from.iter().any(|owner| owner.0 == source)
+        let source = self.sources[at].source;
+        self.pieces[i].from.iter().any(|owner| owner.0 == source)
     }
 
     /// Whether the piece is to be had from the origin, too.
     pub(super) fn is_wanted(&self, i: usize) -> bool {
-        self.slots[i].ring < Ring::Expected
+        self.pieces[i].ring < Ring::Expected
     }
 
     /// Puts a piece behind all others of the ring.
     pub(super) fn enqueue(&mut self, i: usize, ring: Ring) {
         let queue = &mut self.queues[ring as usize];
-        let slot = &mut self.slots[i];
-        slot.ring = ring;
-        slot.place = queue.len();
+        let piece = &mut self.pieces[i];
+        piece.ring = ring;
+        piece.place = queue.len();
         queue.push(i);
     }
 
     /// The piece, not held yet, counts as wanted from now on.
     pub(super) fn want(&mut self, i: usize) {
-        let slot = &self.slots[i];
-        self.missing += u64::from(slot.len);
-        self.free += usize::from(slot.from.is_empty());
-        self.bytes_wanted += u64::from(slot.len);
+        let piece = &self.pieces[i];
+        self.missing += u64::from(piece.len);
+        self.free += usize::from(piece.from.is_empty());
+        self.bytes_wanted += u64::from(piece.len);
     }
 
     /// Moves a piece that is not held to an earlier ring.
     pub(super) fn promote(&mut self, i: usize, ring: Ring) {
-        let Slot { held, ring: old, .. } = self.slots[i];
+        let PieceState { held, ring: old, .. } = self.pieces[i];
         if held || old <= ring {
             return;
         }
@@ -134,21 +134,21 @@ impl Board {
     /// The source owes the piece from now on.
     pub(super) fn assign(&mut self, at: usize, i: usize) {
         let number = self.number();
-        self.free -= usize::from(self.is_wanted(i) && self.slots[i].from.is_empty());
-        let (slot, link) = (&mut self.slots[i], &mut self.links[at]);
-        slot.from.push((link.source, number));
-        if link.flight.is_empty() {
+        self.free -= usize::from(self.is_wanted(i) && self.pieces[i].from.is_empty());
+        let (piece, state) = (&mut self.pieces[i], &mut self.sources[at]);
+        piece.from.push((state.source, number));
+        if state.flight.is_empty() {
             // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
-            if !link.late || link.silent_at() <= self.now {
-                link.since = self.now;
-                link.late = false;
+            if !state.late || state.silent_at() <= self.now {
+                state.since = self.now;
+                state.late = false;
             }
-            link.epoch_at = NEVER;
-            link.epoch_len = 0;
+            state.epoch_at = NEVER;
+            state.epoch_len = 0;
         }
-        link.flight.insert(number, i);
-        link.asked.insert(i);
-        link.bytes += u64::from(slot.len);
+        state.flight.insert(number, i);
+        state.asked.insert(i);
+        state.bytes += u64::from(piece.len);
     }
 
     /// One request to the origin for pieces that are assigned to it already.
@@ -156,21 +156,21 @@ impl Board {
         let request = self.number();
         self.requests.insert(request, batch.len());
         self.request_of.extend(batch.iter().map(|&i| (i, request)));
-        let ids = batch.iter().map(|&i| self.slots[i].id).collect();
+        let ids = batch.iter().map(|&i| self.pieces[i].id).collect();
         self.out.push_back(Output::AskOrigin { ids });
     }
 
     /// The source no longer owes the piece.
     pub(super) fn unassign(&mut self, at: usize, i: usize) {
-        let (slot, link) = (&mut self.slots[i], &mut self.links[at]);
-        let Some(place) = slot.from.iter().position(|owner| owner.0 == link.source) else { return };
-        let (_, number) = slot.from.remove(place);
-        link.flight.remove(&number);
-        link.bytes -= u64::from(slot.len);
-        if !slot.held && slot.from.is_empty() {
-            self.free += usize::from(slot.ring < Ring::Expected);
-            for link in &mut self.links {
-                link.turn_back(slot);
+        let (piece, state) = (&mut self.pieces[i], &mut self.sources[at]);
+        let Some(place) = piece.from.iter().position(|owner| owner.0 == state.source) else { return };
+        let (_, number) = piece.from.remove(place);
+        state.flight.remove(&number);
+        state.bytes -= u64::from(piece.len);
+        if !piece.held && piece.from.is_empty() {
+            self.free += usize::from(piece.ring < Ring::Expected);
+            for state in &mut self.sources {
+                state.turn_back(piece);
             }
         }
         if at == ORIGIN {
@@ -190,38 +190,38 @@ impl Board {
     /// The piece is held; whoever else owes it is told so.
     pub(super) fn settle(&mut self, i: usize, source: Option<Source>) {
         let is_wanted = self.is_wanted(i);
-        let slot = &mut self.slots[i];
-        self.missing -= if is_wanted { u64::from(slot.len) } else { 0 };
-        self.free -= usize::from(is_wanted && slot.from.is_empty());
-        slot.held = true;
-        for link in &mut self.links {
-            link.has.remove(&i);
+        let piece = &mut self.pieces[i];
+        self.missing -= if is_wanted { u64::from(piece.len) } else { 0 };
+        self.free -= usize::from(is_wanted && piece.from.is_empty());
+        piece.held = true;
+        for state in &mut self.sources {
+            state.has.remove(&i);
         }
         self.held += 1;
-        self.bytes_held += u64::from(slot.len);
-        let (id, owners) = (slot.id, slot.from.clone());
+        self.bytes_held += u64::from(piece.len);
+        let (id, owners) = (piece.id, piece.from.clone());
         for (owner, _) in owners {
             let at = self.find(owner).expect("only present sources owe pieces");
             self.unassign(at, i);
-            let link = &mut self.links[at];
-            if Some(owner) != source && at != ORIGIN && link.open {
-                link.cancels.push(id);
+            let state = &mut self.sources[at];
+            if Some(owner) != source && at != ORIGIN && state.open {
+                state.cancels.push(id);
             }
         }
     }
 
     /// The peer announced that it will send the piece unasked.
     pub(super) fn promise(&mut self, at: usize, i: usize) {
-        let link = &mut self.links[at];
-        if !link.asked.insert(i) {
+        let state = &mut self.sources[at];
+        if !state.asked.insert(i) {
             return;
         }
-        if link.open && !link.is_mute() {
+        if state.open && !state.is_mute() {
             self.expect(at, i);
             return;
         }
-        link.promised.push(i);
-        if link.grace < NEVER && self.is_free(i) {
+        state.promised.push(i);
+        if state.grace < NEVER && self.is_free(i) {
             self.assign(at, i);
         }
     }
@@ -231,9 +231,9 @@ impl Board {
         if self.owes(at, i) {
             return;
         }
-        let slot = &self.slots[i];
-        if slot.held || slot.from.len() > 1 {
-            self.links[at].cancels.push(slot.id);
+        let piece = &self.pieces[i];
+        if piece.held || piece.from.len() > 1 {
+            self.sources[at].cancels.push(piece.id);
         } else {
             self.assign(at, i);
         }
@@ -242,19 +242,19 @@ impl Board {
     /// A peer speaks. If it was mute until now, what it promised is under way after all.
     pub(super) fn wake(&mut self, at: usize) {
         let now = self.now;
-        let link = &mut self.links[at];
-        if !link.is_mute() {
+        let state = &mut self.sources[at];
+        if !state.is_mute() {
             return;
         }
-        link.hear(now);
-        for i in std::mem::take(&mut link.promised) {
+        state.hear(now);
+        for i in std::mem::take(&mut state.promised) {
             self.expect(at, i);
         }
     }
 
     /// Takes back all that the source owes.
     pub(super) fn release(&mut self, at: usize) {
-        let owed: Vec<usize> = self.links[at].flight.values().copied().collect();
+        let owed: Vec<usize> = self.sources[at].flight.values().copied().collect();
         for i in owed {
             self.unassign(at, i);
         }
@@ -263,16 +263,16 @@ impl Board {
     /// Forgets a peer.
     pub(super) fn remove(&mut self, at: usize) {
         self.release(at);
-        let link = self.links.remove(at);
-        for i in link.has {
-            self.slots[i].copies -= 1;
+        let state = self.sources.remove(at);
+        for i in state.has {
+            self.pieces[i].copies -= 1;
         }
-        self.links[ORIGIN].start_over();
+        self.sources[ORIGIN].start_over();
     }
 
     /// Ends with a peer that is at fault.
     pub(super) fn drop_peer(&mut self, at: usize, fault: PeerFault) {
-        let Source::Peer(peer) = self.links[at].source else { return };
+        let Source::Peer(peer) = self.sources[at].source else { return };
         self.remove(at);
         if !matches!(fault, PeerFault::Silent | PeerFault::Slow) && self.banned.len() < BANNED_MAX {
             self.banned.insert(peer);
@@ -282,17 +282,17 @@ impl Board {
 
     /// Whether an open peer would send the piece if asked now.
     pub(super) fn can(&self, at: usize, i: usize) -> bool {
-        let link = &self.links[at];
-        link.open && link.pause == NEVER && ((link.complete && i < self.boot) || link.has.contains(&i))
+        let state = &self.sources[at];
+        state.open && state.pause == NEVER && ((state.complete && i < self.boot) || state.has.contains(&i))
     }
 
     /// Whether the origin should take the piece: no peer can, and none may still turn out to.
     pub(super) fn is_orphan(&self, i: usize) -> bool {
-        (ORIGIN + 1..self.links.len()).all(|at| !self.can(at, i) && !self.may_turn_out_to(at, i))
+        (ORIGIN + 1..self.sources.len()).all(|at| !self.can(at, i) && !self.may_turn_out_to(at, i))
     }
 
     fn may_turn_out_to(&self, at: usize, i: usize) -> bool {
-        let link = &self.links[at];
-        if link.open { link.grace < NEVER && i >= link.answered } else { self.dial_by.is_some_and(|by| self.now < by) }
+        let state = &self.sources[at];
+        if state.open { state.grace < NEVER && i >= state.answered } else { self.dial_by.is_some_and(|by| self.now < by) }
     }
 }

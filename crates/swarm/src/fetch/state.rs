@@ -26,7 +26,7 @@ pub(super) enum Ring {
 
 /// A piece and the sources that owe it, each with the place in its flight: at most two.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct PieceState {
     pub(super) id: PieceId,
     pub(super) len: u32,
     pub(super) held: bool,
@@ -38,9 +38,9 @@ pub(super) struct Slot {
     pub(super) copies: u32,
 }
 
-/// State of one source. Pieces are named by their index on the board.
+/// State of one source. Pieces are named by their index in the piece table.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct SourceState {
     pub(super) source: Source,
     /// The data channels are open (always true of the origin).
     pub(super) open: bool,
@@ -88,7 +88,7 @@ pub(super) struct Link {
     pub(super) cancels: Vec<PieceId>,
 }
 
-impl Link {
+impl SourceState {
     /// A source of which nothing is known yet.
     pub(super) fn new(source: Source) -> Self {
         Self {
@@ -128,9 +128,9 @@ impl Link {
     }
 
     /// The piece may be of interest to this source now.
-    pub(super) fn turn_back(&mut self, slot: &Slot) {
-        let cursor = &mut self.cursors[slot.ring as usize];
-        *cursor = slot.place.min(*cursor);
+    pub(super) fn turn_back(&mut self, piece: &PieceState) {
+        let cursor = &mut self.cursors[piece.ring as usize];
+        *cursor = piece.place.min(*cursor);
     }
 
     /// Every piece may be of interest to this source now.
