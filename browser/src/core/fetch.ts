@@ -7,7 +7,7 @@ import type { PieceId } from './digest';
 import { PieceTable } from './fetch/piecetable';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
-import { fill } from './fetch/fill';
+import { schedule } from './fetch/schedule';
 import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newSourceState, silentAt, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
@@ -270,7 +270,7 @@ export class Fetch {
     const table = this.#table;
     if (this.#stale && !table._out.length) {
       this.#stale = false;
-      fill(table, this.#policy);
+      schedule(table, this.#policy);
       this.#tell();
     }
     return table._out.shift() ?? null;

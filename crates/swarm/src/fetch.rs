@@ -5,10 +5,10 @@
 
 pub mod config;
 mod debts;
-mod fill;
 mod help;
 mod origin;
 mod piece_table;
+mod schedule;
 mod sharing;
 mod state;
 #[cfg(test)]
@@ -19,9 +19,9 @@ use viral_wire::{Piece, PieceId};
 
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
-use fill::fill;
 use origin::OriginPolicy;
 use piece_table::{ORIGIN, PieceTable};
+use schedule::schedule;
 use sharing::Sharing;
 use state::{NEVER, PieceState, Ring, SourceState, backoff};
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
@@ -343,7 +343,7 @@ impl Fetch {
     pub fn poll(&mut self) -> Option<Output> {
         if self.stale && self.table.out.is_empty() {
             self.stale = false;
-            fill(&mut self.table, &mut self.policy);
+            schedule(&mut self.table, &mut self.policy);
             self.tell();
         }
         self.table.out.pop_front()

@@ -11,7 +11,7 @@ use super::state::{NEVER, Ring, SourceState};
 use super::types::{Output, Source};
 
 /// One round: sets every source to work and puts the frames and requests for that into `table.out`.
-pub(super) fn fill(table: &mut PieceTable, policy: &mut OriginPolicy) {
+pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
     let peers = ORIGIN + 1..table.sources.len();
     for at in peers.clone() {
         query(table, at);

@@ -11,7 +11,7 @@ import type { OriginPolicy } from './origin';
 import type { Sharing } from './sharing';
 
 /** One round: sets every source to work and puts the frames and requests for that into `table._out`. */
-export function fill(table: PieceTable, policy: OriginPolicy): void {
+export function schedule(table: PieceTable, policy: OriginPolicy): void {
   const sharing = CROWD ? policy._sharing : undefined;
   const peers = [...table._peers.values()];
   for (const state of peers) query(table, state);
