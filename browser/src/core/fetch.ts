@@ -44,7 +44,7 @@ export class Fetch {
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
       if (table._index.has(id) || known.length >= PIECES_MAX) continue;
-      const piece: PieceState = { id, len, _at: known.length, _ring: EXPECTED + 1, _place: 0, _held: false, _from: [], _copies: 0 };
+      const piece: PieceState = { id, len, _at: known.length, _ring: EXPECTED + 1, _place: 0, _held: false, _from: [], _availability: 0 };
       table._index.set(id, piece);
       known.push(piece);
       table._promote(piece, peersOnly ? EXPECTED : WANTED);
@@ -62,7 +62,7 @@ export class Fetch {
     const pieces = this.#known(ids);
     const peers = [...table._peers.values()];
     if (pieces.some((piece) => piece._held || piece._from.length || peers.some((state) => table._can(state, piece)))) return true;
-    return pieces.every((piece) => table._orphan(piece)) ? false : null;
+    return pieces.every((piece) => table._noPeerHas(piece)) ? false : null;
   }
 
   /** The page waits for these: they come before all others, in the order of their first demand, and the origin may give them. */
@@ -138,7 +138,7 @@ export class Fetch {
     for (const piece of this.#known(ids)) {
       if (piece._held || state._has.has(piece)) continue;
       state._has.add(piece);
-      if (CROWD) piece._copies++;
+      if (CROWD) piece._availability++;
       turnBack(state, piece);
     }
     if (!state._asking) return;
@@ -158,7 +158,7 @@ export class Fetch {
     for (const piece of refused) {
       table._unassign(state, piece);
       state._asked.delete(piece);
-      if (state._has.delete(piece) && CROWD) piece._copies--;
+      if (state._has.delete(piece) && CROWD) piece._availability--;
     }
     startOver(table._origin);
     if (state._pause !== NEVER) return;

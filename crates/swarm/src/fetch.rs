@@ -79,7 +79,7 @@ impl Fetch {
         if known.iter().any(|&i| gives(i)) {
             return Some(true);
         }
-        known.iter().all(|&i| table.is_orphan(i)).then_some(false)
+        known.iter().all(|&i| table.no_peer_has(i)).then_some(false)
     }
 
     /// The page waits for these: they come before all others, in the order of their first demand, and the origin may give them.
@@ -182,7 +182,7 @@ impl Fetch {
         for i in self.known(ids) {
             let state = &mut self.table.sources[at];
             if !self.table.pieces[i].held && state.has.insert(i) {
-                self.table.pieces[i].copies += 1;
+                self.table.pieces[i].availability += 1;
                 state.turn_back(&self.table.pieces[i]);
             }
         }
@@ -209,7 +209,7 @@ impl Fetch {
             let state = &mut self.table.sources[at];
             state.asked.remove(&i);
             if state.has.remove(&i) {
-                self.table.pieces[i].copies -= 1;
+                self.table.pieces[i].availability -= 1;
             }
         }
         self.table.sources[ORIGIN].start_over();
@@ -393,7 +393,7 @@ impl Fetch {
                 continue;
             }
             table.index.insert(id, i);
-            table.pieces.push(PieceState { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), copies: 0 });
+            table.pieces.push(PieceState { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), availability: 0 });
             table.enqueue(i, ring);
             if ring < Ring::Expected {
                 table.want(i);

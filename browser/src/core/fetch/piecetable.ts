@@ -152,7 +152,7 @@ export class PieceTable {
   _remove(state: SourceState): void {
     this._release(state);
     this._peers.delete(state.peer);
-    if (CROWD) for (const piece of state._has) piece._copies--;
+    if (CROWD) for (const piece of state._has) piece._availability--;
     startOver(this._origin);
   }
 
@@ -169,7 +169,7 @@ export class PieceTable {
   }
 
   /** Whether the origin should take the piece: no peer can, and none may still turn out to. */
-  _orphan(piece: PieceState): boolean {
+  _noPeerHas(piece: PieceState): boolean {
     for (const state of this._peers.values()) {
       if (this._can(state, piece)) return false;
       if (state._open ? state._grace < NEVER && piece._at >= state._answered : this._now < this._dialBy) return false;

@@ -97,7 +97,7 @@ function takeRarest(table: PieceTable, state: SourceState, crowd: Sharing): bool
   let rarest: PieceState | undefined;
   const consider = (piece: PieceState): void => {
     if (!table._isFree(piece) || !table._can(state, piece)) return;
-    if (!rarest || (piece._copies - rarest._copies || crowd._placeOf(piece) - crowd._placeOf(rarest)) < 0) rarest = piece;
+    if (!rarest || (piece._availability - rarest._availability || crowd._placeOf(piece) - crowd._placeOf(rarest)) < 0) rarest = piece;
   };
   if (state._complete) for (let at = 0; at < table._boot; at++) consider(table._pieces[at]!);
   for (const piece of state._has) consider(piece);
@@ -122,7 +122,7 @@ function askOrigin(table: PieceTable, policy: OriginPolicy): void {
     hedge(table, batch);
     for (const ring of [DEMANDED, WANTED]) {
       while (batch.length < ORIGIN_IDS_MAX) {
-        const piece = next(table, origin, ring, (piece) => table._orphan(piece));
+        const piece = next(table, origin, ring, (piece) => table._noPeerHas(piece));
         if (!piece) break;
         askFor(table, piece, batch);
       }

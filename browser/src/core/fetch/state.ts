@@ -29,7 +29,7 @@ export interface PieceState {
   _held: boolean;
   _from: SourceState[];
   /** Peers that said they have it. */
-  _copies: number;
+  _availability: number;
 }
 
 /** State of one source. Names with `_` are the engine's own: the build renames them. */

@@ -265,7 +265,7 @@ impl PieceTable {
         self.release(at);
         let state = self.sources.remove(at);
         for i in state.has {
-            self.pieces[i].copies -= 1;
+            self.pieces[i].availability -= 1;
         }
         self.sources[ORIGIN].start_over();
     }
@@ -287,7 +287,7 @@ impl PieceTable {
     }
 
     /// Whether the origin should take the piece: no peer can, and none may still turn out to.
-    pub(super) fn is_orphan(&self, i: usize) -> bool {
+    pub(super) fn no_peer_has(&self, i: usize) -> bool {
         (ORIGIN + 1..self.sources.len()).all(|at| !self.can(at, i) && !self.may_turn_out_to(at, i))
     }
 

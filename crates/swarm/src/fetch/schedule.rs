@@ -136,7 +136,7 @@ fn take_rarest(table: &mut PieceTable, at: usize, sharing: &Sharing) -> bool {
     let rarest = whole
         .chain(state.has.iter().copied())
         .filter(|&i| table.is_free(i) && table.can(at, i))
-        .min_by_key(|&i| (table.pieces[i].copies, sharing.place_of(i)));
+        .min_by_key(|&i| (table.pieces[i].availability, sharing.place_of(i)));
     let Some(i) = rarest.filter(|&i| has_room(table, at, Ring::Wanted, table.pieces[i].len)) else { return false };
     want(table, at, i);
     true
@@ -161,7 +161,7 @@ fn ask_origin(table: &mut PieceTable, policy: &mut OriginPolicy) {
         hedge(table, &mut batch);
         for ring in [Ring::Demanded, Ring::Wanted] {
             while batch.len() < ORIGIN_IDS_MAX
-                && let Some(i) = next(table, ORIGIN, ring, PieceTable::is_orphan)
+                && let Some(i) = next(table, ORIGIN, ring, PieceTable::no_peer_has)
             {
                 table.assign(ORIGIN, i);
                 batch.push(i);

@@ -35,7 +35,7 @@ pub(super) struct PieceState {
     pub(super) place: usize,
     pub(super) from: Vec<(Source, u64)>,
     /// Peers that said they have it.
-    pub(super) copies: u32,
+    pub(super) availability: u32,
 }
 
 /// State of one source. Pieces are named by their index in the piece table.
