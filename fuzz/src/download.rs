@@ -105,7 +105,7 @@ fn apply(model: &mut Model, op: Op, bytes: &mut Bytes<'_>) {
         }
         Op::Promise => {
             let (peer, ids) = (peer(bytes), ids(model, bytes));
-            model.fetch.handle_promise(model.now, peer, &Model::names(&ids));
+            model.fetch.handle_push_announced(model.now, peer, &Model::names(&ids));
         }
         Op::Open => model.fetch.handle_open(model.now, peer(bytes)),
         Op::Closed => model.closed(peer(bytes)),

@@ -63,7 +63,7 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
     case 'dial':
       return fetch.handleDial(now, input.peer, ids);
     case 'promise':
-      return fetch.handlePromise(now, input.peer, ids);
+      return fetch.handlePushAnnounced(now, input.peer, ids);
     case 'have':
       return fetch.handleHave(now, input.peer, ids);
     case 'refuse':

@@ -84,14 +84,14 @@ export class Fetch {
     const state = this.#meet(peer);
     if (!state || state._open) return;
     state._grace = table._now + DIAL_MS;
-    for (const piece of this.#known(push)) table._promise(state, piece);
+    for (const piece of this.#known(push)) table._announcePush(state, piece);
   }
 
   /** What the peer will send unasked became known: call it before the next `poll` after `addPieces`. */
-  handlePromise(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
+  handlePushAnnounced(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     const table = this.#at(now);
     const state = table._peers.get(peer);
-    if (state) for (const piece of this.#known(ids)) table._promise(state, piece);
+    if (state) for (const piece of this.#known(ids)) table._announcePush(state, piece);
   }
 
   /** Both channels of a peer opened, dialled or not. */
@@ -103,8 +103,8 @@ export class Fetch {
     state._late = false;
     state._since = table._now;
     state._grace = table._now + GRACE_MS;
-    for (const piece of state._promised) table._expect(state, piece);
-    state._promised = [];
+    for (const piece of state._announced) table._awaitPush(state, piece);
+    state._announced = [];
   }
 
   /** A peer's connection ended or never came to be. */
@@ -253,7 +253,7 @@ export class Fetch {
         startOver(table._origin);
         const mute = isMute(state);
         if (mute) {
-          state._promised = [...state._flight];
+          state._announced = [...state._flight];
           // What it says may wait to be read, where nothing ran for a while.
           state._since = table._now;
         }

@@ -150,7 +150,7 @@ async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
   if (!(navigator as { connection?: { saveData?: boolean } }).connection?.saveData) engine.addPieces(now(), pieces[EXPECTED], true);
   engine.handleHeld(now(), held);
   for (const [key, { push }] of boot.offers.entries()) {
-    if (push?.manifest === boot.manifest) engine.handlePromise(now(), key, planned(push, distinctPieces(manifest)));
+    if (push?.manifest === boot.manifest) engine.handlePushAnnounced(now(), key, planned(push, distinctPieces(manifest)));
   }
   for (const [frame, link] of early) void takePiece(frame, link);
   early = [];

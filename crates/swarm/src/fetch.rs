@@ -112,16 +112,16 @@ impl Fetch {
         }
         state.grace = now + DIAL_MS;
         for i in self.known(push) {
-            self.table.promise(at, i);
+            self.table.announce_push(at, i);
         }
     }
 
     /// What the peer will send unasked became known: call it before the next [`Self::poll`] after [`Self::add_pieces`].
-    pub fn handle_promise(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
+    pub fn handle_push_announced(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.peer(peer) else { return };
         for i in self.known(ids) {
-            self.table.promise(at, i);
+            self.table.announce_push(at, i);
         }
     }
 
@@ -138,8 +138,8 @@ impl Fetch {
         state.late = false;
         state.since = now;
         state.grace = now + GRACE_MS;
-        for i in std::mem::take(&mut state.promised) {
-            self.table.expect(at, i);
+        for i in std::mem::take(&mut state.announced) {
+            self.table.await_push(at, i);
         }
     }
 
@@ -469,7 +469,7 @@ impl Fetch {
             state.grace = NEVER;
             let (is_open, is_mute) = (state.open, state.is_mute());
             if is_mute {
-                state.promised = state.flight.values().copied().collect();
+                state.announced = state.flight.values().copied().collect();
                 // What it says may wait to be read, where nothing ran for a while.
                 state.since = now;
             }

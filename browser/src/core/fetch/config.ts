@@ -20,7 +20,7 @@ export const LATE_MS = 400;
 export const SILENT_MS = 1500;
 /** The latest that it is dropped: three seconds are longer than a person waits for nothing. */
 export const SILENT_MS_MAX = 3000;
-/** So long after a dial the peer is late: what it promised is hedged, within the budget. Twice the slowest open measured on a path of 52 ms. */
+/** So long after a dial the peer is late: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms. */
 export const DIAL_MS = 350;
 /** So much later the origin stands in for all that no open peer has. A busy machine was measured to open in up to a second. */
 export const OPEN_MS = 850;

@@ -119,28 +119,28 @@ export class PieceTable {
   }
 
   /** The peer announced that it will send the piece unasked. */
-  _promise(state: SourceState, piece: PieceState): void {
+  _announcePush(state: SourceState, piece: PieceState): void {
     if (state._asked.has(piece)) return;
     state._asked.add(piece);
-    if (state._open && !isMute(state)) this._expect(state, piece);
+    if (state._open && !isMute(state)) this._awaitPush(state, piece);
     else {
-      state._promised.push(piece);
+      state._announced.push(piece);
       if (state._grace < NEVER && this._isFree(piece)) this._assign(state, piece);
     }
   }
 
-  /** An open peer is about to send a promised piece: it owes it from now on, or is told not to send it. */
-  _expect(state: SourceState, piece: PieceState): void {
+  /** An open peer is about to send an announced piece: it owes it from now on, or is told not to send it. */
+  _awaitPush(state: SourceState, piece: PieceState): void {
     if (state._flight.has(piece)) return;
     if (piece._held || piece._from.length > 1) state._cancels.push(piece.id);
     else this._assign(state, piece);
   }
 
-  /** A peer speaks. If it was mute until now, what it promised is under way after all. */
+  /** A peer speaks. If it was mute until now, what it announced is under way after all. */
   _wake(state: SourceState): void {
     if (!isMute(state)) return;
     hear(state, this._now);
-    for (const piece of state._promised.splice(0)) this._expect(state, piece);
+    for (const piece of state._announced.splice(0)) this._awaitPush(state, piece);
   }
 
   /** Takes back all that the source owes. */

@@ -45,8 +45,8 @@ export interface SourceState {
   readonly _has: Set<PieceState>;
   /** Pieces that it may still send without being at fault. */
   readonly _asked: Set<PieceState>;
-  /** Pieces promised while dialling. */
-  _promised: PieceState[];
+  /** Pieces announced while dialling. */
+  _announced: PieceState[];
   /** Pieces it owes, in the order they were asked, and their bytes. */
   readonly _flight: Set<PieceState>;
   _bytes: number;
@@ -89,7 +89,7 @@ export const newSourceState = (peer: PeerKey): SourceState => ({
   _complete: false,
   _has: new Set(),
   _asked: new Set(),
-  _promised: [],
+  _announced: [],
   _flight: new Set(),
   _bytes: 0,
   _cursors: [0, 0, 0],
@@ -140,7 +140,7 @@ export function startOver({ _cursors }: SourceState): void {
   _cursors.fill(0);
 }
 
-/** Whether it opened and then said nothing in all the time it had for that: nobody waits for what it promised any more. */
+/** Whether it opened and then said nothing in all the time it had for that: nobody waits for what it announced any more. */
 export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: SourceState): boolean =>
   _open && _grace === NEVER && !_known && !_heard && !(CROWD && _patient) && peer >= 0;
 

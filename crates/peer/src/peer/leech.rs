@@ -42,8 +42,8 @@ impl Peer {
                     if let Some(link) = self.links.get(key) {
                         link.push = push;
                     }
-                    let promised = self.promised(key);
-                    self.fetch.handle_dial(self.now(), key, &promised);
+                    let announced_push = self.announced_push(key);
+                    self.fetch.handle_dial(self.now(), key, &announced_push);
                     answers.push(Answer { peer, offer, description });
                 }
                 Err(error) => tracing::debug!(%peer, %error, "offer is of no use"),
@@ -53,7 +53,7 @@ impl Peer {
     }
 
     /// The pieces that the other end of a dial will send unasked, as far as they are known.
-    fn promised(&mut self, key: PeerKey) -> Vec<PieceId> {
+    fn announced_push(&mut self, key: PeerKey) -> Vec<PieceId> {
         let push = self.links.get(key).filter(|link| link.dialled).and_then(|link| link.push);
         push.and_then(|push| self.manifests.get(&push.manifest).map(|known| planned(&push, &known.pieces))).unwrap_or_default()
     }
@@ -163,8 +163,8 @@ impl Peer {
         self.use_document(records);
         let keys: Vec<PeerKey> = self.links.answered().map(|link| link.key).collect();
         for key in keys {
-            let promised = self.promised(key);
-            self.fetch.handle_promise(now, key, &promised);
+            let announced_push = self.announced_push(key);
+            self.fetch.handle_push_announced(now, key, &announced_push);
         }
     }
 

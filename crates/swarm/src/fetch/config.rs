@@ -30,7 +30,7 @@ pub const SILENT_MS: u64 = 1_500;
 /// The latest that it is dropped: three seconds are longer than a person waits for nothing.
 pub const SILENT_MS_MAX: u64 = 3_000;
 
-/// So long after a dial the peer is late: what it promised is hedged, within the budget. Twice the slowest open measured on a path of 52 ms.
+/// So long after a dial the peer is late: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms.
 pub const DIAL_MS: u64 = 350;
 
 /// So much later the origin stands in for all that no open peer has. A busy machine was measured to open in up to a second.

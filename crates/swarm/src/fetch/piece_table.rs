@@ -211,23 +211,23 @@ impl PieceTable {
     }
 
     /// The peer announced that it will send the piece unasked.
-    pub(super) fn promise(&mut self, at: usize, i: usize) {
+    pub(super) fn announce_push(&mut self, at: usize, i: usize) {
         let state = &mut self.sources[at];
         if !state.asked.insert(i) {
             return;
         }
         if state.open && !state.is_mute() {
-            self.expect(at, i);
+            self.await_push(at, i);
             return;
         }
-        state.promised.push(i);
+        state.announced.push(i);
         if state.grace < NEVER && self.is_free(i) {
             self.assign(at, i);
         }
     }
 
-    /// An open peer is about to send a promised piece: it owes it from now on, or is told not to send it.
-    pub(super) fn expect(&mut self, at: usize, i: usize) {
+    /// An open peer is about to send an announced piece: it owes it from now on, or is told not to send it.
+    pub(super) fn await_push(&mut self, at: usize, i: usize) {
         if self.owes(at, i) {
             return;
         }
@@ -239,7 +239,7 @@ impl PieceTable {
         }
     }
 
-    /// A peer speaks. If it was mute until now, what it promised is under way after all.
+    /// A peer speaks. If it was mute until now, what it announced is under way after all.
     pub(super) fn wake(&mut self, at: usize) {
         let now = self.now;
         let state = &mut self.sources[at];
@@ -247,8 +247,8 @@ impl PieceTable {
             return;
         }
         state.hear(now);
-        for i in std::mem::take(&mut state.promised) {
-            self.expect(at, i);
+        for i in std::mem::take(&mut state.announced) {
+            self.await_push(at, i);
         }
     }
 

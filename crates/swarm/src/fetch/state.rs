@@ -52,8 +52,8 @@ pub(super) struct SourceState {
     pub(super) has: BTreeSet<usize>,
     /// Pieces that it may still send without being at fault.
     pub(super) asked: BTreeSet<usize>,
-    /// Pieces promised while dialling.
-    pub(super) promised: Vec<usize>,
+    /// Pieces announced while dialling.
+    pub(super) announced: Vec<usize>,
     /// Pieces it owes, by the order in which they were asked, and their bytes.
     pub(super) flight: BTreeMap<u64, usize>,
     pub(super) bytes: u64,
@@ -98,7 +98,7 @@ impl SourceState {
             complete: false,
             has: BTreeSet::new(),
             asked: BTreeSet::new(),
-            promised: Vec::new(),
+            announced: Vec::new(),
             flight: BTreeMap::new(),
             bytes: 0,
             cursors: [0; 3],
@@ -157,7 +157,7 @@ impl SourceState {
         }
     }
 
-    /// Whether it opened and then said nothing in all the time it had for that: nobody waits for what it promised any more.
+    /// Whether it opened and then said nothing in all the time it had for that: nobody waits for what it announced any more.
     pub(super) fn is_mute(&self) -> bool {
         self.open && self.grace == NEVER && !self.known && !self.heard && !self.patient && !self.is_origin()
     }

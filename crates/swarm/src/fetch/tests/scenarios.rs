@@ -51,7 +51,7 @@ fn pushed_pieces_count_as_in_flight_and_are_not_asked_for() {
 }
 
 #[test]
-fn promises_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does() {
+fn announced_pieces_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(8, [Peer { opens_ms: Some(600), ..pushing([0, 1, 2, 3]) }]);
     world.run(349);
@@ -67,7 +67,7 @@ fn promises_of_a_peer_that_is_slow_to_open_are_hedged_and_cancelled_when_it_does
 }
 
 #[test]
-fn what_a_peer_promised_that_opens_and_says_nothing_is_not_waited_for() {
+fn what_a_peer_announced_that_opens_and_says_nothing_is_not_waited_for() {
     let mut world = World::new(1);
     let mute = Peer { greets: false, silent_after: 0, ..pushing(0..30) };
     world.add_pieces_after_dialling(40, [mute]);
@@ -81,7 +81,7 @@ fn what_a_peer_promised_that_opens_and_says_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn a_peer_that_sends_what_it_promised_may_greet_late() {
+fn a_peer_that_sends_what_it_announced_may_greet_late() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(40, [Peer { greets: false, ..pushing(0..40) }]);
     world.run(5_000);
@@ -89,7 +89,7 @@ fn a_peer_that_sends_what_it_promised_may_greet_late() {
 }
 
 #[test]
-fn promises_of_a_peer_that_never_opens_are_left_to_one_that_did() {
+fn announced_pieces_of_a_peer_that_never_opens_are_left_to_one_that_did() {
     let mut world = World::new(1);
     let dead = Peer { opens_ms: None, ..pushing([0, 2, 4, 6, 8, 10]) };
     world.add_pieces_after_dialling(40, [dead, pushing([1, 3, 5, 7, 9, 11])]);

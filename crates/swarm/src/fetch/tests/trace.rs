@@ -149,7 +149,7 @@ impl Traced {
                 }
             }
             Input::Dial { peer, ids } => fetch.handle_dial(now, *peer, &replay::ids(ids)),
-            Input::Promise { peer, ids } => fetch.handle_promise(now, *peer, &replay::ids(ids)),
+            Input::Promise { peer, ids } => fetch.handle_push_announced(now, *peer, &replay::ids(ids)),
             Input::Open { peer } => fetch.handle_open(now, *peer),
             Input::Closed { peer } => {
                 fetch.handle_closed(now, *peer);
