@@ -8,7 +8,7 @@ import { PieceTable } from './fetch/piecetable';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { schedule } from './fetch/schedule';
-import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, lateAt, measure, newSourceState, silentAt, startOver, turnBack } from './fetch/state';
+import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, overdueAt, measure, newSourceState, timeoutAt, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import { Sharing } from './fetch/sharing';
@@ -100,7 +100,7 @@ export class Fetch {
     const state = this.#meet(peer);
     if (!state || state._open) return;
     state._open = true;
-    state._late = false;
+    state._overdue = false;
     state._since = table._now;
     state._grace = table._now + GRACE_MS;
     for (const piece of state._announced) table._awaitPush(state, piece);
@@ -243,8 +243,8 @@ export class Fetch {
     if (CROWD) this.#policy._sharing?._expire(table._now);
     for (const state of table._all()) {
       if (state._pause <= table._now) state._pause = NEVER;
-      if (state._grace <= table._now && !state._open && !state._late) {
-        state._late = true;
+      if (state._grace <= table._now && !state._open && !state._overdue) {
+        state._overdue = true;
         state._grace = table._now + OPEN_MS;
         // What others can give need not be hedged.
         if (table._all().some(({ _complete }) => _complete)) table._release(state);
@@ -260,8 +260,8 @@ export class Fetch {
         if (mute || !state._open) table._release(state);
       }
       if (!isAwaited(state)) continue;
-      if (state !== table._origin && silentAt(state) <= table._now) table._drop(state, 'silent');
-      else if (lateAt(state) <= table._now) state._late = true;
+      if (state !== table._origin && timeoutAt(state) <= table._now) table._drop(state, 'silent');
+      else if (overdueAt(state) <= table._now) state._overdue = true;
     }
   }
 
@@ -283,8 +283,8 @@ export class Fetch {
     for (const state of table._all()) {
       at = Math.min(at, state._pause, state._grace);
       if (!isAwaited(state)) continue;
-      if (!state._late) at = Math.min(at, lateAt(state));
-      else if (state !== table._origin) at = Math.min(at, silentAt(state));
+      if (!state._overdue) at = Math.min(at, overdueAt(state));
+      else if (state !== table._origin) at = Math.min(at, timeoutAt(state));
     }
     return at === NEVER ? null : at;
   }

@@ -135,7 +135,7 @@ impl Fetch {
             return;
         }
         state.open = true;
-        state.late = false;
+        state.overdue = false;
         state.since = now;
         state.grace = now + GRACE_MS;
         for i in std::mem::take(&mut state.announced) {
@@ -358,10 +358,10 @@ impl Fetch {
             if !state.is_awaited() {
                 continue;
             }
-            if !state.late {
-                first = first.min(state.late_at());
+            if !state.overdue {
+                first = first.min(state.overdue_at());
             } else if !state.is_origin() {
-                first = first.min(state.silent_at());
+                first = first.min(state.timeout_at());
             }
         }
         (first != NEVER).then_some(first)
@@ -458,8 +458,8 @@ impl Fetch {
         if state.pause <= now {
             state.pause = NEVER;
         }
-        if state.grace <= now && !state.open && !state.late {
-            state.late = true;
+        if state.grace <= now && !state.open && !state.overdue {
+            state.overdue = true;
             state.grace = now + OPEN_MS;
             // What others can give need not be hedged.
             if self.table.sources.iter().any(|state| state.complete) {
@@ -482,10 +482,10 @@ impl Fetch {
         if !state.is_awaited() {
             return;
         }
-        if at != ORIGIN && state.silent_at() <= now {
+        if at != ORIGIN && state.timeout_at() <= now {
             self.table.drop_peer(at, PeerFault::Silent);
-        } else if state.late_at() <= now {
-            state.late = true;
+        } else if state.overdue_at() <= now {
+            state.overdue = true;
         }
     }
 

@@ -14,13 +14,13 @@ export const WINDOW_MS = 400;
 export const EPOCH_MS = 100;
 /** Pieces in flight with one peer: one `want` frame. */
 export const FLIGHT_IDS_MAX = WANT_IDS_MAX;
-/** A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack. */
-export const LATE_MS = 400;
+/** A peer without progress for this long, or for twice its usual gap, is overdue: under SCTP's first retransmission of 400 ms plus slack. */
+export const OVERDUE_MS = 400;
 /** A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. SCTP may send again only after a second (RFC 9260, RTO.Min). */
-export const SILENT_MS = 1500;
+export const TIMEOUT_MS = 1500;
 /** The latest that it is dropped: three seconds are longer than a person waits for nothing. */
-export const SILENT_MS_MAX = 3000;
-/** So long after a dial the peer is late: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms. */
+export const TIMEOUT_MS_MAX = 3000;
+/** So long after a dial the peer is overdue: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms. */
 export const DIAL_MS = 350;
 /** So much later the origin stands in for all that no open peer has. A busy machine was measured to open in up to a second. */
 export const OPEN_MS = 850;
@@ -32,7 +32,7 @@ export const ORIGIN_REQUESTS_MAX = 4;
 export const ORIGIN_IDS_MAX = PIECES_PER_REQUEST_MAX;
 /** Ids in one `query`. */
 export const QUERY_IDS_MAX = IDS_MAX;
-/** Share of all bytes that may be asked of the origin while a live peer is late with them, in percent. */
+/** Share of all bytes that may be asked of the origin while a live peer is overdue with them, in percent. */
 export const HEDGE_PERCENT = 25;
 /** Bytes that may be hedged on top of the share, so that a small app can be hedged at all. */
 export const HEDGE_LEN_EXTRA = 262144;
@@ -51,10 +51,10 @@ export const HELP_IDS = 4;
 export const SLOW_RATE = 32768;
 /** But not before it was measured for this long. */
 export const SLOW_MS = 2000;
-/** {@state LATE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
-export const CROWD_LATE_MS = 3000;
-/** {@state SILENT_MS} in a crowd. */
-export const CROWD_SILENT_MS = 10000;
+/** {@state OVERDUE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
+export const CROWD_OVERDUE_MS = 3000;
+/** {@state TIMEOUT_MS} in a crowd. */
+export const CROWD_TIMEOUT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const SHARE_STALL_MS = 8000;
 /**

@@ -12,7 +12,7 @@ export const owed = ({ _flight }: SourceState): PieceState[] => [..._flight].fil
 export function debts(table: PieceTable, state: SourceState): PieceState[] {
   let debtor: SourceState | undefined;
   for (const other of table._all()) {
-    const slow = other._late || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
+    const slow = other._overdue || (other._rate > 0 && div(other._bytes * 1000, other._rate) > END_GAME_MS);
     if (slow && other !== state && other._open && other._bytes > (debtor ? debtor._bytes : 0) && owed(other).length) debtor = other;
   }
   const pieces = debtor ? owed(debtor) : [];

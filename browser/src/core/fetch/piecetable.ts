@@ -2,7 +2,7 @@
 
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
-import { EXPECTED, NEVER, hear, isMute, newSourceState, silentAt, startOver, turnBack } from './state';
+import { EXPECTED, NEVER, hear, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
 import type { SourceState, PieceState } from './state';
 import type { Output, PeerFault, PeerKey } from './types';
 
@@ -66,10 +66,10 @@ export class PieceTable {
     if (piece._ring < EXPECTED && !piece._from.length) this._free--;
     piece._from.push(state);
     if (!state._flight.size) {
-      // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
-      if (!state._late || silentAt(state) <= this._now) {
+      // An overdue source that was relieved of all it owed stays overdue until it delivers, unless it was idle for long.
+      if (!state._overdue || timeoutAt(state) <= this._now) {
         state._since = this._now;
-        state._late = false;
+        state._overdue = false;
       }
       state._epochAt = NEVER;
       state._epochLen = 0;

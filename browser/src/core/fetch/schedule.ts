@@ -18,7 +18,7 @@ export function schedule(table: PieceTable, policy: OriginPolicy): void {
   askPeers(table, peers, DEMANDED, sharing);
   askPeers(table, peers, WANTED, sharing);
   if (!table._free && table._missing) {
-    for (const state of peers) if (!state._late && !owed(state).length) endGame(table, state);
+    for (const state of peers) if (!state._overdue && !owed(state).length) endGame(table, state);
   }
   askPeers(table, peers, EXPECTED, sharing);
   if (CROWD && sharing) askForShare(table, sharing);
@@ -63,9 +63,9 @@ function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number
 /** Half of a peer's window is kept free of what nobody waits for: what is demanded next must not queue behind it. */
 const windowOf = ({ _window }: SourceState, ring: number): number => (ring === EXPECTED ? _window >> 1 : _window);
 
-/** Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one. */
+/** Whether one more piece fits into the peer's window: always, when it owes nothing; an overdue peer must prove itself with one. */
 function hasRoom(state: SourceState, ring: number, len: number): boolean {
-  return !state._flight.size || (!state._late && state._bytes + len <= windowOf(state, ring) && state._flight.size < FLIGHT_IDS_MAX);
+  return !state._flight.size || (!state._overdue && state._bytes + len <= windowOf(state, ring) && state._flight.size < FLIGHT_IDS_MAX);
 }
 
 function want(table: PieceTable, state: SourceState, piece: PieceState): void {
@@ -111,12 +111,12 @@ function endGame(table: PieceTable, state: SourceState): void {
   for (const piece of debts(table, state)) if (table._can(state, piece) && hasRoom(state, WANTED, piece.len)) want(table, state, piece);
 }
 
-/** Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave. */
+/** Sends requests to the origin: pieces that a peer is overdue with, within the budget, then pieces that no peer can send, then those that slow peers leave. */
 function askOrigin(table: PieceTable, policy: OriginPolicy): void {
   watch(policy._help, table);
   const origin = table._origin;
   // A request that hangs is no reason to wait for it alone.
-  const requestsMax = (CROWD && !origin._late && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
+  const requestsMax = (CROWD && !origin._overdue && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
   while (origin._pause === NEVER && table._requestCount < requestsMax) {
     const batch: PieceState[] = [];
     hedge(table, batch);
@@ -151,7 +151,7 @@ function askFor(table: PieceTable, piece: PieceState, batch: PieceState[]): void
 function hedge(table: PieceTable, batch: PieceState[]): void {
   const budget = HEDGE_LEN_EXTRA + div(table._bytesWanted * HEDGE_PERCENT, 100);
   for (const state of table._peers.values()) {
-    if (!state._late) continue;
+    if (!state._overdue) continue;
     for (const piece of owed(state)) {
       if (piece._from.length > 1) continue;
       if (batch.length >= ORIGIN_IDS_MAX || table._hedged + piece.len > budget) return;

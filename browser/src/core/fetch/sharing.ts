@@ -92,9 +92,9 @@ export class Sharing {
     return batch.length ? batch : undefined;
   }
 
-  /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with. */
+  /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is overdue with. */
   #toRescue(table: PieceTable): PieceState[] {
-    const missing = table._pieces.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _late }) => _late));
+    const missing = table._pieces.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _overdue }) => _overdue));
     missing.sort((a, b) => a._from.length - b._from.length || this._placeOf(a) - this._placeOf(b));
     return missing.slice(0, this.#rescue);
   }

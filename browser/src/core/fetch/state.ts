@@ -2,7 +2,7 @@
 
 import type { PieceId } from '../digest';
 import {
-  CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START,
+  CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, EPOCH_MS, OVERDUE_MS, TIMEOUT_MS, TIMEOUT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START,
   WINDOW_MS,
 } from './config';
 import type { PeerKey } from './types';
@@ -62,7 +62,7 @@ export interface SourceState {
   _epochAt: number;
   _epochLen: number;
   _busyAt: number;
-  _late: boolean;
+  _overdue: boolean;
   /** It sent a piece, or said which it has. */
   _heard?: boolean;
   /** Left alone until then, after refusals or failures in a row. */
@@ -100,7 +100,7 @@ export const newSourceState = (peer: PeerKey): SourceState => ({
   _epochAt: NEVER,
   _epochLen: 0,
   _busyAt: 0,
-  _late: false,
+  _overdue: false,
   _pause: NEVER,
   _refusals: 0,
   _grace: NEVER,
@@ -117,12 +117,12 @@ export const div = (a: number, b: number): number => Math.floor(a / b);
 export const backoff = (base: number, times: number, max: number): number => Math.min(max, base << Math.min(times, 8));
 
 /** When a source that owes pieces is dropped for its silence. */
-export const silentAt = (state: SourceState): number =>
-  state._since + (CROWD && state._patient ? CROWD_SILENT_MS : Math.min(SILENT_MS_MAX, Math.max(SILENT_MS, 3 * (state._gap >> 3))));
+export const timeoutAt = (state: SourceState): number =>
+  state._since + (CROWD && state._patient ? CROWD_TIMEOUT_MS : Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS, 3 * (state._gap >> 3))));
 
-/** When a source that owes pieces is late. */
-export const lateAt = (state: SourceState): number =>
-  Math.min(silentAt(state), state._since + Math.max(CROWD && state._patient ? CROWD_LATE_MS : LATE_MS, state._gap >> 2));
+/** When a source that owes pieces is overdue. */
+export const overdueAt = (state: SourceState): number =>
+  Math.min(timeoutAt(state), state._since + Math.max(CROWD && state._patient ? CROWD_OVERDUE_MS : OVERDUE_MS, state._gap >> 2));
 
 /** In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later. */
 export function bePatient(state: SourceState): void {
@@ -151,12 +151,12 @@ export const isAwaited = (state: SourceState): boolean => state._open && (state.
 export function hear(state: SourceState, now: number): void {
   state._since = now;
   state._heard = true;
-  state._late = false;
+  state._overdue = false;
 }
 
 /** Takes note of a verified piece: gap, rate, window. True when the source proved too slow to keep. */
 export function measure(state: SourceState, now: number, len: number): boolean {
-  const gap = Math.min(now - state._since, SILENT_MS_MAX);
+  const gap = Math.min(now - state._since, TIMEOUT_MS_MAX);
   state._gap = state._gap ? state._gap + gap - (state._gap >> 3) : gap * 8;
   hear(state, now);
   state._refusals = 0;

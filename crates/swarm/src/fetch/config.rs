@@ -20,17 +20,17 @@ pub const EPOCH_MS: u64 = 100;
 /// Pieces in flight with one peer: one `want` frame.
 pub const FLIGHT_IDS_MAX: usize = limits::WANT_IDS_MAX;
 
-/// A peer without progress for this long, or for twice its usual gap, is late: under SCTP's first retransmission of 400 ms plus slack.
-pub const LATE_MS: u64 = 400;
+/// A peer without progress for this long, or for twice its usual gap, is overdue: under SCTP's first retransmission of 400 ms plus slack.
+pub const OVERDUE_MS: u64 = 400;
 
 /// A peer with pieces in flight and without progress for this long, or for thrice its usual gap, is dropped. What SCTP sent last it
 /// sends again after a second if it is lost (RFC 9260 section 16, RTO.Min): who is dropped before that is dropped for one lost packet.
-pub const SILENT_MS: u64 = 1_500;
+pub const TIMEOUT_MS: u64 = 1_500;
 
 /// The latest that it is dropped: three seconds are longer than a person waits for nothing.
-pub const SILENT_MS_MAX: u64 = 3_000;
+pub const TIMEOUT_MS_MAX: u64 = 3_000;
 
-/// So long after a dial the peer is late: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms.
+/// So long after a dial the peer is overdue: what it announced is hedged, within the budget. Twice the slowest open measured on a path of 52 ms.
 pub const DIAL_MS: u64 = 350;
 
 /// So much later the origin stands in for all that no open peer has. A busy machine was measured to open in up to a second.
@@ -48,7 +48,7 @@ pub const ORIGIN_IDS_MAX: usize = limits::PIECES_PER_REQUEST_MAX;
 /// Ids in one `query`.
 pub const QUERY_IDS_MAX: usize = limits::QUERY_IDS_MAX;
 
-/// Share of all bytes that may be asked of the origin while a live peer is late with them, in percent.
+/// Share of all bytes that may be asked of the origin while a live peer is overdue with them, in percent.
 pub const HEDGE_PERCENT: u64 = 25;
 
 /// Bytes that may be hedged on top of the share, so that a small app can be hedged at all.
@@ -73,11 +73,11 @@ pub const SLOW_RATE: u64 = 32_768;
 /// But not before it was measured for this long.
 pub const SLOW_MS: u64 = 2_000;
 
-/// [`LATE_MS`] in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second.
-pub const CROWD_LATE_MS: u64 = 3_000;
+/// [`OVERDUE_MS`] in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second.
+pub const CROWD_OVERDUE_MS: u64 = 3_000;
 
-/// [`SILENT_MS`] in a crowd.
-pub const CROWD_SILENT_MS: u64 = 10_000;
+/// [`TIMEOUT_MS`] in a crowd.
+pub const CROWD_TIMEOUT_MS: u64 = 10_000;
 
 /// A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again.
 pub const SHARE_STALL_MS: u64 = 8_000;

@@ -18,7 +18,7 @@ pub(super) fn debts(table: &PieceTable, at: usize) -> Vec<usize> {
     let mut debtor = None;
     let mut debt = 0;
     for (other, state) in table.sources.iter().enumerate() {
-        let slow = state.late || (state.rate > 0 && state.bytes * 1000 / state.rate > END_GAME_MS);
+        let slow = state.overdue || (state.rate > 0 && state.bytes * 1000 / state.rate > END_GAME_MS);
         if slow && other != at && state.open && state.bytes > debt && is_awaited(table, other) {
             debtor = Some(other);
             debt = state.bytes;

@@ -138,10 +138,10 @@ impl PieceTable {
         let (piece, state) = (&mut self.pieces[i], &mut self.sources[at]);
         piece.from.push((state.source, number));
         if state.flight.is_empty() {
-            // A late source that was relieved of all it owed stays late until it delivers, unless it was idle for long.
-            if !state.late || state.silent_at() <= self.now {
+            // An overdue source that was relieved of all it owed stays overdue until it delivers, unless it was idle for long.
+            if !state.overdue || state.timeout_at() <= self.now {
                 state.since = self.now;
-                state.late = false;
+                state.overdue = false;
             }
             state.epoch_at = NEVER;
             state.epoch_len = 0;

@@ -20,7 +20,7 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
     ask_peers(table, Ring::Wanted, policy.sharing.as_ref());
     if table.free == 0 && table.missing > 0 {
         for at in peers.clone() {
-            if !table.sources[at].late && !is_awaited(table, at) {
+            if !table.sources[at].overdue && !is_awaited(table, at) {
                 end_game(table, at);
             }
         }
@@ -92,10 +92,11 @@ fn window(state: &SourceState, ring: Ring) -> u64 {
     if ring == Ring::Expected { state.window / 2 } else { state.window }
 }
 
-/// Whether one more piece fits into the peer's window: always, when it owes nothing; a late peer must prove itself with one.
+/// Whether one more piece fits into the peer's window: always, when it owes nothing; an overdue peer must prove itself with one.
 fn has_room(table: &PieceTable, at: usize, ring: Ring, len: u32) -> bool {
     let state = &table.sources[at];
-    state.flight.is_empty() || (!state.late && state.bytes + u64::from(len) <= window(state, ring) && state.flight.len() < FLIGHT_IDS_MAX)
+    state.flight.is_empty()
+        || (!state.overdue && state.bytes + u64::from(len) <= window(state, ring) && state.flight.len() < FLIGHT_IDS_MAX)
 }
 
 fn want(table: &mut PieceTable, at: usize, i: usize) {
@@ -151,11 +152,11 @@ fn end_game(table: &mut PieceTable, at: usize) {
     }
 }
 
-/// Sends requests to the origin: pieces that a peer is late with, within the budget, then pieces that no peer can send, then those that slow peers leave.
+/// Sends requests to the origin: pieces that a peer is overdue with, within the budget, then pieces that no peer can send, then those that slow peers leave.
 fn ask_origin(table: &mut PieceTable, policy: &mut OriginPolicy) {
     policy.help.watch(table);
     // A request that hangs is no reason to wait for it alone.
-    let requests_max = if table.sources[ORIGIN].late { ORIGIN_REQUESTS_MAX } else { policy.requests_max };
+    let requests_max = if table.sources[ORIGIN].overdue { ORIGIN_REQUESTS_MAX } else { policy.requests_max };
     while table.sources[ORIGIN].pause == NEVER && table.requests.len() < requests_max {
         let mut batch = Vec::new();
         hedge(table, &mut batch);
@@ -196,7 +197,7 @@ fn ask_for_share(table: &mut PieceTable, sharing: &mut Sharing) {
 fn hedge(table: &mut PieceTable, batch: &mut Vec<usize>) {
     let budget = HEDGE_LEN_EXTRA + table.bytes_wanted * HEDGE_PERCENT / 100;
     for at in ORIGIN + 1..table.sources.len() {
-        if !table.sources[at].late {
+        if !table.sources[at].overdue {
             continue;
         }
         for i in owed(table, at) {

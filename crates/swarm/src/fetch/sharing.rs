@@ -117,11 +117,11 @@ impl Sharing {
         (!batch.is_empty()).then_some(batch)
     }
 
-    /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is late with.
+    /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is overdue with.
     fn to_rescue(&self, table: &PieceTable) -> Vec<usize> {
-        let is_late = |&(source, _): &(Source, u64)| table.find(source).is_some_and(|at| table.sources[at].late);
+        let is_overdue = |&(source, _): &(Source, u64)| table.find(source).is_some_and(|at| table.sources[at].overdue);
         let is_missing =
-            |piece: &PieceState| piece.ring < Ring::Expected && !piece.held && piece.from.len() < 2 && piece.from.iter().all(is_late);
+            |piece: &PieceState| piece.ring < Ring::Expected && !piece.held && piece.from.len() < 2 && piece.from.iter().all(is_overdue);
         let mut missing: Vec<usize> = (0..table.pieces.len()).filter(|&i| is_missing(&table.pieces[i])).collect();
         missing.sort_by_key(|&i| (table.pieces[i].from.len(), self.place_of(i)));
         missing.truncate(self.rescue);

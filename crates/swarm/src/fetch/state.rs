@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use viral_wire::PieceId;
 
 use super::config::{
-    CROWD_LATE_MS, CROWD_SILENT_MS, EPOCH_MS, LATE_MS, SILENT_MS, SILENT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN,
-    WINDOW_LEN_START, WINDOW_MS,
+    CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, EPOCH_MS, OVERDUE_MS, SLOW_MS, SLOW_RATE, TIMEOUT_MS, TIMEOUT_MS_MAX, WINDOW_LEN_MAX,
+    WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS,
 };
 use super::types::Source;
 
@@ -69,7 +69,7 @@ pub(super) struct SourceState {
     pub(super) epoch_at: u64,
     pub(super) epoch_len: u64,
     pub(super) busy_at: u64,
-    pub(super) late: bool,
+    pub(super) overdue: bool,
     /// It sent a piece, or said which it has.
     pub(super) heard: bool,
     /// Left alone until then, after refusals or failures in a row.
@@ -109,7 +109,7 @@ impl SourceState {
             epoch_at: NEVER,
             epoch_len: 0,
             busy_at: 0,
-            late: false,
+            overdue: false,
             heard: false,
             pause: NEVER,
             refusals: 0,
@@ -139,14 +139,14 @@ impl SourceState {
     }
 
     /// When a source that owes pieces is dropped for its silence.
-    pub(super) fn silent_at(&self) -> u64 {
-        self.since + if self.patient { CROWD_SILENT_MS } else { (3 * (self.gap >> 3)).clamp(SILENT_MS, SILENT_MS_MAX) }
+    pub(super) fn timeout_at(&self) -> u64 {
+        self.since + if self.patient { CROWD_TIMEOUT_MS } else { (3 * (self.gap >> 3)).clamp(TIMEOUT_MS, TIMEOUT_MS_MAX) }
     }
 
-    /// When a source that owes pieces is late.
-    pub(super) fn late_at(&self) -> u64 {
-        let late_ms_min = if self.patient { CROWD_LATE_MS } else { LATE_MS };
-        self.silent_at().min(self.since + late_ms_min.max(self.gap >> 2))
+    /// When a source that owes pieces is overdue.
+    pub(super) fn overdue_at(&self) -> u64 {
+        let overdue_ms_min = if self.patient { CROWD_OVERDUE_MS } else { OVERDUE_MS };
+        self.timeout_at().min(self.since + overdue_ms_min.max(self.gap >> 2))
     }
 
     /// In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later.
@@ -171,12 +171,12 @@ impl SourceState {
     pub(super) fn hear(&mut self, now: u64) {
         self.since = now;
         self.heard = true;
-        self.late = false;
+        self.overdue = false;
     }
 
     /// Takes note of a verified piece: gap, rate, window. True when the source proved too slow to keep.
     pub(super) fn measure(&mut self, now: u64, len: u64) -> bool {
-        let gap = (now - self.since).min(SILENT_MS_MAX);
+        let gap = (now - self.since).min(TIMEOUT_MS_MAX);
         self.gap = if self.gap == 0 { gap * 8 } else { self.gap + gap - (self.gap >> 3) };
         self.hear(now);
         self.refusals = 0;

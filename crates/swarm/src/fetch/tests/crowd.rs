@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::trace::{Input, Traced};
 use super::world::{Peer, World};
 use crate::fetch::config::{
-    CROWD_LATE_MS, CROWD_SILENT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS,
+    CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS,
     WINDOW_LEN_MIN,
 };
 use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
@@ -164,9 +164,9 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.peer(1, &[30, 31, 32]);
     crowd.wait(SHARE_ASK_MS);
-    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(CROWD_LATE_MS));
+    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(CROWD_OVERDUE_MS));
     crowd.share(&[0, 1]);
-    crowd.wait(CROWD_SILENT_MS - 5_000 - SHARE_ASK_MS);
+    crowd.wait(CROWD_TIMEOUT_MS - 5_000 - SHARE_ASK_MS);
     crowd.arrive(None, 0);
     assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, Output::Drop { .. })));
     assert!(crowd.wait(1).contains(&Output::Drop { peer: 1, fault: PeerFault::Silent }));

@@ -118,7 +118,7 @@ fn what_a_lost_peer_owed_of_a_demand_comes_from_the_origin() {
 }
 
 #[test]
-fn a_demand_on_what_a_silent_peer_owes_is_hedged_when_it_is_late() {
+fn a_demand_on_what_a_silent_peer_owes_is_hedged_when_it_is_overdue() {
     let mut world = page(0, 40, [Peer { silent_after: 0, ..Peer::default() }]);
     world.run_on(200);
     let owed = world.traced.owed_by(Source::Peer(0));

@@ -113,7 +113,7 @@ fn silent_peer_is_replaced_by_the_origin_at_the_deadline() {
 }
 
 #[test]
-fn a_late_piece_is_hedged_within_the_budget() {
+fn an_overdue_piece_is_hedged_within_the_budget() {
     let mut world = World::new(1);
     let slow = Peer { bytes_per_ms: 45, ..peer() };
     world.add_pieces_after_dialling(100, [slow]);
