@@ -230,7 +230,7 @@ export class Fetch {
     const table = this.#at(now);
     const origin = table._origin;
     for (const piece of this.#known(ids)) table._unassign(origin, piece);
-    if (CROWD) this.#policy._sharing?._relent();
+    if (CROWD) this.#policy._sharing?._shrinkFallback();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);

@@ -311,7 +311,7 @@ impl Fetch {
             self.table.unassign(ORIGIN, i);
         }
         if let Some(sharing) = &mut self.policy.sharing {
-            sharing.relent();
+            sharing.shrink_fallback();
         }
         self.alone = false;
         let now = self.table.now;

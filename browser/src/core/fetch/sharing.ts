@@ -25,7 +25,7 @@ export class Sharing {
   /** When a piece was verified last, from whomever. */
   #advancedAt: number;
   /** Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does. */
-  #rescue = 0;
+  #originFallback = 0;
   readonly #salt: number;
 
   constructor(now: number, salt: number) {
@@ -49,19 +49,19 @@ export class Sharing {
   /** A piece was verified. */
   _advance(now: number, isFromPeer: boolean): void {
     this.#advancedAt = now;
-    if (isFromPeer) this.#rescue = 0;
+    if (isFromPeer) this.#originFallback = 0;
   }
 
   /** The origin did not give what it was asked for: asking for more would not help it. */
-  _relent(): void {
-    this.#rescue = Math.min(this.#rescue, 1);
+  _shrinkFallback(): void {
+    this.#originFallback = Math.min(this.#originFallback, 1);
   }
 
   _expire(now: number): void {
     if (this.#stallsAt() <= now) {
       this.#advancedAt = now;
       // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
-      this.#rescue ||= 1;
+      this.#originFallback ||= 1;
     }
     if (this.#retryAt <= now) this.#retryAt = NEVER;
     if (this.#silentUntil <= now) this.#silentUntil = NEVER;
@@ -85,18 +85,18 @@ export class Sharing {
   _nextRequest(table: PieceTable): PieceState[] | undefined {
     if (table._origin._pause !== NEVER || table._requestCount >= ORIGIN_REQUESTS_MAX) return undefined;
     let batch = this.#given.filter((piece) => table._isFree(piece)).slice(0, ORIGIN_IDS_MAX);
-    if (!batch.length && this.#rescue > 0 && table._requestCount === 0) {
-      batch = this.#toRescue(table);
-      if (batch.length) this.#rescue = Math.min(this.#rescue * 2, ORIGIN_IDS_MAX);
+    if (!batch.length && this.#originFallback > 0 && table._requestCount === 0) {
+      batch = this.#fallbackPieces(table);
+      if (batch.length) this.#originFallback = Math.min(this.#originFallback * 2, ORIGIN_IDS_MAX);
     }
     return batch.length ? batch : undefined;
   }
 
   /** Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is overdue with. */
-  #toRescue(table: PieceTable): PieceState[] {
+  #fallbackPieces(table: PieceTable): PieceState[] {
     const missing = table._pieces.filter(({ _held, _ring, _from }) => _ring < EXPECTED && !_held && _from.length < 2 && _from.every(({ _overdue }) => _overdue));
     missing.sort((a, b) => a._from.length - b._from.length || this._placeOf(a) - this._placeOf(b));
-    return missing.slice(0, this.#rescue);
+    return missing.slice(0, this.#originFallback);
   }
 
   /** Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way. */

@@ -25,7 +25,7 @@ pub(super) struct Sharing {
     /// When a piece was verified last, from whomever.
     advanced_at: u64,
     /// Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does.
-    pub(super) rescue: usize,
+    pub(super) origin_fallback: usize,
     salt: u64,
 }
 
@@ -39,7 +39,7 @@ impl Sharing {
             retry_at: NEVER,
             silent_until: NEVER,
             advanced_at: now,
-            rescue: 0,
+            origin_fallback: 0,
             salt,
         }
     }
@@ -65,20 +65,20 @@ impl Sharing {
     pub(super) fn advance(&mut self, now: u64, is_from_peer: bool) {
         self.advanced_at = now;
         if is_from_peer {
-            self.rescue = 0;
+            self.origin_fallback = 0;
         }
     }
 
     /// The origin did not give what it was asked for: asking for more would not help it.
-    pub(super) fn relent(&mut self) {
-        self.rescue = self.rescue.min(1);
+    pub(super) fn shrink_fallback(&mut self) {
+        self.origin_fallback = self.origin_fallback.min(1);
     }
 
     pub(super) fn expire(&mut self, now: u64) {
         if self.stalls_at() <= now {
             self.advanced_at = now;
             // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
-            self.rescue = self.rescue.max(1);
+            self.origin_fallback = self.origin_fallback.max(1);
         }
         if self.retry_at <= now {
             self.retry_at = NEVER;
@@ -108,23 +108,23 @@ impl Sharing {
             return None;
         }
         let mut batch: Vec<usize> = self.given.iter().copied().filter(|&i| table.is_free(i)).take(ORIGIN_IDS_MAX).collect();
-        if batch.is_empty() && self.rescue > 0 && table.requests.is_empty() {
-            batch = self.to_rescue(table);
+        if batch.is_empty() && self.origin_fallback > 0 && table.requests.is_empty() {
+            batch = self.fallback_pieces(table);
             if !batch.is_empty() {
-                self.rescue = (self.rescue * 2).min(ORIGIN_IDS_MAX);
+                self.origin_fallback = (self.origin_fallback * 2).min(ORIGIN_IDS_MAX);
             }
         }
         (!batch.is_empty()).then_some(batch)
     }
 
     /// Pieces that nobody gives, each of the crowd others: those that nobody owes before those that somebody is overdue with.
-    fn to_rescue(&self, table: &PieceTable) -> Vec<usize> {
+    fn fallback_pieces(&self, table: &PieceTable) -> Vec<usize> {
         let is_overdue = |&(source, _): &(Source, u64)| table.find(source).is_some_and(|at| table.sources[at].overdue);
         let is_missing =
             |piece: &PieceState| piece.ring < Ring::Expected && !piece.held && piece.from.len() < 2 && piece.from.iter().all(is_overdue);
         let mut missing: Vec<usize> = (0..table.pieces.len()).filter(|&i| is_missing(&table.pieces[i])).collect();
         missing.sort_by_key(|&i| (table.pieces[i].from.len(), self.place_of(i)));
-        missing.truncate(self.rescue);
+        missing.truncate(self.origin_fallback);
         missing
     }
 

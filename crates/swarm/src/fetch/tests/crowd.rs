@@ -232,7 +232,7 @@ fn pieces_that_are_new_are_not_overdue() {
 }
 
 #[test]
-fn what_a_peer_owes_is_rescued_last() {
+fn what_a_peer_owes_is_asked_of_the_origin_last() {
     let (mut crowd, _) = Crowd::of(3);
     let owed = wanted_of(&crowd.peer(1, &[0, 1, 2]), 1);
     assert_eq!(owed.len(), 2);

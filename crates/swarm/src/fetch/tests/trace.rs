@@ -226,10 +226,10 @@ impl Traced {
                 self.note(Source::Origin, ids);
                 let alone = |id: &u32| self.owed.values().filter(|owed| owed.contains(id)).count() == 1;
                 let is_shared = |id: &PieceId| self.shared.contains(&replay::number(*id)) && alone(&replay::number(*id));
-                let is_rescue = self.fetch.policy.sharing.as_ref().is_some_and(|sharing| sharing.rescue > 0)
+                let is_fallback = self.fetch.policy.sharing.as_ref().is_some_and(|sharing| sharing.origin_fallback > 0)
                     && self.owed[&Source::Origin].len() == ids.len();
                 assert!(
-                    !self.is_in_crowd() || is_rescue || ids.iter().all(is_shared),
+                    !self.is_in_crowd() || is_fallback || ids.iter().all(is_shared),
                     "one of a crowd takes its share from the origin and hedges nothing while anybody gives"
                 );
             }
