@@ -129,7 +129,7 @@ fn apply(model: &mut Model, op: Op, bytes: &mut Bytes<'_>) {
         }
         Op::OriginFailed => model.origin_failed(&ids(model, bytes)),
         Op::Crowd => model.crowd(bytes.flag()),
-        Op::Share => model.share(&ids(model, bytes)),
+        Op::Share => model.lease(&ids(model, bytes)),
     }
 }
 
@@ -173,7 +173,7 @@ fn finish(model: &mut Model) {
         model.now = model.now.max(at);
         model.fetch.handle_timeout(model.now);
         for output in model.settle(true) {
-            let asks = matches!(output, Output::Want { .. } | Output::AskOrigin { .. } | Output::AskShare { .. } | Output::NeedPeers);
+            let asks = matches!(output, Output::Want { .. } | Output::AskOrigin { .. } | Output::AskLease { .. } | Output::NeedPeers);
             assert!(!asks, "everything is held, and yet: {output:?}");
         }
     }

@@ -83,7 +83,7 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
     case 'crowd':
       return fetch.handleCrowd(now, input.in_crowd);
     case 'share':
-      return fetch.handleShare(now, ids);
+      return fetch.handleLease(now, ids);
     case 'timeout':
       return fetch.handleTimeout(now);
   }
@@ -118,7 +118,7 @@ describe.skipIf(CROWD)('an engine that is built without crowds', () => {
     const fetch = new Fetch();
     fetch.handleCrowd(0, true);
     fetch.addPieces(0, [{ len: 1, digest: digestOf(0) }]);
-    fetch.handleShare(0, []);
+    fetch.handleLease(0, []);
     expect(drain(fetch)).toEqual([{ kind: 'ask-origin', ids: [0] }, { kind: 'need-peers' }]);
   });
 });

@@ -11,7 +11,7 @@ import { schedule } from './fetch/schedule';
 import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, overdueAt, measure, newSourceState, timeoutAt, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
-import { Sharing } from './fetch/sharing';
+import { OriginLease } from './fetch/originlease';
 import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
@@ -39,7 +39,7 @@ export class Fetch {
   addPieces(now: number, pieces: readonly Piece[], peersOnly = false, outside = false): void {
     const table = this.#at(now);
     const { _pieces: known } = table;
-    if (CROWD && table._held === known.length) this.#policy._sharing?._begin(table._now);
+    if (CROWD && table._held === known.length) this.#policy._lease?._begin(table._now);
     const isPage = !outside && known.length === (peersOnly ? table._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
@@ -192,30 +192,30 @@ export class Fetch {
     }
     const slow = state ? measure(state, table._now, piece.len) : false;
     if (!piece._held) this.#settle(piece, state);
-    if (CROWD && this.#policy._sharing) return;
+    if (CROWD && this.#policy._lease) return;
     if (slow && state && state !== table._origin && table._missing && !table._origin._refusals && this.#policy._help._lead > 0) table._drop(state, 'slow');
   }
 
-  /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything. */
+  /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its lease, and more only where nobody gives anything. */
   handleCrowd(now: number, inCrowd: boolean): void {
     if (!CROWD) return;
     const table = this.#at(now);
     startOver(table._origin);
     if (!inCrowd) leaveCrowd(this.#policy);
-    else if (!this.#policy._sharing) {
-      this.#policy._sharing = new Sharing(table._now, this.#random);
+    else if (!this.#policy._lease) {
+      this.#policy._lease = new OriginLease(table._now, this.#random);
       for (const state of table._peers.values()) bePatient(state);
     }
   }
 
   /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */
-  handleShare(now: number, ids: readonly PieceId[]): void {
+  handleLease(now: number, ids: readonly PieceId[]): void {
     if (!CROWD) return;
     const table = this.#at(now);
     const pieces = this.#known(ids);
-    this.#policy._sharing?._give(table._now, pieces);
+    this.#policy._lease?._give(table._now, pieces);
     // The crowd counts on this one for them.
-    if (this.#policy._sharing) for (const piece of pieces) table._promote(piece, WANTED);
+    if (this.#policy._lease) for (const piece of pieces) table._promote(piece, WANTED);
   }
 
   /** The peer broke the protocol. */
@@ -230,7 +230,7 @@ export class Fetch {
     const table = this.#at(now);
     const origin = table._origin;
     for (const piece of this.#known(ids)) table._unassign(origin, piece);
-    if (CROWD) this.#policy._sharing?._shrinkFallback();
+    if (CROWD) this.#policy._lease?._shrinkFallback();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
@@ -240,7 +240,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const table = this.#at(now);
-    if (CROWD) this.#policy._sharing?._expire(table._now);
+    if (CROWD) this.#policy._lease?._expire(table._now);
     for (const state of table._all()) {
       if (state._pause <= table._now) state._pause = NEVER;
       if (state._grace <= table._now && !state._open && !state._overdue) {
@@ -279,7 +279,7 @@ export class Fetch {
   /** When to call {@state handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     const table = this.#table;
-    let at = CROWD && this.#policy._sharing && !this.progress().done ? this.#policy._sharing._due() : NEVER;
+    let at = CROWD && this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;
     for (const state of table._all()) {
       at = Math.min(at, state._pause, state._grace);
       if (!isAwaited(state)) continue;
@@ -322,7 +322,7 @@ export class Fetch {
     let state = table._peers.get(peer);
     if (!state && table._peers.size < PEERS_MAX) {
       table._peers.set(peer, (state = newSourceState(peer)));
-      if (CROWD && this.#policy._sharing) bePatient(state);
+      if (CROWD && this.#policy._lease) bePatient(state);
     }
     if (state) this.#alone = false;
     return state;

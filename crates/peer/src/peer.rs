@@ -42,7 +42,7 @@ use crate::throttle::Throttle;
 use crate::tracker::{Tracker, TrackerEvent};
 use manifests::Manifests;
 pub(crate) use mirror::Mirror;
-use signals::EarlyShare;
+use signals::EarlyLease;
 use viral_swarm::fetch::PeerKey;
 
 /// What cannot be helped by asking somebody else.
@@ -86,7 +86,7 @@ pub(crate) struct PeerConfig {
     pub(crate) follows: bool,
     /// Whether to meet other peers at all.
     pub(crate) meets: bool,
-    /// Whether nobody had the app when this peer came, so that the tracker deals shares of it to all who come meanwhile.
+    /// Whether nobody had the app when this peer came, so that the tracker grants leases of it to all who come meanwhile.
     pub(crate) in_crowd: bool,
     /// Leechers to serve at once.
     pub(crate) slots: u8,
@@ -113,7 +113,7 @@ pub(crate) struct Peer {
     follows: bool,
     meets: bool,
     in_crowd: bool,
-    early_share: EarlyShare,
+    early_lease: EarlyLease,
     slots: u8,
     up: Option<Rate>,
     throttle: Throttle,
@@ -189,7 +189,7 @@ impl Peer {
             follows: config.follows,
             meets: config.meets,
             in_crowd: config.in_crowd && config.meets,
-            early_share: EarlyShare::Unasked,
+            early_lease: EarlyLease::Unasked,
             slots,
             up: config.up,
             throttle: config.throttle,
@@ -236,8 +236,8 @@ impl Peer {
             origin: config.origin,
         };
         if peer.in_crowd && peer.sought.is_some() && config.offers.is_empty() {
-            // Nobody takes shares yet: the first one is asked for before anything else is known.
-            peer.early_share = EarlyShare::Asked;
+            // Nobody takes leases yet: the first one is asked for before anything else is known.
+            peer.early_lease = EarlyLease::Asked;
         }
         peer.join(config.offers);
         peer.tracker = Some(Tracker::open(&peer.origin, peer.registration()));

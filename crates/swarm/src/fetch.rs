@@ -7,9 +7,9 @@ pub mod config;
 mod debts;
 mod help;
 mod origin;
+mod origin_lease;
 mod piece_table;
 mod schedule;
-mod sharing;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -20,9 +20,9 @@ use viral_wire::{Piece, PieceId};
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
 use origin::OriginPolicy;
+use origin_lease::OriginLease;
 use piece_table::{ORIGIN, PieceTable};
 use schedule::schedule;
-use sharing::Sharing;
 use state::{NEVER, PieceState, Ring, SourceState, backoff};
 pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
 
@@ -263,20 +263,20 @@ impl Fetch {
             && self.table.missing > 0
             && self.table.sources[ORIGIN].refusals == 0
             && self.policy.help.lead > 0
-            && self.policy.sharing.is_none()
+            && self.policy.lease.is_none()
         {
             self.table.drop_peer(at, PeerFault::Slow);
         }
     }
 
-    /// Whether this is one of a crowd, that takes from the origin what the tracker gives it as its share, and more only where nobody gives anything.
+    /// Whether this is one of a crowd, that takes from the origin what the tracker gives it as its lease, and more only where nobody gives anything.
     pub fn handle_crowd(&mut self, now: u64, in_crowd: bool) {
         self.at(now);
         self.table.sources[ORIGIN].start_over();
         if !in_crowd {
             self.policy.leave_crowd();
-        } else if self.policy.sharing.is_none() {
-            self.policy.sharing = Some(Sharing::new(self.table.now, self.random));
+        } else if self.policy.lease.is_none() {
+            self.policy.lease = Some(OriginLease::new(self.table.now, self.random));
             for state in self.table.sources.iter_mut().filter(|state| !state.is_origin()) {
                 state.be_patient();
             }
@@ -284,11 +284,11 @@ impl Fetch {
     }
 
     /// The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody.
-    pub fn handle_share(&mut self, now: u64, ids: &[PieceId]) {
+    pub fn handle_lease(&mut self, now: u64, ids: &[PieceId]) {
         self.at(now);
         let pieces = self.known(ids);
-        if let Some(sharing) = &mut self.policy.sharing {
-            sharing.give(self.table.now, &pieces);
+        if let Some(lease) = &mut self.policy.lease {
+            lease.give(self.table.now, &pieces);
             // The crowd counts on this one for them.
             for i in pieces {
                 self.table.promote(i, Ring::Wanted);
@@ -310,8 +310,8 @@ impl Fetch {
         for i in self.known(ids) {
             self.table.unassign(ORIGIN, i);
         }
-        if let Some(sharing) = &mut self.policy.sharing {
-            sharing.shrink_fallback();
+        if let Some(lease) = &mut self.policy.lease {
+            lease.shrink_fallback();
         }
         self.alone = false;
         let now = self.table.now;
@@ -328,8 +328,8 @@ impl Fetch {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
-        if let Some(sharing) = &mut self.policy.sharing {
-            sharing.expire(self.table.now);
+        if let Some(lease) = &mut self.policy.lease {
+            lease.expire(self.table.now);
         }
         let sources: Vec<Source> = self.table.sources.iter().map(|state| state.source).collect();
         for source in sources {
@@ -352,7 +352,7 @@ impl Fetch {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let mut first = if self.progress().done { NEVER } else { self.policy.sharing.as_ref().map_or(NEVER, Sharing::due) };
+        let mut first = if self.progress().done { NEVER } else { self.policy.lease.as_ref().map_or(NEVER, OriginLease::due) };
         for state in &self.table.sources {
             first = first.min(state.pause).min(state.grace);
             if !state.is_awaited() {
@@ -384,8 +384,8 @@ impl Fetch {
         self.at(now);
         let table = &mut self.table;
         let had_all = table.has_all();
-        if let Some(sharing) = self.policy.sharing.as_mut().filter(|_| had_all) {
-            sharing.begin(table.now);
+        if let Some(lease) = self.policy.lease.as_mut().filter(|_| had_all) {
+            lease.begin(table.now);
         }
         for piece in pieces {
             let (id, i) = (piece.id(), table.pieces.len());
@@ -440,7 +440,7 @@ impl Fetch {
         if at.is_none() && self.table.sources.len() <= PEERS_MAX {
             at = Some(self.table.sources.len());
             let mut state = SourceState::new(Source::Peer(peer));
-            if self.policy.sharing.is_some() {
+            if self.policy.lease.is_some() {
                 state.be_patient();
             }
             self.table.sources.push(state);

@@ -50,44 +50,44 @@ pub const COVERAGE_MIN_PERMILLE: u16 = 500;
 /// Share of a manifest from which on a peer counts as holding it whole, in permille.
 pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 
-/// Manifests of which shares are dealt at once.
-pub const SHARE_MANIFESTS_MAX: usize = 64;
+/// Manifests of which leases are dealt at once.
+pub const LEASE_MANIFESTS_MAX: usize = 64;
 
 /// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB in pieces of 16 KiB, a second of 2 Mbit/s. The first ones are what a crowd waits for.
-pub const SHARE_WINDOW_START: usize = 16;
+pub const LEASE_WINDOW_START: usize = 16;
 
 /// Pieces under way to one who is alone, at the least: nobody waits for what he has, so his line is all that counts; half a second of 10 Mbit/s.
-pub const SHARE_WINDOW_ALONE: usize = 32;
+pub const LEASE_WINDOW_ALONE: usize = 32;
 
 /// The fewest pieces under way: a thin line is shared by the takers' flows, any of which may wait a second for what was lost, and with fewer it was
 /// measured to be idle for a fifth of the time.
-pub const SHARE_WINDOW_MIN: usize = 16;
+pub const LEASE_WINDOW_MIN: usize = 16;
 
 /// The most pieces under way: 32 MiB in pieces of 32 KiB, a second of 256 Mbit/s.
-pub const SHARE_WINDOW_MAX: usize = 1_024;
+pub const LEASE_WINDOW_MAX: usize = 1_024;
 
 /// The fewest pieces given to one peer at a time, while there is room for them: one request and one TCP flow carry them one after the other.
-pub const SHARE_PIECES_MIN: usize = 4;
+pub const LEASE_PIECES_MIN: usize = 4;
 
-/// Pieces in one share at most, as long as its taker did not fetch half as many before: the first pieces go to several takers, whose flows do not all wait for the
+/// Pieces in one lease at most, as long as its taker did not fetch half as many before: the first pieces go to several takers, whose flows do not all wait for the
 /// same lost packet. One taker alone asks twelve times a second, so this is 12 Mbit/s in pieces of 16 KiB.
-pub const SHARE_PIECES_FIRST: usize = 8;
+pub const LEASE_PIECES_FIRST: usize = 8;
 
-/// A share fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
-pub const SHARE_MS_MIN: u64 = 1_500;
+/// A lease fetched faster than this means that the origin could send more at once, in milliseconds: many round trips, so that its line is never idle.
+pub const LEASE_MS_MIN: u64 = 1_500;
 
-/// A share that took longer means that it sends too much at once, in milliseconds: nobody can pass on what has not arrived.
-pub const SHARE_MS_MAX: u64 = 3_500;
+/// A lease that took longer means that it sends too much at once, in milliseconds: nobody can pass on what has not arrived.
+pub const LEASE_MS_MAX: u64 = 3_500;
 
-/// A share that is not fetched after this is given to somebody else, too, in milliseconds.
-pub const SHARE_WAIT_MS: u64 = 10_000;
+/// A lease that is not fetched after this is given to somebody else, too, in milliseconds.
+pub const LEASE_WAIT_MS: u64 = 10_000;
 
-/// Somebody who was told that it comes first has asked for a share after this, in milliseconds, or does not: several times a document of 100 KB on a line of 1 Mbit/s. Where that
+/// Somebody who was told that it comes first has asked for a lease after this, in milliseconds, or does not: several times a document of 100 KB on a line of 1 Mbit/s. Where that
 /// takes longer a second one is told the same, which costs one more manifest and nothing else.
 pub const FIRST_COMER_MS: u64 = 10_000;
 
 /// With so many ready peers that hold everything nobody is sent to the origin.
-pub const SHARE_SEEDERS_ENOUGH: usize = 4;
+pub const LEASE_SEEDERS_ENOUGH: usize = 4;
 
 /// First copies remembered: pages, times neighbourhoods where not everybody is introduced to everybody. 80 KiB.
 pub const FIRST_COPIES_MAX: usize = 1_024;

@@ -16,7 +16,7 @@ use viral_wire::{
 
 use crate::{
     coverage::Coverage,
-    limits::{OUTPUTS_MAX, SHARE_SEEDERS_ENOUGH},
+    limits::{LEASE_SEEDERS_ENOUGH, OUTPUTS_MAX},
     lineage::Lineage,
     places::Places,
     random::Random,
@@ -29,10 +29,10 @@ pub use stats::{Matches, Refused, Reported, TrackerStats};
 pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
+    origin_leases::{Asked, Granted, OriginLeases},
     pool::Pool,
     reputation::Reputation,
     session::Session,
-    shares::{Asked, Granted, Shares},
     stats::Totals,
     timers::{Timer, Timers},
     visit::Visits,
@@ -46,12 +46,12 @@ mod matching;
 mod membership;
 mod messages;
 mod offers;
+mod origin_leases;
 mod output;
 mod pool;
 mod reports;
 mod reputation;
 mod session;
-mod shares;
 mod standing;
 mod stats;
 mod timers;
@@ -78,9 +78,9 @@ pub struct Tracker {
     pool: Pool,
     /// See [`Self::readied`].
     readied: u64,
-    /// Those of sessions; visits and shares have their own.
+    /// Those of sessions; visits and leases have their own.
     timers: Timers<Timer>,
-    shares: Shares,
+    leases: OriginLeases,
     reputation: Reputation,
     totals: Totals,
     lineage: Lineage,
@@ -111,7 +111,7 @@ impl Tracker {
             pool: Pool::default(),
             readied: 0,
             timers: Timers::default(),
-            shares: Shares::default(),
+            leases: OriginLeases::default(),
             reputation: Reputation::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),
@@ -128,21 +128,21 @@ impl Tracker {
     /// When [`Self::handle_timeout`] must be called at the latest, in milliseconds; `None` while nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        [self.timers.next(), self.visits.poll_timeout(), self.shares.poll_timeout()].into_iter().flatten().min()
+        [self.timers.next(), self.visits.poll_timeout(), self.leases.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Lets everything that is due at `now_ms` lapse.
     pub fn handle_timeout(&mut self, now_ms: u64) {
         self.advance(now_ms);
         while let Some(due_ms) = self.poll_timeout().filter(|due_ms| *due_ms <= self.now_ms) {
-            // Of what is due at the same time sessions come first, then visits, then shares.
+            // Of what is due at the same time sessions come first, then visits, then leases.
             if self.timers.next() == Some(due_ms) {
                 self.handle_session_timer();
             } else if self.visits.poll_timeout() == Some(due_ms) {
                 let forgotten = self.visits.expire_next(self.now_ms);
                 self.end_visit(forgotten);
             } else {
-                let granted = self.shares.expire_next(self.now_ms);
+                let granted = self.leases.expire_next(self.now_ms);
                 self.grant(granted);
             }
         }
@@ -154,18 +154,18 @@ impl Tracker {
         self.readied
     }
 
-    /// Whether somebody fetches this manifest by shares now.
+    /// Whether somebody fetches this manifest by leases now.
     #[must_use]
     pub fn is_crowded(&self, manifest: &Digest) -> bool {
-        self.shares.is_crowded(self.now_ms, manifest)
+        self.leases.is_crowded(self.now_ms, manifest)
     }
 
-    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a share of it, and nobody was given the place in the
+    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a lease of it, and nobody was given the place in the
     /// last [`FIRST_COMER_MS`](crate::limits::FIRST_COMER_MS).
     #[must_use]
     pub fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
         self.advance(now_ms);
-        self.shares.take_first_place(self.now_ms, manifest)
+        self.leases.take_first_place(self.now_ms, manifest)
     }
 
     /// How many registered peers of a page hold its manifest of now whole and can be introduced.
@@ -219,13 +219,13 @@ impl Tracker {
     }
 
     /// A peer wants pieces to take from the origin; `done` of those it was given before are held now.
-    fn handle_share(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
-        let has_seeders = |_: &u32| self.complete_seeders(peer, manifest) >= SHARE_SEEDERS_ENOUGH;
+    fn handle_lease(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
+        let has_seeders = |_: &u32| self.complete_seeders(peer, manifest) >= LEASE_SEEDERS_ENOUGH;
         let pieces = coverage.pieces(&manifest).filter(|pieces| !has_seeders(pieces));
         let holds_all = self.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
         let is_given = || self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let asked = Asked { peer, manifest, done, pieces, holds_all, is_given: &is_given };
-        let granted = self.shares.handle_asked(self.now_ms, &asked);
+        let granted = self.leases.handle_asked(self.now_ms, &asked);
         self.grant(granted);
     }
 
@@ -242,7 +242,7 @@ impl Tracker {
             let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
             session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
         };
-        self.pool.ready_holders(manifest).filter(gives_all).take(SHARE_SEEDERS_ENOUGH).count()
+        self.pool.ready_holders(manifest).filter(gives_all).take(LEASE_SEEDERS_ENOUGH).count()
     }
 
     fn advance(&mut self, now_ms: u64) {

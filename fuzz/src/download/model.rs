@@ -25,7 +25,7 @@ pub(crate) struct Model {
     owed: BTreeMap<Source, BTreeSet<u32>>,
     dialled: BTreeSet<PeerKey>,
     in_crowd: bool,
-    /// Pieces of shares given, and how many of them were reported as held.
+    /// Pieces of leases given, and how many of them were reported as held.
     given: usize,
     reported: usize,
 }
@@ -140,8 +140,8 @@ impl Model {
         self.in_crowd = in_crowd;
     }
 
-    pub(crate) fn share(&mut self, ids: &[u32]) {
-        self.fetch.handle_share(self.now, &Self::names(ids));
+    pub(crate) fn lease(&mut self, ids: &[u32]) {
+        self.fetch.handle_lease(self.now, &Self::names(ids));
         self.given += ids.len();
         if self.in_crowd {
             self.want(ids);
@@ -183,7 +183,7 @@ impl Model {
             Output::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
-            Output::AskShare { done } => {
+            Output::AskLease { done } => {
                 assert!(self.in_crowd, "outside a crowd there are no shares");
                 self.reported += *done as usize;
                 assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);

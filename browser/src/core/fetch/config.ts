@@ -56,16 +56,16 @@ export const CROWD_OVERDUE_MS = 3000;
 /** {@state TIMEOUT_MS} in a crowd. */
 export const CROWD_TIMEOUT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
-export const SHARE_STALL_MS = 8000;
+export const LEASE_STALL_MS = 8000;
 /**
- * The same once the tracker has nothing to deal: no share will bring what is missing, and whoever holds it may have no uplink. Longer than
- * {@state SHARE_RETRY_MS}, so that what somebody left behind is dealt first.
+ * The same once the tracker has nothing to deal: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than
+ * {@state LEASE_RETRY_MS}, so that what somebody left behind is dealt first.
  */
-export const SHARE_STALL_LAST_MS = 4000;
+export const LEASE_STALL_LAST_MS = 4000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */
-export const SHARE_RETRY_MS = 3000;
-/** One of a crowd says this seldom what it has of its share and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds. */
-export const SHARE_ASK_MS = 80;
+export const LEASE_RETRY_MS = 3000;
+/** One of a crowd says this seldom what it has of its lease and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds. */
+export const LEASE_ASK_MS = 80;
 /** After a refusal a peer is left alone for this long, doubled each time. */
 export const PAUSE_MS = 250;
 /** Longest pause after a refusal. */

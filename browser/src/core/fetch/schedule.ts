@@ -8,20 +8,20 @@ import { toHelp, watch } from './help';
 import { DEMANDED, EXPECTED, NEVER, WANTED, div } from './state';
 import type { SourceState, PieceState } from './state';
 import type { OriginPolicy } from './origin';
-import type { Sharing } from './sharing';
+import type { OriginLease } from './originlease';
 
 /** One round: sets every source to work and puts the frames and requests for that into `table._out`. */
 export function schedule(table: PieceTable, policy: OriginPolicy): void {
-  const sharing = CROWD ? policy._sharing : undefined;
+  const lease = CROWD ? policy._lease : undefined;
   const peers = [...table._peers.values()];
   for (const state of peers) query(table, state);
-  askPeers(table, peers, DEMANDED, sharing);
-  askPeers(table, peers, WANTED, sharing);
+  askPeers(table, peers, DEMANDED, lease);
+  askPeers(table, peers, WANTED, lease);
   if (!table._free && table._missing) {
     for (const state of peers) if (!state._overdue && !owed(state).length) endGame(table, state);
   }
-  askPeers(table, peers, EXPECTED, sharing);
-  if (CROWD && sharing) askForShare(table, sharing);
+  askPeers(table, peers, EXPECTED, lease);
+  if (CROWD && lease) askForLease(table, lease);
   else askOrigin(table, policy);
   for (const state of peers) {
     emit(table, 'cancel', state, state._cancels);
@@ -50,8 +50,8 @@ function query(table: PieceTable, state: SourceState): void {
 }
 
 /** Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once. */
-function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number, sharing?: Sharing): void {
-  const crowd = (CROWD && ring && sharing) || undefined;
+function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number, lease?: OriginLease): void {
+  const crowd = (CROWD && ring && lease) || undefined;
   // The rarest piece is looked for in all rings at once.
   if (crowd && ring === EXPECTED) return;
   let ready = peers.filter(
@@ -92,7 +92,7 @@ function take(table: PieceTable, state: SourceState, ring: number): boolean {
 }
 
 /** In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
-function takeRarest(table: PieceTable, state: SourceState, crowd: Sharing): boolean {
+function takeRarest(table: PieceTable, state: SourceState, crowd: OriginLease): boolean {
   if (!hasRoom(state, WANTED, 1)) return false;
   let rarest: PieceState | undefined;
   const consider = (piece: PieceState): void => {
@@ -133,13 +133,13 @@ function askOrigin(table: PieceTable, policy: OriginPolicy): void {
   }
 }
 
-/** In a crowd: requests what the share and a stall allow, and tells the tracker of it. */
-function askForShare(table: PieceTable, sharing: Sharing): void {
-  for (let batch = sharing._nextRequest(table); batch; batch = sharing._nextRequest(table)) {
+/** In a crowd: requests what the lease and a stall allow, and tells the tracker of it. */
+function askForLease(table: PieceTable, lease: OriginLease): void {
+  for (let batch = lease._nextRequest(table); batch; batch = lease._nextRequest(table)) {
     for (const piece of batch) table._assign(table._origin, piece);
     table._request(batch);
   }
-  const done = sharing._pollAsk(table);
+  const done = lease._pollAsk(table);
   if (done !== undefined) table._out.push({ kind: 'ask-share', done });
 }
 

@@ -19,7 +19,7 @@ export type Output =
   /** Ask the origin for these in one request; `handlePiece` for each that comes, `handleOriginFailed` for the others. */
   | { readonly kind: 'ask-origin'; readonly ids: readonly PieceId[] }
   /**
-   * Ask the tracker for a share of the crowd's work, then `handleShare`. `done` pieces of the shares so far, oldest first, are held now and
+   * Ask the tracker for a lease of the crowd's work, then `handleLease`. `done` pieces of the leases so far, oldest first, are held now and
    * were not reported yet.
    */
   | { readonly kind: 'ask-share'; readonly done: number }

@@ -131,7 +131,7 @@ impl Peer {
                     self.renew_listing();
                     self.reset_fetch();
                 }
-                self.begin_sharing();
+                self.begin_leasing();
                 self.take_up();
                 self.pass_manifests();
             }
@@ -328,7 +328,7 @@ impl Peer {
                     let _ = events.send(OriginEvent::Served { ids, outcome }).await;
                 });
             }
-            Output::AskShare { done } => self.ask_share(done),
+            Output::AskLease { done } => self.ask_lease(done),
             Output::Drop { peer, fault } => {
                 if fault == PeerFault::Forged {
                     self.totals.bans += 1;

@@ -12,9 +12,9 @@ use crate::limits::{CROWD_MANIFEST_WAIT_MS, CROWD_TELL_MS, DIAL_HOPED_MS, FIND_M
 use crate::link::Link;
 use crate::tracker::TrackerEvent;
 
-/// The share that is asked for before the manifest is here.
+/// The lease that is asked for before the manifest is here.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum EarlyShare {
+pub(super) enum EarlyLease {
     /// Not asked for yet.
     Unasked,
     /// Asked for, or about to be with the registration.
@@ -27,14 +27,14 @@ pub(super) enum EarlyShare {
 
 impl Peer {
     /// The first messages of each session. One of a crowd asks for peers at once: whoever finds any has the manifest from them. Who was told
-    /// the manifest with a full answer asks for a share with it.
+    /// the manifest with a full answer asks for a lease with it.
     pub(super) fn registration(&self) -> Vec<PeerToTracker> {
         let manifest = self.wanted();
         let register = PeerToTracker::Register { page: self.page.clone(), manifest, ticket: self.ticket, slots: self.slots };
         let is_new = self.in_crowd && manifest.is_none();
         let find = is_new.then(|| PeerToTracker::Find { manifest: None, count: u8::try_from(PEERS_WANTED).unwrap_or(1) });
-        let share = manifest.filter(|_| self.early_share == EarlyShare::Asked).map(|manifest| PeerToTracker::Share { manifest, done: 0 });
-        [Some(register), find, share].into_iter().flatten().collect()
+        let lease = manifest.filter(|_| self.early_lease == EarlyLease::Asked).map(|manifest| PeerToTracker::Share { manifest, done: 0 });
+        [Some(register), find, lease].into_iter().flatten().collect()
     }
 
     /// The next session begins with what holds now.
@@ -53,8 +53,8 @@ impl Peer {
         match event {
             TrackerEvent::Signal(signal) => self.handle_signal(*signal),
             TrackerEvent::Lost(reason) => {
-                // Nobody deals shares any more.
-                self.early_share = EarlyShare::Over;
+                // Nobody grants leases any more.
+                self.early_lease = EarlyLease::Over;
                 self.renew_registration();
                 self.fetch.handle_crowd(self.now(), false);
                 // Offers left with a session that is gone cannot be answered; connections go on without it.
@@ -76,7 +76,7 @@ impl Peer {
                 let cap = if up_bytes_per_s == 0 { own } else { own.min(up_bytes_per_s.into()) };
                 self.upload.handle_limits(self.now(), slots.min(self.slots).into(), if cap == u64::MAX { 0 } else { cap });
                 if self.manifests.current().is_some() {
-                    self.begin_sharing();
+                    self.begin_leasing();
                 }
                 // What is held is new to a new session.
                 self.held_told = None;
@@ -106,7 +106,7 @@ impl Peer {
             TrackerToPeer::Share { manifest, pieces } if self.manifests.get(&manifest).is_none() => {
                 if self.sought == Some(manifest) {
                     let is_given = !pieces.is_empty();
-                    self.early_share = EarlyShare::Given(pieces);
+                    self.early_lease = EarlyLease::Given(pieces);
                     if is_given {
                         self.ask_manifest();
                     } else {
@@ -115,8 +115,8 @@ impl Peer {
                 }
             }
             TrackerToPeer::Share { manifest, pieces } => {
-                self.early_share = EarlyShare::Over;
-                self.take_share(&manifest, &pieces);
+                self.early_lease = EarlyLease::Over;
+                self.take_lease(&manifest, &pieces);
             }
             // Only who reports what its page used is told what else was.
             TrackerToPeer::Used { .. } => {}
@@ -143,12 +143,12 @@ impl Peer {
         if !self.takes_page || !(is_first || self.follows) || self.wanted() == Some(manifest) {
             return;
         }
-        if self.sought.replace(manifest).is_some() && self.early_share != EarlyShare::Over {
-            self.early_share = EarlyShare::Unasked;
+        if self.sought.replace(manifest).is_some() && self.early_lease != EarlyLease::Over {
+            self.early_lease = EarlyLease::Unasked;
             self.renew_registration();
         }
         if self.in_crowd && is_first {
-            // Somebody who came a moment before may have it by now; who finds nobody asks for a share: see [`Self::ask_if_alone`].
+            // Somebody who came a moment before may have it by now; who finds nobody asks for a lease: see [`Self::ask_if_alone`].
             self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
             self.tell();
             self.look_for_peers();
@@ -158,43 +158,43 @@ impl Peer {
     }
 
     /// The pieces at these places of a manifest are ours to take from the origin.
-    fn take_share(&mut self, manifest: &Digest, pieces: &[u32]) {
+    fn take_lease(&mut self, manifest: &Digest, pieces: &[u32]) {
         let Some(known) = self.manifests.get(manifest) else { return };
         let ids: Vec<PieceId> = pieces.iter().filter_map(|&at| known.pieces.get(at as usize)).map(Piece::id).collect();
-        self.fetch.handle_share(self.now(), &ids);
+        self.fetch.handle_lease(self.now(), &ids);
     }
 
-    /// The pieces are known, and the tracker deals shares of them, or will once there is a session that the first share is asked for in; the loss of that ends it. Not
+    /// The pieces are known, and the tracker grants leases of them, or will once there is a session that the first lease is asked for in; the loss of that ends it. Not
     /// before, or the wait for the manifest would count as a crowd that gives nothing.
-    pub(super) fn begin_sharing(&mut self) {
-        let is_dealt =
-            self.in_crowd && (self.early_share == EarlyShare::Asked || self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live));
-        self.fetch.handle_crowd(self.now(), is_dealt);
+    pub(super) fn begin_leasing(&mut self) {
+        let is_leasing =
+            self.in_crowd && (self.early_lease == EarlyLease::Asked || self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live));
+        self.fetch.handle_crowd(self.now(), is_leasing);
     }
 
-    /// One of a crowd with nobody to wait for asks the tracker for its first share, and the origin for the manifest once it is given one: who has to wait for a share
+    /// One of a crowd with nobody to wait for asks the tracker for its first lease, and the origin for the manifest once it is given one: who has to wait for a lease
     /// came after others, who will have the manifest sooner than the origin could send it once more.
     pub(super) fn ask_if_alone(&mut self) {
         let Some(manifest) = self.sought.filter(|_| self.in_crowd && self.manifest_at.is_some() && self.links.answered().count() == 0)
         else {
             return;
         };
-        if self.early_share == EarlyShare::Unasked && self.signal(PeerToTracker::Share { manifest, done: 0 }) {
-            self.early_share = EarlyShare::Asked;
+        if self.early_lease == EarlyLease::Unasked && self.signal(PeerToTracker::Share { manifest, done: 0 }) {
+            self.early_lease = EarlyLease::Asked;
         }
-        if self.early_share != EarlyShare::Asked {
+        if self.early_lease != EarlyLease::Asked {
             self.ask_manifest();
         }
     }
 
-    /// The engine wants a share.
-    pub(super) fn ask_share(&mut self, done: u32) {
+    /// The engine wants a lease.
+    pub(super) fn ask_lease(&mut self, done: u32) {
         let Some(manifest) = self.manifests.current().map(|known| known.digest) else { return };
-        match std::mem::replace(&mut self.early_share, EarlyShare::Over) {
+        match std::mem::replace(&mut self.early_lease, EarlyLease::Over) {
             // The answer is on its way.
-            EarlyShare::Asked if done == 0 => self.early_share = EarlyShare::Asked,
-            EarlyShare::Given(pieces) => self.take_share(&manifest, &pieces),
-            EarlyShare::Unasked | EarlyShare::Asked | EarlyShare::Over => drop(self.signal(PeerToTracker::Share { manifest, done })),
+            EarlyLease::Asked if done == 0 => self.early_lease = EarlyLease::Asked,
+            EarlyLease::Given(pieces) => self.take_lease(&manifest, &pieces),
+            EarlyLease::Unasked | EarlyLease::Asked | EarlyLease::Over => drop(self.signal(PeerToTracker::Share { manifest, done })),
         }
     }
 

@@ -119,12 +119,12 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
 }
 
 /// Less than a crowd that gives nothing is waited for.
-const SHARE_WAIT_NONE: Duration = Duration::from_millis(viral_swarm::fetch::config::SHARE_STALL_MS / 2);
+const LEASE_WAIT_NONE: Duration = Duration::from_millis(viral_swarm::fetch::config::LEASE_STALL_MS / 2);
 
 /// What a first visitor of `world` finds at `url`, which leads there: everything, and all of it from the origin.
 async fn assert_first_visitor_is_fed(world: &World, url: url::Url) {
     let options = GetOptions { url, ..world.options("/") };
-    let report = timeout(SHARE_WAIT_NONE, get(options, |_| ())).await.expect("it waits for nothing that does not come").unwrap();
+    let report = timeout(LEASE_WAIT_NONE, get(options, |_| ())).await.expect("it waits for nothing that does not come").unwrap();
     assert_eq!((report.answer, report.ok), (Answer::Full, true));
     assert!(report.bytes_from_origin >= world.app_len());
 }

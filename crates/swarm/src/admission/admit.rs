@@ -80,7 +80,7 @@ pub enum Admission {
     Thin {
         /// Reserved offers, nearest first. None for HEAD.
         offers: Vec<Offer>,
-        /// Some fetch this manifest by shares now.
+        /// Some fetch this manifest by leases now.
         crowd: bool,
     },
     /// It waits for a copy that is on its way to somebody else, and asks again once a peer is ready or this time has come, in milliseconds.

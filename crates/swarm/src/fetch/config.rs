@@ -80,17 +80,17 @@ pub const CROWD_OVERDUE_MS: u64 = 3_000;
 pub const CROWD_TIMEOUT_MS: u64 = 10_000;
 
 /// A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again.
-pub const SHARE_STALL_MS: u64 = 8_000;
+pub const LEASE_STALL_MS: u64 = 8_000;
 
-/// The same once the tracker has nothing to deal: no share will bring what is missing, and whoever holds it may have no uplink. Longer than [`SHARE_RETRY_MS`], so that
+/// The same once the tracker has nothing to deal: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than [`LEASE_RETRY_MS`], so that
 /// what somebody left behind is dealt first.
-pub const SHARE_STALL_LAST_MS: u64 = 4_000;
+pub const LEASE_STALL_LAST_MS: u64 = 4_000;
 
 /// One of a crowd that was told that everything is under way asks again after this: somebody may have left.
-pub const SHARE_RETRY_MS: u64 = 3_000;
+pub const LEASE_RETRY_MS: u64 = 3_000;
 
-/// One of a crowd says this seldom what it has of its share and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds.
-pub const SHARE_ASK_MS: u64 = 80;
+/// One of a crowd says this seldom what it has of its lease and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds.
+pub const LEASE_ASK_MS: u64 = 80;
 
 /// After a refusal a peer is left alone for this long, doubled each time.
 pub const PAUSE_MS: u64 = 250;

@@ -1,15 +1,15 @@
-//! What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a share. It looks at the piece table and calls nobody.
+//! What the origin is asked for beside what no peer can give: help for slow peers, or in a crowd a lease. It looks at the piece table and calls nobody.
 
 use super::config::ORIGIN_REQUESTS_MAX;
 use super::help::Help;
-use super::sharing::Sharing;
+use super::origin_lease::OriginLease;
 use super::types::Source;
 
 /// The policy of one engine.
 #[derive(Debug)]
 pub(super) struct OriginPolicy {
     /// What the origin is to give this one of a crowd; `None` = not in a crowd.
-    pub(super) sharing: Option<Sharing>,
+    pub(super) lease: Option<OriginLease>,
     /// What the origin does for slow peers, outside a crowd.
     pub(super) help: Help,
     /// Requests to the origin at the same time, where no tracker deals them.
@@ -19,20 +19,20 @@ pub(super) struct OriginPolicy {
 impl OriginPolicy {
     /// Of somebody alone.
     pub(super) fn new() -> Self {
-        Self { sharing: None, help: Help::new(), requests_max: ORIGIN_REQUESTS_MAX }
+        Self { lease: None, help: Help::new(), requests_max: ORIGIN_REQUESTS_MAX }
     }
 
     /// A piece is held from now on. `is_from_peer`: a peer that is still there gave it.
     pub(super) fn settled(&mut self, now: u64, source: Option<Source>, len: u32, is_from_peer: bool) {
         self.help.count(source, len);
-        if let Some(sharing) = &mut self.sharing {
-            sharing.advance(now, is_from_peer);
+        if let Some(lease) = &mut self.lease {
+            lease.advance(now, is_from_peer);
         }
     }
 
-    /// Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their shares.
+    /// Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their leases.
     pub(super) fn leave_crowd(&mut self) {
-        if self.sharing.take().is_some() {
+        if self.lease.take().is_some() {
             self.requests_max = 1;
         }
     }

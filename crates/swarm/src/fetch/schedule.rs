@@ -5,8 +5,8 @@ use viral_wire::PieceId;
 use super::config::{FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, QUERY_IDS_MAX};
 use super::debts::{debts, is_awaited, owed};
 use super::origin::OriginPolicy;
+use super::origin_lease::OriginLease;
 use super::piece_table::{ORIGIN, PieceTable};
-use super::sharing::Sharing;
 use super::state::{NEVER, Ring, SourceState};
 use super::types::{Output, Source};
 
@@ -16,8 +16,8 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
     for at in peers.clone() {
         query(table, at);
     }
-    ask_peers(table, Ring::Demanded, policy.sharing.as_ref());
-    ask_peers(table, Ring::Wanted, policy.sharing.as_ref());
+    ask_peers(table, Ring::Demanded, policy.lease.as_ref());
+    ask_peers(table, Ring::Wanted, policy.lease.as_ref());
     if table.free == 0 && table.missing > 0 {
         for at in peers.clone() {
             if !table.sources[at].overdue && !is_awaited(table, at) {
@@ -25,9 +25,9 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
             }
         }
     }
-    ask_peers(table, Ring::Expected, policy.sharing.as_ref());
-    match &mut policy.sharing {
-        Some(sharing) => ask_for_share(table, sharing),
+    ask_peers(table, Ring::Expected, policy.lease.as_ref());
+    match &mut policy.lease {
+        Some(lease) => ask_for_lease(table, lease),
         None => ask_origin(table, policy),
     }
     for at in peers {
@@ -66,16 +66,16 @@ fn query(table: &mut PieceTable, at: usize) {
 }
 
 /// Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once.
-fn ask_peers(table: &mut PieceTable, ring: Ring, sharing: Option<&Sharing>) {
+fn ask_peers(table: &mut PieceTable, ring: Ring, lease: Option<&OriginLease>) {
     // The rarest piece is looked for in all rings at once.
-    if sharing.is_some() && ring == Ring::Expected {
+    if lease.is_some() && ring == Ring::Expected {
         return;
     }
-    let rarest_first = sharing.filter(|_| ring == Ring::Wanted);
+    let rarest_first = lease.filter(|_| ring == Ring::Wanted);
     let mut ready: Vec<usize> = (ORIGIN + 1..table.sources.len()).filter(|&at| is_ready(table, at, ring)).collect();
     while !ready.is_empty() {
         ready.retain(|&at| match rarest_first {
-            Some(sharing) => take_rarest(table, at, sharing),
+            Some(lease) => take_rarest(table, at, lease),
             None => take(table, at, ring),
         });
     }
@@ -128,7 +128,7 @@ fn take(table: &mut PieceTable, at: usize, ring: Ring) -> bool {
 }
 
 /// In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
-fn take_rarest(table: &mut PieceTable, at: usize, sharing: &Sharing) -> bool {
+fn take_rarest(table: &mut PieceTable, at: usize, lease: &OriginLease) -> bool {
     if !has_room(table, at, Ring::Wanted, 1) {
         return false;
     }
@@ -137,7 +137,7 @@ fn take_rarest(table: &mut PieceTable, at: usize, sharing: &Sharing) -> bool {
     let rarest = whole
         .chain(state.has.iter().copied())
         .filter(|&i| table.is_free(i) && table.can(at, i))
-        .min_by_key(|&i| (table.pieces[i].availability, sharing.place_of(i)));
+        .min_by_key(|&i| (table.pieces[i].availability, lease.place_of(i)));
     let Some(i) = rarest.filter(|&i| has_room(table, at, Ring::Wanted, table.pieces[i].len)) else { return false };
     want(table, at, i);
     true
@@ -181,16 +181,16 @@ fn ask_origin(table: &mut PieceTable, policy: &mut OriginPolicy) {
     }
 }
 
-/// In a crowd: requests what the share and a stall allow, and tells the tracker of it.
-fn ask_for_share(table: &mut PieceTable, sharing: &mut Sharing) {
-    while let Some(batch) = sharing.next_request(table) {
+/// In a crowd: requests what the lease and a stall allow, and tells the tracker of it.
+fn ask_for_lease(table: &mut PieceTable, lease: &mut OriginLease) {
+    while let Some(batch) = lease.next_request(table) {
         for &i in &batch {
             table.assign(ORIGIN, i);
         }
         table.request(&batch);
     }
-    if let Some(done) = sharing.poll_ask(table) {
-        table.out.push_back(Output::AskShare { done });
+    if let Some(done) = lease.poll_ask(table) {
+        table.out.push_back(Output::AskLease { done });
     }
 }
 

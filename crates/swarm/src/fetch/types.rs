@@ -61,9 +61,10 @@ pub enum Output {
         /// At most [`PIECES_PER_REQUEST_MAX`](viral_wire::limits::PIECES_PER_REQUEST_MAX).
         ids: Vec<PieceId>,
     },
-    /// Ask the tracker for a share of the crowd's work, then [`handle_share`](super::Fetch::handle_share).
-    AskShare {
-        /// How many pieces of the shares so far, oldest first, are held now and were not reported yet.
+    /// Ask the tracker for a lease of the crowd's work, then [`handle_lease`](super::Fetch::handle_lease).
+    #[serde(rename = "ask-share")]
+    AskLease {
+        /// How many pieces of the leases so far, oldest first, are held now and were not reported yet.
         done: u32,
     },
     /// Close the connection and report the fault; the engine has forgotten the peer already.

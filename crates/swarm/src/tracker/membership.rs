@@ -154,7 +154,7 @@ impl Tracker {
             self.lineage.seeding(ordinal);
         }
         if complete {
-            self.shares.sate(peer, manifest);
+            self.leases.sate(peer, manifest);
         }
         self.refresh(peer);
     }
@@ -173,7 +173,7 @@ impl Tracker {
             self.browsers.remove(&(browser, peer));
         }
         self.pool.remove(peer);
-        let granted = self.shares.handle_gone(self.now_ms, peer);
+        let granted = self.leases.handle_gone(self.now_ms, peer);
         self.grant(granted);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         session.book.close(&mut self.timers);

@@ -37,7 +37,7 @@ impl Tracker {
                 let offers = self.find(peer, manifest, usize::from(count), coverage);
                 self.send(peer, TrackerToPeer::Peers { offers });
             }
-            PeerToTracker::Share { manifest, done } => self.handle_share(peer, manifest, done, coverage),
+            PeerToTracker::Share { manifest, done } => self.handle_lease(peer, manifest, done, coverage),
             PeerToTracker::Answers { answers } => {
                 if let Err(error) = self.handle_answers(now_ms, Answerer::Peer(peer), answers) {
                     self.refuse(peer, answer_error_code(error), &error.to_string());

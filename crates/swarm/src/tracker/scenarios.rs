@@ -18,9 +18,9 @@ mod faults;
 mod limits;
 mod matching;
 mod membership;
+mod origin_leases;
 mod random;
 mod relay;
-mod shares;
 
 /// Bytes of every manifest in these tests.
 const APP_BYTES: u64 = 1000;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::trace::{Input, Traced};
 use super::world::{Peer, World};
 use crate::fetch::config::{
-    CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, ORIGIN_IDS_MAX, RETRY_MS, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS,
+    CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, RETRY_MS,
     WINDOW_LEN_MIN,
 };
 use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
@@ -31,7 +31,7 @@ impl Crowd {
         self.traced.call(self.now, input).1
     }
 
-    fn share(&mut self, ids: &[u32]) -> Vec<Output> {
+    fn lease(&mut self, ids: &[u32]) -> Vec<Output> {
         self.call(Input::Share { ids: ids.to_vec() })
     }
 
@@ -65,44 +65,44 @@ fn wanted_of(outputs: &[Output], from: PeerKey) -> Vec<u32> {
 }
 
 #[test]
-fn the_origin_is_asked_for_the_share_and_for_nothing_else() {
+fn the_origin_is_asked_for_the_lease_and_for_nothing_else() {
     let (mut crowd, outputs) = Crowd::of(50);
-    assert_eq!(outputs.iter().filter(|output| matches!(output, Output::AskShare { done: 0 })).count(), 1);
+    assert_eq!(outputs.iter().filter(|output| matches!(output, Output::AskLease { done: 0 })).count(), 1);
     assert!(asked_of_origin(&outputs).is_empty());
-    let outputs = crowd.share(&[7, 8]);
+    let outputs = crowd.lease(&[7, 8]);
     assert_eq!(asked_of_origin(&outputs), [7, 8]);
-    assert!(!outputs.contains(&Output::AskShare { done: 0 }), "it was asked a moment ago");
-    assert!(crowd.wait(SHARE_ASK_MS).contains(&Output::AskShare { done: 0 }), "all of it is under way: time for more");
+    assert!(!outputs.contains(&Output::AskLease { done: 0 }), "it was asked a moment ago");
+    assert!(crowd.wait(LEASE_ASK_MS).contains(&Output::AskLease { done: 0 }), "all of it is under way: time for more");
     crowd.traced.check("crowd-share");
 }
 
 #[test]
-fn a_large_share_is_several_requests() {
+fn a_large_lease_is_several_requests() {
     let (mut crowd, _) = Crowd::of(50);
     let ids: Vec<u32> = (10..40).collect();
-    let outputs = crowd.share(&ids);
+    let outputs = crowd.lease(&ids);
     let requests = outputs.iter().filter(|output| matches!(output, Output::AskOrigin { .. })).count();
     assert_eq!((asked_of_origin(&outputs), requests), (ids, 30_usize.div_ceil(ORIGIN_IDS_MAX)));
     crowd.traced.check("crowd-large-share");
 }
 
 #[test]
-fn what_is_held_of_a_share_is_reported_in_order_and_by_halves() {
+fn what_is_held_of_a_lease_is_reported_in_order_and_by_halves() {
     let (mut crowd, _) = Crowd::of(50);
-    crowd.share(&[1, 2, 3, 4]);
-    crowd.wait(SHARE_ASK_MS);
-    crowd.wait(SHARE_ASK_MS);
-    assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, Output::AskShare { .. })), "the first is missing still");
-    assert!(crowd.arrive(None, 1).contains(&Output::AskShare { done: 2 }));
+    crowd.lease(&[1, 2, 3, 4]);
+    crowd.wait(LEASE_ASK_MS);
+    crowd.wait(LEASE_ASK_MS);
+    assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, Output::AskLease { .. })), "the first is missing still");
+    assert!(crowd.arrive(None, 1).contains(&Output::AskLease { done: 2 }));
     crowd.traced.check("crowd-report");
 }
 
 #[test]
-fn a_piece_that_is_dealt_twice_is_asked_for_once() {
+fn a_piece_that_is_granted_twice_is_asked_for_once() {
     let (mut crowd, _) = Crowd::of(50);
-    assert_eq!(asked_of_origin(&crowd.share(&[3, 3, 4])), [3, 4]);
+    assert_eq!(asked_of_origin(&crowd.lease(&[3, 3, 4])), [3, 4]);
     crowd.call(Input::OriginFailed { ids: vec![3, 4] });
-    assert!(asked_of_origin(&crowd.share(&[4, 3])).is_empty(), "the origin is left alone for a moment");
+    assert!(asked_of_origin(&crowd.lease(&[4, 3])).is_empty(), "the origin is left alone for a moment");
     assert_eq!(asked_of_origin(&crowd.wait(250)), [3, 4]);
     crowd.traced.check("crowd-dealt-twice");
 }
@@ -163,10 +163,10 @@ fn a_peer_of_a_crowd_owes_little_at_a_time_until_its_rate_is_known() {
 fn one_of_a_crowd_waits_longer_for_a_peer() {
     let (mut crowd, _) = Crowd::of(50);
     crowd.peer(1, &[30, 31, 32]);
-    crowd.wait(SHARE_ASK_MS);
+    crowd.wait(LEASE_ASK_MS);
     assert_eq!(crowd.traced.fetch.poll_timeout(), Some(CROWD_OVERDUE_MS));
-    crowd.share(&[0, 1]);
-    crowd.wait(CROWD_TIMEOUT_MS - 5_000 - SHARE_ASK_MS);
+    crowd.lease(&[0, 1]);
+    crowd.wait(CROWD_TIMEOUT_MS - 5_000 - LEASE_ASK_MS);
     crowd.arrive(None, 0);
     assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, Output::Drop { .. })));
     assert!(crowd.wait(1).contains(&Output::Drop { peer: 1, fault: PeerFault::Silent }));
@@ -176,8 +176,8 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
 #[test]
 fn the_origin_stands_in_more_and_more_for_a_crowd_that_gives_nothing_at_all() {
     let (mut crowd, _) = Crowd::of(60);
-    crowd.share(&[]);
-    assert!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS - 1)).is_empty());
+    crowd.lease(&[]);
+    assert!(asked_of_origin(&crowd.wait(LEASE_STALL_LAST_MS - 1)).is_empty());
     let mut asked = asked_of_origin(&crowd.wait(1));
     let mut counts = Vec::new();
     while !asked.is_empty() {
@@ -191,8 +191,8 @@ fn the_origin_stands_in_more_and_more_for_a_crowd_that_gives_nothing_at_all() {
 #[test]
 fn a_crowd_that_gives_again_is_one_again() {
     let (mut crowd, _) = Crowd::of(50);
-    crowd.share(&[]);
-    let first = asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS));
+    crowd.lease(&[]);
+    let first = asked_of_origin(&crowd.wait(LEASE_STALL_LAST_MS));
     let wanted = wanted_of(&crowd.peer(1, &[first[0], 20, 21]), 1);
     assert_eq!(wanted.len(), 2, "what the origin is asked for is under way");
     let next = asked_of_origin(&crowd.arrive(None, first[0]));
@@ -200,15 +200,15 @@ fn a_crowd_that_gives_again_is_one_again() {
     crowd.arrive(Some(1), wanted[0]);
     assert!(next.iter().all(|&id| asked_of_origin(&crowd.arrive(None, id)).is_empty()));
     crowd.arrive(Some(1), wanted[1]);
-    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS)).len(), 1, "a second time, with little at first");
+    assert_eq!(asked_of_origin(&crowd.wait(LEASE_STALL_LAST_MS)).len(), 1, "a second time, with little at first");
     crowd.traced.check("crowd-again");
 }
 
 #[test]
 fn an_origin_that_fails_is_asked_for_little() {
     let (mut crowd, _) = Crowd::of(50);
-    crowd.share(&[]);
-    let mut asked = asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS));
+    crowd.lease(&[]);
+    let mut asked = asked_of_origin(&crowd.wait(LEASE_STALL_LAST_MS));
     for _ in 0..3 {
         asked = asked.into_iter().flat_map(|id| asked_of_origin(&crowd.arrive(None, id))).collect();
     }
@@ -221,12 +221,12 @@ fn an_origin_that_fails_is_asked_for_little() {
 #[test]
 fn pieces_that_are_new_are_not_overdue() {
     let (mut crowd, _) = Crowd::of(1);
-    crowd.share(&[0]);
+    crowd.lease(&[0]);
     crowd.arrive(None, 0);
-    crowd.wait(2 * SHARE_STALL_MS);
+    crowd.wait(2 * LEASE_STALL_MS);
     crowd.call(Input::AddPieces { lens: vec![LEN; 3] });
     assert!(crowd.traced.fetch.poll_timeout().is_some_and(|at| at > crowd.now));
-    assert!(asked_of_origin(&crowd.wait(SHARE_STALL_MS - 1)).is_empty());
+    assert!(asked_of_origin(&crowd.wait(LEASE_STALL_MS - 1)).is_empty());
     assert_eq!(asked_of_origin(&crowd.wait(1)).len(), 1);
     crowd.traced.check("crowd-later-pieces");
 }
@@ -238,19 +238,19 @@ fn what_a_peer_owes_is_asked_of_the_origin_last() {
     assert_eq!(owed.len(), 2);
     let free: Vec<u32> = (0..3).filter(|id| !owed.contains(id)).collect();
     crowd.call(Input::Share { ids: Vec::new() });
-    assert_eq!(asked_of_origin(&crowd.wait(SHARE_STALL_LAST_MS)), free);
+    assert_eq!(asked_of_origin(&crowd.wait(LEASE_STALL_LAST_MS)), free);
     let late = asked_of_origin(&crowd.arrive(None, free[0]));
     assert_eq!(late.iter().collect::<BTreeSet<_>>(), owed.iter().collect());
     crowd.traced.check("crowd-rescue");
 }
 
 #[test]
-fn an_empty_share_is_asked_for_again_later() {
+fn an_empty_lease_is_asked_for_again_later() {
     let (mut crowd, _) = Crowd::of(50);
-    assert!(crowd.share(&[]).is_empty());
-    crowd.wait(SHARE_ASK_MS);
-    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(SHARE_RETRY_MS));
-    assert!(crowd.wait(SHARE_RETRY_MS - SHARE_ASK_MS).contains(&Output::AskShare { done: 0 }));
+    assert!(crowd.lease(&[]).is_empty());
+    crowd.wait(LEASE_ASK_MS);
+    assert_eq!(crowd.traced.fetch.poll_timeout(), Some(LEASE_RETRY_MS));
+    assert!(crowd.wait(LEASE_RETRY_MS - LEASE_ASK_MS).contains(&Output::AskLease { done: 0 }));
     crowd.traced.check("crowd-retry");
 }
 
@@ -314,7 +314,7 @@ fn crowd_by_chance(seed: u32, pieces: u32) -> World {
     let mut left: Vec<u32> = (0..pieces).collect();
     while !left.is_empty() && dice.below(20) > 0 {
         let count = (1 + dice.below(4)).min(left.len() as u64);
-        world.deals.push_back((0..count).map(|_| left.remove(dice.below(left.len() as u64) as usize)).collect());
+        world.grants.push_back((0..count).map(|_| left.remove(dice.below(left.len() as u64) as usize)).collect());
     }
     for key in 0..3 + dice.below(4) {
         let gains = (0..dice.below(u64::from(pieces))).map(|_| (dice.below(6_000), dice.below(u64::from(pieces)) as u32)).collect();

@@ -48,8 +48,8 @@ pub(super) struct Traced {
     owed: BTreeMap<Source, BTreeSet<u32>>,
     /// Asked more than once at the same time, ever.
     pub(super) doubled: BTreeSet<u32>,
-    /// Pieces given as shares, how many with repetitions, and how many of those were reported as held.
-    shared: BTreeSet<u32>,
+    /// Pieces given as leases, how many with repetitions, and how many of those were reported as held.
+    leased: BTreeSet<u32>,
     given: usize,
     reported: usize,
 }
@@ -65,7 +65,7 @@ impl Traced {
             expected: BTreeSet::new(),
             owed: BTreeMap::new(),
             doubled: BTreeSet::new(),
-            shared: BTreeSet::new(),
+            leased: BTreeSet::new(),
             given: 0,
             reported: 0,
         }
@@ -77,7 +77,7 @@ impl Traced {
 
     /// Whether the engine takes itself for one of a crowd.
     pub(super) fn is_in_crowd(&self) -> bool {
-        self.fetch.policy.sharing.is_some()
+        self.fetch.policy.lease.is_some()
     }
 
     pub(super) fn is_held(&self, number: u32) -> bool {
@@ -176,9 +176,9 @@ impl Traced {
             }
             Input::Crowd { in_crowd } => fetch.handle_crowd(now, *in_crowd),
             Input::Share { ids } => {
-                fetch.handle_share(now, &replay::ids(ids));
+                fetch.handle_lease(now, &replay::ids(ids));
                 self.given += ids.len();
-                self.shared.extend(ids);
+                self.leased.extend(ids);
                 for id in ids.iter().filter(|_| in_crowd) {
                     self.expected.remove(id);
                 }
@@ -225,11 +225,11 @@ impl Traced {
                 );
                 self.note(Source::Origin, ids);
                 let alone = |id: &u32| self.owed.values().filter(|owed| owed.contains(id)).count() == 1;
-                let is_shared = |id: &PieceId| self.shared.contains(&replay::number(*id)) && alone(&replay::number(*id));
-                let is_fallback = self.fetch.policy.sharing.as_ref().is_some_and(|sharing| sharing.origin_fallback > 0)
+                let is_leased = |id: &PieceId| self.leased.contains(&replay::number(*id)) && alone(&replay::number(*id));
+                let is_fallback = self.fetch.policy.lease.as_ref().is_some_and(|lease| lease.origin_fallback > 0)
                     && self.owed[&Source::Origin].len() == ids.len();
                 assert!(
-                    !self.is_in_crowd() || is_fallback || ids.iter().all(is_shared),
+                    !self.is_in_crowd() || is_fallback || ids.iter().all(is_leased),
                     "one of a crowd takes its share from the origin and hedges nothing while anybody gives"
                 );
             }
@@ -238,7 +238,7 @@ impl Traced {
             Output::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
-            Output::AskShare { done } => {
+            Output::AskLease { done } => {
                 assert!(self.is_in_crowd(), "outside a crowd there are no shares");
                 self.reported += *done as usize;
                 assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);

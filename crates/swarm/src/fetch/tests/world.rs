@@ -71,7 +71,7 @@ enum Event {
     /// The peer has a piece more.
     Gain(PeerKey, u32),
     /// The tracker replies to a `share`.
-    Deal,
+    Grant,
     Refuse(PeerKey, Vec<u32>),
     OriginFail(Vec<u32>),
 }
@@ -100,10 +100,10 @@ pub(super) struct World {
     pub(super) piece_len: u32,
     pub(super) origin_bytes_per_ms: u64,
     /// Shares that the tracker has still to give; then it says that everything is with somebody.
-    pub(super) deals: VecDeque<Vec<u32>>,
+    pub(super) grants: VecDeque<Vec<u32>>,
     pub(super) tracker_delay_ms: u64,
-    /// How often a share was asked for, and pieces reported as held.
-    pub(super) shares: (usize, u32),
+    /// How often a lease was asked for, and pieces reported as held.
+    pub(super) leases: (usize, u32),
 }
 
 impl World {
@@ -127,9 +127,9 @@ impl World {
             origin_requests: 0,
             piece_len: 32 * 1024,
             origin_bytes_per_ms: 5_000,
-            deals: VecDeque::new(),
+            grants: VecDeque::new(),
             tracker_delay_ms: 30,
-            shares: (0, 0),
+            leases: (0, 0),
         }
     }
 
@@ -242,8 +242,8 @@ impl World {
                 }
                 self.call(Input::Have { peer, ids: vec![id] });
             }
-            Event::Deal => {
-                let ids = self.deals.pop_front().unwrap_or_default();
+            Event::Grant => {
+                let ids = self.grants.pop_front().unwrap_or_default();
                 self.call(Input::Share { ids });
             }
             Event::Gain(..) | Event::Have(..) | Event::Refuse(..) => {}
@@ -278,9 +278,9 @@ impl World {
                     self.schedule(sim.delay_ms, Event::Asked(Source::Peer(peer), numbers));
                 }
             }
-            Output::AskShare { done } => {
-                self.shares = (self.shares.0 + 1, self.shares.1 + done);
-                self.schedule(self.tracker_delay_ms, Event::Deal);
+            Output::AskLease { done } => {
+                self.leases = (self.leases.0 + 1, self.leases.1 + done);
+                self.schedule(self.tracker_delay_ms, Event::Grant);
             }
             Output::Cancel { peer, ids } => {
                 let (delay_ms, _) = self.path(Source::Peer(peer));

@@ -1,6 +1,6 @@
 //! Which pieces each of a crowd takes from the origin, so that the origin sends every piece about once.
 //!
-//! A crowd that arrives at once finds no seeder. Each of its peers asks for a *share*: a few pieces that nobody else was given. The others get those from it. How
+//! A crowd that arrives at once finds no seeder. Each of its peers asks for a *lease*: a few pieces that nobody else was given. The others get those from it. How
 //! many pieces are out at a time follows the origin's speed: few enough that each arrives soon and can be passed on, enough that the origin's line is
 //! never idle.
 
@@ -10,11 +10,11 @@ use viral_wire::{Digest, limits::SHARE_PIECES_MAX, signal::PeerNumber};
 
 use super::timers::Timers;
 use crate::limits::{
-    FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_MS_MAX, SHARE_MS_MIN, SHARE_PIECES_FIRST, SHARE_PIECES_MIN, SHARE_WAIT_MS,
-    SHARE_WINDOW_ALONE, SHARE_WINDOW_MAX, SHARE_WINDOW_MIN, SHARE_WINDOW_START,
+    FIRST_COMER_MS, LEASE_MANIFESTS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_PIECES_FIRST, LEASE_PIECES_MIN, LEASE_WAIT_MS,
+    LEASE_WINDOW_ALONE, LEASE_WINDOW_MAX, LEASE_WINDOW_MIN, LEASE_WINDOW_START,
 };
 
-/// Somebody asks for a share.
+/// Somebody asks for a lease.
 pub(super) struct Asked<'a> {
     pub(super) peer: PeerNumber,
     pub(super) manifest: Digest,
@@ -36,11 +36,11 @@ pub(super) struct Granted {
     pub(super) pieces: Vec<u32>,
 }
 
-/// The shares of every manifest that a crowd is fetching.
+/// The leases of every manifest that a crowd is fetching.
 #[derive(Debug, Default)]
-pub(super) struct Shares {
-    by_manifest: BTreeMap<Digest, Share>,
-    /// Whose share is of which manifest.
+pub(super) struct OriginLeases {
+    by_manifest: BTreeMap<Digest, ManifestLeases>,
+    /// Whose lease is of which manifest.
     holders: BTreeMap<PeerNumber, Digest>,
     /// When somebody came first to a manifest that nobody fetched, lately.
     first_comers: BTreeMap<Digest, u64>,
@@ -50,7 +50,7 @@ pub(super) struct Shares {
 
 /// What was given out of one manifest.
 #[derive(Debug)]
-struct Share {
+struct ManifestLeases {
     /// Distinct pieces of the manifest.
     pieces: u32,
     /// The first piece that nobody was given yet.
@@ -67,7 +67,7 @@ struct Share {
     window: usize,
 }
 
-/// How it is with somebody who takes shares.
+/// How it is with somebody who takes leases.
 #[derive(Debug)]
 struct Hunger {
     /// When it last asked.
@@ -83,7 +83,7 @@ struct Lease {
     due_ms: u64,
 }
 
-impl Share {
+impl ManifestLeases {
     fn of(pieces: u32) -> Self {
         Self {
             pieces,
@@ -92,7 +92,7 @@ impl Share {
             leases: BTreeMap::new(),
             waiting: VecDeque::new(),
             hungry: BTreeMap::new(),
-            window: SHARE_WINDOW_START,
+            window: LEASE_WINDOW_START,
         }
     }
 
@@ -116,32 +116,32 @@ impl Share {
         })
     }
 
-    /// A share was fetched so fast, or so slowly: more or less may be under way at once.
+    /// A lease was fetched so fast, or so slowly: more or less may be under way at once.
     fn adapt(&mut self, took_ms: u64) {
-        if took_ms < SHARE_MS_MIN {
-            self.window = (self.window + self.window.div_ceil(4)).min(SHARE_WINDOW_MAX);
-        } else if took_ms > SHARE_MS_MAX {
-            self.window = (self.window - self.window / 4).max(SHARE_WINDOW_MIN);
+        if took_ms < LEASE_MS_MIN {
+            self.window = (self.window + self.window.div_ceil(4)).min(LEASE_WINDOW_MAX);
+        } else if took_ms > LEASE_MS_MAX {
+            self.window = (self.window - self.window / 4).max(LEASE_WINDOW_MIN);
         }
     }
 }
 
-impl Shares {
-    /// Whether somebody fetches this manifest by shares now.
+impl OriginLeases {
+    /// Whether somebody fetches this manifest by leases now.
     pub(super) fn is_crowded(&self, now_ms: u64, manifest: &Digest) -> bool {
-        self.by_manifest.get(manifest).is_some_and(|share| {
+        self.by_manifest.get(manifest).is_some_and(|leased| {
             // Who takes part asks every few seconds; who only says so once is no crowd.
-            share.hungry.values().any(|hunger| now_ms < hunger.asked_ms.saturating_add(SHARE_WAIT_MS))
+            leased.hungry.values().any(|hunger| now_ms < hunger.asked_ms.saturating_add(LEASE_WAIT_MS))
         })
     }
 
-    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a share of it, and nobody was given the place in the
+    /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a lease of it, and nobody was given the place in the
     /// last [`FIRST_COMER_MS`].
     pub(super) fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
         let Self { by_manifest, first_comers, .. } = self;
         first_comers.retain(|_, came_ms| now_ms < came_ms.saturating_add(FIRST_COMER_MS));
         let is_first =
-            !by_manifest.contains_key(&manifest) && !first_comers.contains_key(&manifest) && first_comers.len() < SHARE_MANIFESTS_MAX;
+            !by_manifest.contains_key(&manifest) && !first_comers.contains_key(&manifest) && first_comers.len() < LEASE_MANIFESTS_MAX;
         if is_first {
             first_comers.insert(manifest, now_ms);
         }
@@ -150,8 +150,8 @@ impl Shares {
 
     /// A peer holds all of a manifest.
     pub(super) fn sate(&mut self, peer: PeerNumber, manifest: Digest) {
-        if let Some(share) = self.by_manifest.get_mut(&manifest) {
-            share.hungry.remove(&peer);
+        if let Some(leased) = self.by_manifest.get_mut(&manifest) {
+            leased.hungry.remove(&peer);
         }
     }
 
@@ -163,25 +163,25 @@ impl Shares {
             granted = self.handle_gone(now_ms, peer);
         }
         self.finish(now_ms, peer, manifest, done);
-        let has_room = self.by_manifest.contains_key(&manifest) || self.by_manifest.len() < SHARE_MANIFESTS_MAX;
+        let has_room = self.by_manifest.contains_key(&manifest) || self.by_manifest.len() < LEASE_MANIFESTS_MAX;
         let Some(pieces) = asked.pieces.filter(|_| has_room) else {
             // Whoever waits waits in vain, too.
-            let waiting = self.by_manifest.get_mut(&manifest).map(|share| std::mem::take(&mut share.waiting)).unwrap_or_default();
+            let waiting = self.by_manifest.get_mut(&manifest).map(|leased| std::mem::take(&mut leased.waiting)).unwrap_or_default();
             let others = waiting.into_iter().filter(|other| *other != peer);
             granted.extend(others.chain([peer]).map(|peer| Granted { peer, manifest, pieces: Vec::new() }));
             return granted;
         };
         let is_newcomer = !self.holders.contains_key(&peer);
-        let share = self.by_manifest.entry(manifest).or_insert_with(|| Share::of(pieces));
-        if is_newcomer && share.is_over() && share.leases.is_empty() && !(asked.is_given)() {
+        let leased = self.by_manifest.entry(manifest).or_insert_with(|| ManifestLeases::of(pieces));
+        if is_newcomer && leased.is_over() && leased.leases.is_empty() && !(asked.is_given)() {
             // Whoever fetched it is gone, or gives nothing: it has to be sent once more.
-            share.next = 0;
+            leased.next = 0;
         }
-        if !share.waiting.contains(&peer) {
-            share.waiting.push_back(peer);
+        if !leased.waiting.contains(&peer) {
+            leased.waiting.push_back(peer);
         }
         if !asked.holds_all {
-            share.hungry.insert(peer, Hunger { asked_ms: now_ms, done: done as usize });
+            leased.hungry.insert(peer, Hunger { asked_ms: now_ms, done: done as usize });
         }
         self.holders.insert(peer, manifest);
         granted.extend(self.deal(now_ms, manifest));
@@ -191,12 +191,12 @@ impl Shares {
     /// A peer left, or wants another manifest: what it had not fetched goes to somebody else.
     pub(super) fn handle_gone(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
         let Some(manifest) = self.holders.remove(&peer) else { return Vec::new() };
-        let Some(share) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
-        share.waiting.retain(|other| *other != peer);
-        share.hungry.remove(&peer);
-        if let Some(lease) = share.leases.remove(&peer) {
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
+        leased.waiting.retain(|other| *other != peer);
+        leased.hungry.remove(&peer);
+        if let Some(lease) = leased.leases.remove(&peer) {
             self.timers.clear(lease.due_ms, peer);
-            share.returned.extend(lease.pieces);
+            leased.returned.extend(lease.pieces);
         }
         let deserted = !self.holders.values().any(|other| *other == manifest);
         if deserted {
@@ -206,33 +206,33 @@ impl Shares {
         self.deal(now_ms, manifest)
     }
 
-    /// When the next share took too long, in milliseconds.
+    /// When the next lease took too long, in milliseconds.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         self.timers.next()
     }
 
-    /// Lets the first share go that took too long: others may fetch it, too.
+    /// Lets the first lease go that took too long: others may fetch it, too.
     pub(super) fn expire_next(&mut self, now_ms: u64) -> Vec<Granted> {
         let Some(peer) = self.timers.pop_due(now_ms) else { return Vec::new() };
         let Some(manifest) = self.holders.get(&peer).copied() else { return Vec::new() };
-        let Some(share) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
-        if let Some(lease) = share.leases.remove(&peer) {
-            share.returned.extend(lease.pieces);
-            share.adapt(SHARE_WAIT_MS);
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
+        if let Some(lease) = leased.leases.remove(&peer) {
+            leased.returned.extend(lease.pieces);
+            leased.adapt(LEASE_WAIT_MS);
         }
         self.deal(now_ms, manifest)
     }
 
-    /// The oldest `done` pieces of a share are fetched.
+    /// The oldest `done` pieces of a lease are fetched.
     fn finish(&mut self, now_ms: u64, peer: PeerNumber, manifest: Digest, done: u32) {
-        let Some(share) = self.by_manifest.get_mut(&manifest) else { return };
-        let Some(lease) = share.leases.get_mut(&peer) else { return };
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return };
+        let Some(lease) = leased.leases.get_mut(&peer) else { return };
         let done = lease.pieces.len().min(done as usize);
         lease.pieces.drain(..done);
         if lease.pieces.is_empty() {
             let (given_ms, due_ms) = (lease.given_ms, lease.due_ms);
-            share.leases.remove(&peer);
-            share.adapt(now_ms.saturating_sub(given_ms));
+            leased.leases.remove(&peer);
+            leased.adapt(now_ms.saturating_sub(given_ms));
             self.timers.clear(due_ms, peer);
         }
     }
@@ -240,25 +240,25 @@ impl Shares {
     /// Gives out what may be under way, a little to each who waits.
     fn deal(&mut self, now_ms: u64, manifest: Digest) -> Vec<Granted> {
         let mut granted = Vec::new();
-        let due_ms = now_ms.saturating_add(SHARE_WAIT_MS);
-        let Some(share) = self.by_manifest.get_mut(&manifest) else { return granted };
+        let due_ms = now_ms.saturating_add(LEASE_WAIT_MS);
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return granted };
         loop {
-            let window = if share.hungry.len() > 1 { share.window } else { share.window.max(SHARE_WINDOW_ALONE) };
-            let under_way = share.under_way();
+            let window = if leased.hungry.len() > 1 { leased.window } else { leased.window.max(LEASE_WINDOW_ALONE) };
+            let under_way = leased.under_way();
             let left = window.saturating_sub(under_way);
             // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
-            if left < SHARE_PIECES_MIN && under_way > 0 && !share.is_over() {
+            if left < LEASE_PIECES_MIN && under_way > 0 && !leased.is_over() {
                 return granted;
             }
-            let Some(peer) = share.waiting.pop_front() else { return granted };
-            let takers = share.leases.len().max(share.waiting.len()) + 1;
+            let Some(peer) = leased.waiting.pop_front() else { return granted };
+            let takers = leased.leases.len().max(leased.waiting.len()) + 1;
             // Much only for those who are fast: who is not would lose it all when its time is up.
-            let fast = 2 * share.hungry.get(&peer).map_or(0, |hunger| hunger.done);
-            let most = fast.clamp(SHARE_PIECES_FIRST, SHARE_PIECES_MAX);
-            let count = (window / takers).clamp(SHARE_PIECES_MIN, most).min(left.max(1));
-            let pieces: Vec<u32> = std::iter::from_fn(|| share.take()).take(count).collect();
+            let fast = 2 * leased.hungry.get(&peer).map_or(0, |hunger| hunger.done);
+            let most = fast.clamp(LEASE_PIECES_FIRST, SHARE_PIECES_MAX);
+            let count = (window / takers).clamp(LEASE_PIECES_MIN, most).min(left.max(1));
+            let pieces: Vec<u32> = std::iter::from_fn(|| leased.take()).take(count).collect();
             if !pieces.is_empty() {
-                let lease = share.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: now_ms, due_ms: 0 });
+                let lease = leased.leases.entry(peer).or_insert(Lease { pieces: VecDeque::new(), given_ms: now_ms, due_ms: 0 });
                 self.timers.clear(lease.due_ms, peer);
                 lease.pieces.extend(&pieces);
                 lease.due_ms = due_ms;

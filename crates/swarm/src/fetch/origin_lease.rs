@@ -1,15 +1,15 @@
-//! What one of a crowd takes from the origin: the share that the tracker gives it, and after a while of nothing more, until a peer gives something.
+//! What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something.
 
 use std::collections::VecDeque;
 
-use super::config::{ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS};
+use super::config::{LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX};
 use super::piece_table::{ORIGIN, PieceTable};
 use super::state::{NEVER, PieceState, Ring};
 use super::types::Source;
 
-/// The share of one engine.
+/// The lease of one engine.
 #[derive(Debug)]
-pub(super) struct Sharing {
+pub(super) struct OriginLease {
     /// Pieces given and not yet reported as held, oldest first.
     given: VecDeque<usize>,
     /// How many of those before them are held and not reported yet.
@@ -17,25 +17,25 @@ pub(super) struct Sharing {
     /// A `share` waits for its reply.
     asked: bool,
     /// The tracker had nothing to deal at the last reply.
-    is_dealt: bool,
+    is_all_granted: bool,
     /// It had not: the next question waits until then.
     retry_at: u64,
     /// The tracker was asked a moment ago: nothing is said until then.
     silent_until: u64,
     /// When a piece was verified last, from whomever.
     advanced_at: u64,
-    /// Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does.
+    /// Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does.
     pub(super) origin_fallback: usize,
     salt: u64,
 }
 
-impl Sharing {
+impl OriginLease {
     pub(super) fn new(now: u64, salt: u64) -> Self {
         Self {
             given: VecDeque::new(),
             done: 0,
             asked: false,
-            is_dealt: false,
+            is_all_granted: false,
             retry_at: NEVER,
             silent_until: NEVER,
             advanced_at: now,
@@ -46,10 +46,10 @@ impl Sharing {
 
     pub(super) fn give(&mut self, now: u64, pieces: &[usize]) {
         self.asked = false;
-        self.is_dealt = pieces.is_empty();
-        self.retry_at = if self.is_dealt { now + SHARE_RETRY_MS } else { NEVER };
+        self.is_all_granted = pieces.is_empty();
+        self.retry_at = if self.is_all_granted { now + LEASE_RETRY_MS } else { NEVER };
         for &i in pieces {
-            // A share that took too long may be dealt to the same taker again.
+            // A lease that took too long may be dealt to the same taker again.
             if !self.given.contains(&i) {
                 self.given.push_back(i);
             }
@@ -94,7 +94,7 @@ impl Sharing {
 
     /// When the crowd counts as giving nothing.
     fn stalls_at(&self) -> u64 {
-        self.advanced_at + if self.is_dealt { SHARE_STALL_LAST_MS } else { SHARE_STALL_MS }
+        self.advanced_at + if self.is_all_granted { LEASE_STALL_LAST_MS } else { LEASE_STALL_MS }
     }
 
     /// The place of a piece in an order that is another one for each of the crowd.
@@ -102,7 +102,7 @@ impl Sharing {
         (i as u64 * 48_271 + self.salt * 7) % 2_147_483_647 * 16_807 % 2_147_483_647
     }
 
-    /// What the origin is asked for next: what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
+    /// What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
     pub(super) fn next_request(&mut self, table: &PieceTable) -> Option<Vec<usize>> {
         if table.sources[ORIGIN].pause != NEVER || table.requests.len() >= ORIGIN_REQUESTS_MAX {
             return None;
@@ -128,7 +128,7 @@ impl Sharing {
         missing
     }
 
-    /// Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way.
+    /// Whether the tracker is asked now: with how much of the lease is held, once that is worth saying, or for more, once all of it is under way.
     pub(super) fn poll_ask(&mut self, table: &PieceTable) -> Option<u32> {
         let is_done = table.has_all();
         while self.given.front().is_some_and(|&i| table.pieces[i].held) {
@@ -141,14 +141,14 @@ impl Sharing {
         }
         let wants_more = !is_done && !table.pieces.is_empty() && !self.asked && self.retry_at == NEVER;
         let is_under_way = self.given.iter().all(|&i| table.pieces[i].held || !table.pieces[i].from.is_empty());
-        // Half of a share at a time: a message for each piece would be too many on a fast line.
+        // Half of a lease at a time: a message for each piece would be too many on a fast line.
         let is_worth_saying = self.done > 0 && self.done as usize >= self.given.len();
         let asks = is_worth_saying || (wants_more && is_under_way);
         if !asks {
             return None;
         }
         self.asked = true;
-        self.silent_until = table.now + SHARE_ASK_MS;
+        self.silent_until = table.now + LEASE_ASK_MS;
         Some(std::mem::take(&mut self.done))
     }
 }

@@ -1,15 +1,15 @@
 /**
- * What one of a crowd takes from the origin: the share that the tracker gives it, and after a while of nothing more, until a peer gives something.
+ * What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something.
  * A script that is built without `CROWD` has nothing of this.
  */
 
 import type { PieceTable } from './piecetable';
-import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, SHARE_ASK_MS, SHARE_RETRY_MS, SHARE_STALL_LAST_MS, SHARE_STALL_MS } from './config';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS } from './config';
 import { EXPECTED, NEVER } from './state';
 import type { PieceState } from './state';
 
-/** The share of one engine. */
-export class Sharing {
+/** The lease of one engine. */
+export class OriginLease {
   /** Pieces given and not yet reported as held, oldest first. */
   readonly #given: PieceState[] = [];
   /** How many of those before them are held and not reported yet. */
@@ -17,14 +17,14 @@ export class Sharing {
   /** A `share` waits for its reply. */
   #asked = false;
   /** The tracker had nothing to deal at the last reply. */
-  #isDealt = false;
+  #isAllGranted = false;
   /** It had not: the next question waits until then. */
   #retryAt = NEVER;
   /** The tracker was asked a moment ago: nothing is said until then. */
   #silentUntil = NEVER;
   /** When a piece was verified last, from whomever. */
   #advancedAt: number;
-  /** Pieces that the origin is asked for next beside the share, because nobody gave anything; 0 = somebody does. */
+  /** Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does. */
   #originFallback = 0;
   readonly #salt: number;
 
@@ -35,9 +35,9 @@ export class Sharing {
 
   _give(now: number, pieces: readonly PieceState[]): void {
     this.#asked = false;
-    this.#isDealt = !pieces.length;
-    this.#retryAt = this.#isDealt ? now + SHARE_RETRY_MS : NEVER;
-    // A share that took too long may be dealt to the same taker again.
+    this.#isAllGranted = !pieces.length;
+    this.#retryAt = this.#isAllGranted ? now + LEASE_RETRY_MS : NEVER;
+    // A lease that took too long may be dealt to the same taker again.
     for (const piece of pieces) if (!this.#given.includes(piece)) this.#given.push(piece);
   }
 
@@ -73,7 +73,7 @@ export class Sharing {
 
   /** When the crowd counts as giving nothing. */
   #stallsAt(): number {
-    return this.#advancedAt + (this.#isDealt ? SHARE_STALL_LAST_MS : SHARE_STALL_MS);
+    return this.#advancedAt + (this.#isAllGranted ? LEASE_STALL_LAST_MS : LEASE_STALL_MS);
   }
 
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
@@ -81,7 +81,7 @@ export class Sharing {
     return (((at * 48271 + this.#salt * 7) % 2147483647) * 16807) % 2147483647;
   }
 
-  /** What the origin is asked for next: what of the share is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
+  /** What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
   _nextRequest(table: PieceTable): PieceState[] | undefined {
     if (table._origin._pause !== NEVER || table._requestCount >= ORIGIN_REQUESTS_MAX) return undefined;
     let batch = this.#given.filter((piece) => table._isFree(piece)).slice(0, ORIGIN_IDS_MAX);
@@ -99,7 +99,7 @@ export class Sharing {
     return missing.slice(0, this.#originFallback);
   }
 
-  /** Whether the tracker is asked now: with how much of the share is held, once that is worth saying, or for more, once all of it is under way. */
+  /** Whether the tracker is asked now: with how much of the lease is held, once that is worth saying, or for more, once all of it is under way. */
   _pollAsk(table: PieceTable): number | undefined {
     const given = this.#given;
     const isDone = table._held === table._pieces.length;
@@ -111,11 +111,11 @@ export class Sharing {
     if (this.#silentUntil !== NEVER && !isDone) return undefined;
     const wantsMore = !isDone && !this.#asked && this.#retryAt === NEVER;
     const isUnderWay = given.every((piece) => piece._held || piece._from.length > 0);
-    // Half of a share at a time: a message for each piece would be too many on a fast line.
+    // Half of a lease at a time: a message for each piece would be too many on a fast line.
     const isWorthSaying = this.#done > 0 && this.#done >= given.length;
     if (!isWorthSaying && !(wantsMore && isUnderWay)) return undefined;
     this.#asked = true;
-    this.#silentUntil = table._now + SHARE_ASK_MS;
+    this.#silentUntil = table._now + LEASE_ASK_MS;
     const done = this.#done;
     this.#done = 0;
     return done;

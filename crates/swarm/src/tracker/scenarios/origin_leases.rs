@@ -1,16 +1,16 @@
 //! What a crowd is told to take from the origin.
 
 use super::*;
-use crate::limits::{FIRST_COMER_MS, SHARE_MANIFESTS_MAX, SHARE_SEEDERS_ENOUGH, SHARE_WAIT_MS, SHARE_WINDOW_START};
+use crate::limits::{FIRST_COMER_MS, LEASE_MANIFESTS_MAX, LEASE_SEEDERS_ENOUGH, LEASE_WAIT_MS, LEASE_WINDOW_START};
 
 impl World {
-    fn share(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
+    fn lease(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
         self.say(peer, PeerToTracker::Share { manifest: version(1), done });
-        self.shared(peer)
+        self.leased(peer)
     }
 
-    /// The share this peer was told of since last asked, if any.
-    fn shared(&mut self, peer: PeerNumber) -> Option<Vec<u32>> {
+    /// The lease this peer was told of since last asked, if any.
+    fn leased(&mut self, peer: PeerNumber) -> Option<Vec<u32>> {
         let told = self.told(peer);
         told.into_iter().find_map(|message| if let TrackerToPeer::Share { pieces, .. } = message { Some(pieces) } else { None })
     }
@@ -28,14 +28,14 @@ fn a_crowd_is_given_each_piece_once_and_in_turn() {
     let mut world = World::new();
     let peers: Vec<_> = (0..10).map(|_| world.newcomer()).collect();
     let mut given: Vec<u32> = Vec::new();
-    let mut turn: Vec<Option<Vec<u32>>> = peers.iter().map(|peer| world.share(*peer, 0)).collect();
+    let mut turn: Vec<Option<Vec<u32>>> = peers.iter().map(|peer| world.lease(*peer, 0)).collect();
     for _ in 0..200 {
         for (peer, got) in peers.iter().zip(&mut turn) {
-            let Some(pieces) = got.take().or_else(|| world.shared(*peer)) else { continue };
+            let Some(pieces) = got.take().or_else(|| world.leased(*peer)) else { continue };
             given.extend(&pieces);
             world.wait(10);
             if !pieces.is_empty() {
-                *got = world.share(*peer, pieces.len() as u32);
+                *got = world.lease(*peer, pieces.len() as u32);
             }
         }
     }
@@ -47,35 +47,35 @@ fn a_crowd_is_given_each_piece_once_and_in_turn() {
 fn no_more_is_under_way_than_the_origin_sends_in_a_second() {
     let mut world = World::new();
     let peers: Vec<_> = (0..40).map(|_| world.newcomer()).collect();
-    let under_way: usize = peers.iter().filter_map(|peer| world.share(*peer, 0)).map(|pieces| pieces.len()).sum();
-    assert_eq!(under_way, SHARE_WINDOW_START);
+    let under_way: usize = peers.iter().filter_map(|peer| world.lease(*peer, 0)).map(|pieces| pieces.len()).sum();
+    assert_eq!(under_way, LEASE_WINDOW_START);
 }
 
 #[test]
 fn what_a_leaver_had_not_fetched_goes_to_who_waits() {
     let mut world = World::new();
     let leaver = world.newcomer();
-    let lost = world.share(leaver, 0).unwrap();
+    let lost = world.lease(leaver, 0).unwrap();
     assert!(!lost.is_empty());
-    let mut others = (0..SHARE_WINDOW_START).map(|_| world.newcomer()).collect::<Vec<_>>().into_iter();
-    let waiting = others.find(|other| world.share(*other, 0).is_none()).unwrap();
+    let mut others = (0..LEASE_WINDOW_START).map(|_| world.newcomer()).collect::<Vec<_>>().into_iter();
+    let waiting = others.find(|other| world.lease(*other, 0).is_none()).unwrap();
     world.tracker.handle_leave(world.now_ms, leaver);
     world.drain();
-    let got = world.shared(waiting).unwrap();
+    let got = world.leased(waiting).unwrap();
     assert!(got.iter().any(|piece| lost.contains(piece)), "{got:?} of {lost:?}");
 }
 
 #[test]
-fn a_share_nobody_hears_of_again_is_given_once_more() {
+fn a_lease_nobody_hears_of_again_is_granted_once_more() {
     let mut world = World::new();
     let (silent, other) = (world.newcomer(), world.newcomer());
-    let lost = world.share(silent, 0).unwrap();
-    let mut got = world.share(other, 0).unwrap_or_default();
-    world.wait(SHARE_WAIT_MS + 1);
-    got.extend(world.shared(other).unwrap_or_default());
+    let lost = world.lease(silent, 0).unwrap();
+    let mut got = world.lease(other, 0).unwrap_or_default();
+    world.wait(LEASE_WAIT_MS + 1);
+    got.extend(world.leased(other).unwrap_or_default());
     for _ in 0..APP_PIECES {
         let done = got.len() as u32;
-        got.extend(world.share(other, done).unwrap_or_default());
+        got.extend(world.lease(other, done).unwrap_or_default());
     }
     assert!(lost.iter().all(|piece| got.contains(piece)));
 }
@@ -83,10 +83,10 @@ fn a_share_nobody_hears_of_again_is_given_once_more() {
 #[test]
 fn with_enough_seeders_nobody_is_sent_to_the_origin() {
     let mut world = World::new();
-    let seeders: Vec<_> = (0..SHARE_SEEDERS_ENOUGH).map(|_| world.seeder(HERE)).collect();
+    let seeders: Vec<_> = (0..LEASE_SEEDERS_ENOUGH).map(|_| world.seeder(HERE)).collect();
     let mut unproven = seeders.clone();
     let early = world.newcomer();
-    assert_ne!(world.share(early, 0), Some(Vec::new()), "anybody can say that it holds everything");
+    assert_ne!(world.lease(early, 0), Some(Vec::new()), "anybody can say that it holds everything");
     while !unproven.is_empty() {
         let (ticket, offer) = world.connected(HERE);
         unproven.retain(|seeder| *seeder != offer.peer);
@@ -101,10 +101,10 @@ fn with_enough_seeders_nobody_is_sent_to_the_origin() {
         world.leave_offers(seeder, 2);
     }
     let peer = world.newcomer();
-    assert_eq!(world.share(peer, 0), Some(Vec::new()));
+    assert_eq!(world.lease(peer, 0), Some(Vec::new()));
     let stranger = world.join("198.51.100.1");
     world.register(stranger, None);
-    assert_ne!(world.share(stranger, 0), Some(Vec::new()), "neighbours who vouch for each other may all be one");
+    assert_ne!(world.lease(stranger, 0), Some(Vec::new()), "neighbours who vouch for each other may all be one");
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn a_crowd_is_one_until_the_last_of_it_has_everything_or_left() {
     let mut world = World::new();
     let (first, second) = (world.newcomer(), world.newcomer());
     assert!(!world.tracker.is_crowded(&version(1)));
-    world.share(first, 0);
-    world.share(second, 0);
+    world.lease(first, 0);
+    world.lease(second, 0);
     world.held(first, version(1), APP_BYTES);
     assert!(world.tracker.is_crowded(&version(1)));
     world.tracker.handle_leave(world.now_ms, second);
@@ -131,7 +131,7 @@ fn one_comes_first_and_is_told_so_once() {
     assert!(is_first(&mut world), "it never did");
     world.wait(FIRST_COMER_MS);
     let taker = world.newcomer();
-    world.share(taker, 0);
+    world.lease(taker, 0);
     assert!(!is_first(&mut world), "somebody fetches it");
     world.tracker.handle_leave(world.now_ms, taker);
     assert!(is_first(&mut world));
@@ -140,8 +140,8 @@ fn one_comes_first_and_is_told_so_once() {
 #[test]
 fn no_more_first_comers_are_remembered_than_there_may_be_crowds() {
     let mut tracker = Tracker::new(TrackerConfig::default(), 1);
-    let firsts = (0..=SHARE_MANIFESTS_MAX).filter(|n| tracker.take_first_place(0, Digest::of(&n.to_be_bytes()))).count();
-    assert_eq!(firsts, SHARE_MANIFESTS_MAX);
+    let firsts = (0..=LEASE_MANIFESTS_MAX).filter(|n| tracker.take_first_place(0, Digest::of(&n.to_be_bytes()))).count();
+    assert_eq!(firsts, LEASE_MANIFESTS_MAX);
     assert!(tracker.take_first_place(FIRST_COMER_MS, Digest::of(b"later")));
 }
 
@@ -149,12 +149,12 @@ fn no_more_first_comers_are_remembered_than_there_may_be_crowds() {
 fn one_alone_may_take_all_the_faster_the_origin_sends() {
     let mut world = World::new();
     let peer = world.newcomer();
-    let (mut rounds, mut count, mut pieces) = (0, 0, world.share(peer, 0).unwrap());
+    let (mut rounds, mut count, mut pieces) = (0, 0, world.lease(peer, 0).unwrap());
     while !pieces.is_empty() {
         count += pieces.len();
         rounds += 1;
         world.wait(20);
-        pieces = world.share(peer, pieces.len() as u32).unwrap();
+        pieces = world.lease(peer, pieces.len() as u32).unwrap();
     }
     assert_eq!(count, APP_PIECES as usize);
     assert!(rounds <= 8, "{rounds} rounds");
@@ -165,10 +165,10 @@ fn what_was_fetched_by_somebody_who_gives_nothing_is_sent_once_more() {
     let mut world = World::new();
     let miser = world.join(HERE);
     world.say(miser, PeerToTracker::Register { page: "/".to_owned(), manifest: Some(version(1)), ticket: None, slots: 0 });
-    let mut pieces = world.share(miser, 0).unwrap();
+    let mut pieces = world.lease(miser, 0).unwrap();
     while !pieces.is_empty() {
-        pieces = world.share(miser, pieces.len() as u32).unwrap();
+        pieces = world.lease(miser, pieces.len() as u32).unwrap();
     }
     let newcomer = world.newcomer();
-    assert!(!world.share(newcomer, 0).unwrap().is_empty());
+    assert!(!world.lease(newcomer, 0).unwrap().is_empty());
 }
