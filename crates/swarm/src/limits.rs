@@ -50,7 +50,7 @@ pub const COVERAGE_MIN_PERMILLE: u16 = 500;
 /// Share of a manifest from which on a peer counts as holding it whole, in permille.
 pub const COMPLETE_MIN_PERMILLE: u16 = 950;
 
-/// Manifests of which leases are dealt at once.
+/// Manifests of which leases are granted at once.
 pub const LEASE_MANIFESTS_MAX: usize = 64;
 
 /// Pieces of one manifest under way from the origin to a crowd at first: 256 KiB in pieces of 16 KiB, a second of 2 Mbit/s. The first ones are what a crowd waits for.

@@ -58,8 +58,8 @@ export const CROWD_TIMEOUT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const LEASE_STALL_MS = 8000;
 /**
- * The same once the tracker has nothing to deal: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than
- * {@state LEASE_RETRY_MS}, so that what somebody left behind is dealt first.
+ * The same once the tracker has nothing to grant: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than
+ * {@state LEASE_RETRY_MS}, so that what somebody left behind is granted first.
  */
 export const LEASE_STALL_LAST_MS = 4000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */

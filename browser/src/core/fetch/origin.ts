@@ -11,7 +11,7 @@ export interface OriginPolicy {
   _lease?: OriginLease | undefined;
   /** What the origin does for slow peers, outside a crowd. */
   readonly _help: Help;
-  /** Requests to the origin at the same time, if fewer than usual, where no tracker deals them. */
+  /** Requests to the origin at the same time, if fewer than usual, where no tracker grants them. */
   _requestsMax?: number;
 }
 

@@ -16,7 +16,7 @@ export class OriginLease {
   #done = 0;
   /** A `share` waits for its reply. */
   #asked = false;
-  /** The tracker had nothing to deal at the last reply. */
+  /** The tracker had nothing to grant at the last reply. */
   #isAllGranted = false;
   /** It had not: the next question waits until then. */
   #retryAt = NEVER;
@@ -37,7 +37,7 @@ export class OriginLease {
     this.#asked = false;
     this.#isAllGranted = !pieces.length;
     this.#retryAt = this.#isAllGranted ? now + LEASE_RETRY_MS : NEVER;
-    // A lease that took too long may be dealt to the same taker again.
+    // A lease that took too long may be granted to the same taker again.
     for (const piece of pieces) if (!this.#given.includes(piece)) this.#given.push(piece);
   }
 

@@ -82,8 +82,8 @@ pub const CROWD_TIMEOUT_MS: u64 = 10_000;
 /// A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again.
 pub const LEASE_STALL_MS: u64 = 8_000;
 
-/// The same once the tracker has nothing to deal: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than [`LEASE_RETRY_MS`], so that
-/// what somebody left behind is dealt first.
+/// The same once the tracker has nothing to grant: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than [`LEASE_RETRY_MS`], so that
+/// what somebody left behind is granted first.
 pub const LEASE_STALL_LAST_MS: u64 = 4_000;
 
 /// One of a crowd that was told that everything is under way asks again after this: somebody may have left.

@@ -12,7 +12,7 @@ pub(super) struct OriginPolicy {
     pub(super) lease: Option<OriginLease>,
     /// What the origin does for slow peers, outside a crowd.
     pub(super) help: Help,
-    /// Requests to the origin at the same time, where no tracker deals them.
+    /// Requests to the origin at the same time, where no tracker grants them.
     pub(super) requests_max: usize,
 }
 

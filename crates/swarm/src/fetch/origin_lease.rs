@@ -16,7 +16,7 @@ pub(super) struct OriginLease {
     done: u32,
     /// A `share` waits for its reply.
     asked: bool,
-    /// The tracker had nothing to deal at the last reply.
+    /// The tracker had nothing to grant at the last reply.
     is_all_granted: bool,
     /// It had not: the next question waits until then.
     retry_at: u64,
@@ -49,7 +49,7 @@ impl OriginLease {
         self.is_all_granted = pieces.is_empty();
         self.retry_at = if self.is_all_granted { now + LEASE_RETRY_MS } else { NEVER };
         for &i in pieces {
-            // A lease that took too long may be dealt to the same taker again.
+            // A lease that took too long may be granted to the same taker again.
             if !self.given.contains(&i) {
                 self.given.push_back(i);
             }

@@ -154,7 +154,7 @@ impl Tracker {
             self.lineage.seeding(ordinal);
         }
         if complete {
-            self.leases.sate(peer, manifest);
+            self.leases.handle_satisfied(peer, manifest);
         }
         self.refresh(peer);
     }

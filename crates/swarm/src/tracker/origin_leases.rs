@@ -20,7 +20,7 @@ pub(super) struct Asked<'a> {
     pub(super) manifest: Digest,
     /// So many pieces of those it was given before are held now.
     pub(super) done: u32,
-    /// Distinct pieces of the manifest; `None` if there are none to deal: it is not known, or enough peers give all of it.
+    /// Distinct pieces of the manifest; `None` if there are none to grant: it is not known, or enough peers give all of it.
     pub(super) pieces: Option<u32>,
     /// It holds all of it.
     pub(super) holds_all: bool,
@@ -60,16 +60,16 @@ struct ManifestLeases {
     /// Pieces that are under way, by taker, oldest first.
     leases: BTreeMap<PeerNumber, Lease>,
     /// Who asked and waits, longest first.
-    waiting: VecDeque<PeerNumber>,
+    queue: VecDeque<PeerNumber>,
     /// Who asked and does not hold everything yet.
-    hungry: BTreeMap<PeerNumber, Hunger>,
+    waiters: BTreeMap<PeerNumber, Waiter>,
     /// Pieces that may be under way at once.
     window: usize,
 }
 
 /// How it is with somebody who takes leases.
 #[derive(Debug)]
-struct Hunger {
+struct Waiter {
     /// When it last asked.
     asked_ms: u64,
     /// Pieces that it then said it had fetched.
@@ -90,8 +90,8 @@ impl ManifestLeases {
             next: 0,
             returned: BTreeSet::new(),
             leases: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            hungry: BTreeMap::new(),
+            queue: VecDeque::new(),
+            waiters: BTreeMap::new(),
             window: LEASE_WINDOW_START,
         }
     }
@@ -131,7 +131,7 @@ impl OriginLeases {
     pub(super) fn is_crowded(&self, now_ms: u64, manifest: &Digest) -> bool {
         self.by_manifest.get(manifest).is_some_and(|leased| {
             // Who takes part asks every few seconds; who only says so once is no crowd.
-            leased.hungry.values().any(|hunger| now_ms < hunger.asked_ms.saturating_add(LEASE_WAIT_MS))
+            leased.waiters.values().any(|waiter| now_ms < waiter.asked_ms.saturating_add(LEASE_WAIT_MS))
         })
     }
 
@@ -149,9 +149,9 @@ impl OriginLeases {
     }
 
     /// A peer holds all of a manifest.
-    pub(super) fn sate(&mut self, peer: PeerNumber, manifest: Digest) {
+    pub(super) fn handle_satisfied(&mut self, peer: PeerNumber, manifest: Digest) {
         if let Some(leased) = self.by_manifest.get_mut(&manifest) {
-            leased.hungry.remove(&peer);
+            leased.waiters.remove(&peer);
         }
     }
 
@@ -166,8 +166,8 @@ impl OriginLeases {
         let has_room = self.by_manifest.contains_key(&manifest) || self.by_manifest.len() < LEASE_MANIFESTS_MAX;
         let Some(pieces) = asked.pieces.filter(|_| has_room) else {
             // Whoever waits waits in vain, too.
-            let waiting = self.by_manifest.get_mut(&manifest).map(|leased| std::mem::take(&mut leased.waiting)).unwrap_or_default();
-            let others = waiting.into_iter().filter(|other| *other != peer);
+            let queue = self.by_manifest.get_mut(&manifest).map(|leased| std::mem::take(&mut leased.queue)).unwrap_or_default();
+            let others = queue.into_iter().filter(|other| *other != peer);
             granted.extend(others.chain([peer]).map(|peer| Granted { peer, manifest, pieces: Vec::new() }));
             return granted;
         };
@@ -177,14 +177,14 @@ impl OriginLeases {
             // Whoever fetched it is gone, or gives nothing: it has to be sent once more.
             leased.next = 0;
         }
-        if !leased.waiting.contains(&peer) {
-            leased.waiting.push_back(peer);
+        if !leased.queue.contains(&peer) {
+            leased.queue.push_back(peer);
         }
         if !asked.holds_all {
-            leased.hungry.insert(peer, Hunger { asked_ms: now_ms, done: done as usize });
+            leased.waiters.insert(peer, Waiter { asked_ms: now_ms, done: done as usize });
         }
         self.holders.insert(peer, manifest);
-        granted.extend(self.deal(now_ms, manifest));
+        granted.extend(self.grant(now_ms, manifest));
         granted
     }
 
@@ -192,8 +192,8 @@ impl OriginLeases {
     pub(super) fn handle_gone(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
         let Some(manifest) = self.holders.remove(&peer) else { return Vec::new() };
         let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
-        leased.waiting.retain(|other| *other != peer);
-        leased.hungry.remove(&peer);
+        leased.queue.retain(|other| *other != peer);
+        leased.waiters.remove(&peer);
         if let Some(lease) = leased.leases.remove(&peer) {
             self.timers.clear(lease.due_ms, peer);
             leased.returned.extend(lease.pieces);
@@ -203,7 +203,7 @@ impl OriginLeases {
             self.by_manifest.remove(&manifest);
             return Vec::new();
         }
-        self.deal(now_ms, manifest)
+        self.grant(now_ms, manifest)
     }
 
     /// When the next lease took too long, in milliseconds.
@@ -220,7 +220,7 @@ impl OriginLeases {
             leased.returned.extend(lease.pieces);
             leased.adapt(LEASE_WAIT_MS);
         }
-        self.deal(now_ms, manifest)
+        self.grant(now_ms, manifest)
     }
 
     /// The oldest `done` pieces of a lease are fetched.
@@ -238,22 +238,22 @@ impl OriginLeases {
     }
 
     /// Gives out what may be under way, a little to each who waits.
-    fn deal(&mut self, now_ms: u64, manifest: Digest) -> Vec<Granted> {
+    fn grant(&mut self, now_ms: u64, manifest: Digest) -> Vec<Granted> {
         let mut granted = Vec::new();
         let due_ms = now_ms.saturating_add(LEASE_WAIT_MS);
         let Some(leased) = self.by_manifest.get_mut(&manifest) else { return granted };
         loop {
-            let window = if leased.hungry.len() > 1 { leased.window } else { leased.window.max(LEASE_WINDOW_ALONE) };
+            let window = if leased.waiters.len() > 1 { leased.window } else { leased.window.max(LEASE_WINDOW_ALONE) };
             let under_way = leased.under_way();
             let left = window.saturating_sub(under_way);
             // Few takers with several pieces each: the first piece of each arrives sooner than if everybody's came at once.
             if left < LEASE_PIECES_MIN && under_way > 0 && !leased.is_over() {
                 return granted;
             }
-            let Some(peer) = leased.waiting.pop_front() else { return granted };
-            let takers = leased.leases.len().max(leased.waiting.len()) + 1;
+            let Some(peer) = leased.queue.pop_front() else { return granted };
+            let takers = leased.leases.len().max(leased.queue.len()) + 1;
             // Much only for those who are fast: who is not would lose it all when its time is up.
-            let fast = 2 * leased.hungry.get(&peer).map_or(0, |hunger| hunger.done);
+            let fast = 2 * leased.waiters.get(&peer).map_or(0, |waiter| waiter.done);
             let most = fast.clamp(LEASE_PIECES_FIRST, SHARE_PIECES_MAX);
             let count = (window / takers).clamp(LEASE_PIECES_MIN, most).min(left.max(1));
             let pieces: Vec<u32> = std::iter::from_fn(|| leased.take()).take(count).collect();

@@ -303,7 +303,7 @@ impl Dice {
     }
 }
 
-/// Peers of a crowd that open, gain pieces, slow down, lie, refuse and leave by chance, and a tracker that deals by chance.
+/// Peers of a crowd that open, gain pieces, slow down, lie, refuse and leave by chance, and a tracker that grants by chance.
 fn crowd_by_chance(seed: u32, pieces: u32) -> World {
     let mut dice = Dice(u64::from(seed) * 7_919 + 1);
     let mut world = World::new(seed);
