@@ -15,8 +15,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Duration, Instant};
 use viral_swarm::admission::{self, Admission, PageFacts, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::firstcopy::FirstCopies;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
+use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, Output as Seen};
 use viral_wire::Digest;
@@ -55,7 +55,7 @@ struct Inner {
     due_ms: Option<u64>,
     lineage_seen: u64,
     readied_seen: u64,
-    first_copies: FirstCopies,
+    coalescer: RequestCoalescer,
 }
 
 impl Hub {
@@ -67,7 +67,7 @@ impl Hub {
         inherited: BTreeMap<String, PageState>,
         shared_line: u64,
     ) -> Self {
-        let first_copies = FirstCopies::new(shared_line, config.reach);
+        let coalescer = RequestCoalescer::new(shared_line, config.reach);
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),
@@ -76,7 +76,7 @@ impl Hub {
             due_ms: None,
             lineage_seen: 0,
             readied_seen: 0,
-            first_copies,
+            coalescer,
         };
         Self {
             site,
@@ -107,8 +107,8 @@ impl Hub {
                 size,
                 own_worker,
             });
-            let Inner { tracker, first_copies, coverage, .. } = inner;
-            let swarm = Swarm { tracker, first_copies, coverage };
+            let Inner { tracker, coalescer, coverage, .. } = inner;
+            let swarm = Swarm { tracker, coalescer, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
         })
     }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::firstcopy::FirstCopies;
 use viral_swarm::nearness::Reach;
 use viral_swarm::pageset::Size;
+use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{ClientAddr, Tracker, TrackerConfig};
 use viral_wire::signal::{PeerToTracker, ReadyOffer};
 use viral_wire::{Description, Digest, Piece, Ticket};
@@ -59,7 +59,7 @@ fn decision(sessions: u64) -> Duration {
     let mut coverage = CoverageCache::default();
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
     let mut tracker = tracker(sessions, manifest, &coverage);
-    let mut first_copies = FirstCopies::new(0, Reach::Any);
+    let mut coalescer = RequestCoalescer::new(0, Reach::Any);
     let page =
         PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) }, own_worker: false };
     let evidence = Evidence {
@@ -85,7 +85,7 @@ fn decision(sessions: u64) -> Duration {
     for visit in 0..visits {
         facts.addr = address((1 << 23) + (visit << 8));
         facts.ticket.0[..8].copy_from_slice(&visit.to_be_bytes());
-        let swarm = Swarm { tracker: &mut tracker, first_copies: &mut first_copies, coverage: &coverage };
+        let swarm = Swarm { tracker: &mut tracker, coalescer: &mut coalescer, coverage: &coverage };
         let begun = Instant::now();
         let admission = black_box(admit(1, &facts, Some(&page), |_| false, &Policy::default(), swarm));
         spent += begun.elapsed();

@@ -7,7 +7,6 @@ pub mod admission;
 pub mod candidates;
 pub mod coverage;
 pub mod fetch;
-pub mod firstcopy;
 pub mod limits;
 pub mod lineage;
 pub mod nearness;
@@ -17,6 +16,7 @@ pub mod platform;
 mod random;
 #[cfg(test)]
 mod replay;
+pub mod request_coalescing;
 pub mod tracker;
 pub mod upload;
 pub mod visits;

@@ -90,23 +90,23 @@ pub const FIRST_COMER_MS: u64 = 10_000;
 pub const LEASE_SEEDERS_ENOUGH: usize = 4;
 
 /// First copies remembered: pages, times neighbourhoods where not everybody is introduced to everybody. 80 KiB.
-pub const FIRST_COPIES_MAX: usize = 1_024;
+pub const COALESCED_COPIES_MAX: usize = 1_024;
 
 /// So many first copies that came to nothing, one after the other: nobody waits for the next one.
-pub const FIRST_COPY_LAPSES_MAX: u32 = 2;
+pub const COALESCE_LAPSES_MAX: u32 = 2;
 
 /// And nobody does for this long, in milliseconds.
-pub const FIRST_COPY_REST_MS: u64 = 60_000;
+pub const COALESCE_COOLDOWN_MS: u64 = 60_000;
 
 /// Nobody waits for a copy that the shared line carries in less than this, in milliseconds: a connection to a peer takes a third of it (PLATFORM section 3).
-pub const FIRST_COPY_MS_MIN: u64 = 300;
+pub const COALESCE_MS_MIN: u64 = 300;
 
 /// Time for a page to load and to leave its offers once the line has carried its bytes, in milliseconds.
-pub const FIRST_COPY_SLACK_MS: u64 = 1_000;
+pub const COALESCE_SLACK_MS: u64 = 1_000;
 
 /// Longest wait for somebody else's copy, in milliseconds: about the longest that people look at an empty page (PLATFORM names no figure; 10 s is the limit of attention
 /// of Nielsen, "Response Times", 1993). A copy that would take longer with its slack is not waited for at all.
-pub const FIRST_COPY_WAIT_MS_MAX: u64 = 8_000;
+pub const COALESCE_WAIT_MS_MAX: u64 = 8_000;
 
 /// Addresses of one peer that another is told: its own, one of the other family, and one more on its link. Each is sent checks until one answers.
 pub const CANDIDATE_ADDRESSES_MAX: usize = 3;

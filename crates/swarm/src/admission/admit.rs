@@ -5,8 +5,8 @@ use viral_wire::{Digest, Ticket, signal::Offer};
 use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
 use crate::{
     coverage::Coverage,
-    firstcopy::{Comer, FirstCopies},
     pageset::Size,
+    request_coalescing::{RequestCoalescer, Visitor},
     tracker::{ClientAddr, Seeking, Tracker},
 };
 
@@ -54,7 +54,7 @@ pub struct Swarm<'s, C> {
     /// Who is there.
     pub tracker: &'s mut Tracker,
     /// Which first copies are on their way.
-    pub first_copies: &'s mut FirstCopies,
+    pub coalescer: &'s mut RequestCoalescer,
     /// What holders of other manifests are worth.
     pub coverage: &'s C,
 }
@@ -114,7 +114,7 @@ pub fn admit<C: Coverage>(
     policy: &Policy,
     swarm: Swarm<'_, C>,
 ) -> Admission {
-    let Swarm { tracker, first_copies, coverage } = swarm;
+    let Swarm { tracker, coalescer, coverage } = swarm;
     let seeking = page.map(|page| Seeking {
         addr: facts.addr,
         page: page.path,
@@ -133,7 +133,7 @@ pub fn admit<C: Coverage>(
         (Decision::Asset, _) => return Admission::Asset,
         (Decision::Plain(reason), _) => return Admission::Plain(reason),
         (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
-        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, (tracker, first_copies, coverage)) {
+        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, (tracker, coalescer, coverage)) {
             Some(thin) => return thin,
             None => Reason::NoPeerNear,
         },
@@ -142,9 +142,14 @@ pub fn admit<C: Coverage>(
     };
     if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head) {
         let is_served_at_once = evidence.shares || facts.was_here;
-        let comer =
-            Comer { manifest: page.manifest, address: facts.addr.public, bytes: page.app_bytes, came_ms: facts.came_ms, is_served_at_once };
-        if let Some(until_ms) = first_copies.wait(now_ms, &comer) {
+        let visitor = Visitor {
+            manifest: page.manifest,
+            address: facts.addr.public,
+            bytes: page.app_bytes,
+            came_ms: facts.came_ms,
+            is_served_at_once,
+        };
+        if let Some(until_ms) = coalescer.wait(now_ms, &visitor) {
             return Admission::Wait { until_ms };
         }
     }
@@ -160,7 +165,7 @@ fn introduce<C: Coverage>(
     now_ms: u64,
     facts: &VisitFacts,
     seeking: &Seeking<'_>,
-    (tracker, first_copies, coverage): (&mut Tracker, &mut FirstCopies, &C),
+    (tracker, coalescer, coverage): (&mut Tracker, &mut RequestCoalescer, &C),
 ) -> Option<Admission> {
     let mut offers = Vec::new();
     if !facts.is_head {
@@ -168,7 +173,7 @@ fn introduce<C: Coverage>(
         if offers.is_empty() {
             return None;
         }
-        first_copies.note_introduced(now_ms, seeking.manifest, facts.addr.public);
+        coalescer.note_introduced(now_ms, seeking.manifest, facts.addr.public);
     }
     Some(Admission::Thin { offers, crowd: tracker.is_crowded(&seeking.manifest) })
 }

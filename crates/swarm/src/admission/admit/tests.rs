@@ -21,7 +21,7 @@ const PAGE: PageFacts<'static> =
 
 struct World {
     tracker: Tracker,
-    first_copies: FirstCopies,
+    coalescer: RequestCoalescer,
     coverage: CoverageCache,
 }
 
@@ -29,7 +29,7 @@ impl World {
     fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
-        Self { tracker: Tracker::new(TrackerConfig::default(), 7), first_copies: FirstCopies::new(line, Reach::Any), coverage }
+        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, Reach::Any), coverage }
     }
 
     /// Somebody who has all of the page and left this many offers.
@@ -49,7 +49,7 @@ impl World {
     }
 
     fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
-        let swarm = Swarm { tracker: &mut self.tracker, first_copies: &mut self.first_copies, coverage: &self.coverage };
+        let swarm = Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, coverage: &self.coverage };
         admit(facts.came_ms, facts, page, |_| false, &Policy::default(), swarm)
     }
 }
@@ -126,7 +126,7 @@ fn a_visit_that_a_worker_passed_on_is_plain() {
 #[test]
 fn who_stores_the_page_needs_nobody() {
     let mut world = World::new(0);
-    let swarm = Swarm { tracker: &mut world.tracker, first_copies: &mut world.first_copies, coverage: &world.coverage };
+    let swarm = Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, coverage: &world.coverage };
     let admission = admit(0, &visitor(), Some(&PAGE), |manifest| *manifest == PAGE.manifest, &Policy::default(), swarm);
     assert_eq!(admission, Admission::Stored);
 }

@@ -9,13 +9,13 @@ use std::net::IpAddr;
 use viral_wire::Digest;
 
 use crate::limits::{
-    FIRST_COPIES_MAX, FIRST_COPY_LAPSES_MAX, FIRST_COPY_MS_MIN, FIRST_COPY_REST_MS, FIRST_COPY_SLACK_MS, FIRST_COPY_WAIT_MS_MAX,
+    COALESCE_COOLDOWN_MS, COALESCE_LAPSES_MAX, COALESCE_MS_MIN, COALESCE_SLACK_MS, COALESCE_WAIT_MS_MAX, COALESCED_COPIES_MAX,
 };
 use crate::nearness::{self, Reach};
 
 /// The copies that are on their way to somebody who is the first to have them.
 #[derive(Debug)]
-pub struct FirstCopies {
+pub struct RequestCoalescer {
     /// What the shared line carries, in bytes per second; 0 = nobody waits.
     line: u64,
     reach: Reach,
@@ -35,7 +35,7 @@ struct Copy {
 
 /// Somebody who would get a copy of a page now.
 #[derive(Debug, Clone, Copy)]
-pub struct Comer {
+pub struct Visitor {
     /// The page's manifest.
     pub manifest: Digest,
     /// Where it is.
@@ -48,7 +48,7 @@ pub struct Comer {
     pub is_served_at_once: bool,
 }
 
-impl FirstCopies {
+impl RequestCoalescer {
     /// No copies yet. Holders are introduced within `reach`.
     #[must_use]
     pub fn new(line_bytes_per_s: u64, reach: Reach) -> Self {
@@ -56,22 +56,22 @@ impl FirstCopies {
     }
 
     /// Until when somebody waits, unless a peer has room for it before, in milliseconds; `None`: it gets a copy now.
-    pub fn wait(&mut self, now_ms: u64, comer: &Comer) -> Option<u64> {
-        let whole_ms = comer.bytes.saturating_mul(1000).checked_div(self.line)?;
+    pub fn wait(&mut self, now_ms: u64, visitor: &Visitor) -> Option<u64> {
+        let whole_ms = visitor.bytes.saturating_mul(1000).checked_div(self.line)?;
         // Half as much again for headers and whatever else the line carries.
-        let expected_ms = whole_ms.saturating_add(whole_ms / 2).saturating_add(FIRST_COPY_SLACK_MS);
-        if whole_ms < FIRST_COPY_MS_MIN || expected_ms > FIRST_COPY_WAIT_MS_MAX {
+        let expected_ms = whole_ms.saturating_add(whole_ms / 2).saturating_add(COALESCE_SLACK_MS);
+        if whole_ms < COALESCE_MS_MIN || expected_ms > COALESCE_WAIT_MS_MAX {
             return None;
         }
-        self.copies.retain(|_, copy| now_ms < copy.due_ms.saturating_add(FIRST_COPY_REST_MS));
-        let key = self.key(comer.manifest, comer.address);
+        self.copies.retain(|_, copy| now_ms < copy.due_ms.saturating_add(COALESCE_COOLDOWN_MS));
+        let key = self.key(visitor.manifest, visitor.address);
         let due_ms = now_ms.saturating_add(expected_ms);
-        let room = self.copies.len() < FIRST_COPIES_MAX;
+        let room = self.copies.len() < COALESCED_COPIES_MAX;
         match self.copies.get_mut(&key) {
-            Some(copy) if copy.lapses >= FIRST_COPY_LAPSES_MAX => None,
+            Some(copy) if copy.lapses >= COALESCE_LAPSES_MAX => None,
             Some(copy) if now_ms < copy.due_ms => {
-                let until_ms = copy.due_ms.min(comer.came_ms.saturating_add(FIRST_COPY_WAIT_MS_MAX));
-                (!comer.is_served_at_once && now_ms < until_ms).then_some(until_ms)
+                let until_ms = copy.due_ms.min(visitor.came_ms.saturating_add(COALESCE_WAIT_MS_MAX));
+                (!visitor.is_served_at_once && now_ms < until_ms).then_some(until_ms)
             }
             Some(copy) => {
                 *copy = Copy { due_ms, lapses: copy.lapses + 1 };
@@ -89,7 +89,7 @@ impl FirstCopies {
     /// Somebody was introduced to holders of a page: whoever else waits there for it goes on, since those who have it are only busy.
     pub fn note_introduced(&mut self, now_ms: u64, manifest: Digest, address: IpAddr) {
         if let Some(copy) = self.copies.get_mut(&self.key(manifest, address)) {
-            copy.due_ms = copy.due_ms.max(now_ms.saturating_add(FIRST_COPY_SLACK_MS));
+            copy.due_ms = copy.due_ms.max(now_ms.saturating_add(COALESCE_SLACK_MS));
             copy.lapses = 0;
         }
     }
@@ -111,64 +111,67 @@ mod tests {
     /// 2 MB over a line that carries 1 MB/s: two seconds, and due after four.
     const LINE: u64 = 1_000_000;
 
-    fn comer(came_ms: u64) -> Comer {
+    fn visitor(came_ms: u64) -> Visitor {
         let address = IpAddr::from([192, 0, 2, 1]);
-        Comer { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, is_served_at_once: false }
+        Visitor { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, is_served_at_once: false }
     }
 
-    fn copies() -> FirstCopies {
-        FirstCopies::new(LINE, Reach::Any)
+    fn copies() -> RequestCoalescer {
+        RequestCoalescer::new(LINE, Reach::Any)
     }
 
     #[test]
     fn the_first_gets_a_copy_and_the_others_wait_for_it() {
         let mut copies = copies();
-        assert_eq!(copies.wait(0, &comer(0)), None);
-        assert_eq!(copies.wait(10, &comer(10)), Some(4_000));
-        assert_eq!(copies.wait(3_999, &comer(10)), Some(4_000));
-        assert_eq!(copies.wait(500, &Comer { manifest: Digest::of(b"another page"), ..comer(500) }), None);
+        assert_eq!(copies.wait(0, &visitor(0)), None);
+        assert_eq!(copies.wait(10, &visitor(10)), Some(4_000));
+        assert_eq!(copies.wait(3_999, &visitor(10)), Some(4_000));
+        assert_eq!(copies.wait(500, &Visitor { manifest: Digest::of(b"another page"), ..visitor(500) }), None);
     }
 
     #[test]
     fn a_copy_that_does_not_come_is_sent_to_one_more_and_then_nobody_waits_for_a_while() {
         let mut copies = copies();
-        assert_eq!(copies.wait(0, &comer(0)), None);
-        assert_eq!(copies.wait(4_000, &comer(10)), None, "the first of those who waited is the next first one");
-        assert_eq!(copies.wait(4_000, &comer(20)), Some(8_000));
-        assert_eq!(copies.wait(8_000, &comer(20)), None);
-        assert_eq!(copies.wait(8_000, &comer(30)), None, "two came to nothing");
-        assert_eq!(copies.wait(11_000 + FIRST_COPY_REST_MS, &comer(0)), None);
-        assert_eq!(copies.wait(12_000 + FIRST_COPY_REST_MS, &comer(0)), None, "all is as at first");
-        assert_eq!(copies.wait(12_001 + FIRST_COPY_REST_MS, &comer(12_001 + FIRST_COPY_REST_MS)), Some(16_000 + FIRST_COPY_REST_MS));
+        assert_eq!(copies.wait(0, &visitor(0)), None);
+        assert_eq!(copies.wait(4_000, &visitor(10)), None, "the first of those who waited is the next first one");
+        assert_eq!(copies.wait(4_000, &visitor(20)), Some(8_000));
+        assert_eq!(copies.wait(8_000, &visitor(20)), None);
+        assert_eq!(copies.wait(8_000, &visitor(30)), None, "two came to nothing");
+        assert_eq!(copies.wait(11_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None);
+        assert_eq!(copies.wait(12_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None, "all is as at first");
+        assert_eq!(
+            copies.wait(12_001 + COALESCE_COOLDOWN_MS, &visitor(12_001 + COALESCE_COOLDOWN_MS)),
+            Some(16_000 + COALESCE_COOLDOWN_MS)
+        );
     }
 
     #[test]
     fn as_long_as_others_are_introduced_one_goes_on_waiting() {
         let mut copies = copies();
-        copies.wait(0, &comer(0));
+        copies.wait(0, &visitor(0));
         for now_ms in (1_000..9_000).step_by(500) {
-            copies.note_introduced(now_ms, comer(0).manifest, comer(0).address);
+            copies.note_introduced(now_ms, visitor(0).manifest, visitor(0).address);
         }
-        assert_eq!(copies.wait(7_000, &comer(500)), Some(8_500), "nobody waits longer than a few seconds");
-        assert_eq!(copies.wait(8_500, &comer(500)), None);
-        assert_eq!(copies.wait(8_600, &comer(8_600)), Some(9_500));
-        copies.note_introduced(0, Digest::of(b"unknown"), comer(0).address);
+        assert_eq!(copies.wait(7_000, &visitor(500)), Some(8_500), "nobody waits longer than a few seconds");
+        assert_eq!(copies.wait(8_500, &visitor(500)), None);
+        assert_eq!(copies.wait(8_600, &visitor(8_600)), Some(9_500));
+        copies.note_introduced(0, Digest::of(b"unknown"), visitor(0).address);
         assert_eq!(copies.copies.len(), 1);
     }
 
     #[test]
     fn whoever_is_served_at_once_is_waited_for_all_the_same() {
         let mut copies = copies();
-        let at_once = Comer { is_served_at_once: true, ..comer(0) };
+        let at_once = Visitor { is_served_at_once: true, ..visitor(0) };
         assert_eq!([(); 2].map(|()| copies.wait(0, &at_once)), [None, None]);
-        assert_eq!(copies.wait(10, &comer(10)), Some(4_000));
+        assert_eq!(copies.wait(10, &visitor(10)), Some(4_000));
     }
 
     #[test]
     fn a_copy_is_waited_for_where_its_holder_would_be_introduced() {
-        let mut copies = FirstCopies::new(LINE, Reach::Prefix);
-        let elsewhere = |last| Comer { address: IpAddr::from([198, 51, 100, last]), ..comer(0) };
-        assert_eq!(copies.wait(0, &comer(0)), None);
+        let mut copies = RequestCoalescer::new(LINE, Reach::Prefix);
+        let elsewhere = |last| Visitor { address: IpAddr::from([198, 51, 100, last]), ..visitor(0) };
+        assert_eq!(copies.wait(0, &visitor(0)), None);
         assert_eq!(copies.wait(0, &elsewhere(1)), None);
         assert_eq!(copies.wait(0, &elsewhere(2)), Some(4_000));
     }
@@ -176,9 +179,9 @@ mod tests {
     #[test]
     fn nobody_waits_where_the_line_is_fast_or_unknown_or_far_too_thin() {
         let waits = |line, bytes| {
-            let mut copies = FirstCopies::new(line, Reach::Any);
-            copies.wait(0, &Comer { bytes, ..comer(0) });
-            copies.wait(0, &Comer { bytes, ..comer(0) }).is_some()
+            let mut copies = RequestCoalescer::new(line, Reach::Any);
+            copies.wait(0, &Visitor { bytes, ..visitor(0) });
+            copies.wait(0, &Visitor { bytes, ..visitor(0) }).is_some()
         };
         assert!(!waits(0, 2_000_000));
         assert_eq!([299, 300, 4_667, 4_668].map(|ms| waits(LINE, ms * LINE / 1_000)), [false, true, true, false]);
@@ -188,9 +191,9 @@ mod tests {
     #[test]
     fn what_is_remembered_has_a_limit() {
         let mut copies = copies();
-        for n in 0..2 * FIRST_COPIES_MAX {
-            copies.wait(0, &Comer { manifest: Digest::of(&n.to_be_bytes()), ..comer(0) });
+        for n in 0..2 * COALESCED_COPIES_MAX {
+            copies.wait(0, &Visitor { manifest: Digest::of(&n.to_be_bytes()), ..visitor(0) });
         }
-        assert_eq!(copies.copies.len(), FIRST_COPIES_MAX);
+        assert_eq!(copies.copies.len(), COALESCED_COPIES_MAX);
     }
 }
