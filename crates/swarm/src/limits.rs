@@ -84,7 +84,7 @@ pub const LEASE_WAIT_MS: u64 = 10_000;
 
 /// Somebody who was told that it comes first has asked for a lease after this, in milliseconds, or does not: several times a document of 100 KB on a line of 1 Mbit/s. Where that
 /// takes longer a second one is told the same, which costs one more manifest and nothing else.
-pub const FIRST_COMER_MS: u64 = 10_000;
+pub const FIRST_VISITOR_MS: u64 = 10_000;
 
 /// With so many ready peers that hold everything nobody is sent to the origin.
 pub const LEASE_SEEDERS_ENOUGH: usize = 4;

@@ -161,7 +161,7 @@ impl Tracker {
     }
 
     /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a lease of it, and nobody was given the place in the
-    /// last [`FIRST_COMER_MS`](crate::limits::FIRST_COMER_MS).
+    /// last [`FIRST_VISITOR_MS`](crate::limits::FIRST_VISITOR_MS).
     #[must_use]
     pub fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
         self.advance(now_ms);

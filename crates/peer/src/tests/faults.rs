@@ -141,7 +141,7 @@ async fn a_manifest_that_is_outdated_when_it_is_asked_for_is_not_clung_to() {
         if request.starts_with(b"GET / ") {
             let mut answer = read_head(&mut theirs).await;
             let name = b"viral-manifest: ";
-            let at = answer.windows(name.len()).position(|window| window == name).expect("the first comer is told") + name.len();
+            let at = answer.windows(name.len()).position(|window| window == name).expect("the first visitor is told") + name.len();
             answer[at..at + 64].fill(b'0');
             ours.write_all(&answer).await.unwrap();
         }

@@ -10,7 +10,7 @@ use viral_wire::{Digest, limits::SHARE_PIECES_MAX, signal::PeerNumber};
 
 use super::timers::Timers;
 use crate::limits::{
-    FIRST_COMER_MS, LEASE_MANIFESTS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_PIECES_FIRST, LEASE_PIECES_MIN, LEASE_WAIT_MS,
+    FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_PIECES_FIRST, LEASE_PIECES_MIN, LEASE_WAIT_MS,
     LEASE_WINDOW_ALONE, LEASE_WINDOW_MAX, LEASE_WINDOW_MIN, LEASE_WINDOW_START,
 };
 
@@ -43,7 +43,7 @@ pub(super) struct OriginLeases {
     /// Whose lease is of which manifest.
     holders: BTreeMap<PeerNumber, Digest>,
     /// When somebody came first to a manifest that nobody fetched, lately.
-    first_comers: BTreeMap<Digest, u64>,
+    first_visitors: BTreeMap<Digest, u64>,
     /// When each lease took too long.
     timers: Timers<PeerNumber>,
 }
@@ -136,14 +136,14 @@ impl OriginLeases {
     }
 
     /// Takes the first place at a manifest for somebody who comes now, if it is free: nobody who is connected ever took a lease of it, and nobody was given the place in the
-    /// last [`FIRST_COMER_MS`].
+    /// last [`FIRST_VISITOR_MS`].
     pub(super) fn take_first_place(&mut self, now_ms: u64, manifest: Digest) -> bool {
-        let Self { by_manifest, first_comers, .. } = self;
-        first_comers.retain(|_, came_ms| now_ms < came_ms.saturating_add(FIRST_COMER_MS));
+        let Self { by_manifest, first_visitors, .. } = self;
+        first_visitors.retain(|_, came_ms| now_ms < came_ms.saturating_add(FIRST_VISITOR_MS));
         let is_first =
-            !by_manifest.contains_key(&manifest) && !first_comers.contains_key(&manifest) && first_comers.len() < LEASE_MANIFESTS_MAX;
+            !by_manifest.contains_key(&manifest) && !first_visitors.contains_key(&manifest) && first_visitors.len() < LEASE_MANIFESTS_MAX;
         if is_first {
-            first_comers.insert(manifest, now_ms);
+            first_visitors.insert(manifest, now_ms);
         }
         is_first
     }

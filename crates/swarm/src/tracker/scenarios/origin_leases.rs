@@ -1,7 +1,7 @@
 //! What a crowd is told to take from the origin.
 
 use super::*;
-use crate::limits::{FIRST_COMER_MS, LEASE_MANIFESTS_MAX, LEASE_SEEDERS_ENOUGH, LEASE_WAIT_MS, LEASE_WINDOW_START};
+use crate::limits::{FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_SEEDERS_ENOUGH, LEASE_WAIT_MS, LEASE_WINDOW_START};
 
 impl World {
     fn lease(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
@@ -125,11 +125,11 @@ fn one_comes_first_and_is_told_so_once() {
     let mut world = World::new();
     let is_first = |world: &mut World| world.tracker.take_first_place(world.now_ms, version(1));
     assert!(is_first(&mut world));
-    world.wait(FIRST_COMER_MS - 1);
+    world.wait(FIRST_VISITOR_MS - 1);
     assert!(!is_first(&mut world), "the first one is about to ask for a share");
     world.wait(1);
     assert!(is_first(&mut world), "it never did");
-    world.wait(FIRST_COMER_MS);
+    world.wait(FIRST_VISITOR_MS);
     let taker = world.newcomer();
     world.lease(taker, 0);
     assert!(!is_first(&mut world), "somebody fetches it");
@@ -138,11 +138,11 @@ fn one_comes_first_and_is_told_so_once() {
 }
 
 #[test]
-fn no_more_first_comers_are_remembered_than_there_may_be_crowds() {
+fn no_more_first_visitors_are_remembered_than_there_may_be_crowds() {
     let mut tracker = Tracker::new(TrackerConfig::default(), 1);
     let firsts = (0..=LEASE_MANIFESTS_MAX).filter(|n| tracker.take_first_place(0, Digest::of(&n.to_be_bytes()))).count();
     assert_eq!(firsts, LEASE_MANIFESTS_MAX);
-    assert!(tracker.take_first_place(FIRST_COMER_MS, Digest::of(b"later")));
+    assert!(tracker.take_first_place(FIRST_VISITOR_MS, Digest::of(b"later")));
 }
 
 #[test]
