@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use viral_swarm::{
     limits::TICKET_AGE_MAX_MS,
-    nearness::Reach,
+    locality::PeerScope,
     tracker::{Answerer, ClientAddr},
 };
 use viral_wire::{
@@ -96,8 +96,8 @@ impl Op {
 /// Where the tracker breaks a promise; see [`World`] and [`leave`].
 pub fn tracker_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
-    let reach = [Reach::Any, Reach::Prefix, Reach::Near][bytes.below(3)];
-    let mut world = World::new(reach, u64::from(bytes.byte()));
+    let peer_scope = [PeerScope::Any, PeerScope::Prefix, PeerScope::Near][bytes.below(3)];
+    let mut world = World::new(peer_scope, u64::from(bytes.byte()));
     for _ in 0..OPS_MAX {
         if bytes.is_empty() {
             break;

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 use viral_swarm::admission::Policy;
-use viral_swarm::nearness;
+use viral_swarm::locality;
 use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::{ClientAddr, TrackerConfig};
 use viral_wire::OWN_PATHS;
@@ -27,7 +27,7 @@ use crate::access::AccessLog;
 use crate::client::{
     Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_native_peer, is_private, primary_address, proxy_fault, rewrite_address,
 };
-use crate::config::{Base, Config, Macos, OwnServiceWorker, Reach, RewriteLocal};
+use crate::config::{Base, Config, Macos, OwnServiceWorker, PeerScope, RewriteLocal};
 use crate::cookies;
 use crate::counting::counted;
 use crate::early::Meanwhile;
@@ -441,10 +441,10 @@ fn site_options(config: &Config) -> SiteOptions {
 
 fn tracker_config(config: &Config) -> TrackerConfig {
     TrackerConfig {
-        reach: match config.reach {
-            Reach::Near => nearness::Reach::Near,
-            Reach::Prefix => nearness::Reach::Prefix,
-            Reach::Any => nearness::Reach::Any,
+        peer_scope: match config.reach {
+            PeerScope::Near => locality::PeerScope::Near,
+            PeerScope::Prefix => locality::PeerScope::Prefix,
+            PeerScope::Any => locality::PeerScope::Any,
         },
         up_bytes_per_s: config.up_limit,
         // Each session has a connection, and who comes for a page must find a place, too.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use file::{ConfigError, default_file, load};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AccessLogFormat, AdminListen, Base, HeaderLine, ListenAt, Macos, OwnServiceWorker, ProxyHeader, Reach, RewriteLocal, TrustedProxy,
+    AccessLogFormat, AdminListen, Base, HeaderLine, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TrustedProxy,
     ValueError,
 };
 
@@ -62,8 +62,8 @@ pub struct Config {
     pub min_app_bytes: u64,
 
     /// How far apart two visitors may be to be introduced: `near` the same public address, `prefix` the same IPv4 /24 or IPv6 /48, `any` anyone
-    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = Reach::Any))]
-    pub reach: Reach,
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = PeerScope::Any))]
+    pub reach: PeerScope,
 
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR"))]
@@ -142,7 +142,7 @@ impl Default for Config {
             header: Vec::new(),
             immutable: Vec::new(),
             min_app_bytes: APP_BYTES_MIN,
-            reach: Reach::Any,
+            reach: PeerScope::Any,
             cache_dir: None,
             state_dir: None,
             trust_proxy: Vec::new(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::nearness::Reach;
+use viral_swarm::locality::PeerScope;
 use viral_swarm::pageset::Size;
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{ClientAddr, Tracker, TrackerConfig};
@@ -59,7 +59,7 @@ fn decision(sessions: u64) -> Duration {
     let mut coverage = CoverageCache::default();
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
     let mut tracker = tracker(sessions, manifest, &coverage);
-    let mut coalescer = RequestCoalescer::new(0, Reach::Any);
+    let mut coalescer = RequestCoalescer::new(0, PeerScope::Any);
     let page =
         PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) }, own_worker: false };
     let evidence = Evidence {

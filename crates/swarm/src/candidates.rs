@@ -7,7 +7,7 @@ use viral_wire::description::{Address, Candidate, CandidateKind, Transport};
 use crate::{
     address::ClientAddr,
     limits::CANDIDATE_ADDRESSES_MAX,
-    nearness::{self, Nearness},
+    locality::{self, Tier},
 };
 
 /// What may be relayed of the candidates of `from` to a session at `to`, best first, at most [`CANDIDATE_ADDRESSES_MAX`] addresses.
@@ -17,7 +17,7 @@ use crate::{
 #[must_use]
 pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr) -> Vec<Candidate> {
     let own = from.public.to_canonical();
-    let are_neighbours = nearness::between(own, to) == Nearness::SameAddress;
+    let are_neighbours = locality::between(own, to) == Tier::SameAddress;
     let rank = |candidate: &Candidate| {
         let address = match &candidate.address {
             Address::Local(_) => return Some(Rank::Name),

@@ -9,7 +9,7 @@ pub mod coverage;
 pub mod fetch;
 pub mod limits;
 pub mod lineage;
-pub mod nearness;
+pub mod locality;
 pub mod pageset;
 pub mod places;
 pub mod platform;

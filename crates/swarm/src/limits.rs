@@ -114,12 +114,12 @@ pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
 /// Share of picks that are random among equally near peers, in permille, so that swarms stay connected.
 pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 
-/// Ready peers looked at on one rung of the ladder, so that a match costs the same in a swarm of any size.
-pub const RUNG_SCAN_MAX: usize = 64;
+/// Ready peers looked at on one tier, so that a match costs the same in a swarm of any size.
+pub const TIER_SCAN_MAX: usize = 64;
 
-/// Ready peers looked at on one rung before no more are, where as many as are wanted have proven themselves: four times as many as a visitor gets, so that the least busy ones are
+/// Ready peers looked at on one tier before no more are, where as many as are wanted have proven themselves: four times as many as a visitor gets, so that the least busy ones are
 /// found (the best of four random ones is hardly worse than the best of all).
-pub const RUNG_SCAN_ENOUGH: usize = 16;
+pub const TIER_SCAN_ENOUGH: usize = 16;
 
 /// Manifests looked at for one match: the wanted one and others that may share pieces with it.
 pub const MANIFEST_SCAN_MAX: usize = 64;

@@ -3,7 +3,7 @@
 //! The set has two rings, in order of need. *Critical* is what rendering and the first scripts need, *expected* is what at least half of the
 //! visits use. Everything else of the site is on demand and not listed here.
 //!
-//! Anybody may report anything, so each network (see [`nearness::prefix`]) has one vote, shared by its reports. An asset enters with half of the
+//! Anybody may report anything, so each network (see [`locality::network_key`]) has one vote, shared by its reports. An asset enters with half of the
 //! votes and leaves below a quarter; between the two nothing moves, so that the manifest does not flap. What a single network alone names
 //! is believed only while hardly anybody else has spoken, and up to a size that pages plausibly load.
 
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use crate::limits::{LEARN_VISITS, LOADED_REPORT_PATHS_MAX};
-use crate::nearness;
+use crate::locality;
 
 use budget::Budget;
 use chosen::Chosen;
@@ -181,7 +181,7 @@ impl PageSet {
 
     /// The server saw a visit from this address ask for a service worker of the site's own, at a scope that holds the page.
     pub fn handle_own_worker(&mut self, address: IpAddr, browser: u64) {
-        let seen = (nearness::prefix(address), browser);
+        let seen = (locality::network_key(address), browser);
         self.own_workers.retain(|known| *known != seen);
         self.own_workers.push_back(seen);
         while self.own_workers.len() > self.config.reports_max {
@@ -237,7 +237,7 @@ impl PageSet {
                 paths.push(path);
             }
         }
-        let (network, epoch) = (nearness::prefix(report.address), self.vintage(&seen, served));
+        let (network, epoch) = (locality::network_key(report.address), self.vintage(&seen, served));
         Vote { voter: Some(report.voter), network, kind: report.kind, epoch, paths, bytes }
     }
 

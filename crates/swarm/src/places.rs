@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
 };
 
-use crate::nearness;
+use crate::locality;
 
 /// Who has a place.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl<K: Ord + Copy> Places<K> {
     /// Gives a place to somebody who comes from `address`. Whoever calls sees that there is one.
     pub fn insert(&mut self, key: K, address: IpAddr, used: Use) {
         self.remove(&key);
-        self.put(key, nearness::prefix(address), used);
+        self.put(key, locality::network_key(address), used);
     }
 
     /// It is used so from now on.
@@ -78,7 +78,7 @@ impl<K: Ord + Copy> Places<K> {
     /// longest. An answer on its way is ended only where one network has more than half of all places.
     #[must_use]
     pub fn in_the_way(&self, address: IpAddr) -> Option<K> {
-        let own = self.networks.get(&nearness::prefix(address)).map_or(0, BTreeSet::len);
+        let own = self.networks.get(&locality::network_key(address)).map_or(0, BTreeSet::len);
         let larger = self.by_len.iter().rev().take_while(|(len, _)| *len > own + 1);
         let first = |(len, network): &(usize, IpAddr)| {
             let (used, _, key) = self.networks.get(network)?.first()?;
@@ -90,7 +90,7 @@ impl<K: Ord + Copy> Places<K> {
     /// Who gives way among the newcomer's own, where nobody else does: one that is idle.
     #[must_use]
     pub fn in_own_way(&self, address: IpAddr) -> Option<K> {
-        let (used, _, key) = self.networks.get(&nearness::prefix(address))?.first()?;
+        let (used, _, key) = self.networks.get(&locality::network_key(address))?.first()?;
         (*used == Use::Idle).then_some(*key)
     }
 

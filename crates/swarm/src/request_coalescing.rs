@@ -11,14 +11,14 @@ use viral_wire::Digest;
 use crate::limits::{
     COALESCE_COOLDOWN_MS, COALESCE_LAPSES_MAX, COALESCE_MS_MIN, COALESCE_SLACK_MS, COALESCE_WAIT_MS_MAX, COALESCED_COPIES_MAX,
 };
-use crate::nearness::{self, Reach};
+use crate::locality::{self, PeerScope};
 
 /// The copies that are on their way to somebody who is the first to have them.
 #[derive(Debug)]
 pub struct RequestCoalescer {
     /// What the shared line carries, in bytes per second; 0 = nobody waits.
     line: u64,
-    reach: Reach,
+    peer_scope: PeerScope,
     copies: BTreeMap<Key, Copy>,
 }
 
@@ -49,10 +49,10 @@ pub struct Visitor {
 }
 
 impl RequestCoalescer {
-    /// No copies yet. Holders are introduced within `reach`.
+    /// No copies yet. Holders are introduced within `peer_scope`.
     #[must_use]
-    pub fn new(line_bytes_per_s: u64, reach: Reach) -> Self {
-        Self { line: line_bytes_per_s, reach, copies: BTreeMap::new() }
+    pub fn new(line_bytes_per_s: u64, peer_scope: PeerScope) -> Self {
+        Self { line: line_bytes_per_s, peer_scope, copies: BTreeMap::new() }
     }
 
     /// Until when somebody waits, unless a peer has room for it before, in milliseconds; `None`: it gets a copy now.
@@ -95,10 +95,10 @@ impl RequestCoalescer {
     }
 
     fn key(&self, manifest: Digest, address: IpAddr) -> Key {
-        let place = match self.reach {
-            Reach::Near => Some(nearness::site(address)),
-            Reach::Prefix => Some(nearness::prefix(address)),
-            Reach::Any => None,
+        let place = match self.peer_scope {
+            PeerScope::Near => Some(locality::address_key(address)),
+            PeerScope::Prefix => Some(locality::network_key(address)),
+            PeerScope::Any => None,
         };
         (manifest, place)
     }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     fn copies() -> RequestCoalescer {
-        RequestCoalescer::new(LINE, Reach::Any)
+        RequestCoalescer::new(LINE, PeerScope::Any)
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_waited_for_where_its_holder_would_be_introduced() {
-        let mut copies = RequestCoalescer::new(LINE, Reach::Prefix);
+        let mut copies = RequestCoalescer::new(LINE, PeerScope::Prefix);
         let elsewhere = |last| Visitor { address: IpAddr::from([198, 51, 100, last]), ..visitor(0) };
         assert_eq!(copies.wait(0, &visitor(0)), None);
         assert_eq!(copies.wait(0, &elsewhere(1)), None);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn nobody_waits_where_the_line_is_fast_or_unknown_or_far_too_thin() {
         let waits = |line, bytes| {
-            let mut copies = RequestCoalescer::new(line, Reach::Any);
+            let mut copies = RequestCoalescer::new(line, PeerScope::Any);
             copies.wait(0, &Visitor { bytes, ..visitor(0) });
             copies.wait(0, &Visitor { bytes, ..visitor(0) }).is_some()
         };

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::limits::{VISIT_AGE_MAX_MS, VISIT_QUIET_MS};
-use crate::nearness;
+use crate::locality;
 
 use book::Book;
 use visit::{Used, Visit};
@@ -56,7 +56,7 @@ impl Visits {
     pub fn handle_document(&mut self, now_ms: u64, opening: &Opening<'_>) -> u64 {
         self.advance(now_ms);
         let Opening { browser, address, page, kind, is_first } = *opening;
-        let network = nearness::prefix(address);
+        let network = locality::network_key(address);
         self.serial += 1;
         let mut visit = Visit::new(self.serial, browser, page, kind, is_first, address);
         if let Some(older) = self.book.visit_to(browser, page).map(|older| older.serial)

@@ -325,7 +325,7 @@ pub enum AccessLogFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
-pub enum Reach {
+pub enum PeerScope {
     /// Same public address.
     Near,
     /// Same IPv4 /24 or IPv6 /48.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::types::{PageSetConfig, ReportKind, StaticReference, Vote};
 use crate::limits::REFERENCES_REMEMBERED_MAX;
-use crate::nearness;
+use crate::locality;
 
 /// All of a [`PageSet`](super::PageSet) that is worth keeping. Names no visitor: of an address only the network is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl PageState {
         let known = self.references.into_iter().take(REFERENCES_REMEMBERED_MAX);
         let votes = self.reports.into_iter().rev().take(config.reports_max).map(|vote| Vote {
             voter: None,
-            network: nearness::prefix(vote.network),
+            network: locality::network_key(vote.network),
             kind: vote.kind,
             epoch: vote.epoch.min(epoch),
             paths: vote.paths.into_iter().take(config.assets_max).collect(),

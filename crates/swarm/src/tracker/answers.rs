@@ -15,7 +15,7 @@ use super::{
     timers::Timer,
     types::{AnswerError, Answerer},
 };
-use crate::{candidates, nearness};
+use crate::{candidates, locality};
 
 impl Tracker {
     /// Relays answers, each to the maker of its offer with the push plan made for it.
@@ -69,7 +69,7 @@ impl Tracker {
         let session = self.sessions.get_mut(&answer.peer)?;
         session.book.customers.insert(
             answer.offer,
-            Customer { number, network: nearness::prefix(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
+            Customer { number, network: locality::network_key(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
         );
         session.note_served(number);
         self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));

@@ -5,14 +5,14 @@ use crate::{
         FORGED_REPORTS_MIN, MESSAGE_BURST_MAX, MESSAGES_PER_S, OFFER_AGE_MAX_MS, OFFERS_WANTED, OPEN_WAIT_MS, PUSH_BYTES_MAX,
         RANDOM_SHARE_PERMILLE, RESERVE_MS, SESSIONS_MAX, SLOTS_MAX, SOLE_WITNESS_DROPS_MAX, TICKET_AGE_MAX_MS, TICKETS_MAX, UP_BYTES_PER_S,
     },
-    nearness::Reach,
+    locality::PeerScope,
 };
 
 /// Settings of a [`Tracker`](super::Tracker).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackerConfig {
     /// How far visitors may be introduced to each other.
-    pub reach: Reach,
+    pub peer_scope: PeerScope,
     /// Sessions at once; the newest beyond is refused.
     pub sessions_max: usize,
     /// Thin visits remembered at once; beyond, no visitor is offered peers.
@@ -48,7 +48,7 @@ pub struct TrackerConfig {
 impl Default for TrackerConfig {
     fn default() -> Self {
         Self {
-            reach: Reach::Any,
+            peer_scope: PeerScope::Any,
             sessions_max: SESSIONS_MAX,
             tickets_max: TICKETS_MAX,
             ticket_age_max_ms: TICKET_AGE_MAX_MS,

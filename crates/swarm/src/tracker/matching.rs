@@ -1,4 +1,4 @@
-//! Who is introduced to whom: the ladder of nearness, the order within a rung, the push plan.
+//! Who is introduced to whom: the tiers of locality, the order within a tier, the push plan.
 
 use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 
@@ -19,8 +19,8 @@ use crate::{
     address::ClientAddr,
     candidates,
     coverage::{Coverage, permille},
-    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, RUNG_SCAN_ENOUGH, RUNG_SCAN_MAX},
-    nearness::{self, Nearness},
+    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX},
+    locality::{self, Tier},
     random::Random,
 };
 
@@ -79,13 +79,13 @@ impl Tracker {
         };
         let random = &mut self.random.clone();
         let sources = self.sources(&search, random);
-        self.rungs().any(|rung| !self.choices(&search, rung, (&sources, &[]), 1, random).is_empty())
+        self.tiers().any(|tier| !self.choices(&search, tier, (&sources, &[]), 1, random).is_empty())
     }
 
     /// How near two may be, nearest first.
-    fn rungs(&self) -> impl Iterator<Item = Nearness> {
-        let farthest = self.config.reach.farthest();
-        [Nearness::SameAddress, Nearness::SamePrefix, Nearness::Anyone].into_iter().take_while(move |rung| *rung <= farthest)
+    fn tiers(&self) -> impl Iterator<Item = Tier> {
+        let farthest = self.config.peer_scope.farthest();
+        [Tier::SameAddress, Tier::SamePrefix, Tier::Anyone].into_iter().take_while(move |tier| *tier <= farthest)
     }
 
     /// The search for a visit that may not be known yet; none if there is no place for it.
@@ -168,7 +168,7 @@ impl Tracker {
         customers.into_iter().flatten().filter_map(|customer| self.session_behind(customer.number)).collect()
     }
 
-    /// Picks distinct ready seeders: nearest rung first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
+    /// Picks distinct ready seeders: nearest tier first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
     /// network, where there are no others.
     fn choose(&self, search: &Search<'_>, random: &mut Random) -> Vec<Choice> {
         let (mut chosen, mut spare): (Vec<Choice>, Vec<Choice>) = (Vec::new(), Vec::new());
@@ -176,12 +176,12 @@ impl Tracker {
             return chosen;
         }
         let sources = self.sources(search, random);
-        let own = nearness::prefix(search.addr.public);
-        for rung in self.rungs() {
+        let own = locality::network_key(search.addr.public);
+        for tier in self.tiers() {
             if chosen.len() >= search.count_max {
                 break;
             }
-            let mut choices = self.choices(search, rung, (&sources, &chosen), RUNG_SCAN_MAX, random);
+            let mut choices = self.choices(search, tier, (&sources, &chosen), TIER_SCAN_MAX, random);
             choices.sort_unstable();
             while chosen.len() < search.count_max && !choices.is_empty() {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
@@ -210,22 +210,22 @@ impl Tracker {
         manifests.into_iter().filter_map(source).collect()
     }
 
-    /// At most `count_max` of those that could be picked on a rung.
+    /// At most `count_max` of those that could be picked on a tier.
     fn choices(
         &self,
         search: &Search<'_>,
-        rung: Nearness,
+        tier: Tier,
         (sources, chosen): (&[(Digest, u16, u64)], &[Choice]),
         count_max: usize,
         random: &mut Random,
     ) -> Vec<Choice> {
         // Of a foreign network a thin visit gets one.
         let (mut choices, mut good): (Vec<Choice>, Vec<IpAddr>) = (Vec::new(), Vec::new());
-        let own = nearness::prefix(search.addr.public);
+        let own = locality::network_key(search.addr.public);
         for (manifest, share, bytes) in sources {
-            let left = RUNG_SCAN_MAX.saturating_sub(choices.len());
-            for peer in self.pool.holders(*manifest, search.addr.public, rung, random.next_u64(), left) {
-                if choices.len() >= count_max || (good.len() >= search.count_max && choices.len() >= RUNG_SCAN_ENOUGH) {
+            let left = TIER_SCAN_MAX.saturating_sub(choices.len());
+            for peer in self.pool.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
+                if choices.len() >= count_max || (good.len() >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
@@ -246,7 +246,7 @@ impl Tracker {
                     draw: random.next_u64(),
                     peer,
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
-                    network: nearness::prefix(session.addr.public),
+                    network: locality::network_key(session.addr.public),
                 };
                 if choice.is_good() && (!search.is_thin || choice.network == own || !good.contains(&choice.network)) {
                     good.push(choice.network);
@@ -265,7 +265,7 @@ impl Tracker {
         let from = session.addr;
         let free = session.book.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
-        offer.reservation = Some(Reservation { leecher, network: nearness::prefix(to), until_ms });
+        offer.reservation = Some(Reservation { leecher, network: locality::network_key(to), until_ms });
         let given = Match {
             serial: offer.serial,
             state: MatchState::Given,

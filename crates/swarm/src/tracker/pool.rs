@@ -7,7 +7,7 @@ use std::{
 
 use viral_wire::{Digest, signal::PeerNumber};
 
-use crate::nearness::{self, Nearness};
+use crate::locality::{self, Tier};
 
 /// An index; a peer is in it as long as it is ready.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Member {
 /// Who is ready to give a manifest. In lists, so that a random one is found at once among any number.
 #[derive(Debug, Default)]
 struct Holders {
-    by_site: BTreeMap<IpAddr, Vec<PeerNumber>>,
+    by_address: BTreeMap<IpAddr, Vec<PeerNumber>>,
     by_network: BTreeMap<IpAddr, Network>,
     /// The keys of `by_network`, in an order that means nothing.
     networks: Vec<IpAddr>,
@@ -45,9 +45,9 @@ struct Network {
 impl Holders {
     /// Returns the places that the peer got.
     fn insert(&mut self, peer: PeerNumber, address: IpAddr) -> [usize; 2] {
-        let site = self.by_site.entry(nearness::site(address)).or_default();
-        site.push(peer);
-        let network = nearness::prefix(address);
+        let neighbours = self.by_address.entry(locality::address_key(address)).or_default();
+        neighbours.push(peer);
+        let network = locality::network_key(address);
         let known = match self.by_network.entry(network) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -57,28 +57,28 @@ impl Holders {
         };
         known.peers.push(peer);
         self.count += 1;
-        [site.len() - 1, known.peers.len() - 1]
+        [neighbours.len() - 1, known.peers.len() - 1]
     }
 
     /// Returns the peers that took the place of this one in either list.
     fn remove(&mut self, address: IpAddr, at: [usize; 2]) -> [Option<PeerNumber>; 2] {
         self.count -= 1;
-        let (site, prefix) = (nearness::site(address), nearness::prefix(address));
-        let moved_in_site = self.by_site.get_mut(&site).and_then(|peers| taken_out(peers, at[0]));
-        if self.by_site.get(&site).is_some_and(Vec::is_empty) {
-            self.by_site.remove(&site);
+        let (address_key, network_key) = (locality::address_key(address), locality::network_key(address));
+        let moved_in_address = self.by_address.get_mut(&address_key).and_then(|peers| taken_out(peers, at[0]));
+        if self.by_address.get(&address_key).is_some_and(Vec::is_empty) {
+            self.by_address.remove(&address_key);
         }
-        let moved_in_network = self.by_network.get_mut(&prefix).and_then(|network| taken_out(&mut network.peers, at[1]));
-        if let Some(Network { at, .. }) = self.by_network.get(&prefix).filter(|network| network.peers.is_empty()) {
+        let moved_in_network = self.by_network.get_mut(&network_key).and_then(|network| taken_out(&mut network.peers, at[1]));
+        if let Some(Network { at, .. }) = self.by_network.get(&network_key).filter(|network| network.peers.is_empty()) {
             let place = *at;
-            self.by_network.remove(&prefix);
+            self.by_network.remove(&network_key);
             if let Some(last) = taken_out(&mut self.networks, place)
                 && let Some(network) = self.by_network.get_mut(&last)
             {
                 network.at = place;
             }
         }
-        [moved_in_site, moved_in_network]
+        [moved_in_address, moved_in_network]
     }
 
     /// One of each network, from a random network on, then the second of each, and so on, until there are `count_max`. Looks up no more than is taken.
@@ -149,7 +149,7 @@ impl Pool {
         std::iter::once(wanted).chain(others.filter(|manifest| *manifest != wanted)).take(count_max).collect()
     }
 
-    /// Up to `count_max` distinct ready holders of `manifest` within one rung of `address`, from one on that `start` names, round and round; on the last rung one of each
+    /// Up to `count_max` distinct ready holders of `manifest` within one tier of `address`, from one on that `start` names, round and round; on the last tier one of each
     /// network before others, so that many sessions of one network are no more likely to be found than one.
     ///
     /// A random `start` makes this a random sample of a large swarm, at the same cost in one of any size.
@@ -157,15 +157,15 @@ impl Pool {
         &self,
         manifest: Digest,
         address: IpAddr,
-        rung: Nearness,
+        tier: Tier,
         start: u64,
         count_max: usize,
     ) -> Box<dyn Iterator<Item = PeerNumber> + '_> {
         let Some(holders) = self.by_manifest.get(&manifest) else { return Box::new(std::iter::empty()) };
-        let near = match rung {
-            Nearness::SameAddress => holders.by_site.get(&nearness::site(address)),
-            Nearness::SamePrefix => holders.by_network.get(&nearness::prefix(address)).map(|network| &network.peers),
-            Nearness::Anyone => return Box::new(holders.anyone(start, count_max).copied()),
+        let near = match tier {
+            Tier::SameAddress => holders.by_address.get(&locality::address_key(address)),
+            Tier::SamePrefix => holders.by_network.get(&locality::network_key(address)).map(|network| &network.peers),
+            Tier::Anyone => return Box::new(holders.anyone(start, count_max).copied()),
         };
         Box::new(near.into_iter().flat_map(move |peers| round(peers, start, count_max)).copied())
     }
@@ -182,18 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn a_rung_holds_the_nearer_ones_too_and_starts_anywhere() {
+    fn a_tier_holds_the_nearer_ones_too_and_starts_anywhere() {
         let mut pool = Pool::default();
         let manifest = Digest::of(b"m");
         for (bits, address) in [(1, "10.0.0.1"), (2, "10.0.0.1"), (3, "10.0.0.9"), (4, "192.0.2.1")] {
             pool.insert(number(bits), manifest, address.parse().unwrap());
         }
         let here = "10.0.0.1".parse().unwrap();
-        let holders = |rung, start, max| pool.holders(manifest, here, rung, start, max).collect::<Vec<_>>();
-        assert_eq!(holders(Nearness::SameAddress, 1, 9), [number(2), number(1)]);
-        assert_eq!(holders(Nearness::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
-        assert_eq!(holders(Nearness::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
-        assert_eq!(holders(Nearness::Anyone, 1, 9).len(), 4);
+        let holders = |tier, start, max| pool.holders(manifest, here, tier, start, max).collect::<Vec<_>>();
+        assert_eq!(holders(Tier::SameAddress, 1, 9), [number(2), number(1)]);
+        assert_eq!(holders(Tier::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
+        assert_eq!(holders(Tier::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
+        assert_eq!(holders(Tier::Anyone, 1, 9).len(), 4);
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
         }
         for start in 0..200_u64 {
             let here = "10.9.9.9".parse().unwrap();
-            let found = pool.holders(manifest, here, Nearness::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
+            let found = pool.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
@@ -225,7 +225,7 @@ mod tests {
         }
         let here = "10.9.9.9".parse().unwrap();
         for start in 0..50_u64 {
-            let found = pool.holders(manifest, here, Nearness::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
+            let found = pool.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
             let networks = found.map(|peer| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
             let counted = networks.fold(BTreeMap::<u64, usize>::new(), |mut counted, network| {
                 *counted.entry(network).or_default() += 1;
@@ -253,15 +253,15 @@ mod tests {
     fn assert_consistent(pool: &Pool) {
         for (peer, Member { manifest, address, at }) in &pool.members {
             let holders = &pool.by_manifest[manifest];
-            let network = &holders.by_network[&nearness::prefix(*address)];
-            assert_eq!((holders.by_site[&nearness::site(*address)][at[0]], network.peers[at[1]]), (*peer, *peer));
-            assert_eq!(holders.networks[network.at], nearness::prefix(*address));
+            let network = &holders.by_network[&locality::network_key(*address)];
+            assert_eq!((holders.by_address[&locality::address_key(*address)][at[0]], network.peers[at[1]]), (*peer, *peer));
+            assert_eq!(holders.networks[network.at], locality::network_key(*address));
         }
         let count: usize = pool.by_manifest.values().map(|holders| holders.count).sum();
-        let in_sites: usize = pool.by_manifest.values().flat_map(|holders| holders.by_site.values()).map(Vec::len).sum();
+        let in_addresses: usize = pool.by_manifest.values().flat_map(|holders| holders.by_address.values()).map(Vec::len).sum();
         let in_networks: usize =
             pool.by_manifest.values().flat_map(|holders| holders.by_network.values()).map(|network| network.peers.len()).sum();
-        assert_eq!([count, in_sites, in_networks], [pool.len(); 3]);
+        assert_eq!([count, in_addresses, in_networks], [pool.len(); 3]);
         assert!(pool.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     limits::{SOLE_WITNESS_MS, SOLE_WITNESSES_MAX, STRIKES_MAX, SUSPECT_MS, SUSPECTS_MAX},
-    nearness,
+    locality,
 };
 
 /// The memory of one tracker. What is in it lapses by itself.
@@ -48,15 +48,15 @@ impl Reputation {
         if self.suspects.len() >= SUSPECTS_MAX {
             self.suspects.retain(|_, until_ms| *until_ms > now_ms);
         }
-        let site = nearness::site(address);
-        if self.suspects.len() < SUSPECTS_MAX || self.suspects.contains_key(&site) {
-            self.suspects.insert(site, now_ms.saturating_add(SUSPECT_MS));
+        let address_key = locality::address_key(address);
+        if self.suspects.len() < SUSPECTS_MAX || self.suspects.contains_key(&address_key) {
+            self.suspects.insert(address_key, now_ms.saturating_add(SUSPECT_MS));
         }
     }
 
     /// Strikes that a session from this address begins with. Those of a suspect put it behind everybody as near until somebody got verified bytes from it.
     pub(super) fn strikes_of(&self, now_ms: u64, address: IpAddr) -> u32 {
-        let until_ms = self.suspects.get(&nearness::site(address));
+        let until_ms = self.suspects.get(&locality::address_key(address));
         if until_ms.is_some_and(|until_ms| *until_ms > now_ms) { STRIKES_MAX - 1 } else { 0 }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
 use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
-use crate::{address::ClientAddr, limits::CUSTOMERS_PER_PEER_MAX, nearness};
+use crate::{address::ClientAddr, limits::CUSTOMERS_PER_PEER_MAX, locality};
 
 /// One session.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Session {
 
     /// Whether it has room for one more of this network; its own may have all of it.
     pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
-        self.book.has_room_for(network) || network == nearness::prefix(self.addr.public)
+        self.book.has_room_for(network) || network == locality::network_key(self.addr.public)
     }
 
     /// Whether it could serve one more leecher now.

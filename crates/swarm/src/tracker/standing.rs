@@ -9,7 +9,7 @@ use viral_wire::signal::Fault;
 
 use crate::{
     limits::{REPORTERS_PER_PEER_MAX, REST_MS, STRIKES_MAX},
-    nearness,
+    locality,
 };
 
 /// The standing of one session.
@@ -55,7 +55,7 @@ pub(super) enum Verdict {
 impl Standing {
     pub(super) fn new(address: IpAddr, inherited: u32) -> Self {
         Self {
-            own: nearness::prefix(address),
+            own: locality::network_key(address),
             vouchers: BTreeSet::new(),
             is_vouched_inside: false,
             accusers: BTreeMap::new(),

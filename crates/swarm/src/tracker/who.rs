@@ -10,7 +10,7 @@ use super::{
     types::{Answerer, Seeking},
     visit::ThinVisit,
 };
-use crate::{address::ClientAddr, lineage::VisitKind, nearness};
+use crate::{address::ClientAddr, lineage::VisitKind, locality};
 
 impl Tracker {
     /// The visit of this ticket, made if there is none; false if there are too many.
@@ -132,7 +132,7 @@ impl Tracker {
 
     /// The network from which somebody comes, as strangers are counted.
     pub(super) fn network_of(&self, who: Answerer) -> Option<IpAddr> {
-        self.address_of(who).map(nearness::prefix)
+        self.address_of(who).map(locality::network_key)
     }
 
     pub(super) fn address_of(&self, who: Answerer) -> Option<IpAddr> {

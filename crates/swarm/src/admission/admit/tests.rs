@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     admission::{CookieState, tests::visit},
     coverage::CoverageCache,
-    nearness::Reach,
+    locality::PeerScope,
     tracker::TrackerConfig,
 };
 
@@ -29,7 +29,7 @@ impl World {
     fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
-        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, Reach::Any), coverage }
+        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, PeerScope::Any), coverage }
     }
 
     /// Somebody who has all of the page and left this many offers.

@@ -98,7 +98,7 @@ fn whoever_never_connected_can_neither_accuse_nor_strike_nor_vouch() {
     }
     assert_eq!(world.closed, BTreeMap::new());
     let session = &world.tracker.sessions[&seeder];
-    let network = crate::nearness::prefix(HERE.parse().unwrap());
+    let network = crate::locality::network_key(HERE.parse().unwrap());
     assert!(!session.standing.is_proven_to(network) && session.standing.strikes_for(world.now_ms, network) == 0);
 }
 

@@ -1,7 +1,7 @@
 //! Who is introduced to whom.
 
 use super::*;
-use crate::nearness::Reach;
+use crate::locality::PeerScope;
 
 #[test]
 fn a_visitor_is_given_offers_of_distinct_peers_up_to_what_it_wants() {
@@ -52,7 +52,7 @@ fn whoever_has_no_cookie_is_nobody_in_particular() {
 }
 
 #[test]
-fn the_nearest_rung_comes_first() {
+fn the_nearest_tier_comes_first() {
     let mut world = World::new();
     let far = world.seeder("198.51.100.1");
     let street = world.seeder("203.0.113.200");
@@ -100,13 +100,13 @@ fn whoever_gave_verified_bytes_to_a_stranger_comes_first() {
 
 #[test]
 fn reach_keeps_strangers_apart() {
-    for (reach, expected) in [(Reach::Near, 1), (Reach::Prefix, 2), (Reach::Any, 3)] {
-        let mut world = World::with(TrackerConfig { reach, ..TrackerConfig::default() });
+    for (peer_scope, expected) in [(PeerScope::Near, 1), (PeerScope::Prefix, 2), (PeerScope::Any, 3)] {
+        let mut world = World::with(TrackerConfig { peer_scope, ..TrackerConfig::default() });
         for address in ["198.51.100.1", "203.0.113.200", HERE] {
             world.seeder(address);
         }
         let ticket = world.fresh_ticket();
-        assert_eq!(world.seek(HERE, ticket, 4).len(), expected, "{reach:?}");
+        assert_eq!(world.seek(HERE, ticket, 4).len(), expected, "{peer_scope:?}");
     }
 }
 
