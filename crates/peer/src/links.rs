@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Input};
-use viral_swarm::candidates;
 use viral_swarm::fetch::PeerKey;
+use viral_swarm::ice_candidates;
 use viral_swarm::upload::{Turns, Waiting};
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::OFFERS_PER_PEER_MAX;
@@ -240,7 +240,7 @@ impl Links {
     /// What was told of another peer, without addresses that no peer has.
     fn dialable(&self, description: &Description) -> Description {
         let mut description = description.clone();
-        description.set_candidates(candidates::dialled(description.candidates(), &self.own));
+        description.set_candidates(ice_candidates::dialled(description.candidates(), &self.own));
         description
     }
 

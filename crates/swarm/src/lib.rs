@@ -4,9 +4,9 @@
 
 mod address;
 pub mod admission;
-pub mod candidates;
 pub mod coverage;
 pub mod fetch;
+pub mod ice_candidates;
 pub mod limits;
 pub mod lineage;
 pub mod locality;

@@ -4,7 +4,7 @@
 //! and call [`Tracker::handle_timeout`]. Time is an argument in milliseconds and never decreases.
 //!
 //! The life of an offer: a seeder leaves it (*ready*) → it is given to a leecher (*reserved*, for a while) → that leecher answers, it leaves the
-//! pool for good and its slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
+//! candidates for good and its slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -29,8 +29,8 @@ pub use stats::{Matches, Refused, Reported, TrackerStats};
 pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
+    candidates::Candidates,
     origin_leases::{Asked, Granted, OriginLeases},
-    pool::Pool,
     reputation::Reputation,
     session::Session,
     stats::Totals,
@@ -39,6 +39,7 @@ use self::{
 };
 
 mod answers;
+mod candidates;
 mod config;
 mod connections;
 mod leecher;
@@ -48,7 +49,6 @@ mod messages;
 mod offers;
 mod origin_leases;
 mod output;
-mod pool;
 mod reports;
 mod reputation;
 mod session;
@@ -75,7 +75,7 @@ pub struct Tracker {
     visits: Visits,
     /// Pages with at least one registered session.
     pages: BTreeMap<String, Page>,
-    pool: Pool,
+    candidates: Candidates,
     /// See [`Self::readied`].
     readied: u64,
     /// Those of sessions; visits and leases have their own.
@@ -108,7 +108,7 @@ impl Tracker {
             browsers: BTreeSet::new(),
             visits: Visits::new(config.ticket_age_max_ms),
             pages: BTreeMap::new(),
-            pool: Pool::default(),
+            candidates: Candidates::default(),
             readied: 0,
             timers: Timers::default(),
             leases: OriginLeases::default(),
@@ -242,7 +242,7 @@ impl Tracker {
             let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
             session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
         };
-        self.pool.ready_holders(manifest).filter(gives_all).take(LEASE_SEEDERS_ENOUGH).count()
+        self.candidates.ready_holders(manifest).filter(gives_all).take(LEASE_SEEDERS_ENOUGH).count()
     }
 
     fn advance(&mut self, now_ms: u64) {

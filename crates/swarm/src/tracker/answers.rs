@@ -15,7 +15,7 @@ use super::{
     timers::Timer,
     types::{AnswerError, Answerer},
 };
-use crate::{candidates, locality};
+use crate::{ice_candidates, locality};
 
 impl Tracker {
     /// Relays answers, each to the maker of its offer with the push plan made for it.
@@ -64,7 +64,7 @@ impl Tracker {
         if let Some(address) = addr.rewrite_to {
             description.rewrite_local(address);
         }
-        description.set_candidates(candidates::relayed(description.candidates(), &addr, to));
+        description.set_candidates(ice_candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
         session.book.customers.insert(

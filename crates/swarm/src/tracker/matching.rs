@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     address::ClientAddr,
-    candidates,
     coverage::{Coverage, permille},
+    ice_candidates,
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX},
     locality::{self, Tier},
     random::Random,
@@ -74,7 +74,8 @@ impl Tracker {
     /// Whether [`Self::offers_for`] would give anybody now: looks no further than to the first.
     #[must_use]
     pub fn is_anybody_ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> bool {
-        let Some(search) = self.search_for(now_ms, seeking, coverage).filter(|search| search.count_max > 0 && self.pool.len() > 0) else {
+        let Some(search) = self.search_for(now_ms, seeking, coverage).filter(|search| search.count_max > 0 && self.candidates.len() > 0)
+        else {
             return false;
         };
         let random = &mut self.random.clone();
@@ -172,7 +173,7 @@ impl Tracker {
     /// network, where there are no others.
     fn choose(&self, search: &Search<'_>, random: &mut Random) -> Vec<Choice> {
         let (mut chosen, mut spare): (Vec<Choice>, Vec<Choice>) = (Vec::new(), Vec::new());
-        if search.count_max == 0 || self.pool.len() == 0 {
+        if search.count_max == 0 || self.candidates.len() == 0 {
             return chosen;
         }
         let sources = self.sources(search, random);
@@ -201,7 +202,7 @@ impl Tracker {
     fn sources(&self, search: &Search<'_>, random: &mut Random) -> Vec<(Digest, u16, u64)> {
         let mut start = [0; 32];
         start[..8].copy_from_slice(&random.next_u64().to_be_bytes());
-        let manifests = self.pool.manifests(search.manifest, Digest(start), MANIFEST_SCAN_MAX);
+        let manifests = self.candidates.manifests(search.manifest, Digest(start), MANIFEST_SCAN_MAX);
         let source = |manifest: Digest| {
             let share = if manifest == search.manifest { 1000 } else { search.coverage.share(&manifest, &search.manifest) };
             let bytes = search.coverage.bytes(&manifest)?;
@@ -224,7 +225,7 @@ impl Tracker {
         let own = locality::network_key(search.addr.public);
         for (manifest, share, bytes) in sources {
             let left = TIER_SCAN_MAX.saturating_sub(choices.len());
-            for peer in self.pool.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
+            for peer in self.candidates.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
                 if choices.len() >= count_max || (good.len() >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
                     return choices;
                 }
@@ -275,7 +276,7 @@ impl Tracker {
             told: Told::default(),
         };
         let mut out = Offer { peer, offer: *number, description: offer.description.clone(), push };
-        out.description.set_candidates(candidates::relayed(out.description.candidates(), &from, to));
+        out.description.set_candidates(ice_candidates::relayed(out.description.candidates(), &from, to));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;

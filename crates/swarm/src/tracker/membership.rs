@@ -172,7 +172,7 @@ impl Tracker {
         if let Some(browser) = session.addr.browser {
             self.browsers.remove(&(browser, peer));
         }
-        self.pool.remove(peer);
+        self.candidates.remove(peer);
         let granted = self.leases.handle_gone(self.now_ms, peer);
         self.grant(granted);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
@@ -198,14 +198,14 @@ impl Tracker {
         true
     }
 
-    /// Puts a session into the pool of those that could serve one more leecher, or takes it out.
+    /// Puts a session among the candidates, those that could serve one more leecher, or takes it out.
     pub(super) fn refresh(&mut self, peer: PeerNumber) {
         match self.sessions.get(&peer) {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
-                self.readied += u64::from(self.pool.insert(peer, held.manifest, session.addr.public));
+                self.readied += u64::from(self.candidates.insert(peer, held.manifest, session.addr.public));
             }
-            _ => self.pool.remove(peer),
+            _ => self.candidates.remove(peer),
         }
     }
 

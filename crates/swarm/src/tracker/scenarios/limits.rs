@@ -267,5 +267,5 @@ fn nothing_is_kept_of_those_who_left() {
     let tracker = &world.tracker;
     let left = (tracker.sessions.len(), tracker.visits.len(), tracker.visits.is_consistent(), tracker.pages.len());
     assert_eq!(left, (0, 0, true, 0));
-    assert_eq!((tracker.timers.len(), tracker.pool.len()), (0, 0));
+    assert_eq!((tracker.timers.len(), tracker.candidates.len()), (0, 0));
 }

@@ -261,7 +261,7 @@ impl Watched {
             ready += usize::from(session.is_ready());
         }
         assert_eq!(tracker.timers.len(), timers, "every timer waits for something");
-        assert_eq!(tracker.pool.len(), ready, "the pool is exactly who is ready");
+        assert_eq!(tracker.candidates.len(), ready, "the candidates are exactly who is ready");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::locality::{self, Tier};
 
 /// An index; a peer is in it as long as it is ready.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct Candidates {
     members: BTreeMap<PeerNumber, Member>,
     by_manifest: BTreeMap<Digest, Holders>,
 }
@@ -107,7 +107,7 @@ fn round<T>(list: &[T], start: u64, count_max: usize) -> impl Iterator<Item = &T
     from.iter().chain(before).take(count_max)
 }
 
-impl Pool {
+impl Candidates {
     /// True if it was not in it already.
     pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) -> bool {
         if self.members.get(&peer).is_some_and(|member| (member.manifest, member.address) == (manifest, address)) {
@@ -183,13 +183,13 @@ mod tests {
 
     #[test]
     fn a_tier_holds_the_nearer_ones_too_and_starts_anywhere() {
-        let mut pool = Pool::default();
+        let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for (bits, address) in [(1, "10.0.0.1"), (2, "10.0.0.1"), (3, "10.0.0.9"), (4, "192.0.2.1")] {
-            pool.insert(number(bits), manifest, address.parse().unwrap());
+            candidates.insert(number(bits), manifest, address.parse().unwrap());
         }
         let here = "10.0.0.1".parse().unwrap();
-        let holders = |tier, start, max| pool.holders(manifest, here, tier, start, max).collect::<Vec<_>>();
+        let holders = |tier, start, max| candidates.holders(manifest, here, tier, start, max).collect::<Vec<_>>();
         assert_eq!(holders(Tier::SameAddress, 1, 9), [number(2), number(1)]);
         assert_eq!(holders(Tier::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
         assert_eq!(holders(Tier::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
@@ -198,18 +198,18 @@ mod tests {
 
     #[test]
     fn a_thousand_sessions_of_one_network_are_found_no_sooner_than_one() {
-        let mut pool = Pool::default();
+        let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for bits in 1_000..2_000 {
-            pool.insert(number(bits * 7_919), manifest, [198, 51, 100, 1].into());
+            candidates.insert(number(bits * 7_919), manifest, [198, 51, 100, 1].into());
         }
         let honest = ["10.0.0.1", "192.0.2.1", "203.0.113.1", "2001:db8::1", "2a00::1"];
         for (bits, address) in (1..).zip(honest) {
-            pool.insert(number(bits), manifest, address.parse().unwrap());
+            candidates.insert(number(bits), manifest, address.parse().unwrap());
         }
         for start in 0..200_u64 {
             let here = "10.9.9.9".parse().unwrap();
-            let found = pool.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
+            let found = candidates.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
@@ -218,14 +218,14 @@ mod tests {
 
     #[test]
     fn where_networks_are_few_each_gives_its_second_before_any_its_third() {
-        let mut pool = Pool::default();
+        let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for bits in 0..90_u8 {
-            pool.insert(number(u64::from(bits) + 1), manifest, [198, 51, if bits < 70 { 1 } else { bits / 10 }, bits].into());
+            candidates.insert(number(u64::from(bits) + 1), manifest, [198, 51, if bits < 70 { 1 } else { bits / 10 }, bits].into());
         }
         let here = "10.9.9.9".parse().unwrap();
         for start in 0..50_u64 {
-            let found = pool.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
+            let found = candidates.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
             let networks = found.map(|peer| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
             let counted = networks.fold(BTreeMap::<u64, usize>::new(), |mut counted, network| {
                 *counted.entry(network).or_default() += 1;
@@ -237,53 +237,53 @@ mod tests {
 
     #[test]
     fn removing_the_last_holder_forgets_the_manifest() {
-        let mut pool = Pool::default();
+        let mut candidates = Candidates::default();
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let address = "10.0.0.1".parse().unwrap();
-        pool.insert(number(1), old, address);
-        pool.insert(number(1), new, address);
-        assert_eq!(pool.manifests(new, old, 9), [new]);
-        pool.remove(number(1));
-        pool.remove(number(1));
-        assert_eq!(pool.len(), 0);
-        assert!(pool.by_manifest.is_empty());
+        candidates.insert(number(1), old, address);
+        candidates.insert(number(1), new, address);
+        assert_eq!(candidates.manifests(new, old, 9), [new]);
+        candidates.remove(number(1));
+        candidates.remove(number(1));
+        assert_eq!(candidates.len(), 0);
+        assert!(candidates.by_manifest.is_empty());
     }
 
     /// Every list names each peer once, and each peer knows its places.
-    fn assert_consistent(pool: &Pool) {
-        for (peer, Member { manifest, address, at }) in &pool.members {
-            let holders = &pool.by_manifest[manifest];
+    fn assert_consistent(candidates: &Candidates) {
+        for (peer, Member { manifest, address, at }) in &candidates.members {
+            let holders = &candidates.by_manifest[manifest];
             let network = &holders.by_network[&locality::network_key(*address)];
             assert_eq!((holders.by_address[&locality::address_key(*address)][at[0]], network.peers[at[1]]), (*peer, *peer));
             assert_eq!(holders.networks[network.at], locality::network_key(*address));
         }
-        let count: usize = pool.by_manifest.values().map(|holders| holders.count).sum();
-        let in_addresses: usize = pool.by_manifest.values().flat_map(|holders| holders.by_address.values()).map(Vec::len).sum();
+        let count: usize = candidates.by_manifest.values().map(|holders| holders.count).sum();
+        let in_addresses: usize = candidates.by_manifest.values().flat_map(|holders| holders.by_address.values()).map(Vec::len).sum();
         let in_networks: usize =
-            pool.by_manifest.values().flat_map(|holders| holders.by_network.values()).map(|network| network.peers.len()).sum();
-        assert_eq!([count, in_addresses, in_networks], [pool.len(); 3]);
-        assert!(pool.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
+            candidates.by_manifest.values().flat_map(|holders| holders.by_network.values()).map(|network| network.peers.len()).sum();
+        assert_eq!([count, in_addresses, in_networks], [candidates.len(); 3]);
+        assert!(candidates.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
     }
 
     #[test]
     fn whoever_comes_and_goes_every_list_stays_true() {
-        let mut pool = Pool::default();
+        let mut candidates = Candidates::default();
         let mut random = crate::random::Random::new(3);
         for _ in 0..5_000 {
             let bits = random.next_u64();
             let peer = number(bits % 97);
             if bits & 1 << 20 == 0 {
-                pool.remove(peer);
+                candidates.remove(peer);
             } else {
                 let (network, host) = ((bits >> 24 & 7) as u8, (bits >> 32 & 3) as u8);
-                pool.insert(peer, Digest::of(&[(bits >> 40 & 1) as u8]), [198, 51, network, host].into());
+                candidates.insert(peer, Digest::of(&[(bits >> 40 & 1) as u8]), [198, 51, network, host].into());
             }
-            assert_consistent(&pool);
+            assert_consistent(&candidates);
         }
-        assert!(pool.len() > 20);
+        assert!(candidates.len() > 20);
         for bits in 0..97 {
-            pool.remove(number(bits));
+            candidates.remove(number(bits));
         }
-        assert!(pool.by_manifest.is_empty() && pool.members.is_empty());
+        assert!(candidates.by_manifest.is_empty() && candidates.members.is_empty());
     }
 }
