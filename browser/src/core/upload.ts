@@ -55,10 +55,10 @@ export type UploadOutput =
   /** Close the connection and report the fault; the engine has forgotten the peer already. */
   | { readonly kind: 'drop'; readonly peer: PeerKey; readonly fault: 'malformed' | 'silent' };
 
-interface Line {
+interface UploadQueue {
   readonly peer: PeerKey;
   /** Pieces to send, in order. */
-  readonly queue: Set<PieceId>;
+  readonly pieces: Set<PieceId>;
   /** Pieces of the push plan, so that a `want` that crossed the push is not served twice. */
   readonly pushed: Set<PieceId>;
   /** Handed to the shell and not yet reported sent. */
@@ -73,7 +73,7 @@ interface Line {
 
 /** Serves the peers of one page. */
 export class Upload {
-  readonly #lines = new Map<PeerKey, Line>();
+  readonly #queues = new Map<PeerKey, UploadQueue>();
   readonly #out: UploadOutput[] = [];
   #slots: number;
   #rate: number;
@@ -101,33 +101,33 @@ export class Upload {
   /** Both channels of a peer opened; `push` is sent unasked. */
   handleOpen(now: number, peer: PeerKey, push: readonly PieceId[]): void {
     this.#at(now);
-    if (this.#lines.has(peer) || this.#lines.size >= PEERS_MAX) return;
-    const line: Line = { peer, queue: new Set(), pushed: new Set(), pending: new Set(), buffered: 0, full: false, since: 0, overflows: 0 };
-    this.#lines.set(peer, line);
-    for (const id of this.#enqueue(line, [...new Set(push)])) line.pushed.add(id);
+    if (this.#queues.has(peer) || this.#queues.size >= PEERS_MAX) return;
+    const queue: UploadQueue = { peer, pieces: new Set(), pushed: new Set(), pending: new Set(), buffered: 0, full: false, since: 0, overflows: 0 };
+    this.#queues.set(peer, queue);
+    for (const id of this.#enqueue(queue, [...new Set(push)])) queue.pushed.add(id);
   }
 
   /** A peer asks for pieces; `held` tells which ones are here, verified. */
   handleWant(now: number, peer: PeerKey, ids: readonly PieceId[], held: (id: PieceId) => boolean): void {
     this.#at(now);
-    const line = this.#lines.get(peer);
-    if (!line) return;
-    const fresh = [...new Set(ids)].filter((id) => !line.queue.has(id) && !line.pending.has(id) && !line.pushed.delete(id));
-    this.#refuse(line, NOT_HELD, fresh.filter((id) => !held(id)));
-    this.#enqueue(line, fresh.filter(held));
+    const queue = this.#queues.get(peer);
+    if (!queue) return;
+    const fresh = [...new Set(ids)].filter((id) => !queue.pieces.has(id) && !queue.pending.has(id) && !queue.pushed.delete(id));
+    this.#refuse(queue, NOT_HELD, fresh.filter((id) => !held(id)));
+    this.#enqueue(queue, fresh.filter(held));
   }
 
   /** A peer no longer wants these. */
   handleCancel(now: number, peer: PeerKey, ids: readonly PieceId[]): void {
     this.#at(now);
-    const line = this.#lines.get(peer);
-    for (const id of ids) if (line?.queue.delete(id)) line.pushed.delete(id);
+    const queue = this.#queues.get(peer);
+    for (const id of ids) if (queue?.pieces.delete(id)) queue.pushed.delete(id);
   }
 
   /** A peer's connection ended. */
   handleClosed(now: number, peer: PeerKey): void {
     this.#at(now);
-    this.#lines.delete(peer);
+    this.#queues.delete(peer);
   }
 
   /**
@@ -136,8 +136,8 @@ export class Upload {
    */
   handleBuffered(now: number, peer: PeerKey, bytes: number): void {
     this.#at(now);
-    const line = this.#lines.get(peer);
-    if (line) this.#buffer(line, bytes);
+    const queue = this.#queues.get(peer);
+    if (queue) this.#buffer(queue, bytes);
   }
 
   /** A piece was handed to the channel: `wireBytes` with its frame. {@link handleBuffered} goes before it. */
@@ -146,38 +146,38 @@ export class Upload {
     this.#left -= wireBytes;
     if (this.#rate) this.#tokens -= wireBytes * 1000;
     if (this.#left <= 0) this.#clear(CAPPED);
-    this.#lines.get(peer)?.pending.delete(id);
+    this.#queues.get(peer)?.pending.delete(id);
   }
 
   /** A piece that was to be sent is not there any more. */
   handleMissing(now: number, peer: PeerKey, id: PieceId): void {
     this.#at(now);
-    const line = this.#lines.get(peer);
-    if (!line) return;
-    line.pending.delete(id);
-    line.pushed.delete(id);
-    this.#refuse(line, NOT_HELD, [id]);
+    const queue = this.#queues.get(peer);
+    if (!queue) return;
+    queue.pending.delete(id);
+    queue.pushed.delete(id);
+    this.#refuse(queue, NOT_HELD, [id]);
   }
 
   /** Time passed. */
   handleTimeout(now: number): void {
     this.#at(now);
-    for (const line of [...this.#lines.values()]) if (line.full && line.since + STALL_MS <= this.#now) this.#drop(line, 'silent');
+    for (const queue of [...this.#queues.values()]) if (queue.full && queue.since + STALL_MS <= this.#now) this.#drop(queue, 'silent');
   }
   /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
   poll(): UploadOutput | null {
     const said = this.#out.shift();
     if (said) return said;
     if (this.#rate && this.#tokens <= 0) return null;
-    for (const line of this.#lines.values()) {
-      if (!this.#sendable(line)) continue;
-      const [id] = line.queue;
-      line.queue.delete(id!);
-      line.pending.add(id!);
-      // Whoever was served goes to the end of the line.
-      this.#lines.delete(line.peer);
-      this.#lines.set(line.peer, line);
-      return { kind: 'send', peer: line.peer, id: id! };
+    for (const queue of this.#queues.values()) {
+      if (!this.#sendable(queue)) continue;
+      const [id] = queue.pieces;
+      queue.pieces.delete(id!);
+      queue.pending.add(id!);
+      // Whoever was served goes to the end of the queue.
+      this.#queues.delete(queue.peer);
+      this.#queues.set(queue.peer, queue);
+      return { kind: 'send', peer: queue.peer, id: id! };
     }
     return null;
   }
@@ -185,9 +185,9 @@ export class Upload {
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     let at = NEVER;
-    for (const line of this.#lines.values()) {
-      if (line.full) at = Math.min(at, line.since + STALL_MS);
-      if (this.#rate && this.#tokens <= 0 && this.#sendable(line)) at = Math.min(at, this.#now + Math.floor(-this.#tokens / this.#rate) + 1);
+    for (const queue of this.#queues.values()) {
+      if (queue.full) at = Math.min(at, queue.since + STALL_MS);
+      if (this.#rate && this.#tokens <= 0 && this.#sendable(queue)) at = Math.min(at, this.#now + Math.floor(-this.#tokens / this.#rate) + 1);
     }
     return at === NEVER ? null : at;
   }
@@ -198,51 +198,51 @@ export class Upload {
     this.#tokens = Math.min(this.#rate * BURST_MS, this.#tokens + ms * this.#rate);
   }
 
-  #sendable(line: Line): boolean {
-    return line.queue.size > 0 && !line.full && line.pending.size < PENDING_MAX;
+  #sendable(queue: UploadQueue): boolean {
+    return queue.pieces.size > 0 && !queue.full && queue.pending.size < PENDING_MAX;
   }
 
   /** Puts pieces into the peer's queue; refuses what has no place there. Gives back what has. */
-  #enqueue(line: Line, ids: readonly PieceId[]): readonly PieceId[] {
+  #enqueue(queue: UploadQueue, ids: readonly PieceId[]): readonly PieceId[] {
     if (this.#left <= 0) {
-      this.#refuse(line, CAPPED, ids);
+      this.#refuse(queue, CAPPED, ids);
       return [];
     }
-    const serving = [...this.#lines.values()].filter((other) => other.queue.size || other.pending.size);
-    const served = this.#slots > 0 && serving.includes(line);
-    const room = served || serving.length < this.#slots ? QUEUE_IDS_MAX - line.queue.size : 0;
+    const serving = [...this.#queues.values()].filter((other) => other.pieces.size || other.pending.size);
+    const served = this.#slots > 0 && serving.includes(queue);
+    const room = served || serving.length < this.#slots ? QUEUE_IDS_MAX - queue.pieces.size : 0;
     const placed = ids.slice(0, room);
-    for (const id of placed) line.queue.add(id);
-    this.#refuse(line, BUSY, ids.slice(room));
-    if (served && room < ids.length && ++line.overflows > OVERFLOWS_MAX) this.#drop(line, 'malformed');
+    for (const id of placed) queue.pieces.add(id);
+    this.#refuse(queue, BUSY, ids.slice(room));
+    if (served && room < ids.length && ++queue.overflows > OVERFLOWS_MAX) this.#drop(queue, 'malformed');
     return placed;
   }
 
   /** Refuses all that is queued. */
   #clear(reason: 2 | 3): void {
-    for (const line of this.#lines.values()) {
-      const ids = [...line.queue];
-      line.queue.clear();
-      line.pushed.clear();
-      this.#refuse(line, reason, ids);
+    for (const queue of this.#queues.values()) {
+      const ids = [...queue.pieces];
+      queue.pieces.clear();
+      queue.pushed.clear();
+      this.#refuse(queue, reason, ids);
     }
   }
 
-  #refuse(line: Line, reason: 1 | 2 | 3, ids: readonly PieceId[]): void {
+  #refuse(queue: UploadQueue, reason: 1 | 2 | 3, ids: readonly PieceId[]): void {
     for (let i = 0; i < ids.length; i += WANT_IDS_MAX) {
-      this.#out.push({ kind: 'refuse', peer: line.peer, reason, ids: ids.slice(i, i + WANT_IDS_MAX) });
+      this.#out.push({ kind: 'refuse', peer: queue.peer, reason, ids: ids.slice(i, i + WANT_IDS_MAX) });
     }
   }
 
-  #buffer(line: Line, bytes: number): void {
-    const full = line.full ? bytes > BUFFER_LEN_LOW : bytes >= BUFFER_LEN_HIGH;
-    if (bytes < line.buffered || !line.full) line.since = this.#now;
-    line.buffered = bytes;
-    line.full = full;
+  #buffer(queue: UploadQueue, bytes: number): void {
+    const full = queue.full ? bytes > BUFFER_LEN_LOW : bytes >= BUFFER_LEN_HIGH;
+    if (bytes < queue.buffered || !queue.full) queue.since = this.#now;
+    queue.buffered = bytes;
+    queue.full = full;
   }
 
-  #drop(line: Line, fault: 'malformed' | 'silent'): void {
-    this.#lines.delete(line.peer);
-    this.#out.push({ kind: 'drop', peer: line.peer, fault });
+  #drop(queue: UploadQueue, fault: 'malformed' | 'silent'): void {
+    this.#queues.delete(queue.peer);
+    this.#out.push({ kind: 'drop', peer: queue.peer, fault });
   }
 }

@@ -8,7 +8,7 @@ use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Input};
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::ice_candidates;
-use viral_swarm::upload::{Turns, Waiting};
+use viral_swarm::upload::{FairScheduler, Waiting};
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::PeerNumber;
@@ -30,7 +30,7 @@ pub(crate) struct Links {
     next_offer: u32,
     /// Connections with frames that are not datagrams yet.
     unsent: BTreeSet<PeerKey>,
-    turns: Turns,
+    scheduler: FairScheduler,
     /// When to look again whether a piece may be sent, if nothing comes before.
     serve_at: Option<Instant>,
     events: VecDeque<(PeerKey, LinkEvent)>,
@@ -53,7 +53,7 @@ impl Links {
             next_key: 1,
             next_offer: 1,
             unsent: BTreeSet::new(),
-            turns: Turns::default(),
+            scheduler: FairScheduler::default(),
             serve_at: None,
             events: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -152,7 +152,7 @@ impl Links {
     }
 
     /// Sends pieces of one connection after the other, as long as their line has room. One line carries them all: were all sent at once, each would take as long as
-    /// all of them, and nobody could pass on the first meanwhile. [`Turns`] says whose goes next.
+    /// all of them, and nobody could pass on the first meanwhile. [`FairScheduler`] says whose goes next.
     fn serve(&mut self, now: Instant) {
         let mut waiting: Vec<Waiting> = self.links.values().filter_map(|link| link.next_piece(now)).collect();
         if waiting.is_empty() {
@@ -164,7 +164,7 @@ impl Links {
         let is_used = |link: &&Link| link.in_flight() > 0 || link.next_piece(now).is_some();
         let mut in_flight: usize = self.links.values().filter(|link| due(link).is_some()).map(Link::in_flight).sum();
         let room = LINE_LEN_MIN + self.links.values().filter(is_used).map(Link::path_len).sum::<usize>();
-        while let Some((key, turn)) = self.turns.next(&waiting, in_flight < room) {
+        while let Some((key, turn)) = self.scheduler.next(&waiting, in_flight < room) {
             let link = self.links.get_mut(&key);
             let (len, more) = link.map_or((0, None), |link| (link.write_piece(now, turn), link.next_piece(now)));
             in_flight += len;

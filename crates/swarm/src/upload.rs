@@ -4,10 +4,10 @@
 //! [`Upload::handle_timeout`]. Same decisions as `browser/src/core/upload.ts`; `vectors/upload` holds both to it.
 
 mod config;
-mod line;
+mod fair_scheduler;
+mod queue;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,13 +16,13 @@ use viral_wire::PieceId;
 use viral_wire::limits::WANT_IDS_MAX;
 
 use crate::fetch::{PeerFault, PeerKey};
-use line::Line;
+use queue::UploadQueue;
 
 pub use config::{
     BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS,
     STALL_MS, TAKES_MAX, UploadConfig,
 };
-pub use turns::{Turns, Waiting};
+pub use fair_scheduler::{FairScheduler, Waiting};
 
 /// Reason of a `refuse`: the piece is not here.
 pub const NOT_HELD: u8 = 1;
@@ -66,7 +66,7 @@ pub enum UploadOutput {
 #[derive(Debug)]
 pub struct Upload {
     /// Whoever waits longest comes first.
-    lines: Vec<Line>,
+    queues: Vec<UploadQueue>,
     out: VecDeque<UploadOutput>,
     slots: usize,
     rate: u64,
@@ -85,7 +85,7 @@ impl Upload {
     pub fn new(config: UploadConfig) -> Self {
         let rate = config.bytes_per_s.min(RATE_MAX);
         let left = (config.bytes_max > 0).then_some(config.bytes_max);
-        Self { lines: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, held: None, now: 0, tokens: burst(rate) }
+        Self { queues: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, held: None, now: 0, tokens: burst(rate) }
     }
 
     /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued, unless nobody is served any more.
@@ -104,7 +104,7 @@ impl Upload {
     pub fn handle_held(&mut self, bytes: u64, renewed: bool) {
         self.held = Some(bytes);
         if renewed {
-            self.lines.iter_mut().for_each(|line| line.taken = 0);
+            self.queues.iter_mut().for_each(|queue| queue.taken = 0);
         }
     }
 
@@ -123,13 +123,13 @@ impl Upload {
     /// Both channels of a peer opened; `push` is sent unasked.
     pub fn handle_open(&mut self, now: u64, peer: PeerKey, push: &[PieceId]) {
         self.at(now);
-        if self.find(peer).is_some() || self.lines.len() >= PEERS_MAX {
+        if self.find(peer).is_some() || self.queues.len() >= PEERS_MAX {
             return;
         }
-        self.lines.push(Line::new(peer));
-        let placed = self.enqueue(self.lines.len() - 1, &distinct(push));
+        self.queues.push(UploadQueue::new(peer));
+        let placed = self.enqueue(self.queues.len() - 1, &distinct(push));
         if let Some(at) = self.find(peer) {
-            self.lines[at].pushed.extend(placed);
+            self.queues[at].pushed.extend(placed);
         }
     }
 
@@ -137,9 +137,9 @@ impl Upload {
     pub fn handle_want(&mut self, now: u64, peer: PeerKey, ids: &[PieceId], held: impl Fn(&PieceId) -> bool) {
         self.at(now);
         let Some(at) = self.find(peer) else { return };
-        let line = &mut self.lines[at];
+        let queue = &mut self.queues[at];
         let mut fresh = distinct(ids);
-        fresh.retain(|id| !line.queue.contains(id) && !line.pending.contains(id) && !line.pushed.remove(id));
+        fresh.retain(|id| !queue.pieces.contains(id) && !queue.pending.contains(id) && !queue.pushed.remove(id));
         let (here, gone): (Vec<_>, Vec<_>) = fresh.into_iter().partition(held);
         self.refuse(peer, NOT_HELD, &gone);
         self.enqueue(at, &here);
@@ -149,10 +149,10 @@ impl Upload {
     pub fn handle_cancel(&mut self, now: u64, peer: PeerKey, ids: &[PieceId]) {
         self.at(now);
         let Some(at) = self.find(peer) else { return };
-        let line = &mut self.lines[at];
+        let queue = &mut self.queues[at];
         for id in ids {
-            if line.queue.remove(id) {
-                line.pushed.remove(id);
+            if queue.pieces.remove(id) {
+                queue.pushed.remove(id);
             }
         }
     }
@@ -160,7 +160,7 @@ impl Upload {
     /// A peer's connection ended.
     pub fn handle_closed(&mut self, now: u64, peer: PeerKey) {
         self.at(now);
-        self.lines.retain(|line| line.peer != peer);
+        self.queues.retain(|queue| queue.peer != peer);
     }
 
     /// What the peer's channel has buffered now, in bytes: to be told after each send and at each low event.
@@ -169,7 +169,7 @@ impl Upload {
     pub fn handle_buffered(&mut self, now: u64, peer: PeerKey, bytes: u64) {
         self.at(now);
         if let Some(at) = self.find(peer) {
-            self.lines[at].buffer(self.now, bytes);
+            self.queues[at].buffer(self.now, bytes);
         }
     }
 
@@ -178,8 +178,8 @@ impl Upload {
         self.at(now);
         self.charge(wire_bytes.into());
         if let Some(at) = self.find(peer) {
-            self.lines[at].taken += u64::from(wire_bytes);
-            self.lines[at].pending.remove(&id);
+            self.queues[at].taken += u64::from(wire_bytes);
+            self.queues[at].pending.remove(&id);
         }
     }
 
@@ -187,16 +187,16 @@ impl Upload {
     pub fn handle_missing(&mut self, now: u64, peer: PeerKey, id: PieceId) {
         self.at(now);
         let Some(at) = self.find(peer) else { return };
-        self.lines[at].pending.remove(&id);
-        self.lines[at].pushed.remove(&id);
+        self.queues[at].pending.remove(&id);
+        self.queues[at].pushed.remove(&id);
         self.refuse(peer, NOT_HELD, &[id]);
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
-        let stalled = |line: &&Line| line.full && line.since + STALL_MS <= self.now;
-        let peers: Vec<PeerKey> = self.lines.iter().filter(stalled).map(|line| line.peer).collect();
+        let stalled = |queue: &&UploadQueue| queue.full && queue.since + STALL_MS <= self.now;
+        let peers: Vec<PeerKey> = self.queues.iter().filter(stalled).map(|queue| queue.peer).collect();
         for peer in peers {
             self.drop_peer(peer, PeerFault::Silent);
         }
@@ -210,22 +210,22 @@ impl Upload {
         if self.is_throttled() {
             return None;
         }
-        let at = self.lines.iter().position(Line::is_sendable)?;
-        // Whoever was served goes to the end of the line.
-        let mut line = self.lines.remove(at);
-        let id = line.queue.pop_front();
-        let peer = line.peer;
-        line.pending.extend(id);
-        self.lines.push(line);
+        let at = self.queues.iter().position(UploadQueue::is_sendable)?;
+        // Whoever was served goes to the end of the queue.
+        let mut queue = self.queues.remove(at);
+        let id = queue.pieces.pop_front();
+        let peer = queue.peer;
+        queue.pending.extend(id);
+        self.queues.push(queue);
         id.map(|id| UploadOutput::Send { peer, id })
     }
 
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let stall = self.lines.iter().filter(|line| line.full).map(|line| line.since + STALL_MS).min().unwrap_or(NEVER);
+        let stall = self.queues.iter().filter(|queue| queue.full).map(|queue| queue.since + STALL_MS).min().unwrap_or(NEVER);
         let mut refill = NEVER;
-        if self.is_throttled() && self.lines.iter().any(Line::is_sendable) {
+        if self.is_throttled() && self.queues.iter().any(UploadQueue::is_sendable) {
             refill = self.refilled_at();
         }
         let at = stall.min(refill);
@@ -258,29 +258,29 @@ impl Upload {
     }
 
     fn find(&self, peer: PeerKey) -> Option<usize> {
-        self.lines.iter().position(|line| line.peer == peer)
+        self.queues.iter().position(|queue| queue.peer == peer)
     }
 
     /// Puts pieces into the peer's queue; refuses what has no place there. Gives back what has.
     fn enqueue(&mut self, at: usize, ids: &[PieceId]) -> Vec<PieceId> {
-        let peer = self.lines[at].peer;
-        let taken_out = self.held.is_some_and(|held| self.lines[at].taken > held.saturating_mul(TAKES_MAX));
+        let peer = self.queues[at].peer;
+        let taken_out = self.held.is_some_and(|held| self.queues[at].taken > held.saturating_mul(TAKES_MAX));
         if self.left == Some(0) || taken_out {
             self.refuse(peer, CAPPED, ids);
             return Vec::new();
         }
-        let served = self.slots > 0 && self.lines[at].is_served();
-        let free = served || self.lines.iter().filter(|line| line.is_served()).count() < self.slots;
-        let line = &mut self.lines[at];
-        let room = if free { (QUEUE_IDS_MAX - line.queue.len()).min(ids.len()) } else { 0 };
+        let served = self.slots > 0 && self.queues[at].is_served();
+        let free = served || self.queues.iter().filter(|queue| queue.is_served()).count() < self.slots;
+        let queue = &mut self.queues[at];
+        let room = if free { (QUEUE_IDS_MAX - queue.pieces.len()).min(ids.len()) } else { 0 };
         let (placed, refused) = ids.split_at(room);
         for id in placed {
-            line.queue.push_back(*id);
+            queue.pieces.push_back(*id);
         }
         if served && !refused.is_empty() {
-            line.overflows += 1;
+            queue.overflows += 1;
         }
-        let flooding = line.overflows > OVERFLOWS_MAX && served && !refused.is_empty();
+        let flooding = queue.overflows > OVERFLOWS_MAX && served && !refused.is_empty();
         self.refuse(peer, BUSY, refused);
         if flooding {
             self.drop_peer(peer, PeerFault::Malformed);
@@ -290,9 +290,9 @@ impl Upload {
 
     /// Refuses all that is queued.
     fn clear(&mut self, reason: u8) {
-        for at in 0..self.lines.len() {
-            let ids = self.lines[at].clear();
-            self.refuse(self.lines[at].peer, reason, &ids);
+        for at in 0..self.queues.len() {
+            let ids = self.queues[at].clear();
+            self.refuse(self.queues[at].peer, reason, &ids);
         }
     }
 
@@ -301,7 +301,7 @@ impl Upload {
     }
 
     fn drop_peer(&mut self, peer: PeerKey, fault: PeerFault) {
-        self.lines.retain(|line| line.peer != peer);
+        self.queues.retain(|queue| queue.peer != peer);
         self.out.push_back(UploadOutput::Drop { peer, fault });
     }
 }

@@ -9,10 +9,10 @@ use crate::fetch::PeerKey;
 
 /// What one peer wants and how its channel does.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct UploadQueue {
     pub(super) peer: PeerKey,
     /// Pieces to send, in order.
-    pub(super) queue: Queue,
+    pub(super) pieces: Queue,
     /// Pieces of the push plan, so that a `want` that crossed the push is not served twice.
     pub(super) pushed: BTreeSet<PieceId>,
     /// Handed to the shell and not yet reported sent.
@@ -27,11 +27,11 @@ pub(super) struct Line {
     pub(super) overflows: u32,
 }
 
-impl Line {
+impl UploadQueue {
     pub(super) fn new(peer: PeerKey) -> Self {
         Self {
             peer,
-            queue: Queue::default(),
+            pieces: Queue::default(),
             pushed: BTreeSet::new(),
             pending: BTreeSet::new(),
             taken: 0,
@@ -44,12 +44,12 @@ impl Line {
 
     /// It takes one of the slots.
     pub(super) fn is_served(&self) -> bool {
-        self.queue.len() > 0 || !self.pending.is_empty()
+        self.pieces.len() > 0 || !self.pending.is_empty()
     }
 
     /// A piece for it may be handed out now.
     pub(super) fn is_sendable(&self) -> bool {
-        self.queue.len() > 0 && !self.full && self.pending.len() < PENDING_MAX
+        self.pieces.len() > 0 && !self.full && self.pending.len() < PENDING_MAX
     }
 
     /// Takes note of what the channel has buffered.
@@ -65,7 +65,7 @@ impl Line {
     /// Empties the queue.
     pub(super) fn clear(&mut self) -> Vec<PieceId> {
         self.pushed.clear();
-        std::mem::take(&mut self.queue).order.into_values().collect()
+        std::mem::take(&mut self.pieces).order.into_values().collect()
     }
 }
 

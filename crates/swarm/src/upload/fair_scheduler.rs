@@ -20,11 +20,11 @@ const FAIR_TURN: u64 = 4;
 
 /// Counts the turns.
 #[derive(Debug, Default)]
-pub struct Turns {
+pub struct FairScheduler {
     count: u64,
 }
 
-impl Turns {
+impl FairScheduler {
     /// Who sends a piece now, and the number of its turn: the most urgent piece, among equals that of whoever was served longest ago. Without room on the line only a
     /// stalled connection is served: one packet more costs it less than a timeout.
     pub fn next(&mut self, waiting: &[Waiting], has_room: bool) -> Option<(PeerKey, u64)> {
@@ -42,11 +42,11 @@ mod tests {
 
     /// Peers with this urgency each, served `count` times; in which order.
     fn order(urgencies: &[(PeerKey, u64)], count: usize) -> Vec<PeerKey> {
-        let mut turns = Turns::default();
+        let mut scheduler = FairScheduler::default();
         let mut waiting: Vec<Waiting> =
             urgencies.iter().map(|&(peer, urgency)| Waiting { peer, urgency, served: 0, stalled: false }).collect();
         let mut serve = |_| {
-            let (peer, turn) = turns.next(&waiting, true).unwrap();
+            let (peer, turn) = scheduler.next(&waiting, true).unwrap();
             waiting.iter_mut().filter(|one| one.peer == peer).for_each(|one| one.served = turn);
             peer
         };
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn on_a_full_line_only_a_stalled_connection_is_served() {
-        let mut turns = Turns::default();
+        let mut scheduler = FairScheduler::default();
         let busy = Waiting { peer: 1, urgency: 9, served: 0, stalled: false };
         let stalled = Waiting { peer: 4, urgency: 0, served: 7, stalled: true };
-        assert_eq!(turns.next(&[busy, stalled], false), Some((4, 1)));
-        assert_eq!(turns.next(&[busy], false), None);
-        assert_eq!(turns.next(&[], true), None);
-        assert_eq!(turns.next(&[busy, stalled], true), Some((1, 2)));
+        assert_eq!(scheduler.next(&[busy, stalled], false), Some((4, 1)));
+        assert_eq!(scheduler.next(&[busy], false), None);
+        assert_eq!(scheduler.next(&[], true), None);
+        assert_eq!(scheduler.next(&[busy, stalled], true), Some((1, 2)));
     }
 }
