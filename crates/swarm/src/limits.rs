@@ -131,7 +131,7 @@ pub const MATCHES_PER_LEECHER_MAX: usize = 64;
 pub const OUTSTANDING_MATCHES_MAX: usize = 2 * viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 
 /// Leechers a seeder may serve before the oldest are forgotten as witnesses.
-pub const CUSTOMERS_PER_PEER_MAX: usize = 256;
+pub const UPLOADS_PER_PEER_MAX: usize = 256;
 
 /// Distinct reporters remembered about one peer, and networks of them.
 pub const REPORTERS_PER_PEER_MAX: usize = 16;

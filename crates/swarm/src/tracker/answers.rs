@@ -11,7 +11,7 @@ use viral_wire::{
 use super::{
     Tracker,
     leecher::MatchState,
-    offers::Customer,
+    offers::PeerUpload,
     timers::Timer,
     types::{AnswerError, Answerer},
 };
@@ -67,9 +67,9 @@ impl Tracker {
         description.set_candidates(ice_candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.sessions.get_mut(&answer.peer)?;
-        session.book.customers.insert(
+        session.book.uploads.insert(
             answer.offer,
-            Customer { number, network: locality::network_key(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
+            PeerUpload { number, network: locality::network_key(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
         );
         session.note_served(number);
         self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));

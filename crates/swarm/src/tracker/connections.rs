@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
-use super::{Tracker, leecher::MatchState, offers::Customer, timers::Timer, types::Answerer};
+use super::{Tracker, leecher::MatchState, offers::PeerUpload, timers::Timer, types::Answerer};
 use crate::limits::REST_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -19,10 +19,10 @@ impl Tracker {
         self.note_word(Answerer::Peer(teller), other);
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
-        let Some(customer) = session.book.customers.get_mut(&offer) else { return };
+        let Some(upload) = session.book.uploads.get_mut(&offer) else { return };
         // Only the maker's own word ends the wait, so that no forger escapes the word of others by saying nothing.
-        let told = if teller == ends.maker { customer.open_due_ms.take() } else { None };
-        let is_news = !std::mem::replace(&mut customer.is_opened, true);
+        let told = if teller == ends.maker { upload.open_due_ms.take() } else { None };
+        let is_news = !std::mem::replace(&mut upload.is_opened, true);
         let from = session.leecher.ordinal;
         if let Some(due_ms) = told {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
@@ -40,8 +40,8 @@ impl Tracker {
 
     pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
-        let customer = self.sessions.get(&ends.maker).and_then(|session| session.book.customers.get(&offer));
-        if teller != ends.maker && customer.is_some_and(Customer::is_denied) {
+        let upload = self.sessions.get(&ends.maker).and_then(|session| session.book.uploads.get(&offer));
+        if teller != ends.maker && upload.is_some_and(PeerUpload::is_denied) {
             // The maker is still to say that it opened.
             return;
         }
@@ -60,27 +60,27 @@ impl Tracker {
     }
 
     pub(super) fn handle_never_opened(&mut self, maker: PeerNumber, offer: u32) {
-        let customer = self.sessions.get(&maker).and_then(|session| session.book.customers.get(&offer));
-        let Some(answerer) = customer.map(|customer| customer.number) else { return };
+        let upload = self.sessions.get(&maker).and_then(|session| session.book.uploads.get(&offer));
+        let Some(answerer) = upload.map(|upload| upload.number) else { return };
         self.end_connection(&Ends { maker, answerer }, offer, true);
     }
 
     /// A maker is gone: nobody waits for its connections. They may live on between the two pages.
-    pub(super) fn end_connections_with(&mut self, maker: PeerNumber, customers: &BTreeMap<u32, Customer>) {
-        for (offer, customer) in customers {
-            self.mark_match(&Ends { maker, answerer: customer.number }, *offer, MatchState::Closed);
+    pub(super) fn end_connections_with(&mut self, maker: PeerNumber, uploads: &BTreeMap<u32, PeerUpload>) {
+        for (offer, upload) in uploads {
+            self.mark_match(&Ends { maker, answerer: upload.number }, *offer, MatchState::Closed);
         }
     }
 
     fn end_connection(&mut self, ends: &Ends, offer: u32, timed_out: bool) {
         let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
-        let Some(customer) = session.book.customers.remove(&offer) else { return };
-        if let Some(due_ms) = customer.open_due_ms {
+        let Some(upload) = session.book.uploads.remove(&offer) else { return };
+        if let Some(due_ms) = upload.open_due_ms {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
-            self.totals.matches.failed += u64::from(!customer.is_opened);
+            self.totals.matches.failed += u64::from(!upload.is_opened);
         }
         self.mark_match(ends, offer, MatchState::Closed);
-        let is_fault = timed_out || customer.is_denied();
+        let is_fault = timed_out || upload.is_denied();
         if is_fault && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
             self.strike(ends.maker, network, None);
         }
@@ -90,16 +90,16 @@ impl Tracker {
 
     /// Which connection is meant, if these two have one.
     fn ends(&self, teller: PeerNumber, other: PeerNumber, offer: u32) -> Option<Ends> {
-        let is_customer = |maker: PeerNumber, number: PeerNumber| {
+        let is_upload = |maker: PeerNumber, number: PeerNumber| {
             let session = self.sessions.get(&maker);
-            session.and_then(|session| session.book.customers.get(&offer)).is_some_and(|found| found.number == number)
+            session.and_then(|session| session.book.uploads.get(&offer)).is_some_and(|found| found.number == number)
         };
-        if is_customer(teller, other) {
+        if is_upload(teller, other) {
             return Some(Ends { maker: teller, answerer: other });
         }
         let own = self.sessions.get(&teller)?;
         let alias = own.ticket.and_then(|ticket| self.visits.get(&ticket)).map(|visit| visit.number);
-        let answerer = [Some(teller), alias].into_iter().flatten().find(|number| is_customer(other, *number))?;
+        let answerer = [Some(teller), alias].into_iter().flatten().find(|number| is_upload(other, *number))?;
         Some(Ends { maker: other, answerer })
     }
 
@@ -133,12 +133,12 @@ impl Tracker {
     /// Whether `other` said that its connection with `who` opened.
     pub(super) fn is_confirmed(&self, who: Answerer, other: PeerNumber) -> bool {
         let by_maker = self.leecher(who).is_some_and(|leecher| leecher.matches_of(other).any(|found| found.told.by_maker));
-        let of_customer = || {
+        let of_upload = || {
             let own = self.session_of(who)?;
             let mut matches = self.leecher(self.known_as(other))?.matches_of(own);
             Some(matches.any(|found| found.told.by_answerer))
         };
-        by_maker || of_customer().unwrap_or(false)
+        by_maker || of_upload().unwrap_or(false)
     }
 
     /// One more fault of a peer, met by somebody of `network`; after several, of several networks, it rests for a while.

@@ -131,11 +131,11 @@ impl Tracker {
         let Some(leecher) = self.leecher_mut(who) else { return Vec::new() };
         let room = leecher.make_room(now_ms, reserve_ms);
         let Some(leecher) = self.leecher(who) else { return Vec::new() };
-        let customers: BTreeSet<PeerNumber> = match who {
-            Answerer::Peer(own) => self.engaged_customers(own),
+        let uploads: BTreeSet<PeerNumber> = match who {
+            Answerer::Peer(own) => self.engaged_uploads(own),
             Answerer::Ticket(_) => BTreeSet::new(),
         };
-        let excluded = |peer| Answerer::Peer(peer) == who || leecher.is_engaged_with(peer) || customers.contains(&peer);
+        let excluded = |peer| Answerer::Peer(peer) == who || leecher.is_engaged_with(peer) || uploads.contains(&peer);
         let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
         let mut random = self.random.clone();
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
@@ -164,9 +164,9 @@ impl Tracker {
     }
 
     /// The sessions that a session serves now, under the numbers of their sessions.
-    fn engaged_customers(&self, peer: PeerNumber) -> BTreeSet<PeerNumber> {
-        let customers = self.sessions.get(&peer).map(|session| session.book.customers.values());
-        customers.into_iter().flatten().filter_map(|customer| self.session_behind(customer.number)).collect()
+    fn engaged_uploads(&self, peer: PeerNumber) -> BTreeSet<PeerNumber> {
+        let uploads = self.sessions.get(&peer).map(|session| session.book.uploads.values());
+        uploads.into_iter().flatten().filter_map(|upload| self.session_behind(upload.number)).collect()
     }
 
     /// Picks distinct ready seeders: nearest tier first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
@@ -243,7 +243,7 @@ impl Tracker {
                     is_unproven: !session.standing.is_proven_to(own),
                     partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
                     free_slots: Reverse(session.book.free_slots()),
-                    active: session.book.customers.len(),
+                    active: session.book.uploads.len(),
                     draw: random.next_u64(),
                     peer,
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,

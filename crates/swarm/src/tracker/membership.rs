@@ -191,7 +191,7 @@ impl Tracker {
         if let Some(ordinal) = session.leecher.ordinal {
             self.lineage.leave(ordinal);
         }
-        self.end_connections_with(peer, &session.book.customers);
+        self.end_connections_with(peer, &session.book.uploads);
         if let Some(ticket) = session.ticket {
             self.visits.detach(self.now_ms, ticket, peer, session.leecher);
         }

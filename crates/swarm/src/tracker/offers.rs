@@ -26,7 +26,7 @@ pub(super) struct Reservation {
 
 /// Somebody connected, or connecting, to this session.
 #[derive(Debug)]
-pub(super) struct Customer {
+pub(super) struct PeerUpload {
     /// The number by which the session knows it.
     pub(super) number: PeerNumber,
     pub(super) network: IpAddr,
@@ -36,7 +36,7 @@ pub(super) struct Customer {
     pub(super) is_opened: bool,
 }
 
-impl Customer {
+impl PeerUpload {
     /// The other end said that it opened, and the session has not.
     pub(super) fn is_denied(&self) -> bool {
         self.is_opened && self.open_due_ms.is_some()
@@ -64,12 +64,12 @@ pub(super) struct OfferBook {
     /// When it was last asked, in milliseconds.
     asked_ms: u64,
     /// Whoever answered one of its offers, by the offer.
-    pub(super) customers: BTreeMap<u32, Customer>,
+    pub(super) uploads: BTreeMap<u32, PeerUpload>,
 }
 
 impl OfferBook {
     pub(super) fn new(now_ms: u64, peer: PeerNumber) -> Self {
-        Self { peer, slots: 0, offers: BTreeMap::new(), asked: 0, asked_ms: now_ms, customers: BTreeMap::new() }
+        Self { peer, slots: 0, offers: BTreeMap::new(), asked: 0, asked_ms: now_ms, uploads: BTreeMap::new() }
     }
 
     /// So many leechers may be served at a time. Returns how many offers are asked for.
@@ -83,7 +83,7 @@ impl OfferBook {
     /// Slots nobody has and nobody was promised.
     pub(super) fn free_slots(&self) -> usize {
         let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
-        usize::from(self.slots).saturating_sub(self.customers.len() + promised)
+        usize::from(self.slots).saturating_sub(self.uploads.len() + promised)
     }
 
     /// Offers that wait for nobody.
@@ -95,7 +95,7 @@ impl OfferBook {
     /// open cost others at most half of them, and an office whose connections open takes all.
     pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
         let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
-        let unopened = self.customers.values().filter(|customer| customer.network == network && customer.open_due_ms.is_some());
+        let unopened = self.uploads.values().filter(|upload| upload.network == network && upload.open_due_ms.is_some());
         let pending = promised.count() + unopened.count();
         pending == 0 || pending < self.free_slots()
     }
@@ -103,7 +103,7 @@ impl OfferBook {
     /// Takes one offer in. An offer that is outstanding under the same number is renewed: the old description is void.
     pub(super) fn leave(&mut self, timers: &mut Timers<Timer>, number: u32, offer: ReadyOffer) -> Result<(), Unwelcome> {
         self.asked = self.asked.saturating_sub(1);
-        if self.customers.contains_key(&number) {
+        if self.uploads.contains_key(&number) {
             return Err(Unwelcome::Answered);
         }
         if !self.offers.contains_key(&number) && self.offers.len() >= OFFERS_PER_PEER_MAX {
@@ -163,8 +163,8 @@ impl OfferBook {
         for (number, offer) in &self.offers {
             self.clear_timers(timers, *number, offer);
         }
-        for (number, customer) in &self.customers {
-            if let Some(due_ms) = customer.open_due_ms {
+        for (number, upload) in &self.uploads {
+            if let Some(due_ms) = upload.open_due_ms {
                 timers.clear(due_ms, Timer::Open(self.peer, *number));
             }
         }

@@ -106,7 +106,7 @@ impl Tracker {
         if let Some(found) = found {
             return found.ordinal;
         }
-        // The other way round: a seeder that lacked something took it from its customer.
+        // The other way round: a seeder that lacked something took it from one that it serves.
         let own = self.session_of(who).and_then(|own| self.sessions.get(&own))?;
         let other = self.known_as(peer);
         own.served.contains(&peer).then(|| self.leecher(other)?.ordinal).flatten()

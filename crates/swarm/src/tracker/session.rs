@@ -8,7 +8,7 @@ use std::{
 use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
 use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
-use crate::{address::ClientAddr, limits::CUSTOMERS_PER_PEER_MAX, locality};
+use crate::{address::ClientAddr, limits::UPLOADS_PER_PEER_MAX, locality};
 
 /// One session.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) struct Held {
 impl Session {
     /// Whether somebody can be introduced to it, or is connected with it.
     pub(super) fn is_reachable(&self) -> bool {
-        !self.book.offers.is_empty() || !self.book.customers.is_empty() || !self.served.is_empty()
+        !self.book.offers.is_empty() || !self.book.uploads.is_empty() || !self.served.is_empty()
     }
 
     /// Whether it has room for one more of this network; its own may have all of it.
@@ -80,7 +80,7 @@ impl Session {
         if self.served.contains(&number) {
             return;
         }
-        if self.served.len() >= CUSTOMERS_PER_PEER_MAX {
+        if self.served.len() >= UPLOADS_PER_PEER_MAX {
             self.served.pop_front();
         }
         self.served.push_back(number);

@@ -279,21 +279,21 @@ fn nobody_can_accuse_a_peer_it_never_met() {
 }
 
 #[test]
-fn a_seeder_may_accuse_its_customer() {
+fn a_seeder_may_accuse_whom_it_serves() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     let (ticket, offer) = world.connected(HERE);
     let (alias, ..) = the_answer(&world.told(seeder));
-    let customer = world.join(HERE);
-    world.register(customer, Some(ticket));
+    let upload = world.join(HERE);
+    world.register(upload, Some(ticket));
     world.say(seeder, PeerToTracker::Counts(Counts { pieces_verified: 1, ..Counts::default() }));
     world.say(seeder, PeerToTracker::Report(FaultReport { peer: alias, fault: Fault::Forged }));
     assert_eq!(world.closed, BTreeMap::new(), "it has not said that they connected");
-    world.say(customer, PeerToTracker::Opened { peer: seeder, offer: offer.offer, ms: 9 });
-    assert_eq!(world.closed.keys().collect::<Vec<_>>(), [&customer]);
+    world.say(upload, PeerToTracker::Opened { peer: seeder, offer: offer.offer, ms: 9 });
+    assert_eq!(world.closed.keys().collect::<Vec<_>>(), [&upload]);
 }
 
-/// A fresh peer whose only customer says that it forges.
+/// A fresh peer of which the only one that it serves says that it forges.
 fn accused_alone(world: &mut World) {
     let seeder = world.seeder(HERE);
     let (ticket, offer) = world.connected(HERE);

@@ -234,14 +234,14 @@ fn a_session_that_asks_for_more_gets_others_than_it_has() {
 }
 
 #[test]
-fn a_session_is_not_given_its_own_customers() {
+fn a_session_is_not_given_those_whom_it_serves() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     let (ticket, _) = world.connected(HERE);
-    let customer = world.join(HERE);
-    world.register(customer, Some(ticket));
-    world.held(customer, version(1), 600);
-    world.leave_offers(customer, 1);
+    let upload = world.join(HERE);
+    world.register(upload, Some(ticket));
+    world.held(upload, version(1), 600);
+    world.leave_offers(upload, 1);
     world.told(seeder);
     world.say(seeder, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
     assert!(world.told(seeder).contains(&TrackerToPeer::Peers { offers: Vec::new() }));

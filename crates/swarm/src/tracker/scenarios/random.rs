@@ -7,7 +7,7 @@ use viral_wire::{
 };
 
 use super::*;
-use crate::limits::{CUSTOMERS_PER_PEER_MAX, MATCHES_PER_LEECHER_MAX, REPORTERS_PER_PEER_MAX};
+use crate::limits::{MATCHES_PER_LEECHER_MAX, REPORTERS_PER_PEER_MAX, UPLOADS_PER_PEER_MAX};
 
 const SESSIONS_MAX: usize = 10;
 const TICKETS_MAX: usize = 8;
@@ -250,14 +250,14 @@ impl Watched {
         let mut ready = 0;
         for session in tracker.sessions.values() {
             assert!(session.book.offers.len() <= OFFERS_PER_PEER_MAX);
-            assert!(session.book.customers.len() <= usize::from(session.book.slots), "no seeder is overbooked");
-            assert!(session.served.len() <= CUSTOMERS_PER_PEER_MAX);
+            assert!(session.book.uploads.len() <= usize::from(session.book.slots), "no seeder is overbooked");
+            assert!(session.served.len() <= UPLOADS_PER_PEER_MAX);
             assert!(session.standing.len() <= 2 * REPORTERS_PER_PEER_MAX);
             assert!(session.leecher.matches.len() <= MATCHES_PER_LEECHER_MAX);
             timers += usize::from(session.page.is_none()) + usize::from(session.resting_until_ms.is_some());
             timers += session.book.offers.len();
             timers += session.book.offers.values().filter(|offer| offer.reservation.is_some()).count();
-            timers += session.book.customers.values().filter(|customer| customer.open_due_ms.is_some()).count();
+            timers += session.book.uploads.values().filter(|upload| upload.open_due_ms.is_some()).count();
             ready += usize::from(session.is_ready());
         }
         assert_eq!(tracker.timers.len(), timers, "every timer waits for something");
