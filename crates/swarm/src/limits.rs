@@ -130,7 +130,7 @@ pub const MATCHES_PER_LEECHER_MAX: usize = 64;
 /// Unanswered matches one leecher may hold: two full rounds of offers.
 pub const OUTSTANDING_MATCHES_MAX: usize = 2 * viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 
-/// Leechers a seeder may serve before the oldest are forgotten as witnesses.
+/// Leechers a seeder may serve before the oldest are forgotten as reporters.
 pub const UPLOADS_PER_PEER_MAX: usize = 256;
 
 /// Distinct reporters remembered about one peer, and networks of them.
@@ -142,26 +142,26 @@ pub const REPORTS_PER_REPORTER_MAX: usize = 64;
 /// Networks whose visitors report forged pieces at which a peer is dropped; among neighbours so many visitors.
 pub const FORGED_REPORTS_MIN: usize = 2;
 
-/// Peers that one network may have dropped as their sole witness, all of its own, within [`SOLE_WITNESS_MS`].
-pub const SOLE_WITNESS_DROPS_MAX: u32 = 4;
+/// Peers that one network may have dropped as their sole reporter, all of its own, within [`SOLE_REPORTER_MS`].
+pub const SOLE_REPORTER_DROPS_MAX: u32 = 4;
 
-/// The window of [`SOLE_WITNESS_DROPS_MAX`], in milliseconds.
-pub const SOLE_WITNESS_MS: u64 = 600_000;
+/// The window of [`SOLE_REPORTER_DROPS_MAX`], in milliseconds.
+pub const SOLE_REPORTER_MS: u64 = 600_000;
 
-/// Networks remembered as sole witnesses.
-pub const SOLE_WITNESSES_MAX: usize = 4_096;
+/// Networks remembered as sole reporters.
+pub const SOLE_REPORTERS_MAX: usize = 4_096;
 
-/// Sites remembered as those of forgers.
-pub const SUSPECTS_MAX: usize = 4_096;
+/// Addresses remembered as those of forgers.
+pub const FLAGGED_ADDRESSES_MAX: usize = 4_096;
 
 /// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody as near.
-pub const SUSPECT_MS: u64 = 600_000;
+pub const FLAGGED_MS: u64 = 600_000;
 
-/// Faults since it last served somebody, after which a peer is left in peace for [`REST_MS`] by the network that met them; by everybody when so many networks met one.
-pub const STRIKES_MAX: u32 = 3;
+/// Faults since it last served somebody, after which a peer is left in peace for [`COOLDOWN_MS`] by the network that met them; by everybody when so many networks met one.
+pub const FAULT_COUNT_MAX: u32 = 3;
 
 /// How long such a peer is not introduced to anybody, in milliseconds.
-pub const REST_MS: u64 = 120_000;
+pub const COOLDOWN_MS: u64 = 120_000;
 
 /// How long a session may take to register, in milliseconds; a page registers with its first message.
 pub const REGISTER_WAIT_MS: u64 = 30_000;
@@ -226,7 +226,7 @@ pub const PAGE_SET_LONE_FACTOR: u64 = 2;
 pub const PAGE_SET_LONE_NETWORKS_MAX: u64 = 2;
 
 /// Networks that must name an asset which the server sent to none of them, before it enters a page set: one more than are believed alone.
-pub const THIN_WITNESSES_MIN: usize = 3;
+pub const THIN_VOTERS_MIN: usize = 3;
 
 /// Visits that must have told what they used before a page is judged to be small: one may have left early, and of two nobody knows which.
 pub const LEARN_VISITS: u64 = 3;

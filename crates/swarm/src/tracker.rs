@@ -214,7 +214,7 @@ impl Tracker {
                 }
             }
             Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
-            Timer::Rested(peer) => self.handle_rested(peer),
+            Timer::CooledDown(peer) => self.handle_cooled_down(peer),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use super::types::{ReportKind, StaticReference, Vote};
-use crate::limits::{PAGE_SET_LONE_NETWORKS_MAX, THIN_WITNESSES_MIN};
+use crate::limits::{PAGE_SET_LONE_NETWORKS_MAX, THIN_VOTERS_MIN};
 
 /// One vote. Divisible by every number up to 16, so that the reports of a network share it without a rest.
 const VOTE: u64 = 720_720;
@@ -67,7 +67,7 @@ impl<'r> Tally<'r> {
     pub(super) fn enters(&self, path: &str) -> bool {
         let Some(named) = self.paths.get(path) else { return false };
         let (votes, networks) = self.votes(named);
-        let is_proven = named.proven || named.by_network.len() >= THIN_WITNESSES_MIN;
+        let is_proven = named.proven || named.by_network.len() >= THIN_VOTERS_MIN;
         votes > 0 && votes * 2 >= networks * VOTE && is_proven && !is_lone(named, networks)
     }
 

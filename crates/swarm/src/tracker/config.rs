@@ -3,7 +3,8 @@
 use crate::{
     limits::{
         FORGED_REPORTS_MIN, MESSAGE_BURST_MAX, MESSAGES_PER_S, OFFER_AGE_MAX_MS, OFFERS_WANTED, OPEN_WAIT_MS, PUSH_BYTES_MAX,
-        RANDOM_SHARE_PERMILLE, RESERVE_MS, SESSIONS_MAX, SLOTS_MAX, SOLE_WITNESS_DROPS_MAX, TICKET_AGE_MAX_MS, TICKETS_MAX, UP_BYTES_PER_S,
+        RANDOM_SHARE_PERMILLE, RESERVE_MS, SESSIONS_MAX, SLOTS_MAX, SOLE_REPORTER_DROPS_MAX, TICKET_AGE_MAX_MS, TICKETS_MAX,
+        UP_BYTES_PER_S,
     },
     locality::PeerScope,
 };
@@ -37,8 +38,8 @@ pub struct TrackerConfig {
     pub random_share_permille: u16,
     /// Networks whose visitors report forged pieces at which a peer is dropped; among neighbours so many visitors.
     pub forged_reports_min: usize,
-    /// Peers that one network may have dropped as their sole witness, all of its own, in ten minutes.
-    pub sole_witness_drops_max: u32,
+    /// Peers that one network may have dropped as their sole reporter, all of its own, in ten minutes.
+    pub sole_reporter_drops_max: u32,
     /// Messages a peer may send at once.
     pub message_burst_max: u32,
     /// Messages a peer may send over time, per second.
@@ -61,7 +62,7 @@ impl Default for TrackerConfig {
             push_bytes_max: PUSH_BYTES_MAX,
             random_share_permille: RANDOM_SHARE_PERMILLE,
             forged_reports_min: FORGED_REPORTS_MIN,
-            sole_witness_drops_max: SOLE_WITNESS_DROPS_MAX,
+            sole_reporter_drops_max: SOLE_REPORTER_DROPS_MAX,
             message_burst_max: MESSAGE_BURST_MAX,
             messages_per_s: MESSAGES_PER_S,
         }

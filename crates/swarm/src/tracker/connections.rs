@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
 use super::{Tracker, leecher::MatchState, offers::PeerUpload, timers::Timer, types::Answerer};
-use crate::limits::REST_MS;
+use crate::limits::COOLDOWN_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
 struct Ends {
@@ -82,7 +82,7 @@ impl Tracker {
         self.mark_match(ends, offer, MatchState::Closed);
         let is_fault = timed_out || upload.is_denied();
         if is_fault && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
-            self.strike(ends.maker, network, None);
+            self.count_fault(ends.maker, network, None);
         }
         self.refresh(ends.maker);
         self.top_up(ends.maker);
@@ -141,25 +141,26 @@ impl Tracker {
         by_maker || of_upload().unwrap_or(false)
     }
 
-    /// One more fault of a peer, met by somebody of `network`; after several, of several networks, it rests for a while.
-    pub(super) fn strike(&mut self, peer: PeerNumber, network: IpAddr, fault: Option<Fault>) {
+    /// One more fault of a peer, met by somebody of `network`; after several, of several networks, it cools down for a while.
+    pub(super) fn count_fault(&mut self, peer: PeerNumber, network: IpAddr, fault: Option<Fault>) {
         let now_ms = self.now_ms;
-        let until_ms = now_ms.saturating_add(REST_MS);
+        let until_ms = now_ms.saturating_add(COOLDOWN_MS);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.standing.strike(now_ms, network, fault) && session.resting_until_ms.is_none() {
-            session.resting_until_ms = Some(until_ms);
-            self.timers.set(until_ms, Timer::Rested(peer));
+        if session.standing.count_fault(now_ms, network, fault) && session.cooldown_until_ms.is_none() {
+            session.cooldown_until_ms = Some(until_ms);
+            self.timers.set(until_ms, Timer::CooledDown(peer));
         }
         self.refresh(peer);
     }
 
-    pub(super) fn handle_rested(&mut self, peer: PeerNumber) {
-        let Some(inherited) = self.sessions.get(&peer).map(|session| self.reputation.strikes_of(self.now_ms, session.addr.public)) else {
+    pub(super) fn handle_cooled_down(&mut self, peer: PeerNumber) {
+        let Some(inherited) = self.sessions.get(&peer).map(|session| self.reputation.fault_count_of(self.now_ms, session.addr.public))
+        else {
             return;
         };
         if let Some(session) = self.sessions.get_mut(&peer) {
-            session.resting_until_ms = None;
-            session.standing.rested(inherited);
+            session.cooldown_until_ms = None;
+            session.standing.cooled_down(inherited);
         }
         self.refresh(peer);
     }

@@ -35,7 +35,7 @@ pub(super) enum Noted {
 pub(super) struct Report {
     /// Each once, as they came.
     pub(super) faults: Vec<Fault>,
-    /// It counted as a strike: one report is one strike, whatever its kinds.
+    /// It counted as a fault: one report is one fault, whatever its kinds.
     pub(super) is_counted: bool,
     /// It counted as an accusation.
     pub(super) is_accusation: bool,

@@ -41,7 +41,7 @@ struct Search<'a> {
 /// Somebody who could be picked. The order of the fields is the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Choice {
-    strikes: u32,
+    fault_count: u32,
     is_unproven: bool,
     partial: bool,
     free_slots: Reverse<usize>,
@@ -56,11 +56,11 @@ struct Choice {
 impl Choice {
     /// Nothing speaks against it: others would be no better.
     fn is_good(&self) -> bool {
-        self.strikes == 0 && !self.is_unproven && !self.partial
+        self.fault_count == 0 && !self.is_unproven && !self.partial
     }
 
     fn is_as_good_as(&self, best: &Self) -> bool {
-        (self.strikes, self.is_unproven, self.partial) == (best.strikes, best.is_unproven, best.partial)
+        (self.fault_count, self.is_unproven, self.partial) == (best.fault_count, best.is_unproven, best.partial)
     }
 }
 
@@ -235,11 +235,14 @@ impl Tracker {
                 };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
                 let covered = u32::from(*share) * u32::from(held) / 1000;
-                if covered < u32::from(search.covered_min) || session.standing.rests_for(search.now_ms, own) || !session.has_room_for(own) {
+                if covered < u32::from(search.covered_min)
+                    || session.standing.is_cooling_down_for(search.now_ms, own)
+                    || !session.has_room_for(own)
+                {
                     continue;
                 }
                 let choice = Choice {
-                    strikes: session.standing.strikes_for(search.now_ms, own),
+                    fault_count: session.standing.fault_count_for(search.now_ms, own),
                     is_unproven: !session.standing.is_proven_to(own),
                     partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
                     free_slots: Reverse(session.book.free_slots()),

@@ -53,8 +53,8 @@ impl Tracker {
             held: None,
             book: OfferBook::new(self.now_ms, peer),
             served: Default::default(),
-            standing: Standing::new(addr.public, self.reputation.strikes_of(self.now_ms, addr.public)),
-            resting_until_ms: None,
+            standing: Standing::new(addr.public, self.reputation.fault_count_of(self.now_ms, addr.public)),
+            cooldown_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
             loaded: 0,
@@ -177,8 +177,8 @@ impl Tracker {
         self.grant(granted);
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
         session.book.close(&mut self.timers);
-        if let Some(until_ms) = session.resting_until_ms {
-            self.timers.clear(until_ms, Timer::Rested(peer));
+        if let Some(until_ms) = session.cooldown_until_ms {
+            self.timers.clear(until_ms, Timer::CooledDown(peer));
         }
         if let Some(page) = &session.page
             && let Some(entry) = self.pages.get_mut(page)

@@ -130,7 +130,7 @@ impl Tracker {
     }
 
     /// Lets a report count, once it does: the other end said as well that the connection opened, and the reporter got a piece that matched its digest from somebody. It is one
-    /// strike, whatever its kinds.
+    /// fault, whatever its kinds.
     ///
     /// Accusers of forgery are counted by their networks. One foreign network hides the accused from itself; `forged_reports_min` of them drop it, but never fewer than those of
     /// which somebody got verified bytes from it. Its own network drops it alone, where no stranger knows it better, and only a few peers in ten minutes, so that nobody
@@ -150,7 +150,7 @@ impl Tracker {
         if is_dropped {
             self.drop_forger(accused);
         } else if !report.is_counted {
-            self.strike(accused, network, report.faults.first().copied());
+            self.count_fault(accused, network, report.faults.first().copied());
         }
     }
 
@@ -160,7 +160,7 @@ impl Tracker {
         let met = session.counterparts();
         match session.standing.accuse(reporter, network, forged_reports_min, met) {
             Verdict::Dropped => true,
-            Verdict::DroppedByOwn => self.reputation.may_witness_alone(self.now_ms, network, self.config.sole_witness_drops_max),
+            Verdict::DroppedByOwn => self.reputation.may_report_alone(self.now_ms, network, self.config.sole_reporter_drops_max),
             Verdict::Stays => false,
         }
     }
@@ -168,7 +168,7 @@ impl Tracker {
     fn drop_forger(&mut self, peer: PeerNumber) {
         self.totals.bans += 1;
         if let Some(address) = self.address_of(Answerer::Peer(peer)) {
-            self.reputation.suspect(self.now_ms, address);
+            self.reputation.flag_address(self.now_ms, address);
         }
         if let Some(ordinal) = self.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
             self.lineage.dropped(ordinal);

@@ -25,11 +25,11 @@ pub(super) struct Session {
     pub(super) leecher: Leecher,
     pub(super) held: Option<Held>,
     pub(super) book: OfferBook,
-    /// Everybody it ever served, newest last; they may be witnesses against it and it against them.
+    /// Everybody it ever served, newest last; they may report it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,
     /// Until when it is left in peace by everybody, in milliseconds.
-    pub(super) resting_until_ms: Option<u64>,
+    pub(super) cooldown_until_ms: Option<u64>,
     pub(super) bucket: Bucket,
     pub(super) mistakes: u32,
     /// Reports of what its page used.
@@ -60,7 +60,7 @@ impl Session {
     pub(super) fn is_ready(&self) -> bool {
         self.page.is_some()
             && self.held.is_some()
-            && self.resting_until_ms.is_none()
+            && self.cooldown_until_ms.is_none()
             && self.book.free_slots() > 0
             && self.book.unreserved() > 0
     }

@@ -8,7 +8,7 @@ use std::{
 use viral_wire::signal::Fault;
 
 use crate::{
-    limits::{REPORTERS_PER_PEER_MAX, REST_MS, STRIKES_MAX},
+    limits::{COOLDOWN_MS, FAULT_COUNT_MAX, REPORTERS_PER_PEER_MAX},
     locality,
 };
 
@@ -25,20 +25,20 @@ pub(super) struct Standing {
     accusers: BTreeMap<u64, IpAddr>,
     /// Faults since it last served somebody, by the network that met them.
     marks: BTreeMap<IpAddr, Marks>,
-    /// Strikes with which it began, for what was done from its address, until a stranger vouches for it.
+    /// Faults with which it began, for what was done from its address, until a stranger vouches for it.
     inherited: u32,
 }
 
 /// What one network met.
 #[derive(Debug, Default)]
 struct Marks {
-    strikes: u32,
+    fault_count: u32,
     /// One of them was for more than being slow.
     is_failing: bool,
     /// It forged: this network does not meet it again.
     is_forging: bool,
     /// Until when this network does not meet it, in milliseconds; 0 for never.
-    rests_until_ms: u64,
+    cooldown_until_ms: u64,
 }
 
 /// What comes of the accusations so far.
@@ -83,45 +83,45 @@ impl Standing {
         self.marks.retain(|_, marks| marks.is_forging);
     }
 
-    /// One more fault, or a connection that never opened (`None`); true if so many networks met one that it should rest for everybody.
-    pub(super) fn strike(&mut self, now_ms: u64, network: IpAddr, fault: Option<Fault>) -> bool {
+    /// One more fault, or a connection that never opened (`None`); true if so many networks met one that it should cool down for everybody.
+    pub(super) fn count_fault(&mut self, now_ms: u64, network: IpAddr, fault: Option<Fault>) -> bool {
         if !self.marks.contains_key(&network) && self.marks.len() >= REPORTERS_PER_PEER_MAX {
             return false;
         }
         let marks = self.marks.entry(network).or_default();
-        if marks.rests_until_ms != 0 && marks.rests_until_ms <= now_ms {
+        if marks.cooldown_until_ms != 0 && marks.cooldown_until_ms <= now_ms {
             *marks = Marks { is_forging: marks.is_forging, ..Marks::default() };
         }
         // A slow peer is slow for one leecher, perhaps because of that leecher: only the order of picks should feel it.
         let is_slow = fault == Some(Fault::Slow);
-        let strikes = self.inherited + marks.strikes + 1;
-        if !is_slow || strikes < STRIKES_MAX {
-            marks.strikes += 1;
+        let fault_count = self.inherited + marks.fault_count + 1;
+        if !is_slow || fault_count < FAULT_COUNT_MAX {
+            marks.fault_count += 1;
         }
         marks.is_failing |= !is_slow;
-        if self.inherited + marks.strikes >= STRIKES_MAX && marks.rests_until_ms == 0 {
-            marks.rests_until_ms = now_ms.saturating_add(REST_MS);
+        if self.inherited + marks.fault_count >= FAULT_COUNT_MAX && marks.cooldown_until_ms == 0 {
+            marks.cooldown_until_ms = now_ms.saturating_add(COOLDOWN_MS);
         }
-        self.inherited + self.failing() >= STRIKES_MAX
+        self.inherited + self.failing() >= FAULT_COUNT_MAX
     }
 
-    /// It rested for everybody. Who never gave anything begins again where one more fault makes it rest.
-    pub(super) fn rested(&mut self, inherited: u32) {
+    /// It cooled down for everybody. Who never gave anything begins again where one more fault makes it cool down.
+    pub(super) fn cooled_down(&mut self, inherited: u32) {
         self.marks.retain(|_, marks| marks.is_forging);
-        self.inherited = if self.vouchers.is_empty() { inherited.max(STRIKES_MAX - 1) } else { 0 };
+        self.inherited = if self.vouchers.is_empty() { inherited.max(FAULT_COUNT_MAX - 1) } else { 0 };
     }
 
     /// How far back it stands among peers as near, for visitors of this network.
-    pub(super) fn strikes_for(&self, now_ms: u64, network: IpAddr) -> u32 {
-        let own = self.marks.get(&network).filter(|marks| marks.rests_until_ms == 0 || now_ms < marks.rests_until_ms);
+    pub(super) fn fault_count_for(&self, now_ms: u64, network: IpAddr) -> u32 {
+        let own = self.marks.get(&network).filter(|marks| marks.cooldown_until_ms == 0 || now_ms < marks.cooldown_until_ms);
         // One other network proves nothing.
         let others = Some(self.failing()).filter(|failing| *failing > 1);
-        self.inherited + own.map_or(0, |marks| marks.strikes).max(others.unwrap_or(0))
+        self.inherited + own.map_or(0, |marks| marks.fault_count).max(others.unwrap_or(0))
     }
 
     /// Whether this network does not meet it now.
-    pub(super) fn rests_for(&self, now_ms: u64, network: IpAddr) -> bool {
-        self.marks.get(&network).is_some_and(|marks| marks.is_forging || now_ms < marks.rests_until_ms)
+    pub(super) fn is_cooling_down_for(&self, now_ms: u64, network: IpAddr) -> bool {
+        self.marks.get(&network).is_some_and(|marks| marks.is_forging || now_ms < marks.cooldown_until_ms)
     }
 
     /// Somebody of this network says that it forged. `met` are those that it met at all.
@@ -184,31 +184,31 @@ mod tests {
     fn what_one_network_meets_changes_nothing_for_another() {
         let mut standing = standing();
         for _ in 0..20 {
-            assert!(!standing.strike(0, network(1), Some(Fault::Silent)));
+            assert!(!standing.count_fault(0, network(1), Some(Fault::Silent)));
         }
-        assert!(standing.rests_for(0, network(1)) && !standing.rests_for(0, network(2)));
-        assert_eq!(standing.strikes_for(0, network(2)), 0);
-        assert!(!standing.rests_for(REST_MS, network(1)), "after its rest");
-        assert_eq!(standing.strikes_for(REST_MS, network(1)), 0);
+        assert!(standing.is_cooling_down_for(0, network(1)) && !standing.is_cooling_down_for(0, network(2)));
+        assert_eq!(standing.fault_count_for(0, network(2)), 0);
+        assert!(!standing.is_cooling_down_for(COOLDOWN_MS, network(1)), "after its rest");
+        assert_eq!(standing.fault_count_for(COOLDOWN_MS, network(1)), 0);
     }
 
     #[test]
-    fn a_peer_rests_for_everybody_when_three_networks_met_faults() {
+    fn a_peer_cools_down_for_everybody_when_three_networks_met_faults() {
         let mut standing = standing();
-        assert!(!standing.strike(0, network(1), None) && !standing.strike(0, network(2), None));
-        assert_eq!(standing.strikes_for(0, network(3)), 2, "two networks agree");
-        assert!(standing.strike(0, network(3), None));
-        standing.rested(0);
-        assert!(standing.strike(0, network(4), None), "it never gave anybody anything");
+        assert!(!standing.count_fault(0, network(1), None) && !standing.count_fault(0, network(2), None));
+        assert_eq!(standing.fault_count_for(0, network(3)), 2, "two networks agree");
+        assert!(standing.count_fault(0, network(3), None));
+        standing.cooled_down(0);
+        assert!(standing.count_fault(0, network(4), None), "it never gave anybody anything");
     }
 
     #[test]
-    fn slowness_alone_makes_no_peer_rest() {
+    fn slowness_alone_makes_no_peer_cool_down() {
         let mut standing = standing();
         for number in 1..=9 {
-            assert!(!standing.strike(0, network(number % 4), Some(Fault::Slow)));
+            assert!(!standing.count_fault(0, network(number % 4), Some(Fault::Slow)));
         }
-        assert!((0..4).all(|number| !standing.rests_for(0, network(number))));
+        assert!((0..4).all(|number| !standing.is_cooling_down_for(0, network(number))));
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
         for reporter in 0..50 {
             assert_eq!(standing.accuse(reporter, network(1), 2, 50), Verdict::Stays);
         }
-        assert!(standing.rests_for(0, network(1)) && !standing.rests_for(0, network(2)));
+        assert!(standing.is_cooling_down_for(0, network(1)) && !standing.is_cooling_down_for(0, network(2)));
         assert_eq!(standing.accuse(50, network(2), 2, 50), Verdict::Dropped, "however loud the first one was");
     }
 
@@ -241,20 +241,20 @@ mod tests {
     #[test]
     fn a_neighbours_word_counts_among_neighbours_only() {
         let mut standing = standing();
-        standing.strike(0, network(1), None);
+        standing.count_fault(0, network(1), None);
         standing.vouch(network(0));
         assert!(standing.is_proven_to(network(0)) && !standing.is_proven_to(network(1)));
-        assert_eq!(standing.strikes_for(0, network(1)), 1);
+        assert_eq!(standing.fault_count_for(0, network(1)), 1);
         standing.vouch(network(2));
         assert!(standing.is_proven_to(network(1)));
-        assert_eq!(standing.strikes_for(0, network(1)), 0);
+        assert_eq!(standing.fault_count_for(0, network(1)), 0);
     }
 
     #[test]
     fn what_is_remembered_of_networks_is_bounded() {
         let mut standing = standing();
         for number in 0..=255 {
-            standing.strike(0, network(number), Some(Fault::Slow));
+            standing.count_fault(0, network(number), Some(Fault::Slow));
             standing.vouch(network(number));
             standing.accuse(u64::from(number), network(number), usize::MAX, usize::MAX);
         }

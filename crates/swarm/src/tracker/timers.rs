@@ -15,8 +15,8 @@ pub(super) enum Timer {
     OfferAge(PeerNumber, u32),
     /// The wait for an answered offer to open.
     Open(PeerNumber, u32),
-    /// The rest of a peer that failed several leechers.
-    Rested(PeerNumber),
+    /// The cooldown of a peer that failed several leechers.
+    CooledDown(PeerNumber),
 }
 
 /// A queue from which every entry is removed by whoever gave it up, so that it is never longer than what waits.

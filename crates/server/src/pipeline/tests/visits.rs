@@ -221,7 +221,7 @@ async fn a_lone_visitor_who_reloads_is_not_sent_to_himself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thin_visit_that_lost_its_ticket_is_no_witness_of_what_is_not_needed() {
+async fn a_thin_visit_that_lost_its_ticket_has_no_vote_on_what_is_not_needed() {
     let viral = viral(&SITE, |_| ()).await;
     let (_, _outgoing) = seeder(&viral, "/");
     let response = visit(&viral, "/", &[]).await;

@@ -86,7 +86,7 @@ fn a_report_counts_once_both_ends_said_that_they_connected_and_the_reporter_got_
 }
 
 #[test]
-fn whoever_never_connected_can_neither_accuse_nor_strike_nor_vouch() {
+fn whoever_never_connected_can_neither_accuse_nor_report_nor_vouch() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     for _ in 0..2 {
@@ -99,7 +99,7 @@ fn whoever_never_connected_can_neither_accuse_nor_strike_nor_vouch() {
     assert_eq!(world.closed, BTreeMap::new());
     let session = &world.tracker.sessions[&seeder];
     let network = crate::locality::network_key(HERE.parse().unwrap());
-    assert!(!session.standing.is_proven_to(network) && session.standing.strikes_for(world.now_ms, network) == 0);
+    assert!(!session.standing.is_proven_to(network) && session.standing.fault_count_for(world.now_ms, network) == 0);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn the_word_of_a_quick_reporter_waits_for_that_of_a_slow_forger() {
 }
 
 #[test]
-fn a_forger_that_never_says_that_it_connected_rests_instead() {
+fn a_forger_that_never_says_that_it_connected_cools_down_instead() {
     let mut world = World::new();
     let forger = world.seeder(HERE);
     for address in &ELSEWHERE[..3] {
@@ -240,7 +240,7 @@ fn one_voice_among_several_neighbours_drops_nobody_and_two_do() {
 }
 
 #[test]
-fn one_report_is_one_strike_whatever_its_kinds() {
+fn one_report_is_one_fault_whatever_its_kinds() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     let ticket = served(&mut world, seeder);
@@ -307,7 +307,7 @@ fn accused_alone(world: &mut World) {
 #[test]
 fn one_address_cannot_empty_a_swarm_of_neighbours_by_lying() {
     let mut world = World::new();
-    let most = usize::try_from(world.tracker.config().sole_witness_drops_max).unwrap();
+    let most = usize::try_from(world.tracker.config().sole_reporter_drops_max).unwrap();
     for _ in 0..most + 3 {
         accused_alone(&mut world);
     }
@@ -318,21 +318,21 @@ fn one_address_cannot_empty_a_swarm_of_neighbours_by_lying() {
 }
 
 #[test]
-fn a_silent_peer_is_picked_last_and_then_rests() {
+fn a_silent_peer_is_picked_last_and_then_cools_down() {
     let mut world = World::new();
     let silent = world.seeder(HERE);
     let ticket = meets(&mut world, HERE, silent);
     report(&mut world, ticket, silent, Fault::Silent);
     let fresh = world.seeder(HERE);
     let (_, offer) = world.connected(HERE);
-    assert_eq!(offer.peer, fresh, "the one without a strike");
+    assert_eq!(offer.peer, fresh, "the one without a fault");
     world.tracker.handle_leave(world.now_ms, fresh);
     for _ in 0..2 {
         let ticket = served(&mut world, silent);
         report(&mut world, ticket, silent, Fault::Silent);
     }
     let ticket = world.fresh_ticket();
-    assert_eq!(world.seek(HERE, ticket, 1), [], "three strikes");
+    assert_eq!(world.seek(HERE, ticket, 1), [], "three faults");
     assert_eq!(world.closed, BTreeMap::new(), "but it is not dropped");
     world.wait(120_000);
     assert_eq!(World::peers(&world.seek(HERE, ticket, 1)), [silent], "after its rest");
@@ -352,7 +352,7 @@ fn bytes_that_a_peer_gave_make_up_for_its_faults() {
 }
 
 #[test]
-fn being_slow_alone_never_makes_a_peer_rest() {
+fn being_slow_alone_never_makes_a_peer_cool_down() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     for _ in 0..6 {

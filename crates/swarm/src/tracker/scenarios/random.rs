@@ -254,7 +254,7 @@ impl Watched {
             assert!(session.served.len() <= UPLOADS_PER_PEER_MAX);
             assert!(session.standing.len() <= 2 * REPORTERS_PER_PEER_MAX);
             assert!(session.leecher.matches.len() <= MATCHES_PER_LEECHER_MAX);
-            timers += usize::from(session.page.is_none()) + usize::from(session.resting_until_ms.is_some());
+            timers += usize::from(session.page.is_none()) + usize::from(session.cooldown_until_ms.is_some());
             timers += session.book.offers.len();
             timers += session.book.offers.values().filter(|offer| offer.reservation.is_some()).count();
             timers += session.book.uploads.values().filter(|upload| upload.open_due_ms.is_some()).count();
