@@ -271,7 +271,7 @@ export class Fetch {
     if (this.#stale && !table._out.length) {
       this.#stale = false;
       schedule(table, this.#policy);
-      this.#tell();
+      this.#reportProgress();
     }
     return table._out.shift() ?? null;
   }
@@ -329,7 +329,7 @@ export class Fetch {
   }
 
   /** Says once that everything is held, or that somebody is needed. */
-  #tell(): void {
+  #reportProgress(): void {
     const table = this.#table;
     const { done } = this.progress();
     if (done && !this.#done) table._out.push({ kind: 'done' });

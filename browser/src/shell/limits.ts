@@ -108,7 +108,7 @@ export const PINNED_MS = 100_000;
 export const STORE_DEPLOY_MS = 300;
 
 /** Changes are told to the page, and counts to the tracker, at most this often. */
-export const TELL_MS = 100;
+export const STATUS_MS = 100;
 
 /** Counts go to the tracker at most this often while bytes flow. */
 export const COUNTS_MS = 1_000;
@@ -161,10 +161,10 @@ export const LOOK_UPS_MAX = 4;
 export const REPORT_QUIET_MS = 1_000;
 
 /** What a peer asked about and did not get is told at most this often. */
-export const NEWS_MS = 200;
+export const HAVE_MS = 200;
 
 /** Pieces remembered of what one peer asked about. */
-export const NEWS_IDS_MAX = 16_384;
+export const INTERESTED_IDS_MAX = 16_384;
 
 /** A manifest that the origin has not given by then is asked for anew: the longest one takes a line of 1 Mbit/s 34 s. */
 export const MANIFEST_MS = 60_000;

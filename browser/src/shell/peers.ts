@@ -11,7 +11,7 @@ import { planned } from '../core/push';
 import { Upload } from '../core/upload';
 import { now } from './clock';
 import type { Holdings } from './holdings';
-import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS, NEWS_IDS_MAX, NEWS_MS } from './limits';
+import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS, INTERESTED_IDS_MAX, HAVE_MS } from './limits';
 import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
@@ -42,8 +42,8 @@ export class Peers implements LinkHandler {
   #uploadTimer: ReturnType<typeof setTimeout> | undefined;
   #lookTimer: ReturnType<typeof setInterval> | undefined;
   /** Pieces that a peer asked about and did not get yet. */
-  readonly #curious = new Map<PeerKey, Set<PieceId>>();
-  #newsTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #interested = new Map<PeerKey, Set<PieceId>>();
+  #haveTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: PeersHost) {
     this.#host = host;
@@ -77,7 +77,7 @@ export class Peers implements LinkHandler {
   stop(reason: 1 | 4): void {
     clearTimeout(this.#uploadTimer);
     clearInterval(this.#lookTimer);
-    clearTimeout(this.#newsTimer);
+    clearTimeout(this.#haveTimer);
     for (const link of this.links.values()) {
       closeLink(link, reason);
       this.#host.leech?.gone(link);
@@ -105,7 +105,7 @@ export class Peers implements LinkHandler {
     if (leech?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.some((manifest) => manifest === this.#host.sought))) return;
     if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
     else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
-    else if (frame.kind === 'query') this.#tell(link, frame.ids);
+    else if (frame.kind === 'query') this.#sendHave(link, frame.ids);
     else if (frame.kind === 'want-manifest') {
       // One request is 33 bytes, the answer up to 4 MiB.
       const page = manifests.get(frame.manifest);
@@ -126,7 +126,7 @@ export class Peers implements LinkHandler {
   handleClosed(link: Link): void {
     if (!this.links.delete(link.key)) return;
     this.#pushes.delete(link.key);
-    this.#curious.delete(link.key);
+    this.#interested.delete(link.key);
     this.upload.handleClosed(now(), link.key);
     this.#host.leech?.gone(link);
     this.#pump();
@@ -151,26 +151,26 @@ export class Peers implements LinkHandler {
 
   /** More is held: whoever asked about it hears of it soon. */
   handleGrown(): void {
-    if (this.#curious.size) this.#newsTimer ??= setTimeout(() => this.#tellNews(), NEWS_MS);
+    if (this.#interested.size) this.#haveTimer ??= setTimeout(() => this.#sendHaves(), HAVE_MS);
   }
 
-  #tellNews(): void {
-    this.#newsTimer = undefined;
-    for (const [key, ids] of this.#curious) {
+  #sendHaves(): void {
+    this.#haveTimer = undefined;
+    for (const [key, ids] of this.#interested) {
       const link = this.links.get(key);
-      const news = [...ids].filter((id) => this.#host.holdings.has(id)).slice(0, QUERY_IDS_MAX);
-      if (link && news.length) this.#tell(link, news);
+      const arrived = [...ids].filter((id) => this.#host.holdings.has(id)).slice(0, QUERY_IDS_MAX);
+      if (link && arrived.length) this.#sendHave(link, arrived);
     }
   }
 
   /** Says which of these are held, and remembers the others. */
-  #tell(link: Link, ids: readonly PieceId[]): void {
-    const curious = this.#curious.get(link.key) ?? new Set();
+  #sendHave(link: Link, ids: readonly PieceId[]): void {
+    const interested = this.#interested.get(link.key) ?? new Set();
     const held = ids.filter((id) => this.#host.holdings.has(id));
-    for (const id of held) curious.delete(id);
-    for (const id of ids) if (!this.#host.holdings.has(id) && curious.size < NEWS_IDS_MAX) curious.add(id);
-    if (curious.size) this.#curious.set(link.key, curious);
-    else this.#curious.delete(link.key);
+    for (const id of held) interested.delete(id);
+    for (const id of ids) if (!this.#host.holdings.has(id) && interested.size < INTERESTED_IDS_MAX) interested.add(id);
+    if (interested.size) this.#interested.set(link.key, interested);
+    else this.#interested.delete(link.key);
     sendFrame(link, { kind: 'have', ids: held });
   }
 

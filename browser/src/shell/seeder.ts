@@ -25,22 +25,22 @@ import type { LiveLeech } from './session';
 import { Tracker } from './tracker';
 
 /** What the tracker was told of this page so far. */
-let told = countsOf(noTotals());
+let reported = countsOf(noTotals());
 
 /** Names the next connection: never one that the engine, which outlives a session, knows already. The loader numbered its own below this. */
 let nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
 
 /** The tracker knows these already: from the loader's beacon, before a reload. */
-export function alreadyTold(counts: Counts): void {
-  told = counts;
+export function alreadyReported(counts: Counts): void {
+  reported = counts;
 }
 
 /** Tells by a beacon what grew, for a page without a session; `faults` are those not told yet. */
-export function tellByBeacon(ticket: string, totals: Totals, faults: readonly FaultReport[]): void {
+export function reportByBeacon(ticket: string, totals: Totals, faults: readonly FaultReport[]): void {
   const counts = countsOf(totals);
-  const grown = growth(told, counts, SOURCES_MAX);
+  const grown = growth(reported, counts, SOURCES_MAX);
   if (!grown && !faults.length) return;
-  told = counts;
+  reported = counts;
   navigator.sendBeacon('/.viral/visit', JSON.stringify({ ticket, counts: grown ?? countsOf(noTotals()), faults: [...faults] } satisfies VisitPost));
 }
 
@@ -84,7 +84,7 @@ export class Seeder {
   /** Whether something is held, so that offers are made when the tracker wants some. */
   #offering = false;
   #offersWanted = 0;
-  #tellTimer: ReturnType<typeof setTimeout> | undefined;
+  #countsTimer: ReturnType<typeof setTimeout> | undefined;
   #heldTimer: ReturnType<typeof setTimeout> | undefined;
   #seekTimer: ReturnType<typeof setTimeout> | undefined;
   #followTimer: ReturnType<typeof setTimeout> | undefined;
@@ -126,7 +126,7 @@ export class Seeder {
 
   /** Ends every connection and the session. */
   stop(reason: 1 | 4): void {
-    this.tell();
+    this.reportCounts();
     this.#stopped = true;
     this.ready = this.#offering = false;
     this.#offers.clear();
@@ -142,7 +142,7 @@ export class Seeder {
     this.peers.handleGrown();
     this.#heldTimer ??= setTimeout(() => {
       this.#heldTimer = undefined;
-      if (this.current) void this.#tellHeld(this.current);
+      if (this.current) void this.#reportHeld(this.current);
     }, HELD_MS);
   }
 
@@ -169,16 +169,16 @@ export class Seeder {
   /** Something grew: the page hears of it now and the tracker soon. */
   grew(): void {
     this.#host.changed();
-    this.#tellTimer ??= setTimeout(() => this.tell(), COUNTS_MS);
+    this.#countsTimer ??= setTimeout(() => this.reportCounts(), COUNTS_MS);
   }
 
   /** Tells the tracker what grew since the last time. */
-  tell(): void {
-    clearTimeout(this.#tellTimer);
-    this.#tellTimer = undefined;
+  reportCounts(): void {
+    clearTimeout(this.#countsTimer);
+    this.#countsTimer = undefined;
     const counts = countsOf(this.#host.totals);
-    const grown = growth(told, counts, SOURCES_MAX);
-    if (grown && this.#tracker.send({ kind: 'counts', ...grown })) told = counts;
+    const grown = growth(reported, counts, SOURCES_MAX);
+    if (grown && this.#tracker.send({ kind: 'counts', ...grown })) reported = counts;
   }
 
   async #handleSignal(signal: TrackerToPeer): Promise<void> {
@@ -188,7 +188,7 @@ export class Seeder {
         this.#offersWanted = signal.offers_wanted;
         this.peers.limit(signal.slots, signal.up_bytes_per_s);
         this.#host.welcomed();
-        this.tell();
+        this.reportCounts();
         return;
       case 'manifest':
         return this.#named.put(signal.manifest);
@@ -216,7 +216,7 @@ export class Seeder {
     if (page) {
       this.#followMs = FOLLOW_MS;
       this.#remember(page);
-      await this.#tellHeld(page);
+      await this.#reportHeld(page);
     } else if (!this.#named.outdated && !this.#stopped) {
       this.#followTimer = setTimeout(() => void this.#named.put(digest), this.#followMs);
       this.#followMs *= 2;
@@ -224,7 +224,7 @@ export class Seeder {
   }
 
   /** Tells the tracker what is held, and leaves offers once that is something. */
-  async #tellHeld(page: PageManifest): Promise<void> {
+  async #reportHeld(page: PageManifest): Promise<void> {
     page.held = this.#host.holdings.count(page.pieces);
     // The session may have ended meanwhile; the next one begins with the manifest again.
     if (!this.send({ kind: 'held', manifest: page.digest, ...page.held })) return;
@@ -290,7 +290,7 @@ export class Seeder {
   #handleGone(link: Link): void {
     this.send({ kind: 'closed', peer: link.peer, offer: link.offer });
     this.seek();
-    this.tell();
+    this.reportCounts();
     this.#host.changed();
   }
 

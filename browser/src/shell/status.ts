@@ -2,7 +2,7 @@
 
 import type { Totals } from '../core/counts';
 import type { Link } from './link';
-import { TELL_MS } from './limits';
+import { STATUS_MS } from './limits';
 import type { Marks } from './session';
 
 /** What `window.viral.status()` gives. */
@@ -85,6 +85,6 @@ export function publish(source: StatusSource): () => void {
     timer ??= setTimeout(() => {
       timer = undefined;
       window.dispatchEvent(new Event('viralchange'));
-    }, TELL_MS);
+    }, STATUS_MS);
   };
 }

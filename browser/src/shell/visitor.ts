@@ -22,7 +22,7 @@ import type { Link } from './link';
 import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
 import { documentBytes } from './timings';
-import { alreadyTold, Seeder, tellByBeacon } from './seeder';
+import { alreadyReported, Seeder, reportByBeacon } from './seeder';
 import type { Marks, Session } from './session';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
@@ -53,7 +53,7 @@ export class Visitor implements StatusSource {
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
   #known: PageManifest | null = null;
-  #told = false;
+  #faultsReported = false;
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
   #reports = 0;
   /** The version of this page that is kept for the next visit. */
@@ -149,9 +149,9 @@ export class Visitor implements StatusSource {
   stop(reason: 1 | 4 = 1): void {
     // There is no time to ask the worker any more.
     if (!this.#bound) for (const path of usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
-    this.#tellUsed();
+    this.#reportUsed();
     if (this.#seeder) this.#seeder.stop(reason);
-    else this.#tellVisit();
+    else this.#reportVisit();
     this.#seeder = null;
     this.#leaveSession();
     this.#release?.();
@@ -271,8 +271,8 @@ export class Visitor implements StatusSource {
   #welcomed(): void {
     this.#reports = 0;
     const seeder = this.#seeder;
-    if (seeder && !this.#told) {
-      this.#told = true;
+    if (seeder && !this.#faultsReported) {
+      this.#faultsReported = true;
       for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
     }
     this.#report();
@@ -284,11 +284,11 @@ export class Visitor implements StatusSource {
     this.#reportTimer = undefined;
     if (!this.#seeder || this.#reports >= LOADED_REPORTS_MAX) return;
     this.#reports++;
-    void this.#look().then(() => this.#tellUsed());
+    void this.#look().then(() => this.#reportUsed());
     this.#keep();
   }
 
-  #tellUsed(): void {
+  #reportUsed(): void {
     // Who leaves before anything was looked at has nothing to say of the page.
     if (this.#used.size) this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: fitting([...this.#used], LOADED_ASSETS_MAX) });
   }
@@ -336,15 +336,15 @@ export class Visitor implements StatusSource {
   /** This page does not seed now. It goes on taking what it needs from the peers of its visit, and the server hears of the visit by beacons. */
   #stayOut(): void {
     this.#changed();
-    this.#tellVisit();
+    this.#reportVisit();
   }
 
-  #tellVisit(): void {
+  #reportVisit(): void {
     const session = this.#session;
     if (!session) return;
-    const faults = this.#told ? [] : session.faults;
-    this.#told = true;
-    tellByBeacon(session.boot.ticket, this.totals, faults);
+    const faults = this.#faultsReported ? [] : session.faults;
+    this.#faultsReported = true;
+    reportByBeacon(session.boot.ticket, this.totals, faults);
   }
 
   #leaveSession(): void {
@@ -368,7 +368,7 @@ function takeTotals(totals: Totals): void {
   if (!text) return;
   sessionStorage.removeItem('viral');
   const { counts, faults } = JSON.parse(text) as VisitPost;
-  alreadyTold(counts);
+  alreadyReported(counts);
   totals.bans += faults.filter(({ fault }) => fault === 'forged').length;
   const { sources, rings = [], ...bytes } = counts;
   for (const [ring, got] of rings.entries()) totals.rings[ring as 0] += got;

@@ -88,18 +88,18 @@ pub(crate) const PACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Assets of a memory store, in bytes together; beyond, an unlinked temporary file holds them.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Counts, holdings and news go out at most this often, in milliseconds.
-pub(crate) const TELL_MS: u64 = 1_000;
+/// Counts and what is held go out at most this often, in milliseconds.
+pub(crate) const REPORT_MS: u64 = 1_000;
 
 /// The same in a crowd, until all is held: each word is acknowledged by the line that everybody waits for, and one a second of a hundred visitors was measured to be a
 /// tenth of 0.8 Mbit/s.
-pub(crate) const CROWD_TELL_MS: u64 = 5_000;
+pub(crate) const CROWD_REPORT_MS: u64 = 5_000;
 
 /// News of pieces that a peer asked about go out at most this often, in milliseconds: a tenth of a second of a crowd's life.
-pub(crate) const NEWS_MS: u64 = 50;
+pub(crate) const HAVE_MS: u64 = 50;
 
 /// Ids of which one peer wants news, at most: the largest query, a few times.
-pub(crate) const CURIOUS_IDS_MAX: usize = 4 * viral_wire::limits::QUERY_IDS_MAX;
+pub(crate) const INTERESTED_IDS_MAX: usize = 4 * viral_wire::limits::QUERY_IDS_MAX;
 
 /// Open connections below which more peers are looked for while pieces are missing.
 pub(crate) const PEERS_WANTED: usize = 4;

@@ -68,7 +68,7 @@ pub(crate) struct Link {
     /// How often it asked for one.
     pub(crate) manifests_asked: usize,
     /// Pieces it asked about and we lacked: it wants to know when we have them.
-    pub(crate) curious: HashSet<PieceId>,
+    pub(crate) interested: HashSet<PieceId>,
     /// Control frames it sent in the current second, and when that began.
     control_frames: (Instant, u32),
     /// Parts of a manifest that the other end sends.
@@ -178,7 +178,7 @@ impl Link {
             awaits: None,
             manifests_sent: Vec::new(),
             manifests_asked: 0,
-            curious: HashSet::new(),
+            interested: HashSet::new(),
             control_frames: (now, 0),
             parts: Parts::default(),
             started_at: now,

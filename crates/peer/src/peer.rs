@@ -126,7 +126,7 @@ pub(crate) struct Peer {
     pub(crate) store: Store,
     packed: PackedCache,
     /// Of the pieces that came since this peer is one of a crowd, until it has all of them: how many had come by then. As many as the store takes at most.
-    news_numbers: HashMap<PieceId, u64>,
+    arrival_numbers: HashMap<PieceId, u64>,
     tracker: Option<Tracker>,
     events: mpsc::Receiver<OriginEvent>,
     event_sender: mpsc::Sender<OriginEvent>,
@@ -144,10 +144,10 @@ pub(crate) struct Peer {
     /// Connections older than this may still send what an earlier engine asked of them.
     reset_at: Option<Instant>,
     pub(crate) totals: Totals,
-    told: Totals,
+    reported: Totals,
     /// What the tracker knows to be held.
-    held_told: Option<(Digest, u32)>,
-    news: Vec<PieceId>,
+    held_reported: Option<(Digest, u32)>,
+    have_queue: Vec<PieceId>,
     /// Somebody who may have it is looked for before anything is fetched.
     pub(crate) awaits_peer: bool,
     offers_wanted: u8,
@@ -156,8 +156,8 @@ pub(crate) struct Peer {
     manifest_at: Option<u64>,
     /// When manifests that the upload limit holds back may leave.
     manifests_due: Option<u64>,
-    tell_at: Option<u64>,
-    news_at: Option<u64>,
+    report_at: Option<u64>,
+    have_at: Option<u64>,
     find_at: Option<u64>,
     look_at: u64,
     /// Why the tracker will have no more of us, or does not know the page.
@@ -201,7 +201,7 @@ impl Peer {
             upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s: config.up.map_or(0, |rate| rate.0), bytes_max: 0 }),
             store: config.store,
             packed: PackedCache::default(),
-            news_numbers: HashMap::new(),
+            arrival_numbers: HashMap::new(),
             tracker: None,
             events,
             event_sender,
@@ -214,16 +214,16 @@ impl Peer {
             early_bytes: 0,
             reset_at: None,
             totals: Totals::default(),
-            told: Totals::default(),
-            held_told: None,
-            news: Vec::new(),
+            reported: Totals::default(),
+            held_reported: None,
+            have_queue: Vec::new(),
             awaits_peer: false,
             offers_wanted: 0,
             find_ms: FIND_MS,
             manifest_at: None,
             manifests_due: None,
-            tell_at: None,
-            news_at: None,
+            report_at: None,
+            have_at: None,
             find_at: None,
             look_at: LOOK_OVER_MS,
             refused: None,
@@ -284,7 +284,7 @@ impl Peer {
     /// Says goodbye to everybody.
     pub(crate) async fn stop(mut self) {
         let (now, keys) = (Instant::now(), self.links.answered().map(|link| link.key).collect::<Vec<_>>());
-        self.tell();
+        self.report();
         for key in keys {
             self.links.close(now, key, Some(ByeReason::Leaving));
         }
@@ -311,7 +311,7 @@ impl Peer {
 
     /// The next thing that is due.
     fn due(&self) -> Instant {
-        let engines = [self.fetch.poll_timeout(), self.upload.poll_timeout(), self.manifest_at, self.tell_at, self.news_at, self.find_at];
+        let engines = [self.fetch.poll_timeout(), self.upload.poll_timeout(), self.manifest_at, self.report_at, self.have_at, self.find_at];
         let engines = engines.into_iter().chain([self.manifests_due]);
         let engines = engines.chain([self.mirror.as_ref().map(|mirror| mirror.ask_at)]);
         let ms = engines.flatten().min().unwrap_or(u64::MAX).min(self.look_at);
@@ -335,11 +335,11 @@ impl Peer {
         if is_due(self.manifests_due) {
             self.pass_manifests();
         }
-        if is_due(self.tell_at) {
-            self.tell();
+        if is_due(self.report_at) {
+            self.report();
         }
-        if is_due(self.news_at) {
-            self.tell_news();
+        if is_due(self.have_at) {
+            self.send_haves();
         }
         if is_due(self.find_at) {
             self.find();

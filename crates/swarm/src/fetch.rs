@@ -344,7 +344,7 @@ impl Fetch {
         if self.stale && self.table.out.is_empty() {
             self.stale = false;
             schedule(&mut self.table, &mut self.policy);
-            self.tell();
+            self.report_progress();
         }
         self.table.out.pop_front()
     }
@@ -490,7 +490,7 @@ impl Fetch {
     }
 
     /// Says once that everything is held, or that somebody is needed.
-    fn tell(&mut self) {
+    fn report_progress(&mut self) {
         let done = self.progress().done;
         if done && !self.done {
             self.table.out.push_back(Output::Done);

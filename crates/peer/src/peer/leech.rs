@@ -142,7 +142,7 @@ impl Peer {
             self.handle_piece(key, id, encoding, body);
         }
         self.early_bytes = 0;
-        self.tell_soon();
+        self.report_soon();
         self.look_for_peers();
     }
 
@@ -258,11 +258,11 @@ impl Peer {
         let now = Instant::now();
         self.advanced_at = now;
         self.first_piece_at.get_or_insert(now);
-        self.note_news(id);
+        self.queue_have(id);
         if self.in_crowd && !self.fetch.progress().done {
-            self.news_numbers.insert(id, self.totals.pieces_verified.into());
+            self.arrival_numbers.insert(id, self.totals.pieces_verified.into());
         }
-        self.tell_soon();
+        self.report_soon();
     }
 
     /// Something came from the origin.
@@ -336,8 +336,8 @@ impl Peer {
                 self.drop_link(peer, fault);
             }
             Output::Done => {
-                self.news_numbers.clear();
-                self.tell();
+                self.arrival_numbers.clear();
+                self.report();
             }
             Output::NeedPeers => self.look_for_peers(),
         }

@@ -11,7 +11,7 @@ use viral_wire::signal::PeerToTracker;
 use viral_wire::{Digest, Frame, PieceId};
 
 use super::Peer;
-use crate::limits::{CURIOUS_IDS_MAX, NEWS_MS};
+use crate::limits::{HAVE_MS, INTERESTED_IDS_MAX};
 use crate::packing;
 
 impl Peer {
@@ -113,8 +113,8 @@ impl Peer {
         // Who uploads nothing holds nothing for others.
         let (held, lacked): (Vec<PieceId>, Vec<PieceId>) = ids.into_iter().partition(|id| self.slots > 0 && self.store.has(id));
         let Some(link) = self.links.get(key) else { return };
-        if self.slots > 0 && link.curious.len() + lacked.len() <= CURIOUS_IDS_MAX {
-            link.curious.extend(lacked);
+        if self.slots > 0 && link.interested.len() + lacked.len() <= INTERESTED_IDS_MAX {
+            link.interested.extend(lacked);
         }
         self.links.send(Instant::now(), key, &Frame::Have { ids: held });
     }
@@ -123,24 +123,24 @@ impl Peer {
     pub(super) fn note_held_by(&mut self, key: PeerKey, ids: &[PieceId]) {
         if let Some(link) = self.links.get(key) {
             for id in ids {
-                link.curious.remove(id);
+                link.interested.remove(id);
             }
         }
     }
 
     /// A piece is here now; whoever asked about it will hear of it.
-    pub(super) fn note_news(&mut self, id: PieceId) {
-        self.news.push(id);
-        self.news_at = self.news_at.or_else(|| Some(self.now() + NEWS_MS));
+    pub(super) fn queue_have(&mut self, id: PieceId) {
+        self.have_queue.push(id);
+        self.have_at = self.have_at.or_else(|| Some(self.now() + HAVE_MS));
     }
 
-    pub(super) fn tell_news(&mut self) {
-        self.news_at = None;
-        let news = std::mem::take(&mut self.news);
-        let keys: Vec<PeerKey> = self.links.opened().filter(|link| !link.curious.is_empty()).map(|link| link.key).collect();
+    pub(super) fn send_haves(&mut self) {
+        self.have_at = None;
+        let have_queue = std::mem::take(&mut self.have_queue);
+        let keys: Vec<PeerKey> = self.links.opened().filter(|link| !link.interested.is_empty()).map(|link| link.key).collect();
         for key in keys {
             let Some(link) = self.links.get(key) else { continue };
-            let ids: Vec<PieceId> = news.iter().filter(|id| link.curious.remove(*id)).copied().collect();
+            let ids: Vec<PieceId> = have_queue.iter().filter(|id| link.interested.remove(*id)).copied().collect();
             for ids in ids.chunks(QUERY_IDS_MAX) {
                 self.links.send(Instant::now(), key, &Frame::Have { ids: ids.to_vec() });
             }
@@ -176,7 +176,7 @@ impl Peer {
         });
         let len = packed.as_ref().map_or(0, |(_, body)| body.len());
         // What is new here is new to most of a crowd: the sooner it leaves, the sooner others pass it on.
-        let urgency = self.news_numbers.get(&id).copied().unwrap_or(0);
+        let urgency = self.arrival_numbers.get(&id).copied().unwrap_or(0);
         let sent = packed.is_some_and(|(encoding, body)| {
             self.links.send_urgent(Instant::now(), key, &Frame::Piece { id, encoding, body: body.into() }, urgency)
         });
@@ -188,7 +188,7 @@ impl Peer {
             self.upload.handle_buffered(now, key, link.buffered());
         }
         self.upload.handle_sent(now, key, id, u32::try_from(len).unwrap_or(u32::MAX));
-        self.tell_soon();
+        self.report_soon();
     }
 
     /// The pieces channel of a connection has room again.

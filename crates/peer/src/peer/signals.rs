@@ -8,7 +8,7 @@ use viral_wire::signal::{DropReason, ErrorCode, PeerToTracker, ReadyOffer, Track
 use viral_wire::{Digest, Piece, PieceId};
 
 use super::Peer;
-use crate::limits::{CROWD_MANIFEST_WAIT_MS, CROWD_TELL_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, TELL_MS};
+use crate::limits::{CROWD_MANIFEST_WAIT_MS, CROWD_REPORT_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, REPORT_MS};
 use crate::link::Link;
 use crate::tracker::TrackerEvent;
 
@@ -79,8 +79,8 @@ impl Peer {
                     self.begin_leasing();
                 }
                 // What is held is new to a new session.
-                self.held_told = None;
-                self.tell();
+                self.held_reported = None;
+                self.report();
                 self.look_for_peers();
             }
             TrackerToPeer::Manifest { manifest, .. } => self.handle_manifest_named(manifest),
@@ -150,7 +150,7 @@ impl Peer {
         if self.in_crowd && is_first {
             // Somebody who came a moment before may have it by now; who finds nobody asks for a lease: see [`Self::ask_if_alone`].
             self.manifest_at = Some(self.now() + CROWD_MANIFEST_WAIT_MS);
-            self.tell();
+            self.report();
             self.look_for_peers();
         } else {
             self.ask_manifest();
@@ -221,21 +221,21 @@ impl Peer {
     }
 
     /// Something grew: the tracker hears of it soon.
-    pub(super) fn tell_soon(&mut self) {
-        let at = self.now() + if self.in_crowd && !self.is_news_to_tracker() { CROWD_TELL_MS } else { TELL_MS };
-        self.tell_at = Some(self.tell_at.map_or(at, |planned| planned.min(at)));
+    pub(super) fn report_soon(&mut self) {
+        let at = self.now() + if self.in_crowd && !self.matters_to_tracker() { CROWD_REPORT_MS } else { REPORT_MS };
+        self.report_at = Some(self.report_at.map_or(at, |planned| planned.min(at)));
     }
 
     /// Whether what is held changes what the tracker does: there is something, or so much that others are sent here for it, or everything.
-    fn is_news_to_tracker(&self) -> bool {
+    fn matters_to_tracker(&self) -> bool {
         let Progress { held, total, done, .. } = self.fetch.progress();
-        let told = self.held_told.map_or(0, |(_, pieces)| pieces as usize);
-        done || told == 0 || (told * 2 < total && total <= held * 2)
+        let reported = self.held_reported.map_or(0, |(_, pieces)| pieces as usize);
+        done || reported == 0 || (reported * 2 < total && total <= held * 2)
     }
 
     /// Tells the tracker what is held and what grew.
-    pub(super) fn tell(&mut self) {
-        self.tell_at = None;
+    pub(super) fn report(&mut self) {
+        self.report_at = None;
         if !self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live) {
             return;
         }
@@ -245,15 +245,15 @@ impl Peer {
             None => self.sought.filter(|_| self.in_crowd).map(|manifest| (manifest, (0, 0))),
         };
         if let Some((manifest, (pieces, bytes))) = held
-            && self.held_told != Some((manifest, pieces))
+            && self.held_reported != Some((manifest, pieces))
             && self.signal(PeerToTracker::Held { manifest, pieces, bytes })
         {
-            self.held_told = Some((manifest, pieces));
+            self.held_reported = Some((manifest, pieces));
         }
-        if let Some(counts) = self.totals.growth(&self.told)
+        if let Some(counts) = self.totals.growth(&self.reported)
             && self.signal(PeerToTracker::Counts(counts))
         {
-            self.told = self.totals.clone();
+            self.reported = self.totals.clone();
         }
         self.make_offers();
     }

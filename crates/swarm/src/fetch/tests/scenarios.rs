@@ -252,7 +252,7 @@ fn partial_peers_are_queried_and_the_origin_takes_what_nobody_holds() {
 }
 
 #[test]
-fn news_of_pieces_makes_a_partial_peer_useful() {
+fn pieces_that_arrive_make_a_partial_peer_useful() {
     let mut world = World::new(1);
     world.origin_down = true;
     world.add_pieces_after_dialling(10, [holding([])]);
