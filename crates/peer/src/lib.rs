@@ -5,14 +5,13 @@
 //!
 //! Not here: a command line, a progress bar, mDNS, STUN, relays.
 
+mod congestion_window;
 mod counts;
-mod flow;
 mod get;
 mod limits;
 mod link;
 mod links;
 mod origin;
-mod outbox;
 mod packing;
 mod parts;
 mod peer;
@@ -23,6 +22,7 @@ mod rate;
 mod rogue;
 mod sdp;
 mod seed;
+mod send_queue;
 mod sockets;
 mod store;
 mod throttle;

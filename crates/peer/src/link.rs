@@ -16,11 +16,11 @@ use viral_wire::limits::MESSAGE_LEN_MAX;
 use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Channel, Description, Digest, Frame, PieceId};
 
-use crate::flow::Flow;
+use crate::congestion_window::CongestionWindow;
 use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
-use crate::outbox::Outbox;
 use crate::parts::Parts;
 use crate::sdp::{mid_of, sdp_of};
+use crate::send_queue::SendQueue;
 
 /// Why a connection cannot be made from a description.
 #[derive(Debug, thiserror::Error)]
@@ -90,10 +90,10 @@ pub(crate) struct Link {
     /// The path is there and encrypted. With SNAP the channels count as open before.
     connected: bool,
     /// How many bytes of pieces may be in flight.
-    flow: Flow,
+    congestion: CongestionWindow,
     in_flight: usize,
     /// Messages that wait for their turn, by channel; those of the control channel only while SCTP has no room at all.
-    waiting: [Outbox; 2],
+    waiting: [SendQueue; 2],
     queued: usize,
     /// The turn in which its last piece was handed out.
     served: u64,
@@ -193,7 +193,7 @@ impl Link {
             pieces,
             open: [false; 2],
             connected: false,
-            flow: Flow::new(now),
+            congestion: CongestionWindow::new(now),
             in_flight: 0,
             waiting: Default::default(),
             queued: 0,
@@ -364,7 +364,7 @@ impl Link {
     fn note(&mut self, now: Instant) {
         let in_flight = self.rtc.channel(self.pieces).map_or(0, |mut channel| channel.buffered_amount());
         self.in_flight = in_flight;
-        self.flow.note(now, in_flight);
+        self.congestion.note(now, in_flight);
     }
 
     /// Bytes of pieces that the other end did not acknowledge yet.
@@ -374,25 +374,30 @@ impl Link {
 
     /// When the oldest piece that the other end did not acknowledge yet was sent.
     pub(crate) fn oldest(&self) -> Option<Instant> {
-        self.flow.oldest()
+        self.congestion.oldest()
     }
 
     /// Bytes that its path holds, twice.
     pub(crate) fn path_len(&self) -> usize {
-        self.flow.path_len()
+        self.congestion.path_len()
     }
 
     /// What waits for its turn, if it is open and its path has room for the next piece.
     pub(crate) fn next_piece(&self, now: Instant) -> Option<Waiting> {
-        let outbox = &self.waiting[Channel::Pieces as usize];
-        let next = outbox.next().filter(|_| self.opened)?;
-        let fits = self.flow.admits(now, self.in_flight, next.len());
-        fits.then(|| Waiting { peer: self.key, urgency: outbox.urgency(), served: self.served, stalled: self.flow.is_stalled(now) })
+        let send_queue = &self.waiting[Channel::Pieces as usize];
+        let next = send_queue.next().filter(|_| self.opened)?;
+        let fits = self.congestion.admits(now, self.in_flight, next.len());
+        fits.then(|| Waiting {
+            peer: self.key,
+            urgency: send_queue.urgency(),
+            served: self.served,
+            stalled: self.congestion.is_stalled(now),
+        })
     }
 
-    /// When the channel of a piece that waits counts as stalled ([`Flow::is_stalled`]), unless the other end acknowledges something before.
+    /// When the channel of a piece that waits counts as stalled ([`CongestionWindow::is_stalled`]), unless the other end acknowledges something before.
     pub(crate) fn stalls_at(&self) -> Option<Instant> {
-        if self.waiting[Channel::Pieces as usize].is_empty() { None } else { self.flow.stalls_at() }
+        if self.waiting[Channel::Pieces as usize].is_empty() { None } else { self.congestion.stalls_at() }
     }
 
     /// Hands the next piece to str0m; its length, 0 if there is no room. Its datagrams leave with the next drain.
@@ -401,7 +406,7 @@ impl Link {
         self.served = turn;
         self.queued -= len;
         self.in_flight += len;
-        self.flow.write(now, len);
+        self.congestion.write(now, len);
         len
     }
 

@@ -29,7 +29,7 @@ const PROBE_LEN_MIN: usize = 4 * 1024;
 
 /// The outgoing side of one channel.
 #[derive(Debug)]
-pub(crate) struct Flow {
+pub(crate) struct CongestionWindow {
     written: u64,
     acknowledged: u64,
     /// When a message was written and what had been written before it, until the first of it is acknowledged.
@@ -49,7 +49,7 @@ pub(crate) struct Flow {
     is_probing: bool,
 }
 
-impl Flow {
+impl CongestionWindow {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             written: 0,
@@ -150,7 +150,7 @@ mod tests {
     fn window_on(rate: usize, round_trip_ms: u64) -> usize {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut flow = Flow::new(start);
+        let mut congestion = CongestionWindow::new(start);
         let (mut arriving, mut in_flight) = (std::collections::VecDeque::new(), 0);
         for ms in 0..2_000 {
             let mut acknowledged = 0;
@@ -158,15 +158,15 @@ mod tests {
                 acknowledged += arriving.pop_front().map_or(0, |(_, len)| len);
             }
             in_flight -= acknowledged;
-            flow.note(at(ms), in_flight);
-            let sent = rate.min(flow.window().saturating_sub(in_flight));
+            congestion.note(at(ms), in_flight);
+            let sent = rate.min(congestion.window().saturating_sub(in_flight));
             if sent > 0 {
-                flow.write(at(ms), sent);
+                congestion.write(at(ms), sent);
                 in_flight += sent;
                 arriving.push_back((ms + round_trip_ms, sent));
             }
         }
-        flow.window()
+        congestion.window()
     }
 
     #[test]
@@ -183,63 +183,63 @@ mod tests {
     #[test]
     fn a_small_first_message_does_not_hide_the_path_from_what_follows() {
         let start = Instant::now();
-        let mut flow = Flow::new(start);
-        flow.write(start, 100);
-        flow.write(start, 40_000);
-        flow.note(start + Duration::from_millis(20), 40_000);
-        assert_eq!(flow.round_trip, None);
-        flow.note(start + Duration::from_millis(30), 30_000);
-        assert_eq!(flow.round_trip, Some(Duration::from_millis(30)));
+        let mut congestion = CongestionWindow::new(start);
+        congestion.write(start, 100);
+        congestion.write(start, 40_000);
+        congestion.note(start + Duration::from_millis(20), 40_000);
+        assert_eq!(congestion.round_trip, None);
+        congestion.note(start + Duration::from_millis(30), 30_000);
+        assert_eq!(congestion.round_trip, Some(Duration::from_millis(30)));
     }
 
     #[test]
     fn a_message_longer_than_the_window_does_not_wait_for_the_last_acknowledgement() {
         let now = Instant::now();
-        let flow = Flow::new(now);
+        let congestion = CongestionWindow::new(now);
         let len = 2 * WINDOW_LEN_MIN;
-        assert!(flow.admits(now, 0, len) && flow.admits(now, WINDOW_LEN_MIN / 8, len));
-        assert!(!flow.admits(now, WINDOW_LEN_MIN / 8 + 1, len));
-        assert!(flow.admits(now, WINDOW_LEN_MIN - 10, 10) && !flow.admits(now, WINDOW_LEN_MIN - 10, 11));
+        assert!(congestion.admits(now, 0, len) && congestion.admits(now, WINDOW_LEN_MIN / 8, len));
+        assert!(!congestion.admits(now, WINDOW_LEN_MIN / 8 + 1, len));
+        assert!(congestion.admits(now, WINDOW_LEN_MIN - 10, 10) && !congestion.admits(now, WINDOW_LEN_MIN - 10, 11));
     }
 
     #[test]
     fn one_message_more_follows_a_channel_that_nobody_acknowledges() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut flow = Flow::new(start);
+        let mut congestion = CongestionWindow::new(start);
         let len = 2 * WINDOW_LEN_MIN;
-        flow.write(at(0), len);
-        flow.note(at(40), 0);
-        flow.write(at(40), len);
+        congestion.write(at(0), len);
+        congestion.note(at(40), 0);
+        congestion.write(at(40), len);
         // Twice what the first took.
-        assert_eq!(flow.stalls_at(), Some(at(120)));
-        assert!(!flow.admits(at(119), len, len) && flow.admits(at(120), len, len));
-        flow.write(at(120), len);
-        assert!(flow.stalls_at().is_none() && !flow.admits(at(1_000), 2 * len, len));
-        flow.note(at(1_100), len);
-        assert!(flow.stalls_at().is_some());
-        flow.note(at(1_110), 0);
-        assert_eq!(flow.stalls_at(), None);
-        flow.write(at(2_000), len);
-        assert_eq!(flow.stalls_at(), Some(at(2_000) + STALL_MAX), "a message that SCTP had to repeat says nothing about the next");
-        flow.write(at(2_500), len);
-        flow.write(at(2_600), 10);
-        assert_eq!(flow.stalls_at(), None, "one probe until something moves");
+        assert_eq!(congestion.stalls_at(), Some(at(120)));
+        assert!(!congestion.admits(at(119), len, len) && congestion.admits(at(120), len, len));
+        congestion.write(at(120), len);
+        assert!(congestion.stalls_at().is_none() && !congestion.admits(at(1_000), 2 * len, len));
+        congestion.note(at(1_100), len);
+        assert!(congestion.stalls_at().is_some());
+        congestion.note(at(1_110), 0);
+        assert_eq!(congestion.stalls_at(), None);
+        congestion.write(at(2_000), len);
+        assert_eq!(congestion.stalls_at(), Some(at(2_000) + STALL_MAX), "a message that SCTP had to repeat says nothing about the next");
+        congestion.write(at(2_500), len);
+        congestion.write(at(2_600), 10);
+        assert_eq!(congestion.stalls_at(), None, "one probe until something moves");
     }
 
     #[test]
     fn the_oldest_message_on_its_way_is_the_first_not_acknowledged_whole() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut flow = Flow::new(start);
-        flow.write(at(1), 1_000);
-        flow.write(at(2), 1_000);
-        flow.note(at(10), 1_001);
-        assert_eq!(flow.oldest(), Some(at(1)));
-        flow.note(at(11), 1_000);
-        assert_eq!(flow.oldest(), Some(at(2)));
-        flow.note(at(12), 0);
-        assert_eq!(flow.oldest(), None);
+        let mut congestion = CongestionWindow::new(start);
+        congestion.write(at(1), 1_000);
+        congestion.write(at(2), 1_000);
+        congestion.note(at(10), 1_001);
+        assert_eq!(congestion.oldest(), Some(at(1)));
+        congestion.note(at(11), 1_000);
+        assert_eq!(congestion.oldest(), Some(at(2)));
+        congestion.note(at(12), 0);
+        assert_eq!(congestion.oldest(), None);
     }
 
     #[test]
@@ -250,12 +250,12 @@ mod tests {
     #[test]
     fn a_small_message_that_is_acknowledged_late_is_no_measure_of_the_path() {
         let start = Instant::now();
-        let mut flow = Flow::new(start);
-        flow.write(start, 100);
-        flow.note(start + Duration::from_millis(200), 0);
-        assert_eq!(flow.round_trip, None);
-        flow.write(start + Duration::from_millis(300), PROBE_LEN_MIN);
-        flow.note(start + Duration::from_millis(310), PROBE_LEN_MIN / 2);
-        assert_eq!(flow.round_trip, Some(Duration::from_millis(10)));
+        let mut congestion = CongestionWindow::new(start);
+        congestion.write(start, 100);
+        congestion.note(start + Duration::from_millis(200), 0);
+        assert_eq!(congestion.round_trip, None);
+        congestion.write(start + Duration::from_millis(300), PROBE_LEN_MIN);
+        congestion.note(start + Duration::from_millis(310), PROBE_LEN_MIN / 2);
+        assert_eq!(congestion.round_trip, Some(Duration::from_millis(10)));
     }
 }

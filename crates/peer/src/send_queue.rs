@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 /// The most urgent message first, equally urgent ones in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct SendQueue {
     waiting: VecDeque<(u64, Vec<u8>)>,
 }
 
-impl Outbox {
+impl SendQueue {
     pub(crate) fn push(&mut self, urgency: u64, message: Vec<u8>) {
         let place = self.waiting.partition_point(|(other, _)| *other >= urgency);
         self.waiting.insert(place, (urgency, message));
@@ -40,13 +40,13 @@ mod tests {
 
     #[test]
     fn what_is_urgent_overtakes_and_the_rest_keeps_its_order() {
-        let mut outbox = Outbox::default();
-        assert_eq!((outbox.next(), outbox.urgency(), outbox.is_empty()), (None, 0, true));
+        let mut send_queue = SendQueue::default();
+        assert_eq!((send_queue.next(), send_queue.urgency(), send_queue.is_empty()), (None, 0, true));
         for (urgency, message) in [(0, b"a"), (5, b"b"), (0, b"c"), (7, b"d"), (5, b"e")] {
-            outbox.push(urgency, message.to_vec());
+            send_queue.push(urgency, message.to_vec());
         }
-        assert_eq!((outbox.next(), outbox.urgency()), (Some(&b"d"[..]), 7));
-        let order: Vec<u8> = std::iter::from_fn(|| outbox.pop()).flatten().collect();
+        assert_eq!((send_queue.next(), send_queue.urgency()), (Some(&b"d"[..]), 7));
+        let order: Vec<u8> = std::iter::from_fn(|| send_queue.pop()).flatten().collect();
         assert_eq!(order, b"dbeac");
     }
 }
