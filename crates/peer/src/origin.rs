@@ -1,6 +1,6 @@
 //! The origin over HTTP: the visit itself, and what peers could not give.
 
-mod spare;
+mod preconnect;
 mod visit;
 
 use std::io::Read as _;
@@ -29,7 +29,7 @@ use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, OWN_PATHS, Piece
 
 use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
-use spare::Spare;
+use preconnect::Preconnect;
 pub(crate) use visit::Visit;
 
 /// How we name ourselves. Not a browser, and no crawler either: somebody wants the app now.
@@ -155,7 +155,7 @@ pub(crate) struct Origin {
     connector: Connector,
     throttle: Throttle,
     cookies: Arc<HeaderMap>,
-    spare: Spare,
+    preconnect: Preconnect,
 }
 
 impl Origin {
@@ -174,7 +174,7 @@ impl Origin {
             connector,
             throttle,
             cookies: Arc::default(),
-            spare: Spare::default(),
+            preconnect: Preconnect::default(),
         })
     }
 
@@ -240,8 +240,8 @@ impl Origin {
     }
 
     /// The connection that was opened with the visit, if it is there still.
-    pub(crate) async fn spare_connection(&self) -> Option<Stream> {
-        self.spare.take().await
+    pub(crate) async fn preconnected(&self) -> Option<Stream> {
+        self.preconnect.take().await
     }
 
     /// A new connection for something else than requests.

@@ -168,7 +168,7 @@ async fn connect(origin: &Origin) -> Result<Socket, String> {
     let uri: http::Uri = origin.url("/.viral/ws").as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
     let connecting = async {
         // Something on the way may have closed it by now.
-        if let Some(stream) = origin.spare_connection().await
+        if let Some(stream) = origin.preconnected().await
             && let Ok(socket) = shake_hands(origin, stream).await
         {
             return Ok(socket);

@@ -54,7 +54,7 @@ impl Origin {
         for _ in 0..=REDIRECTS_MAX {
             self.move_to(&url)?;
             if let Ok(uri) = url.as_str().parse() {
-                self.spare.open(self.connector.clone(), uri);
+                self.preconnect.open(self.connector.clone(), uri);
             }
             let request = || {
                 self.request(Method::GET, &url)

@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use super::{Connector, Stream, connect};
 use crate::limits::POOL_IDLE;
 
-/// The spare connection of one origin, if there is one.
+/// The connection of one origin that is opened ahead, if there is one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Spare(Arc<Mutex<Option<Opening>>>);
+pub(super) struct Preconnect(Arc<Mutex<Option<Opening>>>);
 
 #[derive(Debug)]
 struct Opening {
@@ -20,7 +20,7 @@ struct Opening {
     task: JoinHandle<Option<Stream>>,
 }
 
-impl Spare {
+impl Preconnect {
     /// Begins to connect.
     pub(super) fn open(&self, connector: Connector, uri: Uri) {
         let task = tokio::spawn(async move { connect(connector, uri).await.ok() });
