@@ -8,7 +8,7 @@ import { PieceTable } from './fetch/piecetable';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { schedule } from './fetch/schedule';
-import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, hear, isAwaited, isMute, overdueAt, measure, newSourceState, timeoutAt, startOver, turnBack } from './fetch/state';
+import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, noteActivity, isAwaited, isMute, overdueAt, measure, newSourceState, timeoutAt, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import { OriginLease } from './fetch/originlease';
@@ -174,7 +174,7 @@ export class Fetch {
       const state = table._peers.get(source.peer);
       if (!state?._asked.delete(piece)) return { kind: 'unasked' };
       // Too late is a sign of life; what is taken counts once it is verified.
-      if (piece._held) hear(state, table._now);
+      if (piece._held) noteActivity(state, table._now);
     }
     return piece._held ? { kind: 'late' } : { kind: 'take', len: piece.len };
   }

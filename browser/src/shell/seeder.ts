@@ -22,7 +22,7 @@ import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
 import { Peers } from './peers';
 import type { LiveLeech } from './session';
-import { Tracker } from './tracker';
+import { TrackerClient } from './trackerclient';
 
 /** What the tracker was told of this page so far. */
 let reported = countsOf(noTotals());
@@ -77,7 +77,7 @@ export class Seeder {
   readonly #host: SeederHost;
   readonly #manifests = new Map<Digest, PageManifest>();
   readonly #offers = new Offers();
-  readonly #tracker: Tracker;
+  readonly #tracker: TrackerClient;
   /** A new manifest may be named while the last one is fetched; whichever came last is the page's. */
   readonly #named = new Newest<Digest>((digest) => this.#follow(digest));
   #nextOffer = 1;
@@ -104,7 +104,7 @@ export class Seeder {
       handleFault: (link, fault) => this.report(link.peer, fault),
       grew: () => this.grew(),
     });
-    this.#tracker = new Tracker({
+    this.#tracker = new TrackerClient({
       register: () => ({ kind: 'register', page: host.page, manifest: this.current?.digest ?? null, ticket: host.ticket, slots: SLOTS }),
       handleSignal: (signal) => void this.#handleSignal(signal),
       handleLost: () => this.#handleLost(),

@@ -26,7 +26,7 @@ mod send_queue;
 mod sockets;
 mod store;
 mod throttle;
-mod tracker;
+mod tracker_client;
 mod verdict;
 
 #[cfg(test)]

@@ -323,7 +323,7 @@ impl Link {
     }
 
     /// Notes that a frame came; false when there are more control frames than any honest peer sends.
-    pub(crate) fn hear(&mut self, now: Instant, frame: &Frame) -> bool {
+    pub(crate) fn note_activity(&mut self, now: Instant, frame: &Frame) -> bool {
         self.used_at = now;
         if frame.channel() == Channel::Pieces {
             return true;

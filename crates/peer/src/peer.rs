@@ -39,7 +39,7 @@ use crate::seed::Disk;
 use crate::sockets::{Sockets, own_addresses};
 use crate::store::Store;
 use crate::throttle::Throttle;
-use crate::tracker::{Tracker, TrackerEvent};
+use crate::tracker_client::{TrackerClient, TrackerEvent};
 use manifests::Manifests;
 pub(crate) use mirror::Mirror;
 use signals::EarlyLease;
@@ -127,7 +127,7 @@ pub(crate) struct Peer {
     packed: PackedCache,
     /// Of the pieces that came since this peer is one of a crowd, until it has all of them: how many had come by then. As many as the store takes at most.
     arrival_numbers: HashMap<PieceId, u64>,
-    tracker: Option<Tracker>,
+    tracker: Option<TrackerClient>,
     events: mpsc::Receiver<OriginEvent>,
     event_sender: mpsc::Sender<OriginEvent>,
     requests: JoinSet<()>,
@@ -240,7 +240,7 @@ impl Peer {
             peer.early_lease = EarlyLease::Asked;
         }
         peer.join(config.offers);
-        peer.tracker = Some(Tracker::open(&peer.origin, peer.registration()));
+        peer.tracker = Some(TrackerClient::open(&peer.origin, peer.registration()));
         peer.pump();
         Ok(peer)
     }
@@ -416,7 +416,7 @@ impl Peer {
     }
 
     fn handle_frame(&mut self, key: PeerKey, frame: Frame) {
-        let heard = self.links.get(key).map(|link| link.hear(Instant::now(), &frame));
+        let heard = self.links.get(key).map(|link| link.note_activity(Instant::now(), &frame));
         match heard {
             Some(true) => {}
             Some(false) => return self.fetch_fault(key, viral_swarm::fetch::PeerFault::Malformed),
@@ -468,7 +468,7 @@ async fn open_sockets(config: &PeerConfig) -> Result<Sockets, PeerError> {
     Sockets::bind(&addresses, receive_buffer_len).map_err(refused)
 }
 
-async fn next_of(tracker: &mut Option<Tracker>) -> TrackerEvent {
+async fn next_of(tracker: &mut Option<TrackerClient>) -> TrackerEvent {
     match tracker {
         Some(tracker) => tracker.next().await,
         None => std::future::pending().await,

@@ -24,7 +24,7 @@ use crate::origin::Origin;
 use crate::peer::PeerError;
 use crate::sockets::{Sockets, own_addresses};
 use crate::throttle::Throttle;
-use crate::tracker::{Tracker, TrackerEvent};
+use crate::tracker_client::{TrackerClient, TrackerEvent};
 
 /// Length of a forged piece that no manifest names, in bytes: the average of small assets.
 const UNKNOWN_PIECE_LEN: u32 = 16 * 1024;
@@ -56,7 +56,7 @@ pub struct Rogue {
     crime: Crime,
     links: Links,
     sockets: Sockets,
-    tracker: Tracker,
+    tracker: TrackerClient,
     origin: Origin,
     known: Option<Known>,
     offers_wanted: u8,
@@ -92,7 +92,7 @@ impl Rogue {
         let sockets = Sockets::bind(&addresses, SOCKET_BUFFER_LEN).map_err(refused)?;
         let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let register = PeerToTracker::Register { page: url.path().to_owned(), manifest: None, ticket: None, slots: VISITOR_SLOTS };
-        let tracker = Tracker::open(&origin, vec![register]);
+        let tracker = TrackerClient::open(&origin, vec![register]);
         let find_at = Instant::now() + Duration::from_millis(FIND_MS_MAX);
         Ok(Self {
             crime,

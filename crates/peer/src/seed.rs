@@ -20,7 +20,7 @@ use crate::private::PrivateDirError;
 use crate::rate::{Rate, Size};
 use crate::store::{Place, Store};
 use crate::throttle::Throttle;
-use crate::tracker::backoff_ms;
+use crate::tracker_client::backoff_ms;
 pub(crate) use disk::Disk;
 
 /// How often a seeder looks whether it should end, and says how it does.

@@ -233,7 +233,7 @@ impl Fetch {
             }
             // Too late is a sign of life; what is taken counts once it is verified.
             if held {
-                state.hear(self.table.now);
+                state.note_activity(self.table.now);
             }
         }
         if held { Accepted::Late } else { Accepted::Take { len } }

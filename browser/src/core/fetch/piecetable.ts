@@ -2,7 +2,7 @@
 
 import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
-import { EXPECTED, NEVER, hear, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
+import { EXPECTED, NEVER, noteActivity, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
 import type { SourceState, PieceState } from './state';
 import type { Output, PeerFault, PeerKey } from './types';
 
@@ -139,7 +139,7 @@ export class PieceTable {
   /** A peer speaks. If it was mute until now, what it announced is under way after all. */
   _wake(state: SourceState): void {
     if (!isMute(state)) return;
-    hear(state, this._now);
+    noteActivity(state, this._now);
     for (const piece of state._announced.splice(0)) this._awaitPush(state, piece);
   }
 

@@ -148,7 +148,7 @@ export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: Source
 export const isAwaited = (state: SourceState): boolean => state._open && (state._flight.size > 0 || isMute(state));
 
 /** The source is alive. */
-export function hear(state: SourceState, now: number): void {
+export function noteActivity(state: SourceState, now: number): void {
   state._since = now;
   state._heard = true;
   state._overdue = false;
@@ -158,7 +158,7 @@ export function hear(state: SourceState, now: number): void {
 export function measure(state: SourceState, now: number, len: number): boolean {
   const gap = Math.min(now - state._since, TIMEOUT_MS_MAX);
   state._gap = state._gap ? state._gap + gap - (state._gap >> 3) : gap * 8;
-  hear(state, now);
+  noteActivity(state, now);
   state._refusals = 0;
   if (state._epochAt === NEVER) {
     // The first piece carries the round trip; the rate begins with the second.

@@ -10,7 +10,7 @@ use viral_wire::{Digest, Piece, PieceId};
 use super::Peer;
 use crate::limits::{CROWD_MANIFEST_WAIT_MS, CROWD_REPORT_MS, DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED, REPORT_MS};
 use crate::link::Link;
-use crate::tracker::TrackerEvent;
+use crate::tracker_client::TrackerEvent;
 
 /// The lease that is asked for before the manifest is here.
 #[derive(Debug, PartialEq, Eq)]
@@ -167,8 +167,8 @@ impl Peer {
     /// The pieces are known, and the tracker grants leases of them, or will once there is a session that the first lease is asked for in; the loss of that ends it. Not
     /// before, or the wait for the manifest would count as a crowd that gives nothing.
     pub(super) fn begin_leasing(&mut self) {
-        let is_leasing =
-            self.in_crowd && (self.early_lease == EarlyLease::Asked || self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live));
+        let is_leasing = self.in_crowd
+            && (self.early_lease == EarlyLease::Asked || self.tracker.as_ref().is_some_and(crate::tracker_client::TrackerClient::is_live));
         self.fetch.handle_crowd(self.now(), is_leasing);
     }
 
@@ -236,7 +236,7 @@ impl Peer {
     /// Tells the tracker what is held and what grew.
     pub(super) fn report(&mut self) {
         self.report_at = None;
-        if !self.tracker.as_ref().is_some_and(crate::tracker::Tracker::is_live) {
+        if !self.tracker.as_ref().is_some_and(crate::tracker_client::TrackerClient::is_live) {
             return;
         }
         let held = match self.manifests.current() {

@@ -246,7 +246,7 @@ impl PieceTable {
         if !state.is_mute() {
             return;
         }
-        state.hear(now);
+        state.note_activity(now);
         for i in std::mem::take(&mut state.announced) {
             self.await_push(at, i);
         }

@@ -168,7 +168,7 @@ impl SourceState {
     }
 
     /// The source is alive.
-    pub(super) fn hear(&mut self, now: u64) {
+    pub(super) fn note_activity(&mut self, now: u64) {
         self.since = now;
         self.heard = true;
         self.overdue = false;
@@ -178,7 +178,7 @@ impl SourceState {
     pub(super) fn measure(&mut self, now: u64, len: u64) -> bool {
         let gap = (now - self.since).min(TIMEOUT_MS_MAX);
         self.gap = if self.gap == 0 { gap * 8 } else { self.gap + gap - (self.gap >> 3) };
-        self.hear(now);
+        self.note_activity(now);
         self.refusals = 0;
         if self.epoch_at == NEVER {
             // The first piece carries the round trip; the rate begins with the second.

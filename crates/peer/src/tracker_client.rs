@@ -1,4 +1,4 @@
-//! The WebSocket to the tracker: comes back by itself after a loss, and registers again. The Rust twin of `browser/src/shell/tracker.ts`.
+//! The WebSocket to the tracker: comes back by itself after a loss, and registers again. The Rust twin of `browser/src/shell/trackerclient.ts`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) enum TrackerEvent {
 
 /// A session that is kept up; it ends with this value.
 #[derive(Debug)]
-pub(crate) struct Tracker {
+pub(crate) struct TrackerClient {
     signals: mpsc::Sender<PeerToTracker>,
     events: mpsc::Receiver<TrackerEvent>,
     /// The first messages of each session.
@@ -39,14 +39,14 @@ pub(crate) struct Tracker {
     live: bool,
 }
 
-impl Tracker {
+impl TrackerClient {
     /// Connects, and keeps connected.
     pub(crate) fn open(origin: &Origin, register: Vec<PeerToTracker>) -> Self {
         let (signals, outgoing) = mpsc::channel(SIGNALS_MAX);
         let (incoming, events) = mpsc::channel(SIGNALS_MAX);
         let register = Arc::new(Mutex::new(register));
-        let keeper = Keeper { origin: origin.clone(), register: Arc::clone(&register), outgoing, incoming };
-        Self { signals, events, register, task: tokio::spawn(keeper.keep()), live: false }
+        let reconnector = Reconnector { origin: origin.clone(), register: Arc::clone(&register), outgoing, incoming };
+        Self { signals, events, register, task: tokio::spawn(reconnector.run()), live: false }
     }
 
     /// What is heard next. Cancel-safe.
@@ -56,7 +56,7 @@ impl Tracker {
                 self.live = matches!(event, TrackerEvent::Signal(_));
                 event
             }
-            // The keeper only ends with us.
+            // The reconnector only ends with us.
             None => std::future::pending().await,
         }
     }
@@ -87,7 +87,7 @@ impl Tracker {
     }
 }
 
-struct Keeper {
+struct Reconnector {
     origin: Origin,
     register: Arc<Mutex<Vec<PeerToTracker>>>,
     outgoing: mpsc::Receiver<PeerToTracker>,
@@ -96,12 +96,12 @@ struct Keeper {
 
 type Socket = WebSocketStream<TokioIo<Stream>>;
 
-impl Keeper {
-    async fn keep(mut self) {
+impl Reconnector {
+    async fn run(mut self) {
         let mut attempt = 0;
         loop {
             let reason = match connect(&self.origin).await {
-                Ok(socket) => match self.converse(socket, &mut attempt).await {
+                Ok(socket) => match self.run_session(socket, &mut attempt).await {
                     Some(reason) => reason,
                     None => return,
                 },
@@ -123,9 +123,9 @@ impl Keeper {
     }
 
     /// One session; why it ended, none when we end it.
-    async fn converse(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
+    async fn run_session(&mut self, mut socket: Socket, attempt: &mut u32) -> Option<String> {
         let register = self.register.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Err(error) = say(&mut socket, register).await {
+        if let Err(error) = send(&mut socket, register).await {
             return Some(error.to_string());
         }
         loop {
@@ -133,7 +133,7 @@ impl Keeper {
                 signal = self.outgoing.recv() => match signal {
                     Some(signal) => {
                         let more = std::iter::from_fn(|| self.outgoing.try_recv().ok());
-                        if let Err(error) = say(&mut socket, std::iter::once(signal).chain(more)).await {
+                        if let Err(error) = send(&mut socket, std::iter::once(signal).chain(more)).await {
                             return Some(error.to_string());
                         }
                     }
@@ -196,7 +196,7 @@ async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> 
 }
 
 /// What is said together leaves in one packet, which the other end has to acknowledge once.
-async fn say(socket: &mut Socket, signals: impl IntoIterator<Item = PeerToTracker>) -> Result<(), SocketError> {
+async fn send(socket: &mut Socket, signals: impl IntoIterator<Item = PeerToTracker>) -> Result<(), SocketError> {
     let messages = signals.into_iter().map(|signal| Ok(Message::Text(encode(&signal).into())));
     socket.send_all(&mut stream::iter(messages)).await
 }

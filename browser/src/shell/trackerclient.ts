@@ -14,7 +14,7 @@ export interface TrackerHost {
 }
 
 /** Signals to and from the tracker. */
-export class Tracker {
+export class TrackerClient {
   readonly #host: TrackerHost;
   #socket: WebSocket | null = null;
   #attempt = 0;
