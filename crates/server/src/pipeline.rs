@@ -127,10 +127,10 @@ async fn bare_answer(version: &Version, resolved: Resolved, request: &Parts) -> 
             if asset.is_page() {
                 keep_private(&mut response);
             }
-            caused(response, Cause::Assets)
+            with_cause(response, Cause::Assets)
         }
-        Resolved::Redirect(path) => caused(respond_redirect(version, &path, request), Cause::Documents),
-        Resolved::NotFound(page) => caused(respond_not_found(version, page.as_deref(), Which::Raw, request).await, Cause::Documents),
+        Resolved::Redirect(path) => with_cause(respond_redirect(version, &path, request), Cause::Documents),
+        Resolved::NotFound(page) => with_cause(respond_not_found(version, page.as_deref(), Which::Raw, request).await, Cause::Documents),
     }
 }
 
@@ -138,8 +138,8 @@ async fn bare_answer(version: &Version, resolved: Resolved, request: &Parts) -> 
 async fn not_found_answer(app: &App, version: &Version, page: Option<&Asset>, request: &Parts, evidence: Evidence) -> Response<Body> {
     let decision = decide(&Evidence { page_viral: PageFitness::NotFound, ..evidence }, &app.policy);
     let mut response = respond_not_found(version, page, Which::Raw, request).await;
-    mark(app, &mut response, decision);
-    caused(response, Cause::Documents)
+    set_answer_header(app, &mut response, decision);
+    with_cause(response, Cause::Documents)
 }
 
 /// A page that cannot travel, whoever asks: nothing can be added to it.
@@ -149,16 +149,16 @@ async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Part
     let evidence = Evidence { page_viral, size: Size::Unknown { at_least: u64::MAX }, ..evidence };
     let decision = decide(&evidence, &app.policy);
     let mut response = respond(version, page, Which::Raw, request).await;
-    mark(app, &mut response, decision);
+    set_answer_header(app, &mut response, decision);
     keep_private(&mut response);
     if decision != Decision::Asset {
-        dress(app, &mut response, version, request, &evidence);
+        set_document_headers(app, &mut response, version, request, &evidence);
     }
-    caused(response, Cause::Documents)
+    with_cause(response, Cause::Documents)
 }
 
 /// Says which answer this is, and counts it.
-fn mark(app: &App, response: &mut Response<Body>, decision: Decision) {
+fn set_answer_header(app: &App, response: &mut Response<Body>, decision: Decision) {
     let (kind, reason) = match decision {
         Decision::Full(reason) => (AnswerKind::Full, reason),
         Decision::Thin(reason) => (AnswerKind::Thin, reason),
@@ -177,7 +177,13 @@ fn keep_private(response: &mut Response<Body>) {
 }
 
 /// Cookies of a document that was visited. Returns the browser, if it can be told from others.
-fn dress(app: &App, response: &mut Response<Body>, version: &Version, request: &Parts, evidence: &Evidence) -> Option<Visitor> {
+fn set_document_headers(
+    app: &App,
+    response: &mut Response<Body>,
+    version: &Version,
+    request: &Parts,
+    evidence: &Evidence,
+) -> Option<Visitor> {
     let visitor = Visitor::of(request, evidence);
     let scope = app.cookie_scope(Socket::of(request), &request.headers);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
@@ -195,7 +201,7 @@ fn dress(app: &App, response: &mut Response<Body>, version: &Version, request: &
     visitor
 }
 
-fn caused(mut response: Response<Body>, cause: Cause) -> Response<Body> {
+fn with_cause(mut response: Response<Body>, cause: Cause) -> Response<Body> {
     response.extensions_mut().insert(cause);
     response
 }

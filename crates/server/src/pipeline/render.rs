@@ -14,7 +14,7 @@ use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
-use super::{VIRAL_MANIFEST, caused, dress, facts, keep_private, mark, observe};
+use super::{VIRAL_MANIFEST, facts, keep_private, observe, set_answer_header, set_document_headers, with_cause};
 use crate::app::App;
 use crate::pages::{Current, page_path};
 use crate::stats::Cause;
@@ -35,7 +35,7 @@ pub(super) struct Visit<'v> {
 pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -> Response<Body> {
     let Visit { version, document, request, facts, page } = *visit;
     let decision = admission.decision().expect("nobody is answered who waits");
-    let as_is = async |which, cause| caused(respond(version, document, which, request).await, cause);
+    let as_is = async |which, cause| with_cause(respond(version, document, which, request).await, cause);
     let mut response = match (admission, page) {
         (Admission::Asset, _) => as_is(Which::Raw, Cause::Assets).await,
         (Admission::Stored, Some(page)) => stored::respond(request, &page.manifest),
@@ -49,9 +49,10 @@ pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -
             as_is(Which::Raw, Cause::Documents).await
         }
     };
-    mark(app, &mut response, decision);
+    set_answer_header(app, &mut response, decision);
     keep_private(&mut response);
-    let visitor = if decision == Decision::Asset { None } else { dress(app, &mut response, version, request, &facts.evidence) };
+    let visitor =
+        if decision == Decision::Asset { None } else { set_document_headers(app, &mut response, version, request, &facts.evidence) };
     if decision == Decision::Thin(Reason::Stored) {
         // It says what holds at this moment, to this visitor's worker.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
