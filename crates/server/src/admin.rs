@@ -12,7 +12,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::app::App;
 use crate::endpoints::{lineage_stream, refusal};
-use crate::origin;
+use crate::same_origin;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<App>> {
@@ -27,7 +27,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
 /// There is no password, and a page of anybody's can point a name of its own at a loopback address and then read what a browser on this machine may read.
 async fn only_literal_hosts(request: Request, next: Next) -> Response<Body> {
     // HTTP/1.0 needs no host, and no browser speaks it.
-    if request.headers().get(header::HOST).is_none_or(origin::is_literal) {
+    if request.headers().get(header::HOST).is_none_or(same_origin::is_literal) {
         next.run(request).await
     } else {
         refusal(StatusCode::MISDIRECTED_REQUEST, "ask by address or as localhost")

@@ -38,10 +38,10 @@ use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::meter::Meter;
-use crate::origin::{self, Maker};
 use crate::packed::Packed;
 use crate::pages::page_path;
 use crate::places::Places;
+use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Farewells, Shutdown};
 use crate::state::StateFile;
@@ -93,7 +93,7 @@ impl App {
     /// browsers send it with no request of another site (`SameSite=Lax`).
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {
         let hosts = hosts(socket, headers, &self.trust_proxy);
-        match origin::maker(headers, hosts.iter().copied()) {
+        match same_origin::maker(headers, hosts.iter().copied()) {
             Maker::Own => true,
             Maker::Foreign => false,
             Maker::Unknown => {

@@ -25,8 +25,8 @@ use crate::limits::{
 };
 use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
-use crate::origin;
 use crate::places::{Answering, Place, Places, Seated, Usage};
+use crate::same_origin;
 use crate::shutdown::{Farewells, Shutdown};
 use crate::stats::Stats;
 use crate::wire::Wire;
@@ -197,7 +197,7 @@ fn lacks_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => request.version() == Version::HTTP_11,
-        (Some(host), None) => !origin::is_host(host),
+        (Some(host), None) => !same_origin::is_host(host),
         (Some(_), Some(_)) => true,
     }
 }

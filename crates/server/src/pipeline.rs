@@ -18,7 +18,7 @@ use viral_swarm::visits::AnswerKind;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
-use crate::origin;
+use crate::same_origin;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
@@ -194,7 +194,7 @@ fn set_document_headers(
             headers.append(header::SET_COOKIE, visitor.cookie(scope));
         }
         // The loader sets its own cookie before it comes here; this is for where scripts do not run. A link on another site says nothing about this browser.
-        if evidence.forced_plain && evidence.cookie == CookieState::None && origin::is_own_navigation(&request.headers) {
+        if evidence.forced_plain && evidence.cookie == CookieState::None && same_origin::is_own_navigation(&request.headers) {
             headers.append(header::SET_COOKIE, cookies::set_incapable(scope));
         }
     }

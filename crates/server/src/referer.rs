@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, Uri, header};
 
-use crate::origin;
 use crate::pages::page_path;
+use crate::same_origin;
 use viral_site::{Resolved, Version};
 
 /// What `Referer` leads to.
@@ -20,7 +20,7 @@ pub(crate) fn of(version: &Version, headers: &HeaderMap) -> Option<Referer> {
     let uri: Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
     // The browser knows better than what proxies make of the host.
     let is_same_origin = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
-    if !is_same_origin && !origin::is_of_host(&uri, headers.get(header::HOST)?.to_str().ok()?) {
+    if !is_same_origin && !same_origin::is_of_host(&uri, headers.get(header::HOST)?.to_str().ok()?) {
         return None;
     }
     match version.resolve_visit(uri.path()) {
