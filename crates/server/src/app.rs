@@ -43,7 +43,7 @@ use crate::pages::page_path;
 use crate::places::Places;
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
-use crate::shutdown::{Farewells, Shutdown};
+use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
 use crate::stats::{Cause, Stats};
 use crate::unasked::Unasked;
@@ -80,7 +80,7 @@ pub(crate) struct App {
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
     pub(crate) shutdown: Shutdown,
-    pub(crate) farewells: Farewells,
+    pub(crate) task_tracker: TaskTracker,
     /// A place for each visit that waits for somebody else's copy.
     pub(crate) waiting: Semaphore,
     /// This machine's own address per family, asked for once.
@@ -236,7 +236,7 @@ impl Viral {
             list_assets: config.list_assets,
             started: Instant::now(),
             shutdown: Shutdown::new(),
-            farewells: Farewells::new(),
+            task_tracker: TaskTracker::new(),
             waiting: Semaphore::new(WAITING_MAX),
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
@@ -320,7 +320,7 @@ impl Viral {
         for listener in serving {
             let _ = listener.await;
         }
-        self.app.farewells.all().await;
+        self.app.task_tracker.all().await;
         self.save().await;
         if let Some(access) = &self.app.access {
             access.close().await;

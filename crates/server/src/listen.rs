@@ -27,7 +27,7 @@ use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
 use crate::places::{Answering, Place, Places, Seated, Usage};
 use crate::same_origin;
-use crate::shutdown::{Farewells, Shutdown};
+use crate::shutdown::{Shutdown, TaskTracker};
 use crate::stats::Stats;
 use crate::wire::Wire;
 
@@ -61,7 +61,7 @@ pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
 
 /// Serves on `listener` until the shutdown begins, then until every answer in flight is sent.
 pub(crate) async fn serve(listener: Listener, service: Service, places: Places) {
-    let connections = Farewells::new();
+    let connections = TaskTracker::new();
     let mut complained: Option<Instant> = None;
     let mut waiting = Waiting { freed: places.freed(), places, streams: VecDeque::new() };
     loop {

@@ -11,11 +11,11 @@ pub(crate) struct Shutdown {
 }
 
 /// Held while somebody still has to say goodbye.
-pub(crate) type Farewell = mpsc::Sender<()>;
+pub(crate) type TaskGuard = mpsc::Sender<()>;
 
-/// Waits for all [`Farewell`]s.
+/// Waits for all [`TaskGuard`]s.
 #[derive(Debug)]
-pub(crate) struct Farewells {
+pub(crate) struct TaskTracker {
     hold: Mutex<Option<mpsc::Sender<()>>>,
     gone: tokio::sync::Mutex<mpsc::Receiver<()>>,
 }
@@ -39,7 +39,7 @@ impl Shutdown {
     }
 }
 
-impl Farewells {
+impl TaskTracker {
     /// Nobody yet.
     pub(crate) fn new() -> Self {
         let (hold, gone) = mpsc::channel(1);
@@ -47,7 +47,7 @@ impl Farewells {
     }
 
     /// One more to wait for; none once the waiting has begun.
-    pub(crate) fn hold(&self) -> Option<Farewell> {
+    pub(crate) fn hold(&self) -> Option<TaskGuard> {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -75,10 +75,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn farewells_wait_for_every_holder() {
-        let farewells = Farewells::new();
-        let holder = farewells.hold();
-        let waiting = tokio::spawn(async move { farewells.all().await });
+    async fn a_task_tracker_waits_for_every_holder() {
+        let task_tracker = TaskTracker::new();
+        let holder = task_tracker.hold();
+        let waiting = tokio::spawn(async move { task_tracker.all().await });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(holder);

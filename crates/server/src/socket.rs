@@ -12,7 +12,7 @@ use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
 use crate::allowance::Allowance;
 use crate::hub::{Hub, Outgoing};
 use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
-use crate::shutdown::{Farewell, Shutdown};
+use crate::shutdown::{Shutdown, TaskGuard};
 use crate::stats::{Cause, Stats};
 
 /// Close codes (RFC 6455 section 7.4.1).
@@ -30,7 +30,7 @@ pub(crate) struct Context {
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
     /// Dropped when the session has said goodbye.
-    pub(crate) _farewell: Farewell,
+    pub(crate) _task: TaskGuard,
 }
 
 /// Why the loop ends; the code and reason of the close frame.

@@ -35,11 +35,11 @@ pub(crate) async fn socket(
         Ok(upgrade) => upgrade,
         Err(rejection) => return refusal(rejection.status(), "this address speaks WebSocket only"),
     };
-    let Some(farewell) = app.farewells.hold() else {
+    let Some(task) = app.task_tracker.hold() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
     };
     let stats = meter.is_none().then(|| Arc::clone(&app.stats));
-    let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _farewell: farewell };
+    let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _task: task };
     app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
     // Anything a little too long is still read, so that its sender can be told.
