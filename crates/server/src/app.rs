@@ -28,6 +28,7 @@ use crate::client::{
     Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_native_peer, is_private, primary_address, proxy_fault, rewrite_address,
 };
 use crate::config::{Base, Config, Macos, OwnServiceWorker, PeerScope, RewriteLocal};
+use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::counting::counted;
 use crate::early::Meanwhile;
@@ -40,7 +41,6 @@ use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::packed::Packed;
 use crate::pages::page_path;
-use crate::places::Places;
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -304,14 +304,14 @@ impl Viral {
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
     /// flight, for as long as it moves, and closes every WebSocket with a reason.
     pub async fn serve(&self, listeners: Vec<Listener>, admin: Vec<Listener>) {
-        let (places, operators) = (Places::of(connections_max(descriptors())), Places::of(ADMIN_CONNECTIONS_MAX));
+        let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
         let public = listeners
             .into_iter()
-            .map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), places.clone()));
+            .map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
         let all = public.chain(admin.into_iter().map(|listener| (listener, self.admin(), None, None, operators.clone())));
         let serving: Vec<_> = all
-            .map(|(listener, router, stats, access, places)| {
-                tokio::spawn(listen::serve(listener, Service { router, stats, access, shutdown: self.app.shutdown.clone() }, places))
+            .map(|(listener, router, stats, access, connections)| {
+                tokio::spawn(listen::serve(listener, Service { router, stats, access, shutdown: self.app.shutdown.clone() }, connections))
             })
             .collect();
         self.app.shutdown.begun().await;

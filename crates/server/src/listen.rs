@@ -19,13 +19,13 @@ use viral_swarm::places::Use;
 
 use crate::access::{AccessLog, Logged, Pending};
 use crate::client::Socket;
+use crate::connection_limit::{Answering, ConnectionLimit, ConnectionPermit, Seated, Usage};
 use crate::endpoints::refusal;
 use crate::limits::{
     ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED,
 };
 use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
-use crate::places::{Answering, Place, Places, Seated, Usage};
 use crate::same_origin;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::stats::Stats;
@@ -60,16 +60,16 @@ pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
 }
 
 /// Serves on `listener` until the shutdown begins, then until every answer in flight is sent.
-pub(crate) async fn serve(listener: Listener, service: Service, places: Places) {
+pub(crate) async fn serve(listener: Listener, service: Service, limit: ConnectionLimit) {
     let connections = TaskTracker::new();
     let mut complained: Option<Instant> = None;
-    let mut waiting = Waiting { freed: places.freed(), places, streams: VecDeque::new() };
+    let mut waiting = Waiting { freed: limit.freed(), limit, streams: VecDeque::new() };
     loop {
         let accepted = tokio::select! {
             () = service.shutdown.begun() => break,
             accepted = waiting.next(&listener) => accepted,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 if complained.is_none_or(|at| at.elapsed() >= ACCEPT_COMPLAINT) {
@@ -81,7 +81,7 @@ pub(crate) async fn serve(listener: Listener, service: Service, places: Places) 
             }
         };
         let hold = connections.hold();
-        let connection = serve_connection(stream, peer, service.clone(), place).instrument(tracing::debug_span!("connection", ?peer));
+        let connection = serve_connection(stream, peer, service.clone(), permit).instrument(tracing::debug_span!("connection", ?peer));
         tokio::spawn(async move {
             connection.await;
             drop(hold);
@@ -93,47 +93,47 @@ pub(crate) async fn serve(listener: Listener, service: Service, places: Places) 
 
 /// Connections that wait for a place, of the network that has most: those of others are given one.
 struct Waiting {
-    places: Places,
+    limit: ConnectionLimit,
     freed: watch::Receiver<()>,
     streams: VecDeque<(Stream, Socket)>,
 }
 
 impl Waiting {
     /// The next connection that has a place.
-    async fn next(&mut self, listener: &Listener) -> std::io::Result<(Stream, Socket, Place)> {
+    async fn next(&mut self, listener: &Listener) -> std::io::Result<(Stream, Socket, ConnectionPermit)> {
         loop {
             // Before they are tried, so that nothing is missed.
             if !self.streams.is_empty() {
-                self.places.note_waiting();
+                self.limit.note_waiting();
             }
-            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.places.take(peer.address())?)));
-            if let Some((at, place)) = found
+            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.limit.take(peer.address())?)));
+            if let Some((at, permit)) = found
                 && let Some((stream, peer)) = self.streams.remove(at)
             {
-                return Ok((stream, peer, place));
+                return Ok((stream, peer, permit));
             }
             // A connection that must end has its descriptor until it did.
-            let has_room = self.places.ending() < self.places.spare();
+            let has_room = self.limit.ending() < self.limit.spare();
             let (stream, peer) = tokio::select! {
                 accepted = listener.accept(), if has_room => accepted?,
-                // The places are ours, so it never closes.
+                // The permits are ours, so it never closes.
                 _ = self.freed.changed() => continue,
             };
-            if let Some(place) = self.places.take(peer.address()) {
-                return Ok((stream, peer, place));
+            if let Some(permit) = self.limit.take(peer.address()) {
+                return Ok((stream, peer, permit));
             }
-            if self.streams.len() < self.places.spare() {
+            if self.streams.len() < self.limit.spare() {
                 self.streams.push_back((stream, peer));
             }
         }
     }
 }
 
-async fn serve_connection(stream: Stream, peer: Socket, service: Service, place: Place) {
+async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit: ConnectionPermit) {
     let Service { router, stats, access, shutdown } = service;
     let meter = Meter::new(stats);
-    let (asked, usage) = (meter.clone(), place.usage());
-    let wire = Wire::new(Seated::new(stream, &place), meter.clone(), place);
+    let (asked, usage) = (meter.clone(), permit.usage());
+    let wire = Wire::new(Seated::new(stream, &permit), meter.clone(), permit);
     let service = hyper::service::service_fn(move |request| {
         let pending = access.as_ref().map(|access| access.begin(&request, peer));
         answer(request, (peer, pending), router.clone(), asked.clone(), usage.clone())

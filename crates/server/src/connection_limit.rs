@@ -1,4 +1,4 @@
-//! Places for connections: bounded, and where all are taken, the network that has most gives way (`viral_swarm::places`).
+//! The limit of connections: where all permits are given, the network that has most gives way (`viral_swarm::places`).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,14 +16,14 @@ use viral_swarm::places::{self, Use};
 
 use crate::limits::WAITING_CONNECTIONS_MAX;
 
-/// Places, shared by listeners. A WebSocket keeps its place.
+/// The limit, shared by listeners. A WebSocket keeps its permit.
 #[derive(Clone)]
-pub(crate) struct Places(Arc<Shared>);
+pub(crate) struct ConnectionLimit(Arc<Shared>);
 
 struct Shared {
     max: usize,
     inner: Mutex<Inner>,
-    /// Changes whenever somebody who waits may have a place.
+    /// Changes whenever somebody who waits may have a permit.
     freed: watch::Sender<()>,
     /// Somebody waits.
     is_awaited: AtomicBool,
@@ -45,22 +45,22 @@ pub(crate) struct End {
     waker: AtomicWaker,
 }
 
-/// One place; free again when dropped.
-pub(crate) struct Place {
+/// One connection of those that there may be; free again when dropped.
+pub(crate) struct ConnectionPermit {
     key: u64,
     shared: Arc<Shared>,
     end: Arc<End>,
     when_sent: Arc<Mutex<Option<Use>>>,
 }
 
-impl Places {
+impl ConnectionLimit {
     /// This many.
     pub(crate) fn of(max: usize) -> Self {
         Self(Arc::new(Shared { max, inner: Mutex::default(), freed: watch::Sender::new(()), is_awaited: AtomicBool::new(false) }))
     }
 
-    /// A place for a connection from this address; none where all are taken and nobody gives way to it.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Place> {
+    /// A permit for a connection from this address; none where all are given and nobody gives way to it.
+    pub(crate) fn take(&self, address: IpAddr) -> Option<ConnectionPermit> {
         let mut inner = self.0.lock();
         if inner.places.len() >= self.0.max {
             let other = inner.places.in_the_way(address).or_else(|| inner.places.in_own_way(address))?;
@@ -74,7 +74,7 @@ impl Places {
         let (key, end) = (inner.next, Arc::new(End::default()));
         inner.places.insert(key, address, Use::Idle);
         inner.ends.insert(key, Arc::clone(&end));
-        Some(Place { key, shared: Arc::clone(&self.0), end, when_sent: Arc::default() })
+        Some(ConnectionPermit { key, shared: Arc::clone(&self.0), end, when_sent: Arc::default() })
     }
 
     /// Connections that must end and are still there: each holds a descriptor.
@@ -92,7 +92,7 @@ impl Places {
         self.0.freed.subscribe()
     }
 
-    /// Somebody waits for a place.
+    /// Somebody waits for a permit.
     pub(crate) fn note_waiting(&self) {
         self.0.is_awaited.store(true, Ordering::Relaxed);
     }
@@ -105,8 +105,8 @@ impl Shared {
     }
 }
 
-impl Place {
-    /// What tells how this place is used. It does not keep the place.
+impl ConnectionPermit {
+    /// What tells how this permit is used. It does not keep the permit.
     pub(crate) fn usage(&self) -> Usage {
         Usage { key: self.key, shared: Arc::clone(&self.shared), when_sent: Arc::clone(&self.when_sent) }
     }
@@ -123,7 +123,7 @@ impl End {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
         if inner.ends.remove(&self.key).is_some() {
@@ -136,7 +136,7 @@ impl Drop for Place {
     }
 }
 
-/// Tells how a place is used.
+/// Tells how a permit is used.
 #[derive(Clone)]
 pub(crate) struct Usage {
     key: u64,
@@ -203,7 +203,7 @@ impl<B: Body + Unpin> Body for Answering<B> {
     }
 }
 
-/// A stream that ends when its place is given to another one.
+/// A stream that ends when its permit is given to another one.
 pub(crate) struct Seated<S> {
     stream: S,
     end: Arc<End>,
@@ -211,8 +211,8 @@ pub(crate) struct Seated<S> {
 }
 
 impl<S> Seated<S> {
-    pub(crate) fn new(stream: S, place: &Place) -> Self {
-        Self { stream, end: Arc::clone(&place.end), usage: place.usage() }
+    pub(crate) fn new(stream: S, permit: &ConnectionPermit) -> Self {
+        Self { stream, end: Arc::clone(&permit.end), usage: permit.usage() }
     }
 }
 
@@ -261,57 +261,57 @@ mod tests {
 
     #[tokio::test]
     async fn the_idle_connection_of_the_network_with_most_ends_for_a_stranger() {
-        let places = Places::of(3);
+        let limit = ConnectionLimit::of(3);
         let streams = (0..3).map(|_| {
             let (ours, theirs) = tokio::io::duplex(64);
-            let place = places.take(CROWD.into()).unwrap();
-            (Seated::new(ours, &place), theirs, place)
+            let permit = limit.take(CROWD.into()).unwrap();
+            (Seated::new(ours, &permit), theirs, permit)
         });
         let mut streams: Vec<_> = streams.collect();
         streams[0].2.usage().set(Use::Busy);
-        let (mut second, _other, place) = streams.remove(1);
+        let (mut second, _other, permit) = streams.remove(1);
         let reading = tokio::spawn(async move {
             let read = second.read(&mut [0; 8]).await;
-            drop(place);
+            drop(permit);
             read
         });
         tokio::task::yield_now().await;
-        let stranger = places.take(STRANGER.into()).expect("one gives way");
+        let stranger = limit.take(STRANGER.into()).expect("one gives way");
         assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-        assert_eq!(places.ending(), 0);
-        for (stream, _other, _place) in &mut streams {
+        assert_eq!(limit.ending(), 0);
+        for (stream, _other, _permit) in &mut streams {
             stream.write_all(b"more").await.unwrap();
         }
         drop(stranger);
-        assert!(places.take(CROWD.into()).is_some());
+        assert!(limit.take(CROWD.into()).is_some());
     }
 
     #[test]
     fn nobody_gives_way_to_the_network_that_has_most_unless_it_is_idle() {
-        let places = Places::of(2);
-        let taken: Vec<_> = (0..2).map(|_| places.take(CROWD.into()).unwrap()).collect();
-        taken.iter().for_each(|place| place.usage().set(Use::Waiting));
-        assert!(places.take(CROWD.into()).is_none());
+        let limit = ConnectionLimit::of(2);
+        let taken: Vec<_> = (0..2).map(|_| limit.take(CROWD.into()).unwrap()).collect();
+        taken.iter().for_each(|permit| permit.usage().set(Use::Waiting));
+        assert!(limit.take(CROWD.into()).is_none());
         taken[1].usage().set(Use::Idle);
-        assert!(places.take(CROWD.into()).is_some());
-        assert_eq!(places.ending(), 1);
+        assert!(limit.take(CROWD.into()).is_some());
+        assert_eq!(limit.ending(), 1);
         drop(taken);
-        assert_eq!(places.ending(), 0);
+        assert_eq!(limit.ending(), 0);
     }
 
     #[tokio::test]
     async fn a_connection_is_idle_once_its_answer_has_left() {
-        let places = Places::of(1);
-        let place = places.take(CROWD.into()).unwrap();
+        let limit = ConnectionLimit::of(1);
+        let permit = limit.take(CROWD.into()).unwrap();
         let (ours, _theirs) = tokio::io::duplex(64);
-        let mut stream = Seated::new(ours, &place);
-        place.usage().set(Use::Busy);
-        let answer = Answering::new(axum::body::Body::from("answer"), place.usage(), Use::Idle);
+        let mut stream = Seated::new(ours, &permit);
+        permit.usage().set(Use::Busy);
+        let answer = Answering::new(axum::body::Body::from("answer"), permit.usage(), Use::Idle);
         assert_eq!(answer.size_hint().exact(), Some(6));
-        assert!(places.take(CROWD.into()).is_none());
+        assert!(limit.take(CROWD.into()).is_none());
         drop(answer);
-        assert!(places.take(CROWD.into()).is_none(), "its last bytes lie in a buffer");
+        assert!(limit.take(CROWD.into()).is_none(), "its last bytes lie in a buffer");
         stream.flush().await.unwrap();
-        assert!(places.take(CROWD.into()).is_some());
+        assert!(limit.take(CROWD.into()).is_some());
     }
 }
