@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compressible, worthPacking } from './compressible';
+import { compressible, worthCompressing } from './compressible';
 
 describe('compression of pieces', () => {
   it.each(['text/html; charset=utf-8', 'text/javascript', 'application/json', 'application/manifest+json', 'image/svg+xml', 'application/wasm', 'font/ttf'])('is tried for %s', (type) => {
@@ -9,6 +9,6 @@ describe('compression of pieces', () => {
     expect(compressible(type)).toBe(false);
   });
   it('must save a tenth', () => {
-    expect([worthPacking(100, 90), worthPacking(100, 91)]).toEqual([true, false]);
+    expect([worthCompressing(100, 90), worthCompressing(100, 91)]).toEqual([true, false]);
   });
 });

@@ -8,6 +8,6 @@ export function compressible(mediaType: string): boolean {
 }
 
 /** Compressed bytes are only worth inflating if they save at least a tenth. */
-export function worthPacking(rawLen: number, packedLen: number): boolean {
-  return packedLen * 10 <= rawLen * 9;
+export function worthCompressing(rawLen: number, compressedLen: number): boolean {
+  return compressedLen * 10 <= rawLen * 9;
 }

@@ -1,6 +1,6 @@
 /** The verified pieces this page can give to others, as slices of blobs: the browser may keep them on disk. */
 
-import { compressible, worthPacking } from '../core/compressible';
+import { compressible, worthCompressing } from '../core/compressible';
 import type { Digest, PieceId } from '../core/digest';
 import { Lru } from '../core/lru';
 import { pieceIdOf } from '../core/manifest';
@@ -14,11 +14,11 @@ interface Slice {
   readonly blob: Blob;
   readonly from: number;
   readonly to: number;
-  readonly pack: boolean;
+  readonly compresses: boolean;
 }
 
 /** A piece as it goes into a frame. */
-export interface Packed {
+export interface EncodedPiece {
   /** Raw bytes. */
   readonly len: number;
   readonly encoding: 0 | 1;
@@ -38,7 +38,7 @@ const BATCH_LEN = 4 * 1024 * 1024;
 export class Holdings {
   readonly #slices = new Map<PieceId, Slice>();
   readonly #assets = new Set<Digest>();
-  readonly #packed = new Lru<PieceId, Packed>(COMPRESSED_BYTES_MAX);
+  readonly #encoded = new Lru<PieceId, EncodedPiece>(COMPRESSED_BYTES_MAX);
   readonly #segments = new Lru<string, Promise<ArrayBuffer>>(SEGMENTS_BYTES_MAX);
   readonly #download: Pieces | undefined;
   #bytes = 0;
@@ -67,7 +67,7 @@ export class Holdings {
   /** Holds those pieces of an asset that match their digests; `verified` ones are not hashed again. */
   async add(record: AssetRecord, blob: Blob, verified: boolean): Promise<void> {
     if (blob.size !== record.len || this.#assets.has(record.digest) || this.#bytes + blob.size > HELD_BYTES_MAX) return;
-    const pack = compressible(record.mediaType);
+    const compresses = compressible(record.mediaType);
     let whole = true;
     let from = 0;
     let batch: { piece: Piece; from: number }[] = [];
@@ -86,7 +86,7 @@ export class Holdings {
       batch.forEach((each, index) => {
         const id = pieceIdOf(each.piece.digest);
         if (!genuine[index]) whole = false;
-        else if (!this.#slices.has(id)) this.#slices.set(id, { asset: record.digest, blob, from: each.from, to: each.from + each.piece.len, pack });
+        else if (!this.#slices.has(id)) this.#slices.set(id, { asset: record.digest, blob, from: each.from, to: each.from + each.piece.len, compresses });
       });
       batch = [];
     }
@@ -95,9 +95,9 @@ export class Holdings {
   }
 
   /** The piece, compressed if that is worth it; null if it is not held or cannot be read. */
-  async read(id: PieceId): Promise<Packed | null> {
+  async read(id: PieceId): Promise<EncodedPiece | null> {
     const slice = this.#slices.get(id);
-    const known = this.#packed.get(id);
+    const known = this.#encoded.get(id);
     if (known) return known;
     try {
       if (!slice) {
@@ -105,13 +105,13 @@ export class Holdings {
         return body ? { len: body.length, encoding: 0, body } : null;
       }
       const raw = await this.#bytesOf(slice);
-      const body = slice.pack && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
-      const packed: Packed = {
+      const body = slice.compresses && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
+      const encoded: EncodedPiece = {
         len: raw.length,
-        ...(worthPacking(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw }),
+        ...(worthCompressing(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw }),
       };
-      if (slice.pack) this.#packed.set(id, packed, packed.body.length);
-      return packed;
+      if (slice.compresses) this.#encoded.set(id, encoded, encoded.body.length);
+      return encoded;
     } catch {
       return null;
     }

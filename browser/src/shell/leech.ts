@@ -18,7 +18,7 @@ import { now } from './clock';
 import { closeLink, sendFrame } from './link';
 import type { Link } from './link';
 import { request } from './request';
-import { openPiece } from './verify';
+import { decodeVerified } from './verify';
 
 /** An asset that this page has, wholly or in part. */
 export interface Asset {
@@ -114,7 +114,7 @@ export async function takePiece(frame: Extract<Frame, { kind: 'piece' }>, link?:
   const entry = known.get(frame.id);
   if (kind === 'take' && entry) {
     const { piece, ring } = entry;
-    const bytes = await openPiece(piece, frame.encoding, frame.body);
+    const bytes = await decodeVerified(piece, frame.encoding, frame.body);
     const { held } = engine.progress();
     engine.handlePiece(now(), source, frame.id, bytes !== null);
     if (bytes && engine.progress().held > held) {

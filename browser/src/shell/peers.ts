@@ -200,11 +200,11 @@ export class Peers implements LinkHandler {
   }
 
   async #send(link: Link, id: PieceId): Promise<void> {
-    const packed = await this.#host.holdings.read(id);
-    if (packed && sendServing(link, { kind: 'piece', id, encoding: packed.encoding, body: packed.body })) {
-      this.#host.totals.bytes.bytes_to_peers += packed.len;
+    const encoded = await this.#host.holdings.read(id);
+    if (encoded && sendServing(link, { kind: 'piece', id, encoding: encoded.encoding, body: encoded.body })) {
+      this.#host.totals.bytes.bytes_to_peers += encoded.len;
       this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
-      this.upload.handleSent(now(), link.key, id, packed.body.length);
+      this.upload.handleSent(now(), link.key, id, encoded.body.length);
       this.#host.grew();
     } else this.upload.handleMissing(now(), link.key, id);
     this.#pump();

@@ -10,7 +10,7 @@ export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<Digest> 
 }
 
 /** The raw bytes of a piece if the body is what the manifest says; null if it is forged. */
-export async function openPiece(piece: Piece, encoding: 0 | 1, body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
+export async function decodeVerified(piece: Piece, encoding: 0 | 1, body: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
   const raw = encoding ? await inflate(body, piece.len) : body;
   return raw?.length === piece.len && (await digestOf(raw)) === piece.digest ? raw : null;
 }

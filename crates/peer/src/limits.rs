@@ -82,8 +82,8 @@ pub(crate) const LIMITED_BUFFER_MS: u64 = 200;
 /// Smallest receive buffer under a download limit, in bytes: one congestion window at the start.
 pub(crate) const LIMITED_BUFFER_LEN_MIN: usize = 32 * 1024;
 
-/// Bytes of packed pieces kept in memory, so that ten leechers cost one compression.
-pub(crate) const PACKED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of encoded pieces kept in memory, so that ten leechers cost one compression.
+pub(crate) const ENCODED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Assets of a memory store, in bytes together; beyond, an unlinked temporary file holds them.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;

@@ -33,7 +33,7 @@ use crate::limits::{
 use crate::link::LinkEvent;
 use crate::links::Links;
 use crate::origin::{Origin, OriginEvent};
-use crate::packing::PackedCache;
+use crate::piece_codec::EncodedCache;
 use crate::rate::Rate;
 use crate::seed::Disk;
 use crate::sockets::{Sockets, own_addresses};
@@ -124,7 +124,7 @@ pub(crate) struct Peer {
     fetch: Fetch,
     upload: Upload,
     pub(crate) store: Store,
-    packed: PackedCache,
+    encoded: EncodedCache,
     /// Of the pieces that came since this peer is one of a crowd, until it has all of them: how many had come by then. As many as the store takes at most.
     arrival_numbers: HashMap<PieceId, u64>,
     tracker: Option<TrackerClient>,
@@ -200,7 +200,7 @@ impl Peer {
             fetch: Fetch::new(FetchConfig { seed: rand::random() }),
             upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s: config.up.map_or(0, |rate| rate.0), bytes_max: 0 }),
             store: config.store,
-            packed: PackedCache::default(),
+            encoded: EncodedCache::default(),
             arrival_numbers: HashMap::new(),
             tracker: None,
             events,

@@ -322,7 +322,7 @@ impl Rogue {
             }
             Crime::SendsUnasked => self.give(key, Digest::of(b"nobody asked").piece_id(), Encoding::Raw, vec![1; 1_000]),
             Crime::SendsBombs => {
-                let (encoding, body) = crate::packing::pack(&vec![0; 8 << 20], true);
+                let (encoding, body) = crate::piece_codec::encode(&vec![0; 8 << 20], true);
                 first.into_iter().for_each(|id| self.give(key, id, encoding, body.to_vec()));
             }
             Crime::Hogs => {

@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use viral_wire::{AssetRecord, Digest, Piece, PieceId};
 
 use crate::limits::MEMORY_BYTES_MAX;
-use crate::packing::is_compressible;
+use crate::piece_codec::is_compressible;
 use crate::private::no_follow;
 
 /// Where a store keeps its assets.

@@ -39,8 +39,8 @@ use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::meter::Meter;
-use crate::packed::Packed;
 use crate::pages::page_path;
+use crate::piece_codec::PieceCodec;
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -62,7 +62,7 @@ pub(crate) struct App {
     pub(crate) stats: Arc<Stats>,
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
-    pub(crate) packed: Packed,
+    pub(crate) piece_codec: PieceCodec,
     pub(crate) base: Base,
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
@@ -221,7 +221,7 @@ impl Viral {
             state: state.clone(),
             stats: Arc::default(),
             access,
-            packed: Packed::new(DEFLATED_LEN_MAX),
+            piece_codec: PieceCodec::new(DEFLATED_LEN_MAX),
             base: config.base.clone(),
             unasked: Unasked::new(),
             scripts,

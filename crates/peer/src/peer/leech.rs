@@ -13,8 +13,8 @@ use viral_wire::{AssetRecord, Digest, Frame, PieceId};
 use super::{Peer, PeerError};
 use crate::limits::{EARLY_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS};
 use crate::origin::OriginEvent;
-use crate::packing;
 use crate::parts::Part;
+use crate::piece_codec;
 
 impl Peer {
     /// Dials the offers that came with the visit; their answers leave in one post.
@@ -227,13 +227,13 @@ impl Peer {
     /// Inflates and verifies a piece, and keeps it if it is genuine.
     fn take(&mut self, source: Source, id: PieceId, encoding: Encoding, body: &[u8]) {
         let Some(piece) = self.store.piece(&id) else { return };
-        let raw = packing::open(&piece, encoding, body);
+        let raw = piece_codec::decode_verified(&piece, encoding, body);
         let held = self.fetch.progress().held;
         self.fetch.handle_piece(self.now(), source, id, raw.is_some());
         let Some(raw) = raw.filter(|_| self.fetch.progress().held > held) else { return };
         self.keep(source, id, &raw);
         if encoding == Encoding::DeflateRaw && self.store.is_compressible(&id) {
-            self.packed.insert(id, encoding, Bytes::copy_from_slice(body));
+            self.encoded.insert(id, encoding, Bytes::copy_from_slice(body));
         }
     }
 

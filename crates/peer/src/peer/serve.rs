@@ -12,7 +12,7 @@ use viral_wire::{Digest, Frame, PieceId};
 
 use super::Peer;
 use crate::limits::{HAVE_MS, INTERESTED_IDS_MAX};
-use crate::packing;
+use crate::piece_codec;
 
 impl Peer {
     /// Both channels of a connection opened.
@@ -165,19 +165,19 @@ impl Peer {
 
     fn send_piece(&mut self, key: PeerKey, id: PieceId) {
         let now = self.now();
-        let packed = self.packed.get(&id).or_else(|| {
+        let encoded = self.encoded.get(&id).or_else(|| {
             let compressible = self.store.is_compressible(&id);
             let raw = self.store.read(&id)?;
-            let (encoding, body) = packing::pack(&raw, compressible);
+            let (encoding, body) = piece_codec::encode(&raw, compressible);
             if compressible {
-                self.packed.insert(id, encoding, body.clone());
+                self.encoded.insert(id, encoding, body.clone());
             }
             Some((encoding, body))
         });
-        let len = packed.as_ref().map_or(0, |(_, body)| body.len());
+        let len = encoded.as_ref().map_or(0, |(_, body)| body.len());
         // What is new here is new to most of a crowd: the sooner it leaves, the sooner others pass it on.
         let urgency = self.arrival_numbers.get(&id).copied().unwrap_or(0);
-        let sent = packed.is_some_and(|(encoding, body)| {
+        let sent = encoded.is_some_and(|(encoding, body)| {
             self.links.send_urgent(Instant::now(), key, &Frame::Piece { id, encoding, body: body.into() }, urgency)
         });
         if !sent {

@@ -14,9 +14,9 @@ const WORTH_PERCENT: usize = 90;
 /// What one entry costs besides its body, in bytes: keys, pointers and tree.
 const ENTRY_LEN: usize = 96;
 
-/// Packed pieces, bounded in bytes; the oldest go first.
+/// Encoded pieces, bounded in bytes; the oldest go first.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub(crate) struct PieceCodec {
     len_max: usize,
     kept: Mutex<Kept>,
 }
@@ -30,14 +30,14 @@ struct Kept {
     order: BTreeMap<u64, PieceId>,
 }
 
-impl Packed {
+impl PieceCodec {
     /// Keeps at most `len_max` bytes.
     pub(crate) fn new(len_max: usize) -> Self {
         Self { len_max, kept: Mutex::default() }
     }
 
     /// The body to send for a piece whose raw bytes are `raw`.
-    pub(crate) async fn pack(&self, id: PieceId, raw: Bytes) -> (Encoding, Bytes) {
+    pub(crate) async fn encode(&self, id: PieceId, raw: Bytes) -> (Encoding, Bytes) {
         let known = self.kept().pieces.get(&id).cloned();
         let deflated = match known {
             Some(known) => known,
@@ -94,24 +94,24 @@ mod tests {
 
     #[tokio::test]
     async fn text_is_deflated_and_noise_is_not() {
-        let packed = Packed::new(1 << 20);
+        let codec = PieceCodec::new(1 << 20);
         let text = Bytes::from("words and words and words ".repeat(100));
-        let (encoding, body) = packed.pack(id(1), text.clone()).await;
+        let (encoding, body) = codec.encode(id(1), text.clone()).await;
         assert_eq!(encoding, Encoding::DeflateRaw);
         let mut out = Vec::new();
         flate2::read::DeflateDecoder::new(body.as_ref()).read_to_end(&mut out).unwrap();
         assert_eq!(out, text);
         let noise: Vec<u8> = (0..100_u8).flat_map(|n| *Digest::of(&[n]).as_bytes()).collect();
-        assert_eq!(packed.pack(id(2), Bytes::from(noise.clone())).await, (Encoding::Raw, Bytes::from(noise)));
+        assert_eq!(codec.encode(id(2), Bytes::from(noise.clone())).await, (Encoding::Raw, Bytes::from(noise)));
     }
 
     #[tokio::test]
     async fn what_is_kept_is_bounded() {
-        let packed = Packed::new(10 * ENTRY_LEN);
+        let codec = PieceCodec::new(10 * ENTRY_LEN);
         for n in 0..100 {
-            packed.pack(id(n), Bytes::from_static(b"x")).await;
+            codec.encode(id(n), Bytes::from_static(b"x")).await;
         }
-        let kept = packed.kept();
+        let kept = codec.kept();
         assert_eq!((kept.pieces.len(), kept.order.len(), kept.len), (10, 10, 10 * ENTRY_LEN));
     }
 }
