@@ -6,7 +6,7 @@
 mod asset;
 mod background;
 mod caching;
-mod carve;
+mod chunking;
 mod color;
 mod compress;
 mod directory;

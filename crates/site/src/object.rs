@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use viral_wire::{Digest, Piece};
 
 use super::{
-    carve::{Carved, carve},
+    chunking::{Chunked, chunk},
     compress::{Coding, decode, unpacked_len},
     encodings::Encodings,
     mend::{Made, Source},
@@ -118,9 +118,9 @@ impl Object {
     /// Takes content from a reader into the store. `len` is what the content is expected to be; more is not read. Blocks.
     pub(super) fn from_reader(store: &Arc<Store>, reader: impl io::Read, len: u64) -> io::Result<Arc<Self>> {
         let mut writer = BlobWriter::new(store);
-        let carved = carve(reader.take(len), len, |piece| writer.write_all(piece))?;
+        let chunked = chunk(reader.take(len), len, |piece| writer.write_all(piece))?;
         let blob = writer.finish()?;
-        Ok(Self::intern(store, carved, blob))
+        Ok(Self::intern(store, chunked, blob))
     }
 
     /// Takes what `coded` holds into the store, which then has it in both forms. Blocks.
@@ -157,14 +157,14 @@ impl Object {
 
     /// Takes content the program holds anyway. Blocks while it is hashed.
     pub(super) fn from_bytes(store: &Arc<Store>, bytes: Bytes) -> io::Result<Arc<Self>> {
-        let carved = carve(&bytes[..], bytes.len() as u64, |_| Ok(()))?;
-        Ok(Self::intern(store, carved, Blob::given(bytes)))
+        let chunked = chunk(&bytes[..], bytes.len() as u64, |_| Ok(()))?;
+        Ok(Self::intern(store, chunked, Blob::given(bytes)))
     }
 
-    fn intern(store: &Arc<Store>, carved: Carved, blob: Blob) -> Arc<Self> {
-        store.intern(carved.digest, || Self {
-            digest: carved.digest,
-            pieces: carved.pieces,
+    fn intern(store: &Arc<Store>, chunked: Chunked, blob: Blob) -> Arc<Self> {
+        store.intern(chunked.digest, || Self {
+            digest: chunked.digest,
+            pieces: chunked.pieces,
             blob: Arc::new(blob),
             encodings: Encodings::new(store),
         })

@@ -11,7 +11,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// What content is made of.
 #[derive(Debug)]
-pub(super) struct Carved {
+pub(super) struct Chunked {
     /// Digest of the whole.
     pub(super) digest: Digest,
     /// Bytes of the whole.
@@ -32,21 +32,21 @@ fn sizes(len: u64) -> (usize, usize, usize) {
 }
 
 /// Cuts what `reader` gives, handing each piece to `keep` in order. `len` is the expected length; it only chooses the sizes.
-pub(super) fn carve(reader: impl Read, len: u64, mut keep: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Carved> {
+pub(super) fn chunk(reader: impl Read, len: u64, mut keep: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Chunked> {
     let (min, average, max) = sizes(len);
     let mut whole = Sha256::new();
-    let mut carved = Carved { digest: Digest([0; 32]), len: 0, pieces: Vec::new() };
+    let mut chunked = Chunked { digest: Digest([0; 32]), len: 0, pieces: Vec::new() };
     for chunk in StreamCDC::new(reader, min, average, max) {
         let data = chunk.map_err(io::Error::from)?.data;
         whole.update(&data);
         let len = u32::try_from(data.len()).expect("a piece is at most PIECE_LEN_MAX");
-        carved.pieces.push(Piece { len, digest: Digest::of(&data) });
-        carved.len += u64::from(len);
+        chunked.pieces.push(Piece { len, digest: Digest::of(&data) });
+        chunked.len += u64::from(len);
         keep(&data)?;
     }
-    carved.pieces.shrink_to_fit();
-    carved.digest = Digest(whole.finalize().into());
-    Ok(carved)
+    chunked.pieces.shrink_to_fit();
+    chunked.digest = Digest(whole.finalize().into());
+    Ok(chunked)
 }
 
 #[cfg(test)]
@@ -69,14 +69,14 @@ mod tests {
         (0..len).map(|_| next()).collect()
     }
 
-    fn pieces_of(content: &[u8]) -> Carved {
-        carve(content, content.len() as u64, |_| Ok(())).unwrap()
+    fn pieces_of(content: &[u8]) -> Chunked {
+        chunk(content, content.len() as u64, |_| Ok(())).unwrap()
     }
 
     #[test]
     fn empty_content_has_no_pieces() {
-        let carved = pieces_of(b"");
-        assert_eq!((carved.len, carved.pieces.len(), carved.digest), (0, 0, Digest::of(b"")));
+        let chunked = pieces_of(b"");
+        assert_eq!((chunked.len, chunked.pieces.len(), chunked.digest), (0, 0, Digest::of(b"")));
     }
 
     #[test]
@@ -86,12 +86,12 @@ mod tests {
             assert!(min < average && average < max && max <= PIECE_LEN_MAX);
         }
         let zeros = vec![0; 3 * 1024 * 1024];
-        let carved = carve(&zeros[..], 65 * MIB, |piece| {
+        let chunked = chunk(&zeros[..], 65 * MIB, |piece| {
             assert!(piece.len() <= PIECE_LEN_MAX);
             Ok(())
         })
         .unwrap();
-        assert_eq!(carved.len, zeros.len() as u64);
+        assert_eq!(chunked.len, zeros.len() as u64);
     }
 
     #[test]
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn average_piece_is_near_the_design() {
-        let carved = pieces_of(&noise(4 * 1024 * 1024, 3));
-        let average = carved.len / carved.pieces.len() as u64;
+        let chunked = pieces_of(&noise(4 * 1024 * 1024, 3));
+        let average = chunked.len / chunked.pieces.len() as u64;
         assert!((12 * 1024..24 * 1024).contains(&average), "{average}");
     }
 
@@ -117,11 +117,11 @@ mod tests {
         fn pieces_joined_are_the_content(len in 0_usize..200_000, seed: u64) {
             let content = noise(len, seed);
             let mut joined = Vec::new();
-            let carved = carve(&content[..], len as u64, |piece| { joined.extend_from_slice(piece); Ok(()) }).unwrap();
+            let chunked = chunk(&content[..], len as u64, |piece| { joined.extend_from_slice(piece); Ok(()) }).unwrap();
             prop_assert_eq!(&joined, &content);
-            prop_assert_eq!(carved.digest, Digest::of(&content));
+            prop_assert_eq!(chunked.digest, Digest::of(&content));
             let mut rest = &content[..];
-            for piece in &carved.pieces {
+            for piece in &chunked.pieces {
                 let (head, tail) = rest.split_at(piece.len as usize);
                 prop_assert_eq!(piece.digest, Digest::of(head));
                 rest = tail;
