@@ -24,7 +24,7 @@ use viral_wire::signal::PeerNumber;
 
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX};
 use crate::page_stats::PageCounters;
-use crate::pages::{Current, Pages, page_path};
+use crate::pages::{PageManifest, Pages, page_path};
 use crate::visits::VisitLog;
 use viral_site::{Asset, Site, Version};
 
@@ -97,10 +97,10 @@ impl Hub {
         facts: &VisitFacts,
         stores: impl FnOnce(&Digest) -> bool,
         policy: &Policy,
-    ) -> (Option<Current>, Admission) {
+    ) -> (Option<PageManifest>, Admission) {
         self.with(|inner, now_ms| {
             let current = inner.current_page(now_ms, version, document);
-            let page = current.map(|Current { manifest, app_bytes, size, own_worker, .. }| PageFacts {
+            let page = current.map(|PageManifest { manifest, app_bytes, size, own_worker, .. }| PageFacts {
                 path: page_path(document),
                 manifest,
                 app_bytes,
@@ -115,7 +115,7 @@ impl Hub {
 
     /// The manifest of the page whose document this is; none if the page cannot travel.
     #[cfg(test)]
-    pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<Current> {
+    pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<PageManifest> {
         self.with(|inner, now_ms| inner.current_page(now_ms, version, document))
     }
 

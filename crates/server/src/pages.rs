@@ -24,7 +24,7 @@ pub(crate) fn page_path(document: &Asset) -> &str {
 
 /// The manifest that holds for a page now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Current {
+pub(crate) struct PageManifest {
     /// Its name.
     pub(crate) manifest: Digest,
     /// Bytes of its assets together.
@@ -79,7 +79,7 @@ struct Page {
     used: u64,
 }
 
-/// A manifest as it was made; see [`Current`].
+/// A manifest as it was made; see [`PageManifest`].
 #[derive(Debug, Clone, Copy)]
 struct Made {
     /// Number of the version whose assets it lists.
@@ -99,7 +99,7 @@ impl Pages {
     }
 
     /// The manifest of the page whose document this is, made if need be. A page never goes back to an older version.
-    pub(crate) fn current(&mut self, now_ms: u64, version: &Version, document: &Asset) -> (Option<Current>, Option<Change>) {
+    pub(crate) fn current(&mut self, now_ms: u64, version: &Version, document: &Asset) -> (Option<PageManifest>, Option<Change>) {
         self.clock += 1;
         let path = page_path(document);
         if let Some(page) = self.pages.get_mut(path) {
@@ -215,9 +215,9 @@ impl Page {
         needed.take_while(|path| self.blocking.contains(*path)).count()
     }
 
-    fn current(&self) -> Option<Current> {
+    fn current(&self) -> Option<PageManifest> {
         let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
-        Some(Current {
+        Some(PageManifest {
             manifest,
             bytes,
             app_bytes,

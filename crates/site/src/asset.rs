@@ -69,7 +69,7 @@ pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// What is the same for all assets of a site.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct BuildContext {
     /// Where content goes.
     pub(super) store: Arc<Store>,
     /// Markup for the end of every document.
@@ -231,7 +231,12 @@ impl Asset {
     ///
     /// # Errors
     /// When the object store cannot be read or written.
-    pub(super) fn make<'n>(making: &Making, name: impl Into<Name<'n>>, raw: Arc<Object>, modified: Option<SystemTime>) -> io::Result<Self> {
+    pub(super) fn make<'n>(
+        context: &BuildContext,
+        name: impl Into<Name<'n>>,
+        raw: Arc<Object>,
+        modified: Option<SystemTime>,
+    ) -> io::Result<Self> {
         let name = name.into();
         let relative = name.relative;
         let essence = media::essence(name.typed_as);
@@ -240,13 +245,13 @@ impl Asset {
         let mut asset = Self::unread(name, text.as_ref().is_some_and(|text| media::is_utf8(text)), raw);
         asset.modified = modified;
         asset.cache_control = caching::REVALIDATE;
-        asset.headers = Arc::clone(&making.headers);
+        asset.headers = Arc::clone(&context.headers);
         let Some(text) = text else { return Ok(asset) };
         if kind != Kind::Other {
             asset.mentions = mentions::in_text(&text, kind == Kind::Script).into();
         }
         match kind {
-            Kind::Html => asset.read_document(making, name, &text)?,
+            Kind::Html => asset.read_document(context, name, &text)?,
             Kind::Style if asset.len() <= STYLE_LEN_MAX => {
                 let mut links = Links::of(relative);
                 let css = String::from_utf8_lossy(&text);
@@ -291,7 +296,7 @@ impl Asset {
         }
     }
 
-    fn read_document(&mut self, making: &Making, name: Name<'_>, html: &[u8]) -> io::Result<()> {
+    fn read_document(&mut self, context: &BuildContext, name: Name<'_>, html: &[u8]) -> io::Result<()> {
         if self.len() > DOCUMENT_LEN_MAX {
             return Ok(());
         }
@@ -299,10 +304,10 @@ impl Asset {
             self.is_alien_text = true;
             return Ok(());
         };
-        if let Some(addition) = &making.addition {
+        if let Some(addition) = &context.addition {
             let (head, tail) = html.split_at(analysis.insertion);
             let full = [head, addition.as_bytes(), tail].concat();
-            self.full = Object::from_reader(&making.store, &full[..], full.len() as u64)?;
+            self.full = Object::from_reader(&context.store, &full[..], full.len() as u64)?;
             if let Some(real) = name.real {
                 self.full.come_from(real, Made::Inserted(analysis.insertion as u64, Arc::clone(addition)));
             }

@@ -39,17 +39,17 @@ impl DirectorySite {
         let cancelled = Arc::new(AtomicBool::new(false));
         let guard = Cancel(Arc::clone(&cancelled));
         let entries_max = options.entries_max;
-        let Settings { making, fixed } = blocking(move || Settings::of(options)).await??;
+        let Settings { context, settings } = blocking(move || Settings::of(options)).await??;
         // Watched before it is read, so that no change falls between.
-        let (watched, shown, base) = (dir.clone(), dir.clone(), Arc::clone(&fixed.base));
+        let (watched, shown, base) = (dir.clone(), dir.clone(), Arc::clone(&settings.base));
         let changes = blocking(move || Changes::of(&watched)).await?;
-        let mut inventory = Inventory::new(dir, Arc::clone(&base), entries_max, making, Arc::clone(&cancelled));
+        let mut inventory = Inventory::new(dir, Arc::clone(&base), entries_max, context, Arc::clone(&cancelled));
         let (assets, inventory) =
             blocking(move || inventory.read(&BTreeSet::new(), Unreadable::Kept).map(|assets| (assets, inventory))).await??;
         if !assets.contains_key(&format!("{base}index.html")) {
             tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
         }
-        let versions = Arc::new(Versions::new(assets, fixed));
+        let versions = Arc::new(Versions::new(assets, settings));
         let (stop, stopped) = oneshot::channel();
         let reread = changes.reread();
         tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));

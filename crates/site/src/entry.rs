@@ -6,7 +6,7 @@ use viral_wire::Digest;
 
 use super::{
     Asset, Object, Which,
-    asset::{Making, Name},
+    asset::{BuildContext, Name},
     caching::Caching,
     compress::Coding,
     history::Told,
@@ -33,13 +33,13 @@ impl Entry {
     /// # Errors
     /// When the object store cannot be read or written.
     pub(super) fn make(
-        making: &Making,
+        context: &BuildContext,
         (relative, real): (&str, Option<&Path>),
         raw: Arc<Object>,
         coding: Option<Coding>,
         tell: impl FnOnce(Digest) -> Told,
     ) -> io::Result<Self> {
-        let held = match coding.map(|coding| Object::unpacked(&making.store, &raw, coding)) {
+        let held = match coding.map(|coding| Object::unpacked(&context.store, &raw, coding)) {
             Some(Ok(held)) => Some(held),
             Some(Err(TakeError::Store(error))) => return Err(error),
             Some(Err(TakeError::File(error))) => {
@@ -60,7 +60,7 @@ impl Entry {
         };
         let raw = held.unwrap_or(raw);
         let told = tell(raw.digest());
-        let asset = Asset::make(making, Name { relative, typed_as, real }, raw, told.date)?;
+        let asset = Asset::make(context, Name { relative, typed_as, real }, raw, told.date)?;
         Ok(Self { asset: Arc::new(asset), changed: told.changed, unpacked: coding, compared: None })
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Asset, EmbeddedFile, Object, SiteError,
-    asset::Making,
+    asset::BuildContext,
     compress::Coding,
     entry::{Entry, settle, stands_alone},
     history::{History, Told},
@@ -33,7 +33,7 @@ pub(super) struct Inventory {
     base: Arc<str>,
     dir: PathBuf,
     entries_max: usize,
-    making: Making,
+    context: BuildContext,
     known: BTreeMap<String, Known>,
     history: History,
     warned: Warned,
@@ -58,9 +58,9 @@ struct Known {
 
 impl Inventory {
     /// An inventory of `dir`, in which nothing is known yet. Setting `cancelled` ends a reading early.
-    pub(super) fn new(dir: PathBuf, base: Arc<str>, entries_max: usize, making: Making, cancelled: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(dir: PathBuf, base: Arc<str>, entries_max: usize, context: BuildContext, cancelled: Arc<AtomicBool>) -> Self {
         let history = History::new(entries_max);
-        Self { dir, base, entries_max, making, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
+        Self { dir, base, entries_max, context, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
     }
 
     /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
@@ -100,10 +100,10 @@ impl Inventory {
         let is_denied = |relative: &str| unreadable == Unreadable::Kept && denied.iter().any(|prefix| relative.starts_with(prefix));
         self.known.extend(known.into_iter().filter(|(relative, _)| is_denied(relative)));
         let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
-        settle(&mut entries, &self.making.immutable);
+        settle(&mut entries, &self.context.immutable);
         let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
         self.history.tidy(|relative| assets.contains_key(relative));
-        self.making.store.tidy();
+        self.context.store.tidy();
         Ok(assets)
     }
 
@@ -126,7 +126,7 @@ impl Inventory {
         match self.read_file(&found.real) {
             Ok(Some((raw, stamp))) => {
                 let tell = |digest| self.history.note(&found.relative, digest, stamp.modified, looked_at);
-                let made = Entry::make(&self.making, (&found.relative, Some(&found.real)), raw, alone, tell);
+                let made = Entry::make(&self.context, (&found.relative, Some(&found.real)), raw, alone, tell);
                 let entry = made.map_err(|source| self.store_fault(source))?;
                 Ok(Some(Known { stamp, looked_at, entry }))
             }
@@ -148,7 +148,7 @@ impl Inventory {
         let mut attempt = 1;
         loop {
             let Some((file, before)) = open(real).map_err(TakeError::File)? else { return Ok(None) };
-            let object = Object::from_file(&self.making.store, &file, before.len)?;
+            let object = Object::from_file(&self.context.store, &file, before.len)?;
             let after = fs::metadata(real).map(|metadata| Stamp::of(&metadata));
             if object.len() == before.len && after.is_ok_and(|after| after == before) {
                 return Ok(Some((object, before)));
@@ -163,7 +163,7 @@ impl Inventory {
     }
 
     fn store_fault(&self, source: io::Error) -> SiteError {
-        SiteError::Store { path: self.making.store.path().to_owned(), error: source }
+        SiteError::Store { path: self.context.store.path().to_owned(), error: source }
     }
 }
 
@@ -172,12 +172,12 @@ impl Inventory {
 /// # Errors
 /// When a path is none that a URL can name.
 pub(super) fn embedded(
-    making: &Making,
+    context: &BuildContext,
     base: &str,
     files: Vec<EmbeddedFile>,
     mut tell: impl FnMut(&str, viral_wire::Digest) -> Told,
 ) -> Result<Assets, SiteError> {
-    let fault = |source| SiteError::Store { path: making.store.path().to_owned(), error: source };
+    let fault = |source| SiteError::Store { path: context.store.path().to_owned(), error: source };
     let names: BTreeSet<String> = files.iter().map(|file| format!("{base}{}", file.path)).collect();
     let mut entries = BTreeMap::new();
     for EmbeddedFile { path, body } in files {
@@ -185,12 +185,12 @@ pub(super) fn embedded(
         if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || path.is_empty() || path.ends_with('/') {
             return Err(SiteError::EmbeddedPath { path });
         }
-        let raw = Object::from_bytes(&making.store, body).map_err(fault)?;
+        let raw = Object::from_bytes(&context.store, body).map_err(fault)?;
         let alone = stands_alone(&relative, |plain| names.contains(plain));
-        let entry = Entry::make(making, (&relative, None), raw, alone, |digest| tell(&relative, digest)).map_err(fault)?;
+        let entry = Entry::make(context, (&relative, None), raw, alone, |digest| tell(&relative, digest)).map_err(fault)?;
         entries.insert(relative, entry);
     }
-    settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &making.immutable);
+    settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &context.immutable);
     Ok(entries.into_iter().map(|(relative, entry)| (relative, entry.asset)).collect())
 }
 

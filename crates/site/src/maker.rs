@@ -30,13 +30,13 @@ impl VersionMaker {
     /// # Errors
     /// When no URL path reaches a file, or the store cannot be written.
     pub fn version(&mut self, files: Vec<EmbeddedFile>) -> Result<Version, SiteError> {
-        let Settings { making, fixed } = &self.settings;
+        let Settings { context, settings } = &self.settings;
         let now = SystemTime::now();
         let tell = |relative: &str, digest| self.history.note(relative, digest, None, now);
-        let assets = inventory::embedded(making, &fixed.base, files, tell)?;
+        let assets = inventory::embedded(context, &settings.base, files, tell)?;
         self.history.tidy(|relative| assets.contains_key(relative));
         self.number += 1;
-        Ok(Version::new(self.number, assets, fixed.clone()))
+        Ok(Version::new(self.number, assets, settings.clone()))
     }
 }
 

@@ -8,11 +8,11 @@ use viral_wire::limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX};
 
 use crate::{
     SiteError,
-    asset::{Headers, Making},
+    asset::{BuildContext, Headers},
     inventory,
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX},
     store::Store,
-    version::Fixed,
+    version::SiteSettings,
 };
 
 /// One file that does not come from disk.
@@ -75,9 +75,9 @@ impl Default for SiteOptions {
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// For its assets.
-    pub(crate) making: Making,
+    pub(crate) context: BuildContext,
     /// For its versions.
-    pub(crate) fixed: Fixed,
+    pub(crate) settings: SiteSettings,
 }
 
 impl Settings {
@@ -91,8 +91,8 @@ impl Settings {
         let store = Store::open(options.cache_dir.as_deref(), options.memory_len_max)?;
         let (markup, script) = options.html_addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
         let addition = script.map(|script| inventory::addition(&store, script)).transpose()?;
-        let fixed = Fixed { base: options.base.into(), spa: options.spa, headers: Arc::clone(&headers), addition };
-        Ok(Self { making: Making { store, addition: markup, headers, immutable: options.immutable }, fixed })
+        let settings = SiteSettings { base: options.base.into(), spa: options.spa, headers: Arc::clone(&headers), addition };
+        Ok(Self { context: BuildContext { store, addition: markup, headers, immutable: options.immutable }, settings })
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 
 /// What is the same in all versions of a site.
 #[derive(Debug, Clone)]
-pub(super) struct Fixed {
+pub(super) struct SiteSettings {
     /// See `SiteOptions::base`.
     pub(super) base: Arc<str>,
     /// See `SiteOptions::spa`.
@@ -42,7 +42,7 @@ pub(super) struct Fixed {
 pub struct Version {
     number: u64,
     tag: String,
-    fixed: Fixed,
+    settings: SiteSettings,
     assets: Assets,
     /// One asset for each content, sorted by its digest.
     owners: Vec<Arc<Asset>>,
@@ -115,13 +115,13 @@ impl PieceLocation {
 }
 
 impl Version {
-    pub(super) fn new(number: u64, assets: Assets, fixed: Fixed) -> Self {
-        let (owners, pieces) = index(assets.values().chain(&fixed.addition));
+    pub(super) fn new(number: u64, assets: Assets, settings: SiteSettings) -> Self {
+        let (owners, pieces) = index(assets.values().chain(&settings.addition));
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
         let tag = tag(&assets);
         let downloads = downloads(&assets);
-        Self { number, tag, fixed, assets, owners, pieces, bytes, own_service_worker, downloads }
+        Self { number, tag, settings, assets, owners, pieces, bytes, own_service_worker, downloads }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -151,10 +151,10 @@ impl Version {
 
     fn resolved(&self, find: impl FnOnce(&Paths<'_, Arc<Asset>>) -> Option<Led<Arc<Asset>>>) -> Resolved {
         let file = |relative: &str| self.assets.get(relative).cloned();
-        match find(&Paths { base: &self.fixed.base, spa: self.fixed.spa, file: &file }) {
+        match find(&Paths { base: &self.settings.base, spa: self.settings.spa, file: &file }) {
             Some(Led::File(asset)) => Resolved::Asset(asset),
             Some(Led::Redirect(path)) => Resolved::Redirect(path),
-            None => Resolved::NotFound(file(&format!("{}{NOT_FOUND_PAGE}", self.fixed.base))),
+            None => Resolved::NotFound(file(&format!("{}{NOT_FOUND_PAGE}", self.settings.base))),
         }
     }
 
@@ -181,7 +181,7 @@ impl Version {
 
     /// The script that every document was given, if any: it has a record and pieces like an asset, and is none of [`Self::assets`].
     pub fn addition(&self) -> Option<&Arc<Asset>> {
-        self.fixed.addition.as_ref()
+        self.settings.addition.as_ref()
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.
@@ -268,7 +268,7 @@ impl Version {
 
     /// The operator's headers.
     pub(super) fn headers(&self) -> &Headers {
-        &self.fixed.headers
+        &self.settings.headers
     }
 
     /// Whether every request would be answered alike.

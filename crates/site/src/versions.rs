@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Version,
     limits::{VERSION_KEPT_FOR, VERSIONS_KEPT},
-    version::{Assets, Fixed},
+    version::{Assets, SiteSettings},
 };
 
 /// The kept versions of a site, newest first; never empty.
@@ -21,14 +21,14 @@ pub(crate) struct Versions {
     number: watch::Sender<u64>,
     /// When kept versions were replaced, oldest first, by their number.
     replaced: Mutex<VecDeque<(u64, Instant)>>,
-    fixed: Fixed,
+    settings: SiteSettings,
 }
 
 impl Versions {
-    pub(crate) fn new(assets: Assets, fixed: Fixed) -> Self {
-        let first = Version::new(1, assets, fixed.clone());
+    pub(crate) fn new(assets: Assets, settings: SiteSettings) -> Self {
+        let first = Version::new(1, assets, settings.clone());
         tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
-        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), replaced: Mutex::default(), fixed }
+        Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), replaced: Mutex::default(), settings }
     }
 
     /// All kept versions, newest first.
@@ -82,7 +82,7 @@ impl Versions {
             return;
         }
         let number = current.number() + 1;
-        let next = Arc::new(Version::new(number, assets, self.fixed.clone()));
+        let next = Arc::new(Version::new(number, assets, self.settings.clone()));
         tracing::info!(version = number, assets = next.assets().count(), bytes = next.bytes(), "new version");
         let older = self.kept.load_full();
         let kept = std::iter::once(next).chain(older.iter().take(VERSIONS_KEPT - 1).cloned()).collect();
@@ -105,17 +105,21 @@ pub(crate) mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{EmbeddedFile, asset::Making, inventory, limits::MEMORY_LEN_MAX, store::Store};
+    use crate::{EmbeddedFile, asset::BuildContext, inventory, limits::MEMORY_LEN_MAX, store::Store};
 
     /// Versions of a site of one file, and what makes the next.
     pub(crate) fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
-        let making =
-            Making { store: Store::open(None, MEMORY_LEN_MAX).unwrap(), addition: None, headers: Arc::default(), immutable: Vec::new() };
+        let context = BuildContext {
+            store: Store::open(None, MEMORY_LEN_MAX).unwrap(),
+            addition: None,
+            headers: Arc::default(),
+            immutable: Vec::new(),
+        };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
-            inventory::embedded(&making, "", vec![file], |_, _| crate::history::Told::default()).unwrap()
+            inventory::embedded(&context, "", vec![file], |_, _| crate::history::Told::default()).unwrap()
         };
-        (Versions::new(assets("1"), Fixed { base: "".into(), spa: false, headers: Arc::default(), addition: None }), assets)
+        (Versions::new(assets("1"), SiteSettings { base: "".into(), spa: false, headers: Arc::default(), addition: None }), assets)
     }
 
     pub(crate) fn numbers(versions: &Versions) -> Vec<u64> {

@@ -6,7 +6,7 @@ use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
 use super::{Hub, Inner, Outgoing};
-use crate::pages::{Change, Current};
+use crate::pages::{Change, PageManifest};
 use viral_site::{Asset, Resolved, Version};
 
 impl Inner {
@@ -18,7 +18,7 @@ impl Inner {
     }
 
     /// The manifest of the page whose document this is, made if need be; none if the page cannot travel.
-    pub(super) fn current_page(&mut self, now_ms: u64, version: &Version, document: &Asset) -> Option<Current> {
+    pub(super) fn current_page(&mut self, now_ms: u64, version: &Version, document: &Asset) -> Option<PageManifest> {
         let (current, change) = self.pages.current(now_ms, version, document);
         self.apply(now_ms, change);
         current

@@ -8,7 +8,7 @@ use viral_swarm::admission::{Admission, VisitFacts};
 use super::render::stores;
 use crate::app::App;
 use crate::limits::WAITING_LOOK;
-use crate::pages::Current;
+use crate::pages::PageManifest;
 
 /// Decides a visit to a document of the current version; none if there is another version before it is decided.
 pub(super) async fn admit(
@@ -16,7 +16,7 @@ pub(super) async fn admit(
     (version, document): (&Version, &Asset),
     request: &Parts,
     facts: &mut VisitFacts,
-) -> Option<(Option<Current>, Admission)> {
+) -> Option<(Option<PageManifest>, Admission)> {
     let (mut readied, mut versions) = (app.hub.readied(), app.site.subscribe());
     let is_outdated = || app.site.current().tag() != version.tag();
     let mut place = None;

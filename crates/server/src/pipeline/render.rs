@@ -16,7 +16,7 @@ use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
 use super::{VIRAL_MANIFEST, facts, keep_private, observe, set_answer_header, set_document_headers, with_cause};
 use crate::app::App;
-use crate::pages::{Current, page_path};
+use crate::pages::{PageManifest, page_path};
 use crate::stats::Cause;
 
 pub(super) use stored::names as stores;
@@ -28,7 +28,7 @@ pub(super) struct Visit<'v> {
     pub(super) request: &'v Parts,
     pub(super) facts: &'v VisitFacts,
     /// The page as it was when the visit was decided; none if it has no manifest.
-    pub(super) page: Option<Current>,
+    pub(super) page: Option<PageManifest>,
 }
 
 /// Carries out what was decided.
@@ -64,7 +64,7 @@ pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -
 }
 
 /// The thin answer. HEAD gets its head.
-fn thin_answer(app: &App, visit: &Visit<'_>, page: Current, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
+fn thin_answer(app: &App, visit: &Visit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
     let Visit { version, document, request, facts, .. } = *visit;
     let boot = ThinBoot {
         version: BOOT_VERSION,
@@ -83,7 +83,7 @@ fn thin_answer(app: &App, visit: &Visit<'_>, page: Current, (offers, crowd): (Ve
 }
 
 /// Names the manifest of a full answer.
-fn name_manifest(response: &mut Response<Body>, page: Option<Current>) {
+fn name_manifest(response: &mut Response<Body>, page: Option<PageManifest>) {
     if let Some(manifest) = page.and_then(|page| HeaderValue::try_from(page.manifest.to_string()).ok()) {
         response.headers_mut().insert(VIRAL_MANIFEST, manifest);
     }
