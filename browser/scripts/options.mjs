@@ -32,7 +32,7 @@ export const BUNDLE = {
  * Nothing that is in JSON, in a message to the service worker, in `window.viral.status()` or in the DOM may be named here.
  */
 const INTERNAL =
-  /^(_.*|handle[A-Z]\w*|pollTimeout|poll|progress|addPieces|supply|accept|usedAt|startedAt|mediaType|takePiece|takeControl|bytesOf|isHere|refused|grew|gone|pump|tell|reportCounts|answersTo|bytesHeld|bytesTotal|links|engine|ring|users|place|record|whole|need|varint|blobs|leech)$/;
+  /^(_.*|handle[A-Z]\w*|pollTimeout|poll|progress|addPieces|supply|accept|usedAt|startedAt|mediaType|takePiece|takeControl|bytesOf|isHere|refused|grew|disconnected|pump|tell|reportCounts|answersTo|bytesHeld|bytesTotal|links|engine|ring|users|place|record|whole|need|varint|blobs|engineDriver|pieceStore)$/;
 
 /** New names of those, the same in every script of one build. */
 const names = {};

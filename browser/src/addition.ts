@@ -5,13 +5,13 @@ import { watchEvidence } from './shell/evidence';
 import { START_QUIET_MS, START_WAIT_MS } from './shell/limits';
 import { watchSaving } from './shell/saving';
 import { takeSession } from './shell/session';
-import { Visitor } from './shell/visitor';
+import { PageSession } from './shell/pagesession';
 
 // Selectors of the page, such as `:last-child`, must not find it.
 document.currentScript?.remove();
 
 const session = takeSession();
-const visitor = new Visitor(session);
+const pageSession = new PageSession(session);
 watchSaving();
 
 async function settled(): Promise<void> {
@@ -39,11 +39,11 @@ async function appStarted(): Promise<void> {
 }
 
 /** Away: an open connection would keep the page out of the back/forward cache. */
-const leave = (): void => visitor.stop();
-const back = (): void => void visitor.start().catch(() => undefined);
-const retry = (): void => visitor.retry();
+const leave = (): void => pageSession.stop();
+const back = (): void => void pageSession.start().catch(() => undefined);
+const retry = (): void => pageSession.retry();
 /** What was allowed before may not be now: the visitor may have opted out in another tab. */
-const reconsider = (): void => void visitor.reconsider().catch(() => undefined);
+const reconsider = (): void => void pageSession.reconsider().catch(() => undefined);
 /** A page that is left is hidden, too, and must not open anything any more. */
 const shown = (): void => {
   if (document.visibilityState === 'visible') reconsider();
@@ -51,7 +51,7 @@ const shown = (): void => {
 
 async function run(): Promise<void> {
   await settled();
-  await visitor.begin();
+  await pageSession.begin();
   addEventListener('pagehide', leave);
   document.addEventListener('freeze', leave);
   document.addEventListener('resume', back);
@@ -63,7 +63,7 @@ async function run(): Promise<void> {
   document.addEventListener('visibilitychange', shown);
   watchEvidence(reconsider);
   if (!session) await appStarted();
-  await visitor.start();
+  await pageSession.start();
 }
 
-run().catch(() => visitor.stop());
+run().catch(() => pageSession.stop());

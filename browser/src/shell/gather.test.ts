@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Gatherer } from './gather';
-import { Holdings } from './holdings';
+import { PieceStore } from './piecestore';
 import { GATHER_DELAY_MS, LOOK_UPS_MAX } from './limits';
 import type { PageManifest } from './pagemanifest';
 import { digestOf } from './verify';
@@ -41,8 +41,8 @@ const missing = (): Response => new Response(null, { status: 504 });
 
 describe('what a full page used', () => {
   it('is held once the manifest is known, in whatever spelling and under the URL it was loaded by', async () => {
-    const holdings = new Holdings();
-    const gatherer = new Gatherer(holdings, () => undefined);
+    const pieceStore = new PieceStore();
+    const gatherer = new Gatherer(pieceStore, () => undefined);
     gatherer.handleUsed('/%61.js', 'https://a.test/%61.js?v=1', bytes.length);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(lookUps).toEqual([]);
@@ -50,23 +50,23 @@ describe('what a full page used', () => {
     const looked = gatherer.look();
     await vi.advanceTimersByTimeAsync(0);
     await looked;
-    expect(holdings.hasAsset(await digestOf(bytes))).toBe(true);
+    expect(pieceStore.hasAsset(await digestOf(bytes))).toBe(true);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(lookUps).toEqual(['https://a.test/%61.js?v=1']);
     expect(recordsAsked).toBe(0);
   });
   it('is looked for again while the cache may still be writing it, a few times and no more', async () => {
     const grew = vi.fn();
-    const holdings = new Holdings();
+    const pieceStore = new PieceStore();
     cache = [missing(), new Response(bytes)];
-    const late = new Gatherer(holdings, grew);
+    const late = new Gatherer(pieceStore, grew);
     late.setManifest(await page(['/a.js']));
     late.handleUsed('/a.js', '/a.js', bytes.length);
     await vi.advanceTimersByTimeAsync(6 * GATHER_DELAY_MS);
     await vi.waitFor(() => expect(grew).toHaveBeenCalledTimes(1));
     expect(lookUps.length).toBe(2);
     cache = [missing()];
-    const never = new Gatherer(new Holdings(), grew);
+    const never = new Gatherer(new PieceStore(), grew);
     never.setManifest(await page(['/a.js']));
     never.handleUsed('/a.js', '/a.js', bytes.length);
     await vi.advanceTimersByTimeAsync(60_000);
@@ -74,8 +74,8 @@ describe('what a full page used', () => {
     expect(grew).toHaveBeenCalledTimes(1);
   });
   it('is looked for when a later manifest has it, though it was not worth a record before', async () => {
-    const holdings = new Holdings();
-    const gatherer = new Gatherer(holdings, () => undefined);
+    const pieceStore = new PieceStore();
+    const gatherer = new Gatherer(pieceStore, () => undefined);
     gatherer.setManifest(await page([]));
     gatherer.handleUsed('/a.js', '/a.js', bytes.length);
     await vi.advanceTimersByTimeAsync(60_000);
@@ -83,6 +83,6 @@ describe('what a full page used', () => {
     gatherer.setManifest(await page(['/a.js']));
     void gatherer.look();
     await vi.advanceTimersByTimeAsync(0);
-    await vi.waitFor(async () => expect(holdings.hasAsset(await digestOf(bytes))).toBe(true));
+    await vi.waitFor(async () => expect(pieceStore.hasAsset(await digestOf(bytes))).toBe(true));
   });
 });

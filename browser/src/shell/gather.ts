@@ -5,8 +5,8 @@ import { keyOf } from '../core/intercept';
 import { RECORD_PATHS_MAX } from '../core/limits';
 import type { AssetRecord } from '../core/manifest';
 import { now } from './clock';
-import type { Holdings } from './holdings';
-import { GATHER_DELAY_MS, LATER_ASSETS_MAX, LATER_ASSET_LEN_MIN, LOOK_UPS, LOOK_UPS_MAX, RECORDS_MAX, USES_MAX } from './limits';
+import type { PieceStore } from './piecestore';
+import { GATHER_DELAY_MS, ON_DEMAND_ASSETS_MAX, ON_DEMAND_ASSET_LEN_MIN, LOOK_UPS, LOOK_UPS_MAX, RECORDS_MAX, USES_MAX } from './limits';
 import type { PageManifest } from './pagemanifest';
 import { fromHttpCache } from './pagemanifest';
 import { askRecords } from './records';
@@ -25,7 +25,7 @@ interface Use {
 
 /** Finds what the page used, one look at a time. */
 export class Gatherer {
-  readonly #holdings: Holdings;
+  readonly #pieceStore: PieceStore;
   readonly #grew: () => void;
   /** By key. */
   readonly #uses = new Map<string, Use>();
@@ -33,14 +33,14 @@ export class Gatherer {
   /** What the origin said of keys outside the manifest; null: not worth a peer's while, or not an asset. */
   readonly #records = new Map<string, AssetRecord | null>();
   /** Assets outside the manifest that are held. */
-  #laterCount = 0;
+  #onDemandCount = 0;
   #looking: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Infinity;
 
   /** `grew` is called when a look found more. */
-  constructor(holdings: Holdings, grew: () => void) {
-    this.#holdings = holdings;
+  constructor(pieceStore: PieceStore, grew: () => void) {
+    this.#pieceStore = pieceStore;
     this.#grew = grew;
   }
 
@@ -100,17 +100,17 @@ export class Gatherer {
     const listed = this.#listed?.get(key);
     const record = listed ?? this.#records.get(key);
     if (record === undefined) return isSmall(len) && null;
-    if (!record || this.#holdings.hasAsset(record.digest)) return null;
-    if (!listed && this.#laterCount >= LATER_ASSETS_MAX) return null;
+    if (!record || this.#pieceStore.hasAsset(record.digest)) return null;
+    if (!listed && this.#onDemandCount >= ON_DEMAND_ASSETS_MAX) return null;
     const blob = await fromHttpCache(url);
     if (!blob) return false;
     try {
-      await this.#holdings.add(record, blob, false);
+      await this.#pieceStore.add(record, blob, false);
     } catch {
       // A cache entry that cannot be read; the app must not hear of it.
       return false;
     }
-    if (!listed) this.#laterCount++;
+    if (!listed) this.#onDemandCount++;
     return true;
   }
 
@@ -123,7 +123,7 @@ export class Gatherer {
     try {
       const records = await askRecords(paths);
       for (const key of paths) this.#records.set(key, null);
-      for (const record of records) if (record.len >= LATER_ASSET_LEN_MIN) this.#records.set(keyOf(record.path), record);
+      for (const record of records) if (record.len >= ON_DEMAND_ASSET_LEN_MIN) this.#records.set(keyOf(record.path), record);
     } catch {
       // Without a record nobody asks for it either.
     }
@@ -131,4 +131,4 @@ export class Gatherer {
 }
 
 /** Whether the origin gives no record of something of this length, if it is known. */
-const isSmall = (len: number): boolean => len > 0 && len < LATER_ASSET_LEN_MIN;
+const isSmall = (len: number): boolean => len > 0 && len < ON_DEMAND_ASSET_LEN_MIN;

@@ -44,10 +44,10 @@ export const CHANNEL_LOW_BYTES = 64 * 1024;
 export const COMPRESSED_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Smallest asset outside the page's manifest that a page of a full answer holds for others, in bytes: below it the origin gives no record. */
-export const LATER_ASSET_LEN_MIN = 16 * 1024;
+export const ON_DEMAND_ASSET_LEN_MIN = 16 * 1024;
 
 /** Assets outside the manifest that such a page holds, so that a page that streams for days keeps bounded memory. */
-export const LATER_ASSETS_MAX = 256;
+export const ON_DEMAND_ASSETS_MAX = 256;
 
 /** Bytes of assets one page keeps for others, in total. */
 export const HELD_BYTES_MAX = 512 * 1024 * 1024;

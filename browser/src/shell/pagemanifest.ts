@@ -3,7 +3,7 @@
 import type { Digest } from '../core/digest';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
-import type { Holdings } from './holdings';
+import type { PieceStore } from './piecestore';
 import { LOOK_UPS, MANIFEST_MS } from './limits';
 import { request } from './request';
 import { manifestKey, stored, storedAsset } from './store';
@@ -35,13 +35,13 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
 }
 
 /** Holds what of the manifest lies in memory (`blobs`, verified) or in the store. */
-export async function holdManifest({ manifest }: PageManifest, holdings: Holdings, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {
+export async function holdManifest({ manifest }: PageManifest, pieceStore: PieceStore, blobs: ReadonlyMap<Digest, Blob>): Promise<void> {
   const queue = [...manifest.assets];
   const work = async (): Promise<void> => {
     for (let record = queue.shift(); record; record = queue.shift()) {
-      if (record.pieces.every((piece) => holdings.has(pieceIdOf(piece.digest)))) continue;
+      if (record.pieces.every((piece) => pieceStore.has(pieceIdOf(piece.digest)))) continue;
       const blob = blobs.get(record.digest) ?? (await storedAsset(record));
-      if (blob) await holdings.add(record, blob, true);
+      if (blob) await pieceStore.add(record, blob, true);
     }
   };
   await Promise.all(Array.from({ length: LOOK_UPS }, work));

@@ -10,24 +10,24 @@ import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX } from '../co
 import { planned } from '../core/push';
 import { Upload } from '../core/upload';
 import { now } from './clock';
-import type { Holdings } from './holdings';
+import type { PieceStore } from './piecestore';
 import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS, INTERESTED_IDS_MAX, HAVE_MS } from './limits';
 import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import type { LiveLeech } from './session';
+import type { EngineDriver } from './session';
 
 /** Who hears of the connections. */
 export interface PeersHost {
-  readonly holdings: Holdings;
+  readonly pieceStore: PieceStore;
   readonly manifests: ReadonlyMap<Digest, PageManifest>;
   readonly totals: Totals;
-  readonly leech: LiveLeech | undefined;
+  readonly engineDriver: EngineDriver | undefined;
   /** The manifest that the visit's engine fetches. */
   readonly sought: Digest | undefined;
   handleOpened(link: Link): void;
-  handleGone(link: Link): void;
+  handleDisconnected(link: Link): void;
   handleFault(link: Link, fault: PeerFault): void;
   /** Bytes went one way or the other. */
   grew(): void;
@@ -47,7 +47,7 @@ export class Peers implements LinkHandler {
 
   constructor(host: PeersHost) {
     this.#host = host;
-    if (host.leech) host.leech.tell.fault = (link, fault) => this.#dropped(link, fault);
+    if (host.engineDriver) host.engineDriver.tell.fault = (link, fault) => this.#dropped(link, fault);
   }
 
   /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
@@ -55,7 +55,7 @@ export class Peers implements LinkHandler {
     this.links.set(link.key, link);
     this.#lookTimer ??= setInterval(() => this.#lookOver(), LOOK_OVER_MS);
     if (push) this.#pushes.set(link.key, push);
-    if (this.#host.leech) this.#host.leech.links[link.key] = link;
+    if (this.#host.engineDriver) this.#host.engineDriver.links[link.key] = link;
     link.handler = this;
     link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
     link.pieces.onbufferedamountlow = () => this.#handleLow(link);
@@ -80,7 +80,7 @@ export class Peers implements LinkHandler {
     clearTimeout(this.#haveTimer);
     for (const link of this.links.values()) {
       closeLink(link, reason);
-      this.#host.leech?.gone(link);
+      this.#host.engineDriver?.disconnected(link);
     }
     this.links.clear();
   }
@@ -97,12 +97,12 @@ export class Peers implements LinkHandler {
   }
 
   handleFrame(link: Link, frame: Frame): void {
-    const { holdings, manifests, leech } = this.#host;
-    const holds = (id: PieceId): boolean => holdings.has(id);
+    const { pieceStore, manifests, engineDriver } = this.#host;
+    const holds = (id: PieceId): boolean => pieceStore.has(id);
     // A peer that we dialled may push what this page holds anyway.
-    if (frame.kind === 'piece' && holds(frame.id)) return void leech?.engine.accept({ kind: 'peer', peer: link.key }, frame.id);
-    if (leech && frame.kind === 'piece') return void leech.takePiece(frame, link).then(() => this.#host.grew());
-    if (leech?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.some((manifest) => manifest === this.#host.sought))) return;
+    if (frame.kind === 'piece' && holds(frame.id)) return void engineDriver?.engine.accept({ kind: 'peer', peer: link.key }, frame.id);
+    if (engineDriver && frame.kind === 'piece') return void engineDriver.takePiece(frame, link).then(() => this.#host.grew());
+    if (engineDriver?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.some((manifest) => manifest === this.#host.sought))) return;
     if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
     else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
     else if (frame.kind === 'query') this.#sendHave(link, frame.ids);
@@ -128,13 +128,13 @@ export class Peers implements LinkHandler {
     this.#pushes.delete(link.key);
     this.#interested.delete(link.key);
     this.upload.handleClosed(now(), link.key);
-    this.#host.leech?.gone(link);
+    this.#host.engineDriver?.disconnected(link);
     this.#pump();
     if (!this.links.size) {
       clearInterval(this.#lookTimer);
       this.#lookTimer = undefined;
     }
-    this.#host.handleGone(link);
+    this.#host.handleDisconnected(link);
   }
 
   #handleLow(link: Link): void {
@@ -143,8 +143,8 @@ export class Peers implements LinkHandler {
   }
 
   #begin(link: Link, push: readonly PieceId[]): void {
-    this.#host.leech?.engine.handleOpen(now(), link.key);
-    this.#host.leech?.pump();
+    this.#host.engineDriver?.engine.handleOpen(now(), link.key);
+    this.#host.engineDriver?.pump();
     this.upload.handleOpen(now(), link.key, push);
     this.#pump();
   }
@@ -158,7 +158,7 @@ export class Peers implements LinkHandler {
     this.#haveTimer = undefined;
     for (const [key, ids] of this.#interested) {
       const link = this.links.get(key);
-      const arrived = [...ids].filter((id) => this.#host.holdings.has(id)).slice(0, QUERY_IDS_MAX);
+      const arrived = [...ids].filter((id) => this.#host.pieceStore.has(id)).slice(0, QUERY_IDS_MAX);
       if (link && arrived.length) this.#sendHave(link, arrived);
     }
   }
@@ -166,9 +166,9 @@ export class Peers implements LinkHandler {
   /** Says which of these are held, and remembers the others. */
   #sendHave(link: Link, ids: readonly PieceId[]): void {
     const interested = this.#interested.get(link.key) ?? new Set();
-    const held = ids.filter((id) => this.#host.holdings.has(id));
+    const held = ids.filter((id) => this.#host.pieceStore.has(id));
     for (const id of held) interested.delete(id);
-    for (const id of ids) if (!this.#host.holdings.has(id) && interested.size < INTERESTED_IDS_MAX) interested.add(id);
+    for (const id of ids) if (!this.#host.pieceStore.has(id) && interested.size < INTERESTED_IDS_MAX) interested.add(id);
     if (interested.size) this.#interested.set(link.key, interested);
     else this.#interested.delete(link.key);
     sendFrame(link, { kind: 'have', ids: held });
@@ -200,7 +200,7 @@ export class Peers implements LinkHandler {
   }
 
   async #send(link: Link, id: PieceId): Promise<void> {
-    const encoded = await this.#host.holdings.read(id);
+    const encoded = await this.#host.pieceStore.read(id);
     if (encoded && sendServing(link, { kind: 'piece', id, encoding: encoded.encoding, body: encoded.body })) {
       this.#host.totals.bytes.bytes_to_peers += encoded.len;
       this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);

@@ -14,14 +14,14 @@ import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 import { OFFERS_PER_LEECHER_MAX, SOURCES_MAX } from '../core/limits';
 import { Newest } from '../core/newest';
 import { now } from './clock';
-import type { Holdings } from './holdings';
+import type { PieceStore } from './piecestore';
 import { COUNTS_MS, FOLLOW_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS, SLOTS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
 import { Peers } from './peers';
-import type { LiveLeech } from './session';
+import type { EngineDriver } from './session';
 import { TrackerClient } from './trackerclient';
 
 /** What the tracker was told of this page so far. */
@@ -48,9 +48,9 @@ export function reportByBeacon(ticket: string, totals: Totals, faults: readonly 
 export interface SeederHost {
   readonly page: string;
   readonly ticket: string | null;
-  readonly holdings: Holdings;
+  readonly pieceStore: PieceStore;
   readonly totals: Totals;
-  readonly leech: LiveLeech | undefined;
+  readonly engineDriver: EngineDriver | undefined;
   /** Gets a manifest and holds what of it is here; null if that failed. */
   hold(manifest: Digest): Promise<PageManifest | null>;
   /** The manifest that the visit's engine fetches. */
@@ -94,13 +94,13 @@ export class Seeder {
   constructor(host: SeederHost) {
     this.#host = host;
     this.peers = new Peers({
-      holdings: host.holdings,
+      pieceStore: host.pieceStore,
       manifests: this.#manifests,
       totals: host.totals,
-      leech: host.leech,
+      engineDriver: host.engineDriver,
       sought: host.sought,
       handleOpened: (link) => this.#handleOpened(link),
-      handleGone: (link) => this.#handleGone(link),
+      handleDisconnected: (link) => this.#handleDisconnected(link),
       handleFault: (link, fault) => this.report(link.peer, fault),
       grew: () => this.grew(),
     });
@@ -148,8 +148,8 @@ export class Seeder {
 
   /** Something is missing and nobody is there to give it: others are looked for. */
   seek(): void {
-    const { leech } = this.#host;
-    if (!leech || leech.engine.progress().done || this.peers.links.size) return;
+    const { engineDriver } = this.#host;
+    if (!engineDriver || engineDriver.engine.progress().done || this.peers.links.size) return;
     this.#seekTimer ??= setTimeout(() => {
       this.#seekTimer = undefined;
       if (!this.peers.links.size) this.send({ kind: 'find', manifest: this.#host.sought ?? null, count: SEEK_COUNT });
@@ -225,7 +225,7 @@ export class Seeder {
 
   /** Tells the tracker what is held, and leaves offers once that is something. */
   async #reportHeld(page: PageManifest): Promise<void> {
-    page.held = this.#host.holdings.count(page.pieces);
+    page.held = this.#host.pieceStore.count(page.pieces);
     // The session may have ended meanwhile; the next one begins with the manifest again.
     if (!this.send({ kind: 'held', manifest: page.digest, ...page.held })) return;
     if (!this.#offering && page.held.pieces) {
@@ -269,11 +269,11 @@ export class Seeder {
   }
 
   async #dial(offers: readonly Offer[]): Promise<void> {
-    const { leech } = this.#host;
-    const room = leech ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
+    const { engineDriver } = this.#host;
+    const room = engineDriver ? offers.slice(0, Math.max(0, LINKS_MAX - this.peers.links.size)) : [];
     const links = room.map(({ peer, offer }) => this.#newLink(peer, offer));
     for (const link of links) this.peers.add(link, null);
-    const answers = await leech?.answersTo(room, links);
+    const answers = await engineDriver?.answersTo(room, links);
     if (answers?.length) this.send({ kind: 'answers', answers });
     for (const link of links) if (link.closed) this.peers.handleClosed(link);
   }
@@ -287,7 +287,7 @@ export class Seeder {
     this.#host.changed();
   }
 
-  #handleGone(link: Link): void {
+  #handleDisconnected(link: Link): void {
     this.send({ kind: 'closed', peer: link.peer, offer: link.offer });
     this.seek();
     this.reportCounts();

@@ -8,7 +8,7 @@ import type { Manifest } from '../core/manifest';
 import { SESSION } from './carrier';
 import type { Carrier } from './carrier';
 import type { answersTo } from './dial';
-import type { assets, bytesOf, engine, gone, isHere, links, pump, refused, takeControl, takePiece, tell } from './leech';
+import type { assets, bytesOf, engine, disconnected, isHere, links, pump, refused, takeControl, takePiece, tell } from './enginedriver';
 
 /** Milliseconds since the navigation began, of what happened on the way to the deploy. */
 export interface Marks {
@@ -20,7 +20,7 @@ export interface Marks {
 }
 
 /** The loader's fetch engine goes on working, for the expected ring and for what the page asks for: a full page has none and needs none. */
-export interface LiveLeech {
+export interface EngineDriver {
   readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'progress'>;
   readonly links: typeof links;
   readonly tell: typeof tell;
@@ -31,7 +31,7 @@ export interface LiveLeech {
   readonly pump: typeof pump;
   readonly takePiece: typeof takePiece;
   readonly takeControl: typeof takeControl;
-  readonly gone: typeof gone;
+  readonly disconnected: typeof disconnected;
   readonly answersTo: typeof answersTo;
 }
 
@@ -48,7 +48,7 @@ export interface Session {
   readonly totals: Totals;
   readonly faults: readonly FaultReport[];
   readonly marks: Marks;
-  readonly leech: LiveLeech;
+  readonly engineDriver: EngineDriver;
   /** `fetch` as it was before the site's first script. */
   readonly request: typeof fetch;
 }

@@ -10,8 +10,8 @@ import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
 import { answersTo } from './dial';
 import { holdOverOpen } from './hold';
-import { got, join, left, marks, stores } from './join';
-import { assets, blobs, bytesOf, engine, gone, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './leech';
+import { download, got, left, marks, stores } from './download';
+import { assets, blobs, bytesOf, engine, disconnected, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './enginedriver';
 import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
@@ -41,7 +41,7 @@ export async function visit(boot: ThinBoot): Promise<void> {
   // Restored from the back/forward cache in the middle of it: the connections are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
   watchOver(leave);
-  const dialled = join(boot);
+  const dialled = download(boot);
   // Not at once: the new worker's process would compete with the first connection for the processor (measured on two cores).
   const worker = dialled.then(registerWorker);
   worker.then((active) => active ?? leave('own-sw'), () => undefined);
@@ -93,8 +93,8 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   over = true;
   clearInterval(watch);
   marks.deployed = now();
-  const leech = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, gone, answersTo };
-  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, leech, request });
+  const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
+  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
   const color = colorsOver();
   holdOverOpen();
   document.open();

@@ -35,7 +35,7 @@ export interface Pieces {
 const BATCH_LEN = 4 * 1024 * 1024;
 
 /** What is held, by piece. */
-export class Holdings {
+export class PieceStore {
   readonly #slices = new Map<PieceId, Slice>();
   readonly #assets = new Set<Digest>();
   readonly #encoded = new Lru<PieceId, EncodedPiece>(COMPRESSED_BYTES_MAX);

@@ -14,7 +14,7 @@ import { assetPath, isWhole, originBytes, seededPath, usedPaths } from '../core/
 import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Gatherer } from './gather';
-import { Holdings } from './holdings';
+import { PieceStore } from './piecestore';
 
 import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
@@ -34,13 +34,13 @@ import type { PageToWorker } from './workerclient';
 const LOCK = 'viral-seeder';
 
 /** The visitor in this page. */
-export class Visitor implements StatusSource {
+export class PageSession implements StatusSource {
   reason: string | null = null;
   answer: Status['answer'];
   readonly totals: Totals;
   readonly marks: Marks;
   readonly #session: Session | undefined;
-  readonly #holdings: Holdings;
+  readonly #pieceStore: PieceStore;
   readonly #gatherer: Gatherer;
   readonly #changed: () => void;
   /** URL and path of this document as it was asked for; scripts may change the address later. */
@@ -63,8 +63,8 @@ export class Visitor implements StatusSource {
 
   constructor(session: Session | undefined) {
     this.#session = session;
-    this.#holdings = new Holdings(session?.leech);
-    this.#gatherer = new Gatherer(this.#holdings, () => {
+    this.#pieceStore = new PieceStore(session?.engineDriver);
+    this.#gatherer = new Gatherer(this.#pieceStore, () => {
       this.#seeder?.handleGrown();
       this.#keep();
     });
@@ -190,9 +190,9 @@ export class Visitor implements StatusSource {
       {
         page: this.#page,
         ticket: session?.boot.ticket ?? null,
-        holdings: this.#holdings,
+        pieceStore: this.#pieceStore,
         totals: this.totals,
-        leech: session?.leech,
+        engineDriver: session?.engineDriver,
         sought: session?.boot.manifest,
         hold: (digest) => this.#hold(digest),
         welcomed: () => this.#welcomed(),
@@ -207,7 +207,7 @@ export class Visitor implements StatusSource {
     this.#seeder = seeder;
     const known = this.#known ?? (session ? { ...session, digest: session.boot.manifest, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
-    seeder.start(known, session?.leech.links ?? []);
+    seeder.start(known, session?.engineDriver.links ?? []);
     seeder.seek();
     this.#changed();
   }
@@ -221,11 +221,11 @@ export class Visitor implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    await holdManifest(page, this.#holdings, this.#session?.blobs ?? new Map());
+    await holdManifest(page, this.#pieceStore, this.#session?.blobs ?? new Map());
     this.#gatherer.setManifest(page);
     // What the origin is slow to tell of comes later.
     await within(GATHER_WAIT_MS, this.#gatherer.look());
-    page.held = this.#holdings.count(page.pieces);
+    page.held = this.#pieceStore.count(page.pieces);
     this.#keep();
   }
 
@@ -241,7 +241,7 @@ export class Visitor implements StatusSource {
     const page = this.#known;
     const record = page?.manifest.assets[0];
     if (this.answer !== 'full' || !page || !record || this.#kept === page.digest) return;
-    page.held = this.#holdings.count(page.pieces);
+    page.held = this.#pieceStore.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
     const before = await navigator.serviceWorker.getRegistration();
@@ -256,11 +256,11 @@ export class Visitor implements StatusSource {
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
-  #follow({ leech: { tell } }: Session): void {
+  #follow({ engineDriver: { tell } }: Session): void {
     const before = tell.whole;
     tell.whole = (asset, blob) => {
       before(asset, blob);
-      void this.#holdings.add(asset.record, blob, true).then(() => this.#seeder?.handleGrown());
+      void this.#pieceStore.add(asset.record, blob, true).then(() => this.#seeder?.handleGrown());
     };
     tell.grew = () => {
       this.#seeder?.handleGrown();
@@ -329,7 +329,7 @@ export class Visitor implements StatusSource {
 
   /** Whether the worker answers this path without the origin. */
   #isAnswered(path: string): boolean {
-    const { refused, assets } = this.#session?.leech ?? {};
+    const { refused, assets } = this.#session?.engineDriver ?? {};
     return !refused?.has(path) && (this.#placed.has(path) || !!assets?.has(path));
   }
 
@@ -349,7 +349,7 @@ export class Visitor implements StatusSource {
 
   #leaveSession(): void {
     // Numbered by key, with gaps, which `for of` would not skip.
-    this.#session?.leech.links.forEach((link) => closeLink(link, 1));
+    this.#session?.engineDriver.links.forEach((link) => closeLink(link, 1));
   }
 }
 

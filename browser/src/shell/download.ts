@@ -10,8 +10,8 @@ import { planned } from '../core/push';
 import { CRITICAL, EXPECTED } from '../core/ring';
 import { now, wait } from './clock';
 import { answersTo } from './dial';
-import { adopt, ban, engine, gone, links, pump, takeControl, takePiece, tell, unknown } from './leech';
-import type { Asset } from './leech';
+import { adopt, ban, engine, disconnected, links, pump, takeControl, takePiece, tell, unknown } from './enginedriver';
+import type { Asset } from './enginedriver';
 import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
@@ -34,7 +34,7 @@ let early: [Extract<Frame, { kind: 'piece' }>, Link][] = [];
 let earlyBytes = 0;
 
 /** Dials every offer, and looks for the manifest at the peers, in the store and at last at the origin. Resolves once the answers are sent. */
-export async function join(boot: ThinBoot): Promise<void> {
+export async function download(boot: ThinBoot): Promise<void> {
   const { offers, manifest, ticket } = boot;
   marks.dialled = now();
   for (const [key, { peer, offer }] of offers.entries()) {
@@ -51,7 +51,7 @@ export async function join(boot: ThinBoot): Promise<void> {
   for (const link of links) {
     if (link.opened || (sent && !link.closed)) continue;
     closeLink(link);
-    gone(link);
+    disconnected(link);
   }
 }
 
@@ -79,11 +79,11 @@ function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
         else if (bytes === undefined) misbehaved(link);
       } else if (frame.kind === 'bye') {
         closeLink(link);
-        gone(link);
+        disconnected(link);
       }
     },
     handleMalformed: misbehaved,
-    handleClosed: gone,
+    handleClosed: disconnected,
   };
 }
 
@@ -111,7 +111,7 @@ async function useManifest(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, from?
   if ((await digestOf(bytes)) !== boot.manifest) {
     if (from && !from.closed) {
       ban(from, 'forged');
-      gone(from);
+      disconnected(from);
     }
     return;
   }

@@ -141,7 +141,7 @@ export function takeControl(frame: Frame, { key }: Link, complete: boolean): boo
 }
 
 /** The connection ended. */
-export function gone({ key }: Link): void {
+export function disconnected({ key }: Link): void {
   engine.handleClosed(now(), key);
   pump();
 }
