@@ -4,14 +4,14 @@ import { now, wait } from './shell/clock';
 import { watchEvidence } from './shell/evidence';
 import { START_QUIET_MS, START_WAIT_MS } from './shell/limits';
 import { watchSaving } from './shell/saving';
-import { takeSession } from './shell/session';
+import { takeHandover } from './shell/handover';
 import { PageSession } from './shell/pagesession';
 
 // Selectors of the page, such as `:last-child`, must not find it.
 document.currentScript?.remove();
 
-const session = takeSession();
-const pageSession = new PageSession(session);
+const handover = takeHandover();
+const pageSession = new PageSession(handover);
 watchSaving();
 
 async function settled(): Promise<void> {
@@ -62,7 +62,7 @@ async function run(): Promise<void> {
   addEventListener('online', retry);
   document.addEventListener('visibilitychange', shown);
   watchEvidence(reconsider);
-  if (!session) await appStarted();
+  if (!handover) await appStarted();
   await pageSession.start();
 }
 

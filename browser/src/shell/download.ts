@@ -17,7 +17,7 @@ import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
 import { postJson } from './post';
 import { request } from './request';
-import type { Marks } from './session';
+import type { Marks } from './handover';
 import { keepAsset, manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 

@@ -23,7 +23,7 @@ import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagema
 import type { PageManifest } from './pagemanifest';
 import { documentBytes } from './timings';
 import { alreadyReported, Seeder, reportByBeacon } from './seeder';
-import type { Marks, Session } from './session';
+import type { Marks, Handover } from './handover';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
 import { STORE, keep, keepAsset, manifestKey } from './store';
@@ -39,7 +39,7 @@ export class PageSession implements StatusSource {
   answer: Status['answer'];
   readonly totals: Totals;
   readonly marks: Marks;
-  readonly #session: Session | undefined;
+  readonly #handover: Handover | undefined;
   readonly #pieceStore: PieceStore;
   readonly #gatherer: Gatherer;
   readonly #changed: () => void;
@@ -61,18 +61,18 @@ export class PageSession implements StatusSource {
   /** What was used so far, in the order in which it was asked for. */
   readonly #used = new Set<string>();
 
-  constructor(session: Session | undefined) {
-    this.#session = session;
-    this.#pieceStore = new PieceStore(session?.engineDriver);
+  constructor(handover: Handover | undefined) {
+    this.#handover = handover;
+    this.#pieceStore = new PieceStore(handover?.engineDriver);
     this.#gatherer = new Gatherer(this.#pieceStore, () => {
       this.#seeder?.handleGrown();
       this.#keep();
     });
-    if (session) this.#follow(session);
-    this.totals = session?.totals ?? noTotals();
+    if (handover) this.#follow(handover);
+    this.totals = handover?.totals ?? noTotals();
     this.totals.bytes.bytes_from_origin = documentBytes();
-    this.marks = session?.marks ?? {};
-    this.answer = session ? 'thin' : 'full';
+    this.marks = handover?.marks ?? {};
+    this.answer = handover ? 'thin' : 'full';
     // Until the observer below runs; the browser's own limit of 250 would cut what is counted and reported.
     performance.setResourceTimingBufferSize(2 * LOADED_ASSETS_MAX);
     const [entry] = performance.getEntriesByType('navigation');
@@ -99,13 +99,13 @@ export class PageSession implements StatusSource {
     const worker = navigator.serviceWorker?.controller;
     const bound = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' })));
     this.#bound = typeof bound === 'string' ? bound : null;
-    if (this.#bound && !this.#session) {
+    if (this.#bound && !this.#handover) {
       this.answer = 'thin';
       takeTotals(this.totals);
     }
-    const placed = this.#bound ? (this.#session ?? (await fetchManifest(this.#bound))) : null;
+    const placed = this.#bound ? (this.#handover ?? (await fetchManifest(this.#bound))) : null;
     for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
-    if (!this.#session) this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
+    if (!this.#handover) this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -153,7 +153,7 @@ export class PageSession implements StatusSource {
     if (this.#seeder) this.#seeder.stop(reason);
     else this.#reportVisit();
     this.#seeder = null;
-    this.#leaveSession();
+    this.#closeLinks();
     this.#release?.();
     this.#release = null;
     this.#changed();
@@ -185,15 +185,15 @@ export class PageSession implements StatusSource {
   }
 
   async #seed(): Promise<void> {
-    const session = this.#session;
+    const handover = this.#handover;
     const seeder = new Seeder(
       {
         page: this.#page,
-        ticket: session?.boot.ticket ?? null,
+        ticket: handover?.boot.ticket ?? null,
         pieceStore: this.#pieceStore,
         totals: this.totals,
-        engineDriver: session?.engineDriver,
-        sought: session?.boot.manifest,
+        engineDriver: handover?.engineDriver,
+        sought: handover?.boot.manifest,
         hold: (digest) => this.#hold(digest),
         welcomed: () => this.#welcomed(),
         used: (paths) => this.#handleUsed(paths),
@@ -205,9 +205,9 @@ export class PageSession implements StatusSource {
       },
     );
     this.#seeder = seeder;
-    const known = this.#known ?? (session ? { ...session, digest: session.boot.manifest, pieces: distinctPieces(session.manifest), held: { pieces: 0, bytes: 0 } } : null);
+    const known = this.#known ?? (handover ? { ...handover, digest: handover.boot.manifest, pieces: distinctPieces(handover.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
-    seeder.start(known, session?.engineDriver.links ?? []);
+    seeder.start(known, handover?.engineDriver.links ?? []);
     seeder.seek();
     this.#changed();
   }
@@ -221,7 +221,7 @@ export class PageSession implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    await holdManifest(page, this.#pieceStore, this.#session?.blobs ?? new Map());
+    await holdManifest(page, this.#pieceStore, this.#handover?.blobs ?? new Map());
     this.#gatherer.setManifest(page);
     // What the origin is slow to tell of comes later.
     await within(GATHER_WAIT_MS, this.#gatherer.look());
@@ -256,7 +256,7 @@ export class PageSession implements StatusSource {
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
-  #follow({ engineDriver: { tell } }: Session): void {
+  #follow({ engineDriver: { tell } }: Handover): void {
     const before = tell.whole;
     tell.whole = (asset, blob) => {
       before(asset, blob);
@@ -273,7 +273,7 @@ export class PageSession implements StatusSource {
     const seeder = this.#seeder;
     if (seeder && !this.#faultsReported) {
       this.#faultsReported = true;
-      for (const { peer, fault } of this.#session?.faults ?? []) seeder.report(peer, fault);
+      for (const { peer, fault } of this.#handover?.faults ?? []) seeder.report(peer, fault);
     }
     this.#report();
   }
@@ -304,7 +304,7 @@ export class PageSession implements StatusSource {
     const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.#page);
     for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
     // Of what the page itself used more is known.
-    if (!this.#session) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
+    if (!this.#handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
@@ -318,7 +318,7 @@ export class PageSession implements StatusSource {
     const path = assetPath(entry.name, location.origin);
     const seeded = seededPath(entry.name, location.origin);
     // What a page that the loader put in place has lies in its store and its memory.
-    if (seeded !== null && !this.#session && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
+    if (seeded !== null && !this.#handover && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);
@@ -329,7 +329,7 @@ export class PageSession implements StatusSource {
 
   /** Whether the worker answers this path without the origin. */
   #isAnswered(path: string): boolean {
-    const { refused, assets } = this.#session?.engineDriver ?? {};
+    const { refused, assets } = this.#handover?.engineDriver ?? {};
     return !refused?.has(path) && (this.#placed.has(path) || !!assets?.has(path));
   }
 
@@ -340,16 +340,16 @@ export class PageSession implements StatusSource {
   }
 
   #reportVisit(): void {
-    const session = this.#session;
-    if (!session) return;
-    const faults = this.#faultsReported ? [] : session.faults;
+    const handover = this.#handover;
+    if (!handover) return;
+    const faults = this.#faultsReported ? [] : handover.faults;
     this.#faultsReported = true;
-    reportByBeacon(session.boot.ticket, this.totals, faults);
+    reportByBeacon(handover.boot.ticket, this.totals, faults);
   }
 
-  #leaveSession(): void {
+  #closeLinks(): void {
     // Numbered by key, with gaps, which `for of` would not skip.
-    this.#session?.engineDriver.links.forEach((link) => closeLink(link, 1));
+    this.#handover?.engineDriver.links.forEach((link) => closeLink(link, 1));
   }
 }
 

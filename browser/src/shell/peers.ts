@@ -16,7 +16,7 @@ import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import type { EngineDriver } from './session';
+import type { EngineDriver } from './handover';
 
 /** Who hears of the connections. */
 export interface PeersHost {

@@ -1,13 +1,13 @@
 /** `fetch` as the browser made it. Sites wrap theirs to watch it, and tests replace it: neither shall see our requests or answer them. */
 
-import { SESSION } from './carrier';
+import { HANDOVER } from './carrier';
 import type { Carrier } from './carrier';
 
 /** What the browser's own function looks like, in Chromium, Firefox and Safari. */
 const NATIVE = /^function fetch\(\) \{\s*\[native code\]\s*\}$/;
 
 function pristine(): typeof fetch {
-  const left = (window as Carrier<{ readonly request: typeof fetch }>)[SESSION]?.request;
+  const left = (window as Carrier<{ readonly request: typeof fetch }>)[HANDOVER]?.request;
   if (left) return left;
   const { fetch } = window;
   if (NATIVE.test(Function.prototype.toString.call(fetch))) return fetch.bind(window);

@@ -21,7 +21,7 @@ import type { Link } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
 import { Peers } from './peers';
-import type { EngineDriver } from './session';
+import type { EngineDriver } from './handover';
 import { TrackerClient } from './trackerclient';
 
 /** What the tracker was told of this page so far. */

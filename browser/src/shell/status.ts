@@ -3,7 +3,7 @@
 import type { Totals } from '../core/counts';
 import type { Link } from './link';
 import { STATUS_MS } from './limits';
-import type { Marks } from './session';
+import type { Marks } from './handover';
 
 /** What `window.viral.status()` gives. */
 export interface Status {

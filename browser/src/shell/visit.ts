@@ -17,7 +17,7 @@ import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
 import { request } from './request';
-import { leaveSession } from './session';
+import { leaveHandover } from './handover';
 import { transferredBytes } from './timings';
 import { registerWorker } from './workerclient';
 
@@ -94,7 +94,7 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   clearInterval(watch);
   marks.deployed = now();
   const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
-  leaveSession({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
+  leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
   const color = colorsOver();
   holdOverOpen();
   document.open();

@@ -5,7 +5,7 @@ import type { Digest } from '../core/digest';
 import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { Manifest } from '../core/manifest';
-import { SESSION } from './carrier';
+import { HANDOVER } from './carrier';
 import type { Carrier } from './carrier';
 import type { answersTo } from './dial';
 import type { assets, bytesOf, engine, disconnected, isHere, links, pump, refused, takeControl, takePiece, tell } from './enginedriver';
@@ -36,7 +36,7 @@ export interface EngineDriver {
 }
 
 /** The live remains of a thin visit. Both scripts come from one build: the server answers with the addition that the loader expects. */
-export interface Session {
+export interface Handover {
   readonly boot: ThinBoot;
   /** The manifest's blob. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -53,15 +53,15 @@ export interface Session {
   readonly request: typeof fetch;
 }
 
-/** Leaves the session on the window. */
-export function leaveSession(session: Session): void {
-  Object.defineProperty(window, SESSION, { value: session, configurable: true });
+/** Leaves it on the window. */
+export function leaveHandover(handover: Handover): void {
+  Object.defineProperty(window, HANDOVER, { value: handover, configurable: true });
 }
 
-/** Takes the session; a second caller finds none. */
-export function takeSession(): Session | undefined {
-  const carrier = window as Carrier<Session>;
-  const session = carrier[SESSION];
-  delete carrier[SESSION];
-  return session;
+/** Takes it; a second caller finds none. */
+export function takeHandover(): Handover | undefined {
+  const carrier = window as Carrier<Handover>;
+  const handover = carrier[HANDOVER];
+  delete carrier[HANDOVER];
+  return handover;
 }
