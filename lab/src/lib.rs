@@ -1,15 +1,15 @@
 //! The lab: real processes in network namespaces on a shaped network, measured against the fluid bound and against nginx.
 
-pub mod bound;
 pub mod client;
-pub mod cloud;
+pub mod fluid_bound;
 pub mod forward;
-pub mod guest;
 pub mod measures;
 pub mod namespace;
-pub mod needs;
 pub mod network;
 pub mod outcome;
+pub mod packet_loop;
+pub mod preflight;
+pub mod prepared_visitor;
 pub mod process;
 pub mod processor;
 pub mod report;
@@ -17,5 +17,5 @@ pub mod run;
 pub mod scenario;
 pub mod server;
 pub mod site;
+pub mod topology;
 pub mod visit;
-pub mod world;

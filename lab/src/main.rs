@@ -14,7 +14,7 @@ use viral_lab::outcome::{Outcome, Verdict};
 use viral_lab::run::{self, Contestant, Run};
 use viral_lab::scenario::{Plan, Scenario, Settings};
 use viral_lab::site::Site;
-use viral_lab::{needs, process, report};
+use viral_lab::{preflight, process, report};
 
 /// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
 const NGINX_MAX_S: f64 = 180.0;
@@ -82,7 +82,7 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = needs::check(cli.scenario, cli.with_webtorrent) {
+    if let Err(error) = preflight::check(cli.scenario, cli.with_webtorrent) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
@@ -112,7 +112,7 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
     let site = Site::make(folder.path(), plan.app_bytes)?;
     let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new(), webtorrent: Vec::new() };
     // In the trickle nobody waits for the others, so the server alone is as good as its line.
-    let has_nginx = !cli.without_nginx && outcome.plan.bound.server_alone_s() < NGINX_MAX_S;
+    let has_nginx = !cli.without_nginx && outcome.plan.fluid_bound.server_alone_s() < NGINX_MAX_S;
     for number in 0..cli.runs {
         let plan = Plan::new(cli.scenario, &settings(number));
         let once = |plan: &Plan, contestant: Contestant| -> anyhow::Result<Run> {

@@ -1,4 +1,4 @@
-//! One network namespace of the kernel, with one TUN device that leads to the cloud.
+//! One network namespace of the kernel, with one TUN device that leads to the packet loop.
 //!
 //! A namespace has no name in the file system: it lives as long as the thread that made it and the processes started in it, so nothing is
 //! left behind however the lab ends. Look into one with `nsenter --net=/proc/PID/task/TID/ns/net`; its thread is named `vlab-...`.

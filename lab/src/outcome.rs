@@ -95,7 +95,7 @@ impl Outcome {
     #[must_use]
     pub fn duel(&self) -> Option<Duel> {
         let webtorrent = (!self.webtorrent.is_empty()).then(|| self.median(&self.webtorrent))?;
-        let rows = rows(&self.measures(), &webtorrent, self.plan.bound.bound_s());
+        let rows = rows(&self.measures(), &webtorrent, self.plan.fluid_bound.bound_s());
         Some(Duel { rows, webtorrent })
     }
 
@@ -107,7 +107,7 @@ impl Outcome {
     #[must_use]
     pub fn figures(&self) -> Vec<Figure> {
         let measures = self.measures();
-        let bound_s = self.plan.bound.bound_s();
+        let bound_s = self.plan.fluid_bound.bound_s();
         let over = |value: Option<f64>, by: Option<f64>| Some(value? / by.filter(|by| *by > 0.0)?);
         let at_most = |name, value, most| Figure { name, value, target: Target::AtMost(most) };
         let mut figures = match self.plan.scenario {

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::cloud::Sample;
 use crate::measures::Measures;
 use crate::outcome::{Outcome, Target, Verdict};
+use crate::packet_loop::Sample;
 use crate::processor::IDLE_MIN_PCT;
 use crate::run::Run;
 
@@ -24,10 +24,10 @@ pub fn json(outcome: &Outcome) -> Value {
         "app_bytes": outcome.plan.app_bytes,
         "scale": outcome.scale,
         "runs": outcome.viral.len(),
-        "bound_s": outcome.plan.bound.bound_s(),
+        "bound_s": outcome.plan.fluid_bound.bound_s(),
         "offload_bound": outcome.plan.offload_bound,
         "nginx_is_measured": !outcome.nginx.is_empty(),
-        "nginx_computed_s": outcome.plan.bound.server_alone_s(),
+        "nginx_computed_s": outcome.plan.fluid_bound.server_alone_s(),
         "nginx": outcome.rival(),
         "webtorrent": outcome.duel().map(|duel| duel.webtorrent),
         "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
@@ -85,12 +85,12 @@ pub fn text(outcome: &Outcome) -> String {
     for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
-            None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
+            None if *name == "last completion, s" => shown(Some(outcome.plan.fluid_bound.server_alone_s())),
             None => "-".to_owned(),
         };
         row(name, shown(pick(&measures)), nginx);
     }
-    row("fluid bound, s", shown(Some(outcome.plan.bound.bound_s())), String::new());
+    row("fluid bound, s", shown(Some(outcome.plan.fluid_bound.bound_s())), String::new());
     let (done, of) = (measures.done, measures.visitors);
     row(
         "visitors with the app",

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use crate::cloud::{Account, Sample};
-use crate::guest::Guest;
+use crate::packet_loop::{Account, Sample};
+use crate::prepared_visitor::PreparedVisitor;
 use crate::processor::Ticks;
 use crate::scenario::Plan;
 use crate::server::{self, Stats};
 use crate::site::Site;
+use crate::topology::Topology;
 use crate::visit::{Stage, Visit, torrent};
-use crate::world::World;
 
 /// Who serves, and with whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +57,13 @@ pub struct Run {
 /// # Errors
 /// When the network or the server cannot be made. A visitor that fails is a result, not an error.
 pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
-    let world = World::build(&plan.network, folder.to_owned())?;
+    let topology = Topology::build(&plan.network, folder.to_owned())?;
     let server = match contestant {
-        Contestant::Viral => server::start_viral(&world, site, plan.shared_line)?,
-        Contestant::Nginx => server::start_nginx(&world, site)?,
-        Contestant::WebTorrent => torrent::start_seeder(&world, site)?,
+        Contestant::Viral => server::start_viral(&topology, site, plan.shared_line)?,
+        Contestant::Nginx => server::start_nginx(&topology, site)?,
+        Contestant::WebTorrent => torrent::start_seeder(&topology, site)?,
     };
-    let (guests, settle) = Guest::prepare(&world, plan, contestant)?;
+    let (prepared, settle) = PreparedVisitor::prepare(&topology, plan, contestant)?;
     let begins = Instant::now() + settle;
     let last_arrival_s = plan.visitors.iter().map(|visitor| visitor.arrives_s).fold(0.0, f64::max);
     let stage = Arc::new(Stage {
@@ -71,22 +71,22 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         limit: begins + Duration::from_secs_f64(last_arrival_s + plan.limit_s),
         is_over: AtomicBool::new(false),
         site: site.clone(),
-        folder: world.folder.clone(),
+        folder: topology.folder.clone(),
         stay_s: plan.stay_s,
         checked: usize::try_from(CHECKED_BYTES_MAX / plan.app_bytes.max(1)).unwrap_or(usize::MAX),
     });
     let (report, reports) = mpsc::channel();
-    let stays = plan.visitors.iter().enumerate().zip(guests).map(|((index, &visitor), guest)| {
+    let stays = plan.visitors.iter().enumerate().zip(prepared).map(|((index, &visitor), prepared)| {
         let (stage, report) = (Arc::clone(&stage), report.clone());
         let tell = move |visit| {
             let _ = report.send(visit);
         };
-        world.namespaces[visitor.endpoint].run(move || guest.visit(&stage, (index, &visitor), contestant, tell))
+        topology.namespaces[visitor.endpoint].run(move || prepared.visit(&stage, (index, &visitor), contestant, tell))
     });
     let stays: Vec<_> = stays.collect();
     drop(report);
     std::thread::sleep(begins.saturating_duration_since(Instant::now()));
-    let began_ns = world.cloud.now_ns();
+    let began_ns = topology.packet_loop.now_ns();
     let mut ticks = vec![(0.0, Ticks::now()?)];
     let mut visits = Vec::new();
     // A plain visitor cannot be stopped from outside; its own timeouts are a minute.
@@ -103,7 +103,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
     let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
     let counted = match contestant {
-        Contestant::Viral => server::stats(world.origin())?,
+        Contestant::Viral => server::stats(topology.origin())?,
         Contestant::Nginx => Stats::default(),
         Contestant::WebTorrent => torrent::end_seeder(&server)?,
     };
@@ -114,7 +114,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
     }
     drop(server);
     check(&mut visits, &stage)?;
-    let account = world.cloud.end()?;
+    let account = topology.packet_loop.end()?;
     Ok(Run {
         line_bytes: line_bytes(&account, began_ns),
         timeline: timeline(&account, began_ns),

@@ -14,7 +14,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use viral_journeys::browser::Engine;
 
-use crate::bound::Crowd;
+use crate::fluid_bound::Crowd;
 use crate::network::link::{LinkShape, Nanos};
 use crate::network::plan::{Endpoint, Network};
 
@@ -111,7 +111,7 @@ pub struct Plan {
     /// Bytes of the app: F.
     pub app_bytes: u64,
     /// What the fluid bound is computed from, already scaled.
-    pub bound: Crowd,
+    pub fluid_bound: Crowd,
     /// Seconds after which whoever is not done counts as failed.
     pub limit_s: f64,
     /// Seconds for which a visitor without a stay of its own serves others once it has the app: until the slowest should be done.

@@ -11,7 +11,7 @@ use crate::client;
 use crate::namespace::Namespace;
 use crate::process::{Process, command};
 use crate::site::Site;
-use crate::world::{World, origin_address};
+use crate::topology::{Topology, origin_address};
 
 /// Longest time until a server answers.
 const READY: Duration = Duration::from_secs(20);
@@ -78,21 +78,21 @@ fn beside(name: &str) -> PathBuf {
 ///
 /// # Errors
 /// When it does not get ready.
-pub fn start_viral(world: &World, site: &Site, shared_line: Option<u64>) -> anyhow::Result<Process> {
+pub fn start_viral(topology: &Topology, site: &Site, shared_line: Option<u64>) -> anyhow::Result<Process> {
     let mut serve = command(viral_binary());
     serve
         .arg("serve")
         .arg(&site.folder)
         .args(["--listen", &origin_address().to_string()])
         .args(["--admin-listen", &SocketAddr::from(ADMIN).to_string()])
-        .env("TMPDIR", &world.folder)
-        .current_dir(&world.folder);
+        .env("TMPDIR", &topology.folder)
+        .current_dir(&topology.folder);
     // Not said where there is nothing to say: another build may not know it.
     if let Some(line) = shared_line {
         serve.args(["--shared-line", &line.to_string()]);
     }
-    let log = world.folder.join("viral-serve.log");
-    let process = world.origin().run(move || Process::start(&mut serve, "viral serve", &log)).wait()??;
+    let log = topology.folder.join("viral-serve.log");
+    let process = topology.origin().run(move || Process::start(&mut serve, "viral serve", &log)).wait()??;
     process.expect_line("listening", READY)?;
     Ok(process)
 }
@@ -110,22 +110,22 @@ pub fn stats(origin: &Namespace) -> anyhow::Result<Stats> {
 ///
 /// # Errors
 /// When it is not installed or does not get ready.
-pub fn start_nginx(world: &World, site: &Site) -> anyhow::Result<Process> {
-    let folder = world.folder.join("nginx");
+pub fn start_nginx(topology: &Topology, site: &Site) -> anyhow::Result<Process> {
+    let folder = topology.folder.join("nginx");
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("nginx.conf");
     std::fs::write(&file, configuration(&folder, site))?;
     let mut nginx = command(nginx_binary().context("nginx is missing (Debian: nginx-light)")?);
     nginx.arg("-p").arg(&folder).arg("-c").arg(&file);
-    let log = world.folder.join("nginx.log");
-    let mut process = world.origin().run(move || Process::start(&mut nginx, "nginx", &log)).wait()??;
+    let log = topology.folder.join("nginx.log");
+    let mut process = topology.origin().run(move || Process::start(&mut nginx, "nginx", &log)).wait()??;
     let deadline = Instant::now() + READY;
     loop {
-        let answer = world.origin().run(|| client::get(origin_address(), "/")).wait()?;
+        let answer = topology.origin().run(|| client::get(origin_address(), "/")).wait()?;
         match answer {
             Ok(_) => return Ok(process),
             Err(error) if Instant::now() >= deadline || process.has_ended(Instant::now()) => {
-                bail!("nginx does not serve: {error:#}; {}", std::fs::read_to_string(world.folder.join("nginx.log")).unwrap_or_default())
+                bail!("nginx does not serve: {error:#}; {}", std::fs::read_to_string(topology.folder.join("nginx.log")).unwrap_or_default())
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }

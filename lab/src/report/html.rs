@@ -65,13 +65,16 @@ fn rows(outcome: &Outcome) -> String {
     for (name, pick) in ROWS.iter().filter(|(_, pick)| pick(&measures).or(rival.as_ref().and_then(pick)).is_some()) {
         let nginx = match &rival {
             Some(rival) => shown(pick(rival)),
-            None if *name == "last completion, s" => shown(Some(outcome.plan.bound.server_alone_s())),
+            None if *name == "last completion, s" => shown(Some(outcome.plan.fluid_bound.server_alone_s())),
             None => "-".to_owned(),
         };
         let _ = writeln!(table, "<tr><td>{name}</td><td>{}</td><td>{nginx}</td></tr>", shown(pick(&measures)));
     }
-    let _ =
-        writeln!(table, "<tr><td>fluid bound, s</td><td>{}</td><td></td></tr></tbody></table>", shown(Some(outcome.plan.bound.bound_s())));
+    let _ = writeln!(
+        table,
+        "<tr><td>fluid bound, s</td><td>{}</td><td></td></tr></tbody></table>",
+        shown(Some(outcome.plan.fluid_bound.bound_s()))
+    );
     table
 }
 
@@ -87,12 +90,12 @@ fn duel(outcome: &Outcome) -> String {
 
 fn completions(outcome: &Outcome, run: &Run) -> Plot {
     let visitors = outcome.measures().visitors;
-    let bound_s = outcome.plan.bound.bound_s();
+    let bound_s = outcome.plan.fluid_bound.bound_s();
     let mut lines = vec![steps("a", "viral".to_owned(), run, visitors)];
     let mut marks = vec![(bound_s, format!("bound {} s", shown(Some(bound_s))))];
     match outcome.nginx.first() {
         Some(nginx) => lines.push(steps("b", "nginx".to_owned(), nginx, visitors)),
-        None => marks[0].1.push_str(&format!(" (nginx alone: {} s)", shown(Some(outcome.plan.bound.server_alone_s())))),
+        None => marks[0].1.push_str(&format!(" (nginx alone: {} s)", shown(Some(outcome.plan.fluid_bound.server_alone_s())))),
     }
     lines.extend(outcome.webtorrent.first().map(|run| steps("c", "WebTorrent".to_owned(), run, visitors)));
     let last = lines.iter().filter_map(|line| Some(line.points.last()?.0)).fold(bound_s, f64::max);
@@ -148,7 +151,7 @@ fn uplink(outcome: &Outcome, run: &Run) -> Plot {
 }
 
 /// Growth of a counter in Mbit/s, by bars of time, up to the last completion.
-fn rates(run: &Run, pick: impl Fn(&crate::cloud::Sample) -> u64) -> Vec<(f64, f64)> {
+fn rates(run: &Run, pick: impl Fn(&crate::packet_loop::Sample) -> u64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     let Some(first) = run.timeline.first() else { return points };
     let (mut from_s, mut from) = (first.0, pick(&first.1));

@@ -4,7 +4,7 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 
 use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
-use crate::bound::Crowd;
+use crate::fluid_bound::Crowd;
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
 
@@ -37,15 +37,15 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let bound = of(&network, peers, app_bytes);
+    let fluid_bound = of(&network, peers, app_bytes);
     Plan {
         scenario: Scenario::Crowd,
         network,
         visitors,
         app_bytes,
-        bound,
-        limit_s: 30.0 + 4.0 * bound.bound_s(),
-        stay_s: 5.0 + 1.5 * bound.bound_s(),
+        fluid_bound,
+        limit_s: 30.0 + 4.0 * fluid_bound.bound_s(),
+        stay_s: 5.0 + 1.5 * fluid_bound.bound_s(),
         shared_line: None,
         offload_bound: None,
         description: format!(
@@ -77,9 +77,9 @@ mod tests {
     fn the_crowd_of_the_table_is_bound_at_forty_seconds_and_scales() {
         let settings = Settings { peers: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let full = plan(&settings, &mut SmallRng::seed_from_u64(1));
-        assert!((full.bound.bound_s() - 40.0).abs() < 1e-9);
+        assert!((full.fluid_bound.bound_s() - 40.0).abs() < 1e-9);
         assert!(full.visitors.iter().all(|visitor| visitor.arrives_s < ARRIVE_WITHIN_S));
         let half = plan(&Settings { scale: 0.5, ..settings }, &mut SmallRng::seed_from_u64(1));
-        assert!((half.bound.bound_s() - 80.0).abs() < 1e-9);
+        assert!((half.fluid_bound.bound_s() - 80.0).abs() < 1e-9);
     }
 }

@@ -32,8 +32,8 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     }
     // Nobody can count on what the hostile could have sent.
     let honest: Vec<_> = plan.visitors.iter().filter(|visitor| visitor.role == Role::Honest).collect();
-    plan.bound.up_sum_bps = honest.iter().map(|visitor| plan.network.endpoints[visitor.endpoint].up.rate_bps).sum();
-    plan.bound.visitors = honest.len();
+    plan.fluid_bound.up_sum_bps = honest.iter().map(|visitor| plan.network.endpoints[visitor.endpoint].up.rate_bps).sum();
+    plan.fluid_bound.visitors = honest.len();
     plan.scenario = Scenario::Hostile;
     plan.description.push_str(&format!(" {} of them are hostile in turn: forging, dead, silent, slow.", hostile.len()));
     plan
@@ -51,7 +51,7 @@ mod tests {
         let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
         let count = |role: Role| plan.visitors.iter().filter(|visitor| visitor.role == role).count();
         assert_eq!(ROLES.map(count), [3, 3, 3, 3]);
-        assert_eq!(plan.bound.visitors, 28);
+        assert_eq!(plan.fluid_bound.visitors, 28);
         assert!(plan.all_honest().visitors.iter().all(|visitor| visitor.role == Role::Honest));
     }
 }

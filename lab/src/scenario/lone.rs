@@ -14,14 +14,14 @@ pub(super) fn plan(settings: &Settings) -> Plan {
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let bound = of(&network, 1, app_bytes);
+    let fluid_bound = of(&network, 1, app_bytes);
     Plan {
         scenario: Scenario::Lone,
         network,
         visitors: vec![Visitor::honest(1, 0.0)],
         app_bytes,
-        bound,
-        limit_s: 30.0 + 4.0 * bound.bound_s(),
+        fluid_bound,
+        limit_s: 30.0 + 4.0 * fluid_bound.bound_s(),
         stay_s: 0.0,
         shared_line: None,
         offload_bound: None,

@@ -6,7 +6,7 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 
 use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin};
-use crate::bound::Crowd;
+use crate::fluid_bound::Crowd;
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Gateway, Network};
 
@@ -38,7 +38,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, seed: settings.seed }.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let lan_bps = network.endpoints.get(1).map_or(1, |visitor| visitor.down.rate_bps);
-    let bound = Crowd {
+    let fluid_bound = Crowd {
         visitors: peers,
         app_bytes,
         // What the origin can send to all of them together is what the line carries.
@@ -51,8 +51,8 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         network,
         visitors,
         app_bytes,
-        bound,
-        limit_s: 60.0 + 4.0 * bound.bound_s(),
+        fluid_bound,
+        limit_s: 60.0 + 4.0 * fluid_bound.bound_s(),
         stay_s: 15.0,
         shared_line: None,
         offload_bound: None,

@@ -40,7 +40,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: UNREACHABLE, seed: settings.seed };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let bound = of(&network, 1, app_bytes);
+    let fluid_bound = of(&network, 1, app_bytes);
     // At least one of a Poisson number of visitors with mean lambda D is there and can connect.
     let reachable = 1.0 - UNREACHABLE;
     Plan {
@@ -48,7 +48,7 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         network,
         visitors,
         app_bytes,
-        bound,
+        fluid_bound,
         limit_s: 60.0,
         stay_s: 0.0,
         shared_line: None,

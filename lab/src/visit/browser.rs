@@ -19,7 +19,7 @@ use viral_journeys::visitor::{self, Status};
 use super::{Got, PATIENCE, Stage, Visit};
 use crate::forward;
 use crate::scenario::Visitor;
-use crate::world::origin_address;
+use crate::topology::origin_address;
 
 /// Browser and driver get a table of processes of their own, all of which the kernel kills together with the namespace's thread.
 const UNDER: &[&str] = &["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];

@@ -9,7 +9,7 @@ use super::{FAREWELL, Stage, Visit, native};
 use crate::process::{Line, Process, command};
 use crate::scenario::{Role, Visitor};
 use crate::server::rogue_binary;
-use crate::world::origin_address;
+use crate::topology::origin_address;
 
 /// After this much of its life a dead or silent peer stops: late enough that others count on it.
 const STOPS_AFTER: Duration = Duration::from_secs(6);

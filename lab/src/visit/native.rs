@@ -11,7 +11,7 @@ use super::{FAREWELL, PATIENCE, Stage, Visit};
 use crate::process::{Process, command};
 use crate::scenario::Visitor;
 use crate::server::viral_binary;
-use crate::world::origin_address;
+use crate::topology::origin_address;
 
 /// Takes the app and stays to serve others. `report` is called once, as soon as the outcome is known.
 pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {

@@ -3,7 +3,7 @@
 use super::{Got, Stage, Visit};
 use crate::client;
 use crate::scenario::Visitor;
-use crate::world::origin_address;
+use crate::topology::origin_address;
 
 /// Takes the app. `report` is called once, as soon as the outcome is known.
 pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {

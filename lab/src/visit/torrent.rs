@@ -12,7 +12,7 @@ use crate::process::{Line, Process, command};
 use crate::scenario::{ORIGIN_ADDRESS, Visitor};
 use crate::server::{OriginBytes, Stats};
 use crate::site::Site;
-use crate::world::World;
+use crate::topology::Topology;
 
 /// Longest time until a process of the rival is ready: node starts in a second where nothing else does.
 const READY: Duration = Duration::from_secs(60);
@@ -36,11 +36,11 @@ pub fn package() -> PathBuf {
 ///
 /// # Errors
 /// When they do not get ready.
-pub fn start_seeder(world: &World, site: &Site) -> anyhow::Result<Process> {
+pub fn start_seeder(topology: &Topology, site: &Site) -> anyhow::Result<Process> {
     let mut seed = script();
-    seed.args(["seed", &ORIGIN_ADDRESS.to_string()]).arg(&site.folder).arg(torrent_file(&world.folder));
-    let log = world.folder.join("webtorrent-seed.log");
-    let process = world.origin().run(move || Process::start(&mut seed, "webtorrent seed", &log)).wait()??;
+    seed.args(["seed", &ORIGIN_ADDRESS.to_string()]).arg(&site.folder).arg(torrent_file(&topology.folder));
+    let log = topology.folder.join("webtorrent-seed.log");
+    let process = topology.origin().run(move || Process::start(&mut seed, "webtorrent seed", &log)).wait()??;
     process.expect_line("ready", READY)?;
     Ok(process)
 }
@@ -62,9 +62,9 @@ pub fn end_seeder(seeder: &Process) -> anyhow::Result<Stats> {
 ///
 /// # Errors
 /// When node cannot be started.
-pub fn start(world: &World, visitor: &Visitor) -> anyhow::Result<Process> {
-    let (folder, endpoint) = (world.folder.clone(), visitor.endpoint);
-    let starting = world.namespaces[endpoint].run(move || {
+pub fn start(topology: &Topology, visitor: &Visitor) -> anyhow::Result<Process> {
+    let (folder, endpoint) = (topology.folder.clone(), visitor.endpoint);
+    let starting = topology.namespaces[endpoint].run(move || {
         let mut get = script();
         get.arg("get").arg(torrent_file(&folder)).arg(folder.join(format!("torrent-{endpoint}")));
         Process::start(&mut get, "webtorrent get", &folder.join(format!("webtorrent-{endpoint}.log")))

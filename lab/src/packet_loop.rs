@@ -29,7 +29,7 @@ const IDLE_WAIT_NS: Nanos = 20_000_000;
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sample {
-    /// Nanoseconds since the cloud began.
+    /// Nanoseconds since the packet loop began.
     pub at_ns: Nanos,
     /// What had been delivered and dropped.
     pub counts: Counts,
@@ -39,7 +39,7 @@ pub struct Sample {
     pub gateway_down_bytes: u64,
 }
 
-/// What the cloud did.
+/// What the packet loop did.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
     /// The counters over time; the last sample is the end.
@@ -51,13 +51,13 @@ pub struct Account {
 }
 
 /// A running network.
-pub struct Cloud {
+pub struct PacketLoop {
     began: Instant,
     must_end: Arc<AtomicBool>,
     thread: Option<JoinHandle<anyhow::Result<Account>>>,
 }
 
-impl Cloud {
+impl PacketLoop {
     /// Connects `devices`, in the order of the network's endpoints.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Cloud {
         let began = Instant::now();
         let ends = Arc::clone(&must_end);
         let body = move || Router { fabric, devices, began, account: Account::default() }.run(&ends);
-        let thread = std::thread::Builder::new().name("vlab-cloud".into()).spawn(body).context("cannot start a thread")?;
+        let thread = std::thread::Builder::new().name("vlab-packets".into()).spawn(body).context("cannot start a thread")?;
         Ok(Self { began, must_end, thread: Some(thread) })
     }
 
@@ -88,7 +88,7 @@ impl Cloud {
     }
 }
 
-impl Drop for Cloud {
+impl Drop for PacketLoop {
     fn drop(&mut self) {
         self.must_end.store(true, Relaxed);
         if let Some(thread) = self.thread.take() {

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use crate::process::Process;
 use crate::run::Contestant;
 use crate::scenario::{Plan, Role, Visitor};
+use crate::topology::Topology;
 use crate::visit::browser::Browser;
 use crate::visit::{Stage, Visit, hostile, native, plain, torrent};
-use crate::world::World;
 
 /// From the last process started to the first arrival.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -18,7 +18,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 const SLOW_SETTLE: Duration = Duration::from_secs(3);
 
 /// A visitor's program.
-pub enum Guest {
+pub enum PreparedVisitor {
     /// The native peer, started when its visitor comes.
     Native,
     /// The native peer, which will fail.
@@ -33,30 +33,31 @@ pub enum Guest {
     Torrent(Process),
 }
 
-impl Guest {
+impl PreparedVisitor {
     /// One for each visitor of the plan, and how long they need to come to rest.
     ///
     /// # Errors
     /// When a browser or node does not start.
-    pub fn prepare(world: &World, plan: &Plan, contestant: Contestant) -> anyhow::Result<(Vec<Self>, Duration)> {
-        let guests: Vec<Self> = plan.visitors.iter().map(|visitor| Self::of(world, visitor, contestant)).collect::<anyhow::Result<_>>()?;
+    pub fn prepare(topology: &Topology, plan: &Plan, contestant: Contestant) -> anyhow::Result<(Vec<Self>, Duration)> {
+        let prepared: Vec<Self> =
+            plan.visitors.iter().map(|visitor| Self::of(topology, visitor, contestant)).collect::<anyhow::Result<_>>()?;
         // All of them start at once; then each is waited for.
-        for guest in &guests {
-            if let Self::Torrent(process) = guest {
+        for prepared in &prepared {
+            if let Self::Torrent(process) = prepared {
                 torrent::await_ready(process)?;
             }
         }
-        let is_slow = guests.iter().any(|guest| matches!(guest, Self::Browser(_) | Self::Torrent(_)));
-        Ok((guests, if is_slow { SLOW_SETTLE } else { SETTLE }))
+        let is_slow = prepared.iter().any(|prepared| matches!(prepared, Self::Browser(_) | Self::Torrent(_)));
+        Ok((prepared, if is_slow { SLOW_SETTLE } else { SETTLE }))
     }
 
-    fn of(world: &World, visitor: &Visitor, contestant: Contestant) -> anyhow::Result<Self> {
+    fn of(topology: &Topology, visitor: &Visitor, contestant: Contestant) -> anyhow::Result<Self> {
         if contestant == Contestant::WebTorrent {
-            return Ok(Self::Torrent(torrent::start(world, visitor)?));
+            return Ok(Self::Torrent(torrent::start(topology, visitor)?));
         }
         if let Some(engine) = visitor.browser {
-            let folder = world.folder.clone();
-            let starting = world.namespaces[visitor.endpoint].run(move || Browser::start(engine, &folder));
+            let folder = topology.folder.clone();
+            let starting = topology.namespaces[visitor.endpoint].run(move || Browser::start(engine, &folder));
             let browser = starting.wait()?.with_context(|| format!("a visitor's {engine:?}"))?;
             return Ok(Self::Browser(Box::new(browser)));
         }

@@ -1,14 +1,14 @@
-//! A network that exists: one namespace per endpoint, and the cloud between them.
+//! A network that exists: one namespace per endpoint, and the packet loop between them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::cloud::Cloud;
 use crate::namespace::Namespace;
 use crate::network::fabric::Fabric;
 use crate::network::plan::{Network, ORIGIN};
+use crate::packet_loop::PacketLoop;
 use crate::scenario::ORIGIN_ADDRESS;
 
 /// Port of the origin inside its namespace, for viral and nginx alike.
@@ -21,17 +21,17 @@ pub fn origin_address() -> SocketAddr {
 }
 
 /// Everything that a run needs; dropped, it is gone from the kernel.
-pub struct World {
+pub struct Topology {
     /// The network's thread.
-    pub cloud: Cloud,
+    pub packet_loop: PacketLoop,
     /// In the order of the network's endpoints.
     pub namespaces: Vec<Namespace>,
     /// Where the processes of this run may write.
     pub folder: PathBuf,
 }
 
-impl World {
-    /// Makes every namespace and starts the cloud. `folder` is emptied by whoever made it.
+impl Topology {
+    /// Makes every namespace and starts the packet loop. `folder` is emptied by whoever made it.
     ///
     /// # Errors
     /// When the kernel refuses, mostly for want of root.
@@ -44,8 +44,8 @@ impl World {
             namespaces.push(namespace);
             devices.push(device);
         }
-        let cloud = Cloud::start(Fabric::new(network.clone()), devices)?;
-        Ok(Self { cloud, namespaces, folder })
+        let packet_loop = PacketLoop::start(Fabric::new(network.clone()), devices)?;
+        Ok(Self { packet_loop, namespaces, folder })
     }
 
     /// The origin's namespace.
