@@ -23,6 +23,7 @@ mod limits;
 mod listen;
 mod listener;
 mod meter;
+mod metered_stream;
 mod observed;
 mod page_stats;
 mod pages;
@@ -39,7 +40,6 @@ mod stats;
 mod testing;
 mod unasked;
 mod visits;
-mod wire;
 
 pub use app::Viral;
 pub use error::OpenError;

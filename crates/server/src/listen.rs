@@ -26,10 +26,10 @@ use crate::limits::{
 };
 use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
+use crate::metered_stream::MeteredStream;
 use crate::same_origin;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::stats::Stats;
-use crate::wire::Wire;
 
 /// What is served on a listener.
 #[derive(Clone)]
@@ -133,14 +133,14 @@ async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit
     let Service { router, stats, access, shutdown } = service;
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), permit.usage());
-    let wire = Wire::new(Seated::new(stream, &permit), meter.clone(), permit);
+    let metered = MeteredStream::new(Seated::new(stream, &permit), meter.clone(), permit);
     let service = hyper::service::service_fn(move |request| {
         let pending = access.as_ref().map(|access| access.begin(&request, peer));
         answer(request, (peer, pending), router.clone(), asked.clone(), usage.clone())
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
-    let connection = http.serve_connection(TokioIo::new(wire), service).with_upgrades();
+    let connection = http.serve_connection(TokioIo::new(metered), service).with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

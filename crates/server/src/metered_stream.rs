@@ -17,7 +17,7 @@ use crate::meter::Meter;
 const DISCARD_LEN: usize = 16 * 1024;
 
 /// A stream `S` with its meter, and what is `H`eld as long as it is open.
-pub(crate) struct Wire<S, H> {
+pub(crate) struct MeteredStream<S, H> {
     stream: S,
     meter: Meter,
     stall: Stall,
@@ -44,7 +44,7 @@ struct Linger {
     left: usize,
 }
 
-impl<S, H> Wire<S, H> {
+impl<S, H> MeteredStream<S, H> {
     /// Wraps `stream`; `held` is dropped with it.
     pub(crate) fn new(stream: S, meter: Meter, held: H) -> Self {
         let received = Allowance::new(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
@@ -67,7 +67,7 @@ impl<S, H> Wire<S, H> {
     }
 }
 
-impl<S: AsyncRead + Unpin, H> Wire<S, H> {
+impl<S: AsyncRead + Unpin, H> MeteredStream<S, H> {
     /// Reads and throws away what the client still sends: the system would answer it with a reset, which destroys what the client has not read yet.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let begin = || Linger { end: Box::pin(sleep_until(Instant::now() + LINGER)), left: LINGER_LEN_MAX };
@@ -112,7 +112,7 @@ impl Stall {
     }
 }
 
-impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Wire<S, H> {
+impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for MeteredStream<S, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
@@ -128,7 +128,7 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Wire<S, H> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for Wire<S, H> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H: Unpin> AsyncWrite for MeteredStream<S, H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(polled, cx)
@@ -169,26 +169,26 @@ mod tests {
     use super::*;
     use crate::stats::{Cause, Stats};
 
-    fn wire(len: usize) -> (Wire<DuplexStream, ()>, DuplexStream, Meter, Arc<Stats>) {
+    fn metered(len: usize) -> (MeteredStream<DuplexStream, ()>, DuplexStream, Meter, Arc<Stats>) {
         let stats = Arc::new(Stats::default());
         let meter = Meter::new(Some(Arc::clone(&stats)));
         let (ours, theirs) = duplex(len);
-        (Wire::new(ours, meter.clone(), ()), theirs, meter, stats)
+        (MeteredStream::new(ours, meter.clone(), ()), theirs, meter, stats)
     }
 
     #[tokio::test]
     async fn what_leaves_is_counted_for_the_cause_of_the_answer() {
-        let (mut wire, _client, meter, stats) = wire(100);
-        wire.write_all(&[0; 10]).await.unwrap();
+        let (mut metered, _client, meter, stats) = metered(100);
+        metered.write_all(&[0; 10]).await.unwrap();
         meter.set_cause(Cause::Assets);
-        assert!(tokio::time::timeout(Duration::ZERO, wire.write_all(&[0; 1000])).await.is_err(), "the client reads nothing");
+        assert!(tokio::time::timeout(Duration::ZERO, metered.write_all(&[0; 1000])).await.is_err(), "the client reads nothing");
         assert_eq!((stats.sent(Cause::Documents), stats.sent(Cause::Assets)), (10, 90), "and so no more than fits has left");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_nothing_is_given_up_and_a_slow_one_is_not() {
         let least = READ_LEAST_LEN as usize;
-        let (mut wire, mut client, ..) = wire(least);
+        let (mut metered, mut client, ..) = metered(least);
         let began = Instant::now();
         let reading = tokio::spawn(async move {
             for _ in 0..5 {
@@ -197,7 +197,7 @@ mod tests {
             }
             client
         });
-        let error = wire.write_all(&vec![0; 100 * least]).await.unwrap_err();
+        let error = metered.write_all(&vec![0; 100 * least]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed().as_secs(), 5 * (READ_STALL.as_secs() - 1) + READ_STALL.as_secs(), "counted from the last byte read");
         drop(reading.await);
@@ -205,25 +205,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_a_byte_now_and_then_is_given_up() {
-        let (mut wire, mut client, ..) = wire(100);
+        let (mut metered, mut client, ..) = metered(100);
         let began = Instant::now();
         let reading = tokio::spawn(async move {
             while client.read_u8().await.is_ok() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
-        let error = wire.write_all(&[0; 1000]).await.unwrap_err();
+        let error = metered.write_all(&[0; 1000]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(began.elapsed() <= READ_STALL + Duration::from_secs(2), "{:?}", began.elapsed());
-        drop(wire);
+        drop(metered);
         reading.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_seldom_is_not_taken_for_slow_reading() {
-        let (mut wire, mut client, ..) = wire(100);
+        let (mut metered, mut client, ..) = metered(100);
         for _ in 0..10 {
-            let (wrote, read) = tokio::join!(wire.write_all(&[0; 150]), async {
+            let (wrote, read) = tokio::join!(metered.write_all(&[0; 150]), async {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 client.read_exact(&mut [0; 150]).await
             });
@@ -235,36 +235,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_web_socket_that_says_too_much_is_ended_and_a_download_is_not() {
-        let (mut wire, mut client, meter, _) = wire(1024);
+        let (mut metered, mut client, meter, _) = metered(1024);
         let much = usize::try_from(SOCKET_RECEIVED_BURST_MAX).unwrap() + 1024;
         let sending = tokio::spawn(async move {
             client.write_all(&vec![0; 2 * much]).await.unwrap();
             client
         });
-        wire.read_exact(&mut vec![0; much]).await.unwrap();
+        metered.read_exact(&mut vec![0; much]).await.unwrap();
         meter.begin_session();
-        let error = wire.read_exact(&mut vec![0; much]).await.unwrap_err();
+        let error = metered.read_exact(&mut vec![0; much]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         drop(sending);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_rest_of_a_body_is_read_before_the_stream_is_closed_but_not_for_ever() {
-        let (mut wire, mut client, meter, _) = wire(100);
+        let (mut metered, mut client, meter, _) = metered(100);
         meter.begin(&Request::post("/").body(Body::from("x")).unwrap());
         let began = Instant::now();
         let sending = tokio::spawn(async move { client.write_all(&[0; 10_000]).await.map(|()| client) });
-        wire.shutdown().await.unwrap();
+        metered.shutdown().await.unwrap();
         assert_eq!(began.elapsed(), LINGER);
         drop(sending.await.unwrap().unwrap());
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_request_without_a_body_the_stream_is_closed_at_once() {
-        let (mut wire, _client, meter, _) = wire(100);
+        let (mut metered, _client, meter, _) = metered(100);
         meter.begin(&Request::get("/").body(Body::empty()).unwrap());
         let began = Instant::now();
-        wire.shutdown().await.unwrap();
+        metered.shutdown().await.unwrap();
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
