@@ -1,6 +1,6 @@
 //! The download machine by operations: after any calls in any order it keeps its bounds, and an origin that serves everything finishes it.
 
-use viral_swarm::fetch::{Output, PeerFault, PeerKey, Source};
+use viral_swarm::fetch::{FetchOutput, PeerFault, PeerKey, Source};
 use viral_wire::limits::PIECE_LEN_MAX;
 
 use crate::bytes::Bytes;
@@ -173,7 +173,10 @@ fn finish(model: &mut Model) {
         model.now = model.now.max(at);
         model.fetch.handle_timeout(model.now);
         for output in model.settle(true) {
-            let asks = matches!(output, Output::Want { .. } | Output::AskOrigin { .. } | Output::AskLease { .. } | Output::NeedPeers);
+            let asks = matches!(
+                output,
+                FetchOutput::Want { .. } | FetchOutput::AskOrigin { .. } | FetchOutput::AskLease { .. } | FetchOutput::NeedPeers
+            );
             assert!(!asks, "everything is held, and yet: {output:?}");
         }
     }

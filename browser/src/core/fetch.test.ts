@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Fetch } from './fetch';
-import type { Output, PeerKey, Source } from './fetch';
+import type { FetchOutput, PeerKey, Source } from './fetch';
 import type { Piece } from './manifest';
 
 const FOLDER = '../vectors/fetch';
@@ -37,7 +37,7 @@ interface Trace {
 const idOf = (number: number): string => number.toString(16).padStart(32, '0');
 const digestOf = (number: number): string => idOf(number).padEnd(64, '0');
 const sourceOf = (peer: PeerKey | null): Source => (peer === null ? { kind: 'origin' } : { kind: 'peer', peer });
-const numbered = (output: Output): unknown =>
+const numbered = (output: FetchOutput): unknown =>
   'ids' in output ? { ...output, ids: output.ids.map((id) => Number.parseInt(id, 16)) } : output;
 
 /** Makes one call; gives back what `accept` said. */

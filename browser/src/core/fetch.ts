@@ -12,11 +12,11 @@ import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, noteActivity, is
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import { OriginLease } from './fetch/originlease';
-import type { Accepted, Output, PeerKey, Progress, Source } from './fetch/types';
+import type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
 export type { FetchConfig } from './fetch/config';
-export type { Accepted, Output, PeerFault, PeerKey, Progress, Source } from './fetch/types';
+export type { Accepted, FetchOutput, PeerFault, PeerKey, Progress, Source } from './fetch/types';
 
 /** The engine of one page. */
 export class Fetch {
@@ -266,7 +266,7 @@ export class Fetch {
   }
 
   /** The next thing to do; null when there is nothing until the next call or {@state pollTimeout}. */
-  poll(): Output | null {
+  poll(): FetchOutput | null {
     const table = this.#table;
     if (this.#stale && !table._out.length) {
       this.#stale = false;

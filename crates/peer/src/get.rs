@@ -19,7 +19,7 @@ use crate::peer::{Peer, PeerConfig, PeerError};
 use crate::rate::Rate;
 use crate::store::{Place, Store};
 use crate::throttle::Throttle;
-use files::Output;
+use files::OutputDir;
 pub use files::OutputError;
 pub use report::{Answer, Report};
 
@@ -173,7 +173,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
         planned = planned => planned?,
         () = told(&mut stop) => return Err(GetError::Stopped { held: 0, total: 0, kept: String::new() }),
     };
-    let mut output = options.output.clone().map(|dir| Output::open(dir, config.origin.below(), options.force)).transpose()?;
+    let mut output = options.output.clone().map(|dir| OutputDir::open(dir, config.origin.below(), options.force)).transpose()?;
     if let Some(output) = &output {
         config.store = Store::open(Place::Directory(output.partial())).map_err(PeerError::Store)?;
     }
@@ -203,7 +203,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     report.bytes_to_peers = peer.totals.bytes_to_peers;
     peer.stop().await;
     // The app is in place; what is left beside it is no reason to say that it is not.
-    if let Some(Err(error)) = output.map(Output::finish) {
+    if let Some(Err(error)) = output.map(OutputDir::finish) {
         tracing::warn!(%error, "the partial download cannot be removed");
     }
     Ok(report)
@@ -285,7 +285,7 @@ async fn fetch(
     peer: &mut Peer,
     options: &GetOptions,
     wanted: &Wanted,
-    output: Option<&Output>,
+    output: Option<&OutputDir>,
     tell: &mut impl FnMut(GetEvent<'_>),
 ) -> Result<Vec<AssetRecord>, GetError> {
     let (mut prepared, mut stop) = (false, options.stop.clone());
@@ -369,7 +369,7 @@ fn is_whole(peer: &Peer, records: &[AssetRecord]) -> bool {
 }
 
 /// Looks at what lies in the directory already, before anything is asked for: what is right is not fetched, what would be overwritten is an error.
-fn prepare(peer: &mut Peer, output: Option<&Output>, records: &[AssetRecord], is_page: bool) -> Result<(), GetError> {
+fn prepare(peer: &mut Peer, output: Option<&OutputDir>, records: &[AssetRecord], is_page: bool) -> Result<(), GetError> {
     let Some(output) = output else { return Ok(()) };
     for record in output.survey(records, is_page)? {
         peer.adopt(record.0, record.1);
@@ -404,12 +404,12 @@ fn progress(peer: &Peer) -> GetProgress {
     }
 }
 
-fn stopped(peer: &Peer, output: Option<&Output>) -> GetError {
+fn stopped(peer: &Peer, output: Option<&OutputDir>) -> GetError {
     let progress = peer.progress();
     GetError::Stopped { held: progress.held, total: progress.total, kept: kept(output) }
 }
 
-fn stalled(peer: &Peer, options: &GetOptions, output: Option<&Output>) -> GetError {
+fn stalled(peer: &Peer, options: &GetOptions, output: Option<&OutputDir>) -> GetError {
     let progress = peer.progress();
     let fault = peer.origin_fault.clone().or_else(|| peer.lost.clone().map(|reason| format!("the tracker is gone: {reason}")));
     GetError::Stalled {
@@ -422,14 +422,14 @@ fn stalled(peer: &Peer, options: &GetOptions, output: Option<&Output>) -> GetErr
     }
 }
 
-fn full_or(error: PeerError, output: Option<&Output>) -> GetError {
+fn full_or(error: PeerError, output: Option<&OutputDir>) -> GetError {
     match (error, output) {
         (PeerError::Store(cause), Some(output)) => OutputError::Partial { dir: output.partial(), cause }.into(),
         (error, _) => error.into(),
     }
 }
 
-fn kept(output: Option<&Output>) -> String {
+fn kept(output: Option<&OutputDir>) -> String {
     output.map_or_else(String::new, |output| {
         format!("; they are kept in {}, run the same command again to go on", output.partial().display())
     })

@@ -18,7 +18,7 @@ use viral_swarm::coverage::CoverageCache;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
-use viral_swarm::visits::{AnswerKind, Output as Seen};
+use viral_swarm::visits::{AnswerKind, VisitsOutput};
 use viral_wire::Digest;
 use viral_wire::signal::PeerNumber;
 
@@ -137,13 +137,13 @@ impl Hub {
     /// What a visit says by its requests.
     pub(crate) fn seen(&self, seen: Seen) {
         self.with(|inner, now_ms| match seen {
-            Seen::Vote { page, voter, address, kind, paths } => {
+            VisitsOutput::Vote { page, voter, address, kind, paths } => {
                 let kind = if kind == AnswerKind::Full { ReportKind::Full } else { ReportKind::Seen };
                 let report = Report { voter, address, kind, paths };
                 let change = inner.pages.handle_report(now_ms, &self.site.current(), &page, report);
                 inner.apply(now_ms, change);
             }
-            Seen::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
+            VisitsOutput::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
         });
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, sleep_until};
-use viral_swarm::visits::{AnswerKind, Asked, Opening, Output, Reported, Visits, VisitsConfig};
+use viral_swarm::visits::{AnswerKind, Asked, Opening, Reported, Visits, VisitsConfig, VisitsOutput};
 
 use crate::hub::Hub;
 
@@ -69,7 +69,7 @@ impl VisitLog {
     }
 
     /// Everything that is due now.
-    fn due(&self) -> Vec<Output> {
+    fn due(&self) -> Vec<VisitsOutput> {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
         inner.visits.handle_timeout(now_ms);

@@ -24,7 +24,7 @@ use origin_lease::OriginLease;
 use piece_table::{ORIGIN, PieceTable};
 use schedule::schedule;
 use state::{NEVER, PieceState, Ring, SourceState, backoff};
-pub use types::{Accepted, Output, PeerFault, PeerKey, Progress, Source};
+pub use types::{Accepted, FetchOutput, PeerFault, PeerKey, Progress, Source};
 
 /// The engine of one page. Time is in milliseconds and never decreases.
 #[derive(Debug)]
@@ -340,7 +340,7 @@ impl Fetch {
     }
 
     /// The next thing to do; `None` when there is nothing until the next call or [`Self::poll_timeout`].
-    pub fn poll(&mut self) -> Option<Output> {
+    pub fn poll(&mut self) -> Option<FetchOutput> {
         if self.stale && self.table.out.is_empty() {
             self.stale = false;
             schedule(&mut self.table, &mut self.policy);
@@ -433,7 +433,7 @@ impl Fetch {
     /// The peer's place, made on first sight unless it is banned or there are too many.
     fn meet(&mut self, peer: PeerKey) -> Option<usize> {
         if self.table.banned.contains(&peer) {
-            self.table.out.push_back(Output::Drop { peer, fault: PeerFault::Forged });
+            self.table.out.push_back(FetchOutput::Drop { peer, fault: PeerFault::Forged });
             return None;
         }
         let mut at = self.peer(peer);
@@ -493,12 +493,12 @@ impl Fetch {
     fn report_progress(&mut self) {
         let done = self.progress().done;
         if done && !self.done {
-            self.table.out.push_back(Output::Done);
+            self.table.out.push_back(FetchOutput::Done);
         }
         self.done = done;
         let alone = self.table.missing > 0 && self.table.sources.len() == 1;
         if alone && !self.alone {
-            self.table.out.push_back(Output::NeedPeers);
+            self.table.out.push_back(FetchOutput::NeedPeers);
         }
         self.alone = alone;
     }

@@ -24,7 +24,7 @@ use crate::{
 
 pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
-pub use output::{CloseReason, Output};
+pub use output::{CloseReason, TrackerOutput};
 pub use stats::{Matches, Refused, Reported, TrackerStats};
 pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
@@ -84,7 +84,7 @@ pub struct Tracker {
     reputation: Reputation,
     totals: Totals,
     lineage: Lineage,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<TrackerOutput>,
     /// Numbers offers and leechers, so that one is never taken for a later one of the same name.
     serial: u64,
 }
@@ -121,7 +121,7 @@ impl Tracker {
     }
 
     /// What the host must do next, if anything.
-    pub fn poll(&mut self) -> Option<Output> {
+    pub fn poll(&mut self) -> Option<TrackerOutput> {
         self.outputs.pop_front()
     }
 
@@ -265,8 +265,8 @@ impl Tracker {
     }
 
     /// Queues an output. A host that does not drain them loses messages first and never a close.
-    fn put(&mut self, output: Output) {
-        if self.outputs.len() >= OUTPUTS_MAX && !matches!(output, Output::Close(..)) {
+    fn put(&mut self, output: TrackerOutput) {
+        if self.outputs.len() >= OUTPUTS_MAX && !matches!(output, TrackerOutput::Close(..)) {
             self.totals.refused.outputs += 1;
             return;
         }
@@ -274,7 +274,7 @@ impl Tracker {
     }
 
     fn send(&mut self, peer: PeerNumber, message: TrackerToPeer) {
-        self.put(Output::Send(peer, message));
+        self.put(TrackerOutput::Send(peer, message));
     }
 
     /// Tells a peer what came to nothing, where an honest one may be late rather than wrong. What it said may have ended its own session.

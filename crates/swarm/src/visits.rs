@@ -15,7 +15,7 @@ use crate::locality;
 use book::Book;
 use visit::{Used, Visit};
 
-pub use types::{AnswerKind, Found, Opening, Output, Reported, VisitsConfig};
+pub use types::{AnswerKind, Found, Opening, Reported, VisitsConfig, VisitsOutput};
 
 mod book;
 mod names;
@@ -39,7 +39,7 @@ pub struct Visits {
     book: Book,
     timers: BTreeSet<(u64, u64)>,
     /// What one timer gave: two at most.
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<VisitsOutput>,
 }
 
 impl Visits {
@@ -130,7 +130,7 @@ impl Visits {
     }
 
     /// What the host must do next, if anything.
-    pub fn poll(&mut self) -> Option<Output> {
+    pub fn poll(&mut self) -> Option<VisitsOutput> {
         while self.outputs.is_empty() {
             let (due_ms, serial) = *self.timers.first()?;
             if due_ms > self.now_ms {
@@ -210,10 +210,10 @@ impl Visits {
             return;
         }
         let Some(Used { all, .. }) = self.book.used(serial) else { return };
-        self.outputs.push_back(Output::Vote { page: page.clone(), voter: serial, address, kind, paths: owned(&all) });
+        self.outputs.push_back(VisitsOutput::Vote { page: page.clone(), voter: serial, address, kind, paths: owned(&all) });
         let news = if has_reported { self.book.untold(serial) } else { Vec::new() };
         if !news.is_empty() {
-            self.outputs.push_back(Output::Used { browser, page, paths: owned(&news) });
+            self.outputs.push_back(VisitsOutput::Used { browser, page, paths: owned(&news) });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use viral_swarm::fetch::{
-    Accepted, Fetch, FetchConfig, Output, PeerKey, Source,
+    Accepted, Fetch, FetchConfig, FetchOutput, PeerKey, Source,
     config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX},
 };
 use viral_wire::{Digest, Piece, PieceId};
@@ -149,7 +149,7 @@ impl Model {
     }
 
     /// Drains the outputs of one call and checks what must hold of each, whatever came before.
-    pub(crate) fn settle(&mut self, was_timeout: bool) -> Vec<Output> {
+    pub(crate) fn settle(&mut self, was_timeout: bool) -> Vec<FetchOutput> {
         let mut outputs = Vec::new();
         while let Some(output) = self.fetch.poll() {
             self.check(&output);
@@ -163,33 +163,33 @@ impl Model {
         outputs
     }
 
-    fn check(&mut self, output: &Output) {
+    fn check(&mut self, output: &FetchOutput) {
         match output {
-            Output::Want { peer, ids } => {
+            FetchOutput::Want { peer, ids } => {
                 assert!((1..=FLIGHT_IDS_MAX).contains(&ids.len()));
                 let owed = self.asked(Source::Peer(*peer), ids);
                 let bytes: u64 = owed.iter().map(|id| u64::from(self.lens[*id as usize])).sum();
                 assert!(owed.len() == 1 || bytes <= WINDOW_LEN_MAX, "{bytes} bytes in flight with one peer");
                 assert!(owed.len() <= FLIGHT_IDS_MAX, "{} pieces in flight with one peer", owed.len());
             }
-            Output::AskOrigin { ids } => {
+            FetchOutput::AskOrigin { ids } => {
                 assert!((1..=ORIGIN_IDS_MAX).contains(&ids.len()));
                 let is_expected = |id: &PieceId| self.expected.contains(&number(*id));
                 assert!(!ids.iter().any(is_expected), "what nobody demanded is not asked of the origin");
                 self.asked(Source::Origin, ids);
             }
-            Output::Cancel { ids, .. } => assert!((1..=FLIGHT_IDS_MAX).contains(&ids.len())),
-            Output::Query { ids, .. } => assert!((1..=QUERY_IDS_MAX).contains(&ids.len())),
-            Output::Drop { peer, .. } => {
+            FetchOutput::Cancel { ids, .. } => assert!((1..=FLIGHT_IDS_MAX).contains(&ids.len())),
+            FetchOutput::Query { ids, .. } => assert!((1..=QUERY_IDS_MAX).contains(&ids.len())),
+            FetchOutput::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
-            Output::AskLease { done } => {
+            FetchOutput::AskLease { done } => {
                 assert!(self.in_crowd, "outside a crowd there are no shares");
                 self.reported += *done as usize;
                 assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);
             }
-            Output::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
-            Output::NeedPeers => {
+            FetchOutput::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
+            FetchOutput::NeedPeers => {
                 assert!(!self.has_all_wanted(), "nobody is needed when all that is wanted is held")
             }
         }

@@ -6,7 +6,7 @@ use viral_swarm::{
     coverage::Coverage,
     limits::OUTPUTS_MAX,
     locality::{self, PeerScope},
-    tracker::{Answerer, ClientAddr, Output, Seeking, Tracker, TrackerConfig},
+    tracker::{Answerer, ClientAddr, Seeking, Tracker, TrackerConfig, TrackerOutput},
 };
 use viral_wire::{
     Description, Digest, Ticket,
@@ -197,15 +197,15 @@ impl World {
         assert_eq!(stats.matches.answered, self.answered.len() as u64);
     }
 
-    fn check(&mut self, output: Output) {
+    fn check(&mut self, output: TrackerOutput) {
         match output {
-            Output::Close(peer, _) => assert!(self.open.remove(&peer).is_some(), "closed once"),
-            Output::Loaded { peer, report, .. } => {
+            TrackerOutput::Close(peer, _) => assert!(self.open.remove(&peer).is_some(), "closed once"),
+            TrackerOutput::Loaded { peer, report, .. } => {
                 assert!(self.open.contains_key(&peer) && report.paths.len() <= LOADED_ASSETS_MAX);
             }
-            Output::Counted { .. } => {}
-            Output::PageWanted { page } => assert!(page.starts_with('/')),
-            Output::Send(peer, message) => {
+            TrackerOutput::Counted { .. } => {}
+            TrackerOutput::PageWanted { page } => assert!(page.starts_with('/')),
+            TrackerOutput::Send(peer, message) => {
                 let Some(addr) = self.open.get(&peer).copied() else { panic!("{peer} is told after its end: {message:?}") };
                 let text = signal::encode(&message);
                 assert_eq!(signal::decode(text.as_bytes()).as_ref(), Ok(&message), "what is said keeps its limits");

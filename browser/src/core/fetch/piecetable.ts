@@ -4,7 +4,7 @@ import type { PieceId } from '../digest';
 import { BANNED_MAX } from './config';
 import { EXPECTED, NEVER, noteActivity, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
 import type { SourceState, PieceState } from './state';
-import type { Output, PeerFault, PeerKey } from './types';
+import type { FetchOutput, PeerFault, PeerKey } from './types';
 
 /** Pieces, sources, and what is in flight between them. Names with `_` are the engine's own: the build renames them. */
 export class PieceTable {
@@ -16,7 +16,7 @@ export class PieceTable {
   readonly _peers = new Map<PeerKey, SourceState>();
   readonly _origin = newSourceState(-1);
   readonly _banned = new Set<PeerKey>();
-  readonly _out: Output[] = [];
+  readonly _out: FetchOutput[] = [];
   /** Pieces of the page manifest: those of the first `addPieces`, and of each with peers only that follows it directly. */
   _boot = 0;
   _held = 0;

@@ -12,7 +12,7 @@ export type Source = { readonly kind: 'peer'; readonly peer: PeerKey } | { reado
 export type PeerFault = 'forged' | 'unasked' | 'malformed' | 'silent' | 'slow';
 
 /** What the shell must do next; the engine itself performs no I/O. */
-export type Output =
+export type FetchOutput =
   | { readonly kind: 'want'; readonly peer: PeerKey; readonly ids: readonly PieceId[] }
   | { readonly kind: 'cancel'; readonly peer: PeerKey; readonly ids: readonly PieceId[] }
   | { readonly kind: 'query'; readonly peer: PeerKey; readonly ids: readonly PieceId[] }

@@ -84,7 +84,7 @@ pub enum OutputError {
 
 /// The directory that files go to.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct OutputDir {
     dir: PathBuf,
     /// What the paths of the site begin with, which its files do not.
     below: String,
@@ -96,7 +96,7 @@ pub(super) struct Output {
     placed: BTreeSet<(u64, u64)>,
 }
 
-impl Output {
+impl OutputDir {
     /// Makes the directory if need be. Nobody else can begin a download there until this value is gone.
     pub(super) fn open(dir: PathBuf, below: &str, force: bool) -> Result<Self, OutputError> {
         let failed = |cause| OutputError::Io { path: dir.clone(), cause };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
-use viral_swarm::fetch::{Accepted, Fetch, FetchConfig, Output, PeerFault, PeerKey, Source};
+use viral_swarm::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerFault, PeerKey, Source};
 use viral_wire::frame::{ByeReason, Encoding};
 use viral_wire::push::planned;
 use viral_wire::signal::{Answer, AnswerPost, Fault, FaultReport, Offer, PeerToTracker};
@@ -315,31 +315,31 @@ impl Peer {
     }
 
     /// Does what the fetch engine wants done.
-    pub(super) fn do_fetch(&mut self, output: Output) {
+    pub(super) fn do_fetch(&mut self, output: FetchOutput) {
         let now = Instant::now();
         match output {
-            Output::Want { peer, ids } => drop(self.links.send(now, peer, &Frame::Want { ids })),
-            Output::Cancel { peer, ids } => drop(self.links.send(now, peer, &Frame::Cancel { ids })),
-            Output::Query { peer, ids } => drop(self.links.send(now, peer, &Frame::Query { ids })),
-            Output::AskOrigin { ids } => {
+            FetchOutput::Want { peer, ids } => drop(self.links.send(now, peer, &Frame::Want { ids })),
+            FetchOutput::Cancel { peer, ids } => drop(self.links.send(now, peer, &Frame::Cancel { ids })),
+            FetchOutput::Query { peer, ids } => drop(self.links.send(now, peer, &Frame::Query { ids })),
+            FetchOutput::AskOrigin { ids } => {
                 let (origin, events) = (self.origin.clone(), self.event_sender.clone());
                 self.requests.spawn(async move {
                     let outcome = origin.pieces(&ids, &events).await;
                     let _ = events.send(OriginEvent::Served { ids, outcome }).await;
                 });
             }
-            Output::AskLease { done } => self.ask_lease(done),
-            Output::Drop { peer, fault } => {
+            FetchOutput::AskLease { done } => self.ask_lease(done),
+            FetchOutput::Drop { peer, fault } => {
                 if fault == PeerFault::Forged {
                     self.totals.bans += 1;
                 }
                 self.drop_link(peer, fault);
             }
-            Output::Done => {
+            FetchOutput::Done => {
                 self.arrival_numbers.clear();
                 self.report();
             }
-            Output::NeedPeers => self.look_for_peers(),
+            FetchOutput::NeedPeers => self.look_for_peers(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Carrying out what the tracker says.
 
 use viral_swarm::pageset::{Report, ReportKind};
-use viral_swarm::tracker::Output;
+use viral_swarm::tracker::TrackerOutput;
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
@@ -29,14 +29,14 @@ impl Inner {
         let site = &hub.site;
         while let Some(output) = self.tracker.poll() {
             match output {
-                Output::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
-                Output::Close(peer, reason) => {
+                TrackerOutput::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
+                TrackerOutput::Close(peer, reason) => {
                     self.send(peer, Outgoing::Close(reason));
                     self.sessions.remove(&peer);
                 }
-                Output::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, hub, &page, (browser, report)),
-                Output::Counted { page, from_peers, rings } => hub.counters.add_from_peers(&page, from_peers, rings),
-                Output::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
+                TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, hub, &page, (browser, report)),
+                TrackerOutput::Counted { page, from_peers, rings } => hub.counters.add_from_peers(&page, from_peers, rings),
+                TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
             }
         }
     }

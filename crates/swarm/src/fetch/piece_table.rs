@@ -6,7 +6,7 @@ use viral_wire::PieceId;
 
 use super::config::BANNED_MAX;
 use super::state::{NEVER, PieceState, Ring, SourceState};
-use super::types::{Output, PeerFault, PeerKey, Source};
+use super::types::{FetchOutput, PeerFault, PeerKey, Source};
 
 /// Place of the origin in [`PieceTable::sources`].
 pub(super) const ORIGIN: usize = 0;
@@ -23,7 +23,7 @@ pub(super) struct PieceTable {
     /// The origin, then the peers in the order they came.
     pub(super) sources: Vec<SourceState>,
     pub(super) banned: BTreeSet<PeerKey>,
-    pub(super) out: VecDeque<Output>,
+    pub(super) out: VecDeque<FetchOutput>,
     /// Pieces of the page manifest: those of the first `add_pieces`, and of each `add_expected` that follows it directly.
     pub(super) boot: usize,
     pub(super) held: usize,
@@ -157,7 +157,7 @@ impl PieceTable {
         self.requests.insert(request, batch.len());
         self.request_of.extend(batch.iter().map(|&i| (i, request)));
         let ids = batch.iter().map(|&i| self.pieces[i].id).collect();
-        self.out.push_back(Output::AskOrigin { ids });
+        self.out.push_back(FetchOutput::AskOrigin { ids });
     }
 
     /// The source no longer owes the piece.
@@ -277,7 +277,7 @@ impl PieceTable {
         if !matches!(fault, PeerFault::Silent | PeerFault::Slow) && self.banned.len() < BANNED_MAX {
             self.banned.insert(peer);
         }
-        self.out.push_back(Output::Drop { peer, fault });
+        self.out.push_back(FetchOutput::Drop { peer, fault });
     }
 
     /// Whether an open peer would send the piece if asked now.

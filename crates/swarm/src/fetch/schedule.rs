@@ -8,7 +8,7 @@ use super::origin::OriginPolicy;
 use super::origin_lease::OriginLease;
 use super::piece_table::{ORIGIN, PieceTable};
 use super::state::{NEVER, Ring, SourceState};
-use super::types::{Output, Source};
+use super::types::{FetchOutput, Source};
 
 /// One round: sets every source to work and puts the frames and requests for that into `table.out`.
 pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
@@ -34,8 +34,8 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
         let state = &mut table.sources[at];
         let Source::Peer(peer) = state.source else { continue };
         let (cancels, wants) = (std::mem::take(&mut state.cancels), std::mem::take(&mut state.wants));
-        table.out.extend(cancels.chunks(FLIGHT_IDS_MAX).map(|ids| Output::Cancel { peer, ids: ids.to_vec() }));
-        table.out.extend(wants.chunks(FLIGHT_IDS_MAX).map(|ids| Output::Want { peer, ids: ids.to_vec() }));
+        table.out.extend(cancels.chunks(FLIGHT_IDS_MAX).map(|ids| FetchOutput::Cancel { peer, ids: ids.to_vec() }));
+        table.out.extend(wants.chunks(FLIGHT_IDS_MAX).map(|ids| FetchOutput::Want { peer, ids: ids.to_vec() }));
     }
 }
 
@@ -61,7 +61,7 @@ fn query(table: &mut PieceTable, at: usize) {
     state.asking = i;
     state.grace = table.now + GRACE_MS;
     if let Source::Peer(peer) = state.source {
-        table.out.push_back(Output::Query { peer, ids });
+        table.out.push_back(FetchOutput::Query { peer, ids });
     }
 }
 
@@ -190,7 +190,7 @@ fn ask_for_lease(table: &mut PieceTable, lease: &mut OriginLease) {
         table.request(&batch);
     }
     if let Some(done) = lease.poll_ask(table) {
-        table.out.push_back(Output::AskLease { done });
+        table.out.push_back(FetchOutput::AskLease { done });
     }
 }
 

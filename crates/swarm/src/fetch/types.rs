@@ -34,7 +34,7 @@ pub enum PeerFault {
 /// What the shell must do next; the engine itself performs no I/O.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Output {
+pub enum FetchOutput {
     /// Send a `want`.
     Want {
         /// To whom.

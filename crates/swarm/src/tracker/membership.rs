@@ -10,7 +10,7 @@ use super::{
     Tracker,
     leecher::Leecher,
     offers::OfferBook,
-    output::{CloseReason, Output},
+    output::{CloseReason, TrackerOutput},
     session::{Bucket, Held, Session},
     standing::Standing,
     timers::Timer,
@@ -37,7 +37,7 @@ impl Tracker {
             let places = &self.session_places;
             let Some(other) = places.in_the_way(addr.public).or_else(|| places.in_own_way(addr.public)) else {
                 self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Overload });
-                self.put(Output::Close(peer, CloseReason::Dropped(DropReason::Overload)));
+                self.put(TrackerOutput::Close(peer, CloseReason::Dropped(DropReason::Overload)));
                 return peer;
             };
             self.close(other, CloseReason::Dropped(DropReason::Overload));
@@ -136,7 +136,7 @@ impl Tracker {
         entry.peers.insert(peer);
         match entry.manifest {
             Some(manifest) => self.send(peer, TrackerToPeer::Manifest { page, manifest }),
-            None => self.put(Output::PageWanted { page }),
+            None => self.put(TrackerOutput::PageWanted { page }),
         }
     }
 
@@ -162,7 +162,7 @@ impl Tracker {
     /// Ends a session on the tracker's own account.
     pub(super) fn close(&mut self, peer: PeerNumber, reason: CloseReason) {
         if self.remove_session(peer) {
-            self.put(Output::Close(peer, reason));
+            self.put(TrackerOutput::Close(peer, reason));
         }
     }
 

@@ -8,7 +8,7 @@ use viral_wire::{
 use super::{
     Tracker,
     offers::{ReadyOffer, Unwelcome},
-    output::{CloseReason, Output},
+    output::{CloseReason, TrackerOutput},
     types::{AnswerError, Answerer},
 };
 use crate::coverage::Coverage;
@@ -120,7 +120,7 @@ impl Tracker {
         let kind = if visit.is_some_and(|visit| visit.page == page) { ReportKind::Thin } else { ReportKind::Full };
         let report = Report { voter: peer.get(), address: session.addr.public, kind, paths: assets };
         let browser = session.addr.browser;
-        self.put(Output::Loaded { page, peer, browser, report });
+        self.put(TrackerOutput::Loaded { page, peer, browser, report });
     }
 }
 

@@ -6,7 +6,7 @@ use crate::pageset::Report;
 
 /// What the host must do next; the tracker performs no I/O.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
+pub enum TrackerOutput {
     /// Send this message to this session.
     Send(PeerNumber, TrackerToPeer),
     /// Close this session's socket. The tracker has forgotten it; a `handle_leave` afterwards does nothing.

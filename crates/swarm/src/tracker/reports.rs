@@ -10,7 +10,7 @@ use viral_wire::{
 use super::{
     Tracker,
     leecher::Noted,
-    output::{CloseReason, Output},
+    output::{CloseReason, TrackerOutput},
     standing::Verdict,
     types::{Answerer, VisitError},
 };
@@ -51,7 +51,7 @@ impl Tracker {
         reported.pieces_verified = reported.pieces_verified.saturating_add(u64::from(counts.pieces_verified));
         if let Some(page) = self.known_page_of(who) {
             let (from_peers, rings) = (believed(counts.bytes_from_peers), counts.rings.map(believed));
-            self.put(Output::Counted { page, from_peers, rings });
+            self.put(TrackerOutput::Counted { page, from_peers, rings });
         }
         if counts.pieces_verified > 0 {
             self.handle_verified(who);

@@ -10,7 +10,7 @@ use viral_wire::{
     signal::{self, Answer, Offer, PeerNumber, PeerToTracker, TrackerToPeer},
 };
 
-use super::{AnswerError, Answerer, ClientAddr, CloseReason, Output, Seeking, Tracker, TrackerConfig};
+use super::{AnswerError, Answerer, ClientAddr, CloseReason, Seeking, Tracker, TrackerConfig, TrackerOutput};
 use crate::coverage::Coverage;
 
 mod connections;
@@ -86,7 +86,7 @@ struct World {
     now_ms: u64,
     inboxes: BTreeMap<PeerNumber, Vec<TrackerToPeer>>,
     closed: BTreeMap<PeerNumber, CloseReason>,
-    others: Vec<Output>,
+    others: Vec<TrackerOutput>,
     next_offer: u32,
     next_ticket: u64,
 }
@@ -112,12 +112,12 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.tracker.poll() {
             match output {
-                Output::Send(peer, message) => {
+                TrackerOutput::Send(peer, message) => {
                     assert!(!self.closed.contains_key(&peer), "told after its end: {message:?}");
                     self.inboxes.entry(peer).or_default().push(message);
                 }
-                Output::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
-                Output::Loaded { .. } | Output::Counted { .. } | Output::PageWanted { .. } => self.others.push(output),
+                TrackerOutput::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
+                TrackerOutput::Loaded { .. } | TrackerOutput::Counted { .. } | TrackerOutput::PageWanted { .. } => self.others.push(output),
             }
         }
     }

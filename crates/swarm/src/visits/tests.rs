@@ -34,14 +34,14 @@ fn fetch(visits: &mut Visits, now_ms: u64, browser: u64, referer: &str, names: &
     }
 }
 
-fn outputs(visits: &mut Visits, now_ms: u64) -> Vec<Output> {
+fn outputs(visits: &mut Visits, now_ms: u64) -> Vec<VisitsOutput> {
     visits.handle_timeout(now_ms);
     std::iter::from_fn(|| visits.poll()).collect()
 }
 
 /// The paths of each vote.
 fn votes(visits: &mut Visits, now_ms: u64) -> Vec<Vec<String>> {
-    let vote = |output| if let Output::Vote { paths, .. } = output { Some(paths) } else { None };
+    let vote = |output| if let VisitsOutput::Vote { paths, .. } = output { Some(paths) } else { None };
     outputs(visits, now_ms).into_iter().filter_map(vote).collect()
 }
 
@@ -58,7 +58,7 @@ fn a_first_visit_that_became_quiet_votes_for_what_it_was_sent_in_order_of_reques
     visits.handle_sent(300, slow);
     assert_eq!(visits.poll_timeout(), Some(300 + VISIT_QUIET_MS));
     assert_eq!(outputs(&mut visits, 299 + VISIT_QUIET_MS), []);
-    let vote = Output::Vote {
+    let vote = VisitsOutput::Vote {
         page: "/".to_owned(),
         voter,
         address: HERE.parse().unwrap(),
@@ -113,7 +113,7 @@ fn a_plain_visit_votes_by_what_it_asks_for() {
     let mut visits = visits();
     open_as(&mut visits, 0, ANNA, "/", AnswerKind::Plain, true);
     fetch(&mut visits, 0, ANNA, "/", &["/app.js"]);
-    let [Output::Vote { kind: AnswerKind::Plain, paths, .. }] = &outputs(&mut visits, VISIT_QUIET_MS)[..] else { panic!("one vote") };
+    let [VisitsOutput::Vote { kind: AnswerKind::Plain, paths, .. }] = &outputs(&mut visits, VISIT_QUIET_MS)[..] else { panic!("one vote") };
     assert_eq!(paths, &["/app.js"]);
 }
 
@@ -155,8 +155,8 @@ fn what_is_sent_after_a_report_is_told_to_the_page_once_it_is_quiet() {
     assert_eq!(outputs(&mut visits, 5_000), [], "the report is the vote");
     fetch(&mut visits, 6_000, ANNA, "/worker.js", &["/data.bin"]);
     let told = outputs(&mut visits, 10_000);
-    let used = Output::Used { browser: ANNA, page: "/".to_owned(), paths: paths(&["/data.bin"]) };
-    assert!(matches!(&told[..], [Output::Vote { paths, .. }, last] if paths.len() == 3 && *last == used), "{told:?}");
+    let used = VisitsOutput::Used { browser: ANNA, page: "/".to_owned(), paths: paths(&["/data.bin"]) };
+    assert!(matches!(&told[..], [VisitsOutput::Vote { paths, .. }, last] if paths.len() == 3 && *last == used), "{told:?}");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_report_names_what_is_still_on_its_way_and_the_vote_follows_when_it_was_sent
     assert_eq!(accepted(&mut visits, ANNA, "/", &["/slow.bin", "/a.js"]), paths(&["/a.js"]));
     visits.handle_sent(9_000, slow);
     let told = outputs(&mut visits, 9_000 + VISIT_QUIET_MS);
-    assert!(matches!(&told[..], [Output::Vote { paths, .. }] if *paths == ["/slow.bin", "/a.js"]), "the page knows of it: {told:?}");
+    assert!(matches!(&told[..], [VisitsOutput::Vote { paths, .. }] if *paths == ["/slow.bin", "/a.js"]), "the page knows of it: {told:?}");
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub struct Reported {
 
 /// What the host must do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
+pub enum VisitsOutput {
     /// A visit says, by what it asked for, what its page uses. A later vote of the same voter replaces this one.
     Vote {
         /// Path of the page.

@@ -18,9 +18,9 @@ fn record(path: &str, raw: &[u8]) -> AssetRecord {
 }
 
 /// A directory and a store that holds these assets.
-fn filled(force: bool, assets: &[(&str, &[u8])]) -> (tempfile::TempDir, Output, Store, Vec<AssetRecord>) {
+fn filled(force: bool, assets: &[(&str, &[u8])]) -> (tempfile::TempDir, OutputDir, Store, Vec<AssetRecord>) {
     let dir = tempfile::tempdir().unwrap();
-    let output = Output::open(dir.path().join("out"), "/", force).unwrap();
+    let output = OutputDir::open(dir.path().join("out"), "/", force).unwrap();
     let mut store = Store::open(Place::Directory(output.partial())).unwrap();
     let records: Vec<AssetRecord> = assets.iter().map(|(path, raw)| record(path, raw)).collect();
     for (record, (_, raw)) in records.iter().zip(assets) {
@@ -170,10 +170,10 @@ fn a_directory_that_may_not_be_written_is_named_with_what_to_do() {
 #[test]
 fn a_second_download_into_the_same_directory_is_refused_while_the_first_goes_on() {
     let (dir, output, ..) = filled(false, &[("/a.bin", b"new")]);
-    let second = Output::open(dir.path().join("out"), "/", false).unwrap_err();
+    let second = OutputDir::open(dir.path().join("out"), "/", false).unwrap_err();
     assert!(second.to_string().contains("another viral writes here"), "{second}");
     drop(output);
-    Output::open(dir.path().join("out"), "/", false).unwrap();
+    OutputDir::open(dir.path().join("out"), "/", false).unwrap();
 }
 
 #[test]
@@ -183,13 +183,13 @@ fn the_partial_folder_is_its_users_alone_and_no_link() {
     assert_eq!(fs::metadata(output.partial()).unwrap().permissions().mode() & 0o777, 0o700);
     let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     symlink(elsewhere.path(), dir.path().join(PARTIAL)).unwrap();
-    assert!(matches!(Output::open(dir.path().to_owned(), "/", true), Err(OutputError::Link(_))));
+    assert!(matches!(OutputDir::open(dir.path().to_owned(), "/", true), Err(OutputError::Link(_))));
 }
 
 #[test]
 fn no_piece_is_written_through_a_link_in_the_partial_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let output = Output::open(dir.path().join("out"), "/", false).unwrap();
+    let output = OutputDir::open(dir.path().join("out"), "/", false).unwrap();
     let (asset, victim) = (record("/a.bin", b"new"), dir.path().join("victim"));
     fs::write(&victim, b"mine").unwrap();
     symlink(&victim, output.partial().join(asset.digest.to_string())).unwrap();

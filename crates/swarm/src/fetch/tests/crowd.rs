@@ -8,7 +8,7 @@ use crate::fetch::config::{
     CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, RETRY_MS,
     WINDOW_LEN_MIN,
 };
-use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey, Source};
 use crate::replay;
 
 const LEN: u32 = 32_768;
@@ -20,59 +20,59 @@ struct Crowd {
 
 impl Crowd {
     /// One that knows of so many pieces, and what it asked for at first.
-    fn of(count: usize) -> (Self, Vec<Output>) {
+    fn of(count: usize) -> (Self, Vec<FetchOutput>) {
         let mut crowd = Self { traced: Traced::new(5), now: 0 };
         crowd.call(Input::Crowd { in_crowd: true });
         let outputs = crowd.call(Input::AddPieces { lens: vec![LEN; count] });
         (crowd, outputs)
     }
 
-    fn call(&mut self, input: Input) -> Vec<Output> {
+    fn call(&mut self, input: Input) -> Vec<FetchOutput> {
         self.traced.call(self.now, input).1
     }
 
-    fn lease(&mut self, ids: &[u32]) -> Vec<Output> {
+    fn lease(&mut self, ids: &[u32]) -> Vec<FetchOutput> {
         self.call(Input::Share { ids: ids.to_vec() })
     }
 
-    fn arrive(&mut self, source: Option<PeerKey>, id: u32) -> Vec<Output> {
+    fn arrive(&mut self, source: Option<PeerKey>, id: u32) -> Vec<FetchOutput> {
         let (accepted, _) = self.traced.call(self.now, Input::Accept { source, id });
         assert_eq!(accepted, Some(Accepted::Take { len: LEN }));
         self.call(Input::Piece { source, id, verified: true })
     }
 
     /// A peer that holds these, and has said so.
-    fn peer(&mut self, peer: PeerKey, ids: &[u32]) -> Vec<Output> {
+    fn peer(&mut self, peer: PeerKey, ids: &[u32]) -> Vec<FetchOutput> {
         self.call(Input::Open { peer });
         self.call(Input::Hello { peer, complete: false });
         self.call(Input::Have { peer, ids: ids.to_vec() })
     }
 
-    fn wait(&mut self, ms: u64) -> Vec<Output> {
+    fn wait(&mut self, ms: u64) -> Vec<FetchOutput> {
         self.now += ms;
         self.call(Input::Timeout)
     }
 }
 
-fn asked_of_origin(outputs: &[Output]) -> Vec<u32> {
-    let ids = |output: &Output| if let Output::AskOrigin { ids } = output { ids.clone() } else { Vec::new() };
+fn asked_of_origin(outputs: &[FetchOutput]) -> Vec<u32> {
+    let ids = |output: &FetchOutput| if let FetchOutput::AskOrigin { ids } = output { ids.clone() } else { Vec::new() };
     outputs.iter().flat_map(ids).map(replay::number).collect()
 }
 
-fn wanted_of(outputs: &[Output], from: PeerKey) -> Vec<u32> {
-    let ids = |output: &Output| if let Output::Want { peer, ids } = output { (*peer == from).then(|| ids.clone()) } else { None };
+fn wanted_of(outputs: &[FetchOutput], from: PeerKey) -> Vec<u32> {
+    let ids = |output: &FetchOutput| if let FetchOutput::Want { peer, ids } = output { (*peer == from).then(|| ids.clone()) } else { None };
     outputs.iter().filter_map(ids).flatten().map(replay::number).collect()
 }
 
 #[test]
 fn the_origin_is_asked_for_the_lease_and_for_nothing_else() {
     let (mut crowd, outputs) = Crowd::of(50);
-    assert_eq!(outputs.iter().filter(|output| matches!(output, Output::AskLease { done: 0 })).count(), 1);
+    assert_eq!(outputs.iter().filter(|output| matches!(output, FetchOutput::AskLease { done: 0 })).count(), 1);
     assert!(asked_of_origin(&outputs).is_empty());
     let outputs = crowd.lease(&[7, 8]);
     assert_eq!(asked_of_origin(&outputs), [7, 8]);
-    assert!(!outputs.contains(&Output::AskLease { done: 0 }), "it was asked a moment ago");
-    assert!(crowd.wait(LEASE_ASK_MS).contains(&Output::AskLease { done: 0 }), "all of it is under way: time for more");
+    assert!(!outputs.contains(&FetchOutput::AskLease { done: 0 }), "it was asked a moment ago");
+    assert!(crowd.wait(LEASE_ASK_MS).contains(&FetchOutput::AskLease { done: 0 }), "all of it is under way: time for more");
     crowd.traced.check("crowd-share");
 }
 
@@ -81,7 +81,7 @@ fn a_large_lease_is_several_requests() {
     let (mut crowd, _) = Crowd::of(50);
     let ids: Vec<u32> = (10..40).collect();
     let outputs = crowd.lease(&ids);
-    let requests = outputs.iter().filter(|output| matches!(output, Output::AskOrigin { .. })).count();
+    let requests = outputs.iter().filter(|output| matches!(output, FetchOutput::AskOrigin { .. })).count();
     assert_eq!((asked_of_origin(&outputs), requests), (ids, 30_usize.div_ceil(ORIGIN_IDS_MAX)));
     crowd.traced.check("crowd-large-share");
 }
@@ -92,8 +92,8 @@ fn what_is_held_of_a_lease_is_reported_in_order_and_by_halves() {
     crowd.lease(&[1, 2, 3, 4]);
     crowd.wait(LEASE_ASK_MS);
     crowd.wait(LEASE_ASK_MS);
-    assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, Output::AskLease { .. })), "the first is missing still");
-    assert!(crowd.arrive(None, 1).contains(&Output::AskLease { done: 2 }));
+    assert!(!crowd.arrive(None, 2).iter().any(|output| matches!(output, FetchOutput::AskLease { .. })), "the first is missing still");
+    assert!(crowd.arrive(None, 1).contains(&FetchOutput::AskLease { done: 2 }));
     crowd.traced.check("crowd-report");
 }
 
@@ -168,8 +168,8 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
     crowd.lease(&[0, 1]);
     crowd.wait(CROWD_TIMEOUT_MS - 5_000 - LEASE_ASK_MS);
     crowd.arrive(None, 0);
-    assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, Output::Drop { .. })));
-    assert!(crowd.wait(1).contains(&Output::Drop { peer: 1, fault: PeerFault::Silent }));
+    assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, FetchOutput::Drop { .. })));
+    assert!(crowd.wait(1).contains(&FetchOutput::Drop { peer: 1, fault: PeerFault::Silent }));
     crowd.traced.check("crowd-patience");
 }
 
@@ -250,7 +250,7 @@ fn an_empty_lease_is_asked_for_again_later() {
     assert!(crowd.lease(&[]).is_empty());
     crowd.wait(LEASE_ASK_MS);
     assert_eq!(crowd.traced.fetch.poll_timeout(), Some(LEASE_RETRY_MS));
-    assert!(crowd.wait(LEASE_RETRY_MS - LEASE_ASK_MS).contains(&Output::AskLease { done: 0 }));
+    assert!(crowd.wait(LEASE_RETRY_MS - LEASE_ASK_MS).contains(&FetchOutput::AskLease { done: 0 }));
     crowd.traced.check("crowd-retry");
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::trace::{Input, Traced};
-use crate::fetch::{Accepted, Output, PeerFault, PeerKey};
+use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey};
 use crate::replay;
 
 const PIECES: u32 = 40;
@@ -63,7 +63,7 @@ fn crowd_input() -> impl Strategy<Value = Input> {
 }
 
 /// A piece goes through `accept` first, as the shell must.
-fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<Output> {
+fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<FetchOutput> {
     let Input::Piece { source, id, .. } = input else { return traced.call(now, input).1 };
     let (accepted, mut outputs) = traced.call(now, Input::Accept { source, id });
     let next = match (accepted, source) {
@@ -104,8 +104,8 @@ fn play_to_the_end(traced: &mut Traced, steps: Vec<(u64, Input)>) {
     finish(traced, now, owed.into_iter().collect());
 }
 
-fn asked_of_origin(outputs: &[Output]) -> Vec<u32> {
-    let asked = outputs.iter().filter_map(|output| if let Output::AskOrigin { ids } = output { Some(ids) } else { None });
+fn asked_of_origin(outputs: &[FetchOutput]) -> Vec<u32> {
+    let asked = outputs.iter().filter_map(|output| if let FetchOutput::AskOrigin { ids } = output { Some(ids) } else { None });
     asked.flatten().map(|&id| replay::number(id)).collect()
 }
 

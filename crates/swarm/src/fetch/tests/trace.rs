@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use viral_wire::{Piece, PieceId};
 
 use crate::fetch::config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX};
-use crate::fetch::{Accepted, Fetch, FetchConfig, Output, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerFault, PeerKey, Source};
 use crate::replay;
 
 /// One call, as it stands in a trace. Pieces are numbers; a source is a peer's number, or null for the origin.
@@ -95,7 +95,7 @@ impl Traced {
     }
 
     /// Makes one call, drains the outputs and notes it all down.
-    pub(super) fn call(&mut self, now: u64, input: Input) -> (Option<Accepted>, Vec<Output>) {
+    pub(super) fn call(&mut self, now: u64, input: Input) -> (Option<Accepted>, Vec<FetchOutput>) {
         let accepted = self.apply(now, &input);
         let mut outputs = Vec::new();
         while let Some(output) = self.fetch.poll() {
@@ -207,9 +207,9 @@ impl Traced {
     }
 
     /// What must hold of every output, whatever came before.
-    fn look_at(&mut self, output: &Output) {
+    fn look_at(&mut self, output: &FetchOutput) {
         match output {
-            Output::Want { peer, ids } => {
+            FetchOutput::Want { peer, ids } => {
                 assert!(!ids.is_empty() && ids.len() <= FLIGHT_IDS_MAX);
                 self.note(Source::Peer(*peer), ids);
                 let owed = &self.owed[&Source::Peer(*peer)];
@@ -217,7 +217,7 @@ impl Traced {
                 assert!(owed.len() == 1 || bytes <= WINDOW_LEN_MAX, "{bytes} bytes in flight with one peer");
                 assert!(owed.len() <= FLIGHT_IDS_MAX, "{} pieces in flight with one peer", owed.len());
             }
-            Output::AskOrigin { ids } => {
+            FetchOutput::AskOrigin { ids } => {
                 assert!(!ids.is_empty() && ids.len() <= ORIGIN_IDS_MAX);
                 assert!(
                     !ids.iter().any(|&id| self.expected.contains(&replay::number(id))),
@@ -233,18 +233,18 @@ impl Traced {
                     "one of a crowd takes its share from the origin and hedges nothing while anybody gives"
                 );
             }
-            Output::Cancel { ids, .. } => assert!(!ids.is_empty() && ids.len() <= FLIGHT_IDS_MAX),
-            Output::Query { ids, .. } => assert!(!ids.is_empty() && ids.len() <= QUERY_IDS_MAX),
-            Output::Drop { peer, .. } => {
+            FetchOutput::Cancel { ids, .. } => assert!(!ids.is_empty() && ids.len() <= FLIGHT_IDS_MAX),
+            FetchOutput::Query { ids, .. } => assert!(!ids.is_empty() && ids.len() <= QUERY_IDS_MAX),
+            FetchOutput::Drop { peer, .. } => {
                 self.owed.remove(&Source::Peer(*peer));
             }
-            Output::AskLease { done } => {
+            FetchOutput::AskLease { done } => {
                 assert!(self.is_in_crowd(), "outside a crowd there are no shares");
                 self.reported += *done as usize;
                 assert!(self.reported <= self.given, "{} pieces of {} reported", self.reported, self.given);
             }
-            Output::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
-            Output::NeedPeers => {
+            FetchOutput::Done => assert_eq!(self.held.len(), self.lens.len(), "done means all"),
+            FetchOutput::NeedPeers => {
                 assert!(self.held.len() + self.lacking().len() < self.lens.len(), "nobody is needed when all that is wanted is held");
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::trace::{Input, Traced, name_of};
-use crate::fetch::{Accepted, Output, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey, Source};
 use crate::replay;
 
 /// How a peer behaves.
@@ -267,9 +267,9 @@ impl World {
         }
     }
 
-    fn obey(&mut self, output: Output) {
+    fn obey(&mut self, output: FetchOutput) {
         match output {
-            Output::Want { peer, ids } => {
+            FetchOutput::Want { peer, ids } => {
                 let numbers: Vec<u32> = ids.into_iter().map(replay::number).collect();
                 let Some(sim) = self.peers.get(&peer) else { return };
                 if sim.refuses {
@@ -278,21 +278,21 @@ impl World {
                     self.schedule(sim.delay_ms, Event::Asked(Source::Peer(peer), numbers));
                 }
             }
-            Output::AskLease { done } => {
+            FetchOutput::AskLease { done } => {
                 self.leases = (self.leases.0 + 1, self.leases.1 + done);
                 self.schedule(self.tracker_delay_ms, Event::Grant);
             }
-            Output::Cancel { peer, ids } => {
+            FetchOutput::Cancel { peer, ids } => {
                 let (delay_ms, _) = self.path(Source::Peer(peer));
                 self.schedule(delay_ms, Event::Cancelled(peer, ids.into_iter().map(replay::number).collect()));
             }
-            Output::Query { peer, ids } => {
+            FetchOutput::Query { peer, ids } => {
                 let Some(sim) = self.peers.get(&peer) else { return };
                 let held = sim.holds.clone().unwrap_or_default();
                 let have = ids.into_iter().map(replay::number).filter(|id| held.contains(id)).collect();
                 self.schedule(sim.delay_ms * 2, Event::Have(peer, have));
             }
-            Output::AskOrigin { ids } => {
+            FetchOutput::AskOrigin { ids } => {
                 self.origin_requests += 1;
                 let numbers: Vec<u32> = ids.into_iter().map(replay::number).collect();
                 if self.origin_down {
@@ -300,12 +300,12 @@ impl World {
                 }
                 self.schedule(self.origin_delay_ms, Event::Asked(Source::Origin, numbers));
             }
-            Output::Drop { peer, fault } => {
+            FetchOutput::Drop { peer, fault } => {
                 self.open.remove(&peer);
                 self.drops.push((peer, fault));
             }
-            Output::Done => self.done_at = Some(self.now),
-            Output::NeedPeers => self.need_peers += 1,
+            FetchOutput::Done => self.done_at = Some(self.now),
+            FetchOutput::NeedPeers => self.need_peers += 1,
         }
     }
 

@@ -18,7 +18,7 @@ fn a_newcomer_is_welcomed_and_told_the_manifest_as_soon_as_it_is_known() {
     world.register(peer, None);
     let welcome = TrackerToPeer::Welcome { peer, offers_wanted: 2, slots: 4, up_bytes_per_s: 0 };
     assert_eq!(world.told(peer), [welcome]);
-    assert_eq!(world.others, [Output::PageWanted { page: "/".to_owned() }]);
+    assert_eq!(world.others, [TrackerOutput::PageWanted { page: "/".to_owned() }]);
     world.tracker.handle_manifest(world.now_ms, "/", version(1));
     world.drain();
     let manifest = TrackerToPeer::Manifest { page: "/".to_owned(), manifest: version(1) };
@@ -91,7 +91,7 @@ fn reports_of_what_was_used_are_passed_on_for_the_page_of_the_session_and_up_to_
     let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Full, paths };
     assert_eq!(
         world.others,
-        vec![Output::Loaded { page: "/".to_owned(), peer, browser: None, report }; LOADED_REPORTS_MAX],
+        vec![TrackerOutput::Loaded { page: "/".to_owned(), peer, browser: None, report }; LOADED_REPORTS_MAX],
         "at the maximum"
     );
     world.others.clear();
@@ -112,7 +112,7 @@ fn whoever_came_by_a_thin_answer_reports_as_such() {
     world.others.clear();
     world.say(peer, PeerToTracker::Loaded { page: "/".to_owned(), assets: Vec::new() });
     let report = Report { voter: peer.get(), address: HERE.parse().unwrap(), kind: ReportKind::Thin, paths: Vec::new() };
-    assert_eq!(world.others, [Output::Loaded { page: "/".to_owned(), peer, browser: None, report }]);
+    assert_eq!(world.others, [TrackerOutput::Loaded { page: "/".to_owned(), peer, browser: None, report }]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn only_the_ticket_that_came_with_a_page_makes_a_report_that_of_a_thin_visit() {
         world.say(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: Some(ticket), slots: 1 });
         world.others.clear();
         world.say(peer, PeerToTracker::Loaded { page: page.to_owned(), assets: Vec::new() });
-        let kind = |output: &Output| if let Output::Loaded { report, .. } = output { Some(report.kind) } else { None };
+        let kind = |output: &TrackerOutput| if let TrackerOutput::Loaded { report, .. } = output { Some(report.kind) } else { None };
         assert_eq!(world.others.iter().find_map(kind), Some(ReportKind::Full), "{page}: the host looks what it sent");
     }
 }
@@ -324,7 +324,7 @@ fn what_a_visitor_takes_from_peers_is_counted_for_its_page_once_that_is_known() 
     assert_eq!(world.others, [], "nobody said that there is such a page");
     world.tracker.handle_manifest(world.now_ms, "/", version(1));
     world.say(peer, PeerToTracker::Counts(counts()));
-    let counted = Output::Counted { page: "/".to_owned(), from_peers: 9, rings: [5, 3, 1] };
+    let counted = TrackerOutput::Counted { page: "/".to_owned(), from_peers: 9, rings: [5, 3, 1] };
     assert_eq!(world.others, std::slice::from_ref(&counted));
     let ticket = world.fresh_ticket();
     world.seek(HERE, ticket, 1);

@@ -85,12 +85,12 @@ proptest! {
             visits.handle_timeout(now_ms);
             while let Some(output) = visits.poll() {
                 match output {
-                    Output::Vote { voter, kind, paths, .. } => {
+                    VisitsOutput::Vote { voter, kind, paths, .. } => {
                         prop_assert_ne!(kind, AnswerKind::Thin);
                         let of = |path: &String| browsers.iter().any(|(v, browser)| *v == voter && sent.contains(&(*browser, path.clone())));
                         prop_assert!(!paths.is_empty() && paths.iter().all(of));
                     }
-                    Output::Used { browser, paths, .. } => {
+                    VisitsOutput::Used { browser, paths, .. } => {
                         prop_assert!(!paths.is_empty() && paths.iter().all(|path| sent.contains(&(browser, path.clone()))));
                     }
                 }
