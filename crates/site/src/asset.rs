@@ -8,11 +8,12 @@ use viral_wire::{AssetRecord, Digest, limits::RECORD_HEADERS_MAX};
 use super::{
     Object, caching, document,
     limits::{DOCUMENT_LEN_MAX, SCRIPT_LEN_MAX, STYLE_LEN_MAX},
-    links::{Link, Links},
     looks::Seen,
     media::{self, Kind},
     mend::Made,
-    mentions, path, script,
+    mentions, path,
+    references::{Reference, References},
+    script,
     store::Store,
     style,
 };
@@ -52,7 +53,7 @@ pub struct Asset {
     full: Arc<Object>,
     document: Option<Document>,
     is_alien_text: bool,
-    links: Vec<Link>,
+    links: Vec<Reference>,
     seen: Arc<Seen>,
     downloads: Arc<[String]>,
     own_service_worker: bool,
@@ -187,7 +188,7 @@ impl Asset {
     }
 
     /// What it refers to.
-    pub(super) fn links(&self) -> &[Link] {
+    pub(super) fn links(&self) -> &[Reference] {
         &self.links
     }
 
@@ -253,14 +254,14 @@ impl Asset {
         match kind {
             Kind::Html => asset.read_document(context, name, &text)?,
             Kind::Style if asset.len() <= STYLE_LEN_MAX => {
-                let mut links = Links::of(relative);
+                let mut links = References::of(relative);
                 let css = String::from_utf8_lossy(&text);
                 style::references(&css, &mut links);
                 asset.links = links.into_vec();
                 asset.seen = Arc::new(Seen::of_css(&css));
             }
             Kind::Script => {
-                let mut links = Links::of(relative);
+                let mut links = References::of(relative);
                 script::references(&String::from_utf8_lossy(&text), &mut links);
                 asset.links = links.into_vec();
                 asset.own_service_worker = script::registers_service_worker(&text);

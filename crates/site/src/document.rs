@@ -12,9 +12,9 @@ use super::{
     asset::Document,
     color::color,
     limits::{DOWNLOADS_MAX, META_CSP_MAX, SHEETS_MAX, STYLE_TEXT_LEN_MAX, THEME_COLORS_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
-    links::{Link, Links, Need},
     looks::{self, Scope, Seen, Sheet, Style},
     media,
+    references::{Need, Reference, References},
 };
 
 /// What reading a document found.
@@ -23,7 +23,7 @@ pub(super) struct Analysis {
     /// What others may know of it.
     pub(super) document: Document,
     /// References to the same site, first those needed first.
-    pub(super) links: Vec<Link>,
+    pub(super) links: Vec<Reference>,
     /// What it says of how it looks.
     pub(super) seen: Seen,
     /// Files of the same site that it offers for saving.
@@ -34,7 +34,7 @@ pub(super) struct Analysis {
 
 #[derive(Debug, Default)]
 struct State {
-    links: Links,
+    links: References,
     rebased: bool,
     title: Option<String>,
     title_ended: bool,
@@ -76,7 +76,7 @@ pub(super) fn analyse(html: &[u8], relative: &str) -> Option<Analysis> {
     if html.starts_with(&[0xfe, 0xff]) || html.starts_with(&[0xff, 0xfe]) || html.iter().take(64).any(|byte| *byte == 0) {
         return None;
     }
-    let state = Rc::new(RefCell::new(State { links: Links::of(relative), ..State::default() }));
+    let state = Rc::new(RefCell::new(State { links: References::of(relative), ..State::default() }));
     parse(html, &state).ok()?;
     let state = Rc::try_unwrap(state).ok()?.into_inner();
     let mut links = state.links.into_vec();

@@ -34,7 +34,7 @@ pub(super) const STYLE_LEN_MAX: u64 = 4 * 1024 * 1024;
 pub(super) const SCRIPT_LEN_MAX: u64 = 64 * 1024 * 1024;
 
 /// References kept of one document, style sheet or script. Pages that load more before `load` are learned instead.
-pub(super) const LINKS_MAX: usize = 1024;
+pub(super) const ASSET_REFERENCES_MAX: usize = 1024;
 
 /// Hashed names kept of one text: an app's list of its own chunks. The largest apps have some thousand; 128 KB of numbers.
 pub(super) const MENTIONS_MAX: usize = 16 * 1024;

@@ -3,10 +3,10 @@
 //! Both are searched for, not parsed: a wrong import is dropped because no such file exists, and a registration in a string
 //! or comment only costs the site its thin answers.
 
-use super::links::{Links, Need};
+use super::references::{Need, References};
 
 /// Notes the static imports of a module in `links`: relative and absolute specifiers, not bare ones.
-pub(super) fn references(script: &str, links: &mut Links) {
+pub(super) fn references(script: &str, links: &mut References) {
     for keyword in ["import", "from"] {
         for (at, _) in script.match_indices(keyword) {
             let starts = script[..at].chars().next_back().is_none_or(|before| !is_word(before) && before != '.');
@@ -138,7 +138,7 @@ mod tests {
             export * from "../c.js"; import{d}from"/d.js"; const e = import("./dynamic.js"); xfrom "./no.js"; a.from("./no2.js")
             import react from "react"; import "./broken.js
             "#;
-        let mut links = Links::of("js/main.js");
+        let mut links = References::of("js/main.js");
         references(script, &mut links);
         let mut targets: Vec<_> = links.into_vec().into_iter().map(|link| link.target).collect();
         targets.sort();

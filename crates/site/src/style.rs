@@ -1,12 +1,12 @@
 //! What a style sheet refers to: `@import` and `url()`, but for fonts: which of them a page shows only its visitors tell.
 
-use super::links::{Links, Need};
+use super::references::{Need, References};
 
 /// Notes the references of a style sheet in `links`.
 ///
 /// Of the alternatives within one declaration (`background: image-set(url(a.avif) 1x, url(a.png) 1x)`) only the first is noted: browsers load
 /// one of them, and authors put the best first. What stands in a `@font-face` is not noted.
-pub(super) fn references(css: &str, links: &mut Links) {
+pub(super) fn references(css: &str, links: &mut References) {
     let mut rest = css;
     let mut imports = false;
     let mut in_font = false;
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn found(css: &str) -> Vec<(String, Need)> {
-        let mut links = Links::of("css/a.css");
+        let mut links = References::of("css/a.css");
         references(css, &mut links);
         links.into_vec().into_iter().map(|link| (link.target, link.need)).collect()
     }

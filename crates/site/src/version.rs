@@ -15,9 +15,9 @@ use super::{
     Asset, Which,
     asset::Headers,
     limits::REFERENCES_MAX,
-    links::{Link, Need},
     looks::Looks,
     path,
+    references::{Need, Reference},
     resolve::{Led, NOT_FOUND_PAGE, Paths},
 };
 
@@ -199,7 +199,7 @@ impl Version {
         }
         let mut seen = BTreeSet::from([document.path()]);
         let mut references = Vec::new();
-        let mut links: Vec<&Link> = document.links().iter().collect();
+        let mut links: Vec<&Reference> = document.links().iter().collect();
         for need in [Need::Blocking, Need::First, Need::Later] {
             let mut later = Vec::new();
             self.follow(links, need, &mut seen, &mut references, &mut later);
@@ -211,13 +211,13 @@ impl Version {
     /// Adds what `links` lead to and what that refers to, nearest first; links that are needed later go to `later`.
     fn follow<'v>(
         &'v self,
-        links: Vec<&'v Link>,
+        links: Vec<&'v Reference>,
         need: Need,
         seen: &mut BTreeSet<&'v str>,
         references: &mut Vec<Referred>,
-        later: &mut Vec<&'v Link>,
+        later: &mut Vec<&'v Reference>,
     ) {
-        let mut queue: VecDeque<(&Link, bool)> = links.into_iter().map(|link| (link, false)).collect();
+        let mut queue: VecDeque<(&Reference, bool)> = links.into_iter().map(|link| (link, false)).collect();
         while let Some((link, is_imported)) = queue.pop_front() {
             // What a style sheet imports is awaited with it.
             if link.need > need && !(is_imported && link.need == Need::First) {

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{limits::LINKS_MAX, path};
+use super::{limits::ASSET_REFERENCES_MAX, path};
 
 /// How soon a reference is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub(super) enum Need {
 
 /// One reference to a file of the same site, which may or may not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct Reference {
     /// Relative path, unescaped.
     pub(super) target: String,
     /// How soon it is needed.
@@ -26,16 +26,16 @@ pub(super) struct Link {
 
 /// The references of one asset, in order, each target once.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(super) struct References {
     base: Option<Url>,
     own: String,
-    found: Vec<Link>,
+    found: Vec<Reference>,
 }
 
 /// A host that no reference can name by accident (RFC 2606 section 2).
 const HOST: &str = "http://site.invalid/";
 
-impl Links {
+impl References {
     /// References as seen from the asset at this relative path.
     pub(super) fn of(relative: &str) -> Self {
         let own = path::encode(relative);
@@ -52,18 +52,18 @@ impl Links {
     }
 
     /// Notes a reference; of two to the same target the one that is needed sooner counts. Those to other sites, without a file's path, or
-    /// beyond `LINKS_MAX` are dropped.
+    /// beyond `ASSET_REFERENCES_MAX` are dropped.
     pub(super) fn add(&mut self, reference: &str, need: Need) {
         let Some(target) = self.target(reference).filter(|target| *target != self.own) else { return };
         if let Some(link) = self.found.iter_mut().find(|link| link.target == target) {
             link.need = link.need.min(need);
-        } else if self.found.len() < LINKS_MAX {
-            self.found.push(Link { target, need });
+        } else if self.found.len() < ASSET_REFERENCES_MAX {
+            self.found.push(Reference { target, need });
         }
     }
 
     /// Everything noted, in order.
-    pub(super) fn into_vec(self) -> Vec<Link> {
+    pub(super) fn into_vec(self) -> Vec<Reference> {
         self.found
     }
 
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn target(from: &str, reference: &str) -> Option<String> {
-        let mut links = Links::of(from);
+        let mut links = References::of(from);
         links.add(reference, Need::First);
         links.into_vec().pop().map(|link| link.target)
     }
@@ -115,15 +115,15 @@ mod tests {
 
     #[test]
     fn what_is_needed_sooner_counts() {
-        let mut links = Links::of("a.html");
+        let mut links = References::of("a.html");
         [Need::Later, Need::First, Need::Blocking, Need::First].into_iter().for_each(|need| links.add("b.js", need));
-        assert_eq!(links.into_vec(), [Link { target: "b.js".to_owned(), need: Need::Blocking }]);
+        assert_eq!(links.into_vec(), [Reference { target: "b.js".to_owned(), need: Need::Blocking }]);
     }
 
     #[test]
     fn no_more_links_are_kept_than_the_limit() {
-        let mut links = Links::of("a.html");
-        (0..=LINKS_MAX).for_each(|number| links.add(&format!("{number}.js"), Need::First));
-        assert_eq!(links.into_vec().len(), LINKS_MAX);
+        let mut links = References::of("a.html");
+        (0..=ASSET_REFERENCES_MAX).for_each(|number| links.add(&format!("{number}.js"), Need::First));
+        assert_eq!(links.into_vec().len(), ASSET_REFERENCES_MAX);
     }
 }
