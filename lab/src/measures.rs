@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::run::Run;
 use crate::scenario::{Plan, Role};
-use crate::visit::Visit;
+use crate::visit::VisitResult;
 
 /// The numbers of one run, or the medians of several. `None` where there is nothing to measure.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -51,8 +51,8 @@ impl Measures {
     /// The numbers of one run.
     #[must_use]
     pub fn of(run: &Run, plan: &Plan) -> Self {
-        let honest: Vec<&Visit> = run.visits.iter().filter(|visit| visit.is_honest).collect();
-        let done: Vec<&Visit> = honest.iter().copied().filter(|visit| visit.done_s.is_some()).collect();
+        let honest: Vec<&VisitResult> = run.visits.iter().filter(|visit| visit.is_honest).collect();
+        let done: Vec<&VisitResult> = honest.iter().copied().filter(|visit| visit.done_s.is_some()).collect();
         let ends = sorted(done.iter().filter_map(|visit| visit.done_s));
         let takes = sorted(done.iter().map(|visit| visit.got.ms_total as f64 / 1e3));
         let visitors = plan.visitors.iter().filter(|visitor| visitor.role == Role::Honest).count();

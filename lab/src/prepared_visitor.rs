@@ -9,7 +9,7 @@ use crate::run::Contestant;
 use crate::scenario::{Plan, Role, Visitor};
 use crate::topology::Topology;
 use crate::visit::browser::Browser;
-use crate::visit::{Stage, Visit, hostile, native, plain, torrent};
+use crate::visit::{Stage, VisitResult, hostile, native, plain, torrent};
 
 /// From the last process started to the first arrival.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -78,7 +78,7 @@ impl PreparedVisitor {
         stage: &Stage,
         (index, visitor): (usize, &Visitor),
         contestant: Contestant,
-        report: impl FnOnce(Visit),
+        report: impl FnOnce(VisitResult),
     ) -> anyhow::Result<u64> {
         match self {
             Self::Native => native::visit(stage, index, visitor, report),

@@ -12,7 +12,7 @@ use crate::scenario::Plan;
 use crate::server::{self, Stats};
 use crate::site::Site;
 use crate::topology::Topology;
-use crate::visit::{Stage, Visit, torrent};
+use crate::visit::{Stage, VisitResult, torrent};
 
 /// Who serves, and with whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ const TICKS_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub struct Run {
     /// Every visitor, in the order of completion.
-    pub visits: Vec<Visit>,
+    pub visits: Vec<VisitResult>,
     /// The network's counters during the run; times in seconds after the first arrival.
     pub timeline: Vec<(f64, Sample)>,
     /// Share of idle processor time between the first arrival and the last completion, in per cent.
@@ -98,7 +98,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
             ticks.push((begins.elapsed().as_secs_f64(), Ticks::now()?));
         }
     }
-    let took_s = visits.iter().filter_map(|visit: &Visit| visit.done_s).fold(0.0, f64::max);
+    let took_s = visits.iter().filter_map(|visit: &VisitResult| visit.done_s).fold(0.0, f64::max);
     // Where somebody never was done, the machine was observed to the end.
     let is_everybody_done = visits.len() == plan.visitors.len() && visits.iter().all(|visit| visit.done_s.is_some() || !visit.is_honest);
     let cpu_idle_pct = idle_pct(&ticks, if is_everybody_done { took_s } else { f64::INFINITY });
@@ -137,7 +137,7 @@ fn idle_pct(ticks: &[(f64, Ticks)], until_s: f64) -> f64 {
 }
 
 /// Compares what visitors wrote with the origin's own bytes.
-fn check(visits: &mut [Visit], stage: &Stage) -> anyhow::Result<()> {
+fn check(visits: &mut [VisitResult], stage: &Stage) -> anyhow::Result<()> {
     for visit in visits.iter_mut().filter(|visit| visit.done_s.is_some()) {
         let copy = stage.folder.join(format!("visitor-{}", visit.visitor));
         if copy.is_dir() {

@@ -50,7 +50,7 @@ pub struct Got {
 
 /// What became of one visitor.
 #[derive(Debug, Clone, Serialize)]
-pub struct Visit {
+pub struct VisitResult {
     /// Which one, by its place in the plan.
     pub visitor: usize,
     /// Whether it counts: hostile visitors do not.
@@ -92,8 +92,8 @@ impl Stage {
     }
 
     /// A visit that begins now and of which nothing came yet.
-    fn visit(&self, index: usize, visitor: &Visitor) -> Visit {
-        Visit {
+    fn visit(&self, index: usize, visitor: &Visitor) -> VisitResult {
+        VisitResult {
             visitor: index,
             is_honest: visitor.role == Role::Honest,
             browser: None,

@@ -14,7 +14,7 @@ use url::Url;
 use viral_wire::{AssetRecord, Manifest};
 
 use crate::limits::{MEET, STALL, VISITOR_SLOTS};
-use crate::origin::{Origin, OriginError, Visit};
+use crate::origin::{Origin, OriginError, VisitAnswer};
 use crate::peer::{Peer, PeerConfig, PeerError};
 use crate::rate::Rate;
 use crate::store::{Place, Store};
@@ -218,7 +218,12 @@ enum Wanted {
 }
 
 /// What to do with the answer of the visit.
-async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Throttle) -> Result<(PeerConfig, Answer, Wanted), GetError> {
+async fn plan(
+    visit: VisitAnswer,
+    origin: Origin,
+    options: &GetOptions,
+    throttle: Throttle,
+) -> Result<(PeerConfig, Answer, Wanted), GetError> {
     let host = origin.host();
     let mut config = PeerConfig {
         origin,
@@ -241,7 +246,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
         disk: None,
     };
     Ok(match visit {
-        Visit::Thin(boot) => {
+        VisitAnswer::Thin(boot) => {
             config.page = boot.page;
             config.ticket = Some(boot.ticket);
             config.manifest = Some(boot.manifest);
@@ -249,20 +254,20 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
             config.offers = boot.offers;
             (config, Answer::Thin, Wanted::Page)
         }
-        Visit::Full { page, manifest, body } => {
+        VisitAnswer::Full { page, manifest, body } => {
             config.page = page;
             config.manifest = manifest;
             config.document = Some(body);
             config.in_crowd = true;
             (config, Answer::Full, Wanted::Page)
         }
-        Visit::Plain { page, reason } => {
+        VisitAnswer::Plain { page, reason } => {
             tracing::info!(reason, "answered plain: the origin alone serves this page");
             config.page = page;
             config.meets = false;
             (config, Answer::Plain, Wanted::Page)
         }
-        Visit::Other { path, status } if status.is_success() => {
+        VisitAnswer::Other { path, status } if status.is_success() => {
             let records = match config.origin.records(vec![path.clone()]).await {
                 Ok(records) => records,
                 Err(OriginError::Status { .. } | OriginError::Malformed { .. }) => {
@@ -276,7 +281,7 @@ async fn plan(visit: Visit, origin: Origin, options: &GetOptions, throttle: Thro
             config.takes_page = false;
             (config, Answer::Asset, Wanted::Records(assets))
         }
-        Visit::Other { path, status } => return Err(GetError::Nothing { host, status, path }),
+        VisitAnswer::Other { path, status } => return Err(GetError::Nothing { host, status, path }),
     })
 }
 

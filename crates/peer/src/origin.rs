@@ -30,7 +30,7 @@ use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, OWN_PATHS, Piece
 use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
 use preconnect::Preconnect;
-pub(crate) use visit::Visit;
+pub(crate) use visit::VisitAnswer;
 
 /// How we name ourselves. Not a browser, and no crawler either: somebody wants the app now.
 pub(crate) const USER_AGENT: &str = concat!("viral/", env!("CARGO_PKG_VERSION"));

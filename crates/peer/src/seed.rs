@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::get::GetError;
 use crate::limits::{SEEDED_URLS_MAX, SEEDER_SLOTS};
-use crate::origin::{Origin, OriginError, Visit};
+use crate::origin::{Origin, OriginError, VisitAnswer};
 use crate::peer::{Peer, PeerConfig, PeerError};
 use crate::private::PrivateDirError;
 use crate::rate::{Rate, Size};
@@ -163,17 +163,17 @@ impl Page {
         }
     }
 
-    fn config(&self, origin: Origin, visit: Visit) -> Result<PeerConfig, SeedError> {
+    fn config(&self, origin: Origin, visit: VisitAnswer) -> Result<PeerConfig, SeedError> {
         let host = origin.host();
         let (page, ticket, manifest, offers, document) = match visit {
-            Visit::Thin(boot) => (boot.page, Some(boot.ticket), Some(boot.manifest), boot.offers, None),
-            Visit::Full { page, body, .. } => (page, None, None, Vec::new(), Some(body)),
-            Visit::Plain { reason, .. } => return Err(self.hopeless(GetError::DoesNotTravel(reason))),
-            Visit::Other { path, status } if status.is_success() => {
+            VisitAnswer::Thin(boot) => (boot.page, Some(boot.ticket), Some(boot.manifest), boot.offers, None),
+            VisitAnswer::Full { page, body, .. } => (page, None, None, Vec::new(), Some(body)),
+            VisitAnswer::Plain { reason, .. } => return Err(self.hopeless(GetError::DoesNotTravel(reason))),
+            VisitAnswer::Other { path, status } if status.is_success() => {
                 let said = format!("{path} came without a viral-answer header, so it is no page of a viral server");
                 return Err(self.hopeless(GetError::NotViral { host, said }));
             }
-            Visit::Other { path, status } => return Err(self.hopeless(GetError::Nothing { host, status, path })),
+            VisitAnswer::Other { path, status } => return Err(self.hopeless(GetError::Nothing { host, status, path })),
         };
         let dir = self.disk.dir().to_owned();
         let store = Store::open(Place::Directory(dir.clone())).map_err(|cause| SeedError::Store { dir, cause: cause.into() })?;

@@ -24,7 +24,7 @@ use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, re
 
 pub(crate) use observe::PartOf;
 use observe::Visitor;
-use render::Visit;
+use render::RenderedVisit;
 
 /// Which answer this is and why.
 pub(crate) const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
@@ -84,7 +84,7 @@ async fn document_answer(
 ) -> Option<Response<Body>> {
     let mut facts = facts::of_visit(app, (version, document), request, asked);
     let (page, admission) = admit::admit(app, (version, document), request, &mut facts).await?;
-    Some(render::render(app, &Visit { version, document, request, facts: &facts, page }, admission).await)
+    Some(render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await)
 }
 
 /// Whether a path is by its extension that of something a page needs, not of a page.

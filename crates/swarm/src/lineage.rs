@@ -21,7 +21,7 @@ pub enum VisitKind {
 
 /// One visit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Visit {
+pub struct LineageVisit {
     /// Counts visits from 1; tells nothing else about the visitor.
     pub ordinal: u64,
     /// How it began.
@@ -120,17 +120,17 @@ pub struct Lineage {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    visit: Visit,
+    visit: LineageVisit,
     sources: BTreeMap<u64, u64>,
 }
 
 impl Lineage {
     /// Every remembered visit, oldest first.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<Visit> {
+    pub fn snapshot(&self) -> Vec<LineageVisit> {
         let shares =
             |sources: &BTreeMap<u64, u64>| sources.iter().map(|(from, bytes)| SourceShare { from: *from, bytes: *bytes }).collect();
-        self.visits.values().map(|entry| Visit { sources: shares(&entry.sources), ..entry.visit.clone() }).collect()
+        self.visits.values().map(|entry| LineageVisit { sources: shares(&entry.sources), ..entry.visit.clone() }).collect()
     }
 
     /// The number to pass to [`Self::news`] to hear what happens after a snapshot taken now.
@@ -157,7 +157,7 @@ impl Lineage {
     pub(crate) fn join(&mut self, now_ms: u64, answer: VisitKind, page: &str) -> u64 {
         self.visits_seen += 1;
         let ordinal = self.visits_seen;
-        let visit = Visit {
+        let visit = LineageVisit {
             ordinal,
             answer,
             page: page.to_owned(),
@@ -179,7 +179,7 @@ impl Lineage {
     pub(crate) fn rejoin(&mut self, ordinal: u64) {
         let Some(entry) = self.visits.get_mut(&ordinal) else { return };
         if std::mem::replace(&mut entry.visit.left, false) {
-            let Visit { answer, page, joined_ms, .. } = entry.visit.clone();
+            let LineageVisit { answer, page, joined_ms, .. } = entry.visit.clone();
             self.push(LineageEvent::Joined { ordinal, answer, page, joined_ms });
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use viral_journeys::browser::{Engine, Setting};
 use viral_journeys::visitor::{self, Status};
 
-use super::{Got, PATIENCE, Stage, Visit};
+use super::{Got, PATIENCE, Stage, VisitResult};
 use crate::forward;
 use crate::scenario::Visitor;
 use crate::topology::origin_address;
@@ -64,7 +64,7 @@ impl Browser {
     }
 
     /// Opens the app and stays. `report` is called once, as soon as the outcome is known; `has_account` says whether the server is viral.
-    pub fn visit(self, stage: &Stage, (index, visitor): (usize, &Visitor), has_account: bool, report: impl FnOnce(Visit)) {
+    pub fn visit(self, stage: &Stage, (index, visitor): (usize, &Visitor), has_account: bool, report: impl FnOnce(VisitResult)) {
         stage.wait_until(stage.arrival(visitor));
         let mut visit = stage.visit(index, visitor);
         visit.browser = Some(format!("{:?}", self.engine).to_lowercase());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::Deserialize;
 
-use super::{FAREWELL, Stage, Visit, native};
+use super::{FAREWELL, Stage, VisitResult, native};
 use crate::process::{Line, Process, command};
 use crate::scenario::{Role, Visitor};
 use crate::server::rogue_binary;
@@ -21,7 +21,7 @@ struct Forged {
 }
 
 /// The product, which is killed or stopped where it stands after a while.
-pub fn fail(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {
+pub fn fail(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(VisitResult)) {
     stage.wait_until(stage.arrival(visitor));
     let arrived = Instant::now();
     report(stage.visit(index, visitor));
@@ -32,7 +32,7 @@ pub fn fail(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(
 }
 
 /// A peer that says it has everything and sends forged bytes to whoever asks. How many it sent.
-pub fn forge(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) -> anyhow::Result<u64> {
+pub fn forge(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(VisitResult)) -> anyhow::Result<u64> {
     stage.wait_until(stage.arrival(visitor));
     report(stage.visit(index, visitor));
     let mut rogue = command(rogue_binary());

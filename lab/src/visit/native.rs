@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{FAREWELL, PATIENCE, Stage, Visit};
+use super::{FAREWELL, PATIENCE, Stage, VisitResult};
 use crate::process::{Process, command};
 use crate::scenario::Visitor;
 use crate::server::viral_binary;
 use crate::topology::origin_address;
 
 /// Takes the app and stays to serve others. `report` is called once, as soon as the outcome is known.
-pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {
+pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(VisitResult)) {
     stage.wait_until(stage.arrival(visitor));
     let mut visit = stage.visit(index, visitor);
     let stay_s = visitor.stays_s.unwrap_or(stage.stay_s).ceil();

@@ -1,14 +1,14 @@
 //! A visit by the plain client, which takes everything from the origin and leaves.
 
-use super::{Got, Stage, Visit};
+use super::{Got, Stage, VisitResult};
 use crate::client;
 use crate::scenario::Visitor;
 use crate::topology::origin_address;
 
 /// Takes the app. `report` is called once, as soon as the outcome is known.
-pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(Visit)) {
+pub fn visit(stage: &Stage, index: usize, visitor: &Visitor, report: impl FnOnce(VisitResult)) {
     stage.wait_until(stage.arrival(visitor));
-    let mut visit = Visit { is_honest: true, ..stage.visit(index, visitor) };
+    let mut visit = VisitResult { is_honest: true, ..stage.visit(index, visitor) };
     let fetched = client::visit(origin_address(), "/", &stage.site.assets);
     let (bytes, ms_total) = fetched.as_ref().map_or((0, 0), |fetched| (fetched.bytes, fetched.took.as_millis()));
     visit.got = Got {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 use serde::Deserialize;
 
-use super::{FAREWELL, Got, Stage, Visit};
+use super::{FAREWELL, Got, Stage, VisitResult};
 use crate::process::{Line, Process, command};
 use crate::scenario::{ORIGIN_ADDRESS, Visitor};
 use crate::server::{OriginBytes, Stats};
@@ -81,7 +81,7 @@ pub fn await_ready(process: &Process) -> anyhow::Result<()> {
 }
 
 /// Takes the app and stays. `report` is called once, as soon as the outcome is known.
-pub fn visit(process: &Process, stage: &Stage, (index, visitor): (usize, &Visitor), report: impl FnOnce(Visit)) {
+pub fn visit(process: &Process, stage: &Stage, (index, visitor): (usize, &Visitor), report: impl FnOnce(VisitResult)) {
     stage.wait_until(stage.arrival(visitor));
     let mut visit = stage.visit(index, visitor);
     process.signal(Signal::USR2);

@@ -19,7 +19,7 @@ const BOOT_TAIL: &str = "</script>";
 
 /// What came of a visit.
 #[derive(Debug)]
-pub(crate) enum Visit {
+pub(crate) enum VisitAnswer {
     /// Peers near have it.
     Thin(Box<ThinBoot>),
     /// Nobody near has it yet: the document as it stands in the manifest.
@@ -49,7 +49,7 @@ pub(crate) enum Visit {
 
 impl Origin {
     /// Opens a page as a visitor would, redirects followed, those to another origin only if that is allowed; afterwards this is the origin that answered.
-    pub(crate) async fn visit(&mut self, url: &Url, allow_other: bool) -> Result<Visit, OriginError> {
+    pub(crate) async fn visit(&mut self, url: &Url, allow_other: bool) -> Result<VisitAnswer, OriginError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
             self.move_to(&url)?;
@@ -100,27 +100,27 @@ impl Origin {
         }
     }
 
-    async fn judge(&mut self, url: &Url, answer: Response<Incoming>) -> Result<Visit, OriginError> {
+    async fn judge(&mut self, url: &Url, answer: Response<Incoming>) -> Result<VisitAnswer, OriginError> {
         let status = answer.status();
         self.note_below(url.path(), answer.headers());
         let (page, said) = (url.path().to_owned(), answer.headers().get("viral-answer").and_then(|value| value.to_str().ok()));
         let (kind, reason) = match said.map(kind_and_reason) {
             Some((kind, reason)) if status.is_success() => (kind.to_owned(), reason.to_owned()),
-            Some(_) | None => return Ok(Visit::Other { path: page, status }),
+            Some(_) | None => return Ok(VisitAnswer::Other { path: page, status }),
         };
         self.remember_cookies(answer.headers());
         match kind.as_str() {
             "thin" => {
                 let body = self.body(answer, DOCUMENT_LEN_MAX).await?;
                 let boot = boot_of(&body).ok_or_else(|| self.malformed("a thin answer has no boot block that this version reads"))?;
-                Ok(Visit::Thin(Box::new(boot)))
+                Ok(VisitAnswer::Thin(Box::new(boot)))
             }
             "full" => {
                 let named = answer.headers().get("viral-manifest").and_then(|value| value.to_str().ok());
                 let manifest = named.and_then(|digest| digest.parse().ok());
-                Ok(Visit::Full { page, manifest, body: self.body(answer, DOCUMENT_LEN_MAX).await? })
+                Ok(VisitAnswer::Full { page, manifest, body: self.body(answer, DOCUMENT_LEN_MAX).await? })
             }
-            _ => Ok(Visit::Plain { page, reason }),
+            _ => Ok(VisitAnswer::Plain { page, reason }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `/.viral/lineage` and `/lineage`: who got the app from whom, as server-sent events.
 //!
-//! The first event is named `snapshot` and holds `{ "visits": [Visit] }`; then come unnamed ones, each one `LineageEvent`. A reader that lags too
+//! The first event is named `snapshot` and holds `{ "visits": [LineageVisit] }`; then come unnamed ones, each one `LineageEvent`. A reader that lags too
 //! far gets a new snapshot.
 
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{Response, StatusCode};
 use tokio::sync::watch;
-use viral_swarm::lineage::{LineageEvent, Visit};
+use viral_swarm::lineage::{LineageEvent, LineageVisit};
 
 use super::refusal;
 use crate::app::App;
@@ -104,7 +104,7 @@ impl Reader {
     }
 }
 
-fn snapshot(visits: &[Visit]) -> Event {
+fn snapshot(visits: &[LineageVisit]) -> Event {
     json(Event::default().event("snapshot"), &serde_json::json!({ "visits": visits }))
 }
 

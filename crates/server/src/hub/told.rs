@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use viral_swarm::lineage::{News, Visit};
+use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::pageset::PageState;
 use viral_swarm::tracker::TrackerStats;
 use viral_wire::Digest;
@@ -58,7 +58,7 @@ impl Hub {
     }
 
     /// Every remembered visit, and the number of the event that comes next.
-    pub(crate) fn lineage_snapshot(&self) -> (Vec<Visit>, u64) {
+    pub(crate) fn lineage_snapshot(&self) -> (Vec<LineageVisit>, u64) {
         let inner = self.lock();
         let lineage = inner.tracker.lineage();
         (lineage.snapshot(), lineage.next_event())

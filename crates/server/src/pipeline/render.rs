@@ -22,7 +22,7 @@ use crate::stats::Cause;
 pub(super) use stored::names as stores;
 
 /// What is rendered for whom.
-pub(super) struct Visit<'v> {
+pub(super) struct RenderedVisit<'v> {
     pub(super) version: &'v Version,
     pub(super) document: &'v Asset,
     pub(super) request: &'v Parts,
@@ -32,8 +32,8 @@ pub(super) struct Visit<'v> {
 }
 
 /// Carries out what was decided.
-pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -> Response<Body> {
-    let Visit { version, document, request, facts, page } = *visit;
+pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admission) -> Response<Body> {
+    let RenderedVisit { version, document, request, facts, page } = *visit;
     let decision = admission.decision().expect("nobody is answered who waits");
     let as_is = async |which, cause| with_cause(respond(version, document, which, request).await, cause);
     let mut response = match (admission, page) {
@@ -64,8 +64,8 @@ pub(super) async fn render(app: &App, visit: &Visit<'_>, admission: Admission) -
 }
 
 /// The thin answer. HEAD gets its head.
-fn thin_answer(app: &App, visit: &Visit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
-    let Visit { version, document, request, facts, .. } = *visit;
+fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
+    let RenderedVisit { version, document, request, facts, .. } = *visit;
     let boot = ThinBoot {
         version: BOOT_VERSION,
         page: page_path(document).to_owned(),

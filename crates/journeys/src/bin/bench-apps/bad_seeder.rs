@@ -13,7 +13,7 @@ use viral_journeys::wait;
 use crate::Bench;
 use crate::round::{LIMIT, plain};
 use crate::table::Table;
-use crate::visit::{Visit, until_seeders, visit};
+use crate::visit::{VisitFigures, until_seeders, visit};
 
 /// How the only seeder is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ const OFFERS: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<()> {
     let mut theirs = Vec::new();
-    let mut ours: [Vec<Visit>; FAULTS.len()] = Default::default();
+    let mut ours: [Vec<VisitFigures>; FAULTS.len()] = Default::default();
     for run in 1..=bench.runs {
         eprintln!("bad seeders, run {run} of {}", bench.runs);
         let plain = plain(bench).await?;
@@ -56,7 +56,7 @@ pub(crate) async fn measure(bench: &Bench, table: &mut Table) -> anyhow::Result<
 }
 
 /// A fresh server, its only seeder with this fault, and a visitor. Only Chromium's driver runs scripts before a page's own, so the seeder is one.
-async fn visit_beside(bench: &Bench, fault: Fault, expected: &serde_json::Value) -> anyhow::Result<Visit> {
+async fn visit_beside(bench: &Bench, fault: Fault, expected: &serde_json::Value) -> anyhow::Result<VisitFigures> {
     let server = Server::serve(bench.site.folder(), &[]).await;
     let url = server.url("/");
     let script = match fault {

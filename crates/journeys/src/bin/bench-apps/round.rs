@@ -11,7 +11,7 @@ use viral_journeys::visitor::Visitor;
 
 use crate::Bench;
 use crate::table::Table;
-use crate::visit::{self, Visit, ms_of, until_seeders, visit};
+use crate::visit::{self, VisitFigures, ms_of, until_seeders, visit};
 
 /// Until an app has its result with nothing in the way.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -23,11 +23,11 @@ const CHAIN: usize = 5;
 #[derive(Debug)]
 struct Round {
     plain: Plain,
-    lone: Visit,
-    lone_returns: Visit,
+    lone: VisitFigures,
+    lone_returns: VisitFigures,
     /// The second visitor and those after.
-    chain: Vec<Visit>,
-    last_returns: Visit,
+    chain: Vec<VisitFigures>,
+    last_returns: VisitFigures,
 }
 
 /// A visitor of nginx.
@@ -90,7 +90,7 @@ async fn round(bench: &Bench) -> anyhow::Result<Round> {
 }
 
 /// The tab is closed and, when the server has seen that, opened again.
-async fn returns(server: &Server, visitor: &Visitor, url: &str, expected: &Value) -> Visit {
+async fn returns(server: &Server, visitor: &Visitor, url: &str, expected: &Value) -> VisitFigures {
     visitor.reopen().await;
     until_seeders(server, 0).await;
     visit(server, visitor, url, expected, LIMIT).await
@@ -134,8 +134,8 @@ fn print_chain(rounds: &[Round], table: &mut Table) {
     let cold: Vec<f64> = rounds.iter().map(|round| round.plain.cold_ms).collect();
     for place in 0..CHAIN - 1 {
         let who = format!("visitor {} of the chain", place + 2);
-        let of = |what: fn(&Visit) -> u64| each(rounds, |round| what(&round.chain[place]) as f64);
-        let share = |what: fn(&Visit) -> u64| each(rounds, |round| what(&round.chain[place]) as f64 / round.plain.used as f64);
+        let of = |what: fn(&VisitFigures) -> u64| each(rounds, |round| what(&round.chain[place]) as f64);
+        let share = |what: fn(&VisitFigures) -> u64| each(rounds, |round| what(&round.chain[place]) as f64 / round.plain.used as f64);
         let times = each(rounds, |round| round.chain[place].ms);
         table.add_ratio(format!("{who}: time to result / nginx"), &times, &cold, Target::None);
         table.note_answers(rounds.iter().map(|round| round.chain[place].answer.as_str()));
@@ -153,7 +153,7 @@ fn print_returns(rounds: &[Round], table: &mut Table) {
         ("last visitor of the chain returns", rounds.iter().map(|round| &round.last_returns).collect::<Vec<_>>()),
         ("lone full visitor returns", rounds.iter().map(|round| &round.lone_returns).collect()),
     ] {
-        let each = |number: fn(&Visit) -> f64| visits.iter().map(|visit| number(visit)).collect::<Vec<f64>>();
+        let each = |number: fn(&VisitFigures) -> f64| visits.iter().map(|visit| number(visit)).collect::<Vec<f64>>();
         let times = each(|visit| visit.ms);
         table.add(format!("{who}: time to result"), &times, "ms", Target::None);
         table.note_answers(visits.iter().map(|visit| visit.answer.as_str()));

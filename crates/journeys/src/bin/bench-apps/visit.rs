@@ -18,7 +18,7 @@ const RESTS: Duration = Duration::from_secs(15);
 
 /// What a visit to viral came to.
 #[derive(Debug, Clone)]
-pub(crate) struct Visit {
+pub(crate) struct VisitFigures {
     /// Milliseconds until the app's own result, infinite if it never came or was another than nginx's.
     pub(crate) ms: f64,
     /// Kind and reason of its document's answer.
@@ -65,7 +65,7 @@ pub(crate) fn ms_of(seen: Option<(f64, Value)>, expected: &Value) -> f64 {
 }
 
 /// Opens `url` of viral and waits until the app runs, its visitor takes part (if its answer lets it), and the server is quiet.
-pub(crate) async fn visit(server: &Server, visitor: &Visitor, url: &str, expected: &Value, limit: Duration) -> Visit {
+pub(crate) async fn visit(server: &Server, visitor: &Visitor, url: &str, expected: &Value, limit: Duration) -> VisitFigures {
     let before = server.stats().await;
     let ms = ms_of(open(visitor, url, limit).await, expected);
     let at_result = server.stats().await;
@@ -75,7 +75,7 @@ pub(crate) async fn visit(server: &Server, visitor: &Visitor, url: &str, expecte
         status = until_it_seeds(visitor).await;
     }
     let after = quiet(server).await;
-    let visit = Visit {
+    let visit = VisitFigures {
         ms,
         answer,
         from_peers: status.bytes_from_peers,
