@@ -37,12 +37,12 @@ pub struct LineageVisit {
     /// Whether it was dropped for forged pieces.
     pub dropped: bool,
     /// Bytes it took from whom, as it reports; ordered by source.
-    pub sources: Vec<SourceShare>,
+    pub sources: Vec<LineageSource>,
 }
 
 /// Bytes from one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SourceShare {
+pub struct LineageSource {
     /// Ordinal of the visit that gave them, or [`ORIGIN`].
     pub from: u64,
     /// How many.
@@ -128,9 +128,9 @@ impl Lineage {
     /// Every remembered visit, oldest first.
     #[must_use]
     pub fn snapshot(&self) -> Vec<LineageVisit> {
-        let shares =
-            |sources: &BTreeMap<u64, u64>| sources.iter().map(|(from, bytes)| SourceShare { from: *from, bytes: *bytes }).collect();
-        self.visits.values().map(|entry| LineageVisit { sources: shares(&entry.sources), ..entry.visit.clone() }).collect()
+        let list =
+            |sources: &BTreeMap<u64, u64>| sources.iter().map(|(from, bytes)| LineageSource { from: *from, bytes: *bytes }).collect();
+        self.visits.values().map(|entry| LineageVisit { sources: list(&entry.sources), ..entry.visit.clone() }).collect()
     }
 
     /// The number to pass to [`Self::news`] to hear what happens after a snapshot taken now.
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(news.events.len(), 7);
         assert_eq!(lineage.news(news.next).events, []);
         let snapshot = lineage.snapshot();
-        assert_eq!(snapshot[1].sources, [SourceShare { from: ORIGIN, bytes: 25 }, SourceShare { from: first, bytes: 75 }]);
+        assert_eq!(snapshot[1].sources, [LineageSource { from: ORIGIN, bytes: 25 }, LineageSource { from: first, bytes: 75 }]);
         assert!(snapshot[0].left && snapshot[1].seeding);
     }
 

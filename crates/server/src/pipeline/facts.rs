@@ -50,7 +50,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             platform_version: text(headers, "sec-ch-ua-platform-version"),
         }),
         too_old: text(headers, "user-agent").is_some_and(is_too_old),
-        shares: is_native_peer(headers),
+        is_native_peer: is_native_peer(headers),
         ..Evidence::default()
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Visitor {
 impl Visitor {
     /// By its cookie or, if it has none, under a new number. None for who is not to be told from others (bots, tools, who opted out).
     pub(super) fn of(request: &Parts, evidence: &Evidence) -> Option<Self> {
-        let is_told_apart = evidence.has_sec_fetch && !evidence.bot && !evidence.shares && evidence.cookie != CookieState::Off;
+        let is_told_apart = evidence.has_sec_fetch && !evidence.bot && !evidence.is_native_peer && evidence.cookie != CookieState::Off;
         if !is_told_apart {
             return None;
         }

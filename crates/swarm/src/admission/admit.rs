@@ -141,7 +141,7 @@ pub fn admit<C: Coverage>(
         (Decision::Thin(_), None) => Reason::NoPeerNear,
     };
     if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head) {
-        let is_served_at_once = evidence.shares || facts.was_here;
+        let is_served_at_once = evidence.is_native_peer || facts.was_here;
         let visitor = Visitor {
             manifest: page.manifest,
             address: facts.addr.public,
@@ -154,7 +154,7 @@ pub fn admit<C: Coverage>(
         }
     }
     let names_manifest = page.is_some_and(|page| {
-        let is_native = evidence.shares;
+        let is_native = evidence.is_native_peer;
         !is_native || (!facts.is_head && tracker.take_first_place(now_ms, page.manifest))
     });
     Admission::Full { reason, names_manifest }

@@ -166,7 +166,7 @@ fn who_comes_second_over_a_thin_line_waits_if_there_is_a_place() {
 fn of_native_peers_the_first_is_told_the_manifest() {
     let mut world = World::new(0);
     let mut native = visitor();
-    native.evidence.shares = true;
+    native.evidence.is_native_peer = true;
     let names = |world: &mut World, facts: &VisitFacts| world.admit(facts, Some(&PAGE));
     let head = VisitFacts { is_head: true, ..native.clone() };
     let full = |names_manifest| Admission::Full { reason: Reason::NoPeerNear, names_manifest };
