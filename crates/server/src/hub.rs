@@ -135,7 +135,7 @@ impl Hub {
     }
 
     /// What a visit says by its requests.
-    pub(crate) fn seen(&self, seen: Seen) {
+    pub(crate) fn seen(&self, seen: VisitsOutput) {
         self.with(|inner, now_ms| match seen {
             VisitsOutput::Vote { page, voter, address, kind, paths } => {
                 let kind = if kind == AnswerKind::Full { ReportKind::Full } else { ReportKind::Seen };

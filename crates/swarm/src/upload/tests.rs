@@ -281,8 +281,8 @@ proptest! {
             for (peer, id) in sends(&traced.call(now, input)) {
                 prop_assert!(asked[&peer].contains(&id));
             }
-            for line in &traced.upload.lines {
-                prop_assert!(line.pending.len() <= PENDING_MAX && line.queue.len() <= QUEUE_IDS_MAX);
+            for queue in &traced.upload.queues {
+                prop_assert!(queue.pending.len() <= PENDING_MAX && queue.pieces.len() <= QUEUE_IDS_MAX);
             }
         }
     }
