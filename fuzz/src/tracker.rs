@@ -90,7 +90,7 @@ impl Op {
     ];
 }
 
-/// Operations on a tracker: a byte for its reach, a seed, then of each its number and its arguments, a byte each.
+/// Operations on a tracker: a byte for its peer scope, a seed, then of each its number and its arguments, a byte each.
 ///
 /// # Panics
 /// Where the tracker breaks a promise; see [`World`] and [`leave`].

@@ -265,7 +265,7 @@ export class Fetch {
     }
   }
 
-  /** The next thing to do; null when there is nothing until the next call or {@state pollTimeout}. */
+  /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
   poll(): FetchOutput | null {
     const table = this.#table;
     if (this.#stale && !table._out.length) {
@@ -276,7 +276,7 @@ export class Fetch {
     return table._out.shift() ?? null;
   }
 
-  /** When to call {@state handleTimeout}; null = not needed. */
+  /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
     const table = this.#table;
     let at = CROWD && this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;

@@ -35,7 +35,7 @@ export interface EngineDriver {
   readonly answersTo: typeof answersTo;
 }
 
-/** The live remains of a thin visit. Both scripts come from one build: the server answers with the addition that the loader expects. */
+/** What is left of a thin visit and goes on. Both scripts come from one build: the server answers with the addition that the loader expects. */
 export interface Handover {
   readonly boot: ThinBoot;
   /** The manifest's blob. */

@@ -1,4 +1,4 @@
-/** One page of a visitor: from the remains of its thin visit, or from nothing, to a seeder, through every turn of the page's life. */
+/** One page of a visitor: from a handover, or from nothing, to a seeder, through every turn of the page's life. */
 
 import { isOptedOut, stateCookie } from '../core/cookie';
 import { noTotals } from '../core/counts';

@@ -204,7 +204,7 @@ export class Seeder {
         return this.#host.dropped(signal.reason);
       case 'share':
       case 'error':
-        // A page asks for no share: a thin visit came to seeders.
+        // A page asks for no lease: a thin visit came to seeders.
         return;
     }
   }

@@ -77,7 +77,7 @@ pub struct Evidence {
     pub page_viral: PageFitness,
     /// Somebody could be given to this visitor now; see [`crate::tracker::Tracker::is_anybody_ready`].
     pub is_peer_ready: bool,
-    /// The visitor takes part in a crowd of which nobody has anything yet: the native peer.
+    /// The visitor is a native peer: it can take part in a crowd.
     pub is_native_peer: bool,
     /// The visitor's own service worker said that it stores the page as it is now.
     pub stored: bool,

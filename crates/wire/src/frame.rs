@@ -84,7 +84,7 @@ pub enum ByeReason {
     OptedOut = 4,
 }
 
-/// How the body of a piece is packed.
+/// How the body of a piece is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Encoding {

@@ -51,15 +51,15 @@ export const HELP_IDS = 4;
 export const SLOW_RATE = 32768;
 /** But not before it was measured for this long. */
 export const SLOW_MS = 2000;
-/** {@state OVERDUE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
+/** {@link OVERDUE_MS} in a crowd: eight leechers share 2 Mbit/s, so a piece of 32 KiB comes once a second. */
 export const CROWD_OVERDUE_MS = 3000;
-/** {@state TIMEOUT_MS} in a crowd. */
+/** {@link TIMEOUT_MS} in a crowd. */
 export const CROWD_TIMEOUT_MS = 10000;
 /** A crowd from which nothing at all came for this long gives nothing now: the origin stands in, more and more until somebody gives again. */
 export const LEASE_STALL_MS = 8000;
 /**
  * The same once the tracker has nothing to grant: no lease will bring what is missing, and whoever holds it may have no uplink. Longer than
- * {@state LEASE_RETRY_MS}, so that what somebody left behind is granted first.
+ * {@link LEASE_RETRY_MS}, so that what somebody left behind is granted first.
  */
 export const LEASE_STALL_LAST_MS = 4000;
 /** One of a crowd that was told that everything is under way asks again after this: somebody may have left. */

@@ -18,7 +18,7 @@ export class OriginLease {
   #asked = false;
   /** The tracker had nothing to grant at the last reply. */
   #isAllGranted = false;
-  /** It had not: the next question waits until then. */
+  /** Until then the tracker is not asked again, because it had nothing to grant. */
   #retryAt = NEVER;
   /** The tracker was asked a moment ago: nothing is said until then. */
   #silentUntil = NEVER;

@@ -74,7 +74,7 @@ export interface SourceState {
   _answered: number;
   /** End of the query that awaits its answer; 0 = none. */
   _asking: number;
-  /** Has the waits of a crowd, where every line is shared by many: see {@state bePatient}. */
+  /** Has the waits of a crowd, where every line is shared by many: see {@link bePatient}. */
   _patient?: boolean;
   /** Frames to send at the end of this round. */
   _wants: PieceId[];

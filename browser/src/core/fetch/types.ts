@@ -1,4 +1,4 @@
-/** What goes in and out of the fetch engine. Names match `crates/swarm/src/fetch/types.rs`. */
+/** What goes in and out of the fetch engine. Names match `crates/swarm/src/fetch/types.rs`, but for `ask-share`, which is `AskLease` there. */
 
 import type { PieceId } from '../digest';
 

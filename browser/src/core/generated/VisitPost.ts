@@ -4,7 +4,7 @@ import type { FaultReport } from "./FaultReport";
 import type { Ticket } from "./Ticket";
 
 /**
- * Body of `POST /.viral/visit`: the farewell of a leecher that never had a socket.
+ * Body of `POST /.viral/visit`: the beacon of a leecher that never had a socket.
  */
 export type VisitPost = { 
 /**

@@ -18,7 +18,7 @@ pub(super) struct OriginLease {
     asked: bool,
     /// The tracker had nothing to grant at the last reply.
     is_all_granted: bool,
-    /// It had not: the next question waits until then.
+    /// Until then the tracker is not asked again, because it had nothing to grant.
     retry_at: u64,
     /// The tracker was asked a moment ago: nothing is said until then.
     silent_until: u64,

@@ -24,7 +24,7 @@ pub(super) struct Reservation {
     pub(super) until_ms: u64,
 }
 
-/// Somebody connected, or connecting, to this session.
+/// One leecher that answered an offer of this session: connected, or connecting.
 #[derive(Debug)]
 pub(super) struct PeerUpload {
     /// The number by which the session knows it.
@@ -63,7 +63,7 @@ pub(super) struct OfferBook {
     asked: usize,
     /// When it was last asked, in milliseconds.
     asked_ms: u64,
-    /// Whoever answered one of its offers, by the offer.
+    /// The uploads that came of its offers, by the offer.
     pub(super) uploads: BTreeMap<u32, PeerUpload>,
 }
 
@@ -80,7 +80,7 @@ impl OfferBook {
         wanted
     }
 
-    /// Slots nobody has and nobody was promised.
+    /// Slots that are neither taken nor reserved.
     pub(super) fn free_slots(&self) -> usize {
         let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
         usize::from(self.slots).saturating_sub(self.uploads.len() + promised)

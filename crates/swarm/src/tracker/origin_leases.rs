@@ -44,7 +44,7 @@ pub(super) struct OriginLeases {
     holders: BTreeMap<PeerNumber, Digest>,
     /// When somebody came first to a manifest that nobody fetched, lately.
     first_visitors: BTreeMap<Digest, u64>,
-    /// When each lease took too long.
+    /// When each lease lapses.
     timers: Timers<PeerNumber>,
 }
 
@@ -67,7 +67,7 @@ struct ManifestLeases {
     window: usize,
 }
 
-/// How it is with somebody who takes leases.
+/// A peer that asked for a lease and does not hold everything yet.
 #[derive(Debug)]
 struct Waiter {
     /// When it last asked.
@@ -206,12 +206,12 @@ impl OriginLeases {
         self.grant(now_ms, manifest)
     }
 
-    /// When the next lease took too long, in milliseconds.
+    /// When the next lease lapses, in milliseconds.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         self.timers.next()
     }
 
-    /// Lets the first lease go that took too long: others may fetch it, too.
+    /// Ends the first lease that is due: others may fetch its pieces, too.
     pub(super) fn expire_next(&mut self, now_ms: u64) -> Vec<Granted> {
         let Some(peer) = self.timers.pop_due(now_ms) else { return Vec::new() };
         let Some(manifest) = self.holders.get(&peer).copied() else { return Vec::new() };

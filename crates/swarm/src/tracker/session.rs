@@ -28,7 +28,7 @@ pub(super) struct Session {
     /// Everybody it ever served, newest last; they may report it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,
-    /// Until when it is left in peace by everybody, in milliseconds.
+    /// When its cooldown for everybody ends, in milliseconds.
     pub(super) cooldown_until_ms: Option<u64>,
     pub(super) bucket: Bucket,
     pub(super) mistakes: u32,

@@ -18,7 +18,7 @@ pub struct Waiting {
 /// One turn in so many is for whoever was served longest ago, however urgent others are: nobody is taken for silent.
 const FAIR_TURN: u64 = 4;
 
-/// Counts the turns.
+/// Chooses the connection whose piece is sent next.
 #[derive(Debug, Default)]
 pub struct FairScheduler {
     count: u64,

@@ -1,4 +1,4 @@
-//! One peer that waits to be served.
+//! The pieces that wait to be sent to one peer.
 
 use std::collections::{BTreeMap, BTreeSet};
 

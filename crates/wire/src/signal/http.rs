@@ -16,7 +16,7 @@ pub struct AnswerPost {
     pub answers: Vec<Answer>,
 }
 
-/// Body of `POST /.viral/visit`: the farewell of a leecher that never had a socket.
+/// Body of `POST /.viral/visit`: the beacon of a leecher that never had a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct VisitPost {
