@@ -117,7 +117,7 @@ pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 /// Ready peers looked at on one tier, so that a match costs the same in a swarm of any size.
 pub const TIER_SCAN_MAX: usize = 64;
 
-/// Ready peers looked at on one tier before no more are, where as many as are wanted have proven themselves: four times as many as a visitor gets, so that the least busy ones are
+/// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: four times as many as a visitor gets, so that the least busy ones are
 /// found (the best of four random ones is hardly worse than the best of all).
 pub const TIER_SCAN_ENOUGH: usize = 16;
 
@@ -157,7 +157,7 @@ pub const FLAGGED_ADDRESSES_MAX: usize = 4_096;
 /// How long they are, in milliseconds: a forger that comes back under another number stands behind everybody as near.
 pub const FLAGGED_MS: u64 = 600_000;
 
-/// Faults since it last served somebody, after which a peer is left in peace for [`COOLDOWN_MS`] by the network that met them; by everybody when so many networks met one.
+/// Faults since it last served somebody, after which a peer cools down for [`COOLDOWN_MS`]: for the network that met them, or for everybody when so many networks met one.
 pub const FAULT_COUNT_MAX: u32 = 3;
 
 /// How long such a peer is not introduced to anybody, in milliseconds.
@@ -176,7 +176,7 @@ pub const MISTAKES_MAX: u32 = 32;
 /// Beacons of one thin visit.
 pub const BEACONS_PER_TICKET_MAX: u32 = 32;
 
-/// Messages a peer may send at once: a burst of a page that opens with offers, holdings and reports.
+/// Messages a peer may send at once: a burst of a page that opens with `offers`, `held` and reports.
 pub const MESSAGE_BURST_MAX: u32 = 128;
 
 /// Messages a peer may send over time, per second.

@@ -3,11 +3,11 @@
 //! Drive it: call one `handle_*` or [`Tracker::offers_for`], drain [`Tracker::poll`] until `None`, then sleep until [`Tracker::poll_timeout`]
 //! and call [`Tracker::handle_timeout`]. Time is an argument in milliseconds and never decreases.
 //!
-//! The life of an offer: a seeder leaves it (*ready*) → it is given to a leecher (*reserved*, for a while) → that leecher answers, it leaves the
-//! candidates for good and its slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
+//! The life of an offer: a seeder leaves it (*ready*) → it is given to a leecher (*reserved*, for a while) → that leecher answers, the
+//! offer is used up and a slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use viral_wire::{
     Digest,
@@ -68,7 +68,7 @@ pub struct Tracker {
     config: TrackerConfig,
     random: Random,
     now_ms: u64,
-    sessions: BTreeMap<PeerNumber, Session>,
+    sessions: HashMap<PeerNumber, Session>,
     session_places: Places<PeerNumber>,
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
@@ -103,7 +103,7 @@ impl Tracker {
             config,
             random: Random::new(seed),
             now_ms: 0,
-            sessions: BTreeMap::new(),
+            sessions: HashMap::new(),
             session_places: Places::default(),
             browsers: BTreeSet::new(),
             visits: Visits::new(config.ticket_age_max_ms),

@@ -1,7 +1,7 @@
 //! The seeders that could serve one more leecher now, by what they hold and where they are.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
 
@@ -9,9 +9,17 @@ use viral_wire::{Digest, signal::PeerNumber};
 
 use crate::locality::{self, Tier};
 
-/// An index; a peer is in it as long as it is ready.
+/// Two indexes; a peer is in one of them as long as it is ready.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
+    /// Strangers vouched for these.
+    proven: Index,
+    /// All others. A choice that finds enough of the former never looks at them.
+    unproven: Index,
+}
+
+#[derive(Debug, Default)]
+struct Index {
     members: BTreeMap<PeerNumber, Member>,
     by_manifest: BTreeMap<Digest, Holders>,
 }
@@ -29,16 +37,16 @@ struct Member {
 #[derive(Debug, Default)]
 struct Holders {
     by_address: BTreeMap<IpAddr, Vec<PeerNumber>>,
-    by_network: BTreeMap<IpAddr, Network>,
-    /// The keys of `by_network`, in an order that means nothing.
-    networks: Vec<IpAddr>,
+    /// Where each network stands in the list of all.
+    by_network: BTreeMap<IpAddr, usize>,
+    /// In an order that means nothing.
+    networks: Vec<Network>,
     count: usize,
 }
 
 #[derive(Debug)]
 struct Network {
-    /// Its place in the list of all.
-    at: usize,
+    key: IpAddr,
     peers: Vec<PeerNumber>,
 }
 
@@ -47,17 +55,15 @@ impl Holders {
     fn insert(&mut self, peer: PeerNumber, address: IpAddr) -> [usize; 2] {
         let neighbours = self.by_address.entry(locality::address_key(address)).or_default();
         neighbours.push(peer);
-        let network = locality::network_key(address);
-        let known = match self.by_network.entry(network) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                self.networks.push(network);
-                new.insert(Network { at: self.networks.len() - 1, peers: Vec::new() })
-            }
-        };
-        known.peers.push(peer);
+        let key = locality::network_key(address);
+        let at = *self.by_network.entry(key).or_insert(self.networks.len());
+        if at == self.networks.len() {
+            self.networks.push(Network { key, peers: Vec::new() });
+        }
+        let peers = &mut self.networks[at].peers;
+        peers.push(peer);
         self.count += 1;
-        [neighbours.len() - 1, known.peers.len() - 1]
+        [neighbours.len() - 1, peers.len() - 1]
     }
 
     /// Returns the peers that took the place of this one in either list.
@@ -68,22 +74,24 @@ impl Holders {
         if self.by_address.get(&address_key).is_some_and(Vec::is_empty) {
             self.by_address.remove(&address_key);
         }
-        let moved_in_network = self.by_network.get_mut(&network_key).and_then(|network| taken_out(&mut network.peers, at[1]));
-        if let Some(Network { at, .. }) = self.by_network.get(&network_key).filter(|network| network.peers.is_empty()) {
-            let place = *at;
-            self.by_network.remove(&network_key);
-            if let Some(last) = taken_out(&mut self.networks, place)
-                && let Some(network) = self.by_network.get_mut(&last)
-            {
-                network.at = place;
+        let moved_in_network = self.by_network.get(&network_key).copied().and_then(|place| {
+            let peers = &mut self.networks[place].peers;
+            let moved = taken_out(peers, at[1]);
+            if peers.is_empty() {
+                self.by_network.remove(&network_key);
+                self.networks.swap_remove(place);
+                if let Some(last) = self.networks.get(place) {
+                    self.by_network.insert(last.key, place);
+                }
             }
-        }
+            moved
+        });
         [moved_in_address, moved_in_network]
     }
 
     /// One of each network, from a random network on, then the second of each, and so on, until there are `count_max`. Looks up no more than is taken.
     fn anyone(&self, start: u64, count_max: usize) -> impl Iterator<Item = &PeerNumber> {
-        let networks = move || round(&self.networks, start, count_max).filter_map(|network| self.by_network.get(network));
+        let networks = move || round(&self.networks, start, count_max);
         // Another number than the one that names the network: which peer leads must not hang on that.
         let first = start.rotate_left(32);
         let nth_of_each = move |nth| networks().filter_map(move |network| round(&network.peers, first, count_max).nth(nth));
@@ -107,9 +115,9 @@ fn round<T>(list: &[T], start: u64, count_max: usize) -> impl Iterator<Item = &T
     from.iter().chain(before).take(count_max)
 }
 
-impl Candidates {
+impl Index {
     /// True if it was not in it already.
-    pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) -> bool {
+    fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr) -> bool {
         if self.members.get(&peer).is_some_and(|member| (member.manifest, member.address) == (manifest, address)) {
             return false;
         }
@@ -119,9 +127,10 @@ impl Candidates {
         true
     }
 
-    pub(super) fn remove(&mut self, peer: PeerNumber) {
-        let Some(Member { manifest, address, at }) = self.members.remove(&peer) else { return };
-        let Some(holders) = self.by_manifest.get_mut(&manifest) else { return };
+    /// True if it was in it.
+    fn remove(&mut self, peer: PeerNumber) -> bool {
+        let Some(Member { manifest, address, at }) = self.members.remove(&peer) else { return false };
+        let Some(holders) = self.by_manifest.get_mut(&manifest) else { return true };
         let moved = holders.remove(address, at);
         if holders.count == 0 {
             self.by_manifest.remove(&manifest);
@@ -131,29 +140,20 @@ impl Candidates {
                 member.at[list] = at[list];
             }
         }
+        true
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Everybody ready who holds (some of) a manifest.
-    pub(super) fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
-        let networks = self.by_manifest.get(&manifest).map(|holders| holders.by_network.values());
+    fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
+        let networks = self.by_manifest.get(&manifest).map(|holders| &holders.networks);
         networks.into_iter().flatten().flat_map(|network| network.peers.iter().copied())
     }
 
-    /// Up to `count_max` manifests that somebody ready holds: `wanted` first, then others from a random point on, round and round.
-    pub(super) fn manifests(&self, wanted: Digest, start: Digest, count_max: usize) -> Vec<Digest> {
-        let others = self.by_manifest.range(start..).chain(self.by_manifest.range(..start)).map(|(manifest, _)| *manifest);
-        std::iter::once(wanted).chain(others.filter(|manifest| *manifest != wanted)).take(count_max).collect()
+    /// What is held, from a manifest on, round and round.
+    fn manifests(&self, start: Digest) -> impl Iterator<Item = Digest> {
+        self.by_manifest.range(start..).chain(self.by_manifest.range(..start)).map(|(manifest, _)| *manifest)
     }
 
-    /// Up to `count_max` distinct ready holders of `manifest` within one tier of `address`, from one on that `start` names, round and round; on the last tier one of each
-    /// network before others, so that many sessions of one network are no more likely to be found than one.
-    ///
-    /// A random `start` makes this a random sample of a large swarm, at the same cost in one of any size.
-    pub(super) fn holders(
+    fn holders(
         &self,
         manifest: Digest,
         address: IpAddr,
@@ -164,17 +164,62 @@ impl Candidates {
         let Some(holders) = self.by_manifest.get(&manifest) else { return Box::new(std::iter::empty()) };
         let near = match tier {
             Tier::SameAddress => holders.by_address.get(&locality::address_key(address)),
-            Tier::SamePrefix => holders.by_network.get(&locality::network_key(address)).map(|network| &network.peers),
+            Tier::SamePrefix => holders.by_network.get(&locality::network_key(address)).map(|place| &holders.networks[*place].peers),
             Tier::Anyone => return Box::new(holders.anyone(start, count_max).copied()),
         };
         Box::new(near.into_iter().flat_map(move |peers| round(peers, start, count_max)).copied())
     }
 }
 
+impl Candidates {
+    /// Puts a peer in, among those for which a stranger vouched or among the others. True if it was not in already.
+    pub(super) fn insert(&mut self, peer: PeerNumber, manifest: Digest, address: IpAddr, is_proven: bool) -> bool {
+        let (into, other) = if is_proven { (&mut self.proven, &mut self.unproven) } else { (&mut self.unproven, &mut self.proven) };
+        let has_moved = other.remove(peer);
+        into.insert(peer, manifest, address) && !has_moved
+    }
+
+    pub(super) fn remove(&mut self, peer: PeerNumber) {
+        self.proven.remove(peer);
+        self.unproven.remove(peer);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.proven.members.len() + self.unproven.members.len()
+    }
+
+    /// Everybody ready who holds (some of) a manifest.
+    pub(super) fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
+        self.proven.ready_holders(manifest).chain(self.unproven.ready_holders(manifest))
+    }
+
+    /// Up to `count_max` manifests that somebody ready holds: `wanted` first, then others from a random point on, round and round, what proven peers hold before the rest.
+    pub(super) fn manifests(&self, wanted: Digest, start: Digest, count_max: usize) -> Vec<Digest> {
+        let mut known = BTreeSet::from([wanted]);
+        let others = self.proven.manifests(start).chain(self.unproven.manifests(start)).filter(|manifest| known.insert(*manifest));
+        std::iter::once(wanted).chain(others).take(count_max).collect()
+    }
+
+    /// Up to `count_max` distinct ready holders of `manifest` within one tier of `address`, those for which a stranger vouched (true) before all others, of each kind from one on
+    /// that `start` names, round and round; on the last tier one of each network before others, so that many sessions of one network are no more likely to be found than one.
+    ///
+    /// A random `start` makes this a random sample of a large swarm, at the same cost in one of any size.
+    pub(super) fn holders(
+        &self,
+        manifest: Digest,
+        address: IpAddr,
+        tier: Tier,
+        start: u64,
+        count_max: usize,
+    ) -> impl Iterator<Item = (PeerNumber, bool)> {
+        let proven = self.proven.holders(manifest, address, tier, start, count_max).map(|peer| (peer, true));
+        let unproven = self.unproven.holders(manifest, address, tier, start, count_max).map(|peer| (peer, false));
+        proven.chain(unproven).take(count_max)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn number(bits: u64) -> PeerNumber {
@@ -186,10 +231,10 @@ mod tests {
         let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for (bits, address) in [(1, "10.0.0.1"), (2, "10.0.0.1"), (3, "10.0.0.9"), (4, "192.0.2.1")] {
-            candidates.insert(number(bits), manifest, address.parse().unwrap());
+            candidates.insert(number(bits), manifest, address.parse().unwrap(), false);
         }
         let here = "10.0.0.1".parse().unwrap();
-        let holders = |tier, start, max| candidates.holders(manifest, here, tier, start, max).collect::<Vec<_>>();
+        let holders = |tier, start, max| candidates.holders(manifest, here, tier, start, max).map(|(peer, _)| peer).collect::<Vec<_>>();
         assert_eq!(holders(Tier::SameAddress, 1, 9), [number(2), number(1)]);
         assert_eq!(holders(Tier::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
         assert_eq!(holders(Tier::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
@@ -201,15 +246,18 @@ mod tests {
         let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for bits in 1_000..2_000 {
-            candidates.insert(number(bits * 7_919), manifest, [198, 51, 100, 1].into());
+            candidates.insert(number(bits * 7_919), manifest, [198, 51, 100, 1].into(), false);
         }
         let honest = ["10.0.0.1", "192.0.2.1", "203.0.113.1", "2001:db8::1", "2a00::1"];
         for (bits, address) in (1..).zip(honest) {
-            candidates.insert(number(bits), manifest, address.parse().unwrap());
+            candidates.insert(number(bits), manifest, address.parse().unwrap(), false);
         }
         for start in 0..200_u64 {
             let here = "10.9.9.9".parse().unwrap();
-            let found = candidates.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6).collect::<Vec<_>>();
+            let found = candidates
+                .holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6)
+                .map(|(peer, _)| peer)
+                .collect::<Vec<_>>();
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
@@ -221,12 +269,12 @@ mod tests {
         let mut candidates = Candidates::default();
         let manifest = Digest::of(b"m");
         for bits in 0..90_u8 {
-            candidates.insert(number(u64::from(bits) + 1), manifest, [198, 51, if bits < 70 { 1 } else { bits / 10 }, bits].into());
+            candidates.insert(number(u64::from(bits) + 1), manifest, [198, 51, if bits < 70 { 1 } else { bits / 10 }, bits].into(), false);
         }
         let here = "10.9.9.9".parse().unwrap();
         for start in 0..50_u64 {
             let found = candidates.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
-            let networks = found.map(|peer| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
+            let networks = found.map(|(peer, _)| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
             let counted = networks.fold(BTreeMap::<u64, usize>::new(), |mut counted, network| {
                 *counted.entry(network).or_default() += 1;
                 counted
@@ -240,29 +288,47 @@ mod tests {
         let mut candidates = Candidates::default();
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let address = "10.0.0.1".parse().unwrap();
-        candidates.insert(number(1), old, address);
-        candidates.insert(number(1), new, address);
+        candidates.insert(number(1), old, address, false);
+        candidates.insert(number(1), new, address, false);
         assert_eq!(candidates.manifests(new, old, 9), [new]);
         candidates.remove(number(1));
         candidates.remove(number(1));
         assert_eq!(candidates.len(), 0);
-        assert!(candidates.by_manifest.is_empty());
+        assert!(candidates.unproven.by_manifest.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_proven_himself_is_found_before_any_number_of_others() {
+        let mut candidates = Candidates::default();
+        let (manifest, here) = (Digest::of(b"m"), "10.9.9.9".parse().unwrap());
+        for bits in 1..=5_000_u64 {
+            let address = [11, (bits >> 8) as u8, bits as u8, 1].into();
+            candidates.insert(number(bits), manifest, address, false);
+        }
+        assert!(!candidates.insert(number(77), manifest, [11, 0, 77, 1].into(), true), "it was ready before");
+        assert!(candidates.insert(number(9_999), manifest, [12, 0, 0, 1].into(), true));
+        for start in [0, 1, u64::MAX / 3] {
+            let found = candidates.holders(manifest, here, Tier::Anyone, start, 4).collect::<Vec<_>>();
+            let proven: BTreeSet<_> = found[..2].iter().copied().collect();
+            assert_eq!(proven, BTreeSet::from([(number(77), true), (number(9_999), true)]));
+            assert!(found.len() == 4 && found[2..].iter().all(|(_, is_proven)| !is_proven));
+        }
+        assert_eq!(candidates.len(), 5_001);
     }
 
     /// Every list names each peer once, and each peer knows its places.
-    fn assert_consistent(candidates: &Candidates) {
-        for (peer, Member { manifest, address, at }) in &candidates.members {
-            let holders = &candidates.by_manifest[manifest];
-            let network = &holders.by_network[&locality::network_key(*address)];
+    fn assert_consistent(index: &Index) {
+        for (peer, Member { manifest, address, at }) in &index.members {
+            let holders = &index.by_manifest[manifest];
+            let network = &holders.networks[holders.by_network[&locality::network_key(*address)]];
+            assert_eq!(network.key, locality::network_key(*address));
             assert_eq!((holders.by_address[&locality::address_key(*address)][at[0]], network.peers[at[1]]), (*peer, *peer));
-            assert_eq!(holders.networks[network.at], locality::network_key(*address));
         }
-        let count: usize = candidates.by_manifest.values().map(|holders| holders.count).sum();
-        let in_addresses: usize = candidates.by_manifest.values().flat_map(|holders| holders.by_address.values()).map(Vec::len).sum();
-        let in_networks: usize =
-            candidates.by_manifest.values().flat_map(|holders| holders.by_network.values()).map(|network| network.peers.len()).sum();
-        assert_eq!([count, in_addresses, in_networks], [candidates.len(); 3]);
-        assert!(candidates.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
+        let count: usize = index.by_manifest.values().map(|holders| holders.count).sum();
+        let in_addresses: usize = index.by_manifest.values().flat_map(|holders| holders.by_address.values()).map(Vec::len).sum();
+        let in_networks: usize = index.by_manifest.values().flat_map(|holders| &holders.networks).map(|network| network.peers.len()).sum();
+        assert_eq!([count, in_addresses, in_networks], [index.members.len(); 3]);
+        assert!(index.by_manifest.values().all(|holders| holders.networks.len() == holders.by_network.len()));
     }
 
     #[test]
@@ -276,14 +342,16 @@ mod tests {
                 candidates.remove(peer);
             } else {
                 let (network, host) = ((bits >> 24 & 7) as u8, (bits >> 32 & 3) as u8);
-                candidates.insert(peer, Digest::of(&[(bits >> 40 & 1) as u8]), [198, 51, network, host].into());
+                candidates.insert(peer, Digest::of(&[(bits >> 40 & 1) as u8]), [198, 51, network, host].into(), bits >> 48 & 1 == 1);
             }
-            assert_consistent(&candidates);
+            assert_consistent(&candidates.proven);
+            assert_consistent(&candidates.unproven);
+            assert!(candidates.proven.members.keys().all(|peer| !candidates.unproven.members.contains_key(peer)));
         }
         assert!(candidates.len() > 20);
         for bits in 0..97 {
             candidates.remove(number(bits));
         }
-        assert!(candidates.by_manifest.is_empty() && candidates.members.is_empty());
+        assert!([candidates.proven, candidates.unproven].iter().all(|index| index.by_manifest.is_empty() && index.members.is_empty()));
     }
 }

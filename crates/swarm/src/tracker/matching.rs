@@ -54,9 +54,9 @@ struct Choice {
 }
 
 impl Choice {
-    /// Nothing speaks against it: others would be no better.
-    fn is_good(&self) -> bool {
-        self.fault_count == 0 && !self.is_unproven && !self.partial
+    /// Nothing speaks against it, though nothing may speak for it.
+    fn is_fine(&self) -> bool {
+        self.fault_count == 0 && !self.partial
     }
 
     fn is_as_good_as(&self, best: &Self) -> bool {
@@ -220,13 +220,15 @@ impl Tracker {
         count_max: usize,
         random: &mut Random,
     ) -> Vec<Choice> {
-        // Of a foreign network a thin visit gets one.
-        let (mut choices, mut good): (Vec<Choice>, Vec<IpAddr>) = (Vec::new(), Vec::new());
+        // Networks of those that are proven and fine, and of all that are fine. Of a foreign network a thin visit gets one.
+        let (mut choices, mut good, mut fine): (Vec<Choice>, Vec<IpAddr>, Vec<IpAddr>) = (Vec::new(), Vec::new(), Vec::new());
         let own = locality::network_key(search.addr.public);
         for (manifest, share, bytes) in sources {
             let left = TIER_SCAN_MAX.saturating_sub(choices.len());
-            for peer in self.candidates.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
-                if choices.len() >= count_max || (good.len() >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
+            for (peer, is_proven) in self.candidates.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
+                // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
+                let best = if is_proven || tier != Tier::Anyone { good.len() } else { fine.len() };
+                if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
@@ -252,8 +254,11 @@ impl Tracker {
                     can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
                     network: locality::network_key(session.addr.public),
                 };
-                if choice.is_good() && (!search.is_thin || choice.network == own || !good.contains(&choice.network)) {
-                    good.push(choice.network);
+                let kinds = [(choice.is_fine(), &mut fine), (choice.is_fine() && !choice.is_unproven, &mut good)];
+                for (_, networks) in kinds.into_iter().filter(|(is_one, _)| *is_one) {
+                    if !search.is_thin || choice.network == own || !networks.contains(&choice.network) {
+                        networks.push(choice.network);
+                    }
                 }
                 choices.push(choice);
             }

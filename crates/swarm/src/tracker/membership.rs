@@ -203,7 +203,7 @@ impl Tracker {
         match self.sessions.get(&peer) {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
-                self.readied += u64::from(self.candidates.insert(peer, held.manifest, session.addr.public));
+                self.readied += u64::from(self.candidates.insert(peer, held.manifest, session.addr.public, session.standing.is_proven()));
             }
             _ => self.candidates.remove(peer),
         }

@@ -86,6 +86,7 @@ impl Tracker {
         self.handle_verified(who);
         if let (Some(network), Some(session)) = (self.network_of(who), self.sessions.get_mut(&source)) {
             session.standing.vouch(network);
+            self.refresh(source);
         }
     }
 

@@ -64,9 +64,14 @@ impl Standing {
         }
     }
 
+    /// Whether it gave verified bytes to a stranger.
+    pub(super) fn is_proven(&self) -> bool {
+        !self.vouchers.is_empty()
+    }
+
     /// Whether it gave verified bytes to somebody whose word counts in this network: a stranger of it, or one of this very network.
     pub(super) fn is_proven_to(&self, network: IpAddr) -> bool {
-        !self.vouchers.is_empty() || (self.is_vouched_inside && network == self.own)
+        self.is_proven() || (self.is_vouched_inside && network == self.own)
     }
 
     /// Somebody of this network got verified bytes from it. A stranger's word makes up for its faults, a neighbour's for those that neighbours met.
