@@ -7,6 +7,7 @@
 
 mod congestion_window;
 mod counts;
+mod encoded_cache;
 mod get;
 mod limits;
 mod link;
@@ -14,7 +15,6 @@ mod links;
 mod origin;
 mod parts;
 mod peer;
-mod piece_codec;
 mod printable;
 mod private;
 mod rate;

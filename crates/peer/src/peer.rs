@@ -26,6 +26,7 @@ use viral_wire::signal::{Offer, PeerToTracker};
 use viral_wire::{AssetRecord, Digest, Frame, PieceId, Ticket};
 
 use crate::counts::Totals;
+use crate::encoded_cache::EncodedCache;
 use crate::limits::{
     DATAGRAM_LEN_MAX, DATAGRAMS_PER_TURN, DIAL_GIVEN_UP, FIND_MS, GOODBYE, IDLE, LIMITED_BUFFER_LEN_MIN, LIMITED_BUFFER_MS, LOOK_OVER_MS,
     ORIGIN_EVENTS_MAX, SOCKET_BUFFER_LEN,
@@ -33,7 +34,6 @@ use crate::limits::{
 use crate::link::LinkEvent;
 use crate::links::Links;
 use crate::origin::{Origin, OriginEvent};
-use crate::piece_codec::EncodedCache;
 use crate::rate::Rate;
 use crate::seed::Disk;
 use crate::sockets::{Sockets, own_addresses};

@@ -322,8 +322,8 @@ impl Rogue {
             }
             Crime::SendsUnasked => self.give(key, Digest::of(b"nobody asked").piece_id(), Encoding::Raw, vec![1; 1_000]),
             Crime::SendsBombs => {
-                let (encoding, body) = crate::piece_codec::encode(&vec![0; 8 << 20], true);
-                first.into_iter().for_each(|id| self.give(key, id, encoding, body.to_vec()));
+                let body = viral_wire::piece_codec::deflated(&vec![0; 8 << 20]).unwrap_or_default();
+                first.into_iter().for_each(|id| self.give(key, id, Encoding::DeflateRaw, body.clone()));
             }
             Crime::Hogs => {
                 for _ in 0..2 {

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rustix::fs::OFlags;
+use viral_wire::piece_codec::is_compressible;
 use viral_wire::{AssetRecord, Digest, Piece, PieceId};
 
 use crate::limits::MEMORY_BYTES_MAX;
-use crate::piece_codec::is_compressible;
 use crate::private::no_follow;
 
 /// Where a store keeps its assets.

@@ -31,6 +31,7 @@ use crate::config::{Base, Config, Macos, OwnServiceWorker, PeerScope, RewriteLoc
 use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::counting::counted;
+use crate::deflated_cache::DeflatedCache;
 use crate::early::Meanwhile;
 use crate::error::OpenError;
 use crate::hub::{self, Hub};
@@ -40,7 +41,6 @@ use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::pages::page_path;
-use crate::piece_codec::PieceCodec;
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -62,7 +62,7 @@ pub(crate) struct App {
     pub(crate) stats: Arc<Stats>,
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
-    pub(crate) piece_codec: PieceCodec,
+    pub(crate) deflated: DeflatedCache,
     pub(crate) base: Base,
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
@@ -221,7 +221,7 @@ impl Viral {
             state: state.clone(),
             stats: Arc::default(),
             access,
-            piece_codec: PieceCodec::new(DEFLATED_LEN_MAX),
+            deflated: DeflatedCache::new(DEFLATED_LEN_MAX),
             base: config.base.clone(),
             unasked: Unasked::new(),
             scripts,

@@ -1,8 +1,8 @@
 //! How much of one manifest is in another: what a peer of yesterday's version is worth to a visitor of today's.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
-    sync::Mutex,
 };
 
 use viral_wire::{Digest, Piece};
@@ -52,8 +52,8 @@ pub struct CoverageCache {
     known: BTreeMap<Digest, Known>,
     /// Oldest first.
     order: VecDeque<Digest>,
-    /// Behind a lock because a comparison is worked out when it is first asked for.
-    pairs: Mutex<BTreeMap<(Digest, Digest), u16>>,
+    /// A comparison is worked out when it is first asked for.
+    pairs: RefCell<BTreeMap<(Digest, Digest), u16>>,
 }
 
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl CoverageCache {
     /// An empty cache for at most `manifests_max` manifests.
     #[must_use]
     pub fn new(manifests_max: usize) -> Self {
-        Self { manifests_max, known: BTreeMap::new(), order: VecDeque::new(), pairs: Mutex::default() }
+        Self { manifests_max, known: BTreeMap::new(), order: VecDeque::new(), pairs: RefCell::default() }
     }
 
     /// Learns the pieces of a manifest, or marks it as used if they are known.
@@ -89,7 +89,7 @@ impl CoverageCache {
         while self.order.len() > self.manifests_max {
             let Some(oldest) = self.order.pop_front() else { break };
             self.known.remove(&oldest);
-            self.pairs().retain(|(have, want), _| *have != oldest && *want != oldest);
+            self.pairs.get_mut().retain(|(have, want), _| *have != oldest && *want != oldest);
         }
     }
 
@@ -104,17 +104,12 @@ impl CoverageCache {
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
-
-    fn pairs(&self) -> std::sync::MutexGuard<'_, BTreeMap<(Digest, Digest), u16>> {
-        // A panic while the lock was held can only have left a pair out.
-        self.pairs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
 }
 
 impl Coverage for CoverageCache {
     fn share(&self, have: &Digest, want: &Digest) -> u16 {
         let (Some(from), Some(to)) = (self.known.get(have), self.known.get(want)) else { return 0 };
-        let mut pairs = self.pairs();
+        let mut pairs = self.pairs.borrow_mut();
         if let Some(share) = pairs.get(&(*have, *want)) {
             return *share;
         }
@@ -203,7 +198,7 @@ mod tests {
         for have in &names {
             for want in &names {
                 assert_eq!(cache.share(have, want), 1000);
-                assert!(cache.pairs().len() <= COVERAGE_PAIRS_MAX);
+                assert!(cache.pairs.borrow().len() <= COVERAGE_PAIRS_MAX);
             }
         }
     }

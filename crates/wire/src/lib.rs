@@ -8,6 +8,7 @@ pub mod digest;
 pub mod frame;
 pub mod limits;
 pub mod manifest;
+pub mod piece_codec;
 pub mod push;
 pub mod record;
 pub mod signal;

@@ -8,13 +8,12 @@ use viral_swarm::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerFault, P
 use viral_wire::frame::{ByeReason, Encoding};
 use viral_wire::push::planned;
 use viral_wire::signal::{Answer, AnswerPost, Fault, FaultReport, Offer, PeerToTracker};
-use viral_wire::{AssetRecord, Digest, Frame, PieceId};
+use viral_wire::{AssetRecord, Digest, Frame, PieceId, piece_codec};
 
 use super::{Peer, PeerError};
 use crate::limits::{EARLY_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS};
 use crate::origin::OriginEvent;
 use crate::parts::Part;
-use crate::piece_codec;
 
 impl Peer {
     /// Dials the offers that came with the visit; their answers leave in one post.

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use viral_swarm::fetch::{PeerFault, PeerKey};
 use viral_swarm::upload::{BUSY, CAPPED, UploadOutput};
-use viral_wire::frame::RefuseReason;
+use viral_wire::frame::{Encoding, RefuseReason};
 use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX};
 use viral_wire::push::planned;
 use viral_wire::signal::PeerToTracker;
-use viral_wire::{Digest, Frame, PieceId};
+use viral_wire::{Digest, Frame, PieceId, piece_codec};
 
 use super::Peer;
 use crate::limits::{HAVE_MS, INTERESTED_IDS_MAX};
-use crate::piece_codec;
 
 impl Peer {
     /// Both channels of a connection opened.
@@ -168,7 +168,9 @@ impl Peer {
         let encoded = self.encoded.get(&id).or_else(|| {
             let compressible = self.store.is_compressible(&id);
             let raw = self.store.read(&id)?;
-            let (encoding, body) = piece_codec::encode(&raw, compressible);
+            let deflated = compressible.then(|| piece_codec::deflated(&raw)).flatten();
+            let (encoding, body) =
+                deflated.map_or_else(|| (Encoding::Raw, Bytes::copy_from_slice(&raw)), |body| (Encoding::DeflateRaw, body.into()));
             if compressible {
                 self.encoded.insert(id, encoding, body.clone());
             }

@@ -56,7 +56,7 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 /// Its length as u32 and the frame. A fault ends the connection, which the client notices as an answer cut short.
 async fn frame(app: &App, id: PieceId, location: &PieceLocation) -> io::Result<Bytes> {
     let raw = location.read().await.inspect_err(|error| tracing::error!(%error, "a piece cannot be read"))?;
-    let (encoding, body) = app.piece_codec.encode(id, raw).await;
+    let (encoding, body) = app.deflated.encode(id, raw).await;
     let frame = Frame::Piece { id, encoding, body: body.to_vec() }.encode().map_err(|error| {
         tracing::error!(%error, "a piece does not fit a frame");
         io::Error::other(error)
