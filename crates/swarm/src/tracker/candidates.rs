@@ -1,7 +1,7 @@
 //! The seeders that could serve one more leecher now, by what they hold and where they are.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Candidates {
 
 #[derive(Debug, Default)]
 struct Index {
-    members: BTreeMap<PeerNumber, Member>,
+    members: HashMap<PeerNumber, Member>,
     by_manifest: BTreeMap<Digest, Holders>,
 }
 
@@ -36,9 +36,9 @@ struct Member {
 /// Who is ready to give a manifest. In lists, so that a random one is found at once among any number.
 #[derive(Debug, Default)]
 struct Holders {
-    by_address: BTreeMap<IpAddr, Vec<PeerNumber>>,
+    by_address: HashMap<IpAddr, Vec<PeerNumber>>,
     /// Where each network stands in the list of all.
-    by_network: BTreeMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, usize>,
     /// In an order that means nothing.
     networks: Vec<Network>,
     count: usize,
