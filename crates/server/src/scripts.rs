@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use viral_wire::{ADDITION_PATH, OWN_PATHS};
 
-use crate::coding::{self, Coding};
+use crate::coding;
 use crate::config::Base;
-use viral_site::{Addition, EmbeddedFile};
+use viral_site::{Addition, Coding, EmbeddedFile};
 
 /// Inline script of the thin answer.
 static LOADER: &str = include_str!("../scripts/loader.js");
@@ -24,27 +24,21 @@ pub(crate) struct Script {
     /// First 16 hex digits of the SHA-256, for `?v=`.
     pub(crate) version: String,
     raw: Bytes,
-    brotli: Bytes,
-    zstd: Bytes,
-    gzip: Bytes,
+    coded: Vec<(Coding, Bytes)>,
 }
 
 impl Script {
     fn of(text: String) -> Self {
         let raw = Bytes::from(text);
         let version = Sha256::digest(&raw)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let best = |coding| Bytes::from(coding::encode_best(coding, &raw));
-        Self { version, brotli: best(Coding::Brotli), zstd: best(Coding::Zstd), gzip: best(Coding::Gzip), raw }
+        let best = |&coding| (coding, Bytes::from(coding::encode_best(Some(coding), &raw)));
+        Self { version, coded: Coding::OFFERED.iter().map(best).collect(), raw }
     }
 
-    /// The body in a coding.
-    pub(crate) fn body(&self, coding: Coding) -> Bytes {
-        match coding {
-            Coding::Brotli => self.brotli.clone(),
-            Coding::Zstd => self.zstd.clone(),
-            Coding::Gzip => self.gzip.clone(),
-            Coding::Identity => self.raw.clone(),
-        }
+    /// The body in a coding, as it was chosen for a request.
+    pub(crate) fn body(&self, coding: Option<Coding>) -> Bytes {
+        let coded = self.coded.iter().find(|(made, _)| Some(*made) == coding);
+        coded.map_or(&self.raw, |(_, body)| body).clone()
     }
 }
 
@@ -88,7 +82,7 @@ impl Scripts {
         let path = self.addition_path.trim_start_matches('/').to_owned();
         Addition {
             markup: format!("<script async src=\"{}?v={}\"></script>", self.addition_path, self.addition.version),
-            script: EmbeddedFile { path, body: self.addition.body(Coding::Identity) },
+            script: EmbeddedFile { path, body: self.addition.body(None) },
         }
     }
 }
@@ -108,7 +102,7 @@ mod tests {
     fn below_a_base_every_address_of_ours_is_below_it() {
         let base: Base = "/some/app/".parse().unwrap();
         let scripts = Scripts::of(&base);
-        let (addition, worker) = (scripts.addition.body(Coding::Identity), scripts.worker.body(Coding::Identity));
+        let (addition, worker) = (scripts.addition.body(None), scripts.worker.body(None));
         let texts = [scripts.loader.as_bytes(), &addition, &worker].map(|text| std::str::from_utf8(text).unwrap());
         for (text, original) in texts.into_iter().zip([LOADER, ADDITION, WORKER]) {
             let ours = original.matches(".viral/").count();

@@ -23,8 +23,8 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// All codings, the one that makes web text smallest first.
-    pub(super) const ALL: [Self; 3] = [Self::Brotli, Self::Zstd, Self::Gzip];
+    /// The codings that are made and offered, the one that makes web text smallest first.
+    pub const OFFERED: &'static [Self] = &[Self::Brotli, Self::Zstd, Self::Gzip];
 
     /// The coding that a file name ends in, and the name without that: `app.js.br`.
     pub(super) fn of_name(name: &str) -> Option<(&str, Self)> {
@@ -39,7 +39,7 @@ impl Coding {
     }
 
     /// The token in `Content-Encoding`.
-    pub(super) fn token(self) -> &'static str {
+    pub fn token(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Zstd => "zstd",
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn every_coding_and_effort_decodes_to_the_original() {
         let plain = "the quick brown fox ".repeat(20_000).into_bytes();
-        for coding in Coding::ALL {
+        for &coding in Coding::OFFERED {
             for effort in [Effort::Quick, Effort::Thorough] {
                 let mut coded = Vec::new();
                 compress(coding, effort, plain.len() as u64, &mut &plain[..], &mut coded).unwrap();

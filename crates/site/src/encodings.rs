@@ -85,7 +85,7 @@ impl Encodings {
 
     /// Forgets quick forms that a thorough one of `len` bytes replaces. A client that accepts none but theirs gets a new one.
     fn drop_quick_forms_over(&self, len: u64) {
-        for coding in Coding::ALL {
+        for &coding in Coding::OFFERED {
             self.with(coding, Effort::Quick, |slot| {
                 if matches!(slot, Slot::Done(Some(blob)) if blob.len() >= len) {
                     *slot = Slot::Untried;
@@ -102,7 +102,7 @@ impl Encodings {
 pub(super) async fn choose(object: &Arc<Object>, accepted: &[Coding]) -> Option<Encoded> {
     let len = object.len();
     let is_made = (ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len);
-    let thorough = Coding::ALL.into_iter().find(|coding| accepted.contains(coding))?;
+    let thorough = Coding::OFFERED.iter().copied().find(|coding| accepted.contains(coding))?;
     if accepted.iter().any(|coding| object.encodings().has_given(*coding)) {
         if is_made && !object.encodings().has_given(thorough) {
             drop(begin(object, thorough, Effort::Thorough));
@@ -206,10 +206,9 @@ mod tests {
     #[tokio::test]
     async fn thorough_form_replaces_the_quick_one_once_it_is_made() {
         let object = object(&store(), b"all the same ".repeat(500));
-        let all = Coding::ALL;
-        assert_eq!(choose(&object, &all).await.unwrap().effort, Effort::Quick);
+        assert_eq!(choose(&object, Coding::OFFERED).await.unwrap().effort, Effort::Quick);
         begin(&object, Coding::Brotli, Effort::Thorough).wait_for(Option::is_some).await.unwrap();
-        let best = choose(&object, &all).await.unwrap();
+        let best = choose(&object, Coding::OFFERED).await.unwrap();
         assert_eq!((best.coding, best.effort), (Coding::Brotli, Effort::Thorough));
     }
 
@@ -222,7 +221,7 @@ mod tests {
                 state.to_be_bytes()[0]
             })
             .collect();
-        assert!(choose(&object(&store(), noise), &Coding::ALL).await.is_none());
-        assert!(choose(&object(&store(), vec![b'a'; 100]), &Coding::ALL).await.is_none(), "too short to gain");
+        assert!(choose(&object(&store(), noise), Coding::OFFERED).await.is_none());
+        assert!(choose(&object(&store(), vec![b'a'; 100]), Coding::OFFERED).await.is_none(), "too short to gain");
     }
 }

@@ -30,13 +30,14 @@ pub(crate) async fn worker(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response<Body> {
     let coding = coding::choose(request);
     let versioned = query.and_then(|query| query.strip_prefix("v=")) == Some(script.version.as_str());
-    let etag = format!("\"{}-{coding:?}\"", script.version);
+    let coded = coding.map_or_else(|| "Identity".to_owned(), |coding| format!("{coding:?}"));
+    let etag = format!("\"{}-{coded}\"", script.version);
     let fresh = knows(request, &etag);
     let mut response = Response::new(if fresh { Body::empty() } else { Body::from(script.body(coding)) });
     if fresh {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else if let Some(value) = coding.header() {
-        response.headers_mut().insert(header::CONTENT_ENCODING, value);
+    } else if let Some(coding) = coding {
+        response.headers_mut().insert(header::CONTENT_ENCODING, coding::header(coding));
     }
     let caching = if versioned { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();

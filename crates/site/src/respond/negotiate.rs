@@ -19,7 +19,7 @@ pub fn accepted(headers: &HeaderMap) -> Vec<Coding> {
         Coding::Gzip => weight(&["gzip", "x-gzip"]),
         Coding::Brotli | Coding::Zstd => weight(&[coding.token()]),
     };
-    let weighted = Coding::ALL.map(|coding| (coding, of(coding).or(others).unwrap_or(0)));
+    let weighted: Vec<(Coding, u16)> = Coding::OFFERED.iter().map(|coding| (*coding, of(*coding).or(others).unwrap_or(0))).collect();
     let best = weighted.iter().map(|(_, weight)| *weight).max().unwrap_or(0);
     // Identity is acceptable when not mentioned, but liked no better than what is.
     let identity = weight(&["identity"]).unwrap_or(0);

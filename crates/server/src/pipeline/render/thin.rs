@@ -34,8 +34,8 @@ pub(super) fn respond(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // A script that reads the page gets the page, not the loader, also out of the browser's cache. A full answer does not say so: its addition looks for it there, as a script.
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, sec-fetch-dest"));
-    if let Some(value) = coding.header() {
-        headers.insert(header::CONTENT_ENCODING, value);
+    if let Some(coding) = coding {
+        headers.insert(header::CONTENT_ENCODING, coding::header(coding));
     }
     response.extensions_mut().insert(Cause::Loader);
     response
