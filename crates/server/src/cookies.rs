@@ -2,6 +2,7 @@
 //! what it asks for.
 
 use http::{HeaderMap, HeaderValue, header};
+use viral_swarm::admission::CookieState;
 
 /// Name of the cookie that holds the visitor's state.
 const STATE: &str = "viral";
@@ -27,29 +28,16 @@ const VISIT_AGE_S: u64 = 30 * 60;
 /// A document's assets are asked for right after it, in seconds.
 const VERSION_AGE_S: u64 = 120;
 
-/// The visitor's state as the cookie says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum VisitorState {
-    /// Nothing known.
-    Unknown,
-    /// Opted out.
-    Off,
-    /// The loader found that it cannot work in this browser.
-    Incapable,
-    /// The loader found a service worker of the site's own.
-    OwnServiceWorker,
-}
-
 /// Reads `viral=…`. There may be several, of other paths or of a domain above: an opt-out holds whatever stands beside it, otherwise the first that means something.
-pub(crate) fn visitor_state(headers: &HeaderMap) -> VisitorState {
+pub(crate) fn visitor_state(headers: &HeaderMap) -> CookieState {
     let mut states = cookies(headers, STATE).filter_map(|value| match value {
-        "off" => Some(VisitorState::Off),
-        "incapable" => Some(VisitorState::Incapable),
-        "own-sw" => Some(VisitorState::OwnServiceWorker),
+        "off" => Some(CookieState::Off),
+        "incapable" => Some(CookieState::Incapable),
+        "own-sw" => Some(CookieState::OwnServiceWorker),
         _ => None,
     });
-    let first = states.next().unwrap_or(VisitorState::Unknown);
-    if states.any(|state| state == VisitorState::Off) { VisitorState::Off } else { first }
+    let first = states.next().unwrap_or(CookieState::None);
+    if states.any(|state| state == CookieState::Off) { CookieState::Off } else { first }
 }
 
 /// Reads `viral-version=TAG`.
@@ -66,7 +54,7 @@ pub(crate) fn is_saving(headers: &HeaderMap) -> bool {
 pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
     let digits =
         cookie(headers, VISIT).filter(|digits| digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))?;
-    u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != VisitorState::Off)
+    u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != CookieState::Off)
 }
 
 /// Where a cookie goes back to.
@@ -139,21 +127,21 @@ mod tests {
 
     #[test]
     fn the_state_is_found_among_the_cookies_of_the_site() {
-        assert_eq!(visitor_state(&with("a=b; viral=off; c=d")), VisitorState::Off);
-        assert_eq!(visitor_state(&with("viral=incapable")), VisitorState::Incapable);
-        assert_eq!(visitor_state(&with("viral=own-sw")), VisitorState::OwnServiceWorker);
-        assert_eq!(visitor_state(&with("notviral=off; viral=nonsense")), VisitorState::Unknown);
-        assert_eq!(visitor_state(&HeaderMap::new()), VisitorState::Unknown);
+        assert_eq!(visitor_state(&with("a=b; viral=off; c=d")), CookieState::Off);
+        assert_eq!(visitor_state(&with("viral=incapable")), CookieState::Incapable);
+        assert_eq!(visitor_state(&with("viral=own-sw")), CookieState::OwnServiceWorker);
+        assert_eq!(visitor_state(&with("notviral=off; viral=nonsense")), CookieState::None);
+        assert_eq!(visitor_state(&HeaderMap::new()), CookieState::None);
     }
 
     #[test]
     fn an_opt_out_holds_whatever_stands_beside_it() {
-        assert_eq!(visitor_state(&with("viral=incapable; viral=off")), VisitorState::Off);
-        assert_eq!(visitor_state(&with("viral=off; viral=own-sw")), VisitorState::Off);
-        assert_eq!(visitor_state(&with("viral=nonsense; viral=own-sw; viral=incapable")), VisitorState::OwnServiceWorker);
+        assert_eq!(visitor_state(&with("viral=incapable; viral=off")), CookieState::Off);
+        assert_eq!(visitor_state(&with("viral=off; viral=own-sw")), CookieState::Off);
+        assert_eq!(visitor_state(&with("viral=nonsense; viral=own-sw; viral=incapable")), CookieState::OwnServiceWorker);
         let mut lines = with("viral=incapable");
         lines.append(header::COOKIE, HeaderValue::from_static("viral=off"));
-        assert_eq!(visitor_state(&lines), VisitorState::Off);
+        assert_eq!(visitor_state(&lines), CookieState::Off);
         assert_eq!(browser(&with("viral=x; viral=off; viral-visit=0000000000000abc")), None);
     }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use viral_swarm::admission::CookieState;
 
 use super::{lead_to_disclosure, refusal};
 use crate::app::App;
 use crate::client::Socket;
-use crate::cookies::{self, VisitorState, visitor_state};
+use crate::cookies::{self, visitor_state};
 use crate::stats::Cause;
 
 /// The page with its places to fill.
@@ -20,7 +21,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action
 
 /// `GET /.viral/`
 pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
-    let off = visitor_state(&headers) == VisitorState::Off;
+    let off = visitor_state(&headers) == CookieState::Off;
     let (state, button, action, dot) = if off {
         ("You have <strong>opted out</strong>. This site is loaded from its server only.", "Take part again", "opt-in", "#8a948f")
     } else {

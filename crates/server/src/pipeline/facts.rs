@@ -6,14 +6,14 @@ use http::{HeaderMap, Method, request::Parts};
 use rand::RngCore as _;
 use tokio::time::Instant;
 use viral_site::{Asset, Version, Which, is_known};
-use viral_swarm::admission::{CookieState, Evidence, VisitFacts};
+use viral_swarm::admission::{Evidence, VisitFacts};
 use viral_swarm::platform::{Hints, is_too_old, prompts};
 use viral_wire::Ticket;
 
 use crate::app::App;
 use crate::client::{Socket, is_native_peer};
 use crate::config::OwnServiceWorker;
-use crate::cookies::{self, VisitorState, visitor_state};
+use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
 
 pub(super) use fitness::deploy_of;
@@ -40,7 +40,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             .iter()
             .any(|name| headers.contains_key(*name)),
         save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
-        cookie: cookie_state(visitor_state(headers)),
+        cookie: visitor_state(headers),
         forced_plain: asks_for_plain(request),
         storage_blocked: has_pair(request, STORAGE_QUERY),
         bot: text(headers, "user-agent").is_some_and(isbot),
@@ -95,15 +95,6 @@ fn has_pair(request: &Parts, wanted: &str) -> bool {
     request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == wanted))
 }
 
-fn cookie_state(state: VisitorState) -> CookieState {
-    match state {
-        VisitorState::Unknown => CookieState::None,
-        VisitorState::Off => CookieState::Off,
-        VisitorState::Incapable => CookieState::Incapable,
-        VisitorState::OwnServiceWorker => CookieState::OwnServiceWorker,
-    }
-}
-
 /// Crawlers and link previews name themselves. A browser without a window is still a browser: it can take part, and so can what it is used for
 /// (kiosks, tests, prerendering), so `HeadlessChrome` alone makes nobody a bot.
 fn isbot(user_agent: &str) -> bool {
@@ -118,6 +109,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use viral_swarm::admission::CookieState;
 
     fn evidence(uri: &str, pairs: &[(&str, &str)]) -> Evidence {
         let mut request = http::Request::get(uri);
