@@ -1,6 +1,6 @@
 //! The download machine by operations: after any calls in any order it keeps its bounds, and an origin that serves everything finishes it.
 
-use viral_swarm::fetch::{FetchOutput, PeerFault, PeerKey, Source};
+use viral_swarm::fetch::{FetchOutput, Fault, PeerKey, Source};
 use viral_wire::limits::PIECE_LEN_MAX;
 
 use crate::bytes::Bytes;
@@ -124,7 +124,7 @@ fn apply(model: &mut Model, op: Op, bytes: &mut Bytes<'_>) {
             model.piece(source, id, !bytes.flag());
         }
         Op::Fault => {
-            let faults = [PeerFault::Unasked, PeerFault::Malformed, PeerFault::Forged, PeerFault::Silent, PeerFault::Slow];
+            let faults = [Fault::Unasked, Fault::Malformed, Fault::Forged, Fault::Silent, Fault::Slow];
             model.fetch.handle_fault(model.now, peer(bytes), faults[bytes.below(faults.len())]);
         }
         Op::OriginFailed => model.origin_failed(&ids(model, bytes)),

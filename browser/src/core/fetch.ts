@@ -16,7 +16,8 @@ import type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/t
 import type { Piece } from './manifest';
 
 export type { FetchConfig } from './fetch/config';
-export type { Accepted, FetchOutput, PeerFault, PeerKey, Progress, Source } from './fetch/types';
+export type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/types';
+export type { Fault } from './generated/Fault';
 
 /** The engine of one page. */
 export class Fetch {

@@ -7,7 +7,7 @@ import { concat } from '../core/bytes';
 import { noTotals } from '../core/counts';
 import type { Digest, PieceId } from '../core/digest';
 import { Fetch } from '../core/fetch';
-import type { PeerFault, Source } from '../core/fetch';
+import type { Fault, Source } from '../core/fetch';
 import type { Frame } from '../core/frame';
 import { decodeFrame } from '../core/frame';
 import { keyOf } from '../core/intercept';
@@ -51,7 +51,7 @@ export const refused = new Set<string>();
 export const tell = {
   /** An asset is whole, by pieces that came. */
   whole: (asset: Asset, blob: Blob): void => void [asset, blob],
-  fault: (link: Link, fault: PeerFault): void => void [link, fault],
+  fault: (link: Link, fault: Fault): void => void [link, fault],
   /** What is missing cannot be had any more. */
   lost: (): void => undefined,
   /** A piece is held, or something else changed. */
@@ -147,7 +147,7 @@ export function disconnected({ key }: Link): void {
 }
 
 /** Ends a connection whose other end is at fault. */
-export function ban(link: Link, fault: PeerFault): void {
+export function ban(link: Link, fault: Fault): void {
   if (fault === 'forged') totals.bans++;
   closeLink(link, 2);
   tell.fault(link, fault);

@@ -2,9 +2,10 @@
 
 import type { Totals } from '../core/counts';
 import type { Digest, PieceId } from '../core/digest';
-import type { PeerFault, PeerKey } from '../core/fetch/types';
+import type { PeerKey } from '../core/fetch/types';
 import { encodeFrame } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
+import type { Fault } from '../core/generated/Fault';
 import type { Push } from '../core/generated/Push';
 import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX } from '../core/limits';
 import { planned } from '../core/push';
@@ -28,7 +29,7 @@ export interface PeersHost {
   readonly sought: Digest | undefined;
   handleOpened(link: Link): void;
   handleDisconnected(link: Link): void;
-  handleFault(link: Link, fault: PeerFault): void;
+  handleFault(link: Link, fault: Fault): void;
   /** Bytes went one way or the other. */
   grew(): void;
 }
@@ -210,12 +211,12 @@ export class Peers implements LinkHandler {
     this.#pump();
   }
 
-  #drop(link: Link, fault: PeerFault): void {
+  #drop(link: Link, fault: Fault): void {
     closeLink(link, 2);
     this.#dropped(link, fault);
   }
 
-  #dropped(link: Link, fault: PeerFault): void {
+  #dropped(link: Link, fault: Fault): void {
     this.#host.handleFault(link, fault);
     this.handleClosed(link);
   }

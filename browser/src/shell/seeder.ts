@@ -5,9 +5,10 @@ import type { Totals } from '../core/counts';
 import { sdpFromCompact } from '../core/description';
 import type { Digest } from '../core/digest';
 import type { Counts } from '../core/generated/Counts';
+import type { Fault } from '../core/generated/Fault';
 import type { FaultReport } from '../core/generated/FaultReport';
 import type { VisitPost } from '../core/generated/VisitPost';
-import type { PeerFault, PeerKey } from '../core/fetch/types';
+import type { PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
@@ -162,7 +163,7 @@ export class Seeder {
   }
 
   /** Tells the tracker of a peer's fault. */
-  report(peer: number, fault: PeerFault): void {
+  report(peer: number, fault: Fault): void {
     this.#tracker.send({ kind: 'report', peer, fault });
   }
 

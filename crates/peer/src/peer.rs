@@ -406,7 +406,7 @@ impl Peer {
         match event {
             LinkEvent::Opened => self.handle_open(key),
             LinkEvent::Frame(frame) => self.handle_frame(key, frame),
-            LinkEvent::Malformed => self.fetch_fault(key, viral_swarm::fetch::PeerFault::Malformed),
+            LinkEvent::Malformed => self.fetch_fault(key, viral_swarm::fetch::Fault::Malformed),
             LinkEvent::Low => self.handle_low(key),
             LinkEvent::Closed => {
                 tracing::debug!(key, "the other end is gone");
@@ -419,7 +419,7 @@ impl Peer {
         let heard = self.links.get(key).map(|link| link.note_activity(Instant::now(), &frame));
         match heard {
             Some(true) => {}
-            Some(false) => return self.fetch_fault(key, viral_swarm::fetch::PeerFault::Malformed),
+            Some(false) => return self.fetch_fault(key, viral_swarm::fetch::Fault::Malformed),
             None => return,
         }
         match frame {

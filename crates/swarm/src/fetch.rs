@@ -24,7 +24,8 @@ use origin_lease::OriginLease;
 use piece_table::{ORIGIN, PieceTable};
 use schedule::schedule;
 use state::{NEVER, PieceState, Ring, SourceState, backoff};
-pub use types::{Accepted, FetchOutput, PeerFault, PeerKey, Progress, Source};
+pub use types::{Accepted, FetchOutput, PeerKey, Progress, Source};
+pub use viral_wire::signal::Fault;
 
 /// The engine of one page. Time is in milliseconds and never decreases.
 #[derive(Debug)]
@@ -247,7 +248,7 @@ impl Fetch {
         if !verified {
             match at {
                 Some(ORIGIN) => self.handle_origin_failed(now, &[id]),
-                Some(at) => self.table.drop_peer(at, PeerFault::Forged),
+                Some(at) => self.table.drop_peer(at, Fault::Forged),
                 None => {}
             }
             return;
@@ -265,7 +266,7 @@ impl Fetch {
             && self.policy.help.lead > 0
             && self.policy.lease.is_none()
         {
-            self.table.drop_peer(at, PeerFault::Slow);
+            self.table.drop_peer(at, Fault::Slow);
         }
     }
 
@@ -297,7 +298,7 @@ impl Fetch {
     }
 
     /// The peer broke the protocol.
-    pub fn handle_fault(&mut self, now: u64, peer: PeerKey, fault: PeerFault) {
+    pub fn handle_fault(&mut self, now: u64, peer: PeerKey, fault: Fault) {
         self.at(now);
         if let Some(at) = self.peer(peer) {
             self.table.drop_peer(at, fault);
@@ -433,7 +434,7 @@ impl Fetch {
     /// The peer's place, made on first sight unless it is banned or there are too many.
     fn meet(&mut self, peer: PeerKey) -> Option<usize> {
         if self.table.banned.contains(&peer) {
-            self.table.out.push_back(FetchOutput::Drop { peer, fault: PeerFault::Forged });
+            self.table.out.push_back(FetchOutput::Drop { peer, fault: Fault::Forged });
             return None;
         }
         let mut at = self.peer(peer);
@@ -483,7 +484,7 @@ impl Fetch {
             return;
         }
         if at != ORIGIN && state.timeout_at() <= now {
-            self.table.drop_peer(at, PeerFault::Silent);
+            self.table.drop_peer(at, Fault::Silent);
         } else if state.overdue_at() <= now {
             state.overdue = true;
         }

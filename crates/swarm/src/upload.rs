@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use viral_wire::PieceId;
 use viral_wire::limits::WANT_IDS_MAX;
 
-use crate::fetch::{PeerFault, PeerKey};
+use crate::fetch::{Fault, PeerKey};
 use queue::UploadQueue;
 
 pub use config::{
@@ -57,8 +57,8 @@ pub enum UploadOutput {
     Drop {
         /// Whose connection.
         peer: PeerKey,
-        /// [`PeerFault::Malformed`] for a flood, [`PeerFault::Silent`] for a channel that does not move.
-        fault: PeerFault,
+        /// [`Fault::Malformed`] for a flood, [`Fault::Silent`] for a channel that does not move.
+        fault: Fault,
     },
 }
 
@@ -198,7 +198,7 @@ impl Upload {
         let stalled = |queue: &&UploadQueue| queue.full && queue.since + STALL_MS <= self.now;
         let peers: Vec<PeerKey> = self.queues.iter().filter(stalled).map(|queue| queue.peer).collect();
         for peer in peers {
-            self.drop_peer(peer, PeerFault::Silent);
+            self.drop_peer(peer, Fault::Silent);
         }
     }
 
@@ -283,7 +283,7 @@ impl Upload {
         let flooding = queue.overflows > OVERFLOWS_MAX && served && !refused.is_empty();
         self.refuse(peer, BUSY, refused);
         if flooding {
-            self.drop_peer(peer, PeerFault::Malformed);
+            self.drop_peer(peer, Fault::Malformed);
         }
         placed.to_vec()
     }
@@ -300,7 +300,7 @@ impl Upload {
         self.out.extend(ids.chunks(WANT_IDS_MAX).map(|ids| UploadOutput::Refuse { peer, reason, ids: ids.to_vec() }));
     }
 
-    fn drop_peer(&mut self, peer: PeerKey, fault: PeerFault) {
+    fn drop_peer(&mut self, peer: PeerKey, fault: Fault) {
         self.queues.retain(|queue| queue.peer != peer);
         self.out.push_back(UploadOutput::Drop { peer, fault });
     }

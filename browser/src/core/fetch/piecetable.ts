@@ -1,10 +1,11 @@
 /** Who owes which piece. Keeps the counts right; knows no policy. */
 
 import type { PieceId } from '../digest';
+import type { Fault } from '../generated/Fault';
 import { BANNED_MAX } from './config';
 import { EXPECTED, NEVER, noteActivity, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
 import type { SourceState, PieceState } from './state';
-import type { FetchOutput, PeerFault, PeerKey } from './types';
+import type { FetchOutput, PeerKey } from './types';
 
 /** Pieces, sources, and what is in flight between them. Names with `_` are the engine's own: the build renames them. */
 export class PieceTable {
@@ -157,7 +158,7 @@ export class PieceTable {
   }
 
   /** Ends with a peer that is at fault. */
-  _drop(state: SourceState, fault: PeerFault): void {
+  _drop(state: SourceState, fault: Fault): void {
     this._remove(state);
     if (fault !== 'silent' && fault !== 'slow' && this._banned.size < BANNED_MAX) this._banned.add(state.peer);
     this._out.push({ kind: 'drop', peer: state.peer, fault });

@@ -1,15 +1,13 @@
 /** What goes in and out of the fetch engine. Names match `crates/swarm/src/fetch/types.rs`, but for `ask-share`, which is `AskLease` there. */
 
 import type { PieceId } from '../digest';
+import type { Fault } from '../generated/Fault';
 
 /** A peer, as the shell numbers it: a whole number from 0, never used for two peers of one engine. */
 export type PeerKey = number;
 
 /** Where bytes come from. */
 export type Source = { readonly kind: 'peer'; readonly peer: PeerKey } | { readonly kind: 'origin' };
-
-/** What a peer did wrong. Everything but `silent` and `slow` is for good. */
-export type PeerFault = 'forged' | 'unasked' | 'malformed' | 'silent' | 'slow';
 
 /** What the shell must do next; the engine itself performs no I/O. */
 export type FetchOutput =
@@ -23,8 +21,8 @@ export type FetchOutput =
    * were not reported yet.
    */
   | { readonly kind: 'ask-share'; readonly done: number }
-  /** Close the connection and report the fault; the engine has forgotten the peer already. */
-  | { readonly kind: 'drop'; readonly peer: PeerKey; readonly fault: PeerFault }
+  /** Close the connection and report the fault; the engine has forgotten the peer already. Every fault but `silent` and `slow` is for good. */
+  | { readonly kind: 'drop'; readonly peer: PeerKey; readonly fault: Fault }
   /** Every piece is held. Said again when pieces were added since. */
   | { readonly kind: 'done' }
   /** Pieces are missing and there is no peer: said once each time this begins, and at each failure of the origin meanwhile. */

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
-use viral_swarm::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerFault, PeerKey, Source};
+use viral_swarm::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerKey, Source};
 use viral_wire::frame::{ByeReason, Encoding};
 use viral_wire::push::planned;
 use viral_wire::signal::{Answer, AnswerPost, Fault, FaultReport, Offer, PeerToTracker};
@@ -92,10 +92,10 @@ impl Peer {
         let Some(link) = self.links.get(key) else { return };
         match link.parts.handle(offset, total, body) {
             Part::Missing => {}
-            Part::Fault => self.fetch_fault(key, PeerFault::Malformed),
+            Part::Fault => self.fetch_fault(key, Fault::Malformed),
             Part::Whole(blob) if Digest::of(&blob) != manifest => {
                 self.totals.bans += 1;
-                self.drop_link(key, PeerFault::Forged);
+                self.drop_link(key, Fault::Forged);
             }
             Part::Whole(blob) => {
                 if self.sought == Some(manifest) {
@@ -204,7 +204,7 @@ impl Peer {
         if self.manifests.current().is_none() && self.sought.is_some() {
             self.early_bytes += body.len();
             if self.early_bytes > EARLY_BYTES_MAX {
-                self.fetch_fault(key, PeerFault::Malformed);
+                self.fetch_fault(key, Fault::Malformed);
             } else {
                 self.early.push((key, id, encoding, body));
             }
@@ -217,7 +217,7 @@ impl Peer {
                 let is_stranger = self.links.get(key).is_some_and(|link| self.reset_at.is_none_or(|at| link.started_at > at));
                 // A peer that we dialled may push what is here anyway; one from before a new version may send what was asked then.
                 if is_stranger && !self.store.has(&id) {
-                    self.fetch_fault(key, PeerFault::Unasked);
+                    self.fetch_fault(key, Fault::Unasked);
                 }
             }
         }
@@ -329,7 +329,7 @@ impl Peer {
             }
             FetchOutput::AskLease { done } => self.ask_lease(done),
             FetchOutput::Drop { peer, fault } => {
-                if fault == PeerFault::Forged {
+                if fault == Fault::Forged {
                     self.totals.bans += 1;
                 }
                 self.drop_link(peer, fault);
@@ -343,22 +343,15 @@ impl Peer {
     }
 
     /// The other end broke the protocol: the engine is told first, so that it does not forget to remember.
-    pub(super) fn fetch_fault(&mut self, key: PeerKey, fault: PeerFault) {
+    pub(super) fn fetch_fault(&mut self, key: PeerKey, fault: Fault) {
         self.fetch.handle_fault(self.now(), key, fault);
         self.drop_link(key, fault);
     }
 
     /// Ends a connection whose other end is at fault, and reports it.
-    pub(super) fn drop_link(&mut self, key: PeerKey, fault: PeerFault) {
+    pub(super) fn drop_link(&mut self, key: PeerKey, fault: Fault) {
         let Some(link) = self.links.get(key) else { return };
         if let Some(peer) = link.peer {
-            let fault = match fault {
-                PeerFault::Forged => Fault::Forged,
-                PeerFault::Unasked => Fault::Unasked,
-                PeerFault::Malformed => Fault::Malformed,
-                PeerFault::Silent => Fault::Silent,
-                PeerFault::Slow => Fault::Slow,
-            };
             tracing::debug!(%peer, ?fault, "connection ended");
             self.signal(PeerToTracker::Report(FaultReport { peer, fault }));
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use viral_swarm::fetch::{PeerFault, PeerKey};
+use viral_swarm::fetch::{Fault, PeerKey};
 use viral_swarm::upload::{BUSY, CAPPED, UploadOutput};
 use viral_wire::frame::{Encoding, RefuseReason};
 use viral_wire::limits::{HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX};
@@ -92,7 +92,7 @@ impl Peer {
                 // One request is 33 bytes, the answer up to 4 MiB.
                 link.manifests_asked += 1;
                 if link.manifests_asked > HELLO_MANIFESTS_MAX {
-                    return self.fetch_fault(key, PeerFault::Malformed);
+                    return self.fetch_fault(key, Fault::Malformed);
                 }
                 if is_known {
                     self.send_manifest(key, &manifest);

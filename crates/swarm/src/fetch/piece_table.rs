@@ -6,7 +6,7 @@ use viral_wire::PieceId;
 
 use super::config::BANNED_MAX;
 use super::state::{NEVER, PieceState, Ring, SourceState};
-use super::types::{FetchOutput, PeerFault, PeerKey, Source};
+use super::types::{FetchOutput, Fault, PeerKey, Source};
 
 /// Place of the origin in [`PieceTable::sources`].
 pub(super) const ORIGIN: usize = 0;
@@ -271,10 +271,10 @@ impl PieceTable {
     }
 
     /// Ends with a peer that is at fault.
-    pub(super) fn drop_peer(&mut self, at: usize, fault: PeerFault) {
+    pub(super) fn drop_peer(&mut self, at: usize, fault: Fault) {
         let Source::Peer(peer) = self.sources[at].source else { return };
         self.remove(at);
-        if !matches!(fault, PeerFault::Silent | PeerFault::Slow) && self.banned.len() < BANNED_MAX {
+        if !matches!(fault, Fault::Silent | Fault::Slow) && self.banned.len() < BANNED_MAX {
             self.banned.insert(peer);
         }
         self.out.push_back(FetchOutput::Drop { peer, fault });

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use viral_wire::PieceId;
+use viral_wire::signal::Fault;
 
 /// A peer, as the shell numbers it; never used for two peers of one engine. Below 2^53, so that JavaScript holds it exactly.
 pub type PeerKey = u64;
@@ -13,22 +14,6 @@ pub enum Source {
     Origin,
     /// A peer.
     Peer(PeerKey),
-}
-
-/// What a peer did wrong. Everything but `Silent` and `Slow` is for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PeerFault {
-    /// Sent bytes that are not the piece.
-    Forged,
-    /// Sent a piece that nobody asked for.
-    Unasked,
-    /// Broke the framing.
-    Malformed,
-    /// Owes pieces and delivers nothing.
-    Silent,
-    /// Delivers at a rate that is of no use.
-    Slow,
 }
 
 /// What the shell must do next; the engine itself performs no I/O.
@@ -71,8 +56,8 @@ pub enum FetchOutput {
     Drop {
         /// Whose connection.
         peer: PeerKey,
-        /// Why.
-        fault: PeerFault,
+        /// Why. Everything but `Silent` and `Slow` is for good.
+        fault: Fault,
     },
     /// Every piece is held. Said again when pieces were added since.
     Done,

@@ -146,7 +146,7 @@ fn a_channel_that_does_not_move_is_closed() {
     traced.call(10_000, Input::Buffered { peer: 1, bytes: 200_000 });
     assert_eq!(traced.call(5 + STALL_MS, Input::Timeout), []);
     let outputs = traced.call(10_000 + STALL_MS, Input::Timeout);
-    assert_eq!(outputs, [UploadOutput::Drop { peer: 1, fault: PeerFault::Silent }]);
+    assert_eq!(outputs, [UploadOutput::Drop { peer: 1, fault: Fault::Silent }]);
     traced.check("stalled");
 }
 
@@ -217,7 +217,7 @@ fn a_queue_is_bounded_and_flooding_it_ends_the_connection() {
         last = traced.call(0, want(1, [room + round]));
         assert_eq!(refused(&last, BUSY), 1);
     }
-    assert_eq!(last.last(), Some(&UploadOutput::Drop { peer: 1, fault: PeerFault::Malformed }));
+    assert_eq!(last.last(), Some(&UploadOutput::Drop { peer: 1, fault: Fault::Malformed }));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::fetch::config::{
     CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, RETRY_MS,
     WINDOW_LEN_MIN,
 };
-use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey, Source};
 use crate::replay;
 
 const LEN: u32 = 32_768;
@@ -169,7 +169,7 @@ fn one_of_a_crowd_waits_longer_for_a_peer() {
     crowd.wait(CROWD_TIMEOUT_MS - 5_000 - LEASE_ASK_MS);
     crowd.arrive(None, 0);
     assert!(!crowd.wait(4_999).iter().any(|output| matches!(output, FetchOutput::Drop { .. })));
-    assert!(crowd.wait(1).contains(&FetchOutput::Drop { peer: 1, fault: PeerFault::Silent }));
+    assert!(crowd.wait(1).contains(&FetchOutput::Drop { peer: 1, fault: Fault::Silent }));
     crowd.traced.check("crowd-patience");
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::trace::Input;
 use super::world::{Peer, World};
 use crate::fetch::config::{DIAL_MS, HEDGE_LEN_EXTRA, OPEN_MS, ORIGIN_IDS_MAX, WINDOW_LEN_START};
-use crate::fetch::{PeerFault, Source};
+use crate::fetch::{Fault, Source};
 
 const LEN: u32 = 32 * 1024;
 
@@ -57,7 +57,7 @@ fn without_peers_expected_pieces_are_left_alone_and_nobody_is_called() {
 fn a_silent_peer_costs_no_hedge_for_what_is_only_expected() {
     let mut world = page(0, 40, [Peer { silent_after: 4, holds: Some((0..40).collect()), ..Peer::default() }]);
     world.run_on(5_000);
-    assert_eq!(world.drops, [(0, PeerFault::Silent)]);
+    assert_eq!(world.drops, [(0, Fault::Silent)]);
     assert_eq!((world.origin_requests, world.need_peers), (0, 0));
     world.traced.check("expected-silent");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::trace::{Input, Traced};
-use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey};
+use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey};
 use crate::replay;
 
 const PIECES: u32 = 40;
@@ -34,7 +34,7 @@ fn input() -> impl Strategy<Value = Input> {
         4 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Have { peer, ids }),
         3 => (peer(), some_ids()).prop_map(|(peer, ids)| Input::Refuse { peer, ids }),
         12 => (source(), 0..PIECES + 3, prop::bool::weighted(0.95)).prop_map(|(source, id, verified)| Input::Piece { source, id, verified }),
-        1 => (peer(), prop_oneof![Just(PeerFault::Malformed), Just(PeerFault::Unasked)]).prop_map(|(peer, fault)| Input::Fault { peer, fault }),
+        1 => (peer(), prop_oneof![Just(Fault::Malformed), Just(Fault::Unasked)]).prop_map(|(peer, fault)| Input::Fault { peer, fault }),
         2 => some_ids().prop_map(|ids| Input::OriginFailed { ids }),
         8 => Just(Input::Timeout),
     ]
@@ -68,7 +68,7 @@ fn play(traced: &mut Traced, now: u64, input: Input) -> Vec<FetchOutput> {
     let (accepted, mut outputs) = traced.call(now, Input::Accept { source, id });
     let next = match (accepted, source) {
         (Some(Accepted::Take { .. }), _) => input,
-        (Some(Accepted::Unasked), Some(peer)) if id % 5 == 0 => Input::Fault { peer, fault: PeerFault::Unasked },
+        (Some(Accepted::Unasked), Some(peer)) if id % 5 == 0 => Input::Fault { peer, fault: Fault::Unasked },
         _ => return outputs,
     };
     outputs.extend(traced.call(now, next).1);

@@ -8,7 +8,7 @@ use crate::fetch::config::{
     DIAL_MS, FLIGHT_IDS_MAX, GRACE_MS, HEDGE_LEN_EXTRA, HEDGE_PERCENT, OPEN_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, PAUSE_MS,
     WINDOW_LEN_START,
 };
-use crate::fetch::{Accepted, PeerFault, Source};
+use crate::fetch::{Accepted, Fault, Source};
 
 const LEN: u32 = 32 * 1024;
 
@@ -76,7 +76,7 @@ fn what_a_peer_announced_that_opens_and_says_nothing_is_not_waited_for() {
     world.run(1_000);
     assert_eq!(world.from(Source::Origin), 40 * u64::from(LEN), "the origin gives everything, without a budget");
     world.run_on(40 + GRACE_MS + 1_500);
-    assert_eq!(world.drops, [(0, PeerFault::Silent)]);
+    assert_eq!(world.drops, [(0, Fault::Silent)]);
     world.traced.check("mute-peer");
 }
 
@@ -106,7 +106,7 @@ fn silent_peer_is_replaced_by_the_origin_at_the_deadline() {
     world.run(1_539);
     assert!(world.drops.is_empty());
     world.run(1_540);
-    assert_eq!(world.drops, [(0, PeerFault::Silent)], "a second and a half after it was asked");
+    assert_eq!(world.drops, [(0, Fault::Silent)], "a second and a half after it was asked");
     world.run(2_500);
     assert!(world.done_at.is_some_and(|at| at < 1_900));
     world.traced.check("silent-peer");
@@ -142,13 +142,13 @@ fn a_forged_piece_bans_its_sender_and_others_take_over() {
     let mut world = World::new(1);
     world.add_pieces_after_dialling(60, [Peer { forges: Some(3), ..peer() }, peer()]);
     world.run(5_000);
-    assert_eq!(world.drops, [(0, PeerFault::Forged)]);
+    assert_eq!(world.drops, [(0, Fault::Forged)]);
     assert!(world.done_at.is_some());
     assert_eq!(world.origin_requests, 0, "the other peer holds everything");
     world.dial(0, peer());
     world.add_pieces(1);
     world.run_on(world.now + 600);
-    assert!(world.drops.ends_with(&[(0, PeerFault::Forged)]), "a banned peer is turned away");
+    assert!(world.drops.ends_with(&[(0, Fault::Forged)]), "a banned peer is turned away");
     world.traced.check("forged-piece");
 }
 
@@ -275,8 +275,8 @@ fn a_piece_that_was_not_asked_for_is_told_apart_from_one_that_is_late() {
     assert_eq!(world.call(Input::Accept { source: Some(0), id: 1 }), Some(Accepted::Late), "asked for before it was found");
     assert_eq!(world.call(Input::Accept { source: Some(0), id: 1 }), Some(Accepted::Unasked), "and sent once more");
     assert_eq!(world.call(Input::Accept { source: Some(0), id: 0 }), Some(Accepted::Take { len: LEN }));
-    world.call(Input::Fault { peer: 0, fault: PeerFault::Unasked });
-    assert_eq!(world.drops, [(0, PeerFault::Unasked)]);
+    world.call(Input::Fault { peer: 0, fault: Fault::Unasked });
+    assert_eq!(world.drops, [(0, Fault::Unasked)]);
     assert!(world.traced.owed_by(Source::Peer(0)).is_empty());
     world.run(2_000);
     assert!(world.done_at.is_some());
@@ -303,7 +303,7 @@ fn a_peer_of_no_use_is_dropped_while_the_origin_answers() {
     world.origin_bytes_per_ms = 1_000;
     world.add_pieces_after_dialling(400, [Peer { bytes_per_ms: 20, ..peer() }]);
     world.run(20_000);
-    assert_eq!(world.drops, [(0, PeerFault::Slow)]);
+    assert_eq!(world.drops, [(0, Fault::Slow)]);
     assert!(world.done_at.is_some_and(|at| at < 5_000), "{:?}", world.done_at);
     world.traced.check("slow-peer");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use viral_wire::{Piece, PieceId};
 
 use crate::fetch::config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX};
-use crate::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, Fault, PeerKey, Source};
 use crate::replay;
 
 /// One call, as it stands in a trace. Pieces are numbers; a source is a peer's number, or null for the origin.
@@ -28,7 +28,7 @@ pub(super) enum Input {
     Refuse { peer: PeerKey, ids: Vec<u32> },
     Accept { source: Option<PeerKey>, id: u32 },
     Piece { source: Option<PeerKey>, id: u32, verified: bool },
-    Fault { peer: PeerKey, fault: PeerFault },
+    Fault { peer: PeerKey, fault: Fault },
     OriginFailed { ids: Vec<u32> },
     Crowd { in_crowd: bool },
     Share { ids: Vec<u32> },

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::trace::{Input, Traced, name_of};
-use crate::fetch::{Accepted, FetchOutput, PeerFault, PeerKey, Source};
+use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey, Source};
 use crate::replay;
 
 /// How a peer behaves.
@@ -92,7 +92,7 @@ pub(super) struct World {
     pub(super) origin_delay_ms: u64,
     pub(super) done_at: Option<u64>,
     pub(super) need_peers: usize,
-    pub(super) drops: Vec<(PeerKey, PeerFault)>,
+    pub(super) drops: Vec<(PeerKey, Fault)>,
     pub(super) bytes_from: BTreeMap<Source, u64>,
     /// Bytes that came for pieces already held.
     pub(super) waste: u64,
