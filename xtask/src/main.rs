@@ -137,7 +137,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
     steps.run("clippy", rust::clippy)?;
-    steps.run("the server as a library, without a command line", rust::library)?;
+    steps.run("the server as a library, without a command line and without features", rust::library)?;
     steps.run("unit and property tests", rust::tests)?;
     steps.run("doc tests", rust::doc_tests)?;
     steps.run("generated types are fresh", browser::types_are_fresh)?;

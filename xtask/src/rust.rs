@@ -22,9 +22,11 @@ pub(crate) fn clippy() -> anyhow::Result<()> {
     ]))
 }
 
-/// Other programs have the server without what only the program `viral` needs.
+/// Other programs have the server without what only the program `viral` needs, and without features.
 pub(crate) fn library() -> anyhow::Result<()> {
-    run(cargo().args(["check", "--package", "viral-server"]))
+    run(cargo().args(["check", "--package", "viral-server"]))?;
+    // What only a feature uses would be dead code.
+    run(cargo().args(["clippy", "--package", "viral-server", "--no-default-features", "--", "-D", "warnings"]))
 }
 
 pub(crate) fn tests() -> anyhow::Result<()> {

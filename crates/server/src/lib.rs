@@ -1,6 +1,15 @@
 //! The HTTP shell around the pure cores: answers, assets, signalling, endpoints and statistics.
 //!
 //! [`Viral`] is the whole of it: a site whose visitors hand it on to each other, as a server or as a service inside another one.
+//!
+//! | feature | on by default | without it |
+//! |---|---|---|
+//! | `brotli` | yes | The coding `br` is neither made nor offered. A file `x.js.br` is served as it is, under its own name only. |
+//! | `zstd` | yes | The same of the coding `zstd` and of files `x.js.zst`. |
+//! | `watch` | yes | A directory is read once, and again after SIGHUP or [`Viral::reload`]. |
+//! | `cli` | no | [`Config`](config::Config) has no flags, environment variables and `viral.toml`. |
+//!
+//! `gzip` is always there.
 
 pub mod config;
 

@@ -31,8 +31,7 @@ impl Script {
     fn of(text: String) -> Self {
         let raw = Bytes::from(text);
         let version = Sha256::digest(&raw)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let best = |&coding| (coding, Bytes::from(coding::encode_best(Some(coding), &raw)));
-        Self { version, coded: Coding::OFFERED.iter().map(best).collect(), raw }
+        Self { version, coded: coding::encode_best(&raw), raw }
     }
 
     /// The body in a coding, as it was chosen for a request.

@@ -2,16 +2,18 @@
 
 use std::io::{self, Read, Write};
 
+#[cfg(feature = "brotli")]
 use brotli::enc::BrotliEncoderParams;
 
 use super::limits::UNPACKED_LEN_MAX;
 
 /// The first seven bits of a Brotli stream with a large window, where RFC 7932 section 9.1 has the size of the window and calls this value invalid.
+#[cfg(feature = "brotli")]
 const LARGE_WINDOW: u8 = 0x11;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A content coding other than identity.
+/// A content coding other than identity. Each has its name in every build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     /// RFC 7932.
@@ -23,10 +25,16 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// The codings that are made and offered, the one that makes web text smallest first.
-    pub const OFFERED: &'static [Self] = &[Self::Brotli, Self::Zstd, Self::Gzip];
+    /// The codings that this build makes and offers, the one that makes web text smallest first. The features `brotli` and `zstd` add theirs.
+    pub const OFFERED: &'static [Self] = &[
+        #[cfg(feature = "brotli")]
+        Self::Brotli,
+        #[cfg(feature = "zstd")]
+        Self::Zstd,
+        Self::Gzip,
+    ];
 
-    /// The coding that a file name ends in, and the name without that: `app.js.br`.
+    /// The coding that a file name ends in, and the name without that: `app.js.br`. None for a coding that is not offered: nobody could tell what is in it.
     pub(super) fn of_name(name: &str) -> Option<(&str, Self)> {
         let (plain, ending) = name.rsplit_once('.')?;
         let coding = match ending.to_ascii_lowercase().as_str() {
@@ -35,7 +43,7 @@ impl Coding {
             "gz" => Self::Gzip,
             _ => return None,
         };
-        Some((plain, coding))
+        Self::OFFERED.contains(&coding).then_some((plain, coding))
     }
 
     /// The token in `Content-Encoding`.
@@ -60,16 +68,25 @@ pub(super) enum Effort {
 }
 
 /// Writes what `reader` gives, `len` bytes, to `out` in its coded form. Blocks.
+///
+/// # Errors
+/// When reading or writing does, or the coding is not offered.
 pub(super) fn compress(coding: Coding, effort: Effort, len: u64, reader: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
     let level = level(coding, effort, len);
     match coding {
+        #[cfg(feature = "brotli")]
         Coding::Brotli => brotli(level, len, reader, out),
+        #[cfg(feature = "zstd")]
         Coding::Zstd => {
             let mut encoder = zstd::Encoder::new(out, level)?;
             encoder.set_pledged_src_size(Some(len))?;
             io::copy(reader, &mut encoder)?;
             encoder.finish().map(drop)
         }
+        #[cfg(not(feature = "brotli"))]
+        Coding::Brotli => Err(not_built_in()),
+        #[cfg(not(feature = "zstd"))]
+        Coding::Zstd => Err(not_built_in()),
         Coding::Gzip => {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::new(level.unsigned_abs()));
             io::copy(reader, &mut encoder)?;
@@ -82,6 +99,7 @@ pub(super) fn compress(coding: Coding, effort: Effort, len: u64, reader: &mut dy
 /// none of RFC 7932, and windows of Zstandard over 8 MB (RFC 9659).
 pub(super) fn decode<'r>(coding: Coding, mut coded: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
     Ok(match coding {
+        #[cfg(feature = "brotli")]
         Coding::Brotli => {
             let mut first = Vec::with_capacity(1);
             (&mut coded).take(1).read_to_end(&mut first)?;
@@ -90,13 +108,24 @@ pub(super) fn decode<'r>(coding: Coding, mut coded: impl Read + Send + 'r) -> io
             }
             Box::new(brotli::Decompressor::new(io::Cursor::new(first).chain(coded), 64 * 1024))
         }
+        #[cfg(feature = "zstd")]
         Coding::Zstd => {
             let mut decoder = zstd::Decoder::new(coded)?;
             decoder.window_log_max(23)?;
             Box::new(decoder)
         }
+        #[cfg(not(feature = "brotli"))]
+        Coding::Brotli => return Err(not_built_in()),
+        #[cfg(not(feature = "zstd"))]
+        Coding::Zstd => return Err(not_built_in()),
         Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(coded)),
     })
+}
+
+/// What is not offered is not made.
+#[cfg(not(all(feature = "brotli", feature = "zstd")))]
+pub(super) fn not_built_in() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this build is without the coding")
 }
 
 /// Bytes that `coded` holds. Blocks while all of it is decoded.
@@ -146,6 +175,7 @@ fn level(coding: Coding, effort: Effort, len: u64) -> i32 {
     }
 }
 
+#[cfg(feature = "brotli")]
 fn brotli(quality: i32, len: u64, reader: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
     let params =
         BrotliEncoderParams { quality, lgwin: 22, size_hint: usize::try_from(len).unwrap_or(usize::MAX), ..BrotliEncoderParams::default() };
@@ -178,6 +208,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "brotli")]
     #[test]
     fn windows_that_browsers_do_not_take_are_refused() {
         let plain = b"the quick brown fox ".repeat(1000);

@@ -1,4 +1,4 @@
-//! A directory on disk as a site, watched for changes.
+//! A directory on disk as a site, watched for changes where the feature `watch` is on.
 
 use std::{
     collections::BTreeSet,
@@ -21,6 +21,8 @@ use crate::{
 };
 
 /// Everything about one directory. Dropping it ends the watching.
+///
+/// Without the feature `watch` the directory is read once, and again after each [`Site::reread`].
 #[derive(Debug)]
 pub struct DirectorySite {
     versions: Arc<Versions>,
@@ -31,7 +33,7 @@ pub struct DirectorySite {
 }
 
 impl DirectorySite {
-    /// Reads `dir` and begins to watch it. Returns once the first version can be served. Needs a tokio runtime.
+    /// Reads `dir` and begins to watch it, with the feature `watch`. Returns once the first version can be served. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`SiteError`] when the directory cannot be read, is too large, or the options contradict themselves.

@@ -2,6 +2,14 @@
 //!
 //! Open a [`DirectorySite`] or an [`EmbeddedSite`], or implement [`Site`]. Take [`Site::current`] once per request, [`Version::resolve`] the path and
 //! [`respond`] from what it says. A [`Version`] never changes and stays readable while somebody holds it, whatever happens to where it came from.
+//!
+//! | feature | on by default | without it |
+//! |---|---|---|
+//! | `brotli` | yes | The coding `br` is neither made nor offered. A file `x.js.br` is served as it is, under its own name only. |
+//! | `zstd` | yes | The same of the coding `zstd` and of files `x.js.zst`. |
+//! | `watch` | yes | A directory is read once, and again after [`Site::reread`]. |
+//!
+//! `gzip` is always there.
 
 mod asset;
 mod background;
@@ -37,6 +45,7 @@ mod respond;
 mod scan;
 mod script;
 mod site;
+mod small;
 mod source;
 mod store;
 mod style;
@@ -58,5 +67,6 @@ pub use options::{Addition, EmbeddedFile, SiteOptions};
 pub use private::make_dir;
 pub use respond::{accepted, is_known, respond, respond_not_found, respond_redirect};
 pub use site::Site;
+pub use small::{encode_best, encode_quick};
 pub use source::{OpenSite, Opening, Source};
 pub use version::{PieceLocation, Referred, Resolved, Version};

@@ -69,6 +69,7 @@ pub(super) const READ_RETRY: Duration = Duration::from_millis(50);
 pub(super) const STAMP_DOUBT: Duration = Duration::from_millis(2500);
 
 /// Quiet time after a change before the directory is read again: build tools write within it.
+#[cfg(feature = "watch")]
 pub(super) const QUIET: Duration = Duration::from_millis(250);
 
 /// Longest wait for quiet: a directory that never rests is still read.
@@ -79,9 +80,11 @@ pub(super) const QUIET_MAX: Duration = Duration::from_secs(3);
 pub(super) const WRITER_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long a file that is written without pause keeps its last content: an upload on a slow line ends within, a log that is never closed does not.
+#[cfg(feature = "watch")]
 pub(super) const WRITING_MAX: Duration = Duration::from_secs(600);
 
 /// Files being written that are remembered: more than a program may have open (`RLIMIT_NOFILE` is 1,024 on most systems).
+#[cfg(feature = "watch")]
 pub(super) const WRITERS_MAX: usize = 1024;
 
 /// Time given to the system's notices of what happened while the directory was read: the watch hands them on within 1 ms, measured idle.
@@ -94,6 +97,7 @@ pub(super) const ROOT_CHECK: Duration = Duration::from_secs(1);
 pub(super) const POLL: Duration = Duration::from_secs(5);
 
 /// How often it is read although it is watched: network and shared file systems accept a watch and then say nothing.
+#[cfg(feature = "watch")]
 pub(super) const POLL_WATCHED: Duration = Duration::from_secs(30);
 
 /// A reading that nothing asked for waits this many times as long as the last one took, so that it costs 2 % of a core at most.

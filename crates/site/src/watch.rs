@@ -1,201 +1,33 @@
 //! Keeping up with the directory: new versions while serving, and the old one as long as there is no new one.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use notify::{
-    Config, Event, EventKind, RecommendedWatcher, Watcher,
-    event::{AccessKind, AccessMode, ModifyKind},
-};
 use tokio::{
-    sync::{Notify, oneshot},
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    sync::oneshot,
+    time::{Instant, MissedTickBehavior, interval},
 };
 
-use self::writing::Writing;
 use super::{
     SiteError,
     inventory::{Inventory, Unreadable},
-    limits::{NOTICE_DELAY, POLL, POLL_REST, POLL_WATCHED, QUIET, QUIET_MAX, ROOT_CHECK, WRITER_WAIT_MAX},
-    scan::root_of,
+    limits::{NOTICE_DELAY, POLL, POLL_REST, QUIET_MAX, ROOT_CHECK, WRITER_WAIT_MAX},
     version::Assets,
     versions::Versions,
 };
 
+#[cfg(feature = "watch")]
+mod changes;
+#[cfg(feature = "watch")]
 mod tree;
+#[cfg(not(feature = "watch"))]
+mod unwatched;
+#[cfg(feature = "watch")]
 mod writing;
 
-/// News that something in a directory changed.
-#[derive(Debug)]
-pub(super) struct Changes {
-    dir: PathBuf,
-    root: Option<Root>,
-    watcher: Option<RecommendedWatcher>,
-    /// Whether all of the directory is watched.
-    is_whole: bool,
-    signal: Arc<Signal>,
-}
-
-/// Where the directory really is, and which one it is: another may be moved to the same path.
-type Root = (PathBuf, Option<(u64, u64)>);
-
-/// Asks for a reading after which only that counts which is there now.
-#[derive(Debug)]
-pub(super) struct Reread(Arc<Signal>);
-
-impl Reread {
-    /// At once, and once for all who ask until it begins.
-    pub(super) fn ask(&self) {
-        self.0.asked.notify_one();
-    }
-}
-
-#[derive(Debug, Default)]
-struct Signal {
-    changed: Notify,
-    /// Somebody wants to know what is there now.
-    asked: Notify,
-    /// The watched directory itself went away: the watch hears nothing of a new one in its place.
-    lost: AtomicBool,
-    writing: Mutex<Writing>,
-}
-
-impl Signal {
-    fn writing(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Changes {
-    /// Begins to watch `dir`. Where the system cannot watch it, it is read every few seconds instead.
-    pub(super) fn of(dir: &Path) -> Self {
-        let mut changes = Self { dir: dir.to_owned(), root: None, watcher: None, is_whole: false, signal: Arc::default() };
-        changes.rewatch(identify(dir));
-        changes
-    }
-
-    /// What makes [`keep_up`] read the directory now.
-    pub(super) fn reread(&self) -> Reread {
-        Reread(Arc::clone(&self.signal))
-    }
-
-    /// How often the directory is read without news.
-    fn poll(&self) -> Duration {
-        if self.is_whole { POLL_WATCHED } else { POLL }
-    }
-
-    fn rewatch(&mut self, root: Option<Root>) {
-        self.signal.lost.store(false, Ordering::Relaxed);
-        *self.signal.writing() = Writing::default();
-        self.watcher = None;
-        self.is_whole = false;
-        if let Some((root, _)) = &root {
-            match watcher(root, &self.signal) {
-                Ok((watcher, refused)) => {
-                    self.watcher = Some(watcher);
-                    self.is_whole = refused.is_none();
-                    if let Some(path) = refused {
-                        tracing::warn!(
-                            path = %path.display(), every = ?POLL,
-                            "this user may not read a directory, the first of those that are not watched; the others are, and all are read at intervals"
-                        );
-                    }
-                }
-                // Then the reading fails too, and says why.
-                Err(_) if root.read_dir().is_err() => {}
-                Err(error) => tracing::warn!(
-                    path = %root.display(), %error, every = ?POLL, advice = tree::advice(&error),
-                    "directory cannot be watched and is read at intervals"
-                ),
-            }
-        }
-        self.root = root;
-    }
-
-    /// Watches what `dir` means now, if that is another directory than before. Tells whether it is.
-    fn follow_root(&mut self) -> bool {
-        let root = identify(&self.dir);
-        let moved = root != self.root || self.signal.lost.load(Ordering::Relaxed);
-        if moved {
-            self.rewatch(root);
-        }
-        moved
-    }
-
-    /// Waits for quiet and until nobody is in the middle of a file, but not for ever.
-    async fn settle(&self) {
-        let give_up = Instant::now() + WRITER_WAIT_MAX;
-        loop {
-            let end = Instant::now() + QUIET_MAX;
-            while Instant::now() < end && timeout(QUIET, self.signal.changed.notified()).await.is_ok() {}
-            let now = Instant::now();
-            let wait = self.signal.writing().wait(now);
-            match wait {
-                Some(wait) if now < give_up => drop(timeout(wait, self.signal.changed.notified()).await),
-                Some(_) | None => return,
-            }
-        }
-    }
-
-    /// The files that somebody is in the middle of writing.
-    fn held(&self) -> BTreeSet<PathBuf> {
-        self.signal.writing().held(Instant::now())
-    }
-
-    /// Whether something changed since this was asked last.
-    async fn changed_meanwhile(&self) -> bool {
-        timeout(Duration::ZERO, self.signal.changed.notified()).await.is_ok()
-    }
-}
-
-fn identify(dir: &Path) -> Option<Root> {
-    let root = root_of(dir).ok()?;
-    #[cfg(unix)]
-    let identity = {
-        use std::os::unix::fs::MetadataExt as _;
-        std::fs::metadata(&root).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-    };
-    #[cfg(not(unix))]
-    let identity = None;
-    Some((root, identity))
-}
-
-/// Watches `root`, and tells the first directory in it that cannot be watched.
-fn watcher(root: &Path, signal: &Arc<Signal>) -> notify::Result<(RecommendedWatcher, Option<PathBuf>)> {
-    let (signal, watched) = (Arc::clone(signal), root.to_owned());
-    let handler = move |event: notify::Result<Event>| {
-        if event.as_ref().is_ok_and(is_only_reading) {
-            return;
-        }
-        if let Ok(event) = event {
-            signal.writing().note(&event, &watched, Instant::now(), &|path| path.symlink_metadata().ok());
-            if takes_away(&event, &watched) {
-                signal.lost.store(true, Ordering::Relaxed);
-            }
-        }
-        signal.changed.notify_one();
-    };
-    // Links that lead out of the directory are not served, so their targets need no watch.
-    let mut watcher = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))?;
-    let refused = tree::watch(root, &mut |dir, mode| watcher.watch(dir, mode))?;
-    Ok((watcher, refused))
-}
-
-fn is_only_reading(event: &Event) -> bool {
-    matches!(event.kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write)) && !event.need_rescan()
-}
-
-fn takes_away(event: &Event, root: &Path) -> bool {
-    let away = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
-    away && event.paths.iter().any(|path| path == root)
-}
+#[cfg(feature = "watch")]
+pub(super) use changes::{Changes, Reread};
+#[cfg(not(feature = "watch"))]
+pub(super) use unwatched::{Changes, Reread};
 
 /// Why the directory is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,23 +50,23 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
         tokio::select! {
             biased;
             _ = &mut stopped => return,
-            () = changes.signal.asked.notified() => why = Why::Asked,
+            () = changes.asked() => why = Why::Asked,
             _ = root_check.tick() => {
                 versions.expire(Instant::now());
                 let (moved, checked) = check_root(changes).await;
                 let Some(checked) = checked else { return };
                 changes = checked;
                 // What could not be read may be readable soon.
-                let poll = if failed { POLL } else { changes.poll() };
-                let due = last_read.elapsed() >= poll.max(took * POLL_REST);
+                let poll = if failed { Some(POLL) } else { changes.poll() };
+                let due = poll.is_some_and(|poll| last_read.elapsed() >= poll.max(took * POLL_REST));
                 if !moved && !due {
                     continue;
                 }
             }
             // Last, for it may never rest.
-            () = changes.signal.changed.notified() => tokio::select! {
+            () = changes.news() => tokio::select! {
                 _ = &mut stopped => return,
-                () = changes.signal.asked.notified() => why = Why::Asked,
+                () = changes.asked() => why = Why::Asked,
                 () = changes.settle() => {}
             },
         }
@@ -259,7 +91,7 @@ pub(super) async fn keep_up(mut inventory: Inventory, mut changes: Changes, vers
             Done::Stopped => return,
             Done::Kept(fault) if !complained => {
                 complained = true;
-                tracing::warn!(path = %changes.dir.display(), %fault, "the last version stays");
+                tracing::warn!(path = %changes.dir().display(), %fault, "the last version stays");
             }
             Done::Kept(_) => {}
         }
@@ -323,8 +155,8 @@ async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Rea
         inventory = returned;
         tokio::select! {
             () = changes.settle() => {}
-            () = changes.signal.asked.notified() => {
-                changes.signal.asked.notify_one();
+            () = changes.asked() => {
+                changes.reread().ask();
                 return Some((inventory, None));
             }
         }

@@ -28,7 +28,7 @@ pub(super) fn respond(
     let first_sight = first_sight(looks, csp::allows_inline_styles(policies));
     let html = html((document, &first_sight), request.uri.query(), &encode_for_html(boot), &scripts.loader);
     let coding = coding::choose(&request.headers);
-    let mut response = Response::new(Body::from(coding::encode_quick(coding, html.as_bytes())));
+    let mut response = Response::new(Body::from(coding::encode_quick(coding, html.into_bytes())));
     *response.headers_mut() = headers(&record.headers, &scripts.loader_hash);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
