@@ -4,6 +4,7 @@ mod admit;
 mod facts;
 mod observe;
 mod render;
+mod span;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, decide};
 use viral_swarm::pageset::Size;
 use viral_swarm::visits::AnswerKind;
@@ -64,13 +66,24 @@ async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Res
     if !is_visit {
         return Some(part_answer(app, current, resolved, request).await);
     }
+    visit_answer(app, &current, resolved, request, (evidence, came)).instrument(span::of_visit(path)).await
+}
+
+/// Answers somebody who goes to an address, from the current version; none if there is another version before that.
+async fn visit_answer(
+    app: &App,
+    current: &Version,
+    resolved: Resolved,
+    request: &Parts,
+    (evidence, came): (Evidence, Instant),
+) -> Option<Response<Body>> {
     Some(match resolved {
         Resolved::Asset(document) if document.is_document() => {
-            return document_answer(app, &current, &document, request, (evidence, came)).await;
+            return document_answer(app, current, &document, request, (evidence, came)).await;
         }
-        Resolved::Asset(page) if page.is_page() => unfit_answer(app, &current, &page, request, evidence).await,
-        Resolved::NotFound(page) => not_found_answer(app, &current, page.as_deref(), request, evidence).await,
-        Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(&current, resolved, request).await,
+        Resolved::Asset(page) if page.is_page() => unfit_answer(app, current, &page, request, evidence).await,
+        Resolved::NotFound(page) => not_found_answer(app, current, page.as_deref(), request, evidence).await,
+        Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(current, resolved, request).await,
     })
 }
 
@@ -166,6 +179,7 @@ fn set_answer_header(app: &App, response: &mut Response<Body>, decision: Decisio
         Decision::Asset => return,
     };
     app.stats.add_answer(kind, reason.as_token());
+    span::note_decision(kind, reason);
     if let Some(value) = decision.header().and_then(|value| HeaderValue::try_from(value).ok()) {
         response.headers_mut().insert(VIRAL_ANSWER, value);
     }

@@ -14,7 +14,7 @@ use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
-use super::{VIRAL_MANIFEST, facts, keep_private, observe, set_answer_header, set_document_headers, with_cause};
+use super::{VIRAL_MANIFEST, facts, keep_private, observe, set_answer_header, set_document_headers, span, with_cause};
 use crate::app::App;
 use crate::pages::{PageManifest, page_path};
 use crate::stats::Cause;
@@ -66,6 +66,7 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
 /// The thin answer. HEAD gets its head.
 fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
     let RenderedVisit { version, document, request, facts, .. } = *visit;
+    span::note_ticket(facts.ticket);
     let boot = ThinBoot {
         version: BOOT_VERSION,
         page: page_path(document).to_owned(),

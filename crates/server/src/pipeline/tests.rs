@@ -6,6 +6,7 @@ use http::StatusCode;
 use crate::testing::{NAVIGATION, SITE, answer, get, request, seeder, tell, text, viral, visit};
 
 mod base;
+mod log;
 mod visits;
 mod waiting;
 
