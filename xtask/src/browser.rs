@@ -18,6 +18,17 @@ pub(crate) fn install() -> anyhow::Result<()> {
     run(npm(&folder()).args(["ci", "--ignore-scripts"]))
 }
 
+/// Installs what the lock file names, unless it was installed since that changed.
+pub(crate) fn ensure_installed() -> anyhow::Result<()> {
+    let changed = |path: &str| fs::metadata(folder().join(path)).and_then(|found| found.modified());
+    // npm writes it at the end of each installation.
+    let installed = changed("node_modules/.package-lock.json");
+    match (installed, changed("package-lock.json")) {
+        (Ok(installed), Ok(wanted)) if installed >= wanted => Ok(()),
+        _ => install(),
+    }
+}
+
 /// Makes the generated types again in place.
 pub(crate) fn write_types() -> anyhow::Result<()> {
     run(cargo().args(["test", "--quiet", "--lib"]).args(WHOLE).arg("export_bindings").env("TS_RS_EXPORT_DIR", root().join(GENERATED)))

@@ -36,6 +36,8 @@ enum Chore {
         #[arg(long)]
         without_journeys: bool,
     },
+    /// What is quickly checked before each commit: all of `test` but npm ci, the library's features, others' crates, the minified suite, browsers and the lab.
+    Check,
     /// Make the TypeScript types of the Rust signals again, in browser/src/core/generated.
     Types {
         /// Only fail when the committed types are stale.
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
 fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
     match chore {
         Chore::Test { without_journeys } => test(steps, without_journeys),
+        Chore::Check => check(steps),
         Chore::Types { check: true } => steps.run("generated types are fresh", browser::types_are_fresh),
         Chore::Types { check: false } => steps.run("generate types", browser::write_types),
         Chore::Dist => {
@@ -152,6 +155,22 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     }
     journeys_with_build(steps, None)?;
     small_crowd(steps)
+}
+
+/// In the order in which faults are usually found.
+fn check(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.run("formatting", rust::formatting)?;
+    steps.run("dependencies point one way", deps::check)?;
+    steps.run("links between documents", docs::check)?;
+    steps.run("node modules", browser::ensure_installed)?;
+    steps.run("tsc", browser::types_check)?;
+    steps.run("typescript lint", browser::lint)?;
+    steps.run("vitest", browser::tests)?;
+    steps.run("dist is fresh", browser::dist_is_fresh)?;
+    steps.run("byte budgets", browser::budgets)?;
+    steps.run("clippy", rust::clippy)?;
+    steps.run("unit and property tests", rust::tests)?;
+    steps.run("generated types are fresh", browser::types_are_fresh)
 }
 
 fn small_crowd(steps: &mut Steps) -> anyhow::Result<()> {
