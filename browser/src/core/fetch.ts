@@ -8,10 +8,11 @@ import { PieceTable } from './fetch/piecetable';
 import { DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX } from './fetch/config';
 import type { FetchConfig } from './fetch/config';
 import { schedule } from './fetch/schedule';
-import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, noteActivity, isAwaited, isMute, overdueAt, measure, newSourceState, timeoutAt, startOver, turnBack } from './fetch/state';
+import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, noteActivity, measure, newSourceState, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import { OriginLease } from './fetch/originlease';
+import { due, expire } from './fetch/timeouts';
 import type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
 
@@ -242,28 +243,7 @@ export class Fetch {
   handleTimeout(now: number): void {
     const table = this.#at(now);
     if (CROWD) this.#policy._lease?._expire(table._now);
-    for (const state of table._all()) {
-      if (state._pause <= table._now) state._pause = NEVER;
-      if (state._grace <= table._now && !state._open && !state._overdue) {
-        state._overdue = true;
-        state._grace = table._now + OPEN_MS;
-        // What others can give need not be hedged.
-        if (table._all().some(({ _complete }) => _complete)) table._release(state);
-      } else if (state._grace <= table._now) {
-        state._grace = NEVER;
-        startOver(table._origin);
-        const mute = isMute(state);
-        if (mute) {
-          state._announced = [...state._flight];
-          // What it says may wait to be read, where nothing ran for a while.
-          state._since = table._now;
-        }
-        if (mute || !state._open) table._release(state);
-      }
-      if (!isAwaited(state)) continue;
-      if (state !== table._origin && timeoutAt(state) <= table._now) table._drop(state, 'silent');
-      else if (overdueAt(state) <= table._now) state._overdue = true;
-    }
+    expire(table);
   }
 
   /** The next thing to do; null when there is nothing until the next call or {@link pollTimeout}. */
@@ -279,14 +259,8 @@ export class Fetch {
 
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
-    const table = this.#table;
-    let at = CROWD && this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;
-    for (const state of table._all()) {
-      at = Math.min(at, state._pause, state._grace);
-      if (!isAwaited(state)) continue;
-      if (!state._overdue) at = Math.min(at, overdueAt(state));
-      else if (state !== table._origin) at = Math.min(at, timeoutAt(state));
-    }
+    const lease = CROWD && this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;
+    const at = Math.min(lease, due(this.#table));
     return at === NEVER ? null : at;
   }
 

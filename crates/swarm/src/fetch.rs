@@ -13,6 +13,7 @@ mod schedule;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod types;
 
 use viral_wire::{Piece, PieceId};
@@ -332,12 +333,7 @@ impl Fetch {
         if let Some(lease) = &mut self.policy.lease {
             lease.expire(self.table.now);
         }
-        let sources: Vec<Source> = self.table.sources.iter().map(|state| state.source).collect();
-        for source in sources {
-            if let Some(at) = self.table.find(source) {
-                self.expire(at);
-            }
-        }
+        timeouts::expire(&mut self.table);
     }
 
     /// The next thing to do; `None` when there is nothing until the next call or [`Self::poll_timeout`].
@@ -353,18 +349,8 @@ impl Fetch {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        let mut first = if self.progress().done { NEVER } else { self.policy.lease.as_ref().map_or(NEVER, OriginLease::due) };
-        for state in &self.table.sources {
-            first = first.min(state.pause).min(state.grace);
-            if !state.is_awaited() {
-                continue;
-            }
-            if !state.overdue {
-                first = first.min(state.overdue_at());
-            } else if !state.is_origin() {
-                first = first.min(state.timeout_at());
-            }
-        }
+        let lease = if self.progress().done { NEVER } else { self.policy.lease.as_ref().map_or(NEVER, OriginLease::due) };
+        let first = lease.min(timeouts::due(&self.table));
         (first != NEVER).then_some(first)
     }
 
@@ -450,44 +436,6 @@ impl Fetch {
             self.alone = false;
         }
         at
-    }
-
-    /// What became due for one source.
-    fn expire(&mut self, at: usize) {
-        let now = self.table.now;
-        let state = &mut self.table.sources[at];
-        if state.pause <= now {
-            state.pause = NEVER;
-        }
-        if state.grace <= now && !state.open && !state.overdue {
-            state.overdue = true;
-            state.grace = now + OPEN_MS;
-            // What others can give need not be hedged.
-            if self.table.sources.iter().any(|state| state.complete) {
-                self.table.release(at);
-            }
-        } else if state.grace <= now {
-            state.grace = NEVER;
-            let (is_open, is_mute) = (state.open, state.is_mute());
-            if is_mute {
-                state.announced = state.flight.values().copied().collect();
-                // What it says may wait to be read, where nothing ran for a while.
-                state.since = now;
-            }
-            self.table.sources[ORIGIN].start_over();
-            if is_mute || !is_open {
-                self.table.release(at);
-            }
-        }
-        let state = &mut self.table.sources[at];
-        if !state.is_awaited() {
-            return;
-        }
-        if at != ORIGIN && state.timeout_at() <= now {
-            self.table.drop_peer(at, Fault::Silent);
-        } else if state.overdue_at() <= now {
-            state.overdue = true;
-        }
     }
 
     /// Says once that everything is held, or that somebody is needed.
