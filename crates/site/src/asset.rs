@@ -6,15 +6,18 @@ use http::{HeaderName, HeaderValue, header};
 use viral_wire::{AssetRecord, Digest, limits::RECORD_HEADERS_MAX};
 
 use super::{
-    Object, caching, document,
+    Object,
+    cache_control::{IMMUTABLE, REVALIDATE},
+    document::{self, Document},
     limits::{DOCUMENT_LEN_MAX, SCRIPT_LEN_MAX, STYLE_LEN_MAX},
     looks::Seen,
     media::{self, Kind},
     mend::Made,
-    mentions, path,
+    mentions,
+    object::Objects,
+    path,
     references::{Reference, References},
     script,
-    store::Store,
     style,
 };
 
@@ -25,23 +28,6 @@ pub enum Which {
     Raw,
     /// The file with the viral addition at its end: what a full answer sends and a record describes.
     Full,
-}
-
-/// What the server knows of an HTML document before any browser read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// Text of the first `<title>`, trimmed.
-    pub title: Option<String>,
-    /// Content of the first `<meta name=viewport>`: how wide a phone lays the page out.
-    pub viewport: Option<String>,
-    /// Whether it is valid UTF-8 and so is sent as `text/html; charset=utf-8`.
-    pub utf8: bool,
-    /// Content of every `<meta http-equiv=content-security-policy>`, in order.
-    pub meta_csp: Vec<String>,
-    /// Whether it has an import map.
-    pub import_map: bool,
-    /// Whether it has a `<meta http-equiv=refresh>`.
-    pub meta_refresh: bool,
 }
 
 /// One servable file of the site.
@@ -72,7 +58,7 @@ pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 #[derive(Debug)]
 pub(super) struct BuildContext {
     /// Where content goes.
-    pub(super) store: Arc<Store>,
+    pub(super) objects: Objects,
     /// Markup for the end of every document.
     pub(super) addition: Option<Arc<str>>,
     /// The operator's headers.
@@ -227,7 +213,7 @@ impl Asset {
         self.full.digest() == other.full.digest() && self.raw.digest() == other.raw.digest()
     }
 
-    /// Makes the asset of this name from its stored content, reading what it refers to. Until [`caching`] judged the site it is one that browsers ask
+    /// Makes the asset of this name from its stored content, reading what it refers to. Until [`Caching`](super::caching::Caching) judged the site it is one that browsers ask
     /// about. Blocks.
     ///
     /// # Errors
@@ -245,7 +231,7 @@ impl Asset {
         let text = if is_searched(essence, raw.len()) { Some(raw.blob().read_blocking(0..raw.len())?) } else { None };
         let mut asset = Self::unread(name, text.as_ref().is_some_and(|text| media::is_utf8(text)), raw);
         asset.modified = modified;
-        asset.cache_control = caching::REVALIDATE;
+        asset.cache_control = REVALIDATE;
         asset.headers = Arc::clone(&context.headers);
         let Some(text) = text else { return Ok(asset) };
         if kind != Kind::Other {
@@ -292,7 +278,7 @@ impl Asset {
             mentions: Arc::default(),
             is_tagged: true,
             modified: None,
-            cache_control: caching::IMMUTABLE,
+            cache_control: IMMUTABLE,
             headers: Arc::default(),
         }
     }
@@ -308,7 +294,7 @@ impl Asset {
         if let Some(addition) = &context.addition {
             let (head, tail) = html.split_at(analysis.insertion);
             let full = [head, addition.as_bytes(), tail].concat();
-            self.full = Object::from_reader(&context.store, &full[..], full.len() as u64)?;
+            self.full = Object::from_reader(&context.objects, &full[..], full.len() as u64)?;
             if let Some(real) = name.real {
                 self.full.come_from(real, Made::Inserted(analysis.insertion as u64, Arc::clone(addition)));
             }

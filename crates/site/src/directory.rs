@@ -13,9 +13,9 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     Site, SiteError, SiteOptions, Version,
+    blocking::blocking,
     inventory::{Inventory, Unreadable},
     options::Settings,
-    source::blocking,
     versions::Versions,
     watch::{Changes, Reread, keep_up},
 };

@@ -9,13 +9,29 @@ use lol_html::{
 };
 
 use super::{
-    asset::Document,
     color::color,
     limits::{DOWNLOADS_MAX, META_CSP_MAX, SHEETS_MAX, STYLE_TEXT_LEN_MAX, THEME_COLORS_MAX, TITLE_LEN_MAX, VIEWPORT_LEN_MAX},
     looks::{self, Scope, Seen, Sheet, Style},
     media,
     references::{Need, Reference, References},
 };
+
+/// What the server knows of an HTML document before any browser read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Text of the first `<title>`, trimmed.
+    pub title: Option<String>,
+    /// Content of the first `<meta name=viewport>`: how wide a phone lays the page out.
+    pub viewport: Option<String>,
+    /// Whether it is valid UTF-8 and so is sent as `text/html; charset=utf-8`.
+    pub utf8: bool,
+    /// Content of every `<meta http-equiv=content-security-policy>`, in order.
+    pub meta_csp: Vec<String>,
+    /// Whether it has an import map.
+    pub import_map: bool,
+    /// Whether it has a `<meta http-equiv=refresh>`.
+    pub meta_refresh: bool,
+}
 
 /// What reading a document found.
 #[derive(Debug)]

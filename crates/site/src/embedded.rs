@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::{EmbeddedFile, Site, SiteError, SiteOptions, Version, VersionMaker, source::blocking};
+use crate::{EmbeddedFile, Site, SiteError, SiteOptions, Version, VersionMaker, blocking::blocking};
 
 /// Files compiled into or made by the program; they never change.
 #[derive(Debug)]

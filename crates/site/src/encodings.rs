@@ -7,8 +7,10 @@ use std::{
 
 use tokio::sync::watch;
 
+use viral_wire::Digest;
+
 use super::{
-    Object, background,
+    background,
     compress::{Coding, Effort, compress},
     limits::{ENCODE_LEN_MAX, ENCODE_LEN_MIN, ENCODED_PERMILLE_MAX, QUICK_LEN_MAX, THOROUGH_DELAY},
     store::{Blob, BlobWriter, Store},
@@ -36,17 +38,21 @@ enum Slot {
     Done(Outcome),
 }
 
-/// Coded forms made so far, by coding and effort.
+/// Coded forms made so far of one content, by coding and effort.
 #[derive(Debug)]
 pub(super) struct Encodings {
     store: Arc<Store>,
+    /// The digest of the content.
+    digest: Digest,
+    /// The content.
+    plain: Arc<Blob>,
     slots: Mutex<[[Slot; 3]; 3]>,
 }
 
 impl Encodings {
-    /// No coded form yet; they will live in `store`.
-    pub(super) fn new(store: &Arc<Store>) -> Self {
-        Self { store: Arc::clone(store), slots: Mutex::default() }
+    /// No coded form yet of this content; they will live in `store`.
+    pub(super) fn new(store: &Arc<Store>, digest: Digest, plain: Arc<Blob>) -> Self {
+        Self { store: Arc::clone(store), digest, plain, slots: Mutex::default() }
     }
 
     fn with<T>(&self, coding: Coding, effort: Effort, use_slot: impl FnOnce(&mut Slot) -> T) -> T {
@@ -99,58 +105,58 @@ impl Encodings {
 ///
 /// Asking begins a thorough form in the background; once it exists the smallest is sent. Until then small content is coded quickly,
 /// which the first to ask waits for, and large content goes out as it is.
-pub(super) async fn choose(object: &Arc<Object>, accepted: &[Coding]) -> Option<Encoded> {
-    let len = object.len();
+pub(super) async fn choose(encodings: &Arc<Encodings>, accepted: &[Coding]) -> Option<Encoded> {
+    let len = encodings.plain.len();
     let is_made = (ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len);
     let thorough = Coding::OFFERED.iter().copied().find(|coding| accepted.contains(coding))?;
-    if accepted.iter().any(|coding| object.encodings().has_given(*coding)) {
-        if is_made && !object.encodings().has_given(thorough) {
-            drop(begin(object, thorough, Effort::Thorough));
+    if accepted.iter().any(|coding| encodings.has_given(*coding)) {
+        if is_made && !encodings.has_given(thorough) {
+            drop(begin(encodings, thorough, Effort::Thorough));
         }
-        return object.encodings().smallest(accepted);
+        return encodings.smallest(accepted);
     }
     if !is_made {
         return None;
     }
-    drop(begin(object, thorough, Effort::Thorough));
-    if object.encodings().finished(thorough, Effort::Thorough).is_some() {
-        return object.encodings().smallest(accepted);
+    drop(begin(encodings, thorough, Effort::Thorough));
+    if encodings.finished(thorough, Effort::Thorough).is_some() {
+        return encodings.smallest(accepted);
     }
     let by_speed = [Coding::Zstd, Coding::Gzip, Coding::Brotli];
     let coding = by_speed.into_iter().find(|coding| accepted.contains(coding))?;
     if len > QUICK_LEN_MAX {
         return None;
     }
-    let mut receiver = begin(object, coding, Effort::Quick);
+    let mut receiver = begin(encodings, coding, Effort::Quick);
     let outcome = receiver.wait_for(Option::is_some).await.ok()?.clone().flatten();
     outcome.map(|blob| Encoded { coding, effort: Effort::Quick, blob })
 }
 
 /// Begins to make one coded form, unless somebody did; the receiver tells the outcome.
-fn begin(object: &Arc<Object>, coding: Coding, effort: Effort) -> watch::Receiver<Option<Outcome>> {
-    object.encodings().with(coding, effort, |slot| match slot {
+fn begin(encodings: &Arc<Encodings>, coding: Coding, effort: Effort) -> watch::Receiver<Option<Outcome>> {
+    encodings.with(coding, effort, |slot| match slot {
         Slot::Running(receiver) => receiver.clone(),
         Slot::Done(outcome) => watch::channel(Some(outcome.clone())).1,
         Slot::Untried => {
             let (sender, receiver) = watch::channel(None);
             *slot = Slot::Running(receiver.clone());
-            tokio::spawn(make(Arc::clone(object), coding, effort, sender));
+            tokio::spawn(make(Arc::clone(encodings), coding, effort, sender));
             receiver
         }
     })
 }
 
-async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch::Sender<Option<Outcome>>) {
+async fn make(encodings: Arc<Encodings>, coding: Coding, effort: Effort, sender: watch::Sender<Option<Outcome>>) {
     if effort == Effort::Thorough {
         tokio::time::sleep(THOROUGH_DELAY).await;
     }
-    let store = Arc::clone(&object.encodings().store);
+    let store = Arc::clone(&encodings.store);
     let permits = match effort {
         Effort::Quick => &store.quick,
         Effort::Thorough | Effort::Given => &store.thorough,
     };
     let permit = Arc::clone(permits).acquire_owned().await;
-    let blob = Arc::clone(object.blob());
+    let blob = Arc::clone(&encodings.plain);
     let work = move || encode(&store, &blob, coding, effort);
     let result = match effort {
         Effort::Quick => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
@@ -159,15 +165,15 @@ async fn make(object: Arc<Object>, coding: Coding, effort: Effort, sender: watch
     let outcome = match result.and_then(|result| result) {
         Ok(outcome) => outcome,
         Err(error) => {
-            tracing::warn!(digest = %object.digest(), coding = coding.token(), %error, "asset could not be compressed; it is sent as it is");
+            tracing::warn!(digest = %encodings.digest, coding = coding.token(), %error, "asset could not be compressed; it is sent as it is");
             None
         }
     };
     drop(permit);
     if let (Effort::Thorough, Some(blob)) = (effort, &outcome) {
-        object.encodings().drop_quick_forms_over(blob.len());
+        encodings.drop_quick_forms_over(blob.len());
     }
-    object.encodings().with(coding, effort, |slot| *slot = Slot::Done(outcome.clone()));
+    encodings.with(coding, effort, |slot| *slot = Slot::Done(outcome.clone()));
     drop(sender.send(Some(outcome)));
 }
 
@@ -187,8 +193,8 @@ mod tests {
 
     use super::*;
 
-    fn object(store: &Arc<Store>, bytes: Vec<u8>) -> Arc<Object> {
-        Object::from_bytes(store, Bytes::from(bytes)).unwrap()
+    fn encodings(store: &Arc<Store>, bytes: Vec<u8>) -> Arc<Encodings> {
+        Arc::new(Encodings::new(store, Digest::of(&bytes), Arc::new(Blob::given(Bytes::from(bytes)))))
     }
 
     fn store() -> Arc<Store> {
@@ -197,18 +203,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_hundred_first_requests_compress_once() {
-        let object = object(&store(), b"all the same ".repeat(5000));
-        let asks = (0..100).map(|_| async { choose(&object, &[Coding::Gzip]).await.unwrap().blob });
+        let encodings = encodings(&store(), b"all the same ".repeat(5000));
+        let asks = (0..100).map(|_| async { choose(&encodings, &[Coding::Gzip]).await.unwrap().blob });
         let blobs = futures_util::future::join_all(asks).await;
         assert!(blobs.iter().all(|blob| Arc::ptr_eq(blob, &blobs[0])));
     }
 
     #[tokio::test]
     async fn thorough_form_replaces_the_quick_one_once_it_is_made() {
-        let object = object(&store(), b"all the same ".repeat(500));
-        assert_eq!(choose(&object, Coding::OFFERED).await.unwrap().effort, Effort::Quick);
-        begin(&object, Coding::Brotli, Effort::Thorough).wait_for(Option::is_some).await.unwrap();
-        let best = choose(&object, Coding::OFFERED).await.unwrap();
+        let encodings = encodings(&store(), b"all the same ".repeat(500));
+        assert_eq!(choose(&encodings, Coding::OFFERED).await.unwrap().effort, Effort::Quick);
+        begin(&encodings, Coding::Brotli, Effort::Thorough).wait_for(Option::is_some).await.unwrap();
+        let best = choose(&encodings, Coding::OFFERED).await.unwrap();
         assert_eq!((best.coding, best.effort), (Coding::Brotli, Effort::Thorough));
     }
 
@@ -221,7 +227,7 @@ mod tests {
                 state.to_be_bytes()[0]
             })
             .collect();
-        assert!(choose(&object(&store(), noise), Coding::OFFERED).await.is_none());
-        assert!(choose(&object(&store(), vec![b'a'; 100]), Coding::OFFERED).await.is_none(), "too short to gain");
+        assert!(choose(&encodings(&store(), noise), Coding::OFFERED).await.is_none());
+        assert!(choose(&encodings(&store(), vec![b'a'; 100]), Coding::OFFERED).await.is_none(), "too short to gain");
     }
 }

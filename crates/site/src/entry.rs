@@ -39,7 +39,7 @@ impl Entry {
         coding: Option<Coding>,
         tell: impl FnOnce(Digest) -> Told,
     ) -> io::Result<Self> {
-        let held = match coding.map(|coding| Object::unpacked(&context.store, &raw, coding)) {
+        let held = match coding.map(|coding| Object::unpacked(&context.objects, &raw, coding)) {
             Some(Ok(held)) => Some(held),
             Some(Err(TakeError::Store(error))) => return Err(error),
             Some(Err(TakeError::File(error))) => {

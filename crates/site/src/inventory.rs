@@ -22,7 +22,6 @@ use super::{
     object::TakeError,
     path,
     scan::{self, Found, Scanned, Stamp, Warned},
-    store::Store,
     version::Assets,
 };
 
@@ -103,7 +102,7 @@ impl Inventory {
         settle(&mut entries, &self.context.immutable);
         let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
         self.history.tidy(|relative| assets.contains_key(relative));
-        self.context.store.tidy();
+        self.context.objects.tidy();
         Ok(assets)
     }
 
@@ -148,7 +147,7 @@ impl Inventory {
         let mut attempt = 1;
         loop {
             let Some((file, before)) = open(real).map_err(TakeError::File)? else { return Ok(None) };
-            let object = Object::from_file(&self.context.store, &file, before.len)?;
+            let object = Object::from_file(&self.context.objects, &file, before.len)?;
             let after = fs::metadata(real).map(|metadata| Stamp::of(&metadata));
             if object.len() == before.len && after.is_ok_and(|after| after == before) {
                 return Ok(Some((object, before)));
@@ -163,7 +162,7 @@ impl Inventory {
     }
 
     fn store_fault(&self, source: io::Error) -> SiteError {
-        SiteError::Store { path: self.context.store.path().to_owned(), error: source }
+        SiteError::Store { path: self.context.objects.path().to_owned(), error: source }
     }
 }
 
@@ -177,7 +176,7 @@ pub(super) fn embedded(
     files: Vec<EmbeddedFile>,
     mut tell: impl FnMut(&str, viral_wire::Digest) -> Told,
 ) -> Result<Assets, SiteError> {
-    let fault = |source| SiteError::Store { path: context.store.path().to_owned(), error: source };
+    let fault = |source| SiteError::Store { path: context.objects.path().to_owned(), error: source };
     let names: BTreeSet<String> = files.iter().map(|file| format!("{base}{}", file.path)).collect();
     let mut entries = BTreeMap::new();
     for EmbeddedFile { path, body } in files {
@@ -185,22 +184,13 @@ pub(super) fn embedded(
         if path::decode(&path::encode(&relative)).as_ref() != Some(&relative) || path.is_empty() || path.ends_with('/') {
             return Err(SiteError::EmbeddedPath { path });
         }
-        let raw = Object::from_bytes(&context.store, body).map_err(fault)?;
+        let raw = Object::from_bytes(&context.objects, body).map_err(fault)?;
         let alone = stands_alone(&relative, |plain| names.contains(plain));
         let entry = Entry::make(context, (&relative, None), raw, alone, |digest| tell(&relative, digest)).map_err(fault)?;
         entries.insert(relative, entry);
     }
     settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &context.immutable);
     Ok(entries.into_iter().map(|(relative, entry)| (relative, entry.asset)).collect())
-}
-
-/// The script of an addition.
-///
-/// # Errors
-/// When the object store cannot be written.
-pub(super) fn addition(store: &Arc<Store>, script: EmbeddedFile) -> Result<Arc<Asset>, SiteError> {
-    let raw = Object::from_bytes(store, script.body).map_err(|error| SiteError::Store { path: store.path().to_owned(), error })?;
-    Ok(Arc::new(Asset::of_addition(&script.path, raw)))
 }
 
 /// Opens a file whose real path was checked, and makes sure that no symbolic link took its place meanwhile.

@@ -13,6 +13,8 @@
 
 mod asset;
 mod background;
+mod blocking;
+mod cache_control;
 mod caching;
 mod chunking;
 mod color;
@@ -27,6 +29,7 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hashed_name;
 mod history;
 mod inventory;
 mod limits;
@@ -53,9 +56,10 @@ mod version;
 mod versions;
 mod watch;
 
-pub use asset::{Asset, Document, Which};
+pub use asset::{Asset, Which};
 pub use compress::Coding;
 pub use directory::DirectorySite;
+pub use document::Document;
 pub use early::Early;
 pub use embedded::EmbeddedSite;
 pub use error::SiteError;

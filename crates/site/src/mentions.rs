@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use super::{caching, limits::MENTIONS_MAX};
+use super::{hashed_name, limits::MENTIONS_MAX};
 
 /// The hashed file names in a text and, with `bare`, words that are hashes: scripts put names together from them. Each is a number, see
 /// [`of_name`] and [`of_hash`].
@@ -12,7 +12,7 @@ pub(super) fn in_text(text: &[u8], bare: bool) -> Box<[u64]> {
     let named = words.filter_map(|word| {
         // A sentence may end after it.
         let word = word.trim_end_matches('.');
-        let counts = caching::has_content_hash(word) || (bare && caching::is_hash(word));
+        let counts = hashed_name::has_content_hash(word) || (bare && hashed_name::is_hash(word));
         counts.then(|| number(word))
     });
     let mut found: Vec<u64> = named.take(MENTIONS_MAX).collect();

@@ -1,11 +1,12 @@
 //! Stored content named by its digest, with its pieces and its coded forms.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, Read as _, Write as _},
     ops::Range,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use bytes::Bytes;
@@ -29,6 +30,41 @@ pub(super) enum TakeError {
     Store(io::Error),
 }
 
+/// Where objects are: one of each content while somebody holds it.
+#[derive(Debug)]
+pub(super) struct Objects {
+    store: Arc<Store>,
+    known: Mutex<HashMap<Digest, Weak<Object>>>,
+}
+
+impl Objects {
+    /// No object yet; their content will live in `store`.
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self { store, known: Mutex::default() }
+    }
+
+    /// The directory large content is in.
+    pub(super) fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// The object with this digest, made by `make` if it is not there yet.
+    fn intern(&self, digest: Digest, make: impl FnOnce() -> Object) -> Arc<Object> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = known.get(&digest).and_then(Weak::upgrade) {
+            return object;
+        }
+        let object = Arc::new(make());
+        known.insert(digest, Arc::downgrade(&object));
+        object
+    }
+
+    /// Forgets the names of objects that are gone.
+    pub(super) fn tidy(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, object| object.strong_count() > 0);
+    }
+}
+
 /// A file that remembers whether it could be read.
 struct Watched<'f> {
     file: &'f File,
@@ -49,7 +85,7 @@ pub struct Object {
     digest: Digest,
     pieces: Vec<Piece>,
     blob: Arc<Blob>,
-    encodings: Encodings,
+    encodings: Arc<Encodings>,
 }
 
 impl Object {
@@ -104,35 +140,35 @@ impl Object {
     }
 
     /// The coded forms made so far.
-    pub(super) fn encodings(&self) -> &Encodings {
+    pub(super) fn encodings(&self) -> &Arc<Encodings> {
         &self.encodings
     }
 
     /// Takes the content of a file into the store. `len` as in [`from_reader`](Self::from_reader). Blocks.
-    pub(super) fn from_file(store: &Arc<Store>, file: &File, len: u64) -> Result<Arc<Self>, TakeError> {
+    pub(super) fn from_file(objects: &Objects, file: &File, len: u64) -> Result<Arc<Self>, TakeError> {
         let mut file = Watched { file, failed: false };
-        let taken = Self::from_reader(store, &mut file, len);
+        let taken = Self::from_reader(objects, &mut file, len);
         taken.map_err(|error| if file.failed { TakeError::File(error) } else { TakeError::Store(error) })
     }
 
     /// Takes content from a reader into the store. `len` is what the content is expected to be; more is not read. Blocks.
-    pub(super) fn from_reader(store: &Arc<Store>, reader: impl io::Read, len: u64) -> io::Result<Arc<Self>> {
-        let mut writer = BlobWriter::new(store);
+    pub(super) fn from_reader(objects: &Objects, reader: impl io::Read, len: u64) -> io::Result<Arc<Self>> {
+        let mut writer = BlobWriter::new(&objects.store);
         let chunked = chunk(reader.take(len), len, |piece| writer.write_all(piece))?;
         let blob = writer.finish()?;
-        Ok(Self::intern(store, chunked, blob))
+        Ok(Self::intern(objects, chunked, blob))
     }
 
     /// Takes what `coded` holds into the store, which then has it in both forms. Blocks.
     ///
     /// # Errors
     /// [`TakeError::File`] as [`unpacked_len`].
-    pub(super) fn unpacked(store: &Arc<Store>, coded: &Self, coding: Coding) -> Result<Arc<Self>, TakeError> {
+    pub(super) fn unpacked(objects: &Objects, coded: &Self, coding: Coding) -> Result<Arc<Self>, TakeError> {
         let reader = || coded.blob.reader(0).map_err(TakeError::Store);
         // The length decides about the size of pieces, so it must be known before.
         let len = unpacked_len(coding, reader()?).map_err(TakeError::File)?;
         let unpacked = decode(coding, reader()?).map_err(TakeError::File)?;
-        let object = Self::from_reader(store, unpacked, len).map_err(TakeError::Store)?;
+        let object = Self::from_reader(objects, unpacked, len).map_err(TakeError::Store)?;
         object.encodings.give(coding, Arc::clone(&coded.blob));
         Ok(object)
     }
@@ -156,17 +192,16 @@ impl Object {
     }
 
     /// Takes content the program holds anyway. Blocks while it is hashed.
-    pub(super) fn from_bytes(store: &Arc<Store>, bytes: Bytes) -> io::Result<Arc<Self>> {
+    pub(super) fn from_bytes(objects: &Objects, bytes: Bytes) -> io::Result<Arc<Self>> {
         let chunked = chunk(&bytes[..], bytes.len() as u64, |_| Ok(()))?;
-        Ok(Self::intern(store, chunked, Blob::given(bytes)))
+        Ok(Self::intern(objects, chunked, Blob::given(bytes)))
     }
 
-    fn intern(store: &Arc<Store>, chunked: Chunked, blob: Blob) -> Arc<Self> {
-        store.intern(chunked.digest, || Self {
-            digest: chunked.digest,
-            pieces: chunked.pieces,
-            blob: Arc::new(blob),
-            encodings: Encodings::new(store),
+    fn intern(objects: &Objects, Chunked { digest, pieces, .. }: Chunked, blob: Blob) -> Arc<Self> {
+        objects.intern(digest, || {
+            let blob = Arc::new(blob);
+            let encodings = Arc::new(Encodings::new(&objects.store, digest, Arc::clone(&blob)));
+            Self { digest, pieces, blob, encodings }
         })
     }
 }

@@ -7,10 +7,10 @@ use http::{HeaderName, HeaderValue, header};
 use viral_wire::limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX};
 
 use crate::{
-    SiteError,
+    Asset, Object, SiteError,
     asset::{BuildContext, Headers},
-    inventory,
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX},
+    object::Objects,
     store::Store,
     version::SiteSettings,
 };
@@ -88,12 +88,21 @@ impl Settings {
     pub(crate) fn of(options: SiteOptions) -> Result<Self, SiteError> {
         check_headers(&options.headers)?;
         let headers = Arc::new(options.headers);
-        let store = Store::open(options.cache_dir.as_deref(), options.memory_len_max)?;
+        let objects = Objects::new(Store::open(options.cache_dir.as_deref(), options.memory_len_max)?);
         let (markup, script) = options.html_addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
-        let addition = script.map(|script| inventory::addition(&store, script)).transpose()?;
+        let addition = script.map(|script| script_of(&objects, script)).transpose()?;
         let settings = SiteSettings { base: options.base.into(), spa: options.spa, headers: Arc::clone(&headers), addition };
-        Ok(Self { context: BuildContext { store, addition: markup, headers, immutable: options.immutable }, settings })
+        Ok(Self { context: BuildContext { objects, addition: markup, headers, immutable: options.immutable }, settings })
     }
+}
+
+/// The script of an addition.
+///
+/// # Errors
+/// When the object store cannot be written.
+fn script_of(objects: &Objects, script: EmbeddedFile) -> Result<Arc<Asset>, SiteError> {
+    let raw = Object::from_bytes(objects, script.body).map_err(|error| SiteError::Store { path: objects.path().to_owned(), error })?;
+    Ok(Arc::new(Asset::of_addition(&script.path, raw)))
 }
 
 /// Refuses headers that contradict what each answer says of itself, or that no record could carry: a policy that only full

@@ -10,7 +10,8 @@ use self::{
     conditional::{Outcome, Tags},
 };
 use super::{
-    Asset, Object, Version, Which, caching,
+    Asset, Object, Version, Which,
+    cache_control::REVALIDATE,
     compress::Coding,
     encodings::{self, Encoded},
     media,
@@ -61,7 +62,10 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
     match wanted {
         Wanted::Whole => whole(headers, asset, body, &request.method),
         Wanted::One(range) => one_range(headers, asset, body, range),
-        Wanted::Many(ranges) => range::multipart(headers, asset.media_type(), &body.blob, ranges),
+        Wanted::Many(ranges) => {
+            let (headers, body) = range::multipart(headers, asset.media_type(), &body.blob, ranges);
+            build(StatusCode::PARTIAL_CONTENT, headers, body)
+        }
         Wanted::Unsatisfiable => {
             let mut response = text(version, StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable\n", true);
             let length = HeaderValue::try_from(format!("bytes */{}", body.blob.len()));
@@ -84,7 +88,7 @@ pub async fn respond_not_found(version: &Version, page: Option<&Asset>, which: W
     let Some(body) = select(page, page.object(which), &request.headers).await else { return lost(version, page, &request.method) };
     let mut headers = HeaderMap::new();
     headers.extend(page.headers());
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching::REVALIDATE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     let mut response = whole(headers, page, body, &request.method);
     *response.status_mut() = StatusCode::NOT_FOUND;
@@ -125,7 +129,7 @@ impl Sent {
 /// What is sent to who accepts this; `None` if the object store lost it and the site has it no longer.
 async fn select(asset: &Asset, object: &Arc<Object>, request: &HeaderMap) -> Option<Sent> {
     if media::is_compressible(asset.media_type())
-        && let Some(Encoded { coding, effort, blob }) = encodings::choose(object, &negotiate::accepted(request)).await
+        && let Some(Encoded { coding, effort, blob }) = encodings::choose(object.encodings(), &negotiate::accepted(request)).await
     {
         let sent = Sent { blob, coding: Some(coding), suffix: conditional::suffix(coding, effort) };
         match readable(sent).await {
@@ -202,7 +206,7 @@ fn text(version: &Version, status: StatusCode, line: &'static str, with_body: bo
     for (name, value) in version.headers() {
         headers.append(name, value.clone());
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching::REVALIDATE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::CONTENT_LENGTH, line.len().into());

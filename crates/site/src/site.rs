@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tokio::sync::watch;
 use viral_wire::PieceId;
 
-use crate::{Asset, PieceLocation, Version, caching};
+use crate::{Asset, PieceLocation, Version, hashed_name};
 
 /// A site that can be served: its versions, of which new visitors get the newest.
 ///
@@ -35,7 +35,7 @@ pub trait Site: fmt::Debug + Send + Sync {
     /// The asset at a path whose name tells its content, in the newest of the kept versions that has it: a page that came from another version may
     /// still ask for it, also where no cookie says which.
     fn kept_by_name(&self, path: &str) -> Option<(Arc<Version>, Arc<Asset>)> {
-        if !caching::has_content_hash(path) {
+        if !hashed_name::has_content_hash(path) {
             return None;
         }
         self.versions().iter().find_map(|version| Some((Arc::clone(version), Arc::clone(version.asset(path)?))))

@@ -65,8 +65,3 @@ impl OpenSite for Source {
         }
     }
 }
-
-/// Does `work` where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SiteError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| SiteError::Interrupted)
-}

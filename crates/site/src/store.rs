@@ -4,22 +4,20 @@
 //! reference to it, the directory with the store. What somebody else removes from it is made anew from where it came, see [`mend`](super::mend).
 
 use std::{
-    collections::HashMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
-use viral_wire::Digest;
 
 use self::folder::{cache_dirs, create_private, lock, make_in, make_in_first};
-use super::{Object, SiteError};
+use super::SiteError;
 use crate::private;
 
 mod blob;
@@ -35,7 +33,6 @@ pub(super) struct Store {
     memory_len_max: u64,
     memory_used: AtomicU64,
     next: AtomicU64,
-    objects: Mutex<HashMap<Digest, Weak<Object>>>,
     /// Permits of the thorough content codings, which must leave a core to the visitors.
     pub(super) thorough: Arc<Semaphore>,
     /// Permits of the quick content codings that visitors wait for.
@@ -56,7 +53,6 @@ impl Store {
             memory_len_max,
             memory_used: AtomicU64::new(0),
             next: AtomicU64::new(0),
-            objects: Mutex::default(),
             thorough: Arc::new(Semaphore::new((cores / 2).max(1))),
             quick: Arc::new(Semaphore::new(cores)),
         }))
@@ -65,22 +61,6 @@ impl Store {
     /// The directory large content is in.
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// The object with this digest, made by `make` if it is not there yet.
-    pub(super) fn intern(&self, digest: Digest, make: impl FnOnce() -> Object) -> Arc<Object> {
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(object) = objects.get(&digest).and_then(Weak::upgrade) {
-            return object;
-        }
-        let object = Arc::new(make());
-        objects.insert(digest, Arc::downgrade(&object));
-        object
-    }
-
-    /// Forgets the names of objects that are gone.
-    pub(super) fn tidy(&self) {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, object| object.strong_count() > 0);
     }
 
     /// A new file, and its path. Where the directory is gone it is made again.

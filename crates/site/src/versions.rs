@@ -105,12 +105,12 @@ pub(crate) mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{EmbeddedFile, asset::BuildContext, inventory, limits::MEMORY_LEN_MAX, store::Store};
+    use crate::{EmbeddedFile, asset::BuildContext, inventory, limits::MEMORY_LEN_MAX, object::Objects, store::Store};
 
     /// Versions of a site of one file, and what makes the next.
     pub(crate) fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
         let context = BuildContext {
-            store: Store::open(None, MEMORY_LEN_MAX).unwrap(),
+            objects: Objects::new(Store::open(None, MEMORY_LEN_MAX).unwrap()),
             addition: None,
             headers: Arc::default(),
             immutable: Vec::new(),

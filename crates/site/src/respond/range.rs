@@ -8,7 +8,7 @@ use std::{ops::Range, sync::Arc};
 
 use axum_core::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::body::{Part, body_of};
 use crate::{limits::RANGES_MAX, store::Blob};
@@ -54,8 +54,8 @@ pub(super) fn content_range(range: &Range<u64>, len: u64) -> String {
     format!("bytes {}-{}/{len}", range.start, range.end.saturating_sub(1))
 }
 
-/// Status 206 with several ranges.
-pub(super) fn multipart(mut headers: HeaderMap, media_type: &str, blob: &Arc<Blob>, ranges: Vec<Range<u64>>) -> Response<Body> {
+/// Headers and body of an answer with several ranges.
+pub(super) fn multipart(mut headers: HeaderMap, media_type: &str, blob: &Arc<Blob>, ranges: Vec<Range<u64>>) -> (HeaderMap, Body) {
     // Content that holds this line is possible but the lengths are known to whoever reads Content-Range; it need not be
     // random, only unlikely.
     const BOUNDARY: &str = "viral-e0b7c2f15a9d4386-range";
@@ -74,7 +74,7 @@ pub(super) fn multipart(mut headers: HeaderMap, media_type: &str, blob: &Arc<Blo
     let media_type = HeaderValue::try_from(format!("multipart/byteranges; boundary={BOUNDARY}"));
     headers.extend(media_type.ok().map(|value| (header::CONTENT_TYPE, value)));
     headers.insert(header::CONTENT_LENGTH, len.into());
-    super::build(StatusCode::PARTIAL_CONTENT, headers, body_of(parts))
+    (headers, body_of(parts))
 }
 
 fn byte_set(value: &str) -> Option<&str> {
