@@ -19,7 +19,7 @@ use self::writer::Writer;
 use crate::client::{Proxies, Socket, client_ip};
 use crate::config::{AccessLogFormat, Config};
 use crate::error::OpenError;
-use crate::pipeline::VIRAL_ANSWER;
+use crate::headers::VIRAL_ANSWER;
 
 /// Where the lines go, and what they need. Clones share it.
 #[derive(Clone)]

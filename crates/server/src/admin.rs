@@ -11,7 +11,8 @@ use axum::{Json, Router};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::app::App;
-use crate::endpoints::{lineage_stream, refusal};
+use crate::endpoints::lineage_stream;
+use crate::replies::refusal;
 use crate::same_origin;
 
 /// The routes.

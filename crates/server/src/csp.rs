@@ -40,12 +40,12 @@ pub(crate) fn with_script_hash(value: &str, hash: &str) -> String {
 /// Whether a style sheet of ours in a page with these policies would be used.
 pub(crate) fn allows_inline_styles<'a>(headers: impl IntoIterator<Item = &'a str>) -> bool {
     let names = ["style-src-elem", "style-src", "default-src"];
-    headers.into_iter().flat_map(policy::parse_list).all(|policy| policy.first_of(&names).is_none_or(Directive::allows_inline))
+    headers.into_iter().flat_map(policy::parse_list).all(|policy| policy.first_of(&names).is_none_or(allows_inline))
 }
 
 fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
     let governing = policy.first_of(&["script-src-elem", "script-src", "default-src"]);
-    let needs_hash = governing.is_some_and(|directive| !directive.allows_inline());
+    let needs_hash = governing.is_some_and(|directive| !allows_inline(directive));
     let mut parts = Vec::new();
     for directive in policy.directives() {
         let own = needs_hash && governing.is_some_and(|g| g.name == directive.name && g.name != "default-src");
@@ -59,7 +59,7 @@ fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
 
 fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
     let sandbox_fits = policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"));
-    let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| directive.allows_same_origin(origin));
+    let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| allows_same_origin(directive, origin));
     // Neither the worker's URL nor the document is a trusted type in the loader, which has no room to make them one.
     sandbox_fits
         && !policy.has("require-trusted-types-for")
@@ -68,23 +68,18 @@ fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
         && allows(&["connect-src", "default-src"])
 }
 
-impl Directive<'_> {
-    /// Does this source list let a same-origin URL under `/.viral/` through?
-    fn allows_same_origin(&self, origin: PageOrigin<'_>) -> bool {
-        !self.lists("'strict-dynamic'") && self.sources.iter().any(|source| source_matches(source, origin))
-    }
+/// Does this source list let a same-origin URL under `/.viral/` through?
+fn allows_same_origin(directive: &Directive<'_>, origin: PageOrigin<'_>) -> bool {
+    !directive.lists("'strict-dynamic'") && directive.sources.iter().any(|source| source_matches(source, origin))
+}
 
-    /// Does this source list let any inline script run?
-    fn allows_inline(&self) -> bool {
-        let exact = |source: &&str| {
-            let source = source.to_ascii_lowercase();
-            source.starts_with("'nonce-")
-                || source.starts_with("'sha256-")
-                || source.starts_with("'sha384-")
-                || source.starts_with("'sha512-")
-        };
-        self.lists("'unsafe-inline'") && !self.lists("'strict-dynamic'") && !self.sources.iter().any(exact)
-    }
+/// Does this source list let any inline script run?
+fn allows_inline(directive: &Directive<'_>) -> bool {
+    let exact = |source: &&str| {
+        let source = source.to_ascii_lowercase();
+        source.starts_with("'nonce-") || source.starts_with("'sha256-") || source.starts_with("'sha384-") || source.starts_with("'sha512-")
+    };
+    directive.lists("'unsafe-inline'") && !directive.lists("'strict-dynamic'") && !directive.sources.iter().any(exact)
 }
 
 /// One source expression against the page's own origin, path `/.viral/…`.

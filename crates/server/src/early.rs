@@ -15,9 +15,9 @@ use viral_wire::OWN_PATHS;
 use crate::access::{AccessLog, Logged};
 use crate::client::is_native_peer;
 use crate::config::Base;
-use crate::endpoints::refusal;
 use crate::limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST};
 use crate::listener::Listener;
+use crate::replies::refusal;
 
 /// Who answers until the site is open.
 pub(crate) struct Meanwhile {

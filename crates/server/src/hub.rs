@@ -2,7 +2,8 @@
 //!
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
-mod outputs;
+mod inner;
+mod outgoing;
 mod sessions;
 mod tasks;
 mod told;
@@ -28,34 +29,21 @@ use crate::pages::{PageManifest, Pages, page_path};
 use crate::visits::VisitLog;
 use viral_site::{Asset, Site, Version};
 
-pub(crate) use sessions::Outgoing;
-pub(crate) use tasks::{follow_versions, keep_time};
+use inner::{Around, Inner};
+
+pub(crate) use outgoing::Outgoing;
+pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
 
 /// Tracker and pages of one site.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    site: Arc<dyn Site>,
     start: Instant,
     inner: Mutex<Inner>,
-    visits: Arc<VisitLog>,
-    counters: PageCounters,
+    around: Around,
     /// Wakes the timekeeper when something is due earlier than it knew.
     due_earlier: Notify,
     lineage_changed: watch::Sender<()>,
     readied: watch::Sender<()>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    tracker: Tracker,
-    pages: Pages,
-    coverage: CoverageCache,
-    sessions: BTreeMap<PeerNumber, mpsc::Sender<Outgoing>>,
-    /// When the timekeeper will wake, in milliseconds since the start.
-    due_ms: Option<u64>,
-    lineage_seen: u64,
-    readied_seen: u64,
-    coalescer: RequestCoalescer,
 }
 
 impl Hub {
@@ -79,11 +67,9 @@ impl Hub {
             coalescer,
         };
         Self {
-            site,
             start: Instant::now(),
             inner: Mutex::new(inner),
-            visits: Arc::new(VisitLog::new()),
-            counters: PageCounters::default(),
+            around: Around { site, visits: Arc::new(VisitLog::new()), counters: PageCounters::default() },
             due_earlier: Notify::new(),
             lineage_changed: watch::Sender::new(()),
             readied: watch::Sender::new(()),
@@ -126,12 +112,12 @@ impl Hub {
 
     /// What was sent to whom. Its lock is never held while the hub's is waited for.
     pub(crate) fn visits(&self) -> &Arc<VisitLog> {
-        &self.visits
+        &self.around.visits
     }
 
     /// Bytes by page.
     pub(crate) fn counters(&self) -> &PageCounters {
-        &self.counters
+        &self.around.counters
     }
 
     /// What a visit says by its requests.
@@ -140,7 +126,7 @@ impl Hub {
             VisitsOutput::Vote { page, voter, address, kind, paths } => {
                 let kind = if kind == AnswerKind::Full { ReportKind::Full } else { ReportKind::Seen };
                 let report = Report { voter, address, kind, paths };
-                let change = inner.pages.handle_report(now_ms, &self.site.current(), &page, report);
+                let change = inner.pages.handle_report(now_ms, &self.around.site.current(), &page, report);
                 inner.apply(now_ms, change);
             }
             VisitsOutput::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
@@ -157,7 +143,7 @@ impl Hub {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
         let result = work(&mut inner, now_ms);
-        inner.hand_out(now_ms, self);
+        inner.hand_out(now_ms, &self.around);
         let due_ms = inner.tracker.poll_timeout();
         if due_ms.is_some_and(|due| inner.due_ms.is_none_or(|known| due < known)) {
             inner.due_ms = due_ms;

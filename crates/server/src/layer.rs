@@ -1,6 +1,7 @@
 //! A site in front of any service, as a tower layer.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -9,17 +10,21 @@ use http::{Method, Request, Response};
 use tower::{BoxError, Layer, Service};
 use viral_site::Resolved;
 
-use crate::Viral;
+use crate::app::App;
+use crate::shutdown::Tasks;
 
-/// Puts a site in front of a service; see [`Viral::layer`].
+/// Puts a site in front of a service; see [`Viral::layer`](crate::Viral::layer).
 #[derive(Clone)]
 pub struct ViralLayer {
-    viral: Viral,
+    site: Router,
+    app: Arc<App>,
+    tasks: Arc<Tasks>,
 }
 
 impl ViralLayer {
-    pub(crate) fn new(viral: Viral) -> Self {
-        Self { viral }
+    /// Of a site that is answered by `site`; the `tasks` run as long as the layer is there.
+    pub(crate) fn new(site: Router, app: Arc<App>, tasks: Arc<Tasks>) -> Self {
+        Self { site, app, tasks }
     }
 }
 
@@ -27,15 +32,17 @@ impl<S> Layer<S> for ViralLayer {
     type Service = ViralService<S>;
 
     fn layer(&self, inner: S) -> ViralService<S> {
-        ViralService { site: self.viral.service(), own: self.viral.app.base.own(""), viral: self.viral.clone(), inner }
+        let own = self.app.base.own("");
+        ViralService { site: self.site.clone(), own, app: Arc::clone(&self.app), _tasks: Arc::clone(&self.tasks), inner }
     }
 }
 
 /// A service with a site in front of it.
 #[derive(Clone)]
 pub struct ViralService<S> {
-    viral: Viral,
     site: Router,
+    app: Arc<App>,
+    _tasks: Arc<Tasks>,
     /// What paths of viral's own begin with.
     own: String,
     inner: S,
@@ -51,7 +58,7 @@ impl<S> ViralService<S> {
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         // A page of an older version still asks for what that had.
-        is_read && self.viral.app.site.versions().iter().any(|version| !matches!(version.resolve(path), Resolved::NotFound(_)))
+        is_read && self.app.site.versions().iter().any(|version| !matches!(version.resolve(path), Resolved::NotFound(_)))
     }
 }
 

@@ -27,6 +27,7 @@ mod deflated_cache;
 mod early;
 mod endpoints;
 mod error;
+mod headers;
 mod hub;
 mod layer;
 mod limits;
@@ -39,6 +40,7 @@ mod page_stats;
 mod pages;
 mod pipeline;
 mod referer;
+mod replies;
 mod same_origin;
 mod scripts;
 mod shutdown;
@@ -48,10 +50,11 @@ mod stats;
 #[cfg(test)]
 mod testing;
 mod unasked;
+mod viral;
 mod visits;
 
-pub use app::Viral;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;
+pub use viral::Viral;
 pub use viral_site::{EmbeddedFile, OpenSite, Site, SiteError, Source};

@@ -20,13 +20,13 @@ use viral_swarm::places::Use;
 use crate::access::{AccessLog, Logged, Pending};
 use crate::client::Socket;
 use crate::connection_limit::{Answering, ConnectionLimit, ConnectionPermit, Seated, Usage};
-use crate::endpoints::refusal;
 use crate::limits::{
     ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED,
 };
 use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
+use crate::replies::refusal;
 use crate::same_origin;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::stats::Stats;

@@ -2,6 +2,7 @@
 
 mod admit;
 mod facts;
+mod headers;
 mod observe;
 mod render;
 mod span;
@@ -10,32 +11,20 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{Response, request::Parts};
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use viral_swarm::admission::{CookieState, Decision, Evidence, PageFitness, decide};
+use viral_swarm::admission::{Decision, Evidence, PageFitness, decide};
 use viral_swarm::pageset::Size;
-use viral_swarm::visits::AnswerKind;
 
 use crate::app::App;
-use crate::client::Socket;
 use crate::cookies;
-use crate::same_origin;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
+use headers::{keep_private, set_answer_header, set_document_headers, with_cause};
 pub(crate) use observe::PartOf;
-use observe::Visitor;
 use render::RenderedVisit;
-
-/// Which answer this is and why.
-pub(crate) const VIRAL_ANSWER: HeaderName = HeaderName::from_static("viral-answer");
-
-/// The page's manifest, for a peer that nobody else would give it.
-const VIRAL_MANIFEST: HeaderName = HeaderName::from_static("viral-manifest");
-
-/// What decides differently for each visitor must not be shared; what changes with a deploy must be asked for again.
-const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Answers everything that is not under `/.viral/`.
 pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
@@ -168,56 +157,6 @@ async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Part
         set_document_headers(app, &mut response, version, request, &evidence);
     }
     with_cause(response, Cause::Documents)
-}
-
-/// Says which answer this is, and counts it.
-fn set_answer_header(app: &App, response: &mut Response<Body>, decision: Decision) {
-    let (kind, reason) = match decision {
-        Decision::Full(reason) => (AnswerKind::Full, reason),
-        Decision::Thin(reason) => (AnswerKind::Thin, reason),
-        Decision::Plain(reason) => (AnswerKind::Plain, reason),
-        Decision::Asset => return,
-    };
-    app.stats.add_answer(kind, reason.as_token());
-    span::note_decision(kind, reason);
-    if let Some(value) = decision.header().and_then(|value| HeaderValue::try_from(value).ok()) {
-        response.headers_mut().insert(VIRAL_ANSWER, value);
-    }
-}
-
-/// No shared cache keeps a document, whoever asked for it and how: it would be given to visitors who are to get another answer.
-fn keep_private(response: &mut Response<Body>) {
-    response.headers_mut().insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
-}
-
-/// Cookies of a document that was visited. Returns the browser, if it can be told from others.
-fn set_document_headers(
-    app: &App,
-    response: &mut Response<Body>,
-    version: &Version,
-    request: &Parts,
-    evidence: &Evidence,
-) -> Option<Visitor> {
-    let visitor = Visitor::of(request, evidence);
-    let scope = app.cookie_scope(Socket::of(request), &request.headers);
-    let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-    let headers = response.headers_mut();
-    if matches!(request.method, Method::GET | Method::HEAD) && answered {
-        headers.append(header::SET_COOKIE, cookies::set_version(version.tag(), scope));
-        if let Some(visitor) = visitor {
-            headers.append(header::SET_COOKIE, visitor.cookie(scope));
-        }
-        // The loader sets its own cookie before it comes here; this is for where scripts do not run. A link on another site says nothing about this browser.
-        if evidence.forced_plain && evidence.cookie == CookieState::None && same_origin::is_own_navigation(&request.headers) {
-            headers.append(header::SET_COOKIE, cookies::set_incapable(scope));
-        }
-    }
-    visitor
-}
-
-fn with_cause(mut response: Response<Body>, cause: Cause) -> Response<Body> {
-    response.extensions_mut().insert(cause);
-    response
 }
 
 #[cfg(test)]

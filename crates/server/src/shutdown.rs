@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// Shared by everything that outlives a request.
 #[derive(Debug, Clone)]
@@ -55,6 +56,17 @@ impl TaskTracker {
     pub(crate) async fn all(&self) {
         self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.gone.lock().await.recv().await;
+    }
+}
+
+/// The tasks behind the service; aborted when nobody uses it any more.
+pub(crate) struct Tasks(pub(crate) Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
     }
 }
 

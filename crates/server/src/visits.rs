@@ -6,8 +6,6 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::visits::{AnswerKind, Asked, Opening, Reported, Visits, VisitsConfig, VisitsOutput};
 
-use crate::hub::Hub;
-
 /// The visits of one site. The hub may be locked by who calls, never the other way round.
 #[derive(Debug)]
 pub(crate) struct VisitLog {
@@ -68,8 +66,23 @@ impl VisitLog {
         result
     }
 
+    /// Waits until something is due; empty where something came to be due earlier.
+    pub(crate) async fn due(&self) -> Vec<VisitsOutput> {
+        let due_ms = self.lock().due_ms;
+        let due = async {
+            match due_ms {
+                Some(due_ms) => sleep_until(self.start + Duration::from_millis(due_ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => self.take_due(),
+            () = self.due_earlier.notified() => Vec::new(),
+        }
+    }
+
     /// Everything that is due now.
-    fn due(&self) -> Vec<VisitsOutput> {
+    fn take_due(&self) -> Vec<VisitsOutput> {
         let now_ms = self.now_ms();
         let mut inner = self.lock();
         inner.visits.handle_timeout(now_ms);
@@ -85,27 +98,5 @@ impl VisitLog {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// Hands what visits say by their requests to the hub. Runs until it is aborted.
-pub(crate) async fn keep_time(hub: std::sync::Arc<Hub>) {
-    let log = std::sync::Arc::clone(hub.visits());
-    loop {
-        let due_ms = log.lock().due_ms;
-        let due = async {
-            match due_ms {
-                Some(due_ms) => sleep_until(log.start + Duration::from_millis(due_ms)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = due => {
-                for output in log.due() {
-                    hub.seen(output);
-                }
-            }
-            () = log.due_earlier.notified() => {}
-        }
     }
 }

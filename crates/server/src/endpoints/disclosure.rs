@@ -7,10 +7,10 @@ use axum::extract::State;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_swarm::admission::CookieState;
 
-use super::{lead_to_disclosure, refusal};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::{self, visitor_state};
+use crate::replies::refusal;
 use crate::stats::Cause;
 
 /// The page with its places to fill.
@@ -59,11 +59,17 @@ fn back_with(app: &App, peer: Socket, headers: &HeaderMap, cookie: HeaderValue) 
     }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    lead_to_disclosure(app, &mut response);
+    lead_to(app, &mut response);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.extensions_mut().insert(Cause::Documents);
     response
+}
+
+/// Says where the page is that explains.
+pub(super) fn lead_to(app: &App, response: &mut Response<Body>) {
+    let location = HeaderValue::try_from(app.base.own("")).expect("a base is visible ASCII");
+    response.headers_mut().insert(header::LOCATION, location);
 }
 
 #[cfg(test)]

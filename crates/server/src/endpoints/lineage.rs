@@ -16,9 +16,9 @@ use http::{Response, StatusCode};
 use tokio::sync::watch;
 use viral_swarm::lineage::{LineageEvent, LineageVisit};
 
-use super::refusal;
 use crate::app::App;
 use crate::limits::{LINEAGE_READERS_MAX, PING_INTERVAL};
+use crate::replies::refusal;
 use crate::shutdown::Shutdown;
 use crate::stats::Cause;
 

@@ -11,9 +11,9 @@ use viral_wire::{AssetRecord, Manifest, ManifestError};
 
 use super::pieces::{binary, is_worth_peers};
 use super::scripts::knows;
-use super::{done, refusal};
 use crate::app::App;
 use crate::limits::{LISTING_ASSETS_MAX, LISTING_LEN_MAX};
+use crate::replies::{done, refusal};
 
 /// `GET /.viral/assets?after=PATH`: records of the assets after this path, as a manifest; 204 after the last one, 304 while the version is that of
 /// `If-None-Match`.

@@ -13,13 +13,13 @@ use viral_wire::limits::PIECES_PER_REQUEST_MAX;
 use viral_wire::signal::RecordPost;
 use viral_wire::{Digest, Frame, Manifest, PieceId};
 
-use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::pinned_version;
 use crate::limits::RECORD_LEN_MIN;
 use crate::page_stats::Taken;
 use crate::pipeline::PartOf;
+use crate::replies::{done, read_post, refusal};
 use crate::stats::Cause;
 use viral_site::{Asset, PieceLocation};
 

@@ -12,11 +12,11 @@ use http::{HeaderMap, Response, StatusCode};
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{AnswerPost, VisitPost};
 
-use super::{done, read_post, refusal};
 use crate::app::App;
 use crate::client::Socket;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
+use crate::replies::{done, read_post, refusal};
 use crate::socket;
 use crate::stats::Cause;
 

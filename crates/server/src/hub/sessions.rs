@@ -1,22 +1,13 @@
 //! What sessions and visitors say to the tracker, and what is sent to them.
 
 use tokio::sync::mpsc;
-use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, CloseReason, VisitError};
-use viral_wire::signal::{AnswerPost, PeerNumber, PeerToTracker, SignalError, TrackerToPeer, VisitPost};
+use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, VisitError};
+use viral_wire::signal::{AnswerPost, PeerNumber, PeerToTracker, SignalError, VisitPost};
 
-use super::Hub;
+use super::{Hub, Outgoing};
 use crate::limits::SOCKET_QUEUE_MAX;
 use crate::pages::page_path;
 use viral_site::Resolved;
-
-/// What a session's task must send.
-#[derive(Debug)]
-pub(crate) enum Outgoing {
-    /// A message.
-    Signal(Box<TrackerToPeer>),
-    /// A close frame, then nothing.
-    Close(CloseReason),
-}
 
 impl Hub {
     /// A socket opened: its number, and what to send on it. The receiver ends when the reader is too slow.
@@ -60,7 +51,7 @@ impl Hub {
 
     /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.
     fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
-        let named = |page: String| match self.site.current().resolve_visit(&page) {
+        let named = |page: String| match self.around.site.current().resolve_visit(&page) {
             Resolved::Asset(asset) => page_path(&asset).to_owned(),
             Resolved::Redirect(_) | Resolved::NotFound(_) => page,
         };

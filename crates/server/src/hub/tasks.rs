@@ -28,17 +28,26 @@ pub(crate) async fn keep_time(hub: Arc<Hub>) {
 
 /// Makes every visited page's manifest anew when the site changes. Runs until it is aborted.
 pub(crate) async fn follow_versions(hub: Arc<Hub>) {
-    let mut versions = hub.site.subscribe();
+    let mut versions = hub.around.site.subscribe();
     while versions.changed().await.is_ok() {
         versions.borrow_and_update();
         let paths = hub.lock().pages.paths();
         for path in paths {
             // One page at a time, so that nobody waits for all of them.
             hub.with(|inner, now_ms| {
-                let change = inner.pages.handle_version(&hub.site.current(), &path);
+                let change = inner.pages.handle_version(&hub.around.site.current(), &path);
                 inner.apply(now_ms, change);
             });
             tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Hands what visits say by their requests to the hub. Runs until it is aborted.
+pub(crate) async fn follow_visits(hub: Arc<Hub>) {
+    loop {
+        for said in hub.visits().due().await {
+            hub.seen(said);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::page_stats::{PageFacts, PageSnapshot};
 impl Hub {
     /// The pages in numbers, most bytes first.
     pub(crate) fn page_snapshots(&self) -> Vec<PageSnapshot> {
-        let version = self.site.current();
+        let version = self.around.site.current();
         let assets = version.assets().count();
         let snapshot = |page: &String| {
             let facts = {
@@ -21,9 +21,9 @@ impl Hub {
                 let seeders = inner.tracker.seeders_of(page);
                 PageFacts { seeders, ..inner.pages.facts(&version, page).unwrap_or_default() }
             };
-            self.counters.snapshot(page, &facts, &version, assets)
+            self.around.counters.snapshot(page, &facts, &version, assets)
         };
-        self.counters.pages().iter().filter_map(snapshot).collect()
+        self.around.counters.pages().iter().filter_map(snapshot).collect()
     }
 
     /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.

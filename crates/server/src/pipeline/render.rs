@@ -14,8 +14,10 @@ use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
-use super::{VIRAL_MANIFEST, facts, keep_private, observe, set_answer_header, set_document_headers, span, with_cause};
+use super::headers::{keep_private, set_answer_header, set_document_headers, with_cause};
+use super::{facts, observe, span};
 use crate::app::App;
+use crate::headers::VIRAL_MANIFEST;
 use crate::pages::{PageManifest, page_path};
 use crate::stats::Cause;
 

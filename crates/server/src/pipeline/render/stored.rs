@@ -4,8 +4,8 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
 use viral_wire::Digest;
 
-use super::VIRAL_MANIFEST;
 use super::thin::{escaped, plain_query};
+use crate::headers::VIRAL_MANIFEST;
 use crate::limits::STORED_NAMES_MAX;
 use crate::stats::Cause;
 

@@ -1,13 +1,43 @@
-//! Carrying out what the tracker says.
+//! What is behind the hub's lock, and how it carries out what the tracker says.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use viral_swarm::coverage::CoverageCache;
 use viral_swarm::pageset::{Report, ReportKind};
-use viral_swarm::tracker::TrackerOutput;
+use viral_swarm::request_coalescing::RequestCoalescer;
+use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
-use super::{Hub, Inner, Outgoing};
-use crate::pages::{Change, PageManifest};
-use viral_site::{Asset, Resolved, Version};
+use super::outgoing::Outgoing;
+use crate::page_stats::PageCounters;
+use crate::pages::{Change, PageManifest, Pages};
+use crate::visits::VisitLog;
+use viral_site::{Asset, Resolved, Site, Version};
+
+/// What is behind the lock.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) tracker: Tracker,
+    pub(super) pages: Pages,
+    pub(super) coverage: CoverageCache,
+    pub(super) sessions: BTreeMap<PeerNumber, mpsc::Sender<Outgoing>>,
+    /// When the timekeeper will wake, in milliseconds since the start.
+    pub(super) due_ms: Option<u64>,
+    pub(super) lineage_seen: u64,
+    pub(super) readied_seen: u64,
+    pub(super) coalescer: RequestCoalescer,
+}
+
+/// What the tracker's words are carried out on, each behind a lock of its own.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub(super) site: Arc<dyn Site>,
+    pub(super) visits: Arc<VisitLog>,
+    pub(super) counters: PageCounters,
+}
 
 impl Inner {
     pub(super) fn apply(&mut self, now_ms: u64, change: Option<Change>) {
@@ -25,8 +55,7 @@ impl Inner {
     }
 
     /// Does what the tracker says, until it has nothing more to say.
-    pub(super) fn hand_out(&mut self, now_ms: u64, hub: &Hub) {
-        let site = &hub.site;
+    pub(super) fn hand_out(&mut self, now_ms: u64, around: &Around) {
         while let Some(output) = self.tracker.poll() {
             match output {
                 TrackerOutput::Send(peer, message) => self.send(peer, Outgoing::Signal(Box::new(message))),
@@ -34,23 +63,23 @@ impl Inner {
                     self.send(peer, Outgoing::Close(reason));
                     self.sessions.remove(&peer);
                 }
-                TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, hub, &page, (browser, report)),
-                TrackerOutput::Counted { page, from_peers, rings } => hub.counters.add_from_peers(&page, from_peers, rings),
-                TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &site.current()),
+                TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, around, &page, (browser, report)),
+                TrackerOutput::Counted { page, from_peers, rings } => around.counters.add_from_peers(&page, from_peers, rings),
+                TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &around.site.current()),
             }
         }
     }
 
     /// What a page says it used. Of a full visit that is believed as far as the server sent it, under the number of the visit, so that it has one vote however
     /// it is heard of.
-    fn handle_loaded(&mut self, now_ms: u64, hub: &Hub, page: &str, (browser, report): (Option<u64>, Report)) {
-        let version = hub.site.current();
+    fn handle_loaded(&mut self, now_ms: u64, around: &Around, page: &str, (browser, report): (Option<u64>, Report)) {
+        let version = around.site.current();
         let report = if report.kind == ReportKind::Thin {
             report
         } else {
             let paths: Vec<String> = report.paths.iter().filter_map(|path| version.canonical_path(path)).map(str::to_owned).collect();
             let Some(browser) = browser else { return };
-            let Some(reported) = hub.visits.report(browser, page, &paths) else { return };
+            let Some(reported) = around.visits.report(browser, page, &paths) else { return };
             if reported.kind == AnswerKind::Thin {
                 // Its ticket is forgotten, but not that peers sent most of it.
                 Report { voter: reported.voter, kind: ReportKind::Thin, ..report }

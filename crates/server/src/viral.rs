@@ -1,0 +1,360 @@
+//! The server as a value: one site, as a service for any axum or tower program.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode, Uri};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+use viral_swarm::admission::Policy;
+use viral_swarm::locality;
+use viral_swarm::pageset::{PageSetConfig, PageState};
+use viral_swarm::tracker::TrackerConfig;
+use viral_wire::OWN_PATHS;
+use viral_wire::limits::MANIFEST_ASSETS_MAX;
+
+use crate::access::AccessLog;
+use crate::app::App;
+use crate::client::{Proxies, Socket, is_native_peer, primary_address};
+use crate::config::{Base, Config, Macos, PeerScope};
+use crate::connection_limit::ConnectionLimit;
+use crate::deflated_cache::DeflatedCache;
+use crate::counting::counted;
+use crate::early::Meanwhile;
+use crate::error::OpenError;
+use crate::headers::VIRAL_BASE;
+use crate::hub::{self, Hub};
+use crate::layer::ViralLayer;
+use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
+use crate::listen::{Service, connections_max, descriptors};
+use crate::listener::Listener;
+use crate::meter::Meter;
+use crate::pages::page_path;
+
+use crate::replies::refusal;
+use crate::scripts::Scripts;
+use crate::shutdown::{Shutdown, TaskTracker, Tasks};
+use crate::state::StateFile;
+use crate::stats::Cause;
+use crate::unasked::Unasked;
+use crate::{admin, endpoints, listen, pipeline, state};
+use viral_site::{OpenSite, Resolved, Site, SiteOptions};
+
+/// A site that visitors hand on to each other.
+///
+/// Use it as a whole server with [`Viral::serve`], or put it under the routes of an axum program:
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use viral_server::{Source, Viral, config::Config};
+///
+/// let viral = Viral::open(Source::Directory("dist".into()), &Config::default()).await?;
+/// let app = Router::new().route("/api/time", get(|| async { "now" })).fallback_service(viral.service());
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// // Visitors' addresses decide who is near whom.
+/// axum::serve(listener, app.into_make_service_with_connect_info::<std::net::SocketAddr>()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Viral {
+    pub(crate) app: Arc<App>,
+    /// Ends with the last clone.
+    tasks: Arc<Tasks>,
+}
+
+impl Viral {
+    /// Opens a site: a [`Source`](crate::Source), or one of your own. Returns once its first version can be served.
+    ///
+    /// # Errors
+    /// When the source cannot be read or a setting does not fit it; see [`OpenError`].
+    pub async fn open(source: impl OpenSite + 'static, config: &Config) -> Result<Self, OpenError> {
+        let access = AccessLog::open(config, source.folder())?;
+        Self::open_with(source, config, access).await
+    }
+
+    async fn open_with(source: impl OpenSite + 'static, config: &Config, access: Option<AccessLog>) -> Result<Self, OpenError> {
+        let dir = source.folder().map(Path::to_owned);
+        if dir.is_none() && config.state_dir.is_some() {
+            tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
+        }
+        let scripts = Scripts::of(&config.base);
+        let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
+        let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;
+        // Two places of a manifest are taken by the document and the viral addition.
+        let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
+        let sets = PageSetConfig { assets_max, bytes_max: config.page_set_bytes_max, ..PageSetConfig::default() };
+        let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
+        let app = Arc::new(App {
+            site,
+            hub: Arc::clone(&hub),
+            state: state.clone(),
+            stats: Arc::default(),
+            access,
+            deflated: DeflatedCache::new(DEFLATED_LEN_MAX),
+            base: config.base.clone(),
+            unasked: Unasked::new(),
+            scripts,
+            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
+            own_service_worker: config.own_service_worker,
+            rewrite_local: config.rewrite_local,
+            host_warned: Once::new(),
+            proxy_warned: Once::new(),
+            unknown_warned: Once::new(),
+            trust_proxy: Proxies::of(config),
+            public_lineage: config.public_lineage,
+            list_assets: config.list_assets,
+            started: Instant::now(),
+            shutdown: Shutdown::new(),
+            task_tracker: TaskTracker::new(),
+            waiting: Semaphore::new(WAITING_MAX),
+            own_v4: primary_address(IpAddr::from([0; 4])),
+            own_v6: primary_address(IpAddr::from([0; 16])),
+        });
+        let mut tasks = vec![
+            tokio::spawn(hub::keep_time(Arc::clone(&hub))),
+            tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
+            tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
+        ];
+        tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
+        Ok(Self { app, tasks: Arc::new(Tasks(tasks)) })
+    }
+
+    /// As [`open`](Self::open), for a program that listens already: whoever comes to `listeners` before the first version can be served is answered
+    /// plainly, where the source can.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_listening(source: impl OpenSite + 'static, config: &Config, listeners: &[Listener]) -> Result<Self, OpenError> {
+        let access = AccessLog::open(config, source.folder())?;
+        let early = source.early(&site_options(config));
+        let meanwhile = early.map(|early| Meanwhile { early, base: config.base.clone(), access: access.clone() });
+        let serving = async {
+            if let Some(meanwhile) = meanwhile {
+                meanwhile.serve(listeners).await;
+            }
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            biased;
+            opened = Self::open_with(source, config, access) => opened,
+            never = serving => match never {},
+        }
+    }
+
+    /// The site and everything under `/.viral/`, for the root of a server. Never 404s by itself except as the site does.
+    ///
+    /// Each request must say from where it came: as [`axum::extract::ConnectInfo`] of a [`SocketAddr`](std::net::SocketAddr) in its extensions. Without, the
+    /// answer is 500 and the log says what to do.
+    pub fn service(&self) -> Router {
+        let router = endpoints::router()
+            .fallback(pipeline::answer)
+            .layer(from_fn_with_state(Arc::clone(&self.app), count))
+            .layer(from_fn_with_state(Arc::clone(&self.app), only_known_clients))
+            .with_state(Arc::clone(&self.app));
+        let base = self.app.base.clone();
+        if base.is_root() {
+            return router;
+        }
+        Router::new().fallback_service(router.map_request(move |request| below(&base, request)))
+    }
+
+    /// The site in front of another service: what it has, and everything under `/.viral/`, is answered by it, all else by that service.
+    ///
+    /// For an app whose routes are found in the browser ([`Config::spa`]) use [`service`](Self::service) as the fallback of the other routes.
+    pub fn layer(&self) -> ViralLayer {
+        ViralLayer::new(self.service(), Arc::clone(&self.app), Arc::clone(&self.tasks))
+    }
+
+    /// The operator's endpoints: `/stats`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
+    pub fn admin(&self) -> Router {
+        admin::router().with_state(Arc::clone(&self.app))
+    }
+
+    /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
+    /// flight, for as long as it moves, and closes every WebSocket with a reason.
+    pub async fn serve(&self, listeners: Vec<Listener>, admin: Vec<Listener>) {
+        let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
+        let public = listeners
+            .into_iter()
+            .map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
+        let all = public.chain(admin.into_iter().map(|listener| (listener, self.admin(), None, None, operators.clone())));
+        let serving: Vec<_> = all
+            .map(|(listener, router, stats, access, connections)| {
+                tokio::spawn(listen::serve(listener, Service { router, stats, access, shutdown: self.app.shutdown.clone() }, connections))
+            })
+            .collect();
+        self.app.shutdown.begun().await;
+        // Now, for nobody knows how long the end may take, and again when it is there.
+        self.save().await;
+        for listener in serving {
+            let _ = listener.await;
+        }
+        self.app.task_tracker.all().await;
+        self.save().await;
+        if let Some(access) = &self.app.access {
+            access.close().await;
+        }
+    }
+
+    async fn save(&self) {
+        if let Some(state) = &self.app.state {
+            state.save(&self.app.hub).await;
+        }
+    }
+
+    /// Reads the site's directory at once and forgets its older versions, those that visits of the last minutes began with as well.
+    pub fn reload(&self) {
+        self.app.site.reread();
+    }
+
+    /// Opens the access log anew, after it was moved away. Nothing else: a log is rotated in the middle of deploys, too.
+    pub fn reopen_log(&self) {
+        if let Some(access) = &self.app.access {
+            access.reopen();
+        }
+    }
+
+    /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
+    pub fn shut_down(&self) {
+        self.app.shutdown.begin();
+    }
+}
+
+/// A request to a site below a base, as everything behind this knows it: the site's paths with the base, our own without, however the proxy asked.
+fn below(base: &Base, mut request: Request) -> Request {
+    let Some(meant) = meant(base, request.uri()) else { return request };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(meant);
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// What `uri` means, where it is not what it says.
+fn meant(base: &Base, uri: &Uri) -> Option<PathAndQuery> {
+    let root = base.as_str().trim_end_matches('/');
+    let is_own = |rest: &str| rest == "/.viral" || rest.starts_with(OWN_PATHS);
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    match uri.path().strip_prefix(root) {
+        Some(rest) if is_own(rest) => format!("{rest}{query}").parse().ok(),
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => None,
+        Some(_) | None if is_own(uri.path()) => None,
+        Some(_) | None => format!("{root}{}{query}", uri.path()).parse().ok(),
+    }
+}
+
+/// Who is near whom is told by addresses: without them all visitors would be one neighbour, and nobody would notice.
+async fn only_known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if Socket::noted(request.extensions()).is_some() {
+        return next.run(request).await;
+    }
+    app.unknown_warned.call_once(|| {
+        tracing::error!(
+            "no request says from which address it came, so nothing is served; serve with \
+             `into_make_service_with_connect_info::<SocketAddr>()`, or insert `axum::extract::ConnectInfo` into the extensions of each request"
+        );
+    });
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server does not know from which address you come; its log says what to do")
+}
+
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (method, otherwise) = (request.method().clone(), Cause::of_path(request.uri().path()));
+    let meter = request.extensions().get::<Meter>().cloned();
+    if otherwise == Cause::Signalling {
+        app.unasked.note_asked();
+    }
+    let is_native = is_native_peer(request.headers());
+    let mut response = next.run(request).await;
+    if is_native && !app.base.is_root() {
+        let base = HeaderValue::try_from(app.base.as_str()).expect("a base is visible ASCII");
+        response.headers_mut().insert(VIRAL_BASE, base);
+    }
+    let cause = response.extensions().get::<Cause>().copied().unwrap_or(otherwise);
+    match meter {
+        Some(meter) => {
+            meter.set_cause(cause);
+            response
+        }
+        None => counted(response, &method, cause, &app.stats),
+    }
+}
+
+/// Where the page sets of the site in a directory are kept, and those an earlier process left of pages that are still there.
+async fn inherit(
+    dirs: Option<(PathBuf, PathBuf)>,
+    site: &dyn Site,
+) -> Result<(Option<Arc<StateFile>>, BTreeMap<String, PageState>), OpenError> {
+    let Some((state_dir, site_dir)) = dirs else { return Ok((None, BTreeMap::new())) };
+    let path = state_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || StateFile::open(&state_dir, &site_dir).map(|file| (file.read(), file))).await;
+    let (mut inherited, file) = opened.map_err(|error| OpenError::State { path, error: error.into() })??;
+    let version = site.current();
+    inherited.retain(|page, _| match version.resolve_visit(page) {
+        Resolved::Asset(document) => document.is_document() && page_path(&document) == page,
+        Resolved::Redirect(_) | Resolved::NotFound(_) => false,
+    });
+    Ok((Some(Arc::new(file)), inherited))
+}
+
+fn site_options(config: &Config) -> SiteOptions {
+    SiteOptions {
+        base: config.base.prefix().to_owned(),
+        spa: config.spa,
+        headers: config.header.iter().map(|line| (line.name.clone(), line.value.clone())).collect(),
+        immutable: config.immutable.clone(),
+        cache_dir: config.cache_dir.clone(),
+        ..SiteOptions::default()
+    }
+}
+
+fn tracker_config(config: &Config) -> TrackerConfig {
+    TrackerConfig {
+        peer_scope: match config.reach {
+            PeerScope::Near => locality::PeerScope::Near,
+            PeerScope::Prefix => locality::PeerScope::Prefix,
+            PeerScope::Any => locality::PeerScope::Any,
+        },
+        up_bytes_per_s: config.up_limit,
+        // Each session has a connection, and who comes for a page must find a place, too.
+        sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
+        ..TrackerConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_means_the_same_whether_the_proxy_keeps_the_base_or_not() {
+        let base: Base = "/some/app/".parse().unwrap();
+        let meant = |asked: &str| meant(&base, &asked.parse().unwrap()).map_or_else(|| asked.to_owned(), |meant| meant.to_string());
+        for (asked, expected) in [
+            ("/some/app/a.js?x=1", "/some/app/a.js?x=1"),
+            ("/a.js?x=1", "/some/app/a.js?x=1"),
+            ("/", "/some/app/"),
+            ("/some/app/", "/some/app/"),
+            // Where it leads is for the site to say.
+            ("/some/app", "/some/app"),
+            ("/some/apple", "/some/app/some/apple"),
+            ("/some/app/.viral/ws", "/.viral/ws"),
+            ("/some/app/.viral", "/.viral"),
+            ("/.viral/pieces?ids=1", "/.viral/pieces?ids=1"),
+            ("/.viralx", "/some/app/.viralx"),
+        ] {
+            assert_eq!(meant(asked), expected, "{asked}");
+        }
+    }
+}
