@@ -7,7 +7,7 @@
 //! offer is used up and a slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use viral_wire::{
     Digest,
@@ -30,12 +30,11 @@ pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
     candidates::Candidates,
+    members::Members,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
-    session::Session,
     stats::Totals,
     timers::{Timer, Timers},
-    visit::Visits,
 };
 
 mod answers;
@@ -44,6 +43,7 @@ mod config;
 mod connections;
 mod leecher;
 mod matching;
+mod members;
 mod membership;
 mod messages;
 mod offers;
@@ -57,7 +57,6 @@ mod stats;
 mod timers;
 mod types;
 mod visit;
-mod who;
 
 #[cfg(test)]
 mod scenarios;
@@ -68,11 +67,10 @@ pub struct Tracker {
     config: TrackerConfig,
     random: Random,
     now_ms: u64,
-    sessions: HashMap<PeerNumber, Session>,
+    members: Members,
     session_places: Places<PeerNumber>,
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
-    visits: Visits,
     /// Pages with at least one registered session.
     pages: BTreeMap<String, Page>,
     candidates: Candidates,
@@ -103,10 +101,9 @@ impl Tracker {
             config,
             random: Random::new(seed),
             now_ms: 0,
-            sessions: HashMap::new(),
+            members: Members::new(config.ticket_age_max_ms),
             session_places: Places::default(),
             browsers: BTreeSet::new(),
-            visits: Visits::new(config.ticket_age_max_ms),
             pages: BTreeMap::new(),
             candidates: Candidates::default(),
             readied: 0,
@@ -128,7 +125,7 @@ impl Tracker {
     /// When [`Self::handle_timeout`] must be called at the latest, in milliseconds; `None` while nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        [self.timers.next(), self.visits.poll_timeout(), self.leases.poll_timeout()].into_iter().flatten().min()
+        [self.timers.next(), self.members.visits.poll_timeout(), self.leases.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Lets everything that is due at `now_ms` lapse.
@@ -138,8 +135,8 @@ impl Tracker {
             // Of what is due at the same time sessions come first, then visits, then leases.
             if self.timers.next() == Some(due_ms) {
                 self.handle_session_timer();
-            } else if self.visits.poll_timeout() == Some(due_ms) {
-                let forgotten = self.visits.expire_next(self.now_ms);
+            } else if self.members.visits.poll_timeout() == Some(due_ms) {
+                let forgotten = self.members.visits.expire_next(self.now_ms);
                 self.end_visit(forgotten);
             } else {
                 let granted = self.leases.expire_next(self.now_ms);
@@ -172,7 +169,7 @@ impl Tracker {
     #[must_use]
     pub fn seeders_of(&self, page: &str) -> usize {
         let Some((entry, manifest)) = self.pages.get(page).and_then(|entry| Some((entry, entry.manifest?))) else { return 0 };
-        let sessions = entry.peers.iter().filter_map(|peer| self.sessions.get(peer));
+        let sessions = entry.peers.iter().filter_map(|peer| self.members.sessions.get(peer));
         sessions
             .filter(|session| session.is_reachable() && session.held.is_some_and(|held| held.complete && held.manifest == manifest))
             .count()
@@ -181,7 +178,7 @@ impl Tracker {
     /// How the swarm is at `now_ms`.
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
-        TrackerStats::of(now_ms, self.sessions.values(), &self.visits, &self.totals)
+        TrackerStats::of(now_ms, self.members.sessions.values(), &self.members.visits, &self.totals)
     }
 
     /// Who got the app from whom.
@@ -201,13 +198,13 @@ impl Tracker {
         match timer {
             Timer::Register(peer) => self.close(peer, CloseReason::NeverRegistered),
             Timer::Reservation(peer, offer) => {
-                if let Some(session) = self.sessions.get_mut(&peer) {
+                if let Some(session) = self.members.sessions.get_mut(&peer) {
                     session.book.lapse(offer);
                 }
                 self.refresh(peer);
             }
             Timer::OfferAge(peer, offer) => {
-                let Some(session) = self.sessions.get_mut(&peer) else { return };
+                let Some(session) = self.members.sessions.get_mut(&peer) else { return };
                 if session.book.expire(&mut self.timers, offer) {
                     self.refresh(peer);
                     self.top_up(peer);
@@ -222,8 +219,8 @@ impl Tracker {
     fn handle_lease(&mut self, peer: PeerNumber, manifest: Digest, done: u32, coverage: &dyn Coverage) {
         let has_seeders = |_: &u32| self.complete_seeders(peer, manifest) >= LEASE_SEEDERS_ENOUGH;
         let pieces = coverage.pieces(&manifest).filter(|pieces| !has_seeders(pieces));
-        let holds_all = self.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
-        let is_given = || self.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
+        let holds_all = self.members.sessions.get(&peer).is_some_and(|session| session.holds_all(manifest));
+        let is_given = || self.members.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let asked = Asked { peer, manifest, done, pieces, holds_all, is_given: &is_given };
         let granted = self.leases.handle_asked(self.now_ms, &asked);
         self.grant(granted);
@@ -237,9 +234,9 @@ impl Tracker {
 
     /// Ready peers that hold all of a manifest and proved to somebody whom `peer` can believe that they give it, counted up to enough.
     fn complete_seeders(&self, peer: PeerNumber, manifest: Digest) -> usize {
-        let network = self.network_of(Answerer::Peer(peer));
+        let network = self.members.network_of(Answerer::Peer(peer));
         let gives_all = |other: &PeerNumber| {
-            let session = self.sessions.get(other).filter(|session| session.holds_all(manifest));
+            let session = self.members.sessions.get(other).filter(|session| session.holds_all(manifest));
             session.is_some_and(|session| network.is_some_and(|network| session.standing.is_proven_to(network)))
         };
         self.candidates.ready_holders(manifest).filter(gives_all).take(LEASE_SEEDERS_ENOUGH).count()
@@ -258,7 +255,7 @@ impl Tracker {
     fn fresh_number(&mut self) -> PeerNumber {
         loop {
             let number = PeerNumber::from_bits(self.random.next_u64());
-            if !self.sessions.contains_key(&number) && self.visits.known_as(number).is_none() {
+            if !self.members.sessions.contains_key(&number) && self.members.visits.known_as(number).is_none() {
                 return number;
             }
         }
@@ -279,7 +276,7 @@ impl Tracker {
 
     /// Tells a peer what came to nothing, where an honest one may be late rather than wrong. What it said may have ended its own session.
     fn warn(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
-        if !self.sessions.contains_key(&peer) {
+        if !self.members.sessions.contains_key(&peer) {
             return;
         }
         self.totals.refused.messages += 1;
@@ -289,7 +286,7 @@ impl Tracker {
     /// Tells a peer what it did wrong; after too many mistakes its session is closed.
     fn refuse(&mut self, peer: PeerNumber, code: ErrorCode, message: &str) {
         self.warn(peer, code, message);
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         session.mistakes += 1;
         if session.mistakes > crate::limits::MISTAKES_MAX {
             self.close(peer, CloseReason::TooManyMistakes);

@@ -27,7 +27,7 @@ impl Tracker {
         self.advance(now_ms);
         self.check_answers(from, &answers)?;
         if let Answerer::Ticket(ticket) = from {
-            self.visits.touch(self.now_ms, ticket);
+            self.members.visits.touch(self.now_ms, ticket);
         }
         let relayed = answers.into_iter().filter_map(|answer| self.relay(from, answer)).count();
         if relayed == 0 { Err(AnswerError::Gone) } else { Ok(()) }
@@ -39,7 +39,7 @@ impl Tracker {
         if answers.is_empty() || answers.len() > ANSWERS_MAX || distinct.len() != answers.len() || offering {
             return Err(AnswerError::Malformed);
         }
-        let leecher = self.leecher(from).ok_or(AnswerError::NeverMatched)?;
+        let leecher = self.members.leecher(from).ok_or(AnswerError::NeverMatched)?;
         let all_given = distinct.iter().all(|key| leecher.matches.contains_key(key));
         if all_given { Ok(()) } else { Err(AnswerError::NeverMatched) }
     }
@@ -47,9 +47,9 @@ impl Tracker {
     /// Relays one answer; `None` if the offer is gone.
     fn relay(&mut self, from: Answerer, answer: Answer) -> Option<()> {
         let key = (answer.peer, answer.offer);
-        let leecher = self.leecher(from)?;
+        let leecher = self.members.leecher(from)?;
         let (id, found) = (leecher.id, *leecher.matches.get(&key)?);
-        let session = self.sessions.get(&answer.peer)?;
+        let session = self.members.sessions.get(&answer.peer)?;
         let offer = session.book.offers.get(&answer.offer)?;
         let is_anothers = offer.reservation.is_some_and(|reservation| reservation.leecher != id);
         // A lapsed reservation leaves the offer to whoever answers first, but not a slot that somebody else has taken.
@@ -57,23 +57,23 @@ impl Tracker {
         if found.state != MatchState::Given || offer.serial != found.serial || is_anothers || !has_slot {
             return None;
         }
-        let number = self.number_of(from)?;
-        self.sessions.get_mut(&answer.peer)?.book.take(&mut self.timers, answer.offer)?;
+        let number = self.members.number_of(from)?;
+        self.members.sessions.get_mut(&answer.peer)?.book.take(&mut self.timers, answer.offer)?;
         let mut description = answer.description;
-        let (addr, to) = (self.addr_of(from)?, self.sessions.get(&answer.peer)?.addr.public);
+        let (addr, to) = (self.members.addr_of(from)?, self.members.sessions.get(&answer.peer)?.addr.public);
         if let Some(address) = addr.rewrite_to {
             description.rewrite_local(address);
         }
         description.set_candidates(ice_candidates::relayed(description.candidates(), &addr, to));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
-        let session = self.sessions.get_mut(&answer.peer)?;
+        let session = self.members.sessions.get_mut(&answer.peer)?;
         session.book.uploads.insert(
             answer.offer,
             PeerUpload { number, network: locality::network_key(addr.public), open_due_ms: Some(open_due_ms), is_opened: false },
         );
         session.note_served(number);
         self.timers.set(open_due_ms, Timer::Open(answer.peer, answer.offer));
-        if let Some(found) = self.leecher_mut(from).and_then(|leecher| leecher.matches.get_mut(&key)) {
+        if let Some(found) = self.members.leecher_mut(from).and_then(|leecher| leecher.matches.get_mut(&key)) {
             found.state = MatchState::Answered;
         }
         self.join_lineage(from);

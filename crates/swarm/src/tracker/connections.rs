@@ -18,7 +18,7 @@ impl Tracker {
         // Also of a connection that ended meanwhile: the other end may have been quicker to tell both.
         self.note_word(Answerer::Peer(teller), other);
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
-        let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
+        let Some(session) = self.members.sessions.get_mut(&ends.maker) else { return };
         let Some(upload) = session.book.uploads.get_mut(&offer) else { return };
         // Only the maker's own word ends the wait, so that no forger escapes the word of others by saying nothing.
         let told = if teller == ends.maker { upload.open_due_ms.take() } else { None };
@@ -40,7 +40,7 @@ impl Tracker {
 
     pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
-        let upload = self.sessions.get(&ends.maker).and_then(|session| session.book.uploads.get(&offer));
+        let upload = self.members.sessions.get(&ends.maker).and_then(|session| session.book.uploads.get(&offer));
         if teller != ends.maker && upload.is_some_and(PeerUpload::is_denied) {
             // The maker is still to say that it opened.
             return;
@@ -50,8 +50,7 @@ impl Tracker {
 
     /// Both ends tell of one connection, so news of an ended one is expected; news of one that never was is not.
     fn refuse_stranger(&mut self, teller: PeerNumber, other: PeerNumber) {
-        let met = self
-            .sessions
+        let met = self.members.sessions
             .get(&teller)
             .is_some_and(|session| session.served.contains(&other) || session.leecher.matches_of(other).next().is_some());
         if !met {
@@ -60,7 +59,7 @@ impl Tracker {
     }
 
     pub(super) fn handle_never_opened(&mut self, maker: PeerNumber, offer: u32) {
-        let upload = self.sessions.get(&maker).and_then(|session| session.book.uploads.get(&offer));
+        let upload = self.members.sessions.get(&maker).and_then(|session| session.book.uploads.get(&offer));
         let Some(answerer) = upload.map(|upload| upload.number) else { return };
         self.end_connection(&Ends { maker, answerer }, offer, true);
     }
@@ -73,7 +72,7 @@ impl Tracker {
     }
 
     fn end_connection(&mut self, ends: &Ends, offer: u32, timed_out: bool) {
-        let Some(session) = self.sessions.get_mut(&ends.maker) else { return };
+        let Some(session) = self.members.sessions.get_mut(&ends.maker) else { return };
         let Some(upload) = session.book.uploads.remove(&offer) else { return };
         if let Some(due_ms) = upload.open_due_ms {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
@@ -81,7 +80,7 @@ impl Tracker {
         }
         self.mark_match(ends, offer, MatchState::Closed);
         let is_fault = timed_out || upload.is_denied();
-        if is_fault && let Some(network) = self.network_of(self.known_as(ends.answerer)) {
+        if is_fault && let Some(network) = self.members.network_of(self.members.known_as(ends.answerer)) {
             self.count_fault(ends.maker, network, None);
         }
         self.refresh(ends.maker);
@@ -91,21 +90,21 @@ impl Tracker {
     /// Which connection is meant, if these two have one.
     fn ends(&self, teller: PeerNumber, other: PeerNumber, offer: u32) -> Option<Ends> {
         let is_upload = |maker: PeerNumber, number: PeerNumber| {
-            let session = self.sessions.get(&maker);
+            let session = self.members.sessions.get(&maker);
             session.and_then(|session| session.book.uploads.get(&offer)).is_some_and(|found| found.number == number)
         };
         if is_upload(teller, other) {
             return Some(Ends { maker: teller, answerer: other });
         }
-        let own = self.sessions.get(&teller)?;
-        let alias = own.ticket.and_then(|ticket| self.visits.get(&ticket)).map(|visit| visit.number);
+        let own = self.members.sessions.get(&teller)?;
+        let alias = own.ticket.and_then(|ticket| self.members.visits.get(&ticket)).map(|visit| visit.number);
         let answerer = [Some(teller), alias].into_iter().flatten().find(|number| is_upload(other, *number))?;
         Some(Ends { maker: other, answerer })
     }
 
     /// Notes what became of a match on the leecher's side; returns the leecher's place in the lineage.
     fn mark_match(&mut self, ends: &Ends, offer: u32, state: MatchState) -> Option<u64> {
-        let leecher = self.leecher_mut(self.known_as(ends.answerer))?;
+        let leecher = self.members.leecher_mut(self.members.known_as(ends.answerer))?;
         if let Some(found) = leecher.matches.get_mut(&(ends.maker, offer)) {
             found.state = state;
         }
@@ -114,15 +113,15 @@ impl Tracker {
 
     /// Somebody said something of its connection with `other` that can only be said of one that opened. What `other` reported meanwhile counts from now on.
     pub(super) fn note_word(&mut self, teller: Answerer, other: PeerNumber) {
-        if let Some(leecher) = self.leecher_mut(teller) {
+        if let Some(leecher) = self.members.leecher_mut(teller) {
             leecher.answered_mut(other).for_each(|found| found.told.by_answerer = true);
         }
-        let Some(own) = self.session_of(teller) else { return };
-        let Some(session) = self.sessions.get(&own) else { return };
+        let Some(own) = self.members.session_of(teller) else { return };
+        let Some(session) = self.members.sessions.get(&own) else { return };
         let has_served = session.served.contains(&other);
-        let alias = session.ticket.and_then(|ticket| self.visits.get(&ticket)).map(|visit| visit.number);
-        let partner = self.known_as(other);
-        if has_served && let Some(leecher) = self.leecher_mut(partner) {
+        let alias = session.ticket.and_then(|ticket| self.members.visits.get(&ticket)).map(|visit| visit.number);
+        let partner = self.members.known_as(other);
+        if has_served && let Some(leecher) = self.members.leecher_mut(partner) {
             leecher.answered_mut(own).for_each(|found| found.told.by_maker = true);
         }
         for number in [Some(own), alias].into_iter().flatten() {
@@ -132,10 +131,10 @@ impl Tracker {
 
     /// Whether `other` said that its connection with `who` opened.
     pub(super) fn is_confirmed(&self, who: Answerer, other: PeerNumber) -> bool {
-        let by_maker = self.leecher(who).is_some_and(|leecher| leecher.matches_of(other).any(|found| found.told.by_maker));
+        let by_maker = self.members.leecher(who).is_some_and(|leecher| leecher.matches_of(other).any(|found| found.told.by_maker));
         let of_upload = || {
-            let own = self.session_of(who)?;
-            let mut matches = self.leecher(self.known_as(other))?.matches_of(own);
+            let own = self.members.session_of(who)?;
+            let mut matches = self.members.leecher(self.members.known_as(other))?.matches_of(own);
             Some(matches.any(|found| found.told.by_answerer))
         };
         by_maker || of_upload().unwrap_or(false)
@@ -145,7 +144,7 @@ impl Tracker {
     pub(super) fn count_fault(&mut self, peer: PeerNumber, network: IpAddr, fault: Option<Fault>) {
         let now_ms = self.now_ms;
         let until_ms = now_ms.saturating_add(COOLDOWN_MS);
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         if session.standing.count_fault(now_ms, network, fault) && session.cooldown_until_ms.is_none() {
             session.cooldown_until_ms = Some(until_ms);
             self.timers.set(until_ms, Timer::CooledDown(peer));
@@ -154,11 +153,11 @@ impl Tracker {
     }
 
     pub(super) fn handle_cooled_down(&mut self, peer: PeerNumber) {
-        let Some(inherited) = self.sessions.get(&peer).map(|session| self.reputation.fault_count_of(self.now_ms, session.addr.public))
+        let Some(inherited) = self.members.sessions.get(&peer).map(|session| self.reputation.fault_count_of(self.now_ms, session.addr.public))
         else {
             return;
         };
-        if let Some(session) = self.sessions.get_mut(&peer) {
+        if let Some(session) = self.members.sessions.get_mut(&peer) {
             session.cooldown_until_ms = None;
             session.standing.cooled_down(inherited);
         }

@@ -91,8 +91,8 @@ impl Tracker {
 
     /// The search for a visit that may not be known yet; none if there is no place for it.
     fn search_for<'s>(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &'s dyn Coverage) -> Option<Search<'s>> {
-        let is_new = !self.visits.contains(&seeking.ticket);
-        if is_new && self.visits.len() >= self.config.tickets_max && self.visits.in_the_way(seeking.addr.public).is_none() {
+        let is_new = !self.members.visits.contains(&seeking.ticket);
+        if is_new && self.members.visits.len() >= self.config.tickets_max && self.members.visits.in_the_way(seeking.addr.public).is_none() {
             return None;
         }
         Some(Search {
@@ -120,7 +120,7 @@ impl Tracker {
 
     /// More peers for a session. Nothing is pushed to it, since it may hold anything by now.
     pub(super) fn find(&mut self, peer: PeerNumber, manifest: Option<Digest>, count: usize, coverage: &dyn Coverage) -> Vec<Offer> {
-        let Some(session) = self.sessions.get(&peer) else { return Vec::new() };
+        let Some(session) = self.members.sessions.get(&peer) else { return Vec::new() };
         let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
         let Some(manifest) = manifest.or(current) else { return Vec::new() };
         self.give(Answerer::Peer(peer), session.addr, manifest, count, false, coverage)
@@ -128,9 +128,9 @@ impl Tracker {
 
     fn give(&mut self, who: Answerer, addr: ClientAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
         let (now_ms, reserve_ms) = (self.now_ms, self.config.reserve_ms);
-        let Some(leecher) = self.leecher_mut(who) else { return Vec::new() };
+        let Some(leecher) = self.members.leecher_mut(who) else { return Vec::new() };
         let room = leecher.make_room(now_ms, reserve_ms);
-        let Some(leecher) = self.leecher(who) else { return Vec::new() };
+        let Some(leecher) = self.members.leecher(who) else { return Vec::new() };
         let uploads: BTreeSet<PeerNumber> = match who {
             Answerer::Peer(own) => self.engaged_uploads(own),
             Answerer::Ticket(_) => BTreeSet::new(),
@@ -165,8 +165,8 @@ impl Tracker {
 
     /// The sessions that a session serves now, under the numbers of their sessions.
     fn engaged_uploads(&self, peer: PeerNumber) -> BTreeSet<PeerNumber> {
-        let uploads = self.sessions.get(&peer).map(|session| session.book.uploads.values());
-        uploads.into_iter().flatten().filter_map(|upload| self.session_behind(upload.number)).collect()
+        let uploads = self.members.sessions.get(&peer).map(|session| session.book.uploads.values());
+        uploads.into_iter().flatten().filter_map(|upload| self.members.session_behind(upload.number)).collect()
     }
 
     /// Picks distinct ready seeders: nearest tier first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
@@ -232,7 +232,7 @@ impl Tracker {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
-                let Some(session) = self.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr)) else {
+                let Some(session) = self.members.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr)) else {
                     continue;
                 };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
@@ -268,9 +268,9 @@ impl Tracker {
 
     /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
     fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>) -> Option<Offer> {
-        let (leecher, to) = (self.leecher(who)?.id, self.address_of(who)?);
+        let (leecher, to) = (self.members.leecher(who)?.id, self.members.address_of(who)?);
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
-        let session = self.sessions.get_mut(&peer)?;
+        let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let free = session.book.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
@@ -286,7 +286,7 @@ impl Tracker {
         let mut out = Offer { peer, offer: *number, description: offer.description.clone(), push };
         out.description.set_candidates(ice_candidates::relayed(out.description.candidates(), &from, to));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
-        self.leecher_mut(who)?.matches.insert((peer, out.offer), given);
+        self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;
         self.refresh(peer);
         self.top_up(peer);

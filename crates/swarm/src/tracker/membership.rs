@@ -1,4 +1,4 @@
-//! Who is there: joining, registering, leaving, and what the pages' manifests are.
+//! Joining, registering, leaving, and what the pages' manifests are.
 
 use viral_wire::{
     Digest, Ticket,
@@ -14,12 +14,14 @@ use super::{
     session::{Bucket, Held, Session},
     standing::Standing,
     timers::Timer,
-    types::Answerer,
+    types::{Answerer, Seeking},
+    visit::ThinVisit,
 };
 use crate::{
     address::ClientAddr,
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
+    lineage::VisitKind,
     places::Use,
 };
 
@@ -32,7 +34,7 @@ impl Tracker {
     pub fn handle_join(&mut self, now_ms: u64, addr: ClientAddr) -> PeerNumber {
         self.advance(now_ms);
         let peer = self.fresh_number();
-        if self.sessions.len() >= self.config.sessions_max {
+        if self.members.sessions.len() >= self.config.sessions_max {
             self.totals.refused.sessions += 1;
             let places = &self.session_places;
             let Some(other) = places.in_the_way(addr.public).or_else(|| places.in_own_way(addr.public)) else {
@@ -59,7 +61,7 @@ impl Tracker {
             mistakes: 0,
             loaded: 0,
         };
-        self.sessions.insert(peer, session);
+        self.members.sessions.insert(peer, session);
         self.session_places.insert(peer, addr.public, Use::Idle);
         self.browsers.extend(addr.browser.map(|browser| (browser, peer)));
         self.timers.set(register_due_ms, Timer::Register(peer));
@@ -101,7 +103,7 @@ impl Tracker {
         let (first, last) = (PeerNumber::from_bits(0), PeerNumber::from_bits(u64::MAX));
         let sessions: Vec<PeerNumber> = self.browsers.range((browser, first)..=(browser, last)).map(|(_, peer)| *peer).collect();
         for peer in sessions {
-            if self.sessions.get(&peer).and_then(|session| session.page.as_deref()) != Some(page) {
+            if self.members.sessions.get(&peer).and_then(|session| session.page.as_deref()) != Some(page) {
                 continue;
             }
             for assets in messages_of(paths, page.len()) {
@@ -114,7 +116,7 @@ impl Tracker {
         if !page.starts_with('/') || page.len() > PATH_LEN_MAX {
             return self.refuse(peer, ErrorCode::Malformed, "page is not the path of a page");
         }
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         if session.page.is_some() {
             return self.refuse(peer, ErrorCode::Unexpected, "registered already");
         }
@@ -126,7 +128,8 @@ impl Tracker {
         let offers_wanted = session.book.open(slots, self.config.offers_wanted);
         let up_bytes_per_s = self.config.up_bytes_per_s;
         if let Some(ticket) = ticket {
-            self.link_visit(peer, ticket);
+            let fresh = Leecher::new(self.next_serial());
+            self.members.link_visit(self.now_ms, peer, ticket, fresh);
         }
         if let Some(ordinal) = self.join_lineage(Answerer::Peer(peer)) {
             self.lineage.rejoin(ordinal);
@@ -145,7 +148,7 @@ impl Tracker {
         let share_of = |bytes: u64| whole.map_or(0, |whole| permille(bytes, whole));
         let share = share_of(bytes);
         let complete = bytes > 0 && share >= COMPLETE_MIN_PERMILLE;
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share_of(held.bytes));
         // Only who holds much is introduced to a thin visitor.
         self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share >= COVERAGE_MIN_PERMILLE);
@@ -159,6 +162,48 @@ impl Tracker {
         self.refresh(peer);
     }
 
+    /// The visit of this ticket, made if there is none; false if there are too many.
+    pub(super) fn open_visit(&mut self, seeking: &Seeking<'_>) -> bool {
+        if self.members.visits.contains(&seeking.ticket) {
+            return true;
+        }
+        if self.members.visits.len() >= self.config.tickets_max {
+            self.totals.refused.tickets += 1;
+            let Some(other) = self.members.visits.in_the_way(seeking.addr.public) else { return false };
+            let forgotten = self.members.visits.forget(other);
+            self.end_visit(forgotten);
+        }
+        let number = self.fresh_number();
+        let leecher = Leecher::new(self.next_serial());
+        self.members.visits.open(self.now_ms, seeking.ticket, seeking.addr, seeking.page, number, leecher);
+        true
+    }
+
+    /// A visit was forgotten.
+    pub(super) fn end_visit(&mut self, visit: Option<ThinVisit>) {
+        if let Some(ordinal) = visit.and_then(|visit| visit.leecher).and_then(|leecher| leecher.ordinal) {
+            self.lineage.leave(ordinal);
+        }
+    }
+
+    /// Gives a leecher its place in the lineage, if it has none yet.
+    pub(super) fn join_lineage(&mut self, who: Answerer) -> Option<u64> {
+        if let Some(ordinal) = self.members.leecher(who)?.ordinal {
+            return Some(ordinal);
+        }
+        let (kind, page) = match who {
+            Answerer::Ticket(ticket) => (VisitKind::Thin, self.members.visits.get(&ticket)?.page.clone()),
+            Answerer::Peer(peer) => {
+                let session = self.members.sessions.get(&peer)?;
+                let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
+                (kind, session.page.clone()?)
+            }
+        };
+        let ordinal = self.lineage.join(self.now_ms, kind, &page);
+        self.members.leecher_mut(who)?.ordinal = Some(ordinal);
+        Some(ordinal)
+    }
+
     /// Ends a session on the tracker's own account.
     pub(super) fn close(&mut self, peer: PeerNumber, reason: CloseReason) {
         if self.remove_session(peer) {
@@ -167,7 +212,7 @@ impl Tracker {
     }
 
     fn remove_session(&mut self, peer: PeerNumber) -> bool {
-        let Some(session) = self.sessions.remove(&peer) else { return false };
+        let Some(session) = self.members.sessions.remove(&peer) else { return false };
         self.session_places.remove(&peer);
         if let Some(browser) = session.addr.browser {
             self.browsers.remove(&(browser, peer));
@@ -193,14 +238,14 @@ impl Tracker {
         }
         self.end_connections_with(peer, &session.book.uploads);
         if let Some(ticket) = session.ticket {
-            self.visits.detach(self.now_ms, ticket, peer, session.leecher);
+            self.members.visits.detach(self.now_ms, ticket, peer, session.leecher);
         }
         true
     }
 
     /// Puts a session among the candidates, those that could serve one more leecher, or takes it out.
     pub(super) fn refresh(&mut self, peer: PeerNumber) {
-        match self.sessions.get(&peer) {
+        match self.members.sessions.get(&peer) {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
                 self.readied += u64::from(self.candidates.insert(peer, held.manifest, session.addr.public, session.standing.is_proven()));
@@ -212,7 +257,7 @@ impl Tracker {
     /// Asks a session for the offers that it lacks.
     pub(super) fn top_up(&mut self, peer: PeerNumber) {
         let wanted = usize::from(self.config.offers_wanted);
-        let count = self.sessions.get_mut(&peer).and_then(|session| session.book.ask(self.now_ms, wanted));
+        let count = self.members.sessions.get_mut(&peer).and_then(|session| session.book.ask(self.now_ms, wanted));
         if let Some(count) = count {
             self.send(peer, TrackerToPeer::OffersWanted { count });
         }

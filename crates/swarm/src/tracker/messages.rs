@@ -21,7 +21,7 @@ impl Tracker {
         if !self.take_message(now_ms, peer) {
             return;
         }
-        let registered = self.sessions.get(&peer).is_some_and(|session| session.page.is_some());
+        let registered = self.members.sessions.get(&peer).is_some_and(|session| session.page.is_some());
         if !registered && !matches!(message, PeerToTracker::Register { .. }) {
             return self.refuse(peer, ErrorCode::Unexpected, "register first");
         }
@@ -67,7 +67,7 @@ impl Tracker {
     fn take_message(&mut self, now_ms: u64, peer: PeerNumber) -> bool {
         self.advance(now_ms);
         let (burst_max, per_s) = (self.config.message_burst_max, self.config.messages_per_s);
-        let Some(session) = self.sessions.get_mut(&peer) else { return false };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return false };
         let taken = session.bucket.take(self.now_ms, burst_max, per_s);
         if !taken {
             self.totals.refused.floods += 1;
@@ -89,7 +89,7 @@ impl Tracker {
     fn leave_offer(&mut self, peer: PeerNumber, offer: signal::ReadyOffer) {
         let serial = self.next_serial();
         let expires_ms = self.now_ms.saturating_add(self.config.offer_age_max_ms);
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         let mut description = offer.description;
         if let Some(address) = session.addr.rewrite_to {
             description.rewrite_local(address);
@@ -104,7 +104,7 @@ impl Tracker {
     }
 
     fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         if session.page.as_ref() != Some(&page) {
             return self.refuse(peer, ErrorCode::Unexpected, "report what the page used that you registered");
         }
@@ -116,7 +116,7 @@ impl Tracker {
         }
         session.loaded += 1;
         // Only a ticket that was given with this very page makes a report that of a thin visit; the host knows of other visits by their requests.
-        let visit = session.ticket.and_then(|ticket| self.visits.get(&ticket));
+        let visit = session.ticket.and_then(|ticket| self.members.visits.get(&ticket));
         let kind = if visit.is_some_and(|visit| visit.page == page) { ReportKind::Thin } else { ReportKind::Full };
         let report = Report { voter: peer.get(), address: session.addr.public, kind, paths: assets };
         let browser = session.addr.browser;

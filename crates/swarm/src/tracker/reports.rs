@@ -26,12 +26,12 @@ impl Tracker {
     /// When the visit is unknown or reports too much; nothing is counted then.
     pub fn handle_visit(&mut self, now_ms: u64, post: &VisitPost) -> Result<(), VisitError> {
         self.advance(now_ms);
-        let visit = self.visits.get_mut(&post.ticket).ok_or(VisitError::Unknown)?;
+        let visit = self.members.visits.get_mut(&post.ticket).ok_or(VisitError::Unknown)?;
         if visit.beacons >= BEACONS_PER_TICKET_MAX || post.faults.len() > SOURCES_MAX {
             return Err(VisitError::TooMany);
         }
         visit.beacons += 1;
-        self.visits.touch(self.now_ms, post.ticket);
+        self.members.visits.touch(self.now_ms, post.ticket);
         let who = Answerer::Ticket(post.ticket);
         self.handle_counts(who, &post.counts);
         for fault in &post.faults {
@@ -56,7 +56,7 @@ impl Tracker {
         if counts.pieces_verified > 0 {
             self.handle_verified(who);
         }
-        let ordinal = self.leecher(who).and_then(|leecher| leecher.ordinal);
+        let ordinal = self.members.leecher(who).and_then(|leecher| leecher.ordinal);
         if let Some(ordinal) = ordinal {
             self.lineage.bytes(ordinal, ORIGIN, from_origin);
         }
@@ -72,7 +72,7 @@ impl Tracker {
 
     /// Somebody says that a piece matched its digest: what it reported before counts from now on.
     fn handle_verified(&mut self, who: Answerer) {
-        let Some(leecher) = self.leecher_mut(who) else { return };
+        let Some(leecher) = self.members.leecher_mut(who) else { return };
         if !std::mem::replace(&mut leecher.has_verified, true) {
             let reported: Vec<PeerNumber> = leecher.reports.keys().copied().collect();
             reported.into_iter().for_each(|number| self.weigh(who, number));
@@ -82,9 +82,9 @@ impl Tracker {
     /// Somebody says that it got verified bytes from a peer. That counts where the peer said, too, that their connection opened.
     fn handle_source(&mut self, who: Answerer, number: PeerNumber) {
         self.note_word(who, number);
-        let Some(source) = self.session_behind(number).filter(|_| self.is_confirmed(who, number)) else { return };
+        let Some(source) = self.members.session_behind(number).filter(|_| self.is_confirmed(who, number)) else { return };
         self.handle_verified(who);
-        if let (Some(network), Some(session)) = (self.network_of(who), self.sessions.get_mut(&source)) {
+        if let (Some(network), Some(session)) = (self.members.network_of(who), self.members.sessions.get_mut(&source)) {
             session.standing.vouch(network);
             self.refresh(source);
         }
@@ -93,9 +93,9 @@ impl Tracker {
     /// The page that somebody visits, if it is one that has a manifest.
     fn known_page_of(&self, who: Answerer) -> Option<String> {
         match who {
-            Answerer::Ticket(ticket) => self.visits.get(&ticket).map(|visit| visit.page.clone()),
+            Answerer::Ticket(ticket) => self.members.visits.get(&ticket).map(|visit| visit.page.clone()),
             Answerer::Peer(peer) => {
-                let page = self.sessions.get(&peer)?.page.as_ref()?;
+                let page = self.members.sessions.get(&peer)?.page.as_ref()?;
                 self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.clone())
             }
         }
@@ -103,24 +103,24 @@ impl Tracker {
 
     /// The place in the lineage of a peer with whom the tracker matched `who`.
     fn source_ordinal(&self, who: Answerer, peer: PeerNumber) -> Option<u64> {
-        let found = self.leecher(who)?.matches_of(peer).find(|found| found.is_answered());
+        let found = self.members.leecher(who)?.matches_of(peer).find(|found| found.is_answered());
         if let Some(found) = found {
             return found.ordinal;
         }
         // The other way round: a seeder that lacked something took it from one that it serves.
-        let own = self.session_of(who).and_then(|own| self.sessions.get(&own))?;
-        let other = self.known_as(peer);
-        own.served.contains(&peer).then(|| self.leecher(other)?.ordinal).flatten()
+        let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own))?;
+        let other = self.members.known_as(peer);
+        own.served.contains(&peer).then(|| self.members.leecher(other)?.ordinal).flatten()
     }
 
     /// One visitor accuses another; false if the two never met or it reported too much. What comes of it: see [`Self::weigh`].
     pub(super) fn handle_fault(&mut self, who: Answerer, report: &FaultReport) -> bool {
-        let served = self.session_of(who).and_then(|own| self.sessions.get(&own)).is_some_and(|own| own.served.contains(&report.peer));
-        let met = served || self.leecher(who).is_some_and(|leecher| leecher.talked_to(report.peer));
+        let served = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own)).is_some_and(|own| own.served.contains(&report.peer));
+        let met = served || self.members.leecher(who).is_some_and(|leecher| leecher.talked_to(report.peer));
         if !met {
             return false;
         }
-        match self.leecher_mut(who).map(|leecher| leecher.note_report(report.peer, report.fault)) {
+        match self.members.leecher_mut(who).map(|leecher| leecher.note_report(report.peer, report.fault)) {
             Some(Noted::New) => *self.totals.faults.entry(report.fault).or_default() += 1,
             Some(Noted::Known) => {}
             Some(Noted::TooMany) | None => return false,
@@ -137,13 +137,13 @@ impl Tracker {
     /// which somebody got verified bytes from it. Its own network drops it alone, where no stranger knows it better, and only a few peers in ten minutes, so that nobody
     /// can empty a swarm by lying.
     pub(super) fn weigh(&mut self, who: Answerer, number: PeerNumber) {
-        let Some(leecher) = self.leecher(who).filter(|leecher| leecher.has_verified) else { return };
+        let Some(leecher) = self.members.leecher(who).filter(|leecher| leecher.has_verified) else { return };
         let (reporter, Some(report)) = (leecher.id, leecher.reports.get(&number).cloned()) else { return };
         let forged = report.faults.contains(&Fault::Forged);
         let is_settled = report.is_counted && (report.is_accusation || !forged);
-        let accused = self.session_behind(number).filter(|_| !is_settled && self.is_confirmed(who, number));
-        let (Some(accused), Some(network)) = (accused, self.network_of(who)) else { return };
-        if let Some(report) = self.leecher_mut(who).and_then(|leecher| leecher.reports.get_mut(&number)) {
+        let accused = self.members.session_behind(number).filter(|_| !is_settled && self.is_confirmed(who, number));
+        let (Some(accused), Some(network)) = (accused, self.members.network_of(who)) else { return };
+        if let Some(report) = self.members.leecher_mut(who).and_then(|leecher| leecher.reports.get_mut(&number)) {
             report.is_counted = true;
             report.is_accusation |= forged;
         }
@@ -157,7 +157,7 @@ impl Tracker {
 
     fn is_convicted(&mut self, accused: PeerNumber, reporter: u64, network: IpAddr) -> bool {
         let forged_reports_min = self.config.forged_reports_min;
-        let Some(session) = self.sessions.get_mut(&accused) else { return false };
+        let Some(session) = self.members.sessions.get_mut(&accused) else { return false };
         let met = session.counterparts();
         match session.standing.accuse(reporter, network, forged_reports_min, met) {
             Verdict::Dropped => true,
@@ -168,10 +168,10 @@ impl Tracker {
 
     fn drop_forger(&mut self, peer: PeerNumber) {
         self.totals.bans += 1;
-        if let Some(address) = self.address_of(Answerer::Peer(peer)) {
+        if let Some(address) = self.members.address_of(Answerer::Peer(peer)) {
             self.reputation.flag_address(self.now_ms, address);
         }
-        if let Some(ordinal) = self.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
+        if let Some(ordinal) = self.members.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
             self.lineage.dropped(ordinal);
         }
         self.send(peer, TrackerToPeer::Dropped { reason: DropReason::Forged });

@@ -97,7 +97,7 @@ fn whoever_never_connected_can_neither_accuse_nor_report_nor_vouch() {
         vouch(&mut world, ticket, seeder);
     }
     assert_eq!(world.closed, BTreeMap::new());
-    let session = &world.tracker.sessions[&seeder];
+    let session = &world.tracker.members.sessions[&seeder];
     let network = crate::locality::network_key(HERE.parse().unwrap());
     assert!(!session.standing.is_proven_to(network) && session.standing.fault_count_for(world.now_ms, network) == 0);
 }

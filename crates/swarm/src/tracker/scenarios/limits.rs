@@ -67,7 +67,7 @@ fn answers_of_one_network_that_never_open_leave_half_of_the_slots_to_others() {
     for offer in &offers {
         world.told(offer.peer);
     }
-    assert!(seeders.iter().all(|seeder| world.tracker.sessions[seeder].book.free_slots() >= 1));
+    assert!(seeders.iter().all(|seeder| world.tracker.members.sessions[seeder].book.free_slots() >= 1));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_office_takes_every_slot_as_its_connections_open() {
         world.say(seeder, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
         world.leave_offers(seeder, 1);
     }
-    assert_eq!(world.tracker.sessions[&seeder].book.free_slots(), 0);
+    assert_eq!(world.tracker.members.sessions[&seeder].book.free_slots(), 0);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn nothing_is_kept_of_those_who_left() {
     }
     world.wait(world.tracker.config().ticket_age_max_ms);
     let tracker = &world.tracker;
-    let left = (tracker.sessions.len(), tracker.visits.len(), tracker.visits.is_consistent(), tracker.pages.len());
+    let left = (tracker.members.sessions.len(), tracker.members.visits.len(), tracker.members.visits.is_consistent(), tracker.pages.len());
     assert_eq!(left, (0, 0, true, 0));
     assert_eq!((tracker.timers.len(), tracker.candidates.len()), (0, 0));
 }

@@ -241,14 +241,14 @@ impl Watched {
 
     fn check(&self) {
         let tracker = &self.world.tracker;
-        assert!(tracker.sessions.len() <= SESSIONS_MAX);
-        assert!(tracker.visits.len() <= TICKETS_MAX);
-        assert!(tracker.visits.is_consistent());
+        assert!(tracker.members.sessions.len() <= SESSIONS_MAX);
+        assert!(tracker.members.visits.len() <= TICKETS_MAX);
+        assert!(tracker.members.visits.is_consistent());
         assert!(tracker.outputs.is_empty());
-        assert_eq!(tracker.session_places.len(), tracker.sessions.len());
+        assert_eq!(tracker.session_places.len(), tracker.members.sessions.len());
         let mut timers = 0;
         let mut ready = 0;
-        for session in tracker.sessions.values() {
+        for session in tracker.members.sessions.values() {
             assert!(session.book.offers.len() <= OFFERS_PER_PEER_MAX);
             assert!(session.book.uploads.len() <= usize::from(session.book.slots), "no seeder is overbooked");
             assert!(session.served.len() <= UPLOADS_PER_PEER_MAX);

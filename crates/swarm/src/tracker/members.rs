@@ -1,46 +1,28 @@
 //! Who is who: sessions and thin visits by the numbers under which others know them.
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr};
 
 use viral_wire::{Ticket, signal::PeerNumber};
 
-use super::{
-    Tracker,
-    leecher::Leecher,
-    types::{Answerer, Seeking},
-    visit::ThinVisit,
-};
-use crate::{address::ClientAddr, lineage::VisitKind, locality};
+use super::{leecher::Leecher, session::Session, types::Answerer, visit::Visits};
+use crate::{address::ClientAddr, locality};
 
-impl Tracker {
-    /// The visit of this ticket, made if there is none; false if there are too many.
-    pub(super) fn open_visit(&mut self, seeking: &Seeking<'_>) -> bool {
-        if self.visits.contains(&seeking.ticket) {
-            return true;
-        }
-        if self.visits.len() >= self.config.tickets_max {
-            self.totals.refused.tickets += 1;
-            let Some(other) = self.visits.in_the_way(seeking.addr.public) else { return false };
-            let forgotten = self.visits.forget(other);
-            self.end_visit(forgotten);
-        }
-        let number = self.fresh_number();
-        let leecher = Leecher::new(self.next_serial());
-        self.visits.open(self.now_ms, seeking.ticket, seeking.addr, seeking.page, number, leecher);
-        true
+/// Everybody the tracker knows.
+#[derive(Debug)]
+pub(super) struct Members {
+    pub(super) sessions: HashMap<PeerNumber, Session>,
+    pub(super) visits: Visits,
+}
+
+impl Members {
+    /// Nobody yet. A visit that nobody asks about is forgotten after `ticket_age_max_ms`.
+    pub(super) fn new(ticket_age_max_ms: u64) -> Self {
+        Self { sessions: HashMap::new(), visits: Visits::new(ticket_age_max_ms) }
     }
 
-    /// A visit was forgotten.
-    pub(super) fn end_visit(&mut self, visit: Option<ThinVisit>) {
-        if let Some(ordinal) = visit.and_then(|visit| visit.leecher).and_then(|leecher| leecher.ordinal) {
-            self.lineage.leave(ordinal);
-        }
-    }
-
-    /// Joins a session to the visit its page came from. An older session of the same visit, whose end was not yet noticed, gives it up.
-    pub(super) fn link_visit(&mut self, peer: PeerNumber, ticket: Ticket) {
-        let fresh = Leecher::new(self.next_serial());
-        let Some((older, leecher)) = self.visits.attach(self.now_ms, ticket, peer) else { return };
+    /// Joins a session to the visit its page came from. An older session of the same visit, whose end was not yet noticed, gives it up and is `fresh` from now on.
+    pub(super) fn link_visit(&mut self, now_ms: u64, peer: PeerNumber, ticket: Ticket, fresh: Leecher) {
+        let Some((older, leecher)) = self.visits.attach(now_ms, ticket, peer) else { return };
         let leecher = match older.and_then(|older| self.sessions.get_mut(&older)) {
             Some(session) => {
                 session.ticket = None;
@@ -88,24 +70,6 @@ impl Tracker {
             return Some(number);
         }
         self.visits.get(&self.visits.known_as(number)?)?.session
-    }
-
-    /// Gives a leecher its place in the lineage, if it has none yet.
-    pub(super) fn join_lineage(&mut self, who: Answerer) -> Option<u64> {
-        if let Some(ordinal) = self.leecher(who)?.ordinal {
-            return Some(ordinal);
-        }
-        let (kind, page) = match who {
-            Answerer::Ticket(ticket) => (VisitKind::Thin, self.visits.get(&ticket)?.page.clone()),
-            Answerer::Peer(peer) => {
-                let session = self.sessions.get(&peer)?;
-                let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
-                (kind, session.page.clone()?)
-            }
-        };
-        let ordinal = self.lineage.join(self.now_ms, kind, &page);
-        self.leecher_mut(who)?.ordinal = Some(ordinal);
-        Some(ordinal)
     }
 
     /// The number by which others know whoever answers.
