@@ -1,6 +1,6 @@
 //! The download machine by operations: after any calls in any order it keeps its bounds, and an origin that serves everything finishes it.
 
-use viral_swarm::fetch::{FetchOutput, Fault, PeerKey, Source};
+use viral_swarm::fetch::{Fault, FetchOutput, PeerKey, Source};
 use viral_wire::limits::PIECE_LEN_MAX;
 
 use crate::bytes::Bytes;

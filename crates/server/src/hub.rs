@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, Instant};
 use viral_swarm::admission::{self, Admission, PageFacts, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
@@ -21,7 +21,6 @@ use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, VisitsOutput};
 use viral_wire::Digest;
-use viral_wire::signal::PeerNumber;
 
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX};
 use crate::page_stats::PageCounters;

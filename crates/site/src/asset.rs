@@ -17,8 +17,7 @@ use super::{
     object::Objects,
     path,
     references::{Reference, References},
-    script,
-    style,
+    script, style,
 };
 
 /// Which body of a document is meant. Other assets have one body only.

@@ -97,11 +97,11 @@ pub(super) fn compress(coding: Coding, effort: Effort, len: u64, reader: &mut dy
 
 /// What `coded` holds. Errs, or reading does, where it is not in this coding, or in a way that browsers do not take: large windows of Brotli, which are
 /// none of RFC 7932, and windows of Zstandard over 8 MB (RFC 9659).
-pub(super) fn decode<'r>(coding: Coding, mut coded: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
+pub(super) fn decode<'r>(coding: Coding, coded: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
     Ok(match coding {
         #[cfg(feature = "brotli")]
         Coding::Brotli => {
-            let mut first = Vec::with_capacity(1);
+            let (mut coded, mut first) = (coded, Vec::with_capacity(1));
             (&mut coded).take(1).read_to_end(&mut first)?;
             if first.iter().any(|first| first & 0x7f == LARGE_WINDOW) {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it was compressed with --large_window, which no browser takes"));

@@ -1,6 +1,6 @@
 //! What is kept where, and for how long.
 
-use std::io::Write as _;
+use std::{collections::HashMap, io::Write as _};
 
 use bytes::Bytes;
 

@@ -204,4 +204,3 @@ fn takes_away(event: &Event, root: &Path) -> bool {
     let away = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
     away && event.paths.iter().any(|path| path == root)
 }
-

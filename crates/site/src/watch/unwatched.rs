@@ -77,3 +77,23 @@ impl Changes {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use crate::{DirectorySite, Site as _, SiteOptions, limits::ROOT_CHECK};
+
+    #[tokio::test]
+    async fn a_directory_is_read_again_only_when_somebody_asks() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.txt"), "1").unwrap();
+        let site = DirectorySite::open(dir.path().to_owned(), SiteOptions::default()).await.unwrap();
+        let mut versions = site.subscribe();
+        std::fs::write(dir.path().join("b.txt"), "2").unwrap();
+        timeout(2 * ROOT_CHECK, versions.changed()).await.unwrap_err();
+        site.reread();
+        versions.changed().await.unwrap();
+        assert_eq!(site.current().assets().count(), 2);
+    }
+}

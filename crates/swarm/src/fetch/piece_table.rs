@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use viral_wire::PieceId;
+use viral_wire::signal::Fault;
 
 use super::config::BANNED_MAX;
 use super::state::{NEVER, PieceState, Ring, SourceState};
-use super::types::{FetchOutput, Fault, PeerKey, Source};
+use super::types::{FetchOutput, PeerKey, Source};
 
 /// Place of the origin in [`PieceTable::sources`].
 pub(super) const ORIGIN: usize = 0;

@@ -50,7 +50,9 @@ impl Tracker {
 
     /// Both ends tell of one connection, so news of an ended one is expected; news of one that never was is not.
     fn refuse_stranger(&mut self, teller: PeerNumber, other: PeerNumber) {
-        let met = self.members.sessions
+        let met = self
+            .members
+            .sessions
             .get(&teller)
             .is_some_and(|session| session.served.contains(&other) || session.leecher.matches_of(other).next().is_some());
         if !met {
@@ -153,7 +155,8 @@ impl Tracker {
     }
 
     pub(super) fn handle_cooled_down(&mut self, peer: PeerNumber) {
-        let Some(inherited) = self.members.sessions.get(&peer).map(|session| self.reputation.fault_count_of(self.now_ms, session.addr.public))
+        let Some(inherited) =
+            self.members.sessions.get(&peer).map(|session| self.reputation.fault_count_of(self.now_ms, session.addr.public))
         else {
             return;
         };

@@ -232,7 +232,9 @@ impl Tracker {
                     return choices;
                 }
                 let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
-                let Some(session) = self.members.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr)) else {
+                let Some(session) =
+                    self.members.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr))
+                else {
                     continue;
                 };
                 let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));

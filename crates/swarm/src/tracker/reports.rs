@@ -115,7 +115,11 @@ impl Tracker {
 
     /// One visitor accuses another; false if the two never met or it reported too much. What comes of it: see [`Self::weigh`].
     pub(super) fn handle_fault(&mut self, who: Answerer, report: &FaultReport) -> bool {
-        let served = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own)).is_some_and(|own| own.served.contains(&report.peer));
+        let served = self
+            .members
+            .session_of(who)
+            .and_then(|own| self.members.sessions.get(&own))
+            .is_some_and(|own| own.served.contains(&report.peer));
         let met = served || self.members.leecher(who).is_some_and(|leecher| leecher.talked_to(report.peer));
         if !met {
             return false;

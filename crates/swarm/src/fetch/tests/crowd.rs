@@ -8,7 +8,7 @@ use crate::fetch::config::{
     CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, RETRY_MS,
     WINDOW_LEN_MIN,
 };
-use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey, Source};
+use crate::fetch::{Accepted, Fault, FetchOutput, PeerKey, Source};
 use crate::replay;
 
 const LEN: u32 = 32_768;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::trace::{Input, Traced};
-use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey};
+use crate::fetch::{Accepted, Fault, FetchOutput, PeerKey};
 use crate::replay;
 
 const PIECES: u32 = 40;

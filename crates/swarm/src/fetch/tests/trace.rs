@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use viral_wire::{Piece, PieceId};
 
 use crate::fetch::config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX};
-use crate::fetch::{Accepted, Fetch, FetchConfig, FetchOutput, Fault, PeerKey, Source};
+use crate::fetch::{Accepted, Fault, Fetch, FetchConfig, FetchOutput, PeerKey, Source};
 use crate::replay;
 
 /// One call, as it stands in a trace. Pieces are numbers; a source is a peer's number, or null for the origin.

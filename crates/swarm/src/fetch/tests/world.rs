@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::trace::{Input, Traced, name_of};
-use crate::fetch::{Accepted, FetchOutput, Fault, PeerKey, Source};
+use crate::fetch::{Accepted, Fault, FetchOutput, PeerKey, Source};
 use crate::replay;
 
 /// How a peer behaves.
