@@ -1,9 +1,11 @@
-//! Every decision of a swarm, without clock, I/O or tasks: whom to answer how, who meets whom, what a page uses.
+//! Every decision of a swarm, without clock, I/O or tasks: whom to answer how, who meets whom, what a page uses, what a visitor asks of
+//! whom.
 //!
 //! Time is an argument in milliseconds and never decreases; randomness comes from a seed; hosts drive the machines with `handle_*` and `poll*`.
 
 mod address;
 pub mod admission;
+pub mod client;
 pub mod coverage;
 pub mod fetch;
 pub mod ice_candidates;

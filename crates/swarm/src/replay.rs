@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
-use viral_wire::{Digest, Piece, PieceId};
+use viral_wire::{AssetRecord, Digest, Manifest, Piece, PieceId};
 
 /// Piece `number` of a trace: its digest is the number as 32 hex digits, then zeros.
 pub(crate) fn piece(number: u32, len: u32) -> Piece {
@@ -16,6 +16,20 @@ pub(crate) fn piece(number: u32, len: u32) -> Piece {
 /// The id of that piece.
 pub(crate) fn id(number: u32) -> PieceId {
     piece(number, 1).id()
+}
+
+/// The blob of a manifest of one asset with these pieces, each of 1,000 bytes.
+pub(crate) fn manifest(numbers: &[u32]) -> Vec<u8> {
+    let pieces: Vec<Piece> = numbers.iter().map(|&number| piece(number, 1_000)).collect();
+    let asset = AssetRecord {
+        path: "/app".to_owned(),
+        media_type: "text/html".to_owned(),
+        headers: Vec::new(),
+        len: pieces.len() as u64 * 1_000,
+        digest: Digest([9; 32]),
+        pieces,
+    };
+    Manifest { assets: vec![asset] }.encode().unwrap()
 }
 
 /// The ids of those pieces.
