@@ -200,7 +200,7 @@ pub async fn get(options: GetOptions, mut tell: impl FnMut(GetEvent<'_>)) -> Res
     report.ms_total = report::ms(begun.elapsed());
     tell(GetEvent::Here(&report));
     stay(&mut peer, &options, &mut tell).await;
-    report.bytes_to_peers = peer.totals.bytes_to_peers;
+    report.bytes_to_peers = peer.totals().bytes_to_peers;
     peer.stop().await;
     // The app is in place; what is left beside it is no reason to say that it is not.
     if let Some(Err(error)) = output.map(OutputDir::finish) {
@@ -295,12 +295,12 @@ async fn fetch(
 ) -> Result<Vec<AssetRecord>, GetError> {
     let (mut prepared, mut stop) = (false, options.stop.clone());
     loop {
-        if let Some(error) = peer.failure.take() {
+        if let Some(error) = peer.faults.failure.take() {
             return Err(full_or(error, output));
         }
         let records = match wanted {
             Wanted::Records(records) => Some(records),
-            Wanted::Page => peer.manifests.current().map(|known| &known.manifest.assets),
+            Wanted::Page => peer.current().map(|known| &known.manifest.assets),
         };
         if let Some(records) = records.filter(|_| !prepared).cloned() {
             prepared = true;
@@ -312,11 +312,11 @@ async fn fetch(
             return Ok(records.clone());
         }
         if records_unknown(peer, wanted)
-            && let Some(reason) = peer.refused.take()
+            && let Some(reason) = peer.faults.refused.take()
         {
             return Err(GetError::DoesNotTravel(reason));
         }
-        if peer.advanced_at.elapsed() >= options.stall {
+        if peer.idle() >= options.stall {
             return Err(stalled(peer, options, output));
         }
         tell(GetEvent::Progress(progress(peer)));
@@ -326,7 +326,7 @@ async fn fetch(
         loop {
             tokio::select! {
                 () = peer.turn() => {
-                    if peer.progress().done || peer.failure.is_some() || (!prepared && peer.manifests.current().is_some()) {
+                    if peer.progress().done || peer.faults.failure.is_some() || (!prepared && peer.current().is_some()) {
                         break;
                     }
                 }
@@ -339,17 +339,17 @@ async fn fetch(
 
 /// Waits until there is a peer to ask, as long as there may be one soon. Whoever visits a page has peers by the time it asks for more.
 async fn meet(peer: &mut Peer, mut stop: Option<watch::Receiver<bool>>) {
-    peer.awaits_peer = true;
+    peer.await_peer(true);
     let patience = sleep(MEET);
     tokio::pin!(patience);
-    while peer.awaits_peer && peer.peers() == 0 {
+    while peer.awaits_peer() && peer.peers() == 0 {
         tokio::select! {
             () = peer.turn() => {}
             () = &mut patience => break,
             () = told(&mut stop) => break,
         }
     }
-    peer.awaits_peer = false;
+    peer.await_peer(false);
 }
 
 /// Resolves once it is time to end.
@@ -365,7 +365,7 @@ async fn told(stop: &mut Option<watch::Receiver<bool>>) {
 }
 
 fn records_unknown(peer: &Peer, wanted: &Wanted) -> bool {
-    matches!(wanted, Wanted::Page) && peer.manifests.current().is_none()
+    matches!(wanted, Wanted::Page) && peer.current().is_none()
 }
 
 fn is_whole(peer: &Peer, records: &[AssetRecord]) -> bool {
@@ -403,8 +403,8 @@ fn progress(peer: &Peer) -> GetProgress {
     GetProgress {
         bytes_held: progress.bytes_held,
         bytes_total: progress.bytes_total,
-        bytes_from_peers: peer.totals.bytes_from_peers,
-        bytes_from_origin: peer.totals.bytes_from_origin,
+        bytes_from_peers: peer.totals().bytes_from_peers,
+        bytes_from_origin: peer.totals().bytes_from_origin,
         peers: peer.peers(),
     }
 }
@@ -416,7 +416,7 @@ fn stopped(peer: &Peer, output: Option<&OutputDir>) -> GetError {
 
 fn stalled(peer: &Peer, options: &GetOptions, output: Option<&OutputDir>) -> GetError {
     let progress = peer.progress();
-    let fault = peer.origin_fault.clone().or_else(|| peer.lost.clone().map(|reason| format!("the tracker is gone: {reason}")));
+    let fault = peer.faults.origin.clone().or_else(|| peer.faults.lost.clone().map(|reason| format!("the tracker is gone: {reason}")));
     GetError::Stalled {
         seconds: options.stall.as_secs(),
         held: progress.held,

@@ -1,19 +1,17 @@
 //! The native peer: takes an app from a swarm, or mirrors it, as a visitor's browser would, on str0m instead of a browser's WebRTC.
 //!
-//! All decisions are `viral-swarm`'s and all bytes `viral-wire`'s; this crate does the I/O: HTTP and the tracker's WebSocket, UDP sockets, files. One
+//! All decisions are `viral-swarm`'s (`client::Session`) and all bytes `viral-wire`'s; this crate does the I/O: HTTP and the tracker's WebSocket, UDP sockets, files. One
 //! peer is one task that drives all its connections over one socket per local address.
 //!
 //! Not here: a command line, a progress bar, mDNS, STUN, relays.
 
 mod congestion_window;
-mod counts;
 mod encoded_cache;
 mod get;
 mod limits;
 mod link;
 mod links;
 mod origin;
-mod parts;
 mod peer;
 mod printable;
 mod private;

@@ -10,27 +10,8 @@ pub(crate) const LISTING_MS: u64 = 60_000;
 /// Assets of a site that a mirror takes: four times what the engine's 4 GiB hold at 64 KiB each.
 pub(crate) const LISTED_ASSETS_MAX: usize = 262_144;
 
-/// Wait for the manifest from a peer before the origin is asked for it, in milliseconds. As in the browser.
-pub(crate) const MANIFEST_WAIT_MS: u64 = 350;
-
-/// Wait for the manifest from others of a crowd, in milliseconds: a connection on a crowded line and a few hops of 20 KiB take five seconds. Everybody's copy from
-/// the origin would be a fifth of the app's bytes for a hundred visitors.
-pub(crate) const CROWD_MANIFEST_WAIT_MS: u64 = 8_000;
-
 /// A manifest that the origin has not sent after this is asked for anew: well under [`STALL`], and 40 KB/s for one of 500 KiB.
 pub(crate) const MANIFEST_WAIT: Duration = Duration::from_secs(12);
-
-/// How often the origin is asked again for a manifest it did not give, in milliseconds. As in the browser.
-pub(crate) const ORIGIN_PROBE_MS: u64 = 1_000;
-
-/// Bytes of pieces kept while the manifest is not known yet: a push plan and half of it again. As in the browser, per peer there.
-pub(crate) const EARLY_BYTES_MAX: usize = 12 * 1024 * 1024;
-
-/// A connection without a frame for this long is closed. As in the browser.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
-
-/// A connection that was answered but did not open within this is given up. As in the browser.
-pub(crate) const DIAL_GIVEN_UP: Duration = Duration::from_secs(20);
 
 /// A connection that was answered and from whose other end nothing was ever heard for this long is given up: whoever is at the addresses we were told did not ask for it. A first
 /// contact takes a round trip and the way of the answer; Firefox gives up at the same time (PLATFORM section 4).
@@ -38,12 +19,6 @@ pub(crate) const ICE_SILENCE: Duration = Duration::from_secs(5);
 
 /// Longest wait for the first peer of one asset before the origin is asked: what the engine grants a dial.
 pub(crate) const MEET: Duration = Duration::from_millis(1_200);
-
-/// How often connections are looked over.
-pub(crate) const LOOK_OVER_MS: u64 = 5_000;
-
-/// Connections one peer keeps, answered offers and dials together. The fetch engine takes no more than 64.
-pub(crate) const LINKS_MAX: usize = 64;
 
 /// Bytes the SCTP layer may hold for one connection before frames wait in our own queue: a few times the 256 KiB of the upload engine.
 pub(crate) const SCTP_BUFFERED_MAX: usize = 2 * 1024 * 1024;
@@ -53,10 +28,6 @@ pub(crate) const LINK_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A channel with no more than this buffered asks for more. The low mark of the upload engine.
 pub(crate) const CHANNEL_LOW_BYTES: usize = 64 * 1024;
-
-/// Control frames of one connection in one second; a peer that sends more floods. A window of small pieces is 256 ids in one frame, so a busy honest
-/// peer sends tens of frames, and news twenty times a second.
-pub(crate) const CONTROL_FRAMES_PER_S_MAX: u32 = 2_000;
 
 /// Bytes of pieces in flight over all connections together, besides twice what their paths hold: a fifth of a second at 2 Mbit/s.
 pub(crate) const LINE_LEN_MIN: usize = 48 * 1024;
@@ -87,31 +58,6 @@ pub(crate) const ENCODED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Assets of a memory store, in bytes together; beyond, an unlinked temporary file holds them.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Counts and what is held go out at most this often, in milliseconds.
-pub(crate) const REPORT_MS: u64 = 1_000;
-
-/// The same in a crowd, until all is held: each word is acknowledged by the line that everybody waits for, and one a second of a hundred visitors was measured to be a
-/// tenth of 0.8 Mbit/s.
-pub(crate) const CROWD_REPORT_MS: u64 = 5_000;
-
-/// News of pieces that a peer asked about go out at most this often, in milliseconds: a tenth of a second of a crowd's life.
-pub(crate) const HAVE_MS: u64 = 50;
-
-/// Ids of which one peer wants news, at most: the largest query, a few times.
-pub(crate) const INTERESTED_IDS_MAX: usize = 4 * viral_wire::limits::QUERY_IDS_MAX;
-
-/// Open connections below which more peers are looked for while pieces are missing.
-pub(crate) const PEERS_WANTED: usize = 4;
-
-/// A dial that did not open for this long counts for nothing when peers are sought, in milliseconds: on a full line it may still open later.
-pub(crate) const DIAL_HOPED_MS: u64 = 2_500;
-
-/// First pause between two searches for peers, in milliseconds; doubled each time.
-pub(crate) const FIND_MS: u64 = 1_000;
-
-/// Longest pause between two searches for peers, in milliseconds.
-pub(crate) const FIND_MS_MAX: u64 = 15_000;
 
 /// First wait before the tracker is dialled again, in milliseconds. As in the browser.
 pub(crate) const BACKOFF_FIRST_MS: u64 = 500;
@@ -165,14 +111,14 @@ pub(crate) const VISITOR_SLOTS: u8 = 16;
 /// Leechers a seeder is willing to serve at once; the tracker allows 16 at most.
 pub(crate) const SEEDER_SLOTS: u8 = 16;
 
-/// Manifests one seeder remembers: the page's and those of earlier deploys. As in the browser.
-pub(crate) const MANIFESTS_MAX: usize = 4;
-
 /// Pages one `viral seed` mirrors.
 pub(crate) const SEEDED_URLS_MAX: usize = 64;
 
 /// A download is given up when nothing came for this long: behind a hundred others one answer of the origin may take [`ANSWER_WAIT`], and then it is asked once more.
 pub const STALL: Duration = Duration::from_secs(40);
+
+/// Longest sleep of a peer for which nothing is due: so seldom that it costs nothing.
+pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(3_600);
 
 /// Signals to close connections well are given this long at the end.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(250);

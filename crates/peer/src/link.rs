@@ -1,6 +1,6 @@
 //! One connection to another peer: a str0m `Rtc` with the two negotiated channels, frames in and out.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -13,12 +13,11 @@ use viral_swarm::fetch::PeerKey;
 use viral_swarm::upload::Waiting;
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::MESSAGE_LEN_MAX;
-use viral_wire::signal::{PeerNumber, Push};
-use viral_wire::{Channel, Description, Digest, Frame, PieceId};
+use viral_wire::signal::PeerNumber;
+use viral_wire::{Channel, Description, Frame};
 
 use crate::congestion_window::CongestionWindow;
-use crate::limits::{CHANNEL_LOW_BYTES, CONTROL_FRAMES_PER_S_MAX, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
-use crate::parts::Parts;
+use crate::limits::{CHANNEL_LOW_BYTES, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
 use crate::sdp::{mid_of, sdp_of};
 use crate::send_queue::SendQueue;
 
@@ -31,6 +30,9 @@ pub(crate) enum LinkError {
     /// The description made an SDP that str0m does not read, or the other way round.
     #[error("the description is of no use: {0}")]
     Description(String),
+    /// There are as many as one peer keeps.
+    #[error("there are too many connections")]
+    Full,
 }
 
 /// What happened on a link.
@@ -51,32 +53,8 @@ pub(crate) enum LinkEvent {
 /// A connection, dialled or offered.
 pub(crate) struct Link {
     pub(crate) key: PeerKey,
-    /// The tracker's number of the other end; none for an offer nobody answered yet.
-    pub(crate) peer: Option<PeerNumber>,
     /// The offer's number, given by its maker.
     pub(crate) offer: u32,
-    /// What to send when it opens (we were answered), or what will be sent (we answered).
-    pub(crate) push: Option<Push>,
-    /// Whether we answered the other end's offer.
-    pub(crate) dialled: bool,
-    /// Manifests the other end said it holds whole.
-    pub(crate) holds: Vec<Digest>,
-    /// A manifest it asked for before we had it, or while the upload limit was used up.
-    pub(crate) awaits: Option<Digest>,
-    /// Manifests that it was sent: each once.
-    pub(crate) manifests_sent: Vec<Digest>,
-    /// How often it asked for one.
-    pub(crate) manifests_asked: usize,
-    /// Pieces it asked about and we lacked: it wants to know when we have them.
-    pub(crate) interested: HashSet<PieceId>,
-    /// Control frames it sent in the current second, and when that began.
-    control_frames: (Instant, u32),
-    /// Parts of a manifest that the other end sends.
-    pub(crate) parts: Parts,
-    /// When the offer was answered, by either side.
-    pub(crate) started_at: Instant,
-    /// When a frame last went either way.
-    pub(crate) used_at: Instant,
     /// When a datagram last came, or the connection was answered.
     heard_at: Instant,
     is_given_up: bool,
@@ -161,28 +139,15 @@ impl Link {
         let control = rtc.direct_api().create_data_channel(negotiated(Channel::Control));
         let pieces = rtc.direct_api().create_data_channel(negotiated(Channel::Pieces));
         let answer = Description::from_sdp(&answer).map_err(|error| LinkError::Description(error.to_string()))?;
-        let mut link = Self::new(rtc, now, key, offer, control, pieces);
+        let link = Self::new(rtc, now, key, offer, control, pieces);
         link.met(peer);
-        link.dialled = true;
         Ok((link, answer))
     }
 
     fn new(rtc: Rtc, now: Instant, key: PeerKey, offer: u32, control: ChannelId, pieces: ChannelId) -> Self {
         Self {
             key,
-            peer: None,
             offer,
-            push: None,
-            dialled: false,
-            holds: Vec::new(),
-            awaits: None,
-            manifests_sent: Vec::new(),
-            manifests_asked: 0,
-            interested: HashSet::new(),
-            control_frames: (now, 0),
-            parts: Parts::default(),
-            started_at: now,
-            used_at: now,
             heard_at: now,
             is_given_up: false,
             opened: false,
@@ -205,9 +170,8 @@ impl Link {
         }
     }
 
-    fn met(&mut self, peer: PeerNumber) {
+    fn met(&self, peer: PeerNumber) {
         self.span.record("peer", field::display(peer));
-        self.peer = Some(peer);
     }
 
     /// Somebody answered our offer.
@@ -218,8 +182,6 @@ impl Link {
         let _entered = self.span.clone().entered();
         self.rtc.handle_input(Input::Timeout(now))?;
         self.rtc.sdp_api().accept_answer(pending, sdp)?;
-        self.started_at = now;
-        self.used_at = now;
         self.heard_at = now;
         self.due = now;
         Ok(())
@@ -322,27 +284,12 @@ impl Link {
         }
     }
 
-    /// Notes that a frame came; false when there are more control frames than any honest peer sends.
-    pub(crate) fn note_activity(&mut self, now: Instant, frame: &Frame) -> bool {
-        self.used_at = now;
-        if frame.channel() == Channel::Pieces {
-            return true;
-        }
-        let (since, count) = &mut self.control_frames;
-        if now.duration_since(*since).as_secs() > 0 {
-            (*since, *count) = (now, 0);
-        }
-        *count += 1;
-        *count <= CONTROL_FRAMES_PER_S_MAX
-    }
-
     /// Sends a frame, before less urgent ones of the same channel; false if the connection cannot take it.
-    pub(crate) fn send(&mut self, now: Instant, frame: &Frame, urgency: u64) -> bool {
+    pub(crate) fn send(&mut self, frame: &Frame, urgency: u64) -> bool {
         let Ok(message) = frame.encode() else { return false };
         if !self.opened || self.queued + message.len() > LINK_QUEUE_BYTES_MAX || message.len() > MESSAGE_LEN_MAX {
             return false;
         }
-        self.used_at = now;
         self.queued += message.len();
         self.waiting[frame.channel() as usize].push(urgency, message);
         self.flush();
@@ -434,7 +381,7 @@ impl Link {
     /// Says goodbye, if it is open, and ends the connection; what is left to send goes into `transmits`.
     pub(crate) fn close(mut self, now: Instant, reason: Option<ByeReason>, transmits: &mut VecDeque<Transmit>) {
         if let Some(reason) = reason {
-            self.send(now, &Frame::Bye { reason }, 0);
+            self.send(&Frame::Bye { reason }, 0);
         }
         let _ = self.drain(now, transmits, |_| ());
         if self.opened && self.rtc.close().is_ok() {

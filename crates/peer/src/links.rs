@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::{Candidate, Input};
+use viral_swarm::client::config::LINKS_MAX;
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::ice_candidates;
 use viral_swarm::upload::{FairScheduler, Waiting};
@@ -14,7 +15,7 @@ use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::PeerNumber;
 use viral_wire::{Description, Frame};
 
-use crate::limits::{LINE_LEN_MIN, LINKS_MAX, STUCK};
+use crate::limits::{LINE_LEN_MIN, STUCK};
 use crate::link::{Link, LinkConfig, LinkError, LinkEvent};
 
 /// Drive it: call one `handle_*` or verb, drain [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then sleep until
@@ -80,6 +81,9 @@ impl Links {
         from: (PeerNumber, u32),
         description: &Description,
     ) -> Result<(PeerKey, Description), LinkError> {
+        if !self.has_room() {
+            return Err(LinkError::Full);
+        }
         let key = self.fresh_key();
         let (link, answer) = Link::answering(&self.config, now, key, from, &self.dialable(description))?;
         self.links.insert(key, link);
@@ -120,24 +124,16 @@ impl Links {
         self.links.get_mut(&key)
     }
 
-    /// Connections that were answered, open or about to be.
-    pub(crate) fn answered(&self) -> impl Iterator<Item = &Link> {
-        self.links.values().filter(|link| !link.is_waiting())
+    /// Sends a frame; false if there is no such connection or it cannot take it.
+    #[cfg(any(test, feature = "rogue"))]
+    pub(crate) fn send(&mut self, key: PeerKey, frame: &Frame) -> bool {
+        self.send_urgent(key, frame, 0)
     }
 
-    /// Open connections.
-    pub(crate) fn opened(&self) -> impl Iterator<Item = &Link> {
-        self.links.values().filter(|link| link.opened)
-    }
-
-    /// Sends a frame; false if there is no such connection or it cannot take it. Its datagrams leave with the next [`Self::flush`].
-    pub(crate) fn send(&mut self, now: Instant, key: PeerKey, frame: &Frame) -> bool {
-        self.send_urgent(now, key, frame, 0)
-    }
-
-    /// The same, before what waits and is less urgent.
-    pub(crate) fn send_urgent(&mut self, now: Instant, key: PeerKey, frame: &Frame, urgency: u64) -> bool {
-        let sent = self.links.get_mut(&key).is_some_and(|link| link.send(now, frame, urgency));
+    /// Sends a frame before what waits and is less urgent; false if there is no such connection or it cannot take it. Its datagrams leave with the next
+    /// [`Self::flush`].
+    pub(crate) fn send_urgent(&mut self, key: PeerKey, frame: &Frame, urgency: u64) -> bool {
+        let sent = self.links.get_mut(&key).is_some_and(|link| link.send(frame, urgency));
         if sent {
             self.unsent.insert(key);
         }

@@ -1,49 +1,40 @@
-//! One peer: its connections, its engines, its store, and the one task that drives them.
+//! One peer: its sockets, its store, its talk with the server, and the one task that drives them as its session says.
 //!
 //! Whoever owns a [`Peer`] calls [`Peer::turn`] in a loop. A turn waits for one thing to happen and then does everything that follows from it without waiting
 //! again, so it may be cancelled at any time.
 
-mod leech;
-mod manifests;
 mod mirror;
-mod serve;
-mod signals;
+mod network;
+mod pieces;
+mod requests;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::sleep_until;
-use viral_swarm::fetch::{Fetch, FetchConfig, Progress};
-use viral_swarm::upload::{Upload, UploadConfig};
-use viral_wire::frame::{ByeReason, Encoding};
-use viral_wire::signal::{Offer, PeerToTracker};
-use viral_wire::{AssetRecord, Digest, Frame, PieceId, Ticket};
+use viral_swarm::client::counts::Totals;
+use viral_swarm::client::manifests::KnownManifest;
+use viral_swarm::client::peers::Introduction;
+use viral_swarm::client::{Output, Refusal, Session, SessionConfig};
+use viral_swarm::fetch::{PeerKey, Progress, Source};
+use viral_wire::signal::{Answer, DropReason, Offer, PeerToTracker, ReadyOffer, TrackerToPeer};
+use viral_wire::{AssetRecord, Digest, Ticket};
 
-use crate::counts::Totals;
 use crate::encoded_cache::EncodedCache;
-use crate::limits::{
-    DATAGRAM_LEN_MAX, DATAGRAMS_PER_TURN, DIAL_GIVEN_UP, FIND_MS, GOODBYE, IDLE, LIMITED_BUFFER_LEN_MIN, LIMITED_BUFFER_MS, LOOK_OVER_MS,
-    ORIGIN_EVENTS_MAX, SOCKET_BUFFER_LEN,
-};
+use crate::limits::{GOODBYE, SLEEP_MAX};
 use crate::link::LinkEvent;
-use crate::links::Links;
 use crate::origin::{Origin, OriginEvent};
 use crate::rate::Rate;
 use crate::seed::Disk;
-use crate::sockets::{Sockets, own_addresses};
 use crate::store::Store;
 use crate::throttle::Throttle;
 use crate::tracker_client::{TrackerClient, TrackerEvent};
-use manifests::Manifests;
 pub(crate) use mirror::Mirror;
-use signals::EarlyLease;
-use viral_swarm::fetch::PeerKey;
+use network::Network;
+use requests::Requests;
 
 /// What cannot be helped by asking somebody else.
 #[derive(Debug, thiserror::Error)]
@@ -102,370 +93,360 @@ pub(crate) struct PeerConfig {
     pub(crate) disk: Option<Arc<Disk>>,
 }
 
-/// A peer in a swarm.
-pub(crate) struct Peer {
-    /// Time zero of the engines.
-    start: Instant,
-    origin: Origin,
-    page: String,
-    ticket: Option<Ticket>,
-    takes_page: bool,
-    follows: bool,
-    meets: bool,
-    in_crowd: bool,
-    early_lease: EarlyLease,
-    slots: u8,
-    up: Option<Rate>,
-    throttle: Throttle,
-    document: Option<Bytes>,
-    disk: Option<Arc<Disk>>,
-    sockets: Sockets,
-    links: Links,
-    fetch: Fetch,
-    upload: Upload,
-    pub(crate) store: Store,
-    encoded: EncodedCache,
-    /// Of the pieces that came since this peer is one of a crowd, until it has all of them: how many had come by then. As many as the store takes at most.
-    arrival_numbers: HashMap<PieceId, u64>,
-    tracker: Option<TrackerClient>,
-    events: mpsc::Receiver<OriginEvent>,
-    event_sender: mpsc::Sender<OriginEvent>,
-    requests: JoinSet<()>,
-    pub(crate) manifests: Manifests,
-    /// Only for mirrors of a whole site.
-    pub(crate) mirror: Option<Mirror>,
-    /// The manifest looked for and not yet here.
-    sought: Option<Digest>,
-    /// The manifest that the origin was asked for and has not sent yet.
-    asked_manifest: Option<Digest>,
-    /// Pieces that came before the manifest.
-    early: Vec<(PeerKey, PieceId, Encoding, Vec<u8>)>,
-    early_bytes: usize,
-    /// Connections older than this may still send what an earlier engine asked of them.
-    reset_at: Option<Instant>,
-    pub(crate) totals: Totals,
-    reported: Totals,
-    /// What the tracker knows to be held.
-    held_reported: Option<(Digest, u32)>,
-    have_queue: Vec<PieceId>,
-    /// Somebody who may have it is looked for before anything is fetched.
-    pub(crate) awaits_peer: bool,
-    offers_wanted: u8,
-    find_ms: u64,
-    /// When what is due, in milliseconds since the start.
-    manifest_at: Option<u64>,
-    /// When manifests that the upload limit holds back may leave.
-    manifests_due: Option<u64>,
-    report_at: Option<u64>,
-    have_at: Option<u64>,
-    find_at: Option<u64>,
-    look_at: u64,
+/// What went wrong, for whoever owns a peer.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
     /// Why the tracker will have no more of us, or does not know the page.
     pub(crate) refused: Option<String>,
-    /// Why there is no session now.
+    /// Why there is no session with it now.
     pub(crate) lost: Option<String>,
     /// What went wrong with the origin last; none since it last gave something.
-    pub(crate) origin_fault: Option<String>,
+    pub(crate) origin: Option<String>,
     pub(crate) failure: Option<PeerError>,
-    /// When the first piece was verified, and when anything was learnt last.
-    pub(crate) first_piece_at: Option<Instant>,
-    pub(crate) advanced_at: Instant,
-    buffer: Vec<u8>,
+}
+
+/// A peer in a swarm. Its session decides; what it says is carried out here.
+pub(crate) struct Peer {
+    /// Time zero of the session.
+    start: Instant,
+    session: Session,
+    network: Network,
+    requests: Requests,
+    tracker: Option<TrackerClient>,
+    pub(crate) store: Store,
+    encoded: EncodedCache,
+    page: String,
+    document: Option<Bytes>,
+    disk: Option<Arc<Disk>>,
+    /// Only for mirrors of a whole site.
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) faults: Faults,
 }
 
 impl Peer {
     /// Opens sockets, dials the offers that came with the visit, and begins a session with the tracker.
     pub(crate) async fn start(config: PeerConfig) -> Result<Self, PeerError> {
-        let sockets = open_sockets(&config).await?;
-        let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
-        let (event_sender, events) = mpsc::channel(ORIGIN_EVENTS_MAX);
-        let start = Instant::now();
-        let slots = if config.up == Some(Rate(0)) || !config.meets { 0 } else { config.slots };
-        let mut peer = Self {
-            start,
-            page: config.page,
+        let network = Network::open(&config).await?;
+        let session = SessionConfig {
+            seed: rand::random(),
+            page: config.page.clone(),
             ticket: config.ticket,
+            manifest: config.manifest,
             takes_page: config.takes_page,
             follows: config.follows,
             meets: config.meets,
-            in_crowd: config.in_crowd && config.meets,
-            early_lease: EarlyLease::Unasked,
-            slots,
-            up: config.up,
-            throttle: config.throttle,
-            document: config.document,
-            disk: config.disk,
-            sockets,
-            links,
-            fetch: Fetch::new(FetchConfig { seed: rand::random() }),
-            upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s: config.up.map_or(0, |rate| rate.0), bytes_max: 0 }),
+            in_crowd: config.in_crowd,
+            slots: if config.up == Some(Rate(0)) { 0 } else { config.slots },
+            up_bytes_per_s: config.up.map_or(0, |rate| rate.0),
+        };
+        let mut peer = Self {
+            start: Instant::now(),
+            session: Session::new(session, config.offers),
+            network,
+            requests: Requests::new(config.origin, config.ticket),
+            tracker: None,
             store: config.store,
             encoded: EncodedCache::default(),
-            arrival_numbers: HashMap::new(),
-            tracker: None,
-            events,
-            event_sender,
-            requests: JoinSet::new(),
-            manifests: Manifests::default(),
+            page: config.page,
+            document: config.document,
+            disk: config.disk,
             mirror: config.mirrors.then(Mirror::default),
-            sought: config.manifest,
-            asked_manifest: None,
-            early: Vec::new(),
-            early_bytes: 0,
-            reset_at: None,
-            totals: Totals::default(),
-            reported: Totals::default(),
-            held_reported: None,
-            have_queue: Vec::new(),
-            awaits_peer: false,
-            offers_wanted: 0,
-            find_ms: FIND_MS,
-            manifest_at: None,
-            manifests_due: None,
-            report_at: None,
-            have_at: None,
-            find_at: None,
-            look_at: LOOK_OVER_MS,
-            refused: None,
-            lost: None,
-            origin_fault: None,
-            failure: None,
-            first_piece_at: None,
-            advanced_at: start,
-            buffer: vec![0; DATAGRAM_LEN_MAX],
-            origin: config.origin,
+            faults: Faults::default(),
         };
-        if peer.in_crowd && peer.sought.is_some() && config.offers.is_empty() {
-            // Nobody takes leases yet: the first one is asked for before anything else is known.
-            peer.early_lease = EarlyLease::Asked;
-        }
-        peer.join(config.offers);
-        peer.tracker = Some(TrackerClient::open(&peer.origin, peer.registration()));
         peer.pump();
+        peer.tracker = Some(TrackerClient::open(&peer.requests.origin, peer.session.registration()));
         Ok(peer)
     }
 
     /// How far the download is.
     pub(crate) fn progress(&self) -> Progress {
-        self.fetch.progress()
+        self.session.progress()
+    }
+
+    /// What was taken from whom and given so far.
+    pub(crate) fn totals(&self) -> &Totals {
+        self.session.totals()
+    }
+
+    /// The page's manifest now.
+    pub(crate) fn current(&self) -> Option<&KnownManifest> {
+        self.session.current()
+    }
+
+    /// Open connections.
+    pub(crate) fn peers(&self) -> usize {
+        self.session.opened()
+    }
+
+    /// How long nothing was learnt.
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(self.session.advanced_at().0))
+    }
+
+    /// When the first piece was verified.
+    pub(crate) fn first_piece_at(&self) -> Option<Instant> {
+        self.session.advanced_at().1.map(|ms| self.start + Duration::from_millis(ms))
+    }
+
+    /// Whether somebody who may have it is looked for before anything is fetched, until the tracker has nobody.
+    pub(crate) fn awaits_peer(&self) -> bool {
+        self.session.awaits_peer()
+    }
+
+    /// Begins or ends to look for somebody; see [`Self::awaits_peer`].
+    pub(crate) fn await_peer(&mut self, awaits: bool) {
+        self.session.await_peer(awaits);
     }
 
     /// A file elsewhere holds this asset: it need not be fetched if that is true.
     pub(crate) fn adopt(&mut self, record: &AssetRecord, path: std::path::PathBuf) {
         if self.store.adopt(record, path).unwrap_or(false) {
-            let ids: Vec<PieceId> = record.pieces.iter().map(viral_wire::Piece::id).collect();
-            self.fetch.handle_held(self.now(), &ids);
+            self.session.handle_found(self.now(), &record.pieces);
             self.pump();
         }
-    }
-
-    /// Open connections.
-    pub(crate) fn peers(&self) -> usize {
-        self.links.opened().count()
     }
 
     /// Waits for one thing to happen and does what follows from it. Cancel-safe.
     pub(crate) async fn turn(&mut self) {
         let due = self.due();
-        let now = Instant::now();
-        let read_at = self.throttle.due(now);
-        let backed_up = self.links.peek_transmit_source();
+        let read_at = self.network.read_at();
+        let backed_up = self.network.links.peek_transmit_source();
         tokio::select! {
-            () = self.sockets.readable(), if read_at.is_none() => self.receive(),
-            () = self.sockets.writable(backed_up.unwrap_or_else(unspecified)), if backed_up.is_some() => {}
-            Some(event) = self.events.recv() => self.handle_origin(event),
+            () = self.network.sockets.readable(), if read_at.is_none() => self.network.receive(),
+            () = self.network.sockets.writable(backed_up.unwrap_or_else(unspecified)), if backed_up.is_some() => {}
+            event = self.requests.next() => self.handle_origin(event),
             event = next_of(&mut self.tracker) => self.handle_tracker(event),
             () = sleep_until(due.into()) => self.handle_timeout(),
-            () = sleep_until(read_at.unwrap_or(now).into()), if read_at.is_some() => {}
+            () = sleep_until(read_at.unwrap_or(due).into()), if read_at.is_some() => {}
         }
         self.pump();
     }
 
     /// Says goodbye to everybody.
     pub(crate) async fn stop(mut self) {
-        let (now, keys) = (Instant::now(), self.links.answered().map(|link| link.key).collect::<Vec<_>>());
-        self.report();
-        for key in keys {
-            self.links.close(now, key, Some(ByeReason::Leaving));
-        }
-        self.transmit();
+        self.session.leave(self.now());
+        self.pump();
         if let Some(tracker) = self.tracker.take() {
             tracker.close(GOODBYE).await;
         }
-        self.requests.abort_all();
+        self.requests.stop();
     }
 
+    /// The session's time, in milliseconds.
     fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Reads what the sockets have, as far as the download limit allows.
-    fn receive(&mut self) {
-        let (links, throttle) = (&mut self.links, &self.throttle);
-        let now = Instant::now();
-        self.sockets.receive(&mut self.buffer, DATAGRAMS_PER_TURN, |source, destination, bytes| {
-            links.handle_datagram(now, source, destination, bytes);
-            throttle.take(now, bytes.len()).is_none()
-        });
-    }
-
     /// The next thing that is due.
     fn due(&self) -> Instant {
-        let engines = [self.fetch.poll_timeout(), self.upload.poll_timeout(), self.manifest_at, self.report_at, self.have_at, self.find_at];
-        let engines = engines.into_iter().chain([self.manifests_due]);
-        let engines = engines.chain([self.mirror.as_ref().map(|mirror| mirror.ask_at)]);
-        let ms = engines.flatten().min().unwrap_or(u64::MAX).min(self.look_at);
-        let at = self.start + Duration::from_millis(ms);
-        self.links.poll_timeout().map_or(at, |links| links.min(at))
+        let ask_at = self.mirror.as_ref().map(|mirror| mirror.ask_at);
+        let ms = self.session.poll_timeout().into_iter().chain(ask_at).min();
+        let at = ms.map(|ms| self.start + Duration::from_millis(ms));
+        at.into_iter().chain(self.network.links.poll_timeout()).min().unwrap_or_else(|| Instant::now() + SLEEP_MAX)
     }
 
     fn handle_timeout(&mut self) {
-        self.links.handle_timeout(Instant::now());
+        self.network.links.handle_timeout(Instant::now());
         let now = self.now();
-        let is_due = |at: Option<u64>| at.is_some_and(|at| at <= now);
-        if is_due(self.fetch.poll_timeout()) {
-            self.fetch.handle_timeout(now);
-        }
-        if is_due(self.upload.poll_timeout()) {
-            self.upload.handle_timeout(now);
-        }
-        if is_due(self.manifest_at) {
-            self.ask_manifest();
-        }
-        if is_due(self.manifests_due) {
-            self.pass_manifests();
-        }
-        if is_due(self.report_at) {
-            self.report();
-        }
-        if is_due(self.have_at) {
-            self.send_haves();
-        }
-        if is_due(self.find_at) {
-            self.find();
-        }
-        if is_due(self.mirror.as_ref().map(|mirror| mirror.ask_at)) {
+        self.session.handle_timeout(now);
+        if self.mirror.as_ref().is_some_and(|mirror| mirror.ask_at <= now) {
             self.ask_listing();
-        }
-        if is_due(Some(self.look_at)) {
-            self.look_at = now + LOOK_OVER_MS;
-            self.look_over();
         }
     }
 
-    /// Closes connections that nobody used for a while, and those that never opened.
-    fn look_over(&mut self) {
-        let now = Instant::now();
-        let is_over = |link: &crate::link::Link| {
-            now.duration_since(if link.opened { link.used_at } else { link.started_at }) >= if link.opened { IDLE } else { DIAL_GIVEN_UP }
-        };
-        let over: Vec<PeerKey> = self.links.answered().filter(|link| is_over(link)).map(|link| link.key).collect();
-        for key in over {
-            self.end_link(key, Some(ByeReason::Idle));
+    fn handle_tracker(&mut self, event: TrackerEvent) {
+        let now = self.now();
+        match event {
+            TrackerEvent::Signal(signal) => {
+                if matches!(*signal, TrackerToPeer::Welcome { .. }) {
+                    self.faults.lost = None;
+                }
+                self.session.handle_signal(now, *signal);
+            }
+            TrackerEvent::Lost(reason) => {
+                self.faults.lost = Some(reason);
+                self.session.handle_lost(now);
+            }
         }
+    }
+
+    /// Something came from the origin.
+    fn handle_origin(&mut self, event: OriginEvent) {
+        let now = self.now();
+        match event {
+            OriginEvent::Piece { id, encoding, body } => {
+                self.faults.origin = None;
+                if self.session.accept_from_origin(id) {
+                    self.verify(Source::Origin, id, encoding, &body);
+                }
+            }
+            OriginEvent::Served { ids, outcome } => {
+                self.note_origin_fault(outcome);
+                self.session.handle_origin_served(now, &ids);
+            }
+            OriginEvent::Manifest { digest, blob } => {
+                if blob.is_ok() {
+                    self.faults.origin = None;
+                }
+                let blob = self.note_origin_fault(blob).map(Vec::from);
+                self.session.handle_manifest(now, digest, blob);
+            }
+            OriginEvent::Listed(listing) => self.handle_listing(listing),
+            OriginEvent::Answered(Ok(())) => {}
+            OriginEvent::Answered(Err(error)) => {
+                tracing::debug!(%error, "answers were not taken");
+                self.session.handle_post_failed(now);
+            }
+        }
+    }
+
+    fn note_origin_fault<T>(&mut self, outcome: Result<T, crate::origin::OriginError>) -> Option<T> {
+        outcome
+            .inspect_err(|error| {
+                tracing::debug!(%error, "the origin did not give what was asked");
+                self.faults.origin = Some(error.to_string());
+            })
+            .ok()
     }
 
     /// Does everything that follows from what was heard, until nothing does any more.
     fn pump(&mut self) {
         loop {
             let mut quiet = true;
-            while let Some((key, event)) = self.links.poll_event() {
+            while let Some((key, event)) = self.network.links.poll_event() {
                 self.handle_link(key, event);
+                self.verify_arrived();
                 quiet = false;
             }
-            while let Some(output) = self.fetch.poll() {
-                self.do_fetch(output);
+            while let Some(output) = self.session.poll() {
+                self.carry_out(output);
+                self.verify_arrived();
                 quiet = false;
             }
-            while let Some(output) = self.upload.poll() {
-                self.do_upload(output);
-                // What was sent leaves before the next piece is read, so that both ends work at the same time.
-                self.links.flush(Instant::now());
-                self.transmit();
-                quiet = false;
-            }
-            self.links.flush(Instant::now());
-            self.transmit();
+            self.network.flush();
             if quiet {
                 return;
             }
         }
     }
 
-    /// Sends datagrams until the system has no more room for them.
-    fn transmit(&mut self) {
-        while let Some(transmit) = self.links.poll_transmit() {
-            if !self.sockets.send(transmit.source, transmit.destination, &transmit.contents) {
-                self.links.push_back(transmit);
-                return;
-            }
-        }
-    }
-
     fn handle_link(&mut self, key: PeerKey, event: LinkEvent) {
+        let now = self.now();
         match event {
-            LinkEvent::Opened => self.handle_open(key),
-            LinkEvent::Frame(frame) => self.handle_frame(key, frame),
-            LinkEvent::Malformed => self.fetch_fault(key, viral_swarm::fetch::Fault::Malformed),
-            LinkEvent::Low => self.handle_low(key),
+            LinkEvent::Opened => {
+                tracing::debug!(key, "connection opened");
+                self.session.handle_open(now, key);
+            }
+            LinkEvent::Frame(frame) => self.session.handle_frame(now, key, frame),
+            LinkEvent::Malformed => self.session.handle_malformed(now, key),
+            LinkEvent::Low => {
+                if let Some(link) = self.network.links.get(key) {
+                    self.session.handle_buffered(now, key, link.buffered());
+                }
+            }
             LinkEvent::Closed => {
                 tracing::debug!(key, "the other end is gone");
-                self.end_link(key, None);
+                self.session.handle_closed(now, key);
             }
         }
     }
 
-    fn handle_frame(&mut self, key: PeerKey, frame: Frame) {
-        let heard = self.links.get(key).map(|link| link.note_activity(Instant::now(), &frame));
-        match heard {
-            Some(true) => {}
-            Some(false) => return self.fetch_fault(key, viral_swarm::fetch::Fault::Malformed),
-            None => return,
-        }
-        match frame {
-            Frame::Hello { .. } | Frame::Have { .. } | Frame::Refuse { .. } | Frame::Piece { .. } | Frame::ManifestPart { .. } => {
-                self.handle_given(key, frame);
+    /// Does what the session wants done.
+    fn carry_out(&mut self, output: Output) {
+        let links = &mut self.network.links;
+        match output {
+            Output::Signal(signal) => {
+                tracing::trace!(?signal, "told the tracker");
+                if !self.signal(signal.clone()) {
+                    self.session.handle_unsent(&signal);
+                }
             }
-            Frame::Want { .. } | Frame::Cancel { .. } | Frame::Query { .. } | Frame::WantManifest { .. } => self.handle_asked(key, frame),
-            Frame::Bye { reason } => {
-                tracing::debug!(key, ?reason, "the other end says goodbye");
-                self.end_link(key, None);
+            Output::Register(signals) => {
+                if let Some(tracker) = &self.tracker {
+                    tracker.set_register(signals);
+                }
             }
+            Output::Frame { peer, frame, urgency } => drop(links.send_urgent(peer, &frame, urgency)),
+            Output::AskManifest { manifest } => self.requests.ask_manifest(manifest),
+            Output::AskPieces { ids } => self.requests.ask_pieces(ids),
+            Output::Dial { offers, by_post } => self.dial(offers, by_post),
+            Output::MakeOffers { count } => self.make_offers(count),
+            Output::Accept { offer, number, description, push } => {
+                if let Some(key) = links.accept(Instant::now(), offer, number, &description) {
+                    self.session.handle_accepted(self.now(), key, Introduction { number, offer, push, dialled: false });
+                }
+            }
+            Output::WithdrawOffers => links.withdraw_offers(),
+            Output::Close { peer, reason } => {
+                tracing::debug!(key = peer, ?reason, "connection ended");
+                links.close(Instant::now(), peer, reason);
+            }
+            Output::SendPiece { peer, id, urgency } => {
+                self.send_piece(peer, id, urgency);
+                // What was sent leaves before the next piece is read, so that both ends work at the same time.
+                self.network.flush();
+            }
+            Output::TakeUp { replaced } => {
+                if replaced {
+                    self.renew_listing();
+                }
+                self.take_up();
+                self.session.handle_taken_up(self.now());
+            }
+            Output::Failed(error) => self.faults.failure = Some(error.into()),
+            Output::Refused(refusal) => self.faults.refused = Some(words(refusal)),
         }
     }
 
-    /// The connection is over, from either side.
-    fn end_link(&mut self, key: PeerKey, reason: Option<ByeReason>) {
-        let Some(link) = self.links.get(key) else { return };
-        let (peer, offer) = (link.peer, link.offer);
-        self.links.close(Instant::now(), key, reason);
-        let now = self.now();
-        self.fetch.handle_closed(now, key);
-        self.upload.handle_closed(now, key);
-        if let Some(peer) = peer {
-            self.signal(PeerToTracker::Closed { peer, offer });
+    /// Sends a signal, if there is a session with the tracker that takes it.
+    fn signal(&self, signal: PeerToTracker) -> bool {
+        self.tracker.as_ref().is_some_and(|tracker| tracker.send(signal))
+    }
+
+    /// Prepares a connection for each offer that is of use, and answers them.
+    fn dial(&mut self, offers: Vec<Offer>, by_post: bool) {
+        let (mut answers, mut dialled) = (Vec::new(), Vec::new());
+        for Offer { peer, offer, description, push } in offers {
+            match self.network.links.answer(Instant::now(), (peer, offer), &description) {
+                Ok((key, description)) => {
+                    dialled.push((key, Introduction { number: peer, offer, push, dialled: true }));
+                    answers.push(Answer { peer, offer, description });
+                }
+                Err(error) => tracing::debug!(%peer, %error, "offer is of no use"),
+            }
         }
-        self.look_for_peers();
-        self.ask_if_alone();
+        self.session.handle_dialled(self.now(), &dialled);
+        if answers.is_empty() {
+            return;
+        }
+        if by_post {
+            self.requests.post(answers);
+        } else {
+            self.signal(PeerToTracker::Answers { answers });
+        }
+    }
+
+    fn make_offers(&mut self, count: u8) {
+        let mut offers = Vec::new();
+        for _ in 0..count {
+            match self.network.links.offer(Instant::now()) {
+                Ok((offer, description)) => offers.push(ReadyOffer { offer, description }),
+                Err(error) => tracing::warn!(%error, "no offer can be made"),
+            }
+        }
+        if !offers.is_empty() {
+            self.signal(PeerToTracker::Offers { offers });
+        }
     }
 }
 
-async fn open_sockets(config: &PeerConfig) -> Result<Sockets, PeerError> {
-    let refused = |cause| PeerError::Socket { bind: config.bind, cause };
-    let receive_buffer_len = match config.down {
-        Some(rate) => {
-            usize::try_from(rate.0 * LIMITED_BUFFER_MS / 1_000).unwrap_or(usize::MAX).clamp(LIMITED_BUFFER_LEN_MIN, SOCKET_BUFFER_LEN)
-        }
-        None => SOCKET_BUFFER_LEN,
-    };
-    let addresses = match config.bind {
-        Some(bind) if !bind.is_unspecified() => vec![bind],
-        Some(_) | None => own_addresses(config.origin.address().await).map_err(refused)?,
-    };
-    if addresses.is_empty() {
-        return Err(refused(io::Error::other("this machine has no address that others could reach")));
+fn words(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::Unknown(message) => message,
+        Refusal::Dropped(DropReason::Forged) => "the tracker dropped this peer because others reported forged pieces from it".to_owned(),
+        Refusal::Dropped(DropReason::Version) => "the server is of another version; update viral".to_owned(),
+        Refusal::Dropped(DropReason::Overload) => "the server sheds load".to_owned(),
     }
-    Sockets::bind(&addresses, receive_buffer_len).map_err(refused)
 }
 
 async fn next_of(tracker: &mut Option<TrackerClient>) -> TrackerEvent {

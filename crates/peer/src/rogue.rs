@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 use url::Url;
+use viral_swarm::client::config::FIND_MS_MAX;
+use viral_swarm::client::peers::Introduction;
 use viral_swarm::fetch::PeerKey;
 use viral_wire::frame::Encoding;
 use viral_wire::limits::{MANIFEST_PART_LEN_MAX, WANT_IDS_MAX};
@@ -17,7 +19,7 @@ use viral_wire::signal::{Answer, Offer, PeerToTracker, ReadyOffer, TrackerToPeer
 use viral_wire::{Digest, Frame, Manifest, Piece, PieceId};
 
 use crate::get::GetError;
-use crate::limits::{DATAGRAM_LEN_MAX, DATAGRAMS_PER_TURN, FIND_MS_MAX, SOCKET_BUFFER_LEN, VISITOR_SLOTS};
+use crate::limits::{DATAGRAM_LEN_MAX, DATAGRAMS_PER_TURN, SOCKET_BUFFER_LEN, VISITOR_SLOTS};
 use crate::link::LinkEvent;
 use crate::links::Links;
 use crate::origin::Origin;
@@ -55,6 +57,8 @@ pub enum Crime {
 pub struct Rogue {
     crime: Crime,
     links: Links,
+    /// Where its connections come from.
+    met: HashMap<PeerKey, Introduction>,
     sockets: Sockets,
     tracker: TrackerClient,
     origin: Origin,
@@ -97,6 +101,7 @@ impl Rogue {
         Ok(Self {
             crime,
             links,
+            met: HashMap::new(),
             sockets,
             tracker,
             origin,
@@ -166,9 +171,8 @@ impl Rogue {
             }
             TrackerToPeer::OffersWanted { count } => self.make_offers(count),
             TrackerToPeer::Answer { offer, peer, description, push } => {
-                let key = self.links.accept(Instant::now(), offer, peer, &description);
-                if let Some(link) = key.and_then(|key| self.links.get(key)) {
-                    link.push = push;
+                if let Some(key) = self.links.accept(Instant::now(), offer, peer, &description) {
+                    self.met.insert(key, Introduction { number: peer, offer, push, dialled: false });
                 }
             }
             TrackerToPeer::Peers { offers } => self.dial(offers),
@@ -218,7 +222,8 @@ impl Rogue {
     fn dial(&mut self, offers: Vec<Offer>) {
         let mut answers = Vec::new();
         for Offer { peer, offer, description, .. } in offers {
-            if let Ok((_, description)) = self.links.answer(Instant::now(), (peer, offer), &description) {
+            if let Ok((key, description)) = self.links.answer(Instant::now(), (peer, offer), &description) {
+                self.met.insert(key, Introduction { number: peer, offer, push: None, dialled: true });
                 answers.push(Answer { peer, offer, description });
             }
         }
@@ -231,7 +236,7 @@ impl Rogue {
         match event {
             LinkEvent::Opened => {
                 // Who says nothing of its connections is soon left in peace.
-                if let Some((peer, offer)) = self.links.get(key).and_then(|link| Some((link.peer?, link.offer))) {
+                if let Some(&Introduction { number: peer, offer, .. }) = self.met.get(&key) {
                     self.tracker.send(PeerToTracker::Opened { peer, offer, ms: 0 });
                 }
                 self.greet(key);
@@ -240,9 +245,8 @@ impl Rogue {
             LinkEvent::Frame(frame) if self.crime == Crime::Hogs => self.hog(key, frame),
             LinkEvent::Closed => {
                 self.is_shown_out = self.crime == Crime::Hogs;
-                let ended = self.links.get(key).and_then(|link| Some((link.peer?, link.offer)));
                 self.links.close(Instant::now(), key, None);
-                if let Some((peer, offer)) = ended {
+                if let Some(Introduction { number: peer, offer, .. }) = self.met.remove(&key) {
                     self.tracker.send(PeerToTracker::Closed { peer, offer });
                 }
             }
@@ -253,7 +257,7 @@ impl Rogue {
     /// The forger's answer to what others ask of it.
     fn forge(&mut self, key: PeerKey, frame: Frame) {
         match frame {
-            Frame::Query { ids } => drop(self.links.send(Instant::now(), key, &Frame::Have { ids })),
+            Frame::Query { ids } => drop(self.links.send(key, &Frame::Have { ids })),
             Frame::Want { ids } => ids.into_iter().for_each(|id| self.give_forged(key, id)),
             Frame::WantManifest { manifest } => {
                 if let Some(blob) = self.known.as_ref().filter(|known| known.digest == manifest).map(|known| known.blob.clone()) {
@@ -279,13 +283,13 @@ impl Rogue {
                 // Small ones again and again would be too many frames, which is another crime.
                 // The first request for a piece that was pushed is taken for one that crossed it.
                 for _ in 0..if body.len() >= UNKNOWN_PIECE_LEN as usize { 2 } else { 0 } {
-                    self.links.send(Instant::now(), key, &Frame::Want { ids: vec![id] });
+                    self.links.send(key, &Frame::Want { ids: vec![id] });
                 }
             }
             Frame::ManifestPart { offset: 0, .. } => self.taken.1 += 1,
             Frame::Refuse { .. } => {
                 for _ in 0..100 {
-                    self.links.send(Instant::now(), key, &Frame::WantManifest { manifest });
+                    self.links.send(key, &Frame::WantManifest { manifest });
                 }
             }
             Frame::Bye { .. } => self.is_shown_out = true,
@@ -300,12 +304,11 @@ impl Rogue {
     }
 
     fn greet(&mut self, key: PeerKey) {
-        let now = Instant::now();
         let Some(known) = self.known.as_ref().filter(|_| self.crime != Crime::IsSilent) else { return };
         let (digest, blob, first) = (known.digest, known.blob.clone(), known.pieces.first().map(Piece::id));
-        let push = self.links.get(key).filter(|link| !link.dialled).and_then(|link| link.push);
+        let push = self.met.get(&key).filter(|from| !from.dialled).and_then(|from| from.push);
         let promised: Vec<PieceId> = push.map_or_else(Vec::new, |push| planned(&push, &known.pieces));
-        self.links.send(now, key, &Frame::Hello { manifests: vec![digest] });
+        self.links.send(key, &Frame::Hello { manifests: vec![digest] });
         if self.crime == Crime::ForgesManifest {
             self.give_manifest(key, digest, &vec![7; blob.len()]);
         } else if push.is_some() {
@@ -317,7 +320,7 @@ impl Rogue {
             Crime::Floods => {
                 for n in 0..10_000_u32 {
                     let id = Digest::of(&n.to_be_bytes()).piece_id();
-                    self.links.send(now, key, &Frame::Have { ids: vec![id] });
+                    self.links.send(key, &Frame::Have { ids: vec![id] });
                 }
             }
             Crime::SendsUnasked => self.give(key, Digest::of(b"nobody asked").piece_id(), Encoding::Raw, vec![1; 1_000]),
@@ -327,10 +330,10 @@ impl Rogue {
             }
             Crime::Hogs => {
                 for _ in 0..2 {
-                    self.links.send(now, key, &Frame::WantManifest { manifest: digest });
+                    self.links.send(key, &Frame::WantManifest { manifest: digest });
                 }
                 let ids = self.known.iter().flat_map(|known| known.pieces.iter().take(WANT_IDS_MAX).map(Piece::id)).collect();
-                self.links.send(now, key, &Frame::Want { ids });
+                self.links.send(key, &Frame::Want { ids });
             }
             Crime::ForgesManifest | Crime::IsSilent => {}
         }
@@ -340,7 +343,7 @@ impl Rogue {
         let total = u32::try_from(blob.len()).unwrap_or(u32::MAX);
         for (index, body) in blob.chunks(MANIFEST_PART_LEN_MAX).enumerate() {
             let offset = u32::try_from(index * MANIFEST_PART_LEN_MAX).unwrap_or(u32::MAX);
-            self.links.send(Instant::now(), key, &Frame::ManifestPart { manifest, offset, total, body: body.to_vec() });
+            self.links.send(key, &Frame::ManifestPart { manifest, offset, total, body: body.to_vec() });
         }
     }
 
@@ -348,12 +351,12 @@ impl Rogue {
     fn give_forged(&mut self, key: PeerKey, id: PieceId) {
         let len = self.known.as_ref().and_then(|known| known.lens.get(&id)).copied().unwrap_or(UNKNOWN_PIECE_LEN);
         let frame = Frame::Piece { id, encoding: Encoding::Raw, body: vec![66; len as usize] };
-        if self.links.send(Instant::now(), key, &frame) {
+        if self.links.send(key, &frame) {
             self.forged_bytes += u64::from(len);
         }
     }
 
     fn give(&mut self, key: PeerKey, id: PieceId, encoding: Encoding, body: Vec<u8>) {
-        self.links.send(Instant::now(), key, &Frame::Piece { id, encoding, body });
+        self.links.send(key, &Frame::Piece { id, encoding, body });
     }
 }

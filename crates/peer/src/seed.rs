@@ -212,7 +212,7 @@ impl Page {
                 }
             }
             self.say(peer, &mut said);
-            if let Some(error) = peer.failure.take() {
+            if let Some(error) = peer.faults.failure.take() {
                 match error {
                     // A full disk: what is there is seeded on.
                     PeerError::Store(cause) => tracing::warn!(url = %self.url, %cause, "pieces cannot be stored; seeding what is here"),
@@ -221,7 +221,7 @@ impl Page {
                     }
                 }
             }
-            if let Some(reason) = peer.refused.take() {
+            if let Some(reason) = peer.faults.refused.take() {
                 return Err(self.hopeless(GetError::DoesNotTravel(reason)));
             }
         }
@@ -229,7 +229,7 @@ impl Page {
 
     /// One line when a version is whole, and one every few minutes.
     fn say(&self, peer: &Peer, said: &mut (Option<viral_wire::Digest>, bool, Instant)) {
-        let (manifest, held, bytes, whole) = match peer.manifests.current() {
+        let (manifest, held, bytes, whole) = match peer.current() {
             Some(known) => {
                 let (pieces, held) = peer.store.count(&known.pieces);
                 let bytes: u64 = known.pieces.iter().map(|piece| u64::from(piece.len)).sum();
@@ -237,7 +237,7 @@ impl Page {
             }
             None => (None, 0, 0, false),
         };
-        let totals = &peer.totals;
+        let totals = peer.totals();
         if (manifest, whole) == (said.0, said.1) && said.2.elapsed() < REPORT {
             return;
         }

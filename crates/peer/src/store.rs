@@ -33,7 +33,6 @@ pub(crate) struct Store {
     assets: BTreeMap<Digest, Stored>,
     pieces: HashMap<PieceId, Known>,
     memory_bytes: u64,
-    held_len: u64,
 }
 
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl Store {
         if let Place::Directory(dir) = &place {
             fs::create_dir_all(dir)?;
         }
-        Ok(Self { place, assets: BTreeMap::new(), pieces: HashMap::new(), memory_bytes: 0, held_len: 0 })
+        Ok(Self { place, assets: BTreeMap::new(), pieces: HashMap::new(), memory_bytes: 0 })
     }
 
     /// Makes room for an asset and looks which of its pieces are there already. Known assets are left as they are.
@@ -87,7 +86,7 @@ impl Store {
                 copies.push((id, offset));
             }
             if is_here {
-                known.hold(&mut self.held_len);
+                known.held = true;
             }
             known.places.push((record.digest, offset));
             offset += u64::from(piece.len);
@@ -112,7 +111,7 @@ impl Store {
         let mut offset = 0;
         for piece in &record.pieces {
             let known = self.pieces.entry(piece.id()).or_insert_with(|| Known { piece: *piece, held: false, places: Vec::new() });
-            known.hold(&mut self.held_len);
+            known.held = true;
             known.places.insert(0, (record.digest, offset));
             offset += u64::from(piece.len);
         }
@@ -134,12 +133,6 @@ impl Store {
             known.places.retain(|(digest, _)| assets.contains_key(digest));
             !known.places.is_empty()
         });
-        self.held_len = self.pieces.values().filter(|known| known.held).map(|known| u64::from(known.piece.len)).sum();
-    }
-
-    /// Bytes of all pieces held, each counted once.
-    pub(crate) fn held_len(&self) -> u64 {
-        self.held_len
     }
 
     /// What is known of a piece, held or not.
@@ -160,7 +153,7 @@ impl Store {
                 stored.backing.write(*offset, raw)?;
             }
         }
-        known.hold(&mut self.held_len);
+        known.held = true;
         Ok(())
     }
 
@@ -173,7 +166,6 @@ impl Store {
         let raw = raw.filter(|raw| !matches!(backing, Backing::At(_) | Backing::Foreign(_)) || Digest::of(raw) == known.piece.digest);
         if raw.is_none() {
             known.held = false;
-            self.held_len -= u64::from(known.piece.len);
         }
         raw.map(Bytes::from)
     }
@@ -247,16 +239,6 @@ impl Store {
     }
 }
 
-impl Known {
-    /// It is here now; `len` counts the bytes of all that are.
-    fn hold(&mut self, len: &mut u64) {
-        if !self.held {
-            self.held = true;
-            *len += u64::from(self.piece.len);
-        }
-    }
-}
-
 impl Backing {
     fn read(&self, offset: u64, len: u32) -> io::Result<Vec<u8>> {
         let mut raw = vec![0; len as usize];
@@ -310,6 +292,11 @@ mod tests {
         }
     }
 
+    /// Bytes of all pieces held, each counted once.
+    fn held_len(store: &Store) -> u64 {
+        store.pieces.values().filter(|known| known.held).map(|known| u64::from(known.piece.len)).sum()
+    }
+
     fn id(raw: &[u8]) -> PieceId {
         Digest::of(raw).piece_id()
     }
@@ -328,7 +315,7 @@ mod tests {
             assert_eq!((store.asset(&one), store.asset(&two)), (Some(b"abcdab".to_vec()), Some(b"xyzab".to_vec())));
             assert!(store.verify(&one));
             assert_eq!(store.count(&one.pieces), (3, 6));
-            assert_eq!(store.held_len(), 7, "each piece once");
+            assert_eq!(held_len(&store), 7, "each piece once");
         }
     }
 
@@ -349,7 +336,7 @@ mod tests {
         assert_eq!([b"ab", b"cd", b"ef"].map(|raw| again.has(&id(raw))), [true, false, true]);
         assert_eq!(store.read(&id(b"cd")), None, "a piece that somebody overwrote is not given to anybody");
         assert!(!store.has(&id(b"cd")));
-        assert_eq!((store.held_len(), again.held_len()), (0, 4));
+        assert_eq!((held_len(&store), held_len(&again)), (0, 4));
     }
 
     #[test]
@@ -377,6 +364,6 @@ mod tests {
         store.retain(|digest| *digest == two.digest);
         assert_eq!([b"ab", b"cd", b"ef"].map(|raw| store.has(&id(raw))), [true, false, true]);
         assert_eq!(store.read(&id(b"ab")).as_deref(), Some(&b"ab"[..]));
-        assert_eq!(store.held_len(), 4);
+        assert_eq!(held_len(&store), 4);
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct TrackerClient {
     /// The first messages of each session.
     register: Arc<Mutex<Vec<PeerToTracker>>>,
     task: JoinHandle<()>,
+    /// The tracker was heard of since the last loss.
     live: bool,
 }
 
@@ -59,11 +60,6 @@ impl TrackerClient {
             // The reconnector only ends with us.
             None => std::future::pending().await,
         }
-    }
-
-    /// Whether the tracker was heard of since the last loss.
-    pub(crate) fn is_live(&self) -> bool {
-        self.live
     }
 
     /// Sends a signal; false if there is no session, or it is backed up.

@@ -49,7 +49,7 @@ pub struct Report {
 
 impl Report {
     pub(super) fn of(peer: &Peer, answer: Answer, begun: Instant) -> Self {
-        let (progress, totals) = (peer.progress(), &peer.totals);
+        let (progress, totals) = (peer.progress(), peer.totals());
         Self {
             ok: true,
             answer,
@@ -60,7 +60,7 @@ impl Report {
             pieces: progress.total,
             bans: totals.bans,
             ms_total: ms(begun.elapsed()),
-            ms_first_piece: peer.first_piece_at.map(|at| ms(at.saturating_duration_since(begun))),
+            ms_first_piece: peer.first_piece_at().map(|at| ms(at.saturating_duration_since(begun))),
             bytes_to_peers: totals.bytes_to_peers,
         }
     }

@@ -6,7 +6,7 @@ use viral_wire::{AssetRecord, Digest};
 
 use super::Peer;
 use crate::limits::LISTING_MS;
-use crate::origin::{Listing, OriginError, OriginEvent};
+use crate::origin::{Listing, OriginError};
 
 /// The assets of the site that no manifest of ours names.
 #[derive(Debug, Default)]
@@ -41,11 +41,7 @@ impl Peer {
         if std::mem::replace(&mut mirror.asking, true) {
             return;
         }
-        let (origin, tag, events) = (self.origin.clone(), mirror.tag.clone(), self.event_sender.clone());
-        self.requests.spawn(async move {
-            let listing = origin.listing(tag.as_deref()).await;
-            let _ = events.send(OriginEvent::Listed(listing)).await;
-        });
+        self.requests.ask_listing(mirror.tag.clone());
     }
 
     /// The server's answer; none = nothing changed.
@@ -65,10 +61,10 @@ impl Peer {
                 let is_first = mirror.tag.replace(tag).is_none();
                 mirror.is_known = true;
                 mirror.records = records;
-                if self.manifests.current().is_some() {
+                if self.session.current().is_some() {
                     // Pieces of assets that are gone would be asked for in vain.
                     if !is_first {
-                        self.reset_fetch();
+                        self.session.reset_fetch(now);
                     }
                     self.take_up();
                 }
@@ -97,7 +93,7 @@ impl Peer {
     /// Fetches what the page's manifest names and then, for a mirror, everything else of the site, as far as the disk limit allows. What is not used any more
     /// is forgotten.
     pub(super) fn take_up(&mut self) {
-        let Some(known) = self.manifests.current() else { return };
+        let Some(known) = self.session.current() else { return };
         let mut own = known.manifest.assets.clone();
         let named: BTreeSet<Digest> = own.iter().map(|record| record.digest).collect();
         let others = self.mirror.as_ref().map(Mirror::records).unwrap_or_default();
@@ -106,7 +102,7 @@ impl Peer {
             self.add_records(&own);
             return self.add_records(&others);
         };
-        let kept = disk.claim(&format!("{} {}", self.origin.ascii(), self.page), &[own.as_slice(), &others].concat());
+        let kept = disk.claim(&format!("{} {}", self.requests.origin.ascii(), self.page), &[own.as_slice(), &others].concat());
         let kept: BTreeSet<Digest> = kept.iter().map(|record| record.digest).collect();
         for records in [&mut own, &mut others] {
             records.retain(|record| kept.contains(&record.digest));
@@ -115,6 +111,8 @@ impl Peer {
         self.add_records(&others);
         if self.mirror.as_ref().is_none_or(|mirror| mirror.is_known) {
             self.store.retain(|digest| kept.contains(digest));
+            let store = &self.store;
+            self.session.retain_held(|id| store.has(id));
             disk.sweep();
         }
     }
