@@ -288,6 +288,12 @@ impl Exchange {
     pub(super) fn handle_verified(&mut self, source: Source, id: PieceId, verified: bool) -> bool {
         let held = self.fetch.progress().held;
         self.fetch.handle_piece(self.now, source, id, verified);
+        if let Source::Peer(peer) = source
+            && !verified
+        {
+            // At once, before it says goodbye by itself.
+            self.drop_peer(peer, Fault::Forged);
+        }
         verified && self.fetch.progress().held > held
     }
 

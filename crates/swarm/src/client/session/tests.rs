@@ -324,6 +324,40 @@ fn pieces_that_come_before_the_manifest_are_used_once_it_is_here() {
     assert_eq!(visitor.session.progress().held, 1);
 }
 
+/// A visitor that dialled a peer which pushes everything.
+fn pushed_to() -> Visitor {
+    let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
+    let mut visitor = thin(0);
+    visitor.hears(welcome());
+    visitor.hears(TrackerToPeer::Peers { offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push) }] });
+    visitor.opens(7);
+    visitor
+}
+
+#[test]
+fn a_piece_that_is_heard_together_with_the_manifest_is_used() {
+    let mut visitor = pushed_to();
+    let said = visitor.does(|session, now| {
+        session.handle_frame(now, 7, manifest_part());
+        session.handle_frame(now, 7, piece(0));
+    });
+    assert!(said.contains(&"verify 0".to_owned()) && !said.contains(&"close 7 Some(Fault)".to_owned()), "{said:?}");
+}
+
+#[test]
+fn a_forger_that_leaves_in_the_same_breath_is_reported() {
+    let mut visitor = pushed_to();
+    visitor.is_sent(7, manifest_part());
+    let said = visitor.does(|session, now| {
+        session.handle_frame(now, 7, piece(0));
+        let arrived = session.poll_piece().expect("it was pushed");
+        assert!(!session.handle_verified(now, Source::Peer(arrived.peer), arrived.id, false));
+        session.handle_frame(now, 7, Frame::Bye { reason: viral_wire::frame::ByeReason::Leaving });
+    });
+    assert!(said.contains(&"report 7 Forged".to_owned()), "{said:?}");
+    assert_eq!(visitor.session.totals().bans, 1);
+}
+
 #[test]
 fn who_asked_about_a_piece_hears_of_it_and_gets_it() {
     let mut visitor = thin(1);
