@@ -1,11 +1,13 @@
 //! Benches: measured on this machine, both sides of each comparison in the same minute.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use clap::{Args, Subcommand};
 
 use crate::shell::{self, cargo, target_dir};
 use crate::steps::Steps;
+use crate::tools::Tool;
 use crate::{journeys, release, tools};
 
 /// What to measure.
@@ -23,6 +25,26 @@ pub(crate) enum Bench {
     Native,
     /// One decision of a visit, by how many sessions there are.
     Admit,
+    /// Requests that a CPU-second of the server answers, beside nginx: small assets over keep-alive, no browser.
+    Http {
+        /// Rounds of each side; medians are printed.
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        /// Only rows whose name contains this.
+        #[arg(long)]
+        only: Option<String>,
+    },
+}
+
+impl Bench {
+    /// The programs it starts.
+    pub(crate) fn tools(&self) -> &'static [&'static [Tool]] {
+        match self {
+            Self::Path { .. } | Self::Apps(_) => &[tools::NPM, tools::JOURNEYS, tools::BENCH],
+            Self::Native | Self::Admit => &[],
+            Self::Http { .. } => &[tools::BENCH_HTTP],
+        }
+    }
 }
 
 /// What is handed on to the bench of apps.
@@ -66,6 +88,11 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
         return steps.run("bench admit", || example("viral-swarm", "admit"));
     }
     steps.run("build viral (release)", release::build)?;
+    if let Bench::Http { rounds, only } = what {
+        let mut words: Vec<OsString> = vec!["--rounds".into(), rounds.to_string().into()];
+        words.extend(only.iter().flat_map(|name| ["--only".into(), name.into()]));
+        return steps.run("bench http", || shell::run(bench("bench-http", &words).env("TOKIO_WORKER_THREADS", "1")));
+    }
     steps.run("geckodriver", tools::ensure_geckodriver)?;
     steps.run("real apps from npm", journeys::install_apps)?;
     match what {
@@ -74,7 +101,7 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
             steps.run("bench path", || in_browsers("bench-path", &["--runs".into(), runs.to_string().into()]))
         }
         Bench::Apps(apps) => steps.run("bench apps", || in_browsers("bench-apps", &apps.words())),
-        Bench::Native | Bench::Admit => Ok(()),
+        Bench::Native | Bench::Admit | Bench::Http { .. } => Ok(()),
     }
 }
 
@@ -82,15 +109,17 @@ fn example(package: &str, name: &str) -> anyhow::Result<()> {
     shell::run(cargo().args(["run", "--quiet", "--release", "--package", package, "--example", name]))
 }
 
-/// Runs one of the benches of `crates/journeys`.
+/// Runs one of the benches of `crates/journeys` that need browsers.
 fn in_browsers(name: &str, words: &[OsString]) -> anyhow::Result<()> {
+    shell::run(bench(name, words).env("GECKODRIVER", tools::geckodriver()))
+}
+
+/// One of the benches of `crates/journeys`, on the release build.
+fn bench(name: &str, words: &[OsString]) -> Command {
     let mut bench = cargo();
-    bench
-        .args(["run", "--quiet", "--package", "viral-journeys", "--features", "browsers", "--bin", name, "--"])
-        .args(words)
-        .env("GECKODRIVER", tools::geckodriver());
+    bench.args(["run", "--quiet", "--package", "viral-journeys", "--features", "browsers", "--bin", name, "--"]).args(words);
     if std::env::var_os("VIRAL_BIN").is_none() {
         bench.env("VIRAL_BIN", target_dir().join("release/viral"));
     }
-    shell::run(&mut bench)
+    bench
 }

@@ -113,7 +113,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
             journeys_with_build(steps, filter.as_deref())
         }
         Chore::Bench { what } => {
-            steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH]))?;
+            steps.run("tools", || tools::ensure(what.tools()))?;
             bench::run(steps, &what)
         }
         // Has no steps.
@@ -127,7 +127,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
             steps.run("build viral (release)", release::build)?;
             steps.run("no paths of this machine", release::check)
         }
-        Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH])),
+        Chore::Tools => steps.run("tools", || tools::ensure(&[tools::NPM, tools::JOURNEYS, tools::BENCH, tools::BENCH_HTTP])),
     }
 }
 

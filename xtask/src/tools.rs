@@ -28,6 +28,9 @@ pub(crate) const JOURNEYS: &[Tool] = &[
 /// What benches need besides what journeys do.
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 
+/// What the bench of requests needs.
+pub(crate) const BENCH_HTTP: &[Tool] = &[("nginx", "nginx-light"), ("wrk", "wrk")];
+
 /// What the lab needs.
 pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
 

@@ -13,9 +13,18 @@ use crate::{deadlines, http, wait};
 /// A running nginx that serves one folder, ended when dropped.
 #[derive(Debug)]
 pub struct Nginx {
-    _process: Process,
+    process: Process,
     folder: TempDir,
     address: SocketAddr,
+}
+
+/// How nginx is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// As Debian has it, with compression on.
+    Usual,
+    /// The same for measuring the processor: one worker, no access log, and the `.gz` beside a file where there is one.
+    OneWorker,
 }
 
 /// One answer of its access log.
@@ -38,10 +47,21 @@ impl Nginx {
     /// # Panics
     /// When it does not answer within [`deadlines::SERVER_READY`].
     pub async fn serve(root: &Path) -> anyhow::Result<Self> {
+        Self::serve_as(root, Setup::Usual).await
+    }
+
+    /// [`serve`](Self::serve) with a setup.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Panics
+    /// As [`serve`](Self::serve).
+    pub async fn serve_as(root: &Path, setup: Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let path = folder.path().join("nginx.conf");
-        std::fs::write(&path, config(root, folder.path(), port))?;
+        std::fs::write(&path, config(root, folder.path(), (port, setup)))?;
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-c").arg(&path).arg("-p").arg(folder.path());
         let process = Process::start(&mut command, folder.path())?;
@@ -51,7 +71,7 @@ impl Nginx {
             if reply.status == 200 { Ok(()) } else { Err(reply.text()) }
         })
         .await;
-        Ok(Self { _process: process, folder, address })
+        Ok(Self { process, folder, address })
     }
 
     /// Where it listens.
@@ -64,6 +84,12 @@ impl Nginx {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Seconds of a processor that it used until now.
+    #[must_use]
+    pub fn cpu_s(&self) -> f64 {
+        self.process.cpu_s()
     }
 
     /// All it has answered so far.
@@ -81,15 +107,19 @@ fn answered(line: &str) -> Option<Answered> {
     Some(Answered { status: words.next()?.parse().ok()?, bytes: words.next()?.parse().ok()?, path: words.next()?.to_owned() })
 }
 
-fn config(root: &Path, folder: &Path, port: u16) -> String {
+fn config(root: &Path, folder: &Path, (port, setup): (u16, Setup)) -> String {
     let (root, at) = (root.display(), folder.display());
+    let (workers, log, more) = match setup {
+        Setup::Usual => ("auto", format!("{at}/access.log sent"), ""),
+        Setup::OneWorker => ("1", "off".to_owned(), "gzip_static on;"),
+    };
     format!(
-        "user root; daemon off; worker_processes auto; pid {at}/nginx.pid; error_log {at}/error.log;
+        "user root; daemon off; worker_processes {workers}; pid {at}/nginx.pid; error_log {at}/error.log;
         events {{ worker_connections 768; }}
         http {{
             include /etc/nginx/mime.types; types {{ application/javascript mjs; }} default_type application/octet-stream;
-            log_format sent '$status $bytes_sent $uri'; access_log {at}/access.log sent;
-            sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on; gzip_vary on;
+            log_format sent '$status $bytes_sent $uri'; access_log {log};
+            sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on; gzip_vary on; {more}
             gzip_types text/css application/javascript text/javascript application/json image/svg+xml;
             client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
             server {{ listen 127.0.0.1:{port}; root {root}; }}

@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::deadlines;
 
+/// Ticks of `/proc/PID/stat` a second: the same on every architecture of Linux (proc_pid_stat(5)).
+const TICKS_PER_S: f64 = 100.0;
+
 /// A child whose standard output is read line by line and whose errors go to a log file.
 #[derive(Debug)]
 pub struct Process {
@@ -112,6 +115,12 @@ impl Process {
         tree(self.child.id()).into_iter().filter_map(memory_of).sum()
     }
 
+    /// Seconds of a processor that every process of the tree used until now, user and system together, all threads.
+    #[must_use]
+    pub fn cpu_s(&self) -> f64 {
+        tree(self.child.id()).into_iter().filter_map(cpu_ticks_of).sum::<f64>() / TICKS_PER_S
+    }
+
     /// Stops every process of the tree where it stands, as a machine going to sleep would.
     pub fn freeze(&self) {
         for id in tree(self.child.id()) {
@@ -167,8 +176,19 @@ fn tree(root: u32) -> Vec<u32> {
 }
 
 fn parent_of(id: u32) -> Option<u32> {
+    stat_of(id)?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// User and system time.
+fn cpu_ticks_of(id: u32) -> Option<f64> {
+    let stat = stat_of(id)?;
+    let ticks = stat.split_whitespace().skip(11).take(2);
+    ticks.map(|field| field.parse::<f64>().ok()).sum()
+}
+
+/// The fields of `/proc/PID/stat` from the third on.
+fn stat_of(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in parentheses may hold anything, blanks and parentheses included.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(1)?.parse().ok()
+    stat.rsplit_once(')').map(|(_, after_name)| after_name.to_owned())
 }

@@ -175,6 +175,12 @@ impl Server {
         self.process.log()
     }
 
+    /// Seconds of a processor that it used until now.
+    #[must_use]
+    pub fn cpu_s(&self) -> f64 {
+        self.process.cpu_s()
+    }
+
     /// `GET path` of the app, as curl would send it, with these headers.
     ///
     /// # Panics

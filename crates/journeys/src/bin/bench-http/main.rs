@@ -1,0 +1,104 @@
+//! `cargo xtask bench http`: requests that a CPU-second of the server answers, viral and nginx in turns in the same minutes.
+#![expect(clippy::print_stdout, reason = "numbers are what this program is for")]
+
+mod assets;
+mod load;
+mod options;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use assets::{Row, Sites, rows};
+use load::{Load, load};
+use options::Options;
+use viral_journeys::figures::{Target, median, quantile};
+use viral_journeys::http::{self, NAVIGATION, Reply};
+use viral_journeys::nginx::{Nginx, Setup};
+use viral_journeys::server::Server;
+use viral_journeys::{deadlines, wait};
+
+/// What tokio takes its number of threads from: one for viral as there is one worker of nginx.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
+
+/// Both servers.
+struct Bench {
+    viral: Server,
+    nginx: Nginx,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::from_words(std::env::args().skip(1))?;
+    ensure!(std::env::var(THREADS).is_ok_and(|threads| threads == "1"), "set {THREADS}=1, as cargo xtask bench http does");
+    let sites = Sites::make()?;
+    let bench = Bench {
+        viral: Server::serve(sites.viral.folder(), &[]).await,
+        nginx: Nginx::serve_as(sites.nginx.folder(), Setup::OneWorker).await?,
+    };
+    println!("{:<44} {:>9} {:>9} {:>7}  {:<15}", "requests per CPU-second of the server", "viral", "nginx", "ratio", "target");
+    for row in rows().iter().filter(|row| options.wants(&row.name)) {
+        let cookies = cookies(&bench.viral).await;
+        bench.measure(row, &cookies, options.rounds).await?;
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// Both sides in turns; the first turn of each warms caches and is not counted.
+    async fn measure(&self, row: &Row, cookies: &str, rounds: usize) -> anyhow::Result<()> {
+        let headers = row.headers(cookies, &self.viral.url(""));
+        self.until_settled(row, &headers).await;
+        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..=rounds {
+            let viral = rate(&self.viral.url(&row.path), &headers, || self.viral.cpu_s())?;
+            let nginx = rate(&self.nginx.url(&row.path), &headers, || self.nginx.cpu_s())?;
+            if round > 0 {
+                ours.push(viral);
+                theirs.push(nginx);
+                ratios.push(viral / nginx);
+            }
+        }
+        let ratio = median(&ratios);
+        let target = Target::AtLeast(row.target);
+        println!(
+            "{:<44} {:>9.0} {:>9.0} {ratio:>7.2}  {:<15} quartiles {:.2} to {:.2}",
+            row.name,
+            median(&ours),
+            median(&theirs),
+            target.beside(ratio),
+            quantile(&ratios, 0.25),
+            quantile(&ratios, 0.75),
+        );
+        Ok(())
+    }
+
+    /// Waits until viral sends the smallest form that it will make.
+    async fn until_settled(&self, row: &Row, headers: &[(&str, String)]) {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        wait::until("the best form is made", deadlines::CONDITION, async || {
+            let reply = self.viral.get(&row.path, &headers).await;
+            let tag = reply.header("etag").to_owned();
+            if reply.status == 200 && (!row.is_text || tag.ends_with("-br\"")) { Ok(()) } else { Err(format!("{} {tag}", reply.status)) }
+        })
+        .await;
+        let reply = http::get(self.nginx.address(), &row.path, &headers).await;
+        let coded = |reply: Reply| reply.status == 200 && (!row.is_text || reply.header("content-encoding") == "gzip");
+        assert!(reply.is_ok_and(coded), "nginx does not serve {} as it should", row.path);
+    }
+}
+
+/// Requests that one CPU-second of a server answers; `cpu_s` says how many it used so far.
+fn rate(url: &str, headers: &[(&str, String)], cpu_s: impl Fn() -> f64) -> anyhow::Result<f64> {
+    let before = cpu_s();
+    let Load { requests } = load(url, headers, Duration::from_secs(1))?;
+    let used = cpu_s() - before;
+    ensure!(used > 0.0, "the server used no processor for {requests} requests of {url}");
+    Ok(requests / used)
+}
+
+/// Visits the page as a browser does, and takes what it is to send with its assets.
+async fn cookies(viral: &Server) -> String {
+    let page = viral.get("/", NAVIGATION).await;
+    let lines = page.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok()?.split(';').next());
+    lines.collect::<Vec<_>>().join("; ")
+}
