@@ -40,9 +40,9 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
 
 /// Answers from the site as it is now, to somebody who came at `came`; none if it changed meanwhile.
 async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Response<Body>> {
-    let evidence = facts::of_request(request);
     let current = app.site.current();
-    let goes_there = evidence.fetch_dest.as_deref() == Some("document") || evidence.is_passed_on();
+    let told = facts::goes_there(&request.headers);
+    let goes_there = told.unwrap_or(false);
     let path = request.uri.path();
     let resolved = if goes_there { current.resolve_visit(path) } else { current.resolve(path) };
     // Browsers without fetch metadata do not say what they want: a document is taken for a visit, and nothing for one where no page came before.
@@ -51,10 +51,11 @@ async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Res
         Resolved::NotFound(_) => !names_a_part(path) && cookies::pinned_version(&request.headers).is_none(),
         Resolved::Redirect(_) => false,
     };
-    let is_visit = if evidence.has_sec_fetch { goes_there } else { looks_visited };
-    if !is_visit {
+    if !told.unwrap_or(looks_visited) {
         return Some(part_answer(app, current, resolved, request).await);
     }
+    // Read for visits alone: most requests are for parts of a page, and telling a bot takes longer than finding an asset.
+    let evidence = facts::of_request(request);
     visit_answer(app, &current, resolved, request, (evidence, came)).instrument(span::of_visit(path)).await
 }
 

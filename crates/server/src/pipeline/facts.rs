@@ -36,9 +36,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             .any(|name| text(headers, name).is_some_and(|value| value.starts_with("prefetch"))),
         wants_source: text(headers, "user-agent").is_some_and(|agent| agent.contains("Firefox/"))
             && text(headers, "priority").is_some_and(|priority| priority.split(',').any(|parameter| parameter.trim() == "u=4")),
-        has_sec_fetch: ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"]
-            .iter()
-            .any(|name| headers.contains_key(*name)),
+        has_sec_fetch: has_sec_fetch(headers),
         save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
         cookie: visitor_state(headers),
         forced_plain: asks_for_plain(request),
@@ -53,6 +51,20 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         is_native_peer: is_native_peer(headers),
         ..Evidence::default()
     }
+}
+
+/// Whether somebody goes to the address, as the browser says it; none where it says nothing.
+pub(super) fn goes_there(headers: &HeaderMap) -> Option<bool> {
+    has_sec_fetch(headers).then(|| match text(headers, "sec-fetch-dest") {
+        Some("document") => true,
+        // See `Evidence::is_passed_on`.
+        Some("empty") => text(headers, "sec-fetch-mode") == Some("navigate"),
+        Some(_) | None => false,
+    })
+}
+
+fn has_sec_fetch(headers: &HeaderMap) -> bool {
+    ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"].iter().any(|name| headers.contains_key(*name))
 }
 
 /// All that is known of a visit to a document before the page and its peers are looked at; it came at `came`.
