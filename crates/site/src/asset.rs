@@ -327,6 +327,12 @@ pub(super) fn is_searched(essence: &str, len: u64) -> bool {
 
 /// The entity tag of content in a coding of this suffix, with its quotes.
 pub(super) fn entity_tag(digest: Digest, suffix: &str) -> String {
-    let digest = digest.to_string();
-    format!("\"{}{suffix}\"", &digest[..32])
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let named = &digest.as_bytes()[..16];
+    let mut tag = String::with_capacity(2 * named.len() + suffix.len() + 2);
+    tag.push('"');
+    tag.extend(named.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| DIGITS[usize::from(half)]));
+    tag.push_str(suffix);
+    tag.push('"');
+    tag
 }

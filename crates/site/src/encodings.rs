@@ -38,6 +38,17 @@ enum Slot {
     Done(Outcome),
 }
 
+/// What one look at the coded forms tells.
+struct Look {
+    /// The smallest form made so far in one of the codings asked about.
+    smallest: Option<Encoded>,
+    /// Whether the site came with any of them.
+    is_any_given: bool,
+    is_thorough_given: bool,
+    is_thorough_begun: bool,
+    is_thorough_done: bool,
+}
+
 /// Coded forms made so far of one content, by coding and effort.
 #[derive(Debug)]
 pub(super) struct Encodings {
@@ -60,13 +71,6 @@ impl Encodings {
         use_slot(&mut slots[coding as usize][effort as usize])
     }
 
-    fn finished(&self, coding: Coding, effort: Effort) -> Option<Outcome> {
-        self.with(coding, effort, |slot| match slot {
-            Slot::Done(outcome) => Some(outcome.clone()),
-            Slot::Untried | Slot::Running(_) => None,
-        })
-    }
-
     /// Takes a form that the site came with; its bytes must be those of the object in this coding.
     pub(super) fn give(&self, coding: Coding, blob: Arc<Blob>) {
         self.with(coding, Effort::Given, |slot| *slot = Slot::Done(Some(blob)));
@@ -79,14 +83,28 @@ impl Encodings {
 
     /// Whether the site came with a form in this coding.
     pub(super) fn has_given(&self, coding: Coding) -> bool {
-        self.finished(coding, Effort::Given).is_some()
+        self.with(coding, Effort::Given, |slot| matches!(slot, Slot::Done(_)))
     }
 
-    /// The smallest form made so far in one of these codings: not always the one that took longest.
-    fn smallest(&self, accepted: &[Coding]) -> Option<Encoded> {
-        let forms = accepted.iter().flat_map(|coding| [Effort::Given, Effort::Thorough, Effort::Quick].map(|effort| (*coding, effort)));
-        let finished = forms.filter_map(|(coding, effort)| Some(Encoded { coding, effort, blob: self.finished(coding, effort)?? }));
-        finished.min_by_key(|form| form.blob.len())
+    /// What there is for who accepts these codings, and how far the thorough form in `thorough` is.
+    fn look(&self, accepted: &[Coding], thorough: Coding) -> Look {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = |coding: Coding, effort: Effort| &slots[coding as usize][effort as usize];
+        let is_given = |coding: Coding| matches!(slot(coding, Effort::Given), Slot::Done(Some(_)));
+        let form = |coding: Coding, effort: Effort| match slot(coding, effort) {
+            Slot::Done(Some(blob)) => Some((coding, effort, blob)),
+            Slot::Done(None) | Slot::Untried | Slot::Running(_) => None,
+        };
+        let forms = accepted.iter().flat_map(|coding| [Effort::Given, Effort::Thorough, Effort::Quick].map(|effort| form(*coding, effort)));
+        // Not always the one that took longest.
+        let smallest = forms.flatten().min_by_key(|(.., blob)| blob.len());
+        Look {
+            smallest: smallest.map(|(coding, effort, blob)| Encoded { coding, effort, blob: Arc::clone(blob) }),
+            is_any_given: accepted.iter().any(|coding| is_given(*coding)),
+            is_thorough_given: is_given(thorough),
+            is_thorough_begun: !matches!(slot(thorough, Effort::Thorough), Slot::Untried),
+            is_thorough_done: matches!(slot(thorough, Effort::Thorough), Slot::Done(_)),
+        }
     }
 
     /// Forgets quick forms that a thorough one of `len` bytes replaces. A client that accepts none but theirs gets a new one.
@@ -109,18 +127,16 @@ pub(super) async fn choose(encodings: &Arc<Encodings>, accepted: &[Coding]) -> O
     let len = encodings.plain.len();
     let is_made = (ENCODE_LEN_MIN..=ENCODE_LEN_MAX).contains(&len);
     let thorough = Coding::OFFERED.iter().copied().find(|coding| accepted.contains(coding))?;
-    if accepted.iter().any(|coding| encodings.has_given(*coding)) {
-        if is_made && !encodings.has_given(thorough) {
-            drop(begin(encodings, thorough, Effort::Thorough));
-        }
-        return encodings.smallest(accepted);
+    let look = encodings.look(accepted, thorough);
+    let is_wanted = is_made && !look.is_thorough_given;
+    if is_wanted && !look.is_thorough_begun {
+        drop(begin(encodings, thorough, Effort::Thorough));
+    }
+    if look.is_any_given || look.is_thorough_done {
+        return look.smallest;
     }
     if !is_made {
         return None;
-    }
-    drop(begin(encodings, thorough, Effort::Thorough));
-    if encodings.finished(thorough, Effort::Thorough).is_some() {
-        return encodings.smallest(accepted);
     }
     let by_speed = [Coding::Zstd, Coding::Gzip, Coding::Brotli];
     let coding = by_speed.into_iter().find(|coding| accepted.contains(coding))?;

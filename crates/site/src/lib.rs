@@ -69,7 +69,7 @@ pub use maker::VersionMaker;
 pub use object::Object;
 pub use options::{Addition, EmbeddedFile, SiteOptions};
 pub use private::make_dir;
-pub use respond::{accepted, is_known, respond, respond_not_found, respond_redirect};
+pub use respond::{Accepted, accepted, is_known, respond, respond_not_found, respond_redirect};
 pub use site::Site;
 pub use small::{encode_best, encode_quick};
 pub use source::{OpenSite, Opening, Source};

@@ -17,7 +17,7 @@ use super::{
     media,
 };
 
-pub use self::negotiate::accepted;
+pub use self::negotiate::{Accepted, accepted};
 pub(crate) use self::range::Wanted;
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::range::wanted;
@@ -108,6 +108,9 @@ pub fn respond_redirect(version: &Version, path: &str, request: &Parts) -> Respo
     response
 }
 
+/// Headers of an answer with everything of ours, and room for what a server adds.
+const HEADERS_USUAL: usize = 12;
+
 /// The representation that is sent.
 struct Sent {
     blob: Arc<super::store::Blob>,
@@ -165,7 +168,7 @@ fn lost(version: &Version, asset: &Asset, method: &Method) -> Response<Body> {
 }
 
 fn common(asset: &Asset, tag: &str, modified: Option<httpdate::HttpDate>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     // Appended one by one: the operator may give a header twice.
     for (name, value) in asset.headers() {
         headers.append(name, value);

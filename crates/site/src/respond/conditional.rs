@@ -58,7 +58,9 @@ impl Tags {
 
     /// Whether a tag names this content in any coding: what a client that decoded it holds is the same.
     fn is_ours(&self, tag: &str) -> bool {
-        SUFFIXES.iter().any(|suffix| self.with(suffix) == tag)
+        let ours = self.with("");
+        let suffix = tag.strip_prefix(ours.trim_end_matches('"')).and_then(|rest| rest.strip_suffix('"'));
+        suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix))
     }
 }
 
@@ -81,10 +83,8 @@ pub(super) fn judge(headers: &HeaderMap, tags: &Tags, modified: Option<HttpDate>
     }
     let since = date(headers, &header::IF_MODIFIED_SINCE);
     let unmodified = since.zip(modified).is_some_and(|(since, modified)| modified == since);
-    match HeaderValue::try_from(tags.of_selected()) {
-        Ok(tag) if unmodified => Outcome::NotModified(tag),
-        _ => Outcome::Send,
-    }
+    let tag = unmodified.then(|| HeaderValue::try_from(tags.of_selected()).ok()).flatten();
+    tag.map_or(Outcome::Send, Outcome::NotModified)
 }
 
 /// Whether `If-None-Match` names this content itself; `*` names nothing.
