@@ -64,9 +64,13 @@ impl<K: Ord + Copy> Places<K> {
 
     /// It is used so from now on.
     pub fn touch(&mut self, key: &K, used: Use) {
-        if let Some(member) = self.take(key) {
-            self.put(*key, member.network, used);
-        }
+        let Some(member) = self.members.get_mut(key) else { return };
+        let Some(members) = self.networks.get_mut(&member.network) else { return };
+        // Twice for each answer: what does not change is left as it is.
+        self.serial += 1;
+        members.remove(&(member.used, member.serial, *key));
+        (member.used, member.serial) = (used, self.serial);
+        members.insert((used, self.serial, *key));
     }
 
     /// The place is free again.
