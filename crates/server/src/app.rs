@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
@@ -59,6 +59,11 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Whether [`Viral::service`](crate::Viral::service) would give the request to the pipeline as it is, and nothing is added to the answer.
+    pub(crate) fn is_plainly_of_site<B>(&self, request: &http::Request<B>) -> bool {
+        request.method() == Method::GET && self.base.is_root() && Cause::of_path(request.uri().path()) == Cause::Documents
+    }
+
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
     /// browsers send it with no request of another site (`SameSite=Lax`).
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {

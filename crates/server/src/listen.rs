@@ -6,18 +6,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use http::{Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
-use tower::ServiceExt as _;
+use tower::{BoxError, ServiceExt as _};
 use tracing::Instrument as _;
 use viral_swarm::places::Use;
 
 use crate::access::{AccessLog, Logged, Pending};
+use crate::app::App;
 use crate::client::Socket;
 use crate::connection_limit::{Answering, ConnectionLimit, ConnectionPermit, Seated, Usage};
 use crate::limits::{
@@ -26,22 +27,48 @@ use crate::limits::{
 use crate::listener::{Listener, Stream};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
+use crate::pipeline;
 use crate::replies::refusal;
 use crate::same_origin;
 use crate::shutdown::{Shutdown, TaskTracker};
-use crate::stats::Stats;
+use crate::stats::{Cause, Stats};
 
 /// What is served on a listener.
 #[derive(Clone)]
 pub(crate) struct Service {
     /// The answers.
-    pub(crate) router: Router,
+    pub(crate) routes: Routes,
     /// What counts the bytes, if anything does.
     pub(crate) stats: Option<Arc<Stats>>,
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
+}
+
+/// The routes of a listener, and the way past them for what is plainly the site's.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    /// Answers everything.
+    pub(crate) router: Router,
+    /// Answers a GET of the site as the router does, without its layers: most requests are for small assets, and those cost more than the asset.
+    pub(crate) site: Option<Arc<App>>,
+}
+
+impl Routes {
+    async fn answer<B>(self, mut request: Request<B>, meter: &Meter) -> Result<Response<Body>, Infallible>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(&request)) {
+            let response = pipeline::answer_parts(&app, &request.into_parts().0).await;
+            meter.set_cause(response.extensions().get::<Cause>().copied().unwrap_or(Cause::Documents));
+            return Ok(response);
+        }
+        request.extensions_mut().insert(meter.clone());
+        self.router.oneshot(request).await
+    }
 }
 
 /// File descriptors this process may have open; `None` for no limit.
@@ -130,13 +157,13 @@ impl Waiting {
 }
 
 async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit: ConnectionPermit) {
-    let Service { router, stats, access, shutdown } = service;
+    let Service { routes, stats, access, shutdown } = service;
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), permit.usage());
     let metered = MeteredStream::new(Seated::new(stream, &permit), meter.clone(), permit);
     let service = hyper::service::service_fn(move |request| {
         let pending = access.as_ref().map(|access| access.begin(&request, peer));
-        answer(request, (peer, pending), router.clone(), asked.clone(), usage.clone())
+        answer(request, (peer, pending), routes.clone(), asked.clone(), usage.clone())
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
@@ -159,7 +186,7 @@ async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit
 async fn answer(
     mut request: Request<Incoming>,
     (peer, mut pending): (Socket, Option<Pending>),
-    router: Router,
+    routes: Routes,
     meter: Meter,
     usage: Usage,
 ) -> Result<Response<Answering<Logged<Body>>>, Infallible> {
@@ -172,8 +199,7 @@ async fn answer(
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(meter.clone());
-        router.oneshot(request).await
+        routes.answer(request, &meter).await
     };
     meter.begin_answer();
     response.map(|response| {
@@ -229,6 +255,40 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::testing::{NAVIGATION, SITE, bytes, viral};
+
+    /// What is answered, but for the number that a browser is given and the length, which hyper adds where it lacks.
+    async fn answered(routes: Routes, path: &str, headers: &[(&str, &str)]) -> (StatusCode, Vec<String>, Bytes) {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Socket::At([127, 0, 0, 1].into()));
+        let response = routes.answer(request, &Meter::new(None)).await.unwrap();
+        let told = response.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+        let mut told: Vec<_> =
+            told.filter(|line| !line.starts_with("set-cookie: viral-visit=") && !line.starts_with("content-length: ")).collect();
+        told.sort();
+        (response.status(), told, bytes(response).await)
+    }
+
+    #[tokio::test]
+    async fn what_is_plainly_of_the_site_is_answered_as_by_the_routes() {
+        let known = [("if-none-match", "*")];
+        let part = [("sec-fetch-dest", "script"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-site", "same-origin")];
+        for base in ["/", "/app/"] {
+            let viral = viral(&SITE, |config| config.base = base.parse().unwrap()).await;
+            let past = viral.routes();
+            let through = Routes { site: None, ..past.clone() };
+            for path in ["/", "/app.js", "/about", "/none", "/none.js", "/.viral", "/.viral/", "/.viralx", "/app/app.js", "/?viral=plain"] {
+                for headers in [&[][..], &NAVIGATION, &known, &part, &[("user-agent", "viral/0.1.0")], &[("range", "bytes=1-2")]] {
+                    let (past, through) = (past.clone(), through.clone());
+                    assert_eq!(answered(past, path, headers).await, answered(through, path, headers).await, "{base} {path} {headers:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn connections_leave_descriptors_for_everything_else() {

@@ -29,10 +29,15 @@ use render::RenderedVisit;
 /// Answers everything that is not under `/.viral/`.
 pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let (request, _) = request.into_parts();
+    answer_parts(&app, &request).await
+}
+
+/// The same of a request whose body nobody needs.
+pub(crate) async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
     let came = Instant::now();
     loop {
         // Only a visit that waits while the site changes is answered anew.
-        if let Some(response) = current_answer(&app, &request, came).await {
+        if let Some(response) = current_answer(app, request, came).await {
             return response;
         }
     }

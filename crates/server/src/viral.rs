@@ -35,7 +35,7 @@ use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
-use crate::listen::{Service, connections_max, descriptors};
+use crate::listen::{Routes, Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::pages::page_path;
@@ -169,6 +169,11 @@ impl Viral {
         Router::new().fallback_service(router.map_request(move |request| below(&base, request)))
     }
 
+    /// The same for our own listeners.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes { router: self.service(), site: Some(Arc::clone(&self.app)) }
+    }
+
     /// The site in front of another service: what it has, and everything under `/.viral/`, is answered by it, all else by that service.
     ///
     /// For an app whose routes are found in the browser ([`Config::spa`]) use [`service`](Self::service) as the fallback of the other routes.
@@ -187,11 +192,12 @@ impl Viral {
         let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
         let public = listeners
             .into_iter()
-            .map(|listener| (listener, self.service(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
-        let all = public.chain(admin.into_iter().map(|listener| (listener, self.admin(), None, None, operators.clone())));
+            .map(|listener| (listener, self.routes(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
+        let operators_routes = Routes { router: self.admin(), site: None };
+        let all = public.chain(admin.into_iter().map(|listener| (listener, operators_routes.clone(), None, None, operators.clone())));
         let serving: Vec<_> = all
-            .map(|(listener, router, stats, access, connections)| {
-                tokio::spawn(listen::serve(listener, Service { router, stats, access, shutdown: self.app.shutdown.clone() }, connections))
+            .map(|(listener, routes, stats, access, connections)| {
+                tokio::spawn(listen::serve(listener, Service { routes, stats, access, shutdown: self.app.shutdown.clone() }, connections))
             })
             .collect();
         self.app.shutdown.begun().await;
