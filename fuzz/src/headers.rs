@@ -35,7 +35,7 @@ pub fn range_header(data: &[u8]) {
 /// # Panics
 /// Where a coding is named twice or out of order, letters' case matters, or what is liked best is not liked when it is asked for alone.
 pub fn accept_encoding(data: &[u8]) {
-    let read = |data: &[u8]| accepted(&headers(header::ACCEPT_ENCODING, data.split(|byte| *byte == b'\n')));
+    let read = |data: &[u8]| accepted(&headers(header::ACCEPT_ENCODING, data.split(|byte| *byte == b'\n'))).to_vec();
     let liked = read(data);
     let known = CODINGS.into_iter().filter(|(coding, _)| liked.contains(coding));
     let (in_order, tokens): (Vec<Coding>, Vec<&str>) = known.unzip();

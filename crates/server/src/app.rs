@@ -19,7 +19,7 @@ use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
-use crate::stats::Stats;
+use crate::stats::{Cause, Stats};
 use crate::unasked::Unasked;
 use viral_site::Site;
 
