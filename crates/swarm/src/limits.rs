@@ -101,8 +101,9 @@ pub const COALESCE_COOLDOWN_MS: u64 = 60_000;
 /// Nobody waits for a copy that the shared line carries in less than this, in milliseconds: a connection to a peer takes a third of it (PLATFORM section 3).
 pub const COALESCE_MS_MIN: u64 = 300;
 
-/// Time for a page to load and to leave its offers once the line has carried its bytes, in milliseconds.
-pub const COALESCE_SLACK_MS: u64 = 1_000;
+/// Time for a page to load, to leave its app alone while that starts, and to leave its offers once the line has carried its bytes, in milliseconds: 1,000 for load and offers, and
+/// what the addition waits as a rule (twice `START_QUIET_MS` of the browser's limits).
+pub const COALESCE_SLACK_MS: u64 = 2_000;
 
 /// Longest wait for somebody else's copy, in milliseconds: about the longest that people look at an empty page (PLATFORM names no figure; 10 s is the limit of attention
 /// of Nielsen, "Response Times", 1993). A copy that would take longer with its slack is not waited for at all.
@@ -116,6 +117,9 @@ pub const RANDOM_SHARE_PERMILLE: u16 = 250;
 
 /// Ready peers looked at on one tier, so that a match costs the same in a swarm of any size.
 pub const TIER_SCAN_MAX: usize = 64;
+
+/// Of these so many that strangers vouched for: whoever collects vouchers for many sessions of few networks does not hide all others.
+pub const TIER_SCAN_PROVEN_MAX: usize = 48;
 
 /// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: four times as many as a visitor gets, so that the least busy ones are
 /// found (the best of four random ones is hardly worse than the best of all).

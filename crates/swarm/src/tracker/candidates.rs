@@ -200,8 +200,8 @@ impl Candidates {
         std::iter::once(wanted).chain(others).take(count_max).collect()
     }
 
-    /// Up to `count_max` distinct ready holders of `manifest` within one tier of `address`, those for which a stranger vouched (true) before all others, of each kind from one on
-    /// that `start` names, round and round; on the last tier one of each network before others, so that many sessions of one network are no more likely to be found than one.
+    /// Up to `count_max` distinct ready holders of `manifest` within one tier of `address`, those for which a stranger vouched (`is_proven`) or the others, from one on that `start`
+    /// names, round and round; on the last tier one of each network before others, so that many sessions of one network are no more likely to be found than one.
     ///
     /// A random `start` makes this a random sample of a large swarm, at the same cost in one of any size.
     pub(super) fn holders(
@@ -209,12 +209,11 @@ impl Candidates {
         manifest: Digest,
         address: IpAddr,
         tier: Tier,
-        start: u64,
+        (is_proven, start): (bool, u64),
         count_max: usize,
-    ) -> impl Iterator<Item = (PeerNumber, bool)> {
-        let proven = self.proven.holders(manifest, address, tier, start, count_max).map(|peer| (peer, true));
-        let unproven = self.unproven.holders(manifest, address, tier, start, count_max).map(|peer| (peer, false));
-        proven.chain(unproven).take(count_max)
+    ) -> Box<dyn Iterator<Item = PeerNumber> + '_> {
+        let index = if is_proven { &self.proven } else { &self.unproven };
+        index.holders(manifest, address, tier, start, count_max)
     }
 }
 
@@ -234,7 +233,7 @@ mod tests {
             candidates.insert(number(bits), manifest, address.parse().unwrap(), false);
         }
         let here = "10.0.0.1".parse().unwrap();
-        let holders = |tier, start, max| candidates.holders(manifest, here, tier, start, max).map(|(peer, _)| peer).collect::<Vec<_>>();
+        let holders = |tier, start, max| candidates.holders(manifest, here, tier, (false, start), max).collect::<Vec<_>>();
         assert_eq!(holders(Tier::SameAddress, 1, 9), [number(2), number(1)]);
         assert_eq!(holders(Tier::SamePrefix, 3, 9), [number(1), number(2), number(3)]);
         assert_eq!(holders(Tier::Anyone, 0, 3), [number(1), number(4), number(2)], "one of each network first");
@@ -254,10 +253,8 @@ mod tests {
         }
         for start in 0..200_u64 {
             let here = "10.9.9.9".parse().unwrap();
-            let found = candidates
-                .holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 6)
-                .map(|(peer, _)| peer)
-                .collect::<Vec<_>>();
+            let found =
+                candidates.holders(manifest, here, Tier::Anyone, (false, start.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 6).collect::<Vec<_>>();
             let distinct: BTreeSet<_> = found.iter().collect();
             assert_eq!((found.len(), distinct.len()), (6, 6));
             assert!((1..=5).all(|bits| found.contains(&number(bits))), "{found:?}");
@@ -273,8 +270,8 @@ mod tests {
         }
         let here = "10.9.9.9".parse().unwrap();
         for start in 0..50_u64 {
-            let found = candidates.holders(manifest, here, Tier::Anyone, start.wrapping_mul(0x9e37_79b9_7f4a_7c15), 9);
-            let networks = found.map(|(peer, _)| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
+            let found = candidates.holders(manifest, here, Tier::Anyone, (false, start.wrapping_mul(0x9e37_79b9_7f4a_7c15)), 9);
+            let networks = found.map(|peer| if peer.get() <= 70 { 0 } else { (peer.get() - 1) / 10 });
             let counted = networks.fold(BTreeMap::<u64, usize>::new(), |mut counted, network| {
                 *counted.entry(network).or_default() += 1;
                 counted
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_proven_himself_is_found_before_any_number_of_others() {
+    fn whoever_has_proven_himself_is_found_among_any_number_of_others() {
         let mut candidates = Candidates::default();
         let (manifest, here) = (Digest::of(b"m"), "10.9.9.9".parse().unwrap());
         for bits in 1..=5_000_u64 {
@@ -308,10 +305,9 @@ mod tests {
         assert!(!candidates.insert(number(77), manifest, [11, 0, 77, 1].into(), true), "it was ready before");
         assert!(candidates.insert(number(9_999), manifest, [12, 0, 0, 1].into(), true));
         for start in [0, 1, u64::MAX / 3] {
-            let found = candidates.holders(manifest, here, Tier::Anyone, start, 4).collect::<Vec<_>>();
-            let proven: BTreeSet<_> = found[..2].iter().copied().collect();
-            assert_eq!(proven, BTreeSet::from([(number(77), true), (number(9_999), true)]));
-            assert!(found.len() == 4 && found[2..].iter().all(|(_, is_proven)| !is_proven));
+            let holders = |is_proven| candidates.holders(manifest, here, Tier::Anyone, (is_proven, start), 4).collect::<BTreeSet<_>>();
+            assert_eq!(holders(true), BTreeSet::from([number(77), number(9_999)]));
+            assert!(holders(false).len() == 4 && holders(false).is_disjoint(&holders(true)));
         }
         assert_eq!(candidates.len(), 5_001);
     }

@@ -19,7 +19,7 @@ use crate::{
     address::ClientAddr,
     coverage::{Coverage, permille},
     ice_candidates,
-    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX},
+    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
     locality::{self, Tier},
     random::Random,
 };
@@ -61,6 +61,26 @@ impl Choice {
 
     fn is_as_good_as(&self, best: &Self) -> bool {
         (self.fault_count, self.is_unproven, self.partial) == (best.fault_count, best.is_unproven, best.partial)
+    }
+}
+
+/// Those that could be picked so far, by network: many sessions of a foreign one are no more than one of it.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Against whom nothing speaks, and who are proven.
+    good: Vec<IpAddr>,
+    /// Against whom nothing speaks.
+    fine: Vec<IpAddr>,
+}
+
+impl Seen {
+    fn note(&mut self, choice: &Choice, own: IpAddr) {
+        let kinds = [(choice.is_fine(), &mut self.fine), (choice.is_fine() && !choice.is_unproven, &mut self.good)];
+        for (_, networks) in kinds.into_iter().filter(|(is_one, _)| *is_one) {
+            if choice.network == own || !networks.contains(&choice.network) {
+                networks.push(choice.network);
+            }
+        }
     }
 }
 
@@ -220,52 +240,55 @@ impl Tracker {
         count_max: usize,
         random: &mut Random,
     ) -> Vec<Choice> {
-        // Networks of those that are proven and fine, and of all that are fine. Of a foreign network a thin visit gets one.
-        let (mut choices, mut good, mut fine): (Vec<Choice>, Vec<IpAddr>, Vec<IpAddr>) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut choices, mut seen) = (Vec::new(), Seen::default());
         let own = locality::network_key(search.addr.public);
-        for (manifest, share, bytes) in sources {
-            let left = TIER_SCAN_MAX.saturating_sub(choices.len());
-            for (peer, is_proven) in self.candidates.holders(*manifest, search.addr.public, tier, random.next_u64(), left) {
-                // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
-                let best = if is_proven || tier != Tier::Anyone { good.len() } else { fine.len() };
-                if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
-                    return choices;
-                }
-                let taken = chosen.iter().any(|choice| choice.peer == peer) || (search.excluded)(peer);
-                let Some(session) =
-                    self.members.sessions.get(&peer).filter(|session| !taken && !session.addr.is_same_browser(&search.addr))
-                else {
-                    continue;
-                };
-                let held = session.held.map_or(0, |held| permille(held.bytes, *bytes));
-                let covered = u32::from(*share) * u32::from(held) / 1000;
-                if covered < u32::from(search.covered_min)
-                    || session.standing.is_cooling_down_for(search.now_ms, own)
-                    || !session.has_room_for(own)
-                {
-                    continue;
-                }
-                let choice = Choice {
-                    fault_count: session.standing.fault_count_for(search.now_ms, own),
-                    is_unproven: !session.standing.is_proven_to(own),
-                    partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
-                    free_slots: Reverse(session.book.free_slots()),
-                    active: session.book.uploads.len(),
-                    draw: random.next_u64(),
-                    peer,
-                    can_push: *manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
-                    network: locality::network_key(session.addr.public),
-                };
-                let kinds = [(choice.is_fine(), &mut fine), (choice.is_fine() && !choice.is_unproven, &mut good)];
-                for (_, networks) in kinds.into_iter().filter(|(is_one, _)| *is_one) {
-                    if !search.is_thin || choice.network == own || !networks.contains(&choice.network) {
-                        networks.push(choice.network);
+        for is_proven in [true, false] {
+            for source in sources {
+                let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
+                let left = scan_max.saturating_sub(choices.len());
+                let start = random.next_u64();
+                for peer in self.candidates.holders(source.0, search.addr.public, tier, (is_proven, start), left) {
+                    // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
+                    let best = if is_proven || tier != Tier::Anyone { seen.good.len() } else { seen.fine.len() };
+                    if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
+                        return choices;
+                    }
+                    if chosen.iter().all(|choice| choice.peer != peer)
+                        && let Some(choice) = self.judged(search, peer, source, random)
+                    {
+                        seen.note(&choice, own);
+                        choices.push(choice);
                     }
                 }
-                choices.push(choice);
             }
         }
         choices
+    }
+
+    /// A peer as somebody who could be picked for what a source is worth; none if it cannot.
+    fn judged(&self, search: &Search<'_>, peer: PeerNumber, source: &(Digest, u16, u64), random: &mut Random) -> Option<Choice> {
+        let &(manifest, share, bytes) = source;
+        if (search.excluded)(peer) {
+            return None;
+        }
+        let own = locality::network_key(search.addr.public);
+        let session = self.members.sessions.get(&peer).filter(|session| !session.addr.is_same_browser(&search.addr))?;
+        let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
+        let covered = u32::from(share) * u32::from(held) / 1000;
+        let is_no_choice = covered < u32::from(search.covered_min)
+            || session.standing.is_cooling_down_for(search.now_ms, own)
+            || !session.has_room_for(own);
+        (!is_no_choice).then(|| Choice {
+            fault_count: session.standing.fault_count_for(search.now_ms, own),
+            is_unproven: !session.standing.is_proven_to(own),
+            partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
+            free_slots: Reverse(session.book.free_slots()),
+            active: session.book.uploads.len(),
+            draw: random.next_u64(),
+            peer,
+            can_push: manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
+            network: locality::network_key(session.addr.public),
+        })
     }
 
     /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.

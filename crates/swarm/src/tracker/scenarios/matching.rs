@@ -246,3 +246,41 @@ fn a_session_is_not_given_those_whom_it_serves() {
     world.say(seeder, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
     assert!(world.told(seeder).contains(&TrackerToPeer::Peers { offers: Vec::new() }));
 }
+
+/// Eighty sessions of two networks for which strangers vouched, and three homes that never served anybody.
+fn crowd_of_two_networks(bytes: u64) -> (World, BTreeSet<PeerNumber>, BTreeSet<PeerNumber>) {
+    let mut world = World::new();
+    let mut many = BTreeSet::new();
+    for number in 0..80 {
+        let peer = world.seeder(&format!("198.51.{}.{number}", 100 + number % 2));
+        world.held(peer, version(1), bytes);
+        let session = world.tracker.members.sessions.get_mut(&peer).unwrap();
+        session.standing.vouch("203.0.99.0".parse().unwrap());
+        world.tracker.refresh(peer);
+        many.insert(peer);
+    }
+    let homes = (1..=3).map(|number| world.seeder(&format!("192.0.{number}.1"))).collect();
+    (world, many, homes)
+}
+
+#[test]
+fn many_proven_sessions_of_few_networks_hide_nobody() {
+    let (mut world, many, homes) = crowd_of_two_networks(APP_BYTES);
+    let ticket = world.fresh_ticket();
+    let given: BTreeSet<_> = World::peers(&world.seek(HERE, ticket, 4)).into_iter().collect();
+    assert_eq!((given.intersection(&many).count(), given.intersection(&homes).count()), (2, 2), "one of each network");
+    let session = world.join("192.0.9.1");
+    world.register(session, None);
+    world.say(session, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
+    let found = |message| if let TrackerToPeer::Peers { offers } = message { Some(World::peers(&offers)) } else { None };
+    let found: BTreeSet<_> = world.told(session).into_iter().filter_map(found).flatten().collect();
+    assert_eq!((found.intersection(&many).count(), found.intersection(&homes).count()), (2, 2), "who can ask again, too");
+}
+
+#[test]
+fn proven_sessions_that_hold_too_little_hide_nobody() {
+    let (mut world, _, homes) = crowd_of_two_networks(APP_BYTES * 2 / 5);
+    let ticket = world.fresh_ticket();
+    let given: BTreeSet<_> = World::peers(&world.seek(HERE, ticket, 4)).into_iter().collect();
+    assert_eq!(given, homes);
+}
