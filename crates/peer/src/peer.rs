@@ -258,6 +258,10 @@ impl Peer {
         let now = self.now();
         match event {
             TrackerEvent::Signal(signal) => {
+                tracing::trace!(?signal, "the tracker says");
+                if let TrackerToPeer::Error { code, message } = &*signal {
+                    tracing::debug!(?code, message, "the tracker refuses");
+                }
                 if matches!(*signal, TrackerToPeer::Welcome { .. }) {
                     self.faults.lost = None;
                 }

@@ -140,7 +140,9 @@ impl Exchange {
 
     pub(super) fn add_pieces(&mut self, pieces: &[Piece], held: impl Fn(&PieceId) -> bool) {
         self.fetch.add_pieces(self.now, pieces);
-        let here: Vec<Piece> = pieces.iter().copied().filter(|piece| held(&piece.id())).collect();
+        let (here, gone): (Vec<Piece>, Vec<Piece>) = pieces.iter().partition(|piece| held(&piece.id()));
+        // The store may have lost what it had.
+        gone.iter().for_each(|piece| self.serving.handle_gone(&piece.id()));
         self.handle_found(&here);
         let pushes: Vec<_> = self.peers.iter().map(|(peer, _)| (peer, self.announced_push(peer))).collect();
         for (peer, push) in pushes {
@@ -180,6 +182,8 @@ impl Exchange {
         self.peers.handle_answered(self.now, peer, from);
         if self.peers.get(peer).is_none() {
             self.output(Output::Close { peer, reason: None });
+            // The tracker counts it as one of ours until it hears of the end.
+            self.out.push_back(Event::Closed { number: from.number, offer: from.offer });
         } else if from.dialled {
             let push = self.announced_push(peer);
             self.fetch.handle_dial(self.now, peer, &push);
@@ -229,7 +233,13 @@ impl Exchange {
                 }
                 Part::Whole(blob) => self.handle_manifest(manifest, blob),
             },
-            Frame::Bye { .. } => self.end(peer, None),
+            Frame::Bye { .. } => {
+                // A fault that was just seen is reported even of a peer that leaves at once.
+                while let Some(output) = self.serving.poll_said() {
+                    self.do_serving(output);
+                }
+                self.end(peer, None);
+            }
             Frame::Want { .. } | Frame::Cancel { .. } | Frame::Query { .. } | Frame::WantManifest { .. } => {}
         }
     }

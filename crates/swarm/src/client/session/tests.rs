@@ -94,7 +94,9 @@ impl Visitor {
             }
             Output::TakeUp { .. } => {
                 let pieces = self.session.current().unwrap().pieces.clone();
-                self.session.add_pieces(now, &pieces, |_| false);
+                let is_held = |id: &PieceId| self.session.exchange.serving.held().has(id);
+                let held: Vec<PieceId> = pieces.iter().map(Piece::id).filter(is_held).collect();
+                self.session.add_pieces(now, &pieces, |id| held.contains(id));
                 self.session.handle_taken_up(now);
                 "take up".to_owned()
             }
@@ -356,6 +358,41 @@ fn a_forger_that_leaves_in_the_same_breath_is_reported() {
     });
     assert!(said.contains(&"report 7 Forged".to_owned()), "{said:?}");
     assert_eq!(visitor.session.totals().bans, 1);
+}
+
+#[test]
+fn who_floods_and_leaves_in_the_same_breath_is_reported() {
+    let mut visitor = thin(1);
+    visitor.hears(welcome());
+    visitor.opens(1);
+    let said = visitor.does(|session, now| {
+        for _ in 0..=viral_wire::limits::HELLO_MANIFESTS_MAX {
+            session.handle_frame(now, 1, Frame::WantManifest { manifest: digest() });
+        }
+        session.handle_frame(now, 1, Frame::Bye { reason: viral_wire::frame::ByeReason::Leaving });
+    });
+    assert!(said.contains(&"report 1 Malformed".to_owned()), "{said:?}");
+}
+
+#[test]
+fn a_piece_that_the_store_lost_is_fetched_again_however_often_the_origin_fails() {
+    let mut visitor = thin(0);
+    visitor.hears(welcome());
+    visitor.hears(named());
+    visitor.is_given_manifest();
+    visitor.is_given(&PIECES);
+    assert!(visitor.session.progress().done);
+    let pieces = visitor.session.current().unwrap().pieces.clone();
+    visitor.does(Session::reset_fetch);
+    visitor.does(|session, now| session.add_pieces(now, &pieces, |id| replay::number(*id) != 1));
+    let lost = replay::ids(&[1]);
+    for _ in 0..3 {
+        visitor.does(|session, now| session.handle_origin_served(now, &lost));
+        assert!(visitor.session.poll_timeout().is_some(), "it is asked for again");
+        let until = visitor.now + 20_000;
+        let happened = visitor.passes(until);
+        assert!(happened.iter().any(|(_, what)| what == "ask origin for 1"), "{happened:?}");
+    }
 }
 
 #[test]
