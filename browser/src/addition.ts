@@ -26,8 +26,8 @@ async function settled(): Promise<void> {
 }
 
 /**
- * A page that came whole is still starting its app, often in workers, when `load` is over: looking up what it used and connecting would cost it time just then. Waits until it loads
- * nothing new for a while; what its workers load is not seen here.
+ * A page that came whole is still starting its app, often in workers, when `load` is over: looking up what it used and connecting would cost it time just then. It is left alone for
+ * two periods, and longer while it goes on to load; what its workers load, and what is still on its way, is not seen here.
  */
 async function appStarted(): Promise<void> {
   const latest = now() + START_WAIT_MS;
@@ -52,6 +52,7 @@ const shown = (): void => {
 async function run(): Promise<void> {
   await settled();
   await pageSession.begin();
+  if (!handover) await appStarted();
   addEventListener('pagehide', leave);
   document.addEventListener('freeze', leave);
   document.addEventListener('resume', back);
@@ -62,7 +63,6 @@ async function run(): Promise<void> {
   addEventListener('online', retry);
   document.addEventListener('visibilitychange', shown);
   watchEvidence(reconsider);
-  if (!handover) await appStarted();
   await pageSession.start();
 }
 

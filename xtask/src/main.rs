@@ -36,7 +36,7 @@ enum Chore {
         #[arg(long)]
         without_journeys: bool,
     },
-    /// What is quickly checked before each commit: all of `test` but npm ci, the library's features, others' crates, the minified suite, browsers and the lab.
+    /// What is quickly checked before each commit: all of `test` but npm ci, doc tests, the library's features, others' crates, the minified suite, browsers and the lab.
     Check,
     /// Make the TypeScript types of the Rust signals again, in browser/src/core/generated.
     Types {

@@ -136,11 +136,14 @@ export const LOOK_OVER_MS = 10_000;
 /** Paths that are asked for in a row go to the origin in one request. */
 export const RECORD_DELAY_MS = 5;
 
-/** A page that came whole begins to take part once it loaded nothing new for this long. A lone visitor of DuckDB's 36 MB had its result 0.2 s later before it waited (measured). */
+/**
+ * A page that came whole takes part after twice this, and later while it still loads something new in such a period. A lone visitor of DuckDB's 36 MB had its result 0.2 s later
+ * before it waited (measured).
+ */
 export const START_QUIET_MS = 500;
 
-/** But not later than this after `load`: some pages never stop loading. */
-export const START_WAIT_MS = 5_000;
+/** But not much later than this: some pages never stop loading, and others may wait for this copy (`COALESCE_SLACK_MS` of the server). */
+export const START_WAIT_MS = 1_500;
 
 /** What a full page used in a row is looked up together, after this. */
 export const GATHER_DELAY_MS = 500;

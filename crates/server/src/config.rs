@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
@@ -17,7 +18,9 @@ pub use values::{
     ValueError,
 };
 
-use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
+/// The name of [`PeerScope`] in 0.1.0.
+#[deprecated = "its name is PeerScope"]
+pub type Reach = PeerScope;
 
 /// Where the server listens when nothing else is said: reachable from this machine only.
 const LISTEN_DEFAULT: ListenAt = ListenAt::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080)));

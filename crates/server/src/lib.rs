@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `brotli` | yes | The coding `br` is neither made nor offered. A file `x.js.br` is served as it is, under its own name only. |
 //! | `zstd` | yes | The same of the coding `zstd` and of files `x.js.zst`. |
-//! | `watch` | yes | A directory is read once, and again after SIGHUP or [`Viral::reload`]. |
+//! | `watch` | yes | A directory is read once, and again after [`Viral::reload`]. |
 //! | `cli` | no | [`Config`](config::Config) has no flags, environment variables and `viral.toml`. |
 //!
 //! `gzip` is always there.

@@ -7,7 +7,7 @@ use http::Request;
 
 use crate::stats::{Cause, Stats};
 
-/// The meter of a connection. Requests on it carry a clone among their extensions.
+/// The meter of a connection. Requests that go through the router carry a clone among their extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter(Arc<State>);
 

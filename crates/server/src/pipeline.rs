@@ -61,7 +61,8 @@ async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Res
     }
     // Read for visits alone: most requests are for parts of a page, and telling a bot takes longer than finding an asset.
     let evidence = facts::of_request(request);
-    visit_answer(app, &current, resolved, request, (evidence, came)).instrument(span::of_visit(path)).await
+    // On the heap: each connection has room for the whole of its answer's future, and most never answer a visit.
+    Box::pin(visit_answer(app, &current, resolved, request, (evidence, came)).instrument(span::of_visit(path))).await
 }
 
 /// Answers somebody who goes to an address, from the current version; none if there is another version before that.

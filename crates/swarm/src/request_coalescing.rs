@@ -124,8 +124,8 @@ mod tests {
     fn the_first_gets_a_copy_and_the_others_wait_for_it() {
         let mut copies = copies();
         assert_eq!(copies.wait(0, &visitor(0)), None);
-        assert_eq!(copies.wait(10, &visitor(10)), Some(4_000));
-        assert_eq!(copies.wait(3_999, &visitor(10)), Some(4_000));
+        assert_eq!(copies.wait(10, &visitor(10)), Some(5_000));
+        assert_eq!(copies.wait(4_999, &visitor(10)), Some(5_000));
         assert_eq!(copies.wait(500, &Visitor { manifest: Digest::of(b"another page"), ..visitor(500) }), None);
     }
 
@@ -133,15 +133,15 @@ mod tests {
     fn a_copy_that_does_not_come_is_sent_to_one_more_and_then_nobody_waits_for_a_while() {
         let mut copies = copies();
         assert_eq!(copies.wait(0, &visitor(0)), None);
-        assert_eq!(copies.wait(4_000, &visitor(10)), None, "the first of those who waited is the next first one");
-        assert_eq!(copies.wait(4_000, &visitor(20)), Some(8_000));
-        assert_eq!(copies.wait(8_000, &visitor(20)), None);
-        assert_eq!(copies.wait(8_000, &visitor(30)), None, "two came to nothing");
-        assert_eq!(copies.wait(11_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None);
-        assert_eq!(copies.wait(12_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None, "all is as at first");
+        assert_eq!(copies.wait(5_000, &visitor(10)), None, "the first of those who waited is the next first one");
+        assert_eq!(copies.wait(5_000, &visitor(4_900)), Some(10_000));
+        assert_eq!(copies.wait(10_000, &visitor(4_900)), None);
+        assert_eq!(copies.wait(10_000, &visitor(9_000)), None, "two came to nothing");
+        assert_eq!(copies.wait(14_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None);
+        assert_eq!(copies.wait(15_000 + COALESCE_COOLDOWN_MS, &visitor(0)), None, "all is as at first");
         assert_eq!(
-            copies.wait(12_001 + COALESCE_COOLDOWN_MS, &visitor(12_001 + COALESCE_COOLDOWN_MS)),
-            Some(16_000 + COALESCE_COOLDOWN_MS)
+            copies.wait(15_001 + COALESCE_COOLDOWN_MS, &visitor(15_001 + COALESCE_COOLDOWN_MS)),
+            Some(20_000 + COALESCE_COOLDOWN_MS)
         );
     }
 
@@ -154,7 +154,7 @@ mod tests {
         }
         assert_eq!(copies.wait(7_000, &visitor(500)), Some(8_500), "nobody waits longer than a few seconds");
         assert_eq!(copies.wait(8_500, &visitor(500)), None);
-        assert_eq!(copies.wait(8_600, &visitor(8_600)), Some(9_500));
+        assert_eq!(copies.wait(8_600, &visitor(8_600)), Some(10_500));
         copies.note_introduced(0, Digest::of(b"unknown"), visitor(0).address);
         assert_eq!(copies.copies.len(), 1);
     }
@@ -164,7 +164,7 @@ mod tests {
         let mut copies = copies();
         let at_once = Visitor { is_served_at_once: true, ..visitor(0) };
         assert_eq!([(); 2].map(|()| copies.wait(0, &at_once)), [None, None]);
-        assert_eq!(copies.wait(10, &visitor(10)), Some(4_000));
+        assert_eq!(copies.wait(10, &visitor(10)), Some(5_000));
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         let elsewhere = |last| Visitor { address: IpAddr::from([198, 51, 100, last]), ..visitor(0) };
         assert_eq!(copies.wait(0, &visitor(0)), None);
         assert_eq!(copies.wait(0, &elsewhere(1)), None);
-        assert_eq!(copies.wait(0, &elsewhere(2)), Some(4_000));
+        assert_eq!(copies.wait(0, &elsewhere(2)), Some(5_000));
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
             copies.wait(0, &Visitor { bytes, ..visitor(0) }).is_some()
         };
         assert!(!waits(0, 2_000_000));
-        assert_eq!([299, 300, 4_667, 4_668].map(|ms| waits(LINE, ms * LINE / 1_000)), [false, true, true, false]);
+        assert_eq!([299, 300, 4_000, 4_001].map(|ms| waits(LINE, ms * LINE / 1_000)), [false, true, true, false]);
         assert!(!waits(1, u64::MAX));
     }
 

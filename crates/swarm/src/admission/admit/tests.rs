@@ -152,7 +152,7 @@ fn who_comes_second_over_a_thin_line_waits_if_there_is_a_place() {
     let mut world = World::new(1_000_000);
     let full = Admission::Full { reason: Reason::NoPeerNear, names_manifest: true };
     assert_eq!(world.admit(&visitor(), Some(&PAGE)), full);
-    assert_eq!(world.admit(&visitor(), Some(&PAGE)), Admission::Wait { until_ms: 4_000 });
+    assert_eq!(world.admit(&visitor(), Some(&PAGE)), Admission::Wait { until_ms: 5_000 });
     for now in
         [VisitFacts { may_wait: false, ..visitor() }, VisitFacts { is_head: true, ..visitor() }, VisitFacts { was_here: true, ..visitor() }]
     {
