@@ -69,7 +69,7 @@ async fn a_first_copy_that_does_not_arrive_is_not_waited_for_long() {
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
     let came = Instant::now();
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
-    assert!((2_000..3_000).contains(&came.elapsed().as_millis()), "{:?}", came.elapsed());
+    assert!((3_000..4_000).contains(&came.elapsed().as_millis()), "{:?}", came.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
