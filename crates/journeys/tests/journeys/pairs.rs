@@ -65,7 +65,7 @@ async fn five_visitors_in_a_chain_are_each_fed_by_the_one_before() {
 async fn over_a_thin_line_one_of_two_that_come_at_once_waits_for_the_others_copy() {
     journey(async {
         let site = App::default().site();
-        // Such a line carries the app in three seconds, so its first copy is waited for up to five and a half.
+        // Such a line carries the app in three seconds, so its first copy is waited for up to six and a half.
         let server = Server::serve(site.folder(), &["--shared-line", &(site.len() / 3).to_string()]).await;
         let (one, other) = tokio::join!(Visitor::fresh(Chromium), Visitor::fresh(Firefox));
         let url = server.url("/");
