@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::rust::WHOLE;
-use crate::shell::{cargo, npm, root, run};
+use crate::shell::{are_packages_installed, cargo, npm, root, run};
 
 /// TypeScript types made from the Rust ones.
 const GENERATED: &str = "browser/src/core/generated";
@@ -20,13 +20,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
 
 /// Installs what the lock file names, unless it was installed since that changed.
 pub(crate) fn ensure_installed() -> anyhow::Result<()> {
-    let changed = |path: &str| fs::metadata(folder().join(path)).and_then(|found| found.modified());
-    // npm writes it at the end of each installation.
-    let installed = changed("node_modules/.package-lock.json");
-    match (installed, changed("package-lock.json")) {
-        (Ok(installed), Ok(wanted)) if installed >= wanted => Ok(()),
-        _ => install(),
-    }
+    if are_packages_installed(&folder()) { Ok(()) } else { install() }
 }
 
 /// Makes the generated types again in place.

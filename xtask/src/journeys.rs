@@ -29,13 +29,7 @@ pub(crate) fn install_rivals() -> anyhow::Result<()> {
 /// Installs what a folder's package.json names, unless what is installed is already that.
 fn install(folder: &str, more: &[&str]) -> anyhow::Result<()> {
     let folder = root().join("crates/journeys").join(folder);
-    let lock = folder.join("package-lock.json");
-    let installed = folder.join("node_modules/.package-lock.json");
-    let is_fresh = match (lock.metadata(), installed.metadata()) {
-        (Ok(lock), Ok(installed)) => lock.modified()? <= installed.modified()?,
-        _ => false,
-    };
-    if is_fresh {
+    if shell::are_packages_installed(&folder) {
         return Ok(());
     }
     // What npm says is no output of ours: the lab's is one object.

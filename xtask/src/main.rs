@@ -134,9 +134,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
 fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     let needed: &[&[tools::Tool]] = if without_journeys { &[tools::NPM] } else { &[tools::NPM, tools::JOURNEYS] };
     steps.run("tools", || tools::ensure(needed))?;
-    steps.run("formatting", rust::formatting)?;
-    steps.run("dependencies point one way", deps::check)?;
-    steps.run("links between documents", docs::check)?;
+    outline(steps)?;
     steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
     steps.run("clippy", rust::clippy)?;
@@ -144,12 +142,8 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("unit and property tests", rust::tests)?;
     steps.run("doc tests", rust::doc_tests)?;
     steps.run("generated types are fresh", browser::types_are_fresh)?;
-    steps.run("tsc", browser::types_check)?;
-    steps.run("typescript lint", browser::lint)?;
-    steps.run("vitest", browser::tests)?;
+    scripts(steps)?;
     steps.run("vitest on the minified core", browser::tests_minified)?;
-    steps.run("dist is fresh", browser::dist_is_fresh)?;
-    steps.run("byte budgets", browser::budgets)?;
     if without_journeys {
         return Ok(());
     }
@@ -159,18 +153,28 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
 
 /// In the order in which faults are usually found.
 fn check(steps: &mut Steps) -> anyhow::Result<()> {
+    outline(steps)?;
+    steps.run("node modules", browser::ensure_installed)?;
+    scripts(steps)?;
+    steps.run("clippy", rust::clippy)?;
+    steps.run("unit and property tests", rust::tests)?;
+    steps.run("generated types are fresh", browser::types_are_fresh)
+}
+
+/// What is seen without a build.
+fn outline(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("formatting", rust::formatting)?;
     steps.run("dependencies point one way", deps::check)?;
-    steps.run("links between documents", docs::check)?;
-    steps.run("node modules", browser::ensure_installed)?;
+    steps.run("links between documents", docs::check)
+}
+
+/// What is checked of the TypeScript half.
+fn scripts(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("tsc", browser::types_check)?;
     steps.run("typescript lint", browser::lint)?;
     steps.run("vitest", browser::tests)?;
     steps.run("dist is fresh", browser::dist_is_fresh)?;
-    steps.run("byte budgets", browser::budgets)?;
-    steps.run("clippy", rust::clippy)?;
-    steps.run("unit and property tests", rust::tests)?;
-    steps.run("generated types are fresh", browser::types_are_fresh)
+    steps.run("byte budgets", browser::budgets)
 }
 
 fn small_crowd(steps: &mut Steps) -> anyhow::Result<()> {

@@ -35,6 +35,13 @@ pub(crate) fn npm(folder: &Path) -> Command {
     npm
 }
 
+/// Whether a folder's npm packages were installed since its lock file changed.
+pub(crate) fn are_packages_installed(folder: &Path) -> bool {
+    let changed = |path: &str| folder.join(path).metadata().and_then(|found| found.modified()).ok();
+    // npm writes it at the end of each installation.
+    changed("node_modules/.package-lock.json").zip(changed("package-lock.json")).is_some_and(|(installed, wanted)| wanted <= installed)
+}
+
 /// Runs a command to its end with its output on ours; fails when it does.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = show(command);

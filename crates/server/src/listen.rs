@@ -63,7 +63,7 @@ impl Routes {
     {
         if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(&request)) {
             let response = pipeline::answer_parts(&app, &request.into_parts().0).await;
-            meter.set_cause(response.extensions().get::<Cause>().copied().unwrap_or(Cause::Documents));
+            meter.set_cause(Cause::of_answer(&response, Cause::Documents));
             return Ok(response);
         }
         request.extensions_mut().insert(meter.clone());

@@ -34,6 +34,11 @@ impl Cause {
         Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Documents)
     }
 
+    /// What an answer is for, as whoever made it says; else this.
+    pub(crate) fn of_answer<B>(response: &http::Response<B>, otherwise: Self) -> Self {
+        response.extensions().get().copied().unwrap_or(otherwise)
+    }
+
     /// What an answer at this path is for when nothing better is known: an error, or something of hyper's or axum's own.
     pub(crate) fn of_path(path: &str) -> Self {
         if path.starts_with("/.viral") { Self::Signalling } else { Self::Documents }

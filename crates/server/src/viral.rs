@@ -287,7 +287,7 @@ async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         let base = HeaderValue::try_from(app.base.as_str()).expect("a base is visible ASCII");
         response.headers_mut().insert(VIRAL_BASE, base);
     }
-    let cause = response.extensions().get::<Cause>().copied().unwrap_or(otherwise);
+    let cause = Cause::of_answer(&response, otherwise);
     match meter {
         Some(meter) => {
             meter.set_cause(cause);

@@ -85,11 +85,18 @@ pub struct Evidence {
     pub unchanged: bool,
 }
 
+/// Whether fetch metadata (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`) says that a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but
+/// not what the request is for.
+#[must_use]
+pub fn is_passed_on(dest: Option<&str>, mode: Option<&str>) -> bool {
+    dest == Some("empty") && mode == Some("navigate")
+}
+
 impl Evidence {
-    /// Whether a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but not what the request is for.
+    /// Whether a service worker passes the visit on; see [`is_passed_on`].
     #[must_use]
     pub fn is_passed_on(&self) -> bool {
-        self.fetch_dest.as_deref() == Some("empty") && self.fetch_mode.as_deref() == Some("navigate")
+        is_passed_on(self.fetch_dest.as_deref(), self.fetch_mode.as_deref())
     }
 }
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, request::Parts};
 use rand::RngCore as _;
 use tokio::time::Instant;
 use viral_site::{Asset, Version, Which, is_known};
-use viral_swarm::admission::{Evidence, VisitFacts};
+use viral_swarm::admission::{Evidence, VisitFacts, is_passed_on};
 use viral_swarm::platform::{Hints, is_too_old, prompts};
 use viral_wire::Ticket;
 
@@ -55,11 +55,9 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
 
 /// Whether somebody goes to the address, as the browser says it; none where it says nothing.
 pub(super) fn goes_there(headers: &HeaderMap) -> Option<bool> {
-    has_sec_fetch(headers).then(|| match text(headers, "sec-fetch-dest") {
-        Some("document") => true,
-        // See `Evidence::is_passed_on`.
-        Some("empty") => text(headers, "sec-fetch-mode") == Some("navigate"),
-        Some(_) | None => false,
+    has_sec_fetch(headers).then(|| {
+        let dest = text(headers, "sec-fetch-dest");
+        dest == Some("document") || is_passed_on(dest, text(headers, "sec-fetch-mode"))
     })
 }
 

@@ -58,7 +58,8 @@ pub(super) struct Exchange {
     arrived: VecDeque<ArrivedPiece>,
     /// How many were verified and kept.
     kept: u64,
-    now: u64,
+    /// The session's time, in milliseconds.
+    pub(super) now: u64,
     out: VecDeque<Event>,
 }
 

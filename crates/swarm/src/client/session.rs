@@ -24,7 +24,6 @@ use crate::fetch::{Accepted, Fault, PeerKey, Progress, Source};
 #[derive(Debug)]
 pub struct Session {
     config: SessionConfig,
-    now: u64,
     /// Whether the tracker was heard of since the last loss.
     live: bool,
     /// Offers that the tracker wants and did not get yet.
@@ -46,7 +45,6 @@ impl Session {
         config.slots = if config.meets { config.slots } else { 0 };
         let in_crowd = config.in_crowd;
         let mut session = Self {
-            now: 0,
             live: false,
             offers_wanted: 0,
             awaits_peer: false,
@@ -157,7 +155,7 @@ impl Session {
         self.live = false;
         self.leases.handle_lost();
         self.renew_registration();
-        self.exchange.fetch.handle_crowd(self.now, false);
+        self.exchange.fetch.handle_crowd(self.exchange.now, false);
         self.out.push_back(Output::WithdrawOffers);
         self.offers_wanted = 0;
         self.awaits_peer = false;
@@ -258,23 +256,23 @@ impl Session {
     /// What the pieces channel of a connection has buffered, in bytes: when it ran low.
     pub fn handle_buffered(&mut self, now: u64, peer: PeerKey, bytes: u64) {
         self.at(now);
-        self.exchange.serving.handle_buffered(self.now, peer, bytes);
+        self.exchange.serving.handle_buffered(self.exchange.now, peer, bytes);
     }
 
     /// A piece of `len` bytes, as it is encoded, was handed to the channel, which has `buffered` bytes now.
     pub fn handle_sent(&mut self, now: u64, peer: PeerKey, id: PieceId, len: u32, buffered: u64) {
         self.at(now);
-        self.exchange.peers.handle_sent(self.now, peer);
+        self.exchange.peers.handle_sent(self.exchange.now, peer);
         self.report.handle_sent(len.into());
-        self.exchange.serving.handle_buffered(self.now, peer, buffered);
-        self.exchange.serving.handle_sent(self.now, peer, id, len);
+        self.exchange.serving.handle_buffered(self.exchange.now, peer, buffered);
+        self.exchange.serving.handle_sent(self.exchange.now, peer, id, len);
         self.report_soon();
     }
 
     /// A piece could not be sent.
     pub fn handle_piece_unsent(&mut self, now: u64, peer: PeerKey, id: PieceId) {
         self.at(now);
-        self.exchange.serving.handle_unsent(self.now, peer, id);
+        self.exchange.serving.handle_unsent(self.exchange.now, peer, id);
     }
 
     /// A piece came from the origin: whether its bytes are worth decoding. Ask once per arrival.
@@ -324,11 +322,11 @@ impl Session {
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
         self.exchange.handle_timeout();
-        if self.report.poll_timeout().is_some_and(|at| at <= self.now) {
+        if self.report.poll_timeout().is_some_and(|at| at <= self.exchange.now) {
             self.report_now();
         }
-        let (met, misses) = (self.exchange.peers.met(self.now), self.misses_something());
-        self.search.handle_timeout(self.now, met, misses);
+        let (met, misses) = (self.exchange.peers.met(self.exchange.now), self.misses_something());
+        self.search.handle_timeout(self.exchange.now, met, misses);
     }
 
     /// The next piece that came from a peer and is wanted: decode it and compare it with its digest, then [`Self::handle_verified`]. Ask until `None` after each frame,
@@ -360,8 +358,7 @@ impl Session {
     }
 
     fn at(&mut self, now: u64) {
-        self.now = self.now.max(now);
-        self.exchange.at(self.now);
+        self.exchange.at(now);
     }
 
     fn handle_event(&mut self, event: Event) {
@@ -373,7 +370,7 @@ impl Session {
                 let failed = matches!(output, Output::Failed(_));
                 self.out.push_back(output);
                 if failed {
-                    self.handle_taken_up(self.now);
+                    self.handle_taken_up(self.exchange.now);
                 }
             }
             Event::Opened { number: peer, offer, ms } => self.signal(PeerToTracker::Opened { peer, offer, ms }),
@@ -400,7 +397,7 @@ impl Session {
         // Of two caps the lower one; 0 is none.
         let caps = [self.config.up_bytes_per_s, up_bytes_per_s];
         let cap = caps.into_iter().filter(|cap| *cap > 0).min().unwrap_or(0);
-        self.exchange.serving.handle_limits(self.now, slots, cap);
+        self.exchange.serving.handle_limits(self.exchange.now, slots, cap);
         if self.current().is_some() {
             self.begin_leasing();
         }
@@ -411,7 +408,7 @@ impl Session {
 
     /// The tracker names the manifest that holds for the page now.
     fn handle_named(&mut self, manifest: Digest) {
-        let Some(Named { renamed, awaited }) = self.exchange.manifests.handle_named(self.now, manifest) else { return };
+        let Some(Named { renamed, awaited }) = self.exchange.manifests.handle_named(self.exchange.now, manifest) else { return };
         if renamed && self.leases.handle_renamed() {
             self.renew_registration();
         }
@@ -443,7 +440,7 @@ impl Session {
 
     /// The pieces are known, and the tracker grants leases of them, or will. Not before, or the wait for the manifest would count as a crowd that gives nothing.
     fn begin_leasing(&mut self) {
-        self.exchange.fetch.handle_crowd(self.now, self.leases.is_leasing(self.live));
+        self.exchange.fetch.handle_crowd(self.exchange.now, self.leases.is_leasing(self.live));
     }
 
     /// One of a crowd with nobody to wait for asks the tracker for its first lease, or the origin for the manifest.
@@ -460,7 +457,7 @@ impl Session {
             match output {
                 LeaseOutput::Ask { manifest, done } => self.signal(PeerToTracker::Share { manifest, done }),
                 LeaseOutput::Take { manifest, places } => self.exchange.take_lease(&manifest, &places),
-                LeaseOutput::AskManifest => self.exchange.manifests.ask(self.now),
+                LeaseOutput::AskManifest => self.exchange.manifests.ask(self.exchange.now),
             }
         }
     }
@@ -478,7 +475,7 @@ impl Session {
 
     /// Something grew: the tracker hears of it soon.
     fn report_soon(&mut self) {
-        self.report.handle_growth(self.now, &self.exchange.fetch.progress());
+        self.report.handle_growth(self.exchange.now, &self.exchange.fetch.progress());
     }
 
     /// Tells the tracker what is held and what grew.
@@ -494,8 +491,8 @@ impl Session {
 
     /// Looks for peers, if there are too few for what is missing, or may be.
     fn look_for_peers(&mut self) {
-        let (met, misses) = (self.exchange.peers.met(self.now), self.misses_something());
-        self.search.handle_change(self.now, met, misses);
+        let (met, misses) = (self.exchange.peers.met(self.exchange.now), self.misses_something());
+        self.search.handle_change(self.exchange.now, met, misses);
     }
 
     fn misses_something(&self) -> bool {
