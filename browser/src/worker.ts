@@ -185,6 +185,9 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   // A script that reads the page's own document wants it as it is, without the addition, which only the origin has.
   if (path === records.keys().next().value) return fetch(request);
   const record = records.get(path);
+  // Of such an asset the origin says that another query may lead elsewhere.
+  const isExact = request.url.includes('?') ? (headers: Iterable<readonly [string, string]>) => [...headers].some(([name]) => name === 'viral-query') : undefined;
+  if (record && isExact?.(record.headers)) return fetch(request);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
   // Where the store has nothing the browser's cache has all, as a rule: it is asked first from then on.
@@ -198,7 +201,10 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
   const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
-  return asked.response ?? networkAnswer(event, asked.keep);
+  const { response } = asked;
+  if (!response || !isExact?.(response.headers)) return response ?? networkAnswer(event, asked.keep);
+  void response.body?.cancel();
+  return fetch(request);
 }
 
 /** What the browser's own cache has of the asset, if it is just what the page's version has: nobody need ask the origin whether it still is. */

@@ -52,6 +52,35 @@ impl Socket {
     }
 }
 
+/// Who asks, for a service behind a [`ViralLayer`](crate::ViralLayer): in the extensions of each request that it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// The visitor's address, as far as trusted proxies tell.
+    pub address: IpAddr,
+    /// The other end of the connection: the visitor, or the nearest proxy.
+    pub socket: IpAddr,
+    /// Whether that is a trusted proxy.
+    pub is_proxied: bool,
+    /// Whether the visitor came over TLS.
+    pub over_tls: bool,
+    /// The host under which the visitor came, with the port if there was one.
+    pub host: String,
+}
+
+impl Visitor {
+    /// Who makes this request.
+    pub(crate) fn of(request: &Parts, trusted: &Proxies) -> Self {
+        let (socket, headers) = (Socket::of(request), &request.headers);
+        Self {
+            address: client_ip(socket, headers, trusted),
+            socket: socket.address(),
+            is_proxied: trusted.are(socket),
+            over_tls: came_over_tls(socket, headers, trusted),
+            host: hosts(socket, headers, trusted).first().copied().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Socket {
     type Rejection = Infallible;
 

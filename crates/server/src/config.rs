@@ -14,8 +14,8 @@ use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX
 pub use file::{ConfigError, default_file, load};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AccessLogFormat, AdminListen, Base, HeaderLine, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TrustedProxy,
-    ValueError,
+    AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
+    TrustedProxy, ValueError,
 };
 
 /// The name of [`PeerScope`] in 0.1.0.
@@ -24,6 +24,9 @@ pub type Reach = PeerScope;
 
 /// Where the server listens when nothing else is said: reachable from this machine only.
 const LISTEN_DEFAULT: ListenAt = ListenAt::At(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080)));
+
+/// How long the server behind a proxy may think, in seconds: as nginx's `proxy_read_timeout`.
+const UPSTREAM_TIMEOUT_S: u64 = 60;
 
 /// What `RUST_LOG`-style filter applies when nothing else is said.
 const LOG_DEFAULT: &str = "info";
@@ -122,6 +125,22 @@ pub struct Config {
     #[serde(alias = "boot-set-assets-max")]
     pub page_set_assets_max: usize,
 
+    /// `viral proxy`: path that may travel between visitors though its answer does not say that caches may keep it: `/static/*`. What sets cookies, is private or differs never does. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SHARE", value_name = "PATTERN", value_delimiter = '\n'))]
+    pub share: Vec<String>,
+
+    /// `viral proxy`: path that never travels, whatever its answer says: `/reports/*`. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_NEVER", value_name = "PATTERN", value_delimiter = '\n'))]
+    pub never: Vec<String>,
+
+    /// `viral proxy`: the `Host` that the server behind is asked for. Without it the visitor's own, and over https that of the server's address
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UPSTREAM_HOST", value_name = "HOST"))]
+    pub upstream_host: Option<HostName>,
+
+    /// `viral proxy`: seconds until the server behind must begin its answer; then the visitor is told that it did not
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UPSTREAM_TIMEOUT", value_name = "SECONDS", default_value_t = UPSTREAM_TIMEOUT_S, value_parser = clap::value_parser!(u64).range(1..)))]
+    pub upstream_timeout: u64,
+
     /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGUSR1 opens it anew, for logrotate. Without it nobody's visit is logged
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE"))]
     pub access_log: Option<PathBuf>,
@@ -159,6 +178,10 @@ impl Default for Config {
             shared_line: 0,
             page_set_bytes_max: PAGE_SET_BYTES_MAX,
             page_set_assets_max: PAGE_SET_ASSETS_MAX,
+            share: Vec::new(),
+            never: Vec::new(),
+            upstream_host: None,
+            upstream_timeout: UPSTREAM_TIMEOUT_S,
             access_log: None,
             access_log_format: AccessLogFormat::Combined,
             log: LOG_DEFAULT.to_owned(),

@@ -6,12 +6,18 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service};
-use viral_site::Resolved;
+use viral_site::Claim;
+use viral_swarm::admission::{Decision, Reason};
 
 use crate::app::App;
+use crate::client::Visitor;
+use crate::meter::Meter;
+use crate::pipeline::{self, facts};
 use crate::shutdown::Tasks;
+use crate::stats::Cause;
 
 /// Puts a site in front of a service; see [`Viral::layer`](crate::Viral::layer).
 #[derive(Clone)]
@@ -49,22 +55,15 @@ pub struct ViralService<S> {
 }
 
 impl<S> ViralService<S> {
-    /// Whether the site answers this. What a request does to a path is the service's matter.
-    fn is_of_site<B>(&self, request: &Request<B>) -> bool {
-        let path = request.uri().path();
-        // Below a base: another site may be at the root.
-        if path.starts_with(&self.own) || path == self.own.trim_end_matches('/') {
-            return true;
-        }
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        // A page of an older version still asks for what that had.
-        is_read && self.app.site.versions().iter().any(|version| !matches!(version.resolve(path), Resolved::NotFound(_)))
+    /// Whether this is for us whatever the site has. Below a base another site may be at the root.
+    fn is_own(&self, path: &str) -> bool {
+        path.starts_with(&self.own) || path == self.own.trim_end_matches('/')
     }
 }
 
 impl<S, B> Service<Request<Body>> for ViralService<S>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -79,16 +78,47 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if self.is_of_site(&request) {
-            let answer = self.site.call(request);
-            return Box::pin(async move {
-                let Ok(response) = answer.await;
-                Ok(response)
-            });
-        }
-        let answer = self.inner.call(request);
-        Box::pin(async move { Ok(answer.await?.map(Body::new)) })
+        let is_own = self.is_own(request.uri().path());
+        let (app, mut site, next) = (Arc::clone(&self.app), self.site.clone(), self.inner.clone());
+        // The one that is ready.
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let is_of_site = is_own
+                || match app.site.claim(&parts) {
+                    Claim::Yes => true,
+                    Claim::No => false,
+                    Claim::Ask(asked) => asked.await,
+                };
+            if is_of_site {
+                let Ok(response) = site.call(Request::from_parts(parts, body)).await;
+                return Ok(response);
+            }
+            pass(&app, parts, body, |request| inner.call(request)).await
+        })
     }
+}
+
+/// Has a request answered by the service behind the site.
+async fn pass<B, E, F>(app: &App, mut parts: Parts, body: Body, call: impl FnOnce(Request<Body>) -> F) -> Result<Response<Body>, E>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let may_be_visit = matches!(parts.method, Method::GET | Method::HEAD) && facts::goes_there(&parts.headers) != Some(false);
+    let visitor = Visitor::of(&parts, &app.trust_proxy);
+    parts.extensions.insert(visitor);
+    let meter = parts.extensions.get::<Meter>().cloned();
+    let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
+    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    if may_be_visit && is_page && response.status() == StatusCode::OK {
+        pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable));
+    }
+    if let Some(meter) = meter {
+        meter.set_cause(if is_page { Cause::Documents } else { Cause::Assets });
+    }
+    Ok(response)
 }
 
 #[cfg(test)]

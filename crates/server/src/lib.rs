@@ -53,6 +53,7 @@ mod unasked;
 mod viral;
 mod visits;
 
+pub use client::Visitor;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;

@@ -1,7 +1,7 @@
 //! The way of a request for the site: what it leads to, then *facts* (who asks for what), *admit* (the core decides), *render* (the answer), each in its room.
 
 mod admit;
-mod facts;
+pub(crate) mod facts;
 mod headers;
 mod observe;
 mod render;
@@ -22,7 +22,8 @@ use crate::cookies;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
-use headers::{keep_private, set_answer_header, set_document_headers, with_cause};
+pub(crate) use headers::set_answer_header;
+use headers::{keep_private, set_document_headers, with_cause};
 pub(crate) use observe::PartOf;
 use render::RenderedVisit;
 

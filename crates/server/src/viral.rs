@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tower::ServiceExt as _;
+use tower::{Layer as _, ServiceExt as _};
 use viral_swarm::admission::Policy;
 use viral_swarm::locality;
 use viral_swarm::pageset::{PageSetConfig, PageState};
@@ -189,10 +189,24 @@ impl Viral {
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in
     /// flight, for as long as it moves, and closes every WebSocket with a reason.
     pub async fn serve(&self, listeners: Vec<Listener>, admin: Vec<Listener>) {
+        self.serve_routes(self.routes(), listeners, admin).await;
+    }
+
+    /// The same with another service behind the site; see [`layer`](Self::layer).
+    pub async fn serve_in_front_of<S>(&self, service: S, listeners: Vec<Listener>, admin: Vec<Listener>)
+    where
+        S: tower::Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let router = Router::new().fallback_service(self.layer().layer(service));
+        self.serve_routes(Routes { router, site: None }, listeners, admin).await;
+    }
+
+    async fn serve_routes(&self, routes: Routes, listeners: Vec<Listener>, admin: Vec<Listener>) {
         let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
         let public = listeners
             .into_iter()
-            .map(|listener| (listener, self.routes(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
+            .map(|listener| (listener, routes.clone(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
         let operators_routes = Routes { router: self.admin(), site: None };
         let all = public.chain(admin.into_iter().map(|listener| (listener, operators_routes.clone(), None, None, operators.clone())));
         let serving: Vec<_> = all

@@ -48,6 +48,8 @@ pub struct Asset {
     modified: Option<SystemTime>,
     cache_control: &'static str,
     headers: Arc<Headers>,
+    /// Whether another server answered it, whose headers are left as they are.
+    is_answered: bool,
 }
 
 /// Headers the operator wants on every answer.
@@ -177,6 +179,11 @@ impl Asset {
         &self.links
     }
 
+    /// The percent-encoded paths of what it refers to, as far as a static parse tells, whether or not the site has them.
+    pub fn link_paths(&self) -> impl Iterator<Item = String> + '_ {
+        self.links.iter().map(|link| path::encode(&link.target))
+    }
+
     /// What it says of how pages look.
     pub(super) fn seen(&self) -> &Seen {
         &self.seen
@@ -189,7 +196,8 @@ impl Asset {
 
     /// The headers that matter wherever the content comes from: those of records and of answers alike.
     pub(super) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        standing(&self.headers, self.cache_control, &self.media_type)
+        let own = (!self.is_answered).then_some((self.cache_control, self.media_type.as_str()));
+        standing(&self.headers, own)
     }
 
     /// The hashed names it mentions, see [`mentions`].
@@ -224,7 +232,6 @@ impl Asset {
         modified: Option<SystemTime>,
     ) -> io::Result<Self> {
         let name = name.into();
-        let relative = name.relative;
         let essence = media::essence(name.typed_as);
         let kind = media::kind(essence);
         let text = if is_searched(essence, raw.len()) { Some(raw.blob().read_blocking(0..raw.len())?) } else { None };
@@ -232,28 +239,63 @@ impl Asset {
         asset.modified = modified;
         asset.cache_control = REVALIDATE;
         asset.headers = Arc::clone(&context.headers);
-        let Some(text) = text else { return Ok(asset) };
+        if let Some(text) = text {
+            asset.read(context, name, kind, &text)?;
+        }
+        Ok(asset)
+    }
+
+    /// Makes the asset of what another server answered at this relative path. Blocks.
+    ///
+    /// # Errors
+    /// When the object store cannot be read or written.
+    pub(super) fn of_answer(
+        context: &BuildContext,
+        relative: &str,
+        (media_type, headers, modified): (String, Headers, Option<SystemTime>),
+        raw: Arc<Object>,
+    ) -> io::Result<Self> {
+        let essence = media::bare(&media_type).to_ascii_lowercase();
+        let kind = media::kind(&essence);
+        let text = if kind != Kind::Other && raw.len() <= SCRIPT_LEN_MAX { Some(raw.blob().read_blocking(0..raw.len())?) } else { None };
+        let mut asset = Self::unread(relative.into(), false, raw);
+        asset.is_answered = true;
+        asset.modified = modified;
+        asset.headers = Arc::new(headers);
+        asset.media_type = media_type;
+        if let Some(text) = text {
+            asset.read(context, relative.into(), kind, &text)?;
+        }
+        let declares_other = media::charset(&asset.media_type).is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"));
+        if let Some(document) = asset.document.as_mut().filter(|_| declares_other) {
+            document.utf8 = false;
+        }
+        Ok(asset)
+    }
+
+    /// Takes note of what its text refers to and says.
+    fn read(&mut self, context: &BuildContext, name: Name<'_>, kind: Kind, text: &[u8]) -> io::Result<()> {
         if kind != Kind::Other {
-            asset.mentions = mentions::in_text(&text, kind == Kind::Script).into();
+            self.mentions = mentions::in_text(text, kind == Kind::Script).into();
         }
         match kind {
-            Kind::Html => asset.read_document(context, name, &text)?,
-            Kind::Style if asset.len() <= STYLE_LEN_MAX => {
-                let mut links = References::of(relative);
-                let css = String::from_utf8_lossy(&text);
+            Kind::Html => self.read_document(context, name, text)?,
+            Kind::Style if self.len() <= STYLE_LEN_MAX => {
+                let mut links = References::of(name.relative);
+                let css = String::from_utf8_lossy(text);
                 style::references(&css, &mut links);
-                asset.links = links.into_vec();
-                asset.seen = Arc::new(Seen::of_css(&css));
+                self.links = links.into_vec();
+                self.seen = Arc::new(Seen::of_css(&css));
             }
             Kind::Script => {
-                let mut links = References::of(relative);
-                script::references(&String::from_utf8_lossy(&text), &mut links);
-                asset.links = links.into_vec();
-                asset.own_service_worker = script::registers_service_worker(&text);
+                let mut links = References::of(name.relative);
+                script::references(&String::from_utf8_lossy(text), &mut links);
+                self.links = links.into_vec();
+                self.own_service_worker = script::registers_service_worker(text);
             }
             Kind::Style | Kind::Other => {}
         }
-        Ok(asset)
+        Ok(())
     }
 
     /// The script of an addition: what its address names never changes, and the operator's headers are for the site's own files.
@@ -279,6 +321,7 @@ impl Asset {
             modified: None,
             cache_control: IMMUTABLE,
             headers: Arc::default(),
+            is_answered: false,
         }
     }
 
@@ -307,15 +350,16 @@ impl Asset {
     }
 }
 
-/// The headers of every answer of this type: the operator's, and ours that are not among them.
+/// The headers of every answer of an asset: those that were `given`, and of `own`, a `Cache-Control` and the media type, what is not among them.
 pub(super) fn standing<'h>(
     given: &'h Headers,
-    cache_control: &'static str,
-    media_type: &str,
+    own: Option<(&'static str, &str)>,
 ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<'h> {
-    // Of what nobody knows the type, browsers must find out: `<script src=/loader>`.
-    let nosniff = media::is_known(media_type).then(|| (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
-    let own = [Some((header::CACHE_CONTROL, HeaderValue::from_static(cache_control))), nosniff];
+    let own = own.map_or([None, None], |(cache_control, media_type)| {
+        // Of what nobody knows the type, browsers must find out: `<script src=/loader>`.
+        let nosniff = media::is_known(media_type).then(|| (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+        [Some((header::CACHE_CONTROL, HeaderValue::from_static(cache_control))), nosniff]
+    });
     let is_given = |name: &HeaderName| given.iter().any(|(given, _)| given == name);
     own.into_iter().flatten().filter(move |(name, _)| !is_given(name)).chain(given.iter().cloned())
 }

@@ -30,7 +30,7 @@ impl<'a> Caching<'a> {
         if changed || asset.is_page() {
             return REVALIDATE;
         }
-        let is_promised = self.patterns.iter().any(|pattern| matches(pattern, &format!("/{relative}")));
+        let is_promised = self.patterns.iter().any(|pattern| is_of_pattern(pattern, &format!("/{relative}")));
         if is_promised || self.is_named(relative, asset.media_type()) { IMMUTABLE } else { REVALIDATE }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Caching<'a> {
 }
 
 /// Whether a path is one of a pattern, in which `*` stands for any characters.
-fn matches(pattern: &str, path: &str) -> bool {
+pub fn is_of_pattern(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| path.strip_prefix(first)) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -71,7 +71,7 @@ mod tests {
             ("/aa*aa", "/aaa", false),
             ("", "/", false),
         ] {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+            assert_eq!(is_of_pattern(pattern, path), expected, "{pattern} {path}");
         }
     }
 }

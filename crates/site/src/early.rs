@@ -122,7 +122,7 @@ impl EarlyDirectory {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         // Appended one by one: the operator may give a header twice.
-        for (name, value) in standing(&self.headers, NOTHING_KEPT, media_type) {
+        for (name, value) in standing(&self.headers, Some((NOTHING_KEPT, media_type))) {
             headers.append(name, value);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NOTHING_KEPT));

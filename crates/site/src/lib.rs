@@ -11,6 +11,7 @@
 //!
 //! `gzip` is always there.
 
+mod answered;
 mod asset;
 mod background;
 mod blocking;
@@ -56,7 +57,9 @@ mod version;
 mod versions;
 mod watch;
 
+pub use answered::{Answered, Content};
 pub use asset::{Asset, Which};
+pub use caching::is_of_pattern;
 pub use compress::Coding;
 pub use directory::DirectorySite;
 pub use document::Document;
@@ -70,7 +73,7 @@ pub use object::Object;
 pub use options::{Addition, EmbeddedFile, SiteOptions};
 pub use private::make_dir;
 pub use respond::{Accepted, accepted, is_known, respond, respond_not_found, respond_redirect};
-pub use site::Site;
+pub use site::{Claim, Site};
 pub use small::{encode_best, encode_quick};
 pub use source::{OpenSite, Opening, Source};
 pub use version::{PieceLocation, Referred, Resolved, Version};

@@ -1,8 +1,10 @@
 //! Versions of content that is in memory.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
-use crate::{EmbeddedFile, SiteError, SiteOptions, Version, history::History, inventory, options::Settings};
+use crate::{
+    Answered, Asset, EmbeddedFile, SiteError, SiteOptions, Version, history::History, inventory, options::Settings, path, version::Assets,
+};
 
 /// Makes the versions of one site from files in memory: what a [`Site`](crate::Site) of one's own is made with.
 ///
@@ -35,8 +37,28 @@ impl VersionMaker {
         let tell = |relative: &str, digest| self.history.note(relative, digest, None, now);
         let assets = inventory::embedded(context, &settings.base, files, tell)?;
         self.history.tidy(|relative| assets.contains_key(relative));
+        Ok(self.next(assets))
+    }
+
+    /// The asset of what another server answered, for [`Self::version_of`]. Blocks.
+    ///
+    /// # Errors
+    /// When no URL path leads to its path, or its content cannot be read or stored.
+    pub fn asset(&self, answered: Answered) -> Result<Arc<Asset>, SiteError> {
+        answered.asset(&self.settings.context)
+    }
+
+    /// The next version, of these assets; of two with one path the later one counts.
+    pub fn version_of(&mut self, assets: impl IntoIterator<Item = Arc<Asset>>) -> Version {
+        let named = assets.into_iter().filter_map(|asset| Some((path::decode(asset.path())?, asset)));
+        let assets = named.collect();
+        self.settings.context.objects.tidy();
+        self.next(assets)
+    }
+
+    fn next(&mut self, assets: Assets) -> Version {
         self.number += 1;
-        Ok(Version::new(self.number, assets, settings.clone()))
+        Version::new(self.number, assets, self.settings.settings.clone())
     }
 }
 

@@ -121,6 +121,14 @@ pub(super) fn bare(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
+/// The charset that a `Content-Type` names.
+pub(super) fn charset(media_type: &str) -> Option<&str> {
+    media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
 /// Whether build tools put hashes of the content into names of files of this type. Data of the app's own has ids for names.
 pub(super) fn is_hashed_by_tools(media_type: &str) -> bool {
     let essence = bare(media_type);
@@ -141,7 +149,7 @@ pub(super) fn kind(essence: &str) -> Kind {
     match essence {
         "text/html" => Kind::Html,
         "text/css" => Kind::Style,
-        "text/javascript" => Kind::Script,
+        "text/javascript" | "application/javascript" | "application/x-javascript" => Kind::Script,
         _ => Kind::Other,
     }
 }

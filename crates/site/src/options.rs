@@ -54,6 +54,8 @@ pub struct SiteOptions {
     pub entries_max: usize,
     /// What is put at the end of every HTML document: the viral addition.
     pub html_addition: Option<Addition>,
+    /// Each path leads to what was answered at just this path, and to nothing else: no folder's index by another name, no merged slashes, no page for what is not there.
+    pub exact_paths: bool,
 }
 
 impl Default for SiteOptions {
@@ -67,6 +69,7 @@ impl Default for SiteOptions {
             memory_len_max: MEMORY_LEN_MAX,
             entries_max: ENTRIES_MAX,
             html_addition: None,
+            exact_paths: false,
         }
     }
 }
@@ -91,7 +94,13 @@ impl Settings {
         let objects = Objects::new(Store::open(options.cache_dir.as_deref(), options.memory_len_max)?);
         let (markup, script) = options.html_addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
         let addition = script.map(|script| script_of(&objects, script)).transpose()?;
-        let settings = SiteSettings { base: options.base.into(), spa: options.spa, headers: Arc::clone(&headers), addition };
+        let settings = SiteSettings {
+            base: options.base.into(),
+            spa: options.spa,
+            exact_paths: options.exact_paths,
+            headers: Arc::clone(&headers),
+            addition,
+        };
         Ok(Self { context: BuildContext { objects, addition: markup, headers, immutable: options.immutable }, settings })
     }
 }

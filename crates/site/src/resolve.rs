@@ -5,6 +5,9 @@ use super::path;
 /// The page that a site has for paths that lead to nothing.
 pub(super) const NOT_FOUND_PAGE: &str = "404.html";
 
+/// The document of a folder.
+const INDEX_PAGE: &str = "index.html";
+
 /// What a URL path leads to.
 #[derive(Debug)]
 pub(super) enum Led<T> {
@@ -20,6 +23,8 @@ pub(super) struct Paths<'f, T> {
     pub(super) base: &'f str,
     /// See `SiteOptions::spa`.
     pub(super) spa: bool,
+    /// See `SiteOptions::exact_paths`.
+    pub(super) exact: bool,
     /// The file with this relative path, if there is one.
     pub(super) file: &'f dyn Fn(&str) -> Option<T>,
 }
@@ -27,13 +32,25 @@ pub(super) struct Paths<'f, T> {
 impl<T> Paths<'_, T> {
     /// What a URL path (without query) leads to.
     pub(super) fn find(&self, url_path: &str) -> Option<Led<T>> {
+        if self.exact {
+            return self.find_exactly(url_path);
+        }
         let file = path::decode(url_path).and_then(|relative| self.find_file(&relative));
         file.or_else(|| self.find_merged(url_path)).or_else(|| self.find_route(url_path))
     }
 
+    /// What was answered at just this path, spelt as browsers spell it. An index has the name of a folder, and none of its own.
+    fn find_exactly(&self, url_path: &str) -> Option<Led<T>> {
+        let relative = path::decode(url_path).filter(|relative| path::encode(relative) == url_path)?;
+        let is_folder = relative.is_empty() || relative.ends_with('/');
+        let names_index = relative.rsplit('/').next() == Some(INDEX_PAGE);
+        let name = if is_folder { format!("{relative}{INDEX_PAGE}") } else { relative };
+        (self.file)(&name).filter(|_| !names_index).map(Led::File)
+    }
+
     /// What somebody who goes to a URL path comes to: the app also has paths whose last segment looks like that of a file.
     pub(super) fn find_visit(&self, url_path: &str) -> Option<Led<T>> {
-        self.find(url_path).or_else(|| self.app(url_path))
+        self.find(url_path).or_else(|| if self.exact { None } else { self.app(url_path) })
     }
 
     fn find_file(&self, relative: &str) -> Option<Led<T>> {

@@ -1,11 +1,22 @@
 //! What a server needs of a site, wherever its content comes from.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc};
 
+use http::{Method, request::Parts};
 use tokio::sync::watch;
 use viral_wire::PieceId;
 
-use crate::{Asset, PieceLocation, Version, hashed_name};
+use crate::{Asset, PieceLocation, Resolved, Version, hashed_name};
+
+/// Whether a request is the site's to answer, where another service answers all others.
+pub enum Claim<'s> {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// That has to be found out first.
+    Ask(Pin<Box<dyn Future<Output = bool> + Send + 's>>),
+}
 
 /// A site that can be served: its versions, of which new visitors get the newest.
 ///
@@ -20,6 +31,14 @@ pub trait Site: fmt::Debug + Send + Sync {
     /// Reads the content now, whatever is told of it, and forgets all versions but the one that comes of it: what was removed, emptied or made
     /// unreadable is gone at once, for visits that began before as well. A site that never changes does nothing.
     fn reread(&self) {}
+
+    /// Whether a request is the site's to answer, where a service behind it answers all others. What a request does to a path is the service's matter.
+    fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        let leads = |version: &Arc<Version>| !matches!(version.resolve(request.uri.path()), Resolved::NotFound(_));
+        // A page of an older version still asks for what that had.
+        if is_read && self.versions().iter().any(leads) { Claim::Yes } else { Claim::No }
+    }
 
     /// The version new visitors get. Take it once per request, so that one answer never mixes versions.
     fn current(&self) -> Arc<Version> {

@@ -31,6 +31,8 @@ pub(super) struct SiteSettings {
     pub(super) base: Arc<str>,
     /// See `SiteOptions::spa`.
     pub(super) spa: bool,
+    /// See `SiteOptions::exact_paths`.
+    pub(super) exact_paths: bool,
     /// The operator's headers.
     pub(super) headers: Arc<Headers>,
     /// The script that every document was given.
@@ -151,9 +153,10 @@ impl Version {
 
     fn resolved(&self, find: impl FnOnce(&Paths<'_, Arc<Asset>>) -> Option<Led<Arc<Asset>>>) -> Resolved {
         let file = |relative: &str| self.assets.get(relative).cloned();
-        match find(&Paths { base: &self.settings.base, spa: self.settings.spa, file: &file }) {
+        match find(&Paths { base: &self.settings.base, spa: self.settings.spa, exact: self.settings.exact_paths, file: &file }) {
             Some(Led::File(asset)) => Resolved::Asset(asset),
             Some(Led::Redirect(path)) => Resolved::Redirect(path),
+            None if self.settings.exact_paths => Resolved::NotFound(None),
             None => Resolved::NotFound(file(&format!("{}{NOT_FOUND_PAGE}", self.settings.base))),
         }
     }

@@ -119,7 +119,13 @@ pub(crate) mod tests {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
             inventory::embedded(&context, "", vec![file], |_, _| crate::history::Told::default()).unwrap()
         };
-        (Versions::new(assets("1"), SiteSettings { base: "".into(), spa: false, headers: Arc::default(), addition: None }), assets)
+        (
+            Versions::new(
+                assets("1"),
+                SiteSettings { base: "".into(), spa: false, exact_paths: false, headers: Arc::default(), addition: None },
+            ),
+            assets,
+        )
     }
 
     pub(crate) fn numbers(versions: &Versions) -> Vec<u64> {

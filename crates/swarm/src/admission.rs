@@ -1,12 +1,14 @@
 //! Which answer a request gets: full, thin, plain, or the bare asset. The first rule that fits wins.
 
 mod admit;
+mod sharing;
 
 use std::fmt;
 
 use crate::pageset::Size;
 
 pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit};
+pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, judge, says};
 
 /// What the browser's cookies say about this visitor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -171,11 +173,13 @@ pub enum Reason {
     NotFound,
     /// Plain: the page has no manifest.
     NoManifest,
+    /// Plain: the page is not the same for everybody, as far as the server in front of which we are tells.
+    NotShareable,
 }
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
@@ -196,6 +200,7 @@ impl Reason {
         Self::Encoding,
         Self::NotFound,
         Self::NoManifest,
+        Self::NotShareable,
     ];
 
     /// The token that stands in the header `viral-answer: full|thin|plain; reason=TOKEN`.
@@ -222,6 +227,7 @@ impl Reason {
             Self::Encoding => "encoding",
             Self::NotFound => "not-found",
             Self::NoManifest => "no-manifest",
+            Self::NotShareable => "not-shareable",
         }
     }
 }

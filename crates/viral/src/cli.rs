@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use viral_server::config::{Config, ConfigError, load};
+use viral_upstream::UpstreamAddr;
 
+use crate::audit::{AUDIT_HELP, AuditArgs};
 use crate::peer::{GetArgs, SeedArgs};
 
 /// The file that `serve` reads without being told.
@@ -24,6 +26,15 @@ pub(crate) enum Task {
         /// The settings.
         config: Config,
     },
+    /// Serve in front of another server.
+    Proxy {
+        /// That server.
+        upstream: UpstreamAddr,
+        /// The settings.
+        config: Config,
+    },
+    /// Look at a page as two visitors.
+    Audit(Box<AuditArgs>),
     /// Print the commented default settings.
     PrintConfig,
     /// Take an app from its swarm.
@@ -54,6 +65,17 @@ enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
     },
+    /// Serve in front of another server: what is the same for everybody travels between visitors, all else is passed on
+    Proxy {
+        /// The other server: http://127.0.0.1:3000, https://app.example or unix:/run/app.sock
+        #[arg(value_name = "UPSTREAM")]
+        upstream: UpstreamAddr,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Look at a page as two visitors: what of it may travel, by which rule, and whether it is the same for both
+    #[command(after_help = AUDIT_HELP)]
+    Audit(Box<AuditArgs>),
     /// Print the commented default settings, to be saved as viral.toml
     Config,
     /// Take a page's app, or one asset, through the swarm as a visitor would
@@ -64,7 +86,7 @@ enum Command {
 
 #[derive(Args)]
 struct Settings {
-    /// File with settings; `serve` reads ./viral.toml if there is one
+    /// File with settings; `serve` and `proxy` read ./viral.toml if there is one
     #[arg(long, value_name = "FILE", env = "VIRAL_CONFIG")]
     config: Option<PathBuf>,
     #[command(flatten)]
@@ -81,12 +103,19 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
         Some(Command::Get(args)) => Ok(Task::Get(args)),
         Some(Command::Seed(args)) => Ok(Task::Seed(args)),
         Some(Command::Serve { dir, settings }) => {
-            let own = matches.subcommand_matches("serve").unwrap_or(&matches);
-            let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
-            let config: Result<Config, ConfigError> = load(own, file.as_deref());
-            Ok(Task::Serve { dir, config: config? })
+            Ok(Task::Serve { dir, config: settings_of(matches.subcommand_matches("serve").unwrap_or(&matches), *settings)? })
         }
+        Some(Command::Proxy { upstream, settings }) => {
+            Ok(Task::Proxy { upstream, config: settings_of(matches.subcommand_matches("proxy").unwrap_or(&matches), *settings)? })
+        }
+        Some(Command::Audit(args)) => Ok(Task::Audit(args)),
     }
+}
+
+/// The settings of a command that reads the file without being told.
+fn settings_of(matches: &ArgMatches, settings: Settings) -> Result<Config, ConfigError> {
+    let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
+    load(matches, file.as_deref())
 }
 
 #[cfg(test)]

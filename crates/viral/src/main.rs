@@ -1,5 +1,6 @@
-//! The `viral` command line: the demo, `serve`, `config`, `get` and `seed`.
+//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get` and `seed`.
 
+mod audit;
 mod bind;
 mod cli;
 mod peer;
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, USAGE),
     };
     match run::run(task) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&error, 1),
     }
 }

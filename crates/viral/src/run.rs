@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -9,8 +10,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
-use viral_server::{EmbeddedFile, Listener, Source, Viral};
+use viral_server::{EmbeddedFile, Listener, OpenSite, Source, Viral};
+use viral_upstream::{ProxyService, Rules, Settings as UpstreamSettings, Upstream, UpstreamAddr};
 
+use crate::audit;
 use crate::bind;
 use crate::cli::Task;
 use crate::peer;
@@ -25,14 +28,22 @@ const DESCRIPTORS_MAX: u64 = 1 << 20;
 pub(crate) const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 
 /// Runs to the end.
-pub(crate) fn run(task: Task) -> anyhow::Result<()> {
-    match task {
+pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
+    let done = match task {
+        Task::Audit(args) => return audit::run(&args),
         Task::PrintConfig => say(&default_file()),
         Task::Get(args) => peer::run_get(&args),
         Task::Seed(args) => peer::run_seed(&args),
+        Task::Proxy { upstream, config } => {
+            if !config.base.is_root() {
+                bail!("a proxy is in front of a whole host; leave --base out and let the server behind have its own paths");
+            }
+            let upstream = upstream_of(upstream, &config)?;
+            start(&config, upstream.source(), Kind::Proxy(upstream.service()))
+        }
         Task::Serve { dir, mut config } => {
             config.state_dir = config.state_dir.or_else(systemd_state_dir);
-            start(&config, Source::Directory(dir), false)
+            start(&config, Source::Directory(dir), Kind::Site)
         }
         Task::Demo { mut config } => {
             if !config.base.is_root() {
@@ -40,9 +51,29 @@ pub(crate) fn run(task: Task) -> anyhow::Result<()> {
             }
             config.public_lineage = true;
             let _ = writeln!(stderr(), "viral: making the demo's world");
-            start(&config, demo(), true)
+            start(&config, demo(), Kind::Demo)
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// What is served besides a site.
+#[derive(Clone)]
+enum Kind {
+    Site,
+    Demo,
+    Proxy(ProxyService),
+}
+
+/// The server behind, asked as the settings say.
+fn upstream_of(address: UpstreamAddr, config: &Config) -> anyhow::Result<Upstream> {
+    let settings = UpstreamSettings {
+        host: config.upstream_host.clone().map(|host| host.0),
+        rules: Rules { share: config.share.clone(), never: config.never.clone() },
+        answer_wait: Duration::from_secs(config.upstream_timeout),
+        ..UpstreamSettings::at(address)
+    };
+    Upstream::new(settings).context("the certificates that this system trusts cannot be read; install ca-certificates")
 }
 
 /// What systemd made for `StateDirectory=` of the unit (systemd.exec(5)); the first of several.
@@ -51,15 +82,21 @@ fn systemd_state_dir() -> Option<PathBuf> {
     std::env::split_paths(&listed).next().filter(|dir| !dir.as_os_str().is_empty())
 }
 
-fn start(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log)
-        .with_context(|| format!("log filter `{}` is wrong; try `info` or `viral_server=debug`", config.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+fn start(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
+    log_to_stderr(&config.log)?;
     raise_descriptor_limit();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
-    let done = runtime.block_on(serve(config, source, is_demo));
+    let done = runtime.block_on(serve(config, source, kind));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     done
+}
+
+/// Logs what the filter lets through.
+pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}` is wrong; try `info` or `viral_server=debug`"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    Ok(())
 }
 
 /// Asks for as many file descriptors as the system allows this program: the usual 1,024 are fewer than a popular page has visitors.
@@ -75,7 +112,8 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result<()> {
+async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
+    let is_demo = matches!(kind, Kind::Demo);
     let mut listeners = bind::listen(&config.listen, "--listen").await?;
     let admin = match &config.admin_listen {
         AdminListen::Off => Vec::new(),
@@ -103,7 +141,10 @@ async fn serve(config: &Config, source: Source, is_demo: bool) -> anyhow::Result
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
     warn_of(config, &public, &operators);
     say(&announcement(&public, &operators, is_demo))?;
-    viral.serve(listeners, admin).await;
+    match kind {
+        Kind::Site | Kind::Demo => viral.serve(listeners, admin).await,
+        Kind::Proxy(service) => viral.serve_in_front_of(service, listeners, admin).await,
+    }
     tracing::info!("ended");
     Ok(())
 }

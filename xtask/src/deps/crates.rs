@@ -14,7 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("viral-sim", &["viral-wire", "viral-swarm"]),
     // The demo makes its own assets; nothing of the product is in it.
     ("viral-demo", &[]),
-    ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-peer", "viral-demo"]),
+    ("viral-upstream", &["viral-wire", "viral-swarm", "viral-site", "viral-server"]),
+    ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-upstream", "viral-peer", "viral-demo"]),
     ("viral-fuzz", &["viral-wire", "viral-swarm", "viral-site"]),
     // Journeys and the lab look at the product from outside only.
     ("viral-journeys", &[]),

@@ -27,6 +27,9 @@ pub enum ValueError {
     /// No name of a header.
     #[error("`{0}` is not the name of a header")]
     HeaderName(String),
+    /// No host.
+    #[error("`{0}` is not a host, write it as app.example or app.example:8080")]
+    Host(String),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
@@ -204,6 +207,25 @@ impl FromStr for HeaderLine {
     }
 }
 
+/// A host, with a port or without, as it stands in the header of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(pub HeaderValue);
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+impl FromStr for HostName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let value = HeaderValue::from_str(text).ok().filter(crate::same_origin::is_host);
+        value.map(Self).ok_or_else(|| ValueError::Host(text.to_owned()))
+    }
+}
+
 /// The header in which a trusted proxy says for whom it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyHeader(pub HeaderName);
@@ -249,6 +271,7 @@ serde_as_text!(TrustedProxy);
 serde_as_text!(Base);
 serde_as_text!(HeaderLine);
 serde_as_text!(ProxyHeader);
+serde_as_text!(HostName);
 
 /// A proxy that is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,7 +54,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
 }
 
 /// Whether somebody goes to the address, as the browser says it; none where it says nothing.
-pub(super) fn goes_there(headers: &HeaderMap) -> Option<bool> {
+pub(crate) fn goes_there(headers: &HeaderMap) -> Option<bool> {
     has_sec_fetch(headers).then(|| {
         let dest = text(headers, "sec-fetch-dest");
         dest == Some("document") || is_passed_on(dest, text(headers, "sec-fetch-mode"))

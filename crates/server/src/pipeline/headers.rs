@@ -18,7 +18,7 @@ use crate::{cookies, same_origin};
 const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Says which answer this is, and counts it.
-pub(super) fn set_answer_header(app: &App, response: &mut Response<Body>, decision: Decision) {
+pub(crate) fn set_answer_header(app: &App, response: &mut Response<Body>, decision: Decision) {
     let (kind, reason) = match decision {
         Decision::Full(reason) => (AnswerKind::Full, reason),
         Decision::Thin(reason) => (AnswerKind::Thin, reason),

@@ -57,7 +57,7 @@ impl Directory {
     /// What a URL path leads to, if somebody `goes_there` or a page needs it. Blocks.
     pub(super) fn find(&self, url_path: &str, goes_there: bool) -> Option<Led<Content>> {
         let file = |relative: &str| self.file(relative);
-        let paths = Paths { base: "", spa: self.spa, file: &file };
+        let paths = Paths { base: "", spa: self.spa, exact: false, file: &file };
         if goes_there { paths.find_visit(url_path) } else { paths.find(url_path) }
     }
 

@@ -1,0 +1,183 @@
+//! Headers that are between us and one neighbour, and what we tell the other server of the visitor.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use viral_server::Visitor;
+
+/// What counts for one connection only (RFC 9110 section 7.6.1), besides what `Connection` names.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+];
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What we are called in `Via`.
+const VIA: &str = "1.1 viral";
+
+/// Takes out what counts for one connection only. Returns the protocol that an upgrade asks for or agrees to.
+pub(crate) fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let named: Vec<HeaderName> = values_of(headers, &header::CONNECTION).filter_map(|name| name.parse().ok()).collect();
+    let upgrade = named.contains(&header::UPGRADE).then(|| headers.get(header::UPGRADE).cloned()).flatten();
+    let wants_trailers = values_of(headers, &header::TE).any(|coding| coding.eq_ignore_ascii_case("trailers"));
+    for name in HOP_BY_HOP.iter().chain(&named).chain([&header::UPGRADE]) {
+        headers.remove(name);
+    }
+    if wants_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    upgrade
+}
+
+/// Says again that the protocol is to be changed.
+pub(crate) fn put_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, protocol);
+}
+
+/// Tells the other server who asks. What a visitor itself says of that is not passed on; what a trusted proxy says is.
+pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
+    let proto = if visitor.over_tls { "https" } else { "http" };
+    let before = if visitor.is_proxied { joined(headers, &X_FORWARDED_FOR) } else { String::new() };
+    let hops = if before.is_empty() { visitor.socket.to_string() } else { format!("{before}, {}", visitor.socket) };
+    for name in [&header::FORWARDED, &X_FORWARDED_FOR, &X_FORWARDED_HOST, &X_FORWARDED_PROTO] {
+        headers.remove(name);
+    }
+    let forwarded = format!("for={};host=\"{}\";proto={proto}", node(visitor.address), visitor.host.replace(['"', '\\'], ""));
+    let told = [
+        (X_FORWARDED_FOR, hops),
+        (X_FORWARDED_PROTO, proto.to_owned()),
+        (X_FORWARDED_HOST, visitor.host.clone()),
+        (header::FORWARDED, forwarded),
+    ];
+    for (name, value) in told {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    add_via(headers);
+}
+
+/// Says that the message passed us.
+pub(crate) fn add_via(headers: &mut HeaderMap) {
+    headers.append(header::VIA, HeaderValue::from_static(VIA));
+}
+
+/// Takes out cookies of ours, which are no business of the app behind.
+pub(crate) fn take_own_cookies(headers: &mut HeaderMap) {
+    let is_own = |pair: &str| {
+        pair.split('=').next().is_some_and(|name| matches!(name.trim(), "viral" | "viral-version" | "viral-visit" | "viral-save"))
+    };
+    let all: Vec<&str> =
+        headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';')).collect();
+    if !all.iter().any(|pair| is_own(pair)) {
+        return;
+    }
+    let kept = all.into_iter().map(str::trim).filter(|pair| !pair.is_empty() && !is_own(pair)).collect::<Vec<_>>().join("; ");
+    headers.remove(header::COOKIE);
+    if let Some(value) = HeaderValue::try_from(kept).ok().filter(|value| !value.is_empty()) {
+        headers.insert(header::COOKIE, value);
+    }
+}
+
+/// All values of a header, joined by commas.
+pub(crate) fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(", ")
+}
+
+fn values_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> + use<'h> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// An address as RFC 7239 section 6 writes it.
+fn node(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    fn visitor() -> Visitor {
+        Visitor {
+            address: [192, 0, 2, 7].into(),
+            socket: [192, 0, 2, 7].into(),
+            is_proxied: false,
+            over_tls: true,
+            host: "a.example".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_counts_for_one_connection_is_not_passed_on() {
+        let mut headers = map(&[
+            ("connection", "close, X-Own, upgrade"),
+            ("x-own", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers, deflate"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authorization", "Basic x"),
+            ("upgrade", "websocket"),
+            ("x-app", "2"),
+        ]);
+        assert_eq!(take_hop_by_hop(&mut headers), Some(HeaderValue::from_static("websocket")));
+        assert_eq!(headers, map(&[("x-app", "2"), ("te", "trailers")]));
+        put_upgrade(&mut headers, HeaderValue::from_static("websocket"));
+        assert_eq!(
+            (&headers["connection"], &headers["upgrade"]),
+            (&HeaderValue::from_static("upgrade"), &HeaderValue::from_static("websocket"))
+        );
+        let mut without = map(&[("upgrade", "h2c")]);
+        assert_eq!(take_hop_by_hop(&mut without), None, "nobody asked for it on this connection");
+        assert!(without.is_empty());
+    }
+
+    #[test]
+    fn a_visitor_cannot_say_that_it_is_somebody_else() {
+        let mut headers = map(&[("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=10.0.0.1"), ("x-forwarded-proto", "http")]);
+        tell_visitor(&mut headers, &visitor());
+        assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "a.example");
+        assert_eq!(headers["forwarded"], "for=192.0.2.7;host=\"a.example\";proto=https");
+        assert_eq!(headers["via"], "1.1 viral");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_one_more_hop() {
+        let mut headers = map(&[("x-forwarded-for", "2001:db8::1"), ("via", "1.1 front")]);
+        let proxied = Visitor { address: "2001:db8::1".parse().unwrap(), socket: [10, 0, 0, 2].into(), is_proxied: true, ..visitor() };
+        tell_visitor(&mut headers, &proxied);
+        assert_eq!(headers["x-forwarded-for"], "2001:db8::1, 10.0.0.2");
+        assert!(headers["forwarded"].to_str().unwrap().starts_with("for=\"[2001:db8::1]\""));
+        assert_eq!(joined(&headers, &header::VIA), "1.1 front, 1.1 viral");
+    }
+
+    #[test]
+    fn cookies_of_ours_stay_here() {
+        let mut headers = map(&[("cookie", "a=1; viral-version=abc; viral=off;b=2"), ("cookie", "viral-visit=3")]);
+        take_own_cookies(&mut headers);
+        assert_eq!(headers["cookie"], "a=1; b=2");
+        let mut only = map(&[("cookie", "viral-visit=3")]);
+        take_own_cookies(&mut only);
+        assert!(!only.contains_key("cookie"));
+        let mut foreign = map(&[("cookie", "viralish=1")]);
+        take_own_cookies(&mut foreign);
+        assert_eq!(foreign["cookie"], "viralish=1");
+    }
+}

@@ -1,0 +1,263 @@
+//! What is known of each path of the other server. No I/O; time is an argument.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::HeaderValue;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use viral_site::Asset;
+
+use crate::entry::{Entry, Freshness};
+use crate::limits::{KEPT_LEN_MAX, PATHS_MAX, QUERIES_MAX, QUEUE_MAX, REFUSED_FOR};
+
+/// What is known of each path, for all who ask.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    state: Mutex<State>,
+    /// There is something to look at.
+    pub(crate) wanted: Notify,
+    /// What may travel changed.
+    pub(crate) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: BTreeMap<String, Known>,
+    queue: VecDeque<Wanted>,
+    kept_len: u64,
+    visited: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Known {
+    /// It waits, or is being looked at.
+    Looking,
+    Shared(Box<Entry>, Queries),
+    /// It stays where it is; it may be looked at again from then on.
+    Refused(Instant),
+}
+
+/// Queries with which somebody asked for a path that may travel.
+#[derive(Debug, Default)]
+struct Queries {
+    /// Those that lead to the same.
+    same: BTreeSet<String>,
+    /// Those that are being looked at.
+    looking: BTreeSet<String>,
+}
+
+/// A path to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) path: String,
+    /// With this query, to see whether it leads to the same as without.
+    pub(crate) query: Option<String>,
+    /// The `Host` that somebody came under.
+    pub(crate) host: Option<HeaderValue>,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wants a path to be looked at, unless it was or will be.
+    pub(crate) fn want(&self, now: Instant, wanted: Wanted) {
+        let mut state = self.state();
+        let is_due = match state.known.get(&wanted.path) {
+            None => state.known.len() < PATHS_MAX,
+            Some(Known::Refused(until)) => *until <= now,
+            Some(Known::Looking | Known::Shared(..)) => false,
+        };
+        if !is_due || state.queue.len() >= QUEUE_MAX {
+            return;
+        }
+        state.known.insert(wanted.path.clone(), Known::Looking);
+        state.queue.push_back(wanted);
+        drop(state);
+        self.wanted.notify_one();
+    }
+
+    /// Wants to know whether a query leads to the same as the path without, if that may travel; if not, wants the path to be looked at.
+    pub(crate) fn want_query(&self, now: Instant, path: &str, query: &str, host: Option<HeaderValue>) {
+        let mut state = self.state();
+        let has_room = state.queue.len() < QUEUE_MAX;
+        let Some(Known::Shared(_, queries)) = state.known.get_mut(path) else {
+            drop(state);
+            return self.want(now, Wanted { path: path.to_owned(), query: None, host });
+        };
+        let Queries { same, looking } = queries;
+        let is_new = same.len() + looking.len() < QUERIES_MAX && !same.contains(query) && !looking.contains(query);
+        if !is_new || !has_room {
+            return;
+        }
+        looking.insert(query.to_owned());
+        state.queue.push_back(Wanted { path: path.to_owned(), query: Some(query.to_owned()), host });
+        drop(state);
+        self.wanted.notify_one();
+    }
+
+    /// A query leads to the same as the path without.
+    pub(crate) fn note_query(&self, path: &str, query: &str) {
+        if let Some(Known::Shared(_, queries)) = self.state().known.get_mut(path)
+            && queries.looking.remove(query)
+        {
+            queries.same.insert(query.to_owned());
+        }
+    }
+
+    /// It cannot be told whether a query leads to the same.
+    pub(crate) fn forget_query(&self, path: &str, query: &str) {
+        if let Some(Known::Shared(_, queries)) = self.state().known.get_mut(path) {
+            queries.looking.remove(query);
+        }
+    }
+
+    /// The next path to be looked at.
+    pub(crate) fn next(&self) -> Option<Wanted> {
+        self.state().queue.pop_front()
+    }
+
+    /// A path was looked at and may travel. False if there is no room for it.
+    pub(crate) fn share(&self, now: Instant, path: &str, entry: Entry) -> bool {
+        let len = entry.asset.len();
+        let mut state = self.state();
+        if state.kept_len + len > KEPT_LEN_MAX {
+            state.set(path, Known::Refused(now + REFUSED_FOR));
+            return false;
+        }
+        state.set(path, Known::Shared(Box::new(entry), Queries::default()));
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// A path was looked at, or turned out to be another, and stays where it is. Tells whether it could travel until now.
+    pub(crate) fn refuse(&self, now: Instant, path: &str) -> bool {
+        let was_shared = self.state().set(path, Known::Refused(now + REFUSED_FOR));
+        if was_shared {
+            self.changed.notify_one();
+        }
+        was_shared
+    }
+
+    /// A path turned out to be another: it is looked at anew, and meanwhile stays where it is.
+    pub(crate) fn look_again(&self, wanted: Wanted) {
+        let mut state = self.state();
+        state.set(&wanted.path, Known::Looking);
+        // What could travel has a place.
+        state.queue.push_back(wanted);
+        drop(state);
+        self.changed.notify_one();
+        self.wanted.notify_one();
+    }
+
+    /// The other server said that this is still the same.
+    pub(crate) fn note_checked(&self, now: Instant, path: &str) {
+        if let Some(Known::Shared(entry, _)) = self.state().known.get_mut(path) {
+            entry.checked = now;
+        }
+    }
+
+    /// What may travel under a path, and how far it can be believed; with a query, if that leads to the same.
+    pub(crate) fn find(&self, now: Instant, path: &str, query: Option<&str>) -> Option<(Entry, Freshness)> {
+        match self.state().known.get(path) {
+            Some(Known::Shared(entry, queries)) if query.is_none_or(|query| queries.same.contains(query)) => {
+                Some((Entry::clone(entry), entry.freshness(now)))
+            }
+            Some(Known::Looking | Known::Shared(..) | Known::Refused(_)) | None => None,
+        }
+    }
+
+    /// Somebody visits.
+    pub(crate) fn note_visit(&self, now: Instant) {
+        self.state().visited = Some(now);
+    }
+
+    /// When somebody visited last.
+    pub(crate) fn visited(&self) -> Option<Instant> {
+        self.state().visited
+    }
+
+    /// Paths whose answers cannot be believed as they are, at most `max`, the one checked longest ago first.
+    pub(crate) fn stale(&self, now: Instant, max: usize) -> Vec<String> {
+        let state = self.state();
+        let mut stale: Vec<(Instant, &String)> = state
+            .known
+            .iter()
+            .filter_map(|(path, known)| match known {
+                Known::Shared(entry, _) if entry.freshness(now) != Freshness::Fresh => Some((entry.checked, path)),
+                Known::Shared(..) | Known::Looking | Known::Refused(_) => None,
+            })
+            .collect();
+        stale.sort_unstable();
+        stale.into_iter().take(max).map(|(_, path)| path.clone()).collect()
+    }
+
+    /// All that may travel.
+    pub(crate) fn assets(&self) -> Vec<Arc<Asset>> {
+        self.state()
+            .known
+            .values()
+            .filter_map(|known| if let Known::Shared(entry, _) = known { Some(Arc::clone(&entry.asset)) } else { None })
+            .collect()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        let visited = state.visited;
+        *state = State { visited, ..State::default() };
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+impl State {
+    /// Tells whether the path could travel until now.
+    fn set(&mut self, path: &str, known: Known) -> bool {
+        let len_of = |known: &Known| if let Known::Shared(entry, _) = known { entry.asset.len() } else { 0 };
+        self.kept_len += len_of(&known);
+        let before = self.known.insert(path.to_owned(), known);
+        self.kept_len -= before.as_ref().map_or(0, len_of);
+        matches!(before, Some(Known::Shared(..)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn wanted(path: &str) -> Wanted {
+        Wanted { path: path.to_owned(), query: None, host: None }
+    }
+
+    #[test]
+    fn a_path_is_looked_at_once_and_again_only_after_a_while() {
+        let (memory, start) = (Memory::default(), Instant::now());
+        memory.want(start, wanted("/a"));
+        memory.want(start, wanted("/a"));
+        assert_eq!((memory.next(), memory.next()), (Some(wanted("/a")), None));
+        assert!(!memory.refuse(start, "/a"));
+        memory.want(start + REFUSED_FOR - Duration::from_secs(1), wanted("/a"));
+        assert_eq!(memory.next(), None);
+        memory.want(start + REFUSED_FOR, wanted("/a"));
+        assert_eq!(memory.next(), Some(wanted("/a")));
+    }
+
+    #[test]
+    fn paths_that_visitors_make_up_fill_neither_the_memory_nor_the_queue() {
+        let (memory, start) = (Memory::default(), Instant::now());
+        for number in 0..PATHS_MAX + 10 {
+            memory.want(start, wanted(&format!("/{number}")));
+            if number % 2 == 0 {
+                memory.next();
+            }
+        }
+        let state = memory.state();
+        assert!(state.queue.len() <= QUEUE_MAX && state.known.len() <= PATHS_MAX);
+    }
+}

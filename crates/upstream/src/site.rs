@@ -1,0 +1,174 @@
+//! What was learned of the other server, as a site.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError, Weak};
+
+use http::request::Parts;
+use http::{Method, header};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use viral_site::{Claim, OpenSite, Opening, Site, SiteError, SiteOptions, Version, VersionMaker};
+
+use crate::entry::{Entry, Freshness};
+use crate::fresh::Compared;
+use crate::learn::{look, sweep};
+use crate::limits::{FRESHEN_WAIT, PUBLISH_AFTER, VERSION_KEPT_FOR, VERSIONS_KEPT};
+use crate::memory::Wanted;
+use crate::upstream::Upstream;
+
+/// Opens the site of another server; see [`Upstream::source`].
+#[derive(Debug)]
+pub struct UpstreamSource(Upstream);
+
+impl UpstreamSource {
+    pub(crate) fn new(upstream: Upstream) -> Self {
+        Self(upstream)
+    }
+}
+
+impl OpenSite for UpstreamSource {
+    fn open(self: Box<Self>, options: SiteOptions) -> Opening {
+        Box::pin(async move {
+            let options = SiteOptions { exact_paths: true, spa: false, ..options };
+            let opened = tokio::task::spawn_blocking(move || VersionMaker::new(options)).await;
+            let maker = opened.map_err(|_| SiteError::Interrupted)??;
+            Ok(UpstreamSite::begin(self.0, maker) as Arc<dyn Site>)
+        })
+    }
+}
+
+/// What was learned of another server. Versions grow while visitors come; what changed is replaced.
+#[derive(Debug)]
+pub struct UpstreamSite {
+    upstream: Upstream,
+    versions: SyncMutex<Kept>,
+    number: watch::Sender<u64>,
+    /// Ends with the site.
+    _tasks: SyncMutex<JoinSet<()>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    versions: Arc<Vec<Arc<Version>>>,
+    /// When each of them was made, newest first.
+    made: VecDeque<Instant>,
+}
+
+impl UpstreamSite {
+    /// Needs a tokio runtime.
+    fn begin(upstream: Upstream, mut maker: VersionMaker) -> Arc<Self> {
+        let empty = Arc::new(maker.version_of([]));
+        let kept = Kept { versions: Arc::new(vec![Arc::clone(&empty)]), made: VecDeque::from([Instant::now()]) };
+        let maker = Arc::new(Mutex::new(maker));
+        // Whoever comes first comes to the front page, as a rule.
+        if upstream.is_told_by(None) {
+            upstream.memory().want(Instant::now(), Wanted { path: "/".to_owned(), query: None, host: None });
+        }
+        Arc::new_cyclic(|site: &Weak<Self>| {
+            let mut tasks = JoinSet::new();
+            tasks.spawn(look(upstream.clone(), Arc::clone(&maker)));
+            tasks.spawn(publish(upstream.clone(), maker, Weak::clone(site)));
+            tasks.spawn(sweep(upstream.clone(), Weak::clone(site)));
+            Self { upstream, versions: SyncMutex::new(kept), number: watch::Sender::new(empty.number()), _tasks: SyncMutex::new(tasks) }
+        })
+    }
+
+    fn put(&self, version: Version) {
+        if version.tag() == self.current().tag() {
+            return;
+        }
+        let version = Arc::new(version);
+        let number = version.number();
+        tracing::debug!(version = number, assets = version.assets().count(), bytes = version.bytes(), "what may travel changed");
+        let now = Instant::now();
+        let mut kept = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.made.push_front(now);
+        let young = kept.made.iter().take(VERSIONS_KEPT).filter(|made| now.duration_since(**made) < VERSION_KEPT_FOR).count();
+        kept.made.truncate(young);
+        kept.versions = Arc::new(std::iter::once(version).chain(kept.versions.iter().cloned()).take(young).collect());
+        drop(kept);
+        self.number.send_replace(number);
+    }
+
+    /// Whether what is kept of a path may be given now; asks the other server where that is not known.
+    async fn is_current(&self, path: String, entry: Entry) -> bool {
+        let must_revalidate = entry.life.must_revalidate;
+        match timeout(FRESHEN_WAIT, self.upstream.compare_once(path, entry)).await {
+            Ok(Compared::Same) => true,
+            Ok(Compared::Changed) => false,
+            // What a cache gives while its server is away (RFC 9111 section 4.2.4).
+            Ok(Compared::Unreachable) | Err(_) => !must_revalidate,
+        }
+    }
+}
+
+impl Site for UpstreamSite {
+    fn versions(&self) -> Arc<Vec<Arc<Version>>> {
+        Arc::clone(&self.versions.lock().unwrap_or_else(PoisonError::into_inner).versions)
+    }
+
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.number.subscribe()
+    }
+
+    fn reread(&self) {
+        self.upstream.memory().clear();
+    }
+
+    /// Versions grow with each answer that was learned, which is no deploy: nobody is held to an older one.
+    fn version_tagged(&self, _tag: &str) -> Option<Arc<Version>> {
+        None
+    }
+
+    fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
+        let path = request.uri.path();
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        // What names an origin may be answered differently, and credentials are for the other server.
+        let names_more = [header::AUTHORIZATION, header::ORIGIN].iter().any(|name| request.headers.contains_key(name));
+        if !is_read || names_more {
+            return Claim::No;
+        }
+        let query = request.uri.query().filter(|query| !is_own_query(query));
+        let now = Instant::now();
+        let Some((entry, freshness)) = self.upstream.memory().find(now, path, query) else { return Claim::No };
+        // What was learned anew is not in a version yet.
+        if self.current().asset(entry.asset.path()).is_none_or(|asset| asset.digest() != entry.asset.digest()) {
+            return Claim::No;
+        }
+        if entry.asset.is_page() {
+            self.upstream.memory().note_visit(now);
+        }
+        match freshness {
+            Freshness::Fresh => Claim::Yes,
+            Freshness::Soon => {
+                let (upstream, path) = (self.upstream.clone(), path.to_owned());
+                // One question at a time: until it is answered this one counts as asked.
+                upstream.memory().note_checked(now, &path);
+                tokio::spawn(async move { upstream.compare(&path, &entry).await });
+                Claim::Yes
+            }
+            Freshness::Stale => Claim::Ask(Box::pin(self.is_current(path.to_owned(), entry))),
+        }
+    }
+}
+
+/// Whether the query is only what our own scripts put there.
+fn is_own_query(query: &str) -> bool {
+    query.split('&').all(|pair| pair.starts_with("viral="))
+}
+
+/// Makes versions of what may travel, as long as the site is there.
+async fn publish(upstream: Upstream, maker: Arc<Mutex<VersionMaker>>, site: Weak<UpstreamSite>) {
+    loop {
+        upstream.memory().changed.notified().await;
+        sleep(PUBLISH_AFTER).await;
+        let assets = upstream.memory().assets();
+        let mut maker = Arc::clone(&maker).lock_owned().await;
+        let Ok(version) = tokio::task::spawn_blocking(move || maker.version_of(assets)).await else { return };
+        match site.upgrade() {
+            Some(site) => site.put(version),
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What is learned of the other server, and what never is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use super::*;
+
+const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+const DATED: (&str, &str) = ("last-modified", "Mon, 06 Jul 2026 10:00:00 GMT");
+const PUBLIC: (&str, &str) = ("cache-control", "public, max-age=0");
+const PAGE: &str = "<!doctype html><title>App</title><script src=/app.js?v=1></script><p>Hello";
+
+fn page() -> impl IntoResponse {
+    ([HTML, PUBLIC], PAGE)
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(|| async { page() }))
+        .route("/app.js", get(|| async { ([("content-type", "text/javascript"), DATED], "window.ran = true;") }))
+        .route("/data", get(|request: Request| async move { ([("content-type", "application/json"), PUBLIC], request.uri().to_string()) }))
+        .route(
+            "/me",
+            get(|headers: HeaderMap| async move {
+                ([HTML], format!("<p>{}", headers.get("cookie").map_or("nobody", |value| value.to_str().unwrap())))
+            }),
+        )
+}
+
+#[tokio::test]
+async fn the_front_page_is_full_before_anybody_came_twice_and_its_parts_are_of_the_site() {
+    let front = front(app()).await;
+    let visit = front.visit_until("/", NAVIGATION, "viral-answer: full; reason=no-peer-near").await;
+    assert!(visit.contains("/.viral/addition.js?v=") && visit.contains("<p>Hello"), "{visit}");
+    let part = front.visit_until("/app.js?v=1", "", "accept-ranges: bytes").await;
+    assert!(
+        part.contains("content-type: text/javascript\r\n") && part.ends_with("window.ran = true;") && !part.contains("via: "),
+        "{part}"
+    );
+    let head = front.ask("HEAD", "/", NAVIGATION).await;
+    assert!(head.contains("viral-manifest: ") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn what_is_personal_stays_at_the_other_server() {
+    let front = front(app()).await;
+    for name in ["alice", "bob"] {
+        for _ in 0..3 {
+            let answer = front.ask("GET", "/me", &format!("{NAVIGATION}cookie: name={name}\r\n")).await;
+            assert!(answer.contains("viral-answer: plain; reason=not-shareable\r\n"), "{answer}");
+            assert!(answer.ends_with(&format!("<p>name={name}")), "{answer}");
+        }
+    }
+    let nobody = front.visit("/me").await;
+    assert!(nobody.ends_with("<p>nobody"), "{nobody}");
+}
+
+#[tokio::test]
+async fn a_query_leads_to_the_other_server_unless_it_leads_to_the_same_file() {
+    let front = front(app()).await;
+    front.visit_until("/data", "", "accept-ranges: bytes").await;
+    for _ in 0..3 {
+        let answer = front.ask("GET", "/data?who=1", "").await;
+        assert!(answer.ends_with("/data?who=1") && answer.contains("via: "), "{answer}");
+    }
+    let with_credentials = front.ask("GET", "/data", "authorization: Basic x\r\n").await;
+    assert!(with_credentials.contains("via: "), "{with_credentials}");
+}
+
+#[tokio::test]
+async fn a_deploy_is_seen_at_the_next_visit_and_never_mixed() {
+    let deployed = Arc::new(AtomicBool::new(false));
+    let is_new = Arc::clone(&deployed);
+    let text = move || if is_new.load(SeqCst) { "new" } else { "old" };
+    let script = text.clone();
+    let app = Router::new()
+        .route("/", get(move || async move { ([HTML, PUBLIC], format!("<title>x</title><script src=/app.js></script>{}", text())) }))
+        .route(
+            "/app.js",
+            get(move || async move { ([("content-type", "text/javascript"), PUBLIC], format!("window.is = '{}';", script())) }),
+        );
+    let front = front(app).await;
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    front.visit_until("/app.js", "", "accept-ranges: bytes").await;
+    deployed.store(true, SeqCst);
+    // What is asked about at most once a second may be that old.
+    sleep(Duration::from_millis(1_100)).await;
+    assert!(front.visit("/").await.contains("new"));
+    assert!(front.ask("GET", "/app.js", "").await.ends_with("window.is = 'new';"));
+    let visit = front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    assert!(visit.contains("new"), "{visit}");
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_cost_the_other_server_one_question() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let slow_page = move || async move {
+        count.fetch_add(1, SeqCst);
+        sleep(Duration::from_millis(200)).await;
+        page()
+    };
+    let front = Arc::new(front(Router::new().route("/", get(slow_page))).await);
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    sleep(Duration::from_millis(1_100)).await;
+    let before = asked.load(SeqCst);
+    let visits: Vec<_> = (0..20)
+        .map(|_| {
+            let front = Arc::clone(&front);
+            tokio::spawn(async move { front.visit("/").await })
+        })
+        .collect();
+    for visit in visits {
+        assert!(visit.await.unwrap().contains("viral-answer: full"));
+    }
+    assert_eq!(asked.load(SeqCst) - before, 1);
+}
+
+#[tokio::test]
+async fn what_may_be_stored_is_there_while_the_other_server_is_away() {
+    let front = front(app()).await;
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    front.behind.abort();
+    sleep(Duration::from_millis(1_100)).await;
+    let stored = front.visit("/").await;
+    assert!(stored.contains("viral-answer: full") && stored.contains("<p>Hello"), "{stored}");
+    let personal = front.visit("/me").await;
+    assert!(personal.starts_with("HTTP/1.1 502"), "{personal}");
+}
+
+#[tokio::test]
+async fn what_must_be_asked_about_is_not_given_while_the_other_server_is_away() {
+    let strict = ("cache-control", "public, max-age=0, must-revalidate");
+    let front = front(Router::new().route("/", get(move || async move { ([HTML, strict], PAGE) }))).await;
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    front.behind.abort();
+    sleep(Duration::from_millis(1_100)).await;
+    assert!(front.visit("/").await.starts_with("HTTP/1.1 502"));
+}
+
+#[tokio::test]
+async fn a_page_that_is_made_for_a_host_is_kept_for_nobody_until_the_host_is_said() {
+    let app = || {
+        Router::new()
+            .route("/", get(|headers: HeaderMap| async move { ([HTML, PUBLIC], format!("<p>{}", headers["host"].to_str().unwrap())) }))
+    };
+    let open = front(app()).await;
+    for _ in 0..5 {
+        let evil = open.send(&format!("GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n{NAVIGATION}\r\n")).await;
+        assert!(evil.contains("not-shareable") && evil.ends_with("<p>evil.example"), "{evil}");
+        assert!(open.visit("/").await.ends_with("<p>a.example"));
+        sleep(Duration::from_millis(100)).await;
+    }
+    let told = front_with(app(), |settings| settings.host = Some("www.example".parse().unwrap())).await;
+    let visit = told.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    assert!(visit.contains("<p>www.example"), "{visit}");
+}
