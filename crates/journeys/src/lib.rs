@@ -16,6 +16,7 @@ pub mod nginx;
 pub mod process;
 pub mod proxy;
 pub mod server;
+pub mod shop;
 pub mod site;
 pub mod visitor;
 pub mod wait;

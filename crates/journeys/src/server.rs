@@ -14,7 +14,7 @@ use crate::http::{self, Reply};
 use crate::process::Process;
 use crate::{deadlines, wait};
 
-/// A running `viral serve DIR`, ended when dropped.
+/// A running `viral serve DIR` or `viral proxy URL`, ended when dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Process,
@@ -119,6 +119,16 @@ impl Server {
     /// When the server does not come up; the message carries its log.
     pub async fn serve(folder: &Path, more: &[&str]) -> Self {
         let mut arguments: Vec<OsString> = vec!["serve".into(), folder.into()];
+        arguments.extend(more.iter().map(OsString::from));
+        Self::start(arguments).await
+    }
+
+    /// Serves in front of another server, as [`serve`](Self::serve) otherwise.
+    ///
+    /// # Panics
+    /// When the server does not come up; the message carries its log.
+    pub async fn proxy(behind: SocketAddr, more: &[&str]) -> Self {
+        let mut arguments: Vec<OsString> = vec!["proxy".into(), format!("http://{behind}").into()];
         arguments.extend(more.iter().map(OsString::from));
         Self::start(arguments).await
     }

@@ -46,6 +46,8 @@ pub(crate) struct App {
     pub(crate) proxy_warned: Once,
     /// The same of requests without an address.
     pub(crate) unknown_warned: Once,
+    /// What visitors who came over TLS are told of coming again.
+    pub(crate) hsts: Option<http::HeaderValue>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,

@@ -27,6 +27,9 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 pub(crate) enum Socket {
     /// This address.
     At(IpAddr),
+    /// The same over TLS of our own.
+    #[cfg(feature = "tls")]
+    Tls(IpAddr),
     /// A program on this machine, through a Unix socket: a proxy.
     Unix,
 }
@@ -43,10 +46,21 @@ impl Socket {
         extensions.get::<Self>().copied().or_else(by_axum)
     }
 
+    /// Whether the connection is over TLS of our own.
+    pub(crate) fn is_tls(self) -> bool {
+        #[cfg(feature = "tls")]
+        let is_tls = matches!(self, Self::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        let is_tls = false;
+        is_tls
+    }
+
     /// Its address: that of this machine for a program on it.
     pub(crate) fn address(self) -> IpAddr {
         match self {
             Self::At(address) => address.to_canonical(),
+            #[cfg(feature = "tls")]
+            Self::Tls(address) => address.to_canonical(),
             Self::Unix => Ipv4Addr::LOCALHOST.into(),
         }
     }
@@ -124,6 +138,8 @@ impl Proxies {
     fn are(&self, socket: Socket) -> bool {
         match socket {
             Socket::At(_) => self.are_at(socket.address()),
+            #[cfg(feature = "tls")]
+            Socket::Tls(_) => self.are_at(socket.address()),
             Socket::Unix => self.unix,
         }
     }
@@ -176,7 +192,7 @@ pub(crate) fn proxy_fault(socket: Socket, headers: &HeaderMap, trusted: &Proxies
 /// True when a trusted proxy says that the visitor came over TLS: in `Forwarded` if that is its header, else in `X-Forwarded-Proto`.
 pub(crate) fn came_over_tls(socket: Socket, headers: &HeaderMap, trusted: &Proxies) -> bool {
     if !trusted.are(socket) {
-        return false;
+        return socket.is_tls();
     }
     let said = if trusted.say_forwarded() {
         elements(headers, &trusted.header).pop().and_then(|last| parameter(last, "proto"))

@@ -15,7 +15,7 @@ pub use file::{ConfigError, default_file, load};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
     AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
-    TrustedProxy, ValueError,
+    TlsMode, TrustedProxy, ValueError,
 };
 
 /// The name of [`PeerScope`] in 0.1.0.
@@ -46,6 +46,26 @@ pub struct Config {
     /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default()))]
     pub admin_listen: AdminListen,
+
+    /// Certificate for TLS on the addresses of `--listen`, with those above it, in PEM form. Read anew when it changes and at SIGHUP; connections that are there stay
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CERT", value_name = "FILE", requires = "tls_key"))]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of `--tls-cert`, in PEM form
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_KEY", value_name = "FILE", requires = "tls_cert"))]
+    pub tls_key: Option<PathBuf>,
+
+    /// TLS without a certificate of your own: `self-signed` makes one at each start, for a trial in an intranet. Browsers warn of it, and their service workers do not start until they were told to trust it
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS", value_name = "HOW", value_enum, conflicts_with = "tls_cert"))]
+    pub tls: Option<TlsMode>,
+
+    /// Address on which visitors are sent on to https, usually port 80. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REDIRECT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ','))]
+    pub redirect_listen: Vec<ListenAt>,
+
+    /// Seconds for which browsers are told to come over TLS only (HSTS). 0 = they are not told
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_HSTS", value_name = "SECONDS", default_value_t = 0))]
+    pub hsts: u64,
 
     /// Path below which a proxy shows the site: `/app/` for `https://a.example/app/`. The proxy may keep it in what it asks for or leave it out, but must pass on everything below it. Patterns of `--immutable` begin with it
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_BASE", value_name = "PATH", default_value_t = Base::default()))]
@@ -159,6 +179,11 @@ impl Default for Config {
         Self {
             listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
+            tls_cert: None,
+            tls_key: None,
+            tls: None,
+            redirect_listen: Vec::new(),
+            hsts: 0,
             base: Base::default(),
             spa: false,
             header: Vec::new(),

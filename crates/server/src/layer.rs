@@ -15,7 +15,7 @@ use viral_swarm::admission::{Decision, Reason};
 use crate::app::App;
 use crate::client::Visitor;
 use crate::meter::Meter;
-use crate::pipeline::{self, facts};
+use crate::pipeline::{self, Passing, facts};
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
 
@@ -109,7 +109,7 @@ where
     let may_be_visit = matches!(parts.method, Method::GET | Method::HEAD) && facts::goes_there(&parts.headers) != Some(false);
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
-    let meter = parts.extensions.get::<Meter>().cloned();
+    let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
     let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     if may_be_visit && is_page && response.status() == StatusCode::OK {
@@ -117,6 +117,9 @@ where
     }
     if let Some(meter) = meter {
         meter.set_cause(if is_page { Cause::Documents } else { Cause::Assets });
+    }
+    if let Some(passing) = passing.filter(|_| !is_page) {
+        response = passing.observe(app, response);
     }
     Ok(response)
 }

@@ -39,6 +39,7 @@ mod observed;
 mod page_stats;
 mod pages;
 mod pipeline;
+mod redirect;
 mod referer;
 mod replies;
 mod same_origin;
@@ -49,6 +50,8 @@ mod state;
 mod stats;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod unasked;
 mod viral;
 mod visits;

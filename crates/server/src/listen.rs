@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use http::{Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -42,6 +42,8 @@ pub(crate) struct Service {
     pub(crate) stats: Option<Arc<Stats>>,
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
+    /// What visitors who came over TLS are told of coming again (RFC 6797).
+    pub(crate) hsts: Option<HeaderValue>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
 }
@@ -157,13 +159,22 @@ impl Waiting {
 }
 
 async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit: ConnectionPermit) {
-    let Service { routes, stats, access, shutdown } = service;
+    let Service { routes, stats, access, hsts, shutdown } = service;
+    let hsts = hsts.filter(|_| peer.is_tls());
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), permit.usage());
     let metered = MeteredStream::new(Seated::new(stream, &permit), meter.clone(), permit);
     let service = hyper::service::service_fn(move |request| {
         let pending = access.as_ref().map(|access| access.begin(&request, peer));
-        answer(request, (peer, pending), routes.clone(), asked.clone(), usage.clone())
+        let answering = answer(request, (peer, pending), routes.clone(), asked.clone(), usage.clone());
+        let hsts = hsts.clone();
+        async move {
+            let mut response = answering.await;
+            if let (Some(hsts), Ok(response)) = (hsts, &mut response) {
+                response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+            }
+            response
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LEN_MAX);
@@ -251,8 +262,6 @@ async fn finish<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use http::HeaderValue;
 
     use super::*;
     use crate::testing::{NAVIGATION, SITE, bytes, viral};

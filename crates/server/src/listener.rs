@@ -14,12 +14,19 @@ use tokio::net::{UnixListener, UnixStream};
 use self::file::SocketFile;
 use crate::client::Socket;
 use crate::config::ListenAt;
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsStream};
 
 #[cfg(unix)]
 mod file;
 
 /// A TCP port or a Unix socket on which visitors are awaited. The file of a Unix socket goes with it.
-pub struct Listener(Kind);
+pub struct Listener {
+    kind: Kind,
+    /// Connections to a port are over TLS.
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
 
 enum Kind {
     Tcp(TcpListener),
@@ -30,7 +37,7 @@ enum Kind {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self(Kind::Tcp(listener))
+        Self::new(Kind::Tcp(listener))
     }
 }
 
@@ -41,6 +48,25 @@ impl fmt::Debug for Listener {
 }
 
 impl Listener {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// The same over TLS. A Unix socket stays as it is: who is behind it is on this machine.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        match self.kind {
+            Kind::Tcp(_) => Self { tls: Some(tls), ..self },
+            #[cfg(unix)]
+            Kind::Unix(..) => self,
+        }
+    }
+
     /// Listens on a Unix socket whose file is made at `path`, for its user and group (mode 0660). A socket file on which nobody listens any more is replaced.
     ///
     /// # Errors
@@ -48,7 +74,7 @@ impl Listener {
     #[cfg(unix)]
     pub async fn bind_unix(path: &std::path::Path) -> io::Result<Self> {
         let (file, listener) = SocketFile::bind(path).await?;
-        Ok(Self(Kind::Unix(file, listener)))
+        Ok(Self::new(Kind::Unix(file, listener)))
     }
 
     /// Where it listens: with the port that the system chose.
@@ -56,7 +82,7 @@ impl Listener {
     /// # Errors
     /// When the system does not tell.
     pub fn local(&self) -> io::Result<ListenAt> {
-        match &self.0 {
+        match &self.kind {
             Kind::Tcp(listener) => listener.local_addr().map(ListenAt::At),
             #[cfg(unix)]
             Kind::Unix(file, _) => Ok(ListenAt::Unix(file.path().to_owned())),
@@ -65,11 +91,15 @@ impl Listener {
 
     /// The next connection, and who is at its other end.
     pub(crate) async fn accept(&self) -> io::Result<(Stream, Socket)> {
-        match &self.0 {
+        match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Failing to set it costs latency only.
                 let _ = stream.set_nodelay(true);
+                #[cfg(feature = "tls")]
+                if let Some(tls) = &self.tls {
+                    return Ok((Stream::Tls(tls.accept(stream)), Socket::Tls(peer.ip())));
+                }
                 Ok((Stream::Tcp(stream), Socket::At(peer.ip())))
             }
             #[cfg(unix)]
@@ -81,6 +111,8 @@ impl Listener {
 /// A connection of either kind.
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(TlsStream),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -90,6 +122,8 @@ macro_rules! on_stream {
     ($stream:expr, $method:ident $(, $argument:expr)*) => {
         match $stream.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
             #[cfg(unix)]
             Stream::Unix(stream) => Pin::new(stream).$method($($argument),*),
         }

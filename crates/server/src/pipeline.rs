@@ -24,7 +24,7 @@ use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, re
 
 pub(crate) use headers::set_answer_header;
 use headers::{keep_private, set_document_headers, with_cause};
-pub(crate) use observe::PartOf;
+pub(crate) use observe::{PartOf, Passing};
 use render::RenderedVisit;
 
 /// Answers everything that is not under `/.viral/`.

@@ -44,9 +44,9 @@ use crate::replies::refusal;
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker, Tasks};
 use crate::state::StateFile;
-use crate::stats::Cause;
+use crate::stats::{Cause, Stats};
 use crate::unasked::Unasked;
-use crate::{admin, endpoints, listen, pipeline, state};
+use crate::{admin, endpoints, listen, pipeline, redirect, state};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// A site that visitors hand on to each other.
@@ -112,6 +112,7 @@ impl Viral {
             proxy_warned: Once::new(),
             unknown_warned: Once::new(),
             trust_proxy: Proxies::of(config),
+            hsts: hsts_of(config.hsts),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -211,7 +212,7 @@ impl Viral {
         let all = public.chain(admin.into_iter().map(|listener| (listener, operators_routes.clone(), None, None, operators.clone())));
         let serving: Vec<_> = all
             .map(|(listener, routes, stats, access, connections)| {
-                tokio::spawn(listen::serve(listener, Service { routes, stats, access, shutdown: self.app.shutdown.clone() }, connections))
+                tokio::spawn(listen::serve(listener, self.listened(routes, stats, access), connections))
             })
             .collect();
         self.app.shutdown.begun().await;
@@ -225,6 +226,26 @@ impl Viral {
         if let Some(access) = &self.app.access {
             access.close().await;
         }
+    }
+
+    /// Sends visitors on to the same address over https, at this port, until [`shut_down`](Self::shut_down) is called.
+    pub async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
+        let router = Router::new().fallback(move |request: Request| async move { redirect::to_https(&request, https_port) });
+        let limit = ConnectionLimit::of(ADMIN_CONNECTIONS_MAX);
+        let serving: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| {
+                let routes = Routes { router: router.clone(), site: None };
+                tokio::spawn(listen::serve(listener, self.listened(routes, None, self.app.access.clone()), limit.clone()))
+            })
+            .collect();
+        for listener in serving {
+            let _ = listener.await;
+        }
+    }
+
+    fn listened(&self, routes: Routes, stats: Option<Arc<Stats>>, access: Option<AccessLog>) -> Service {
+        Service { routes, stats, access, hsts: self.app.hsts.clone(), shutdown: self.app.shutdown.clone() }
     }
 
     async fn save(&self) {
@@ -326,6 +347,10 @@ async fn inherit(
         Resolved::Redirect(_) | Resolved::NotFound(_) => false,
     });
     Ok((Some(Arc::new(file)), inherited))
+}
+
+fn hsts_of(seconds: u64) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("max-age={seconds}")).ok().filter(|_| seconds > 0)
 }
 
 fn site_options(config: &Config) -> SiteOptions {

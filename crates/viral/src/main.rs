@@ -6,6 +6,7 @@ mod cli;
 mod peer;
 mod progress;
 mod run;
+mod tls;
 
 use std::io::{Write as _, stderr};
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
+use viral_server::tls::Tls;
 use viral_server::{EmbeddedFile, Listener, OpenSite, Source, Viral};
 use viral_upstream::{ProxyService, Rules, Settings as UpstreamSettings, Upstream, UpstreamAddr};
 
@@ -17,6 +18,7 @@ use crate::audit;
 use crate::bind;
 use crate::cli::Task;
 use crate::peer;
+use crate::tls;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
 pub(crate) const INTERRUPTED: i32 = 130;
@@ -115,6 +117,10 @@ pub(crate) fn raise_descriptor_limit() {
 async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
     let is_demo = matches!(kind, Kind::Demo);
     let mut listeners = bind::listen(&config.listen, "--listen").await?;
+    let certificate = tls::of(config, &locals(&listeners)?)?;
+    listeners = tls::on(listeners, certificate.as_ref());
+    let redirecting = bind::listen(&config.redirect_listen, "--redirect-listen").await?;
+    let https_port = https_port(config, &locals(&listeners)?, certificate.is_some())?;
     let admin = match &config.admin_listen {
         AdminListen::Off => Vec::new(),
         AdminListen::At(at) => bind::listen(std::slice::from_ref(at), "--admin-listen").await?,
@@ -136,15 +142,24 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
     tokio::spawn(reopen_on_signal(viral.clone(), user));
     if let Some(hangup) = hangup {
-        tokio::spawn(reload_on_signal(viral.clone(), hangup));
+        tokio::spawn(reload_on_signal(viral.clone(), certificate.clone(), hangup));
+    }
+    if let Some(tls) = certificate.clone() {
+        tokio::spawn(tls::follow(tls));
     }
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
     warn_of(config, &public, &operators);
-    say(&announcement(&public, &operators, is_demo))?;
+    let redirected = locals(&redirecting)?;
+    say(&announcement(&public, &operators, &redirected, (is_demo, certificate.is_some())))?;
+    let redirects = tokio::spawn({
+        let viral = viral.clone();
+        async move { viral.redirect(redirecting, https_port).await }
+    });
     match kind {
         Kind::Site | Kind::Demo => viral.serve(listeners, admin).await,
         Kind::Proxy(service) => viral.serve_in_front_of(service, listeners, admin).await,
     }
+    let _ = redirects.await;
     tracing::info!("ended");
     Ok(())
 }
@@ -181,19 +196,30 @@ fn is_open_to_others(at: &ListenAt) -> bool {
     matches!(at, ListenAt::At(address) if !address.ip().to_canonical().is_loopback())
 }
 
-fn announcement(public: &[ListenAt], operators: &[ListenAt], is_demo: bool) -> String {
-    let shown = |at: &ListenAt| if matches!(at, ListenAt::Unix(_)) { at.to_string() } else { format!("http://{at}") };
+/// The port that redirects lead to.
+fn https_port(config: &Config, public: &[ListenAt], is_tls: bool) -> anyhow::Result<u16> {
+    let port = public.iter().find_map(|at| if let ListenAt::At(address) = at { Some(address.port()) } else { None });
+    match port.filter(|_| is_tls) {
+        Some(port) => Ok(port),
+        None if config.redirect_listen.is_empty() => Ok(443),
+        None => bail!("--redirect-listen leads to https, which nothing here speaks; give --tls-cert and --tls-key"),
+    }
+}
+
+fn announcement(public: &[ListenAt], operators: &[ListenAt], redirected: &[ListenAt], (is_demo, is_tls): (bool, bool)) -> String {
+    let shown = |at: &ListenAt, scheme: &str| if matches!(at, ListenAt::Unix(_)) { at.to_string() } else { format!("{scheme}://{at}") };
     let mut text = String::new();
-    for (what, places) in [("listening", public), ("admin", operators)] {
+    let scheme = if is_tls { "https" } else { "http" };
+    for (what, places, scheme) in [("listening", public, scheme), ("redirecting", redirected, "http"), ("admin", operators, "http")] {
         for at in places {
-            text.push_str(&format!("{what} on {}\n", shown(at)));
+            text.push_str(&format!("{what} on {}\n", shown(at, scheme)));
         }
     }
     let address = public.iter().find_map(|at| if let ListenAt::At(address) = at { Some(address) } else { None });
     if let Some(address) = address.filter(|_| is_demo) {
         let host = if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() };
         text.push_str(&format!(
-            "\n  http://{host}\n\n  Open it, then once more in another browser or a private window (a second tab of one browser is\n  \
+            "\n  {scheme}://{host}\n\n  Open it, then once more in another browser or a private window (a second tab of one browser is\n  \
              the same visitor): the second one gets the app from the first one. Ctrl-C ends the demo.\n"
         ));
     }
@@ -216,9 +242,12 @@ async fn reopen_on_signal(viral: Viral, mut user: Signal) {
     }
 }
 
-/// Each SIGHUP reads the site anew.
-async fn reload_on_signal(viral: Viral, mut hangup: Signal) {
+/// Each SIGHUP reads the site and the certificate anew.
+async fn reload_on_signal(viral: Viral, certificate: Option<Tls>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
+        if let Some(certificate) = &certificate {
+            tls::renew(certificate);
+        }
         tracing::info!("reading the site anew; older versions are forgotten");
         viral.reload();
     }

@@ -18,3 +18,4 @@ mod quirks;
 mod respect;
 mod restarts;
 mod shapes;
+mod upstreams;

@@ -368,6 +368,15 @@ pub enum Macos {
     Plain,
 }
 
+/// How a certificate comes about that nobody gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// It is signed by itself.
+    SelfSigned,
+}
+
 /// Whether the site has a service worker of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use viral_swarm::admission::{CookieState, Decision, Evidence};
-use viral_swarm::visits::{AnswerKind, Opening};
+use viral_swarm::visits::{AnswerKind, Asked, Opening};
 
 use crate::app::App;
 use crate::client::Socket;
@@ -101,6 +101,48 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
         }
         hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
     })
+}
+
+/// A request that the service behind the site answers: what is sent counts as that of the site, which may have it a moment later.
+pub(crate) struct Passing {
+    part_of: PartOf,
+    asked: Option<Asked>,
+    path: String,
+}
+
+impl Passing {
+    /// None for what is no part of a page that we know.
+    pub(crate) fn of(app: &App, request: &Parts) -> Option<Self> {
+        if request.method != Method::GET {
+            return None;
+        }
+        let (path, part_of) = (request.uri.path().to_owned(), PartOf::of(app, &app.site.current(), &request.headers)?);
+        let noted = part_of.browser.filter(|_| !request.headers.contains_key(header::RANGE));
+        let asked = noted.and_then(|browser| app.hub.visits().asked(browser, &path, part_of.referer.as_deref()));
+        Some(Self { part_of, asked, path })
+    }
+
+    /// Notes what is sent for it.
+    pub(crate) fn observe(self, app: &App, response: Response<Body>) -> Response<Body> {
+        let Self { part_of, asked, path } = self;
+        let status = response.status();
+        if status == StatusCode::NOT_MODIFIED {
+            if let Some(asked) = asked {
+                app.hub.visits().sent(asked);
+            }
+            return response;
+        }
+        if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+            return response;
+        }
+        let hub = Arc::clone(&app.hub);
+        observed(response, move |bytes, whole| {
+            if let Some(asked) = asked.filter(|_| whole && status == StatusCode::OK) {
+                hub.visits().sent(asked);
+            }
+            hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
+        })
+    }
 }
 
 /// Whether the page asks for this as its service worker, at a scope that holds it as far as the path of a script tells. Browsers do not let scripts send this header.

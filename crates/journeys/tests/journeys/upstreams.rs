@@ -1,0 +1,179 @@
+//! In front of servers that are there already: what is the same for everybody travels, what is not never does.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use viral_journeys::apps;
+use viral_journeys::browser::Engine::{Chromium, Firefox};
+use viral_journeys::nginx::Nginx;
+use viral_journeys::server::{Server, binary};
+use viral_journeys::shop::Shop;
+use viral_journeys::site::{App, Site};
+use viral_journeys::visitor::Visitor;
+use viral_journeys::wait::journey;
+
+use crate::common::{assert_whole, seeds};
+
+/// The first visitor brings the app over, the second one takes it from the first.
+async fn visitors_feed_each_other(server: &Server, site: &Site) {
+    let first = Visitor::visiting(Chromium, &server.url("/")).await;
+    assert_whole(&first.until_app_runs().await, site);
+    seeds(server, &first, 1).await;
+    let before = server.stats().await;
+    let second = Visitor::visiting(Firefox, &server.url("/")).await;
+    assert_whole(&second.until_app_runs().await, site);
+    let status = second.status().await;
+    assert_eq!(status.answer, "thin", "{:?}", server.stats().await.reasons);
+    assert!(status.bytes_from_peers > site.len() * 9 / 10, "{status:?}");
+    let sent = server.stats().await.origin_bytes.of_app() - before.origin_bytes.of_app();
+    assert!(sent < site.len() / 10, "the origin sent {sent} bytes of {}", site.len());
+}
+
+#[tokio::test]
+async fn in_front_of_nginx_the_app_travels() {
+    journey(async {
+        let site = App::default().site();
+        let nginx = Nginx::serve(site.folder()).await.expect("nginx");
+        visitors_feed_each_other(&Server::proxy(nginx.address(), &[]).await, &site).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_front_of_express_the_app_travels() {
+    journey(async {
+        let site = App::default().site();
+        let shop = Shop::start(site.folder());
+        visitors_feed_each_other(&Server::proxy(shop.address(), &[]).await, &site).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_large_app_of_others_behind_nginx_travels() {
+    journey(async {
+        let site = apps::pyodide();
+        let nginx = Nginx::serve(site.folder()).await.expect("nginx");
+        let server = Server::proxy(nginx.address(), &[]).await;
+        let first = Visitor::visiting(Chromium, &server.url("/")).await;
+        let result = first.until_app_runs().await;
+        seeds(&server, &first, 1).await;
+        let second = Visitor::visiting(Chromium, &server.url("/")).await;
+        assert_eq!(second.until_app_runs().await["result"], result["result"]);
+        let status = second.status().await;
+        assert_eq!(status.answer, "thin", "{:?}", server.stats().await.reasons);
+        assert!(status.bytes_from_peers > 10 << 20, "{status:?}");
+    })
+    .await;
+}
+
+/// Logs in and shows the page that is made for this visitor.
+async fn log_in(server: &Server, visitor: &Visitor, name: &str) {
+    visitor.open(&server.url("/account")).await;
+    let form = format!(
+        "const form = document.createElement('form'); form.method = 'post'; form.action = '/login';
+         form.innerHTML = '<input name=name value={name}>'; document.body.append(form); form.submit();"
+    );
+    visitor.run(&form).await;
+    visitor.until("the page is made for the visitor", &format!("document.querySelector('#name')?.textContent === '{name}'")).await;
+}
+
+#[tokio::test]
+async fn a_name_of_one_visitor_reaches_no_other() {
+    journey(async {
+        let site = App::default().site();
+        let shop = Shop::start(site.folder());
+        let server = Server::proxy(shop.address(), &[]).await;
+        let alice = Visitor::visiting(Chromium, &server.url("/")).await;
+        alice.until_app_runs().await;
+        log_in(&server, &alice, "alice").await;
+        alice.open(&server.url("/")).await;
+        alice.until_app_runs().await;
+        seeds(&server, &alice, 1).await;
+        let bob = Visitor::visiting(Firefox, &server.url("/")).await;
+        bob.until_app_runs().await;
+        log_in(&server, &bob, "bob").await;
+        for visitor in [&alice, &bob] {
+            visitor.open(&server.url("/account")).await;
+            assert_eq!(
+                visitor.run("return typeof window.viral").await,
+                json!("undefined"),
+                "nothing of ours is in a page made for one visitor"
+            );
+        }
+        // Everything that a peer or the server could ever give.
+        let held = "return (async () => {
+            const found = [];
+            for (const name of await caches.keys()) {
+                const cache = await caches.open(name);
+                for (const key of await cache.keys()) found.push(key.url + ' ' + (await (await cache.match(key)).text()));
+            }
+            return found.filter((text) => /alice|\\/account/.test(text)).length;
+        })()";
+        assert_eq!(bob.run_async(held).await, json!(0));
+        assert_eq!(server.get("/.viral/record?path=/account", &[]).await.status, 404);
+        let pages = server.stats().await.pages.len();
+        assert_eq!(pages, 1, "only the front page has a set");
+        let reasons = server.stats().await.reasons;
+        assert!(reasons["plain"]["not-shareable"] >= 4, "{reasons:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_chat_goes_through() {
+    journey(async {
+        let site = App::default().site();
+        let shop = Shop::start(site.folder());
+        let server = Server::proxy(shop.address(), &[]).await;
+        for engine in [Chromium, Firefox] {
+            let visitor = Visitor::visiting(engine, &server.url("/")).await;
+            visitor.until_app_runs().await;
+            let said = visitor
+                .run_async(
+                    "return new Promise((resolve, reject) => {
+                        const socket = new WebSocket(location.href.replace('http', 'ws') + 'chat');
+                        socket.onopen = () => socket.send('hello');
+                        socket.onmessage = (event) => resolve(event.data);
+                        socket.onerror = () => reject(new Error('no chat'));
+                    })",
+                )
+                .await;
+            assert_eq!(said, json!("hello"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_audit_finds_what_is_called_public_and_is_not() {
+    let mut site = App::default().site();
+    site.write(
+        "/index.html",
+        "<!doctype html><title>x</title><script src=/greeting></script><link rel=stylesheet href=/seen><img src=/parts/0.bin>",
+    );
+    let shop = Shop::start(site.folder());
+    let audit = |cookies: &[&str]| {
+        let url = format!("http://{}/", shop.address());
+        let output = Command::new(binary()).args(["audit", &url, "--json"]).args(cookies).output().expect("viral runs");
+        let found: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let rules = found["resources"].as_array().expect("resources").iter();
+        let rules = rules.map(|resource| {
+            let path = resource["url"].as_str().and_then(|url| url.splitn(4, '/').nth(3)).unwrap_or_default().to_owned();
+            (path, resource["verdict"].as_str().unwrap_or_default().to_owned(), resource["rule"].as_str().unwrap_or_default().to_owned())
+        });
+        (output.status.code(), rules.collect::<Vec<_>>())
+    };
+    let row = |path: &str, verdict: &str, rule: &str| (path.to_owned(), verdict.to_owned(), rule.to_owned());
+    let expected = [
+        row("", "shared", "explicit"),
+        row("seen", "not-shared", "set-cookie"),
+        row("greeting", "shared", "explicit"),
+        row("parts/0.bin", "shared", "explicit"),
+    ];
+    let mut expected = expected.to_vec();
+    expected.sort();
+    let (code, mut rules) = audit(&["--cookie-a", "session=alice"]);
+    rules.sort();
+    assert_eq!((code, rules), (Some(1), expected));
+}
