@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use crate::rust::WHOLE;
 use crate::shell::{are_packages_installed, cargo, npm, root, run};
 
-/// TypeScript types made from the Rust ones.
+/// TypeScript types and policies made from the Rust ones.
 const GENERATED: &str = "browser/src/core/generated";
 const DIST: &str = "browser/dist";
 

@@ -38,7 +38,7 @@ enum Chore {
     },
     /// What is quickly checked before each commit: all of `test` but npm ci, doc tests, the library's features, others' crates, the minified suite, browsers and the lab.
     Check,
-    /// Make the TypeScript types of the Rust signals again, in browser/src/core/generated.
+    /// Make the TypeScript types of the Rust signals, and the numbers of the policies, again, in browser/src/core/generated.
     Types {
         /// Only fail when the committed types are stale.
         #[arg(long)]

@@ -5,6 +5,7 @@
 
 import type { PieceId } from './digest';
 import type { PeerKey } from './fetch/types';
+import { BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS, STALL_MS } from './generated/uploadPolicy';
 import { WANT_IDS_MAX } from './limits';
 
 /** Reasons of a `refuse` frame. */
@@ -12,28 +13,6 @@ export const NOT_HELD = 1;
 export const BUSY = 2;
 export const CAPPED = 3;
 
-/** Peers served at the same time: few, so that the first copy is finished soon. */
-const SLOTS = 8;
-/** No more is handed to a channel that has this many bytes buffered. */
-const BUFFER_LEN_HIGH = 262144;
-/** A full channel gets more once it has no more than this buffered; the shell's `bufferedAmountLowThreshold`. */
-export const BUFFER_LEN_LOW = 65536;
-/** Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile. */
-const PENDING_MAX = 4;
-/** Pieces queued for one peer: four `want` frames. */
-const QUEUE_IDS_MAX = 4 * WANT_IDS_MAX;
-/** Refusals for a full queue before the peer counts as flooding. */
-const OVERFLOWS_MAX = 64;
-/** A peer that takes nothing for this long while its channel is full is gone: SCTP itself gives up after about 30 s. */
-const STALL_MS = 30000;
-/** The bucket of the rate cap holds what flows in this time. */
-const BURST_MS = 500;
-/** Largest rate cap, in bytes per second: beyond it sums leave what a number holds exactly. */
-const RATE_MAX = 2 ** 36;
-/** Peers at the same time; more are not served. A page holds at most 500 connections. */
-const PEERS_MAX = 512;
-/** Time counted at most between two refills, so that a sleeping page cannot overflow a number. */
-const REFILL_MS_MAX = 60000;
 /** Never. */
 const NEVER = Infinity;
 

@@ -2,6 +2,7 @@
 
 import type { PieceId } from '../core/digest';
 import type { Frame } from '../core/frame';
+import { EARLY_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from '../core/generated/sessionPolicy';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
@@ -12,7 +13,6 @@ import { now, wait } from './clock';
 import { answersTo } from './dial';
 import { adopt, ban, engine, disconnected, links, pump, takeControl, takePiece, tell, unknown } from './enginedriver';
 import type { Asset } from './enginedriver';
-import { INBOX_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from './limits';
 import { closeLink, newLink, sendFrame } from './link';
 import type { Link, LinkHandler } from './link';
 import { postJson } from './post';
@@ -70,7 +70,7 @@ function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
       if (takeControl(frame, link, frame.kind === 'hello' && frame.manifests.includes(manifest))) return;
       if (frame.kind === 'piece') {
         if (got.manifest) void takePiece(frame, link);
-        else if ((earlyBytes += frame.body.length) > INBOX_BYTES_MAX) misbehaved(link);
+        else if ((earlyBytes += frame.body.length) > EARLY_BYTES_MAX) misbehaved(link);
         else early.push([frame, link]);
       } else if (frame.kind === 'manifest-part') {
         // Looked at even if the manifest came another way: a liar must not stay.

@@ -1,4 +1,7 @@
-/** Every maximum and deadline of the browser's I/O, with its unit and where the number comes from. */
+/**
+ * Every maximum and deadline of the browser's I/O, with its unit and where the number comes from. What a native peer has, too, is in
+ * `core/generated/*Policy.ts`, made from the Rust constants.
+ */
 
 /**
  * Longest wait for a first candidate of every connection before the answers leave. Both engines have one after 3-20 ms (PLATFORM section 3),
@@ -10,9 +13,6 @@ export const ANSWER_GATHER_MS = 200;
 /** Longest gathering of a ready-made offer; Chromium needs 120-133 ms to say "complete" (PLATFORM section 3). */
 export const OFFER_GATHER_MS = 300;
 
-/** Wait for the manifest from a peer before the origin is asked for it. The same deadline as a first open. */
-export const MANIFEST_WAIT_MS = 350;
-
 /** The progress line appears after this: a faster deploy shows none. */
 export const PROGRESS_AFTER_MS = 300;
 
@@ -22,23 +22,14 @@ export const STALL_MS = 10_000;
 /** Longest storing of what was downloaded, in milliseconds: 1 GiB at 20 MB/s, a slow disk. */
 export const STORE_WAIT_MS = 60_000;
 
-/** How often a stalled loader looks whether the origin lives again before it navigates. */
-export const ORIGIN_PROBE_MS = 1_000;
-
 /** Wait for the service worker to become active and to answer; registering takes 42 ms (PLATFORM section 7). */
 export const WORKER_WAIT_MS = 3_000;
 
-/** Bytes of messages one peer may have waiting for the manifest or for a digest: a push plan and half of it again. */
-export const INBOX_BYTES_MAX = 12 * 1024 * 1024;
-
-/** A connection without a frame for this long is closed; its slot is of use to somebody else. */
-export const IDLE_MS = 60_000;
-
-/** Connections one seeding page keeps open at most, whatever the tracker allows. */
+/**
+ * Connections one seeding page keeps open at most, whatever the tracker allows. Fewer than the 64 of a native peer (`LINKS_MAX` there): each costs
+ * 150 KiB while idle (PLATFORM section 2), beside the page's app.
+ */
 export const LINKS_MAX = 24;
-
-/** Piece bytes queued in one channel before the next piece is read: 64 KiB/256 KiB is as fast as any (PLATFORM section 6). */
-export const CHANNEL_LOW_BYTES = 64 * 1024;
 
 /** Bytes of compressed pieces kept, so that ten leechers cost one compression. */
 export const COMPRESSED_BYTES_MAX = 4 * 1024 * 1024;
@@ -123,15 +114,6 @@ export const CLIENTS_PASSED_MAX = 256;
 /** Pages of which the worker remembers what was answered, and paths of each. A report names 1,024 at most. */
 export const USED_PAGES_MAX = 64;
 export const USED_PATHS_MAX = 1024;
-
-/** Leechers one page is willing to serve at once; the tracker may say less. */
-export const SLOTS = 8;
-
-/** A connection that was answered but did not open within this is given up. */
-export const DIAL_GIVEN_UP_MS = 20_000;
-
-/** How often connections are looked over for idle ones while there are any. */
-export const LOOK_OVER_MS = 10_000;
 
 /** Paths that are asked for in a row go to the origin in one request. */
 export const RECORD_DELAY_MS = 5;

@@ -7,12 +7,14 @@ import { encodeFrame } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
 import type { Fault } from '../core/generated/Fault';
 import type { Push } from '../core/generated/Push';
+import { DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from '../core/generated/sessionPolicy';
+import { BUFFER_LEN_LOW } from '../core/generated/uploadPolicy';
 import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX } from '../core/limits';
 import { planned } from '../core/push';
 import { Upload } from '../core/upload';
 import { now } from './clock';
 import type { PieceStore } from './piecestore';
-import { CHANNEL_LOW_BYTES, DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS, INTERESTED_IDS_MAX, HAVE_MS } from './limits';
+import { INTERESTED_IDS_MAX, HAVE_MS } from './limits';
 import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
@@ -58,7 +60,7 @@ export class Peers implements LinkHandler {
     if (push) this.#pushes.set(link.key, push);
     if (this.#host.engineDriver) this.#host.engineDriver.links[link.key] = link;
     link.handler = this;
-    link.pieces.bufferedAmountLowThreshold = CHANNEL_LOW_BYTES;
+    link.pieces.bufferedAmountLowThreshold = BUFFER_LEN_LOW;
     link.pieces.onbufferedamountlow = () => this.#handleLow(link);
     if (link.opened) this.#begin(link, []);
   }

@@ -1,9 +1,9 @@
 /** Leaves the thin page for the plain one. Whatever happened, the visitor gets the app. */
 
+import { ORIGIN_PROBE_MS } from '../core/generated/sessionPolicy';
 import { plainCookie, plainCookieValue, plainUrl } from '../core/plainpath';
 import type { PlainCause } from '../core/plainpath';
 import { wait } from './clock';
-import { ORIGIN_PROBE_MS } from './limits';
 import { request } from './request';
 
 /** Navigates to the plain answer, once the origin can give one: before that a reload would only show the browser's own error page. */

@@ -12,11 +12,13 @@ import type { PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
+import { MANIFESTS_MAX } from '../core/generated/sessionPolicy';
+import { SLOTS } from '../core/generated/uploadPolicy';
 import { OFFERS_PER_LEECHER_MAX, SOURCES_MAX } from '../core/limits';
 import { Newest } from '../core/newest';
 import { now } from './clock';
 import type { PieceStore } from './piecestore';
-import { COUNTS_MS, FOLLOW_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS, SLOTS } from './limits';
+import { COUNTS_MS, FOLLOW_MS, HELD_MS, LINKS_MAX, SEEK_COUNT, SEEK_MS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link } from './link';
 import { Offers } from './offers';
@@ -243,7 +245,7 @@ export class Seeder {
     this.#manifests.delete(page.digest);
     this.#manifests.set(page.digest, page);
     for (const oldest of this.#manifests.keys()) {
-      if (this.#manifests.size <= 4) break;
+      if (this.#manifests.size <= MANIFESTS_MAX) break;
       this.#manifests.delete(oldest);
     }
   }

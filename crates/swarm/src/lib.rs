@@ -7,6 +7,8 @@ mod address;
 pub mod admission;
 pub mod client;
 pub mod coverage;
+#[cfg(test)]
+mod exported_policy;
 pub mod fetch;
 pub mod ice_candidates;
 pub mod limits;

@@ -3,7 +3,7 @@
 //! Sans-IO: call one `handle_*`, drain [`Upload::poll`] until `None`, then sleep until [`Upload::poll_timeout`] and call
 //! [`Upload::handle_timeout`]. Same decisions as `browser/src/core/upload.ts`; `vectors/upload` holds both to it.
 
-mod config;
+pub mod config;
 mod fair_scheduler;
 mod queue;
 #[cfg(test)]

@@ -14,6 +14,9 @@ use viral_wire::{
     signal::{AnswerPost, PeerToTracker, RecordPost, ThinBoot, TrackerToPeer, VisitPost},
 };
 
+/// Constants there, which `viral-swarm` makes.
+const POLICIES: &str = "Policy.ts";
+
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../browser/src/core/generated");
 
 /// With `TS_RS_EXPORT_DIR` set (`cargo xtask types`) the types are written there.
@@ -42,7 +45,7 @@ fn export(folder: &Path) {
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let read = |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap());
-    entries.map(read).collect()
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let types = names.filter(|name| !name.ends_with(POLICIES));
+    types.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).unwrap())).collect()
 }

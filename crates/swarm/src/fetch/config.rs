@@ -1,4 +1,4 @@
-//! Every number of the fetch engine's policy, with its unit and origin. Same values as `browser/src/core/fetch/config.ts`.
+//! Every number of the fetch engine's policy, with its unit and origin. `cargo xtask types` gives them to the browser.
 
 use viral_wire::limits;
 

@@ -1,4 +1,4 @@
-//! Every number of the upload engine's policy, with its unit and origin.
+//! Every number of the upload engine's policy, with its unit and origin. `cargo xtask types` gives them to the browser.
 
 use viral_wire::limits::WANT_IDS_MAX;
 
