@@ -47,13 +47,15 @@ impl Announce {
         Self { serves, interested: BTreeMap::new(), have_queue: Vec::new(), due: None, out: VecDeque::new() }
     }
 
-    /// A peer asks which of these are here; `held` tells. It hears of the others later, unless they are too many.
+    /// A peer asks which of these are here; `held` tells. It hears of the others later, as many as there is room for.
     pub fn handle_query(&mut self, peer: PeerKey, ids: &[PieceId], held: impl Fn(&PieceId) -> bool) {
         let (here, lacked): (Vec<_>, Vec<_>) = ids.iter().copied().partition(|id| self.serves && held(id));
         if self.serves && !lacked.is_empty() {
             let interest = self.interested.entry(peer).or_default();
-            if interest.len() + lacked.len() <= INTERESTED_IDS_MAX {
-                interest.extend(lacked);
+            for id in lacked {
+                if interest.len() < INTERESTED_IDS_MAX {
+                    interest.insert(id);
+                }
             }
         }
         self.out.push_back(AnnounceOutput::Have { peer, ids: here });

@@ -4,11 +4,12 @@
 
 use viral_wire::limits::QUERY_IDS_MAX;
 
-/// A piece that a peer asked about and that came since is announced at most this often, in milliseconds: a tenth of a second of a crowd's life.
+/// A piece that a peer asked about and that came since is announced at most this often, in milliseconds. Every hop of a chain waits as long, so ten hops cost half a
+/// second; with 200 ms they would cost two.
 pub const HAVE_MS: u64 = 50;
 
-/// Ids that one peer is told of once they are here, at most: the largest query, a few times.
-pub const INTERESTED_IDS_MAX: usize = 4 * QUERY_IDS_MAX;
+/// Ids that one peer is told of once they are here, at most: half a gibibyte in pieces of 32 KiB, as much as a page holds for others.
+pub const INTERESTED_IDS_MAX: usize = 16 * QUERY_IDS_MAX;
 
 /// Open connections below which more peers are looked for while pieces are missing.
 pub const PEERS_WANTED: usize = 4;
