@@ -37,13 +37,9 @@ export function growth(before: Counts, now: Counts, sourcesMax: number): Counts 
     .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, sourcesMax);
-  const grown = {
-    bytes_from_peers: now.bytes_from_peers - before.bytes_from_peers,
-    bytes_from_origin: now.bytes_from_origin - before.bytes_from_origin,
-    bytes_to_peers: now.bytes_to_peers - before.bytes_to_peers,
-    pieces_verified: now.pieces_verified - before.pieces_verified,
-  };
-  const [critical, expected, onDemand] = [0, 1, 2].map((ring) => (now.rings?.[ring] ?? 0) - (before.rings?.[ring] ?? 0));
-  const rings: [number, number, number] = [critical ?? 0, expected ?? 0, onDemand ?? 0];
-  return Object.values(grown).some(Boolean) ? { ...grown, ...(rings.some(Boolean) && { rings }), sources } : null;
+  const { sources: _, rings = [], ...bytes } = now;
+  const grown = Object.entries(bytes).map(([name, value]) => [name, value - before[name as keyof typeof bytes]] as const);
+  const byRing = rings.map((got, ring) => got - (before.rings?.[ring] ?? 0));
+  if (!grown.some(([, by]) => by)) return null;
+  return { ...(Object.fromEntries(grown) as typeof bytes), ...(byRing.some(Boolean) && { rings: byRing as Counts['rings'] & {} }), sources };
 }

@@ -25,10 +25,7 @@ export class Lru<K, V> {
     if (bytes > this.#bytesMax) return;
     this.#values.set(key, { value, bytes });
     this.#bytes += bytes;
-    for (const oldest of this.#values.keys()) {
-      if (this.#bytes <= this.#bytesMax) break;
-      this.#drop(oldest);
-    }
+    for (const oldest of this.#values.keys()) if (this.#bytes > this.#bytesMax) this.#drop(oldest);
   }
 
   #drop(key: K): void {

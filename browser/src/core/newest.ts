@@ -20,13 +20,10 @@ export class Newest<T> {
     this.#next = { value };
     if (this.#busy) return;
     this.#busy = true;
-    for (let next = this.#takeNext(); next; next = this.#takeNext()) await this.#work(next.value).catch(() => undefined);
+    for (let next: { readonly value: T } | null; (next = this.#next); ) {
+      this.#next = null;
+      await this.#work(next.value).catch(() => undefined);
+    }
     this.#busy = false;
-  }
-
-  #takeNext(): { readonly value: T } | null {
-    const next = this.#next;
-    this.#next = null;
-    return next;
   }
 }

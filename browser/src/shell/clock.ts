@@ -3,6 +3,16 @@
 /** Milliseconds since the navigation began. */
 export const now = (): number => Math.floor(performance.now());
 
+/** A timer. It wakes at the earliest of the times that it was given last, none of which is null. */
+export function alarm(wake: () => void): (...times: (number | null)[]) => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return (...times) => {
+    clearTimeout(timer);
+    const at = Math.min(...times.map((time) => time ?? Infinity));
+    if (at < Infinity) timer = setTimeout(wake, at - now() + 1);
+  };
+}
+
 /** Resolves after so many milliseconds. */
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

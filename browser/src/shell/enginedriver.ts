@@ -7,7 +7,7 @@ import { concat } from '../core/bytes';
 import { noTotals } from '../core/counts';
 import type { Digest, PieceId } from '../core/digest';
 import { Fetch } from '../core/fetch';
-import type { Fault, Source } from '../core/fetch';
+import type { Fault, FetchOutput, Source } from '../core/fetch';
 import type { Frame } from '../core/frame';
 import { decodeFrame } from '../core/frame';
 import { keyOf } from '../core/intercept';
@@ -54,8 +54,8 @@ export const tell = {
   fault: (link: Link, fault: Fault): void => void [link, fault],
   /** What is missing cannot be had any more. */
   lost: (): void => undefined,
-  /** A piece is held, or something else changed. */
-  grew: (): void => undefined,
+  /** This piece is held; without one, everything is, or nobody is there to give what is missing. */
+  grew: (id?: PieceId): void => void id,
 };
 
 /** What is known of a piece: its digest and ring, the assets that lack bytes and have it, and where it lies in a whole asset. */
@@ -156,14 +156,14 @@ export function ban(link: Link, fault: Fault): void {
 /** Does what the engine wants done, then sleeps until its next deadline. */
 export function pump(): void {
   if (stopped) return;
-  for (let output = engine.poll(); output; output = engine.poll()) {
+  for (let output: FetchOutput | null; (output = engine.poll()); ) {
     if (output.kind === 'ask-origin') void askOrigin(output.ids);
     else if ('peer' in output) {
       const link = links[output.peer];
       if (!link) continue;
       if (output.kind === 'drop') ban(link, output.fault);
       else sendFrame(link, { kind: output.kind, ids: output.ids });
-    }
+    } else tell.grew();
   }
   clearTimeout(timer);
   const at = engine.pollTimeout();
@@ -195,7 +195,7 @@ function deliver(id: PieceId, bytes: Uint8Array<ArrayBuffer>, { users }: Known):
     if (!asset.need.size) finish(asset);
   }
   arrived(id);
-  tell.grew();
+  tell.grew(id);
 }
 
 /** Puts the asset together. */

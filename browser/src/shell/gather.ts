@@ -4,7 +4,7 @@ import { fitting } from '../core/fitting';
 import { keyOf } from '../core/intercept';
 import { RECORD_PATHS_MAX } from '../core/limits';
 import type { AssetRecord } from '../core/manifest';
-import { now } from './clock';
+import { alarm, now } from './clock';
 import type { PieceStore } from './piecestore';
 import { GATHER_DELAY_MS, ON_DEMAND_ASSETS_MAX, ON_DEMAND_ASSET_LEN_MIN, LOOK_UPS, LOOK_UPS_MAX, RECORDS_MAX, USES_MAX } from './limits';
 import type { PageManifest } from './pagemanifest';
@@ -35,8 +35,12 @@ export class Gatherer {
   /** Assets outside the manifest that are held. */
   #onDemandCount = 0;
   #looking: Promise<void> | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerMs = Infinity;
+  /** When the next look begins. */
+  #lookMs = Infinity;
+  readonly #sleep = alarm(() => {
+    this.#lookMs = Infinity;
+    void this.look();
+  });
 
   /** `grew` is called when a look found more. */
   constructor(pieceStore: PieceStore, grew: () => void) {
@@ -69,13 +73,7 @@ export class Gatherer {
   /** Looks again when something is due, but not before more had a while to come. */
   #schedule(wantedMs: number): void {
     const dueMs = Math.max(wantedMs, now() + GATHER_DELAY_MS);
-    if (!this.#listed || this.#looking || dueMs >= this.#timerMs) return;
-    clearTimeout(this.#timer);
-    this.#timerMs = dueMs;
-    this.#timer = setTimeout(() => {
-      this.#timerMs = Infinity;
-      void this.look();
-    }, dueMs - now());
+    if (this.#listed && !this.#looking && dueMs < this.#lookMs) this.#sleep((this.#lookMs = dueMs));
   }
 
   async #look(): Promise<void> {

@@ -46,7 +46,7 @@ export interface Handover {
   /** Resolves to whether each asset is stored. */
   readonly stores: Promise<boolean>[];
   readonly totals: Totals;
-  readonly faults: readonly FaultReport[];
+  readonly faults: FaultReport[];
   readonly marks: Marks;
   readonly engineDriver: EngineDriver;
   /** `fetch` as it was before the site's first script. */

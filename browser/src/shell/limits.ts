@@ -98,11 +98,8 @@ export const PINNED_MS = 100_000;
 /** Longest storing of the critical ring before the page is put in place all the same; the page answers what is not stored. */
 export const STORE_DEPLOY_MS = 300;
 
-/** Changes are told to the page, and counts to the tracker, at most this often. */
+/** Changes are told to the page at most this often. */
 export const STATUS_MS = 100;
-
-/** Counts go to the tracker at most this often while bytes flow. */
-export const COUNTS_MS = 1_000;
 
 /** Manifests whose assets stay in the store: the pages of one visit and their previous versions. */
 export const MANIFESTS_KEPT = 8;
@@ -145,26 +142,11 @@ export const LOOK_UPS_MAX = 4;
 /** A page reports what it used when it used nothing new for this long. */
 export const REPORT_QUIET_MS = 1_000;
 
-/** What a peer asked about and did not get is told at most this often. */
-export const HAVE_MS = 200;
-
-/** Pieces remembered of what one peer asked about. */
-export const INTERESTED_IDS_MAX = 16_384;
-
 /** A manifest that the origin has not given by then is asked for anew: the longest one takes a line of 1 Mbit/s 34 s. */
 export const MANIFEST_MS = 60_000;
 
 /** Wait before a manifest that the origin did not give is asked for again; doubled each time. */
 export const FOLLOW_MS = 10_000;
-
-/** What is held is told to the tracker at most this often while it grows. */
-export const HELD_MS = 1_000;
-
-/** Wait before peers are looked for again when none is left and something is missing. */
-export const SEEK_MS = 2_000;
-
-/** Peers to ask for then. */
-export const SEEK_COUNT = 2;
 
 /** Paths of which a page remembers what the origin said. */
 export const RECORDS_MAX = 4096;

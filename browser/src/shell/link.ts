@@ -5,6 +5,7 @@ import type { Description } from '../core/description';
 import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeControl } from '../core/frame';
 import type { Channel, ControlFrame, Frame } from '../core/frame';
+import type { Push } from '../core/generated/Push';
 import { now } from './clock';
 
 /** A connection, dialled or offered. The loader leaves these to the addition, so there are no methods on them. */
@@ -25,6 +26,8 @@ export interface Link {
   closed: boolean;
   /** Who hears of what happens on it now. */
   handler?: LinkHandler;
+  /** What to send the other end unasked once it opens. */
+  pushPlan?: Push | null | undefined;
   /** Manifests that the other end asked for; none yet if absent. */
   manifestsAsked?: number;
 }

@@ -1,7 +1,7 @@
 /** One page of a visitor: from a handover, or from nothing, to a seeder, through every turn of the page's life. */
 
 import { isOptedOut, stateCookie } from '../core/cookie';
-import { noTotals } from '../core/counts';
+import { countsOf, noTotals } from '../core/counts';
 import type { Totals } from '../core/counts';
 import type { Digest } from '../core/digest';
 import { fitting } from '../core/fitting';
@@ -10,6 +10,7 @@ import { keyOf } from '../core/intercept';
 import { LOADED_ASSETS_MAX, LOADED_REPORTS_MAX } from '../core/limits';
 import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
+import { Report } from '../core/session/report';
 import { assetPath, isWhole, originBytes, seededPath, usedPaths } from '../core/timing';
 import { within } from './clock';
 import { readEvidence } from './evidence';
@@ -18,11 +19,11 @@ import { PieceStore } from './piecestore';
 
 import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
-import type { Link } from './link';
 import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
 import { documentBytes } from './timings';
-import { alreadyReported, Seeder, reportByBeacon } from './seeder';
+import { Seeder } from './seeder';
+import type { SeederHost } from './seeder';
 import type { Marks, Handover } from './handover';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
@@ -34,18 +35,19 @@ import type { PageToWorker } from './workerclient';
 const LOCK = 'viral-seeder';
 
 /** The visitor in this page. */
-export class PageSession implements StatusSource {
+export class PageSession implements SeederHost, StatusSource {
   reason: string | null = null;
   answer: Status['answer'];
   readonly totals: Totals;
+  readonly report: Report;
   readonly marks: Marks;
-  readonly #handover: Handover | undefined;
-  readonly #pieceStore: PieceStore;
+  readonly handover: Handover | undefined;
+  readonly pieceStore: PieceStore;
   readonly #gatherer: Gatherer;
-  readonly #changed: () => void;
+  readonly changed: () => void;
   /** URL and path of this document as it was asked for; scripts may change the address later. */
   readonly #documentUrl: string;
-  readonly #page: string;
+  readonly page: string;
   #seeder: Seeder | null = null;
   #release: (() => void) | null = null;
   /** Manifest from which the service worker answers this page. */
@@ -62,14 +64,12 @@ export class PageSession implements StatusSource {
   readonly #used = new Set<string>();
 
   constructor(handover: Handover | undefined) {
-    this.#handover = handover;
-    this.#pieceStore = new PieceStore(handover?.engineDriver);
-    this.#gatherer = new Gatherer(this.#pieceStore, () => {
-      this.#seeder?.handleGrown();
-      this.#keep();
-    });
+    this.handover = handover;
+    this.pieceStore = new PieceStore(handover?.engineDriver, (id) => this.#seeder?.handleKept(id));
+    this.#gatherer = new Gatherer(this.pieceStore, () => this.#keep());
     if (handover) this.#follow(handover);
     this.totals = handover?.totals ?? noTotals();
+    this.report = new Report(this.totals);
     this.totals.bytes.bytes_from_origin = documentBytes();
     this.marks = handover?.marks ?? {};
     this.answer = handover ? 'thin' : 'full';
@@ -77,8 +77,8 @@ export class PageSession implements StatusSource {
     performance.setResourceTimingBufferSize(2 * LOADED_ASSETS_MAX);
     const [entry] = performance.getEntriesByType('navigation');
     this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
-    this.#page = new URL(this.#documentUrl).pathname;
-    this.#changed = publish(this);
+    this.page = new URL(this.#documentUrl).pathname;
+    this.changed = publish(this);
   }
 
   get role(): Status['role'] {
@@ -90,8 +90,8 @@ export class PageSession implements StatusSource {
     return this.#seeder?.number ?? null;
   }
 
-  opened(): readonly Link[] {
-    return this.#seeder?.peers.opened() ?? [];
+  opened(): number {
+    return this.#seeder?.peers.met().opened ?? 0;
   }
 
   /** Learns whether this page was put in place by a reload, and counts what the origin sent so far and from now on. */
@@ -99,13 +99,13 @@ export class PageSession implements StatusSource {
     const worker = navigator.serviceWorker?.controller;
     const bound = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' })));
     this.#bound = typeof bound === 'string' ? bound : null;
-    if (this.#bound && !this.#handover) {
+    if (this.#bound && !this.handover) {
       this.answer = 'thin';
-      takeTotals(this.totals);
+      takeTotals(this.totals, this.report);
     }
-    const placed = this.#bound ? (this.#handover ?? (await fetchManifest(this.#bound))) : null;
+    const placed = this.#bound ? (this.handover ?? (await fetchManifest(this.#bound))) : null;
     for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
-    if (!this.#handover) this.#gatherer.handleUsed(this.#page, this.#documentUrl, 0);
+    if (!this.handover) this.#gatherer.handleUsed(this.page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -129,7 +129,7 @@ export class PageSession implements StatusSource {
       this.reason = reason;
       if (reason) {
         this.#release = null;
-        return this.#changed();
+        return this.changed();
       }
       await this.#seed();
       await released;
@@ -148,15 +148,16 @@ export class PageSession implements StatusSource {
   /** Closes everything; `start` begins again. */
   stop(reason: 1 | 4 = 1): void {
     // There is no time to ask the worker any more.
-    if (!this.#bound) for (const path of usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
+    if (!this.#bound) for (const path of usedPaths(resources(), location.origin, this.page)) this.#used.add(path);
     this.#reportUsed();
     if (this.#seeder) this.#seeder.stop(reason);
     else this.#reportVisit();
     this.#seeder = null;
-    this.#closeLinks();
+    // Numbered by key, with gaps, which `for of` would not skip.
+    this.handover?.engineDriver.links.forEach((link) => closeLink(link, 1));
     this.#release?.();
     this.#release = null;
-    this.#changed();
+    this.changed();
   }
 
   /** Something changed: what was allowed may not be now, and the other way round. */
@@ -168,52 +169,40 @@ export class PageSession implements StatusSource {
     }
     this.stop();
     this.reason = reason;
-    this.#changed();
+    this.changed();
+  }
+
+  /** The tracker ended the session for good. */
+  handleDropped(reason: string): void {
+    this.stop();
+    this.reason = reason;
   }
 
   /** Something said that the network may be back. */
   retry(): void {
-    this.#seeder?.retry();
+    this.#seeder?.tracker.retry();
   }
 
   async optOut(): Promise<void> {
     document.cookie = stateCookie('off', 31_536_000, location.protocol);
     this.stop(4);
     this.reason = 'opt-out';
-    this.#changed();
+    this.changed();
     await forget();
   }
 
   async #seed(): Promise<void> {
-    const handover = this.#handover;
-    const seeder = new Seeder(
-      {
-        page: this.#page,
-        ticket: handover?.boot.ticket ?? null,
-        pieceStore: this.#pieceStore,
-        totals: this.totals,
-        engineDriver: handover?.engineDriver,
-        sought: handover?.boot.manifest,
-        hold: (digest) => this.#hold(digest),
-        welcomed: () => this.#welcomed(),
-        used: (paths) => this.#handleUsed(paths),
-        changed: () => this.#changed(),
-        dropped: (reason) => {
-          this.stop();
-          this.reason = reason;
-        },
-      },
-    );
+    const handover = this.handover;
+    const seeder = new Seeder(this);
     this.#seeder = seeder;
     const known = this.#known ?? (handover ? { ...handover, digest: handover.boot.manifest, pieces: distinctPieces(handover.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
     seeder.start(known, handover?.engineDriver.links ?? []);
-    seeder.seek();
-    this.#changed();
+    this.changed();
   }
 
   /** Gets the manifest, once, and looks for what of it is here. */
-  async #hold(digest: Digest): Promise<PageManifest | null> {
+  async hold(digest: Digest): Promise<PageManifest | null> {
     const page = this.#known?.digest === digest ? this.#known : await fetchManifest(digest);
     if (page) await this.#fill(page);
     return page;
@@ -221,11 +210,11 @@ export class PageSession implements StatusSource {
 
   async #fill(page: PageManifest): Promise<void> {
     this.#known = page;
-    await holdManifest(page, this.#pieceStore, this.#handover?.blobs ?? new Map());
+    await holdManifest(page, this.pieceStore, this.handover?.blobs ?? new Map());
     this.#gatherer.setManifest(page);
     // What the origin is slow to tell of comes later.
     await within(GATHER_WAIT_MS, this.#gatherer.look());
-    page.held = this.#pieceStore.count(page.pieces);
+    page.held = this.pieceStore.count(page.pieces);
     this.#keep();
   }
 
@@ -241,7 +230,7 @@ export class PageSession implements StatusSource {
     const page = this.#known;
     const record = page?.manifest.assets[0];
     if (this.answer !== 'full' || !page || !record || this.#kept === page.digest) return;
-    page.held = this.#pieceStore.count(page.pieces);
+    page.held = this.pieceStore.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
     const before = await navigator.serviceWorker.getRegistration();
@@ -252,7 +241,7 @@ export class PageSession implements StatusSource {
     const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
     // Meanwhile, in another tab perhaps.
     if (isOptedOut(document.cookie)) await forget();
-    else if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.#page } satisfies PageToWorker);
+    else if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.page } satisfies PageToWorker);
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
@@ -260,26 +249,28 @@ export class PageSession implements StatusSource {
     const before = tell.whole;
     tell.whole = (asset, blob) => {
       before(asset, blob);
-      void this.#pieceStore.add(asset.record, blob, true).then(() => this.#seeder?.handleGrown());
+      void this.pieceStore.add(asset.record, blob, true);
     };
-    tell.grew = () => {
-      this.#seeder?.handleGrown();
-      this.#changed();
+    tell.grew = (id) => {
+      if (id) this.#seeder?.handleKept(id);
+      else this.#seeder?.handleChange();
+      this.changed();
     };
   }
 
-  #welcomed(): void {
+  /** A session began: time for reports. */
+  welcomed(): void {
     this.#reports = 0;
     const seeder = this.#seeder;
     if (seeder && !this.#faultsReported) {
       this.#faultsReported = true;
-      for (const { peer, fault } of this.#handover?.faults ?? []) seeder.report(peer, fault);
+      for (const { peer, fault } of this.handover?.faults ?? []) seeder.handleFault(peer, fault);
     }
-    this.#report();
+    this.#reportLoaded();
   }
 
   /** What the visit used so far, in the order in which it was asked for. */
-  #report(): void {
+  #reportLoaded(): void {
     clearTimeout(this.#reportTimer);
     this.#reportTimer = undefined;
     if (!this.#seeder || this.#reports >= LOADED_REPORTS_MAX) return;
@@ -290,7 +281,7 @@ export class PageSession implements StatusSource {
 
   #reportUsed(): void {
     // Who leaves before anything was looked at has nothing to say of the page.
-    if (this.#used.size) this.#seeder?.send({ kind: 'loaded', page: this.#page, assets: fitting([...this.#used], LOADED_ASSETS_MAX) });
+    if (this.#used.size) this.#seeder?.tracker.send({ kind: 'loaded', page: this.page, assets: fitting([...this.#used], LOADED_ASSETS_MAX) });
   }
 
   /**
@@ -300,15 +291,15 @@ export class PageSession implements StatusSource {
   async #look(): Promise<void> {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
-    const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.#page) && !path.startsWith('/.viral/')) : [];
-    const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.#page);
-    for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.#page)) this.#used.add(path);
+    const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.page) && !path.startsWith('/.viral/')) : [];
+    const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.page);
+    for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.page)) this.#used.add(path);
     // Of what the page itself used more is known.
-    if (!this.#handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
+    if (!this.handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
-  #handleUsed(paths: readonly string[]): void {
+  handleUsed(paths: readonly string[]): void {
     if (this.answer !== 'full') return;
     for (const path of paths) this.#gatherer.handleUsed(path, path, 0);
   }
@@ -318,38 +309,36 @@ export class PageSession implements StatusSource {
     const path = assetPath(entry.name, location.origin);
     const seeded = seededPath(entry.name, location.origin);
     // What a page that the loader put in place has lies in its store and its memory.
-    if (seeded !== null && !this.#handover && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
+    if (seeded !== null && !this.handover && isWhole(entry)) this.#gatherer.handleUsed(seeded, entry.name, entry.decodedBodySize);
     // The last report is for the end of the visit.
     if (path !== null && this.#reports < LOADED_REPORTS_MAX - 1) {
       clearTimeout(this.#reportTimer);
-      this.#reportTimer = setTimeout(() => this.#report(), REPORT_QUIET_MS);
+      this.#reportTimer = setTimeout(() => this.#reportLoaded(), REPORT_QUIET_MS);
     }
     this.#seeder?.grew();
   }
 
   /** Whether the worker answers this path without the origin. */
   #isAnswered(path: string): boolean {
-    const { refused, assets } = this.#handover?.engineDriver ?? {};
+    const { refused, assets } = this.handover?.engineDriver ?? {};
     return !refused?.has(path) && (this.#placed.has(path) || !!assets?.has(path));
   }
 
   /** This page does not seed now. It goes on taking what it needs from the peers of its visit, and the server hears of the visit by beacons. */
   #stayOut(): void {
-    this.#changed();
+    this.changed();
     this.#reportVisit();
   }
 
   #reportVisit(): void {
-    const handover = this.#handover;
+    const handover = this.handover;
     if (!handover) return;
     const faults = this.#faultsReported ? [] : handover.faults;
     this.#faultsReported = true;
-    reportByBeacon(handover.boot.ticket, this.totals, faults);
-  }
-
-  #closeLinks(): void {
-    // Numbered by key, with gaps, which `for of` would not skip.
-    this.#handover?.engineDriver.links.forEach((link) => closeLink(link, 1));
+    const counts = this.report.takeGrowth();
+    if (!counts && !faults.length) return;
+    const post: VisitPost = { ticket: handover.boot.ticket, counts: counts ?? countsOf(noTotals()), faults };
+    navigator.sendBeacon('/.viral/visit', JSON.stringify(post));
   }
 }
 
@@ -363,15 +352,18 @@ async function forget(): Promise<void> {
 const resources = (): PerformanceResourceTiming[] => performance.getEntriesByType('resource') as PerformanceResourceTiming[];
 
 /** What the loader counted before the reload that put this page in place. */
-function takeTotals(totals: Totals): void {
+function takeTotals(totals: Totals, report: Report): void {
   const text = sessionStorage.getItem('viral');
   if (!text) return;
   sessionStorage.removeItem('viral');
   const { counts, faults } = JSON.parse(text) as VisitPost;
-  alreadyReported(counts);
   totals.bans += faults.filter(({ fault }) => fault === 'forged').length;
   const { sources, rings = [], ...bytes } = counts;
   for (const [ring, got] of rings.entries()) totals.rings[ring as 0] += got;
   for (const { peer, bytes: got } of sources) totals.sources.set(peer, got);
-  Object.assign(totals.bytes, bytes, { bytes_from_origin: bytes.bytes_from_origin + totals.bytes.bytes_from_origin });
+  const own = totals.bytes.bytes_from_origin;
+  Object.assign(totals.bytes, bytes);
+  // The tracker knows it from the loader.
+  report.takeGrowth();
+  totals.bytes.bytes_from_origin += own;
 }

@@ -7,118 +7,132 @@ import { encodeFrame } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
 import type { Fault } from '../core/generated/Fault';
 import type { Push } from '../core/generated/Push';
-import { DIAL_GIVEN_UP_MS, IDLE_MS, LOOK_OVER_MS } from '../core/generated/sessionPolicy';
+import { DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LOOK_OVER_MS } from '../core/generated/sessionPolicy';
 import { BUFFER_LEN_LOW } from '../core/generated/uploadPolicy';
-import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX, QUERY_IDS_MAX } from '../core/limits';
+import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
 import { planned } from '../core/push';
+import { Announce } from '../core/session/announce';
+import type { AnnounceOutput } from '../core/session/announce';
+import type { Met } from '../core/session/search';
 import { Upload } from '../core/upload';
-import { now } from './clock';
+import type { UploadOutput } from '../core/upload';
+import { alarm, now } from './clock';
 import type { PieceStore } from './piecestore';
-import { INTERESTED_IDS_MAX, HAVE_MS } from './limits';
+import { LINKS_MAX } from './limits';
 import { closeLink, sendFrame, sendOn } from './link';
 import type { Link, LinkHandler } from './link';
 import { isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import type { EngineDriver } from './handover';
+import type { EngineDriver, Handover } from './handover';
 
-/** Who hears of the connections. */
+/** What the connections need from the page around them. */
 export interface PeersHost {
   readonly pieceStore: PieceStore;
-  readonly manifests: ReadonlyMap<Digest, PageManifest>;
   readonly totals: Totals;
-  readonly engineDriver: EngineDriver | undefined;
-  /** The manifest that the visit's engine fetches. */
-  readonly sought: Digest | undefined;
+  /** Of a thin visit: its engine, and what that fetches. */
+  readonly handover: Handover | undefined;
+}
+
+/** Who hears of the connections, and knows what they may be given. */
+export interface PeersOwner {
+  readonly manifests: ReadonlyMap<Digest, PageManifest>;
   handleOpened(link: Link): void;
   handleDisconnected(link: Link): void;
-  handleFault(link: Link, fault: Fault): void;
+  handleFault(peer: number, fault: Fault): void;
   /** Bytes went one way or the other. */
   grew(): void;
 }
 
 /** All connections of this page that were dialled or answered. */
 export class Peers implements LinkHandler {
-  readonly links = new Map<PeerKey, Link>();
-  readonly upload = new Upload();
+  readonly #links = new Map<PeerKey, Link>();
+  readonly #upload = new Upload();
   readonly #host: PeersHost;
-  readonly #pushes = new Map<PeerKey, Push>();
-  #uploadTimer: ReturnType<typeof setTimeout> | undefined;
-  #lookTimer: ReturnType<typeof setInterval> | undefined;
-  /** Pieces that a peer asked about and did not get yet. */
-  readonly #interested = new Map<PeerKey, Set<PieceId>>();
-  #haveTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #engineDriver: EngineDriver | undefined;
+  readonly #owner: PeersOwner;
+  readonly #announce = new Announce(true);
+  /** When connections are looked over next, if there are any. */
+  #lookAt = 0;
+  readonly #sleep = alarm(() => this.#handleTimeout());
 
-  constructor(host: PeersHost) {
+  constructor(host: PeersHost, owner: PeersOwner) {
     this.#host = host;
-    if (host.engineDriver) host.engineDriver.tell.fault = (link, fault) => this.#dropped(link, fault);
+    this.#owner = owner;
+    this.#engineDriver = host.handover?.engineDriver;
+    if (this.#engineDriver) this.#engineDriver.tell.fault = (link, fault) => this.#dropped(link, fault);
   }
 
   /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
-  add(link: Link, push: Push | null): void {
-    this.links.set(link.key, link);
-    this.#lookTimer ??= setInterval(() => this.#lookOver(), LOOK_OVER_MS);
-    if (push) this.#pushes.set(link.key, push);
-    if (this.#host.engineDriver) this.#host.engineDriver.links[link.key] = link;
+  add(link: Link, push?: Push | null): void {
+    if (!this.#links.size) this.#lookAt = now() + LOOK_OVER_MS;
+    this.#links.set(link.key, link);
+    link.pushPlan = push;
+    if (this.#engineDriver) this.#engineDriver.links[link.key] = link;
     link.handler = this;
     link.pieces.bufferedAmountLowThreshold = BUFFER_LEN_LOW;
-    link.pieces.onbufferedamountlow = () => this.#handleLow(link);
+    link.pieces.onbufferedamountlow = () => {
+      this.#upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
+      this.#pump();
+    };
     if (link.opened) this.#begin(link, []);
+    else this.#pump();
   }
 
   /** What the tracker allows now. */
   limit(slots: number, bytesPerS: number): void {
-    this.upload.handleLimits(now(), slots, bytesPerS);
+    this.#upload.handleLimits(now(), slots, bytesPerS);
     this.#pump();
-  }
-
-  /** Open connections. */
-  opened(): Link[] {
-    return [...this.links.values()].filter((link) => link.opened);
   }
 
   /** Ends them all. */
   stop(reason: 1 | 4): void {
-    clearTimeout(this.#uploadTimer);
-    clearInterval(this.#lookTimer);
-    clearTimeout(this.#haveTimer);
-    for (const link of this.links.values()) {
+    this.#sleep();
+    for (const link of this.#links.values()) {
       closeLink(link, reason);
-      this.#host.engineDriver?.disconnected(link);
+      this.#engineDriver?.disconnected(link);
     }
-    this.links.clear();
+    this.#links.clear();
   }
 
   handleOpen(link: Link): void {
-    const { manifests } = this.#host;
-    const complete = [...manifests.values()].filter(isComplete).slice(-HELLO_MANIFESTS_MAX);
+    const { manifests } = this.#owner;
+    // At most `MANIFESTS_MAX`, fewer than a greeting may name.
+    const complete = [...manifests.values()].filter(isComplete);
     sendFrame(link, { kind: 'hello', manifests: complete.map(({ digest }) => digest) });
-    const push = this.#pushes.get(link.key);
-    const page = push && manifests.get(push.manifest);
+    const { pushPlan } = link;
+    const page = pushPlan && manifests.get(pushPlan.manifest);
     if (page) this.#sendManifest(link, page);
-    this.#begin(link, page ? planned(push, page.pieces) : []);
-    this.#host.handleOpened(link);
+    this.#begin(link, page ? planned(pushPlan, page.pieces) : []);
+    this.#owner.handleOpened(link);
   }
 
   handleFrame(link: Link, frame: Frame): void {
-    const { pieceStore, manifests, engineDriver } = this.#host;
+    const { pieceStore, handover } = this.#host;
+    const { key } = link;
     const holds = (id: PieceId): boolean => pieceStore.has(id);
-    // A peer that we dialled may push what this page holds anyway.
-    if (frame.kind === 'piece' && holds(frame.id)) return void engineDriver?.engine.accept({ kind: 'peer', peer: link.key }, frame.id);
-    if (engineDriver && frame.kind === 'piece') return void engineDriver.takePiece(frame, link).then(() => this.#host.grew());
-    if (engineDriver?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.some((manifest) => manifest === this.#host.sought))) return;
-    if (frame.kind === 'want') this.upload.handleWant(now(), link.key, frame.ids, holds);
-    else if (frame.kind === 'cancel') this.upload.handleCancel(now(), link.key, frame.ids);
-    else if (frame.kind === 'query') this.#sendHave(link, frame.ids);
+    if (frame.kind === 'piece') {
+      this.#announce.handleHeldBy(key, [frame.id]);
+      // A peer that we dialled may push what this page holds anyway.
+      if (holds(frame.id)) this.#engineDriver?.engine.accept({ kind: 'peer', peer: key }, frame.id);
+      else if (this.#engineDriver) void this.#engineDriver.takePiece(frame, link);
+      else this.#drop(link, 'unasked');
+      return;
+    }
+    if (frame.kind === 'have') this.#announce.handleHeldBy(key, frame.ids);
+    if (this.#engineDriver?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.includes(handover?.boot.manifest ?? ''))) return;
+    if (frame.kind === 'want') this.#upload.handleWant(now(), key, frame.ids, holds);
+    else if (frame.kind === 'cancel') this.#upload.handleCancel(now(), key, frame.ids);
+    else if (frame.kind === 'query') this.#announce.handleQuery(key, frame.ids, holds);
     else if (frame.kind === 'want-manifest') {
       // One request is 33 bytes, the answer up to 4 MiB.
-      const page = manifests.get(frame.manifest);
+      const page = this.#owner.manifests.get(frame.manifest);
       link.manifestsAsked = (link.manifestsAsked ?? 0) + 1;
       if (link.manifestsAsked > HELLO_MANIFESTS_MAX) this.#drop(link, 'malformed');
       else if (page) this.#sendManifest(link, page);
     } else if (frame.kind === 'bye') {
       closeLink(link);
       this.handleClosed(link);
-    } else if (frame.kind === 'piece') this.#drop(link, 'unasked');
+    }
     this.#pump();
   }
 
@@ -127,54 +141,41 @@ export class Peers implements LinkHandler {
   }
 
   handleClosed(link: Link): void {
-    if (!this.links.delete(link.key)) return;
-    this.#pushes.delete(link.key);
-    this.#interested.delete(link.key);
-    this.upload.handleClosed(now(), link.key);
-    this.#host.engineDriver?.disconnected(link);
+    if (!this.#links.delete(link.key)) return;
+    this.#announce.handleClosed(link.key);
+    this.#upload.handleClosed(now(), link.key);
+    this.#engineDriver?.disconnected(link);
     this.#pump();
-    if (!this.links.size) {
-      clearInterval(this.#lookTimer);
-      this.#lookTimer = undefined;
-    }
-    this.#host.handleDisconnected(link);
-  }
-
-  #handleLow(link: Link): void {
-    this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
-    this.#pump();
+    this.#owner.handleDisconnected(link);
   }
 
   #begin(link: Link, push: readonly PieceId[]): void {
-    this.#host.engineDriver?.engine.handleOpen(now(), link.key);
-    this.#host.engineDriver?.pump();
-    this.upload.handleOpen(now(), link.key, push);
+    this.#engineDriver?.engine.handleOpen(now(), link.key);
+    this.#engineDriver?.pump();
+    this.#upload.handleOpen(now(), link.key, push);
     this.#pump();
   }
 
-  /** More is held: whoever asked about it hears of it soon. */
-  handleGrown(): void {
-    if (this.#interested.size) this.#haveTimer ??= setTimeout(() => this.#sendHaves(), HAVE_MS);
+  /** A piece is held now: whoever asked about it hears of it soon. */
+  handleKept(id: PieceId): void {
+    this.#announce.handleKept(now(), id);
+    this.#pump();
   }
 
-  #sendHaves(): void {
-    this.#haveTimer = undefined;
-    for (const [key, ids] of this.#interested) {
-      const link = this.links.get(key);
-      const arrived = [...ids].filter((id) => this.#host.pieceStore.has(id)).slice(0, QUERY_IDS_MAX);
-      if (link && arrived.length) this.#sendHave(link, arrived);
+  /** How many more connections there may be. */
+  room(): number {
+    return Math.max(0, LINKS_MAX - this.#links.size);
+  }
+
+  /** How many connections there are, for the search for more. */
+  met(): Met {
+    let [opened, hopeful, late] = [0, 0, 0];
+    for (const link of this.#links.values()) {
+      if (link.opened) opened++;
+      else if (now() - link.startedAt < DIAL_HOPED_MS) hopeful++;
+      else late++;
     }
-  }
-
-  /** Says which of these are held, and remembers the others. */
-  #sendHave(link: Link, ids: readonly PieceId[]): void {
-    const interested = this.#interested.get(link.key) ?? new Set();
-    const held = ids.filter((id) => this.#host.pieceStore.has(id));
-    for (const id of held) interested.delete(id);
-    for (const id of ids) if (!this.#host.pieceStore.has(id) && interested.size < INTERESTED_IDS_MAX) interested.add(id);
-    if (interested.size) this.#interested.set(link.key, interested);
-    else this.#interested.delete(link.key);
-    sendFrame(link, { kind: 'have', ids: held });
+    return { opened, hopeful, late };
   }
 
   #sendManifest(link: Link, { digest, bytes }: PageManifest): void {
@@ -184,32 +185,42 @@ export class Peers implements LinkHandler {
     }
   }
 
-  /** Does what the upload engine wants done. */
+  #handleTimeout(): void {
+    this.#upload.handleTimeout(now());
+    this.#announce.handleTimeout(now());
+    if (now() >= this.#lookAt) {
+      this.#lookAt = now() + LOOK_OVER_MS;
+      for (const link of this.#links.values()) {
+        // Nobody used it for a while, or it never opened.
+        if (now() < (link.opened ? link.usedAt + IDLE_MS : link.startedAt + DIAL_GIVEN_UP_MS)) continue;
+        closeLink(link, 3);
+        this.handleClosed(link);
+      }
+    }
+    this.#pump();
+  }
+
+  /** Does what the machines want done, then sleeps until something is due. */
   #pump(): void {
-    for (let output = this.upload.poll(); output; output = this.upload.poll()) {
-      const link = this.links.get(output.peer);
+    for (let output: AnnounceOutput | UploadOutput | null; (output = this.#announce.poll() ?? this.#upload.poll()); ) {
+      const link = this.#links.get(output.peer);
       if (!link) continue;
       if (output.kind === 'drop') this.#drop(link, output.fault);
       else if (output.kind === 'send') void this.#send(link, output.id);
+      else if (output.kind === 'have') sendFrame(link, output);
       else sendServing(link, output);
     }
-    clearTimeout(this.#uploadTimer);
-    const at = this.upload.pollTimeout();
-    if (at === null) return;
-    this.#uploadTimer = setTimeout(() => {
-      this.upload.handleTimeout(now());
-      this.#pump();
-    }, at - now() + 1);
+    this.#sleep(this.#upload.pollTimeout(), this.#announce.pollTimeout(), this.#links.size ? this.#lookAt : null);
   }
 
   async #send(link: Link, id: PieceId): Promise<void> {
     const encoded = await this.#host.pieceStore.read(id);
     if (encoded && sendServing(link, { kind: 'piece', id, encoding: encoded.encoding, body: encoded.body })) {
       this.#host.totals.bytes.bytes_to_peers += encoded.len;
-      this.upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
-      this.upload.handleSent(now(), link.key, id, encoded.body.length);
-      this.#host.grew();
-    } else this.upload.handleMissing(now(), link.key, id);
+      this.#upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
+      this.#upload.handleSent(now(), link.key, id, encoded.body.length);
+      this.#owner.grew();
+    } else this.#upload.handleMissing(now(), link.key, id);
     this.#pump();
   }
 
@@ -219,17 +230,8 @@ export class Peers implements LinkHandler {
   }
 
   #dropped(link: Link, fault: Fault): void {
-    this.#host.handleFault(link, fault);
+    this.#owner.handleFault(link.peer, fault);
     this.handleClosed(link);
-  }
-
-  /** Closes connections that nobody used for a while, and those that never opened. */
-  #lookOver(): void {
-    for (const link of this.links.values()) {
-      if (now() < (link.opened ? link.usedAt + IDLE_MS : link.startedAt + DIAL_GIVEN_UP_MS)) continue;
-      closeLink(link, 3);
-      this.handleClosed(link);
-    }
   }
 }
 

@@ -41,11 +41,13 @@ export class PieceStore {
   readonly #encoded = new Lru<PieceId, EncodedPiece>(COMPRESSED_BYTES_MAX);
   readonly #segments = new Lru<string, Promise<ArrayBuffer>>(SEGMENTS_BYTES_MAX);
   readonly #download: Pieces | undefined;
+  readonly #kept: ((id: PieceId) => void) | undefined;
   #bytes = 0;
 
-  /** `download`: pieces of a thin visit, those of assets that are not whole among them. */
-  constructor(download?: Pieces) {
+  /** `download`: pieces of a thin visit, those of assets that are not whole among them. `kept` hears of each piece that is held from then on. */
+  constructor(download?: Pieces, kept?: (id: PieceId) => void) {
     this.#download = download;
+    this.#kept = kept;
   }
 
   /** Whether this piece can be sent. */
@@ -86,7 +88,10 @@ export class PieceStore {
       batch.forEach((each, index) => {
         const id = pieceIdOf(each.piece.digest);
         if (!genuine[index]) whole = false;
-        else if (!this.#slices.has(id)) this.#slices.set(id, { asset: record.digest, blob, from: each.from, to: each.from + each.piece.len, compresses });
+        else if (!this.#slices.has(id)) {
+          this.#slices.set(id, { asset: record.digest, blob, from: each.from, to: each.from + each.piece.len, compresses });
+          this.#kept?.(id);
+        }
       });
       batch = [];
     }

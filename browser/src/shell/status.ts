@@ -1,7 +1,6 @@
 /** `window.viral`: what a page, or a person in the console, can see and decide. */
 
 import type { Totals } from '../core/counts';
-import type { Link } from './link';
 import { STATUS_MS } from './limits';
 import type { Marks } from './handover';
 
@@ -42,7 +41,8 @@ export interface StatusSource {
   readonly totals: Totals;
   readonly marks: Marks;
   readonly peer: number | null;
-  opened(): readonly Link[];
+  /** How many connections are open. */
+  opened(): number;
   optOut(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export function publish(source: StatusSource): () => void {
       role,
       ...(role === 'off' && reason ? { reason } : {}),
       answer,
-      peers: source.opened().length,
+      peers: source.opened(),
       bytesFromPeers: bytes.bytes_from_peers,
       bytesFromPeersByRing: { critical, expected, onDemand },
       bytesFromOrigin: bytes.bytes_from_origin,

@@ -8,7 +8,7 @@ import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 export interface TrackerHost {
   /** The first message of each session. */
   register(): PeerToTracker;
-  handleSignal(signal: TrackerToPeer): void;
+  handleSignal(signal: TrackerToPeer): unknown;
   /** The session ended; another one is tried. */
   handleLost(): void;
 }
@@ -42,7 +42,7 @@ export class TrackerClient {
       if (socket !== this.#socket || typeof data !== 'string') return;
       const signal = JSON.parse(data) as TrackerToPeer;
       if (signal.kind === 'welcome') this.#attempt = 0;
-      this.#host.handleSignal(signal);
+      void this.#host.handleSignal(signal);
     };
     socket.onclose = () => {
       if (socket !== this.#socket) return;

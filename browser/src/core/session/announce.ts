@@ -29,12 +29,11 @@ export class Announce {
 
   /** A peer asks which of these are here; `held` tells. It hears of the others later, as many as there is room for. */
   handleQuery(peer: PeerKey, ids: readonly PieceId[], held: (id: PieceId) => boolean): void {
+    const interest = (this.#interested[peer] ??= new Set());
     const here: PieceId[] = [];
-    if (this.#serves) {
-      for (const id of ids) {
-        if (held(id)) here.push(id);
-        else if ((this.#interested[peer] ??= new Set()).size < INTERESTED_IDS_MAX) this.#interested[peer].add(id);
-      }
+    for (const id of this.#serves ? ids : []) {
+      if (held(id)) here.push(id);
+      else if (interest.size < INTERESTED_IDS_MAX) interest.add(id);
     }
     this.#out.push({ kind: 'have', peer, ids: here });
   }

@@ -79,9 +79,9 @@ describe('a report of a page', () => {
   it('leaves out what the loader told before a reload', () => {
     const totals = noTotals();
     const report = new Report(totals, false);
-    totals.bytes.bytes_from_peers = 700;
-    totals.sources.set(3, 700);
-    report.handleTold({ bytes_from_peers: 500, bytes_from_origin: 0, bytes_to_peers: 0, pieces_verified: 0, sources: [{ peer: 3, bytes: 500 }] });
+    count(totals, { peer: 3 }, 500);
+    expect(report.takeGrowth()?.bytes_from_peers).toBe(500);
+    count(totals, { peer: 3 }, 200);
     report.handleReport(true, () => null);
     expect(drain(report)).toMatchObject([{ bytes_from_peers: 200, sources: [{ peer: 3, bytes: 200 }] }]);
   });

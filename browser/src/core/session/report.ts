@@ -19,14 +19,13 @@ export interface Held {
 /** Reports what grew, a while later, so that a report is about many pieces. */
 export class Report {
   readonly #totals: Totals;
-  readonly #inCrowd: boolean;
+  readonly #inCrowd: boolean | undefined;
   /** What the tracker knows of the totals. */
   #told: Counts = countsOf(noTotals());
   /** What the tracker knows to be held. */
   #held: Held | null = null;
-  /** Both as they were before the last report, in case that does not leave. */
+  /** What it knew of the totals before the last report, in case that does not leave. */
   #toldBefore = this.#told;
-  #heldBefore = this.#held;
   #due: number | null = null;
   readonly #out: PeerToTracker[] = [];
 
@@ -34,19 +33,14 @@ export class Report {
    * Nothing was told yet of the `totals`. Whoever takes or gives bytes counts them there: in a page that is the loader, and the browser itself for the origin.
    * `inCrowd`: whether nobody had the app when this visitor came.
    */
-  constructor(totals: Totals, inCrowd: boolean) {
+  constructor(totals: Totals, inCrowd?: boolean) {
     this.#totals = totals;
-    this.#inCrowd = inCrowd;
-  }
-
-  /** The tracker knows these already, from another script of the visit. */
-  handleTold(counts: Counts): void {
-    this.#told = counts;
+    if (CROWD) this.#inCrowd = inCrowd;
   }
 
   /** Something grew: a report is due soon. `progress` is that of the download; only a crowd needs it. */
   handleGrowth(now: number, progress?: Progress): void {
-    const at = now + (CROWD && this.#inCrowd && progress && !this.#mattersToTracker(progress) ? CROWD_REPORT_MS : REPORT_MS);
+    const at = now + (CROWD && this.#inCrowd && progress && !mattersToTracker(progress, this.#held?.pieces ?? 0) ? CROWD_REPORT_MS : REPORT_MS);
     this.#due = Math.min(this.#due ?? at, at);
   }
 
@@ -57,7 +51,7 @@ export class Report {
 
   /** A signal of {@link poll} could not be sent: it is part of the next report. */
   handleUnsent({ kind }: PeerToTracker): void {
-    if (kind === 'held') this.#held = this.#heldBefore;
+    if (kind === 'held') this.#held = null;
     else if (kind === 'counts') this.#told = this.#toldBefore;
   }
 
@@ -67,16 +61,22 @@ export class Report {
     if (!live) return;
     const now = held();
     if (now && (now.manifest !== this.#held?.manifest || now.pieces !== this.#held.pieces)) {
-      this.#heldBefore = this.#held;
       this.#held = now;
       this.#out.push({ kind: 'held', ...now });
     }
+    const grown = this.takeGrowth();
+    if (grown) this.#out.push({ kind: 'counts', ...grown });
+  }
+
+  /** What grew since the tracker was told, null if nothing did; it counts as told. For what leaves, or left, another way. */
+  takeGrowth(): Counts | null {
     const counts = countsOf(this.#totals);
     const grown = growth(this.#told, counts, SOURCES_MAX);
-    if (!grown) return;
-    this.#toldBefore = this.#told;
-    this.#told = counts;
-    this.#out.push({ kind: 'counts', ...grown });
+    if (grown) {
+      this.#toldBefore = this.#told;
+      this.#told = counts;
+    }
+    return grown;
   }
 
   /** The next signal to send; {@link handleUnsent} if that fails. Null when there is nothing until the next call or {@link pollTimeout}. */
@@ -88,10 +88,7 @@ export class Report {
   pollTimeout(): number | null {
     return this.#due;
   }
-
-  /** Whether what is held changes what the tracker does: there is something, or so much that others are sent here for it, or everything. */
-  #mattersToTracker({ held, total, done }: Progress): boolean {
-    const reported = this.#held?.pieces ?? 0;
-    return done || !reported || (reported * 2 < total && total <= held * 2);
-  }
 }
+
+/** Whether what is held changes what the tracker does: there is something, or so much that others are sent here for it, or everything. */
+const mattersToTracker = ({ held, total, done }: Progress, reported: number): boolean => done || !reported || (reported * 2 < total && total <= held * 2);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DIAL_HOPED_MS, FIND_MS_MAX } from '../generated/sessionPolicy';
+import { DIAL_HOPED_MS, FIND_MS_MAX, PEERS_WANTED } from '../generated/sessionPolicy';
+import { OFFERS_PER_LEECHER_MAX } from '../limits';
 import { Search } from './search';
 import type { Met } from './search';
 import { drain, replay } from './trace.harness';
@@ -37,6 +38,10 @@ describe('a page that lost its only peer', () => {
     search.handleChange(100, nobody, true);
     expect(pass(search, 31_000, nobody)).toEqual([[100, 4], [2_100, 4], [6_100, 4], [14_100, 4], [29_100, 4]]);
     expect(search.pollTimeout()).toBe(29_100 + FIND_MS_MAX);
+  });
+
+  it('asks for no more peers than one message may bring', () => {
+    expect(PEERS_WANTED).toBeLessThanOrEqual(OFFERS_PER_LEECHER_MAX);
   });
 
   it('waits for those it dials before it asks for more', () => {

@@ -1,9 +1,8 @@
 /** When the tracker is asked for more peers, and for how many. Same decisions as `crates/swarm/src/client/search.rs`. */
 
 import { DIAL_HOPED_MS, FIND_MS, FIND_MS_MAX, PEERS_WANTED } from '../generated/sessionPolicy';
-import { OFFERS_PER_LEECHER_MAX } from '../limits';
 
-/** Send a `find` for so many peers, at least 1. */
+/** Send a `find` for so many peers: at least 1, and no more than `PEERS_WANTED`, which is below `OFFERS_PER_LEECHER_MAX`. */
 export interface SearchOutput {
   readonly kind: 'find';
   readonly count: number;
@@ -39,7 +38,7 @@ export class Search {
   handleTimeout(now: number, met: Met, misses: boolean): void {
     if (this.#due === null || now < this.#due) return;
     this.#due = null;
-    const count = Math.min(PEERS_WANTED - met.opened - met.hopeful, OFFERS_PER_LEECHER_MAX);
+    const count = PEERS_WANTED - met.opened - met.hopeful;
     if (count <= 0 || !misses) {
       // Only what opened counts: where nothing ever does, everybody's offers would be used up.
       if (!misses || met.opened >= PEERS_WANTED) this.#pause = FIND_MS;

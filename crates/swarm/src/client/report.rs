@@ -45,8 +45,8 @@ pub struct Report {
     told: Totals,
     /// What the tracker knows to be held: the manifest and how many pieces of it.
     held: Option<(Digest, u32)>,
-    /// Both as they were before the last report, in case that does not leave.
-    before: (Totals, Option<(Digest, u32)>),
+    /// `told` before the last report, in case that does not leave.
+    told_before: Totals,
     due: Option<u64>,
     out: VecDeque<PeerToTracker>,
 }
@@ -56,15 +56,7 @@ impl Report {
     #[must_use]
     pub fn new(in_crowd: bool) -> Self {
         let nothing = Totals::default();
-        Self {
-            in_crowd,
-            totals: nothing.clone(),
-            told: nothing.clone(),
-            held: None,
-            before: (nothing, None),
-            due: None,
-            out: VecDeque::new(),
-        }
+        Self { in_crowd, totals: nothing.clone(), told: nothing.clone(), held: None, told_before: nothing, due: None, out: VecDeque::new() }
     }
 
     /// Everything counted so far.
@@ -111,9 +103,9 @@ impl Report {
     /// A signal of [`Self::poll`] could not be sent: it is part of the next report.
     pub fn handle_unsent(&mut self, signal: &PeerToTracker) {
         if matches!(signal, PeerToTracker::Held { .. }) {
-            self.held = self.before.1;
+            self.held = None;
         } else if matches!(signal, PeerToTracker::Counts(_)) {
-            self.told.clone_from(&self.before.0);
+            self.told.clone_from(&self.told_before);
         }
     }
 
@@ -126,11 +118,11 @@ impl Report {
         if let Some(Held { manifest, pieces, bytes }) = held()
             && self.held != Some((manifest, pieces))
         {
-            self.before.1 = self.held.replace((manifest, pieces));
+            self.held = Some((manifest, pieces));
             self.out.push_back(PeerToTracker::Held { manifest, pieces, bytes });
         }
         if let Some(counts) = self.totals.growth(&self.told) {
-            self.before.0 = std::mem::replace(&mut self.told, self.totals.clone());
+            self.told_before = std::mem::replace(&mut self.told, self.totals.clone());
             self.out.push_back(PeerToTracker::Counts(counts));
         }
     }
