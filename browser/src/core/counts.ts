@@ -31,9 +31,8 @@ export function countsOf({ bytes, rings, sources }: Totals): Counts {
 
 /** Growth from the report `before` to `now`, at most `sourcesMax` sources, largest first; null if nothing grew. */
 export function growth(before: Counts, now: Counts, sourcesMax: number): Counts | null {
-  const earlier = new Map(before.sources.map(({ peer, bytes }) => [peer, bytes]));
   const sources = now.sources
-    .map(({ peer, bytes }) => ({ peer, bytes: bytes - (earlier.get(peer) ?? 0) }))
+    .map(({ peer, bytes }) => ({ peer, bytes: bytes - (before.sources.find((source) => source.peer === peer)?.bytes ?? 0) }))
     .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, sourcesMax);

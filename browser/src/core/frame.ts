@@ -83,6 +83,11 @@ export type ControlFrame = Exclude<Frame, ServingFrame>;
 
 /** The message for this frame, whose lists and bodies the caller keeps within their limits. */
 export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
+  return frame.kind === 'refuse' || frame.kind === 'piece' || frame.kind === 'manifest-part' ? encodeServing(frame) : encodeControl(frame);
+}
+
+/** [`encodeFrame`] for what only somebody who serves sends. */
+export function encodeServing(frame: ServingFrame): Uint8Array<ArrayBuffer> {
   switch (frame.kind) {
     case 'refuse':
       return concat([TYPES.refuse, frame.reason], idBytes(frame.ids));
@@ -90,8 +95,6 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
       return concat([TYPES.piece], bytesOf(frame.id), [frame.encoding], frame.body);
     case 'manifest-part':
       return concat([TYPES['manifest-part']], bytesOf(frame.manifest), uintBytes(frame.offset, 4), uintBytes(frame.total, 4), frame.body);
-    default:
-      return encodeControl(frame);
   }
 }
 

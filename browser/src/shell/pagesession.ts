@@ -197,7 +197,7 @@ export class PageSession implements SeederHost, StatusSource {
     this.#seeder = seeder;
     const known = this.#known ?? (handover ? { ...handover, digest: handover.boot.manifest, pieces: distinctPieces(handover.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
-    seeder.start(known, handover?.engineDriver.links ?? []);
+    seeder.start(known);
     this.changed();
   }
 
@@ -292,8 +292,8 @@ export class PageSession implements SeederHost, StatusSource {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
     const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.page) && !path.startsWith('/.viral/')) : [];
-    const used = seen.length || this.#used.size ? seen : usedPaths(resources(), location.origin, this.page);
-    for (const path of this.#bound ? used : usedPaths(resources(), location.origin, this.page)) this.#used.add(path);
+    const used = this.#bound && (seen.length || this.#used.size) ? seen : usedPaths(resources(), location.origin, this.page);
+    for (const path of used) this.#used.add(path);
     // Of what the page itself used more is known.
     if (!this.handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
   }

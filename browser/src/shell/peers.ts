@@ -3,16 +3,16 @@
 import type { Totals } from '../core/counts';
 import type { Digest, PieceId } from '../core/digest';
 import type { PeerKey } from '../core/fetch/types';
-import { encodeFrame } from '../core/frame';
+import { encodeServing } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
 import type { Fault } from '../core/generated/Fault';
 import type { Push } from '../core/generated/Push';
-import { DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LOOK_OVER_MS } from '../core/generated/sessionPolicy';
 import { BUFFER_LEN_LOW } from '../core/generated/uploadPolicy';
 import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
 import { planned } from '../core/push';
 import { Announce } from '../core/session/announce';
 import type { AnnounceOutput } from '../core/session/announce';
+import { endsAt, met } from '../core/session/peers';
 import type { Met } from '../core/session/search';
 import { Upload } from '../core/upload';
 import type { UploadOutput } from '../core/upload';
@@ -51,8 +51,6 @@ export class Peers implements LinkHandler {
   readonly #engineDriver: EngineDriver | undefined;
   readonly #owner: PeersOwner;
   readonly #announce = new Announce(true);
-  /** When connections are looked over next, if there are any. */
-  #lookAt = 0;
   readonly #sleep = alarm(() => this.#handleTimeout());
 
   constructor(host: PeersHost, owner: PeersOwner) {
@@ -64,7 +62,6 @@ export class Peers implements LinkHandler {
 
   /** Takes over a connection, open or about to be; `push` is what to send once it opens. */
   add(link: Link, push?: Push | null): void {
-    if (!this.#links.size) this.#lookAt = now() + LOOK_OVER_MS;
     this.#links.set(link.key, link);
     link.pushPlan = push;
     if (this.#engineDriver) this.#engineDriver.links[link.key] = link;
@@ -169,13 +166,7 @@ export class Peers implements LinkHandler {
 
   /** How many connections there are, for the search for more. */
   met(): Met {
-    let [opened, hopeful, late] = [0, 0, 0];
-    for (const link of this.#links.values()) {
-      if (link.opened) opened++;
-      else if (now() - link.startedAt < DIAL_HOPED_MS) hopeful++;
-      else late++;
-    }
-    return { opened, hopeful, late };
+    return met(now(), this.#links.values());
   }
 
   #sendManifest(link: Link, { digest, bytes }: PageManifest): void {
@@ -188,14 +179,10 @@ export class Peers implements LinkHandler {
   #handleTimeout(): void {
     this.#upload.handleTimeout(now());
     this.#announce.handleTimeout(now());
-    if (now() >= this.#lookAt) {
-      this.#lookAt = now() + LOOK_OVER_MS;
-      for (const link of this.#links.values()) {
-        // Nobody used it for a while, or it never opened.
-        if (now() < (link.opened ? link.usedAt + IDLE_MS : link.startedAt + DIAL_GIVEN_UP_MS)) continue;
-        closeLink(link, 3);
-        this.handleClosed(link);
-      }
+    for (const link of this.#links.values()) {
+      if (now() < endsAt(link)) continue;
+      closeLink(link, 3);
+      this.handleClosed(link);
     }
     this.#pump();
   }
@@ -210,7 +197,7 @@ export class Peers implements LinkHandler {
       else if (output.kind === 'have') sendFrame(link, output);
       else sendServing(link, output);
     }
-    this.#sleep(this.#upload.pollTimeout(), this.#announce.pollTimeout(), this.#links.size ? this.#lookAt : null);
+    this.#sleep(this.#upload.pollTimeout(), this.#announce.pollTimeout(), ...[...this.#links.values()].map(endsAt));
   }
 
   async #send(link: Link, id: PieceId): Promise<void> {
@@ -237,4 +224,4 @@ export class Peers implements LinkHandler {
 
 /** Sends what only a seeder sends; false if the connection cannot take it. */
 const sendServing = (link: Link, frame: ServingFrame): boolean =>
-  sendOn(link, frame.kind === 'refuse' ? link.control : link.pieces, encodeFrame(frame));
+  sendOn(link, frame.kind === 'refuse' ? link.control : link.pieces, encodeServing(frame));

@@ -98,7 +98,7 @@ function start(thin: boolean): Seeder {
     handleDropped: () => undefined,
   };
   const seeder = new Seeder(host as unknown as SeederHost);
-  seeder.start(pageOf(held), []);
+  seeder.start(pageOf(held));
   Socket.last.open();
   return seeder;
 }

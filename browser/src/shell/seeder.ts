@@ -72,11 +72,11 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.peers = new Peers(host, this);
   }
 
-  /** Connects. `known` is the manifest this page came from, if it came from peers; `links` the connections it came over. */
-  start(known: PageManifest | null, links: readonly Link[]): void {
+  /** Connects. `known` is the manifest this page came from, if it came from peers. */
+  start(known: PageManifest | null): void {
     if (known) this.#remember(known);
-    // There are gaps when this is not the first session of the page.
-    links.forEach((link) => link.closed || this.peers.add(link));
+    // Of the visit. There are gaps when this is not the first session of the page.
+    this.#host.handover?.engineDriver.links.forEach((link) => link.closed || this.peers.add(link));
     this.tracker.open();
   }
 

@@ -45,9 +45,6 @@ export const IDLE_MS = 60000;
 /** A connection that was answered but did not open within this is given up, in milliseconds. */
 export const DIAL_GIVEN_UP_MS = 20000;
 
-/** How often connections are looked over, in milliseconds. */
-export const LOOK_OVER_MS = 5000;
-
 /** Connections one peer keeps, answered offers and dials together. The fetch engine takes no more than 64. A page keeps fewer: `LINKS_MAX` of `browser/src/shell/limits.ts` says why. */
 export const LINKS_MAX = 64;
 

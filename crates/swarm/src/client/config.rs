@@ -52,9 +52,6 @@ pub const IDLE_MS: u64 = 60_000;
 /// A connection that was answered but did not open within this is given up, in milliseconds.
 pub const DIAL_GIVEN_UP_MS: u64 = 20_000;
 
-/// How often connections are looked over, in milliseconds.
-pub const LOOK_OVER_MS: u64 = 5_000;
-
 /// Connections one peer keeps, answered offers and dials together. The fetch engine takes no more than 64. A page keeps fewer: `LINKS_MAX` of `browser/src/shell/limits.ts` says why.
 pub const LINKS_MAX: usize = crate::fetch::config::PEERS_MAX;
 

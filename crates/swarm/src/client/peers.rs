@@ -1,22 +1,24 @@
 //! The connections of one visitor: who is at the other end, since when, and which of them are over.
 //!
-//! Drive it as [`client`](super) says.
+//! Drive it as [`client`](super) says. `vectors/session/peers` has its decisions.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
 use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Channel, Digest, Frame};
 
-use super::config::{CONTROL_FRAMES_PER_S_MAX, DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LINKS_MAX, LOOK_OVER_MS};
+use super::config::{CONTROL_FRAMES_PER_S_MAX, DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LINKS_MAX};
 use super::parts::Parts;
 use super::search::Met;
 use crate::fetch::PeerKey;
 
 /// What the host must do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PeersOutput {
     /// Close a connection that nobody used for long, or that never opened.
     Close {
@@ -63,23 +65,24 @@ impl PeerLink {
     pub fn awaited_push(&self) -> Option<Push> {
         self.from.push.filter(|_| self.from.dialled)
     }
+
+    /// When the connection is over, in milliseconds: nobody used it for long by then, or it did not open.
+    #[must_use]
+    pub fn ends_at(&self) -> u64 {
+        if self.opened { self.used_at + IDLE_MS } else { self.started_at + DIAL_GIVEN_UP_MS }
+    }
 }
 
 /// All connections of one visitor.
 #[derive(Debug, Default)]
 pub struct Peers {
     links: BTreeMap<PeerKey, PeerLink>,
-    /// When they are looked over next, if there are any.
-    look_at: u64,
     out: VecDeque<PeersOutput>,
 }
 
 impl Peers {
     /// An offer was answered, by either side. Nothing happens beyond the limit.
     pub fn handle_answered(&mut self, now: u64, peer: PeerKey, from: Introduction) {
-        if self.links.is_empty() {
-            self.look_at = now + LOOK_OVER_MS;
-        }
         if self.room() > 0 {
             let link = PeerLink {
                 from,
@@ -130,15 +133,7 @@ impl Peers {
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
-        if now < self.look_at {
-            return;
-        }
-        self.look_at = now + LOOK_OVER_MS;
-        let is_over = |link: &PeerLink| {
-            let (since, limit) = if link.opened { (link.used_at, IDLE_MS) } else { (link.started_at, DIAL_GIVEN_UP_MS) };
-            now - since >= limit
-        };
-        self.out.extend(self.links.iter().filter(|(_, link)| is_over(link)).map(|(&peer, _)| PeersOutput::Close { peer }));
+        self.out.extend(self.links.iter().filter(|(_, link)| link.ends_at() <= now).map(|(&peer, _)| PeersOutput::Close { peer }));
     }
 
     /// The connection of this name.
@@ -193,6 +188,6 @@ impl Peers {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        (!self.links.is_empty()).then_some(self.look_at)
+        self.links.values().map(PeerLink::ends_at).min()
     }
 }

@@ -1,6 +1,69 @@
-//! Connections in virtual time.
+//! Connections in virtual time; the stories are traces for the other implementations.
+
+use serde_json::{Value, json};
 
 use super::*;
+use crate::replay;
+
+/// One call, as it stands in a trace.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+enum Input {
+    Answered { peer: PeerKey },
+    Open { peer: PeerKey },
+    Frame { peer: PeerKey },
+    Sent { peer: PeerKey },
+    Closed { peer: PeerKey },
+    Timeout,
+}
+
+#[derive(Default)]
+struct Traced {
+    peers: Peers,
+    steps: Vec<Value>,
+}
+
+impl Traced {
+    /// Who is closed after this call. They are forgotten at once, as a session does.
+    fn call(&mut self, now: u64, input: Input) -> Vec<PeerKey> {
+        let peers = &mut self.peers;
+        match input {
+            Input::Answered { peer } => peers.handle_answered(now, peer, from(peer, true)),
+            Input::Open { peer } => peers.handle_open(peer),
+            Input::Frame { peer } => assert!(peers.handle_frame(now, peer, &HAVE)),
+            Input::Sent { peer } => peers.handle_sent(now, peer),
+            Input::Closed { peer } => assert!(peers.handle_closed(peer).is_some()),
+            Input::Timeout => peers.handle_timeout(now),
+        }
+        let outputs: Vec<_> = std::iter::from_fn(|| peers.poll()).collect();
+        let closed = outputs.iter().map(|&PeersOutput::Close { peer }| peer).collect();
+        for &peer in &closed {
+            peers.handle_closed(peer);
+        }
+        let timeout = peers.poll_timeout();
+        assert!(!matches!(input, Input::Timeout) || timeout.is_none_or(|at| at > now), "asks to be woken in the past");
+        self.steps.push(json!({ "now": now, "input": input, "outputs": outputs, "timeout": timeout, "met": peers.met(now) }));
+        closed
+    }
+
+    /// Lets time pass up to `until`; who is closed when.
+    fn pass(&mut self, until: u64) -> Vec<(u64, PeerKey)> {
+        let mut closed = Vec::new();
+        while let Some(now) = self.peers.poll_timeout().filter(|at| *at <= until) {
+            closed.extend(self.call(now, Input::Timeout).into_iter().map(|peer| (now, peer)));
+        }
+        closed
+    }
+
+    fn opened(&mut self, now: u64, peer: PeerKey) {
+        self.call(now, Input::Answered { peer });
+        self.call(now, Input::Open { peer });
+    }
+
+    fn check(&self, name: &str) {
+        replay::check("session/peers", name, &json!({}), &self.steps);
+    }
+}
 
 fn from(number: u64, dialled: bool) -> Introduction {
     Introduction { number: PeerNumber::from_bits(number), offer: 1, push: None, dialled }
@@ -10,79 +73,77 @@ fn met(opened: usize, hopeful: usize, late: usize) -> Met {
     Met { opened, hopeful, late }
 }
 
-/// Lets time pass up to `until`; who is closed when.
-fn pass(peers: &mut Peers, until: u64) -> Vec<(u64, PeerKey)> {
-    let mut closed = Vec::new();
-    while let Some(now) = peers.poll_timeout().filter(|at| *at <= until) {
-        peers.handle_timeout(now);
-        while let Some(PeersOutput::Close { peer }) = peers.poll() {
-            peers.handle_closed(peer);
-            closed.push((now, peer));
-        }
-    }
-    closed
-}
-
 const HAVE: Frame = Frame::Have { ids: Vec::new() };
 
 #[test]
 fn a_dial_that_never_opens_is_given_up_after_twenty_seconds() {
-    let mut peers = Peers::default();
-    peers.handle_answered(0, 1, from(7, true));
-    assert_eq!(pass(&mut peers, 2 * DIAL_GIVEN_UP_MS), [(DIAL_GIVEN_UP_MS, 1)]);
-    assert!(peers.is_empty());
+    let mut traced = Traced::default();
+    traced.call(0, Input::Answered { peer: 1 });
+    assert!(traced.call(DIAL_GIVEN_UP_MS - 1, Input::Timeout).is_empty());
+    assert_eq!(traced.pass(2 * DIAL_GIVEN_UP_MS), [(DIAL_GIVEN_UP_MS, 1)]);
+    assert!(traced.peers.is_empty());
+    traced.check("given-up");
 }
 
 #[test]
 fn a_connection_that_nobody_uses_is_closed_after_a_minute() {
-    let mut peers = Peers::default();
-    peers.handle_answered(0, 1, from(7, true));
-    peers.handle_open(1);
-    assert_eq!(pass(&mut peers, IDLE_MS - 1), []);
-    assert_eq!(pass(&mut peers, 2 * IDLE_MS), [(IDLE_MS, 1)]);
+    let mut traced = Traced::default();
+    traced.opened(0, 1);
+    assert_eq!(traced.pass(IDLE_MS - 1), []);
+    assert_eq!(traced.pass(2 * IDLE_MS), [(IDLE_MS, 1)]);
+    traced.check("idle");
 }
 
 #[test]
 fn frames_either_way_keep_a_connection() {
-    let mut peers = Peers::default();
+    let mut traced = Traced::default();
     for peer in [1, 2, 3] {
-        peers.handle_answered(0, peer, from(peer, true));
-        peers.handle_open(peer);
+        traced.opened(0, peer);
     }
-    assert_eq!(pass(&mut peers, 30_000), []);
-    assert!(peers.handle_frame(30_000, 1, &HAVE));
-    assert_eq!(pass(&mut peers, 40_000), []);
-    peers.handle_sent(40_000, 2);
-    assert_eq!(pass(&mut peers, 200_000), [(60_000, 3), (90_000, 1), (100_000, 2)]);
+    traced.call(30_000, Input::Frame { peer: 1 });
+    traced.call(40_000, Input::Sent { peer: 2 });
+    assert_eq!(traced.pass(200_000), [(60_000, 3), (90_000, 1), (100_000, 2)]);
+    traced.check("used");
 }
 
 #[test]
 fn what_is_sent_before_it_opened_does_not_count() {
-    let mut peers = Peers::default();
-    peers.handle_answered(0, 1, from(7, true));
-    peers.handle_sent(19_000, 1);
-    assert_eq!(pass(&mut peers, 30_000), [(DIAL_GIVEN_UP_MS, 1)]);
+    let mut traced = Traced::default();
+    traced.call(0, Input::Answered { peer: 1 });
+    traced.call(19_000, Input::Sent { peer: 1 });
+    assert_eq!(traced.pass(30_000), [(DIAL_GIVEN_UP_MS, 1)]);
+    traced.check("sent-early");
 }
 
 #[test]
-fn without_connections_nobody_is_woken() {
-    let mut peers = Peers::default();
-    assert_eq!(peers.poll_timeout(), None);
-    peers.handle_answered(100_000, 1, from(7, true));
-    assert_eq!(peers.poll_timeout(), Some(100_000 + LOOK_OVER_MS));
+fn the_first_to_end_decides_when_to_look() {
+    let mut traced = Traced::default();
+    assert_eq!(traced.peers.poll_timeout(), None, "nobody is woken without connections");
+    traced.opened(100_000, 1);
+    traced.call(110_000, Input::Answered { peer: 2 });
+    assert_eq!(traced.peers.poll_timeout(), Some(110_000 + DIAL_GIVEN_UP_MS));
+    traced.call(111_000, Input::Closed { peer: 2 });
+    assert_eq!(traced.peers.poll_timeout(), Some(100_000 + IDLE_MS));
+    traced.call(112_000, Input::Closed { peer: 1 });
+    assert_eq!(traced.peers.poll_timeout(), None);
+    traced.check("first");
 }
 
 #[test]
 fn a_dial_counts_for_the_search_as_long_as_there_is_hope() {
-    let mut peers = Peers::default();
-    peers.handle_answered(0, 1, from(1, true));
-    peers.handle_answered(1_000, 2, from(2, false));
-    assert_eq!(peers.met(1_000), met(0, 2, 0));
-    assert_eq!(peers.met(DIAL_HOPED_MS), met(0, 1, 1));
-    peers.handle_open(1);
-    assert_eq!(peers.met(DIAL_HOPED_MS), met(1, 1, 0));
-    assert!(peers.handle_closed(1).is_some() && peers.handle_closed(1).is_none());
-    assert_eq!(peers.met(9_000), met(0, 0, 1));
+    let mut traced = Traced::default();
+    traced.call(0, Input::Answered { peer: 1 });
+    traced.call(1_000, Input::Answered { peer: 2 });
+    assert_eq!(traced.peers.met(1_000), met(0, 2, 0));
+    traced.call(DIAL_HOPED_MS, Input::Timeout);
+    assert_eq!(traced.peers.met(DIAL_HOPED_MS), met(0, 1, 1));
+    traced.call(DIAL_HOPED_MS, Input::Open { peer: 1 });
+    assert_eq!(traced.peers.met(DIAL_HOPED_MS), met(1, 1, 0));
+    traced.call(3_000, Input::Closed { peer: 1 });
+    assert!(traced.peers.handle_closed(1).is_none(), "it is over already");
+    traced.call(9_000, Input::Timeout);
+    assert_eq!(traced.peers.met(9_000), met(0, 0, 1));
+    traced.check("hope");
 }
 
 #[test]
