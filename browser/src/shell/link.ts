@@ -28,6 +28,9 @@ export interface Link {
   handler?: LinkHandler;
   /** What to send the other end unasked once it opens. */
   pushPlan?: Push | null | undefined;
+  /** Control frames of the current second, and when that began. */
+  controlCount?: number;
+  controlSince?: number;
   /** Manifests that the other end asked for; none yet if absent. */
   manifestsAsked?: number;
 }

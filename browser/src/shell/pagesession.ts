@@ -21,7 +21,6 @@ import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
 import { closeLink } from './link';
 import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
-import { documentBytes } from './timings';
 import { Seeder } from './seeder';
 import type { SeederHost } from './seeder';
 import type { Marks, Handover } from './handover';
@@ -70,12 +69,12 @@ export class PageSession implements SeederHost, StatusSource {
     if (handover) this.#follow(handover);
     this.totals = handover?.totals ?? noTotals();
     this.report = new Report(this.totals);
-    this.totals.bytes.bytes_from_origin = documentBytes();
     this.marks = handover?.marks ?? {};
     this.answer = handover ? 'thin' : 'full';
     // Until the observer below runs; the browser's own limit of 250 would cut what is counted and reported.
     performance.setResourceTimingBufferSize(2 * LOADED_ASSETS_MAX);
-    const [entry] = performance.getEntriesByType('navigation');
+    const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    this.totals.bytes.bytes_from_origin = entry?.transferSize ?? 0;
     this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
     this.page = new URL(this.#documentUrl).pathname;
     this.changed = publish(this);
@@ -148,7 +147,7 @@ export class PageSession implements SeederHost, StatusSource {
   /** Closes everything; `start` begins again. */
   stop(reason: 1 | 4 = 1): void {
     // There is no time to ask the worker any more.
-    if (!this.#bound) for (const path of usedPaths(resources(), location.origin, this.page)) this.#used.add(path);
+    if (!this.#bound) for (const path of this.#named()) this.#used.add(path);
     this.#reportUsed();
     if (this.#seeder) this.#seeder.stop(reason);
     else this.#reportVisit();
@@ -279,6 +278,11 @@ export class PageSession implements SeederHost, StatusSource {
     this.#keep();
   }
 
+  /** What the browser's timings say that the page itself used. */
+  #named(): string[] {
+    return usedPaths(performance.getEntriesByType('resource') as PerformanceResourceTiming[], location.origin, this.page);
+  }
+
   #reportUsed(): void {
     // Who leaves before anything was looked at has nothing to say of the page.
     if (this.#used.size) this.#seeder?.tracker.send({ kind: 'loaded', page: this.page, assets: fitting([...this.#used], LOADED_ASSETS_MAX) });
@@ -292,7 +296,7 @@ export class PageSession implements SeederHost, StatusSource {
     const worker = this.#bound ? navigator.serviceWorker?.controller : null;
     const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
     const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.page) && !path.startsWith('/.viral/')) : [];
-    const used = this.#bound && (seen.length || this.#used.size) ? seen : usedPaths(resources(), location.origin, this.page);
+    const used = this.#bound && (seen.length || this.#used.size) ? seen : this.#named();
     for (const path of used) this.#used.add(path);
     // Of what the page itself used more is known.
     if (!this.handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
@@ -348,8 +352,6 @@ async function forget(): Promise<void> {
   if (registration && isOurs(registration)) await registration.unregister();
   await caches?.delete(STORE);
 }
-
-const resources = (): PerformanceResourceTiming[] => performance.getEntriesByType('resource') as PerformanceResourceTiming[];
 
 /** What the loader counted before the reload that put this page in place. */
 function takeTotals(totals: Totals, report: Report): void {

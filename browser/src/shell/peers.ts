@@ -12,7 +12,7 @@ import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
 import { planned } from '../core/push';
 import { Announce } from '../core/session/announce';
 import type { AnnounceOutput } from '../core/session/announce';
-import { endsAt, met } from '../core/session/peers';
+import { endsAt, handleControl, met } from '../core/session/peers';
 import type { Met } from '../core/session/search';
 import { Upload } from '../core/upload';
 import type { UploadOutput } from '../core/upload';
@@ -115,6 +115,7 @@ export class Peers implements LinkHandler {
       else this.#drop(link, 'unasked');
       return;
     }
+    if (!handleControl(now(), link)) return this.#drop(link, 'malformed');
     if (frame.kind === 'have') this.#announce.handleHeldBy(key, frame.ids);
     if (this.#engineDriver?.takeControl(frame, link, frame.kind === 'hello' && frame.manifests.includes(handover?.boot.manifest ?? ''))) return;
     if (frame.kind === 'want') this.#upload.handleWant(now(), key, frame.ids, holds);

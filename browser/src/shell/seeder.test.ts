@@ -4,7 +4,7 @@ import type { Totals } from '../core/counts';
 import type { Frame } from '../core/frame';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
-import { HAVE_MS, REPORT_MS } from '../core/generated/sessionPolicy';
+import { CONTROL_FRAMES_PER_S_MAX, HAVE_MS, REPORT_MS } from '../core/generated/sessionPolicy';
 import { decodeFrame } from '../core/frame';
 import type { Piece } from '../core/manifest';
 import { Report } from '../core/session/report';
@@ -200,6 +200,19 @@ describe('a peer of a page', () => {
     seeder.handleKept(idOf(3));
     await vi.advanceTimersByTimeAsync(HAVE_MS + 2);
     expect(sent.slice(1)).toEqual([{ kind: 'have', ids: [idOf(2)] }]);
+  });
+
+  it('is dropped and reported when it floods', () => {
+    const seeder = start(false);
+    const link = linkTo(1, []);
+    seeder.peers.add(link);
+    welcome();
+    Socket.last.take();
+    for (let count = 0; count < CONTROL_FRAMES_PER_S_MAX; count++) seeder.peers.handleFrame(link, { kind: 'cancel', ids: [] });
+    expect(link.closed).toBe(false);
+    seeder.peers.handleFrame(link, { kind: 'cancel', ids: [] });
+    expect(link.closed).toBe(true);
+    expect(Socket.last.take()).toMatchObject([{ kind: 'report', peer: 101, fault: 'malformed' }, { kind: 'closed', peer: 101 }]);
   });
 
   it('is left after a minute without a word, and a dial that never opens after 20 s', async () => {

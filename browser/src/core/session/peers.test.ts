@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DIAL_GIVEN_UP_MS, IDLE_MS } from '../generated/sessionPolicy';
-import { endsAt, met } from './peers';
+import { CONTROL_FRAMES_PER_S_MAX, DIAL_GIVEN_UP_MS, IDLE_MS } from '../generated/sessionPolicy';
+import { endsAt, handleControl, met } from './peers';
 import type { Met } from './search';
 import { replay } from './trace.harness';
 import type { Step } from './trace.harness';
@@ -64,6 +64,14 @@ replay(
 );
 
 describe('a connection', () => {
+  it('floods with more control frames in a second than any honest peer sends', () => {
+    const link = {};
+    expect(handleControl(500, link)).toBe(true);
+    for (let count = 1; count < CONTROL_FRAMES_PER_S_MAX; count++) expect(handleControl(1_499, link)).toBe(true);
+    expect(handleControl(1_499, link)).toBe(false);
+    expect(handleControl(1_500, link)).toBe(true);
+  });
+
   it('has 20 s to open and a minute from its last frame', () => {
     expect(endsAt({ startedAt: 500, usedAt: 900, opened: false })).toBe(500 + DIAL_GIVEN_UP_MS);
     expect(endsAt({ startedAt: 500, usedAt: 900, opened: true })).toBe(900 + IDLE_MS);
