@@ -104,7 +104,6 @@ export const STATUS_MS = 100;
 /** Manifests whose assets stay in the store: the pages of one visit and their previous versions. */
 export const MANIFESTS_KEPT = 8;
 
-
 /** Clients the worker remembers as none of its business; then it looks again. */
 export const CLIENTS_PASSED_MAX = 256;
 
@@ -145,7 +144,10 @@ export const REPORT_QUIET_MS = 1_000;
 /** A manifest that the origin has not given by then is asked for anew: the longest one takes a line of 1 Mbit/s 34 s. */
 export const MANIFEST_MS = 60_000;
 
-/** Wait before a manifest that the origin did not give is asked for again; doubled each time. */
+/**
+ * Wait before a manifest that the origin did not give is asked for again; doubled each time. Longer than `ORIGIN_PROBE_MS`, the wait of whoever runs the app from it: a page
+ * that runs needs it for others only.
+ */
 export const FOLLOW_MS = 10_000;
 
 /** Paths of which a page remembers what the origin said. */
