@@ -29,6 +29,9 @@ pub(crate) const KEPT_LEN_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Addresses of which anything is remembered: ten times the files of a large app, at about 300 B each.
 pub(crate) const PATHS_MAX: usize = 50_000;
 
+/// Answers that may travel at once: an app that answers every path with its page has no more pages than this.
+pub(crate) const SHARED_MAX: usize = 20_000;
+
 /// Queries of one path that are remembered: versions of a file, as `?v=3`.
 pub(crate) const QUERIES_MAX: usize = 16;
 
@@ -46,6 +49,9 @@ pub(crate) const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// So long after the first of several answers was learned a version is made of all: what one page loads comes together.
 pub(crate) const PUBLISH_AFTER: Duration = Duration::from_millis(250);
+
+/// Of the time, making versions takes at most one part in so many.
+pub(crate) const PUBLISH_SHARE: u32 = 10;
 
 /// An answer without a life of its own is compared with the other server's at most this often.
 pub(crate) const FRESH_LEAST: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use viral_site::Asset;
 
 use crate::entry::{Entry, Freshness};
-use crate::limits::{KEPT_LEN_MAX, PATHS_MAX, QUERIES_MAX, QUEUE_MAX, REFUSED_FOR};
+use crate::limits::{FRESH_LEAST, KEPT_LEN_MAX, PATHS_MAX, QUERIES_MAX, QUEUE_MAX, REFUSED_FOR, SHARED_MAX};
 
 /// What is known of each path, for all who ask.
 #[derive(Debug, Default)]
@@ -26,7 +26,11 @@ struct State {
     known: BTreeMap<String, Known>,
     queue: VecDeque<Wanted>,
     kept_len: u64,
+    /// How many may travel.
+    shared: usize,
     visited: Option<Instant>,
+    /// When what may be looked at again was forgotten last, to make room.
+    swept: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,7 @@ impl Memory {
     pub(crate) fn want(&self, now: Instant, wanted: Wanted) {
         let mut state = self.state();
         let is_due = match state.known.get(&wanted.path) {
-            None => state.known.len() < PATHS_MAX,
+            None => state.has_room(now),
             Some(Known::Refused(until)) => *until <= now,
             Some(Known::Looking | Known::Shared(..)) => false,
         };
@@ -123,7 +127,7 @@ impl Memory {
     pub(crate) fn share(&self, now: Instant, path: &str, entry: Entry) -> bool {
         let len = entry.asset.len();
         let mut state = self.state();
-        if state.kept_len + len > KEPT_LEN_MAX {
+        if state.kept_len + len > KEPT_LEN_MAX || state.shared >= SHARED_MAX {
             state.set(path, Known::Refused(now + REFUSED_FOR));
             return false;
         }
@@ -215,12 +219,25 @@ impl Memory {
 }
 
 impl State {
+    /// Whether one more path can be remembered. Where all places are taken, what may be looked at again anyway is forgotten, once a second at most: visitors make up paths.
+    fn has_room(&mut self, now: Instant) -> bool {
+        let may_sweep = self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= FRESH_LEAST);
+        if self.known.len() >= PATHS_MAX && may_sweep {
+            self.swept = Some(now);
+            self.known.retain(|_, known| !matches!(known, Known::Refused(until) if *until <= now));
+        }
+        self.known.len() < PATHS_MAX
+    }
+
     /// Tells whether the path could travel until now.
     fn set(&mut self, path: &str, known: Known) -> bool {
         let len_of = |known: &Known| if let Known::Shared(entry, _) = known { entry.asset.len() } else { 0 };
+        let is_shared = |known: &Known| usize::from(matches!(known, Known::Shared(..)));
         self.kept_len += len_of(&known);
+        self.shared += is_shared(&known);
         let before = self.known.insert(path.to_owned(), known);
         self.kept_len -= before.as_ref().map_or(0, len_of);
+        self.shared -= before.as_ref().map_or(0, is_shared);
         matches!(before, Some(Known::Shared(..)))
     }
 }
@@ -257,7 +274,12 @@ mod tests {
                 memory.next();
             }
         }
-        let state = memory.state();
-        assert!(state.queue.len() <= QUEUE_MAX && state.known.len() <= PATHS_MAX);
+        assert!(memory.state().queue.len() <= QUEUE_MAX && memory.state().known.len() <= PATHS_MAX);
+        while let Some(Wanted { path, .. }) = memory.next() {
+            memory.refuse(start, &path);
+        }
+        // Whoever comes a minute later is remembered again.
+        memory.want(start + REFUSED_FOR, wanted("/new"));
+        assert_eq!(memory.next(), Some(wanted("/new")));
     }
 }

@@ -13,7 +13,7 @@ use viral_site::{Claim, OpenSite, Opening, Site, SiteError, SiteOptions, Version
 use crate::entry::{Entry, Freshness};
 use crate::fresh::Compared;
 use crate::learn::{look, sweep};
-use crate::limits::{FRESHEN_WAIT, PUBLISH_AFTER, VERSION_KEPT_FOR, VERSIONS_KEPT};
+use crate::limits::{FRESHEN_WAIT, PUBLISH_AFTER, PUBLISH_SHARE, VERSION_KEPT_FOR, VERSIONS_KEPT};
 use crate::memory::Wanted;
 use crate::upstream::Upstream;
 
@@ -160,9 +160,11 @@ fn is_own_query(query: &str) -> bool {
 
 /// Makes versions of what may travel, as long as the site is there.
 async fn publish(upstream: Upstream, maker: Arc<Mutex<VersionMaker>>, site: Weak<UpstreamSite>) {
+    let mut pause = PUBLISH_AFTER;
     loop {
         upstream.memory().changed.notified().await;
-        sleep(PUBLISH_AFTER).await;
+        sleep(pause).await;
+        let began = Instant::now();
         let assets = upstream.memory().assets();
         let mut maker = Arc::clone(&maker).lock_owned().await;
         let Ok(version) = tokio::task::spawn_blocking(move || maker.version_of(assets)).await else { return };
@@ -170,5 +172,6 @@ async fn publish(upstream: Upstream, maker: Arc<Mutex<VersionMaker>>, site: Weak
             Some(site) => site.put(version),
             None => return,
         }
+        pause = PUBLISH_AFTER.max(began.elapsed() * PUBLISH_SHARE);
     }
 }

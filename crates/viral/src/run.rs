@@ -119,7 +119,10 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     let mut listeners = bind::listen(&config.listen, "--listen").await?;
     let certificate = tls::of(config, &locals(&listeners)?)?;
     listeners = tls::on(listeners, certificate.as_ref());
-    let redirecting = bind::listen(&config.redirect_listen, "--redirect-listen").await?;
+    let redirecting = match config.redirect_listen.as_slice() {
+        [] => Vec::new(),
+        wanted => bind::listen(wanted, "--redirect-listen").await?,
+    };
     let https_port = https_port(config, &locals(&listeners)?, certificate.is_some())?;
     let admin = match &config.admin_listen {
         AdminListen::Off => Vec::new(),
