@@ -1,11 +1,11 @@
 //! The lab: real processes in network namespaces on a shaped network, measured against the fluid bound and against nginx.
 
+pub use viral_netsim::{self as network, fluid_bound};
+
 pub mod client;
-pub mod fluid_bound;
 pub mod forward;
 pub mod measures;
 pub mod namespace;
-pub mod network;
 pub mod outcome;
 pub mod packet_loop;
 pub mod preflight;

@@ -5,7 +5,6 @@
 //!
 //! Not here: a command line, a progress bar, mDNS, STUN, relays.
 
-mod congestion_window;
 mod encoded_cache;
 mod get;
 mod limits;

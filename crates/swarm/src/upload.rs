@@ -4,6 +4,7 @@
 //! [`Upload::handle_timeout`]. Same decisions as `browser/src/core/upload.ts`; `vectors/upload` holds both to it.
 
 pub mod config;
+mod congestion_window;
 mod fair_scheduler;
 mod queue;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use config::{
     BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS,
     STALL_MS, TAKES_MAX, UploadConfig,
 };
+pub use congestion_window::CongestionWindow;
 pub use fair_scheduler::{FairScheduler, Waiting};
 
 /// Reason of a `refuse`: the piece is not here.

@@ -11,15 +11,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("viral-site", &["viral-wire"]),
     ("viral-server", &["viral-wire", "viral-swarm", "viral-site"]),
     ("viral-peer", &["viral-wire", "viral-swarm"]),
-    ("viral-sim", &["viral-wire", "viral-swarm"]),
+    ("viral-netsim", &[]),
+    ("viral-sim", &["viral-wire", "viral-swarm", "viral-netsim"]),
     // The demo makes its own assets; nothing of the product is in it.
     ("viral-demo", &[]),
     ("viral-upstream", &["viral-wire", "viral-swarm", "viral-site", "viral-server"]),
-    ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-upstream", "viral-peer", "viral-demo"]),
+    ("viral", &["viral-wire", "viral-swarm", "viral-server", "viral-upstream", "viral-peer", "viral-demo", "viral-sim"]),
     ("viral-fuzz", &["viral-wire", "viral-swarm", "viral-site"]),
     // Journeys and the lab look at the product from outside only.
     ("viral-journeys", &[]),
-    ("viral-lab", &["viral-journeys"]),
+    ("viral-lab", &["viral-journeys", "viral-netsim"]),
     ("xtask", &[]),
 ];
 

@@ -29,7 +29,7 @@ const PROBE_LEN_MIN: usize = 4 * 1024;
 
 /// The outgoing side of one channel.
 #[derive(Debug)]
-pub(crate) struct CongestionWindow {
+pub struct CongestionWindow {
     written: u64,
     acknowledged: u64,
     /// When a message was written and what had been written before it, until the first of it is acknowledged.
@@ -50,7 +50,9 @@ pub(crate) struct CongestionWindow {
 }
 
 impl CongestionWindow {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// Nothing was written yet.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
         Self {
             written: 0,
             acknowledged: 0,
@@ -66,39 +68,44 @@ impl CongestionWindow {
     }
 
     /// Bytes that may be in flight now.
-    pub(crate) fn window(&self) -> usize {
+    #[must_use]
+    pub fn window(&self) -> usize {
         self.path_len().clamp(WINDOW_LEN_MIN, WINDOW_LEN_MAX)
     }
 
     /// Whether a message of this length may be sent now. One that does not fit follows when little of those before it is left: were it to wait for the very last
     /// acknowledgement, which the other side may hold back for 200 ms, a large piece would take that long on the fastest path. One follows a channel that is stalled:
     /// see [`Self::is_stalled`].
-    pub(crate) fn admits(&self, now: Instant, in_flight: usize, len: usize) -> bool {
+    #[must_use]
+    pub fn admits(&self, now: Instant, in_flight: usize, len: usize) -> bool {
         let window = self.window();
         in_flight + len <= window || in_flight <= window / 8 || self.is_stalled(now)
     }
 
     /// Whether the last packets of what is in flight seem lost. SCTP learns of a loss from what arrives after it; if nothing does, it waits a second. So one more message
     /// goes on its way: the tail loss probe of TCP (RFC 8985 section 7), with new data.
-    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+    #[must_use]
+    pub fn is_stalled(&self, now: Instant) -> bool {
         self.stalls_at().is_some_and(|at| at <= now)
     }
 
     /// When the channel counts as stalled unless something is acknowledged before; none if nothing is in flight or a probe is on its way.
-    pub(crate) fn stalls_at(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn stalls_at(&self) -> Option<Instant> {
         let wait = self.longest.map_or(STALL_FIRST, |longest| (2 * longest).clamp(STALL_MIN, STALL_MAX));
         (!self.messages.is_empty() && !self.is_probing).then(|| self.moved_at + wait)
     }
 
     /// Bytes that the path holds at the rate and the round trip measured, twice.
-    pub(crate) fn path_len(&self) -> usize {
+    #[must_use]
+    pub fn path_len(&self) -> usize {
         let round_trip_us = self.round_trip.map_or(0, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
         let len = 2 * (u128::from(self.rate) * u128::from(round_trip_us) / 1_000_000);
         usize::try_from(len).unwrap_or(usize::MAX)
     }
 
     /// A message was handed to SCTP.
-    pub(crate) fn write(&mut self, now: Instant, len: usize) {
+    pub fn write(&mut self, now: Instant, len: usize) {
         if self.probe.is_none() && len >= PROBE_LEN_MIN {
             self.probe = Some((now, self.written));
         }
@@ -109,12 +116,13 @@ impl CongestionWindow {
     }
 
     /// When the oldest message that is still on its way was written.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn oldest(&self) -> Option<Instant> {
         self.messages.front().map(|(_, written_at)| *written_at)
     }
 
     /// So much of what was written is not acknowledged yet.
-    pub(crate) fn note(&mut self, now: Instant, in_flight: usize) {
+    pub fn note(&mut self, now: Instant, in_flight: usize) {
         let acknowledged = self.written.saturating_sub(in_flight as u64);
         if acknowledged > self.acknowledged {
             self.acknowledged = acknowledged;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::link::{LinkShape, Nanos};
+use crate::link::{LinkShape, Nanos};
 
 /// One machine on the network.
 #[derive(Debug, Clone)]

@@ -1,14 +1,15 @@
 //! Packets on their way: up their sender's link, through the middle with its delay and loss, down their receiver's link.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::Ipv4Addr;
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::link::{Link, Nanos};
-use super::plan::{Network, ORIGIN};
+use crate::link::{Link, Nanos};
+use crate::packet::{Destination, Packet};
+use crate::plan::{Network, ORIGIN};
 
 /// Bytes and packets since the beginning. Bytes are those of whole IP packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,11 +34,11 @@ pub struct Counts {
 
 /// A packet that has arrived.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct Delivery<P = Vec<u8>> {
     /// Index of the endpoint.
     pub to: usize,
-    /// The whole IP packet.
-    pub packet: Vec<u8>,
+    /// The whole packet.
+    pub packet: P,
 }
 
 /// Where on its way a packet is about to arrive.
@@ -50,33 +51,59 @@ enum Stage {
     Arrived,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Flight {
+#[derive(Debug)]
+struct Flight<P> {
     at: Nanos,
     /// Order of entry: packets due at the same time stay in order.
     number: u64,
     stage: Stage,
     from: usize,
     to: usize,
-    packet: Vec<u8>,
+    packet: P,
+}
+
+impl<P> Flight<P> {
+    fn order(&self) -> (Nanos, u64, Stage) {
+        (self.at, self.number, self.stage)
+    }
+}
+
+impl<P> PartialEq for Flight<P> {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl<P> Eq for Flight<P> {}
+
+impl<P> PartialOrd for Flight<P> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<P> Ord for Flight<P> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
 }
 
 /// Drive it: [`handle_packet`](Self::handle_packet) for each packet that an endpoint sends, then [`poll`](Self::poll) until `None`, then
 /// sleep until [`poll_timeout`](Self::poll_timeout). Time is an argument and never decreases.
-pub struct Fabric {
+pub struct Fabric<P = Vec<u8>> {
     network: Network,
     by_address: BTreeMap<Ipv4Addr, usize>,
     ups: Vec<Link>,
     downs: Vec<Link>,
     gateway_ups: Vec<Link>,
     gateway_downs: Vec<Link>,
-    flights: BinaryHeap<Reverse<Flight>>,
+    flights: BinaryHeap<Reverse<Flight<P>>>,
     entered: u64,
     random: SmallRng,
     counts: Counts,
 }
 
-impl Fabric {
+impl<P: Packet> Fabric<P> {
     /// An idle network.
     #[must_use]
     pub fn new(network: Network) -> Self {
@@ -94,26 +121,34 @@ impl Fabric {
         }
     }
 
-    /// Takes a whole IP packet that endpoint `from` sends at `now`.
-    pub fn handle_packet(&mut self, now: Nanos, from: usize, packet: Vec<u8>) {
-        // Everything here is IPv4; what a kernel sends by itself over IPv6 goes nowhere.
-        let Some(&to) = destination(&packet).and_then(|address| self.by_address.get(&address)) else {
+    /// Takes a whole packet that endpoint `from` sends at `now`.
+    pub fn handle_packet(&mut self, now: Nanos, from: usize, packet: P) {
+        let to = match packet.destination() {
+            Destination::Endpoint(to) => Some(to).filter(|to| *to < self.ups.len()),
+            Destination::Address(address) => self.by_address.get(&address).copied(),
+            Destination::Nowhere => None,
+        };
+        let Some(to) = to else {
             self.counts.dropped_unreachable += 1;
             return;
         };
-        let Some(leaves) = self.ups[from].handle_packet(now, packet.len()) else {
+        let Some(leaves) = self.ups[from].handle_packet(now, packet.wire_len()) else {
             self.counts.dropped_queue += 1;
             self.counts.dropped_own += u64::from(from != ORIGIN);
             return;
         };
         self.entered += 1;
-        let stage =
-            if self.network.endpoints[from].gateway.is_some() && !self.is_local(from, to) { Stage::GatewayUp } else { Stage::Middle };
-        self.flights.push(Reverse(Flight { at: leaves, number: self.entered, stage, from, to, packet }));
+        let flight = Flight { at: leaves, number: self.entered, stage: Stage::Middle, from, to, packet };
+        if self.network.endpoints[from].gateway.is_some() && !self.is_local(from, to) {
+            self.flights.push(Reverse(Flight { stage: Stage::GatewayUp, ..flight }));
+        } else {
+            // Nothing waits in the middle, so what becomes of it there is decided now.
+            self.go_on(flight);
+        }
     }
 
     /// The next packet that has arrived by `now`.
-    pub fn poll(&mut self, now: Nanos) -> Option<Delivery> {
+    pub fn poll(&mut self, now: Nanos) -> Option<Delivery<P>> {
         while self.flights.peek().is_some_and(|Reverse(flight)| flight.at <= now) {
             let Some(Reverse(flight)) = self.flights.pop() else { break };
             if flight.stage == Stage::Arrived {
@@ -150,12 +185,12 @@ impl Fabric {
     }
 
     /// A packet reached the end of one stage and enters the next at the same moment.
-    fn go_on(&mut self, flight: Flight) {
+    fn go_on(&mut self, flight: Flight<P>) {
         let (from, to) = (flight.from, flight.to);
         let next = match flight.stage {
             Stage::GatewayUp => {
                 let leaves = self.network.endpoints[from].gateway.and_then(|gateway| {
-                    let len = flight.packet.len();
+                    let len = flight.packet.wire_len();
                     self.gateway_ups.get_mut(gateway)?.handle_packet(flight.at, len)
                 });
                 leaves.map(|leaves| (leaves, Stage::Middle))
@@ -167,13 +202,13 @@ impl Fabric {
             },
             Stage::GatewayDown => {
                 let leaves = self.network.endpoints[to].gateway.and_then(|gateway| {
-                    let len = flight.packet.len();
+                    let len = flight.packet.wire_len();
                     self.gateway_downs.get_mut(gateway)?.handle_packet(flight.at, len)
                 });
                 leaves.map(|leaves| (leaves, Stage::Down))
             }
             Stage::Down | Stage::Arrived => {
-                self.downs[to].handle_packet(flight.at, flight.packet.len()).map(|leaves| (leaves, Stage::Arrived))
+                self.downs[to].handle_packet(flight.at, flight.packet.wire_len()).map(|leaves| (leaves, Stage::Arrived))
             }
         };
         let Some((at, stage)) = next else {
@@ -210,8 +245,8 @@ impl Fabric {
         gateway.is_some() && gateway == self.network.endpoints[b].gateway
     }
 
-    fn count_delivery(&mut self, flight: &Flight) {
-        let len = flight.packet.len() as u64;
+    fn count_delivery(&mut self, flight: &Flight<P>) {
+        let len = flight.packet.wire_len() as u64;
         self.counts.delivered += 1;
         if flight.to == ORIGIN {
             self.counts.to_origin_bytes += len;
@@ -223,19 +258,10 @@ impl Fabric {
     }
 }
 
-/// Destination of an IPv4 packet (RFC 791 section 3.1: bytes 16 to 19).
-fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
-    if packet.first()? >> 4 != 4 {
-        return None;
-    }
-    let octets: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
-    Some(octets.into())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::link::{LinkShape, SECOND_NS};
-    use super::super::plan::{Endpoint, Gateway};
+    use crate::link::{LinkShape, SECOND_NS};
+    use crate::plan::{Endpoint, Gateway};
     use super::*;
 
     const MS: Nanos = 1_000_000;
