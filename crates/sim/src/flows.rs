@@ -129,8 +129,8 @@ impl Flows {
             return;
         }
         let way = self.delay(a, b);
-        // A round trip for TCP; for a data channel one and a half and two, as in packets.
-        let (opens_a, opens_b) = if kind == Kind::Tcp { (2 * way, way) } else { (3 * way, 4 * way) };
+        // A round trip for TCP; for a data channel two and a half and three, as in packets.
+        let (opens_a, opens_b) = if kind == Kind::Tcp { (2 * way, way) } else { (5 * way, 6 * way) };
         self.timeline.push(now + opens_a, Due::Open(id, Side::A));
         self.timeline.push(now + opens_b, Due::Open(id, Side::B));
     }

@@ -5,6 +5,7 @@
 //! looks at every step. The same scenario and seed give the same run.
 
 pub mod app;
+pub mod builtin;
 pub mod carrier;
 pub mod clock;
 pub mod context;
@@ -17,8 +18,10 @@ pub mod message;
 pub mod net;
 pub mod packets;
 pub mod plan;
+pub mod population;
 pub mod random;
 pub mod rogue;
+pub mod scenario;
 pub mod server;
 pub mod socket;
 pub mod timeline;

@@ -16,8 +16,8 @@ use crate::transport::{Half, SCTP, TCP};
 /// Who sends which step of a handshake, and bytes of its packet. TCP: SYN and its answer.
 const TCP_STEPS: &[(Side, u32)] = &[(Side::A, 60), (Side::B, 60)];
 
-/// A check, its answer with the first DTLS flight, the other side's flight with its certificate, and the end of both (PLATFORM section 3: two round trips and a half).
-const CHANNEL_STEPS: &[(Side, u32)] = &[(Side::B, 128), (Side::A, 620), (Side::B, 1_180), (Side::A, 960)];
+/// A check each way and their answers, the first DTLS flight, the other side's with its certificate, and the end of both: three round trips.
+const CHANNEL_STEPS: &[(Side, u32)] = &[(Side::B, 128), (Side::A, 256), (Side::B, 256), (Side::A, 300), (Side::B, 1_180), (Side::A, 960)];
 
 /// A SYN that nobody answered is sent again after this, doubled each time (RFC 6298 section 2).
 const STEP_WAIT: Nanos = 1_000 * MS;

@@ -24,6 +24,8 @@ pub enum Client {
 pub enum Role {
     /// Takes and gives as the product does.
     Honest,
+    /// The product where nobody expects it to be as fast as others: it is in no figure.
+    Slow,
     /// The product, killed without a word.
     Dying,
     /// The product, stopped where it stands: its connections stay open and say nothing.

@@ -2,7 +2,7 @@
 //!
 //! What is modelled: slow start, congestion avoidance, loss told by three packets that left later, a lower window after it, repetition after a timeout that
 //! doubles, acknowledgements of every second packet or after a wait, order within a stream. What is not: ECN, pacing, receive windows, acknowledgements that
-//! ride on data.
+//! ride on data, CUBIC's curve, HyStart, RACK and tail loss probes. With the last three the model's TCP was 11 % faster than the lab's nginx; without, 7 %.
 
 mod receiver;
 mod sender;
@@ -33,10 +33,6 @@ pub struct Protocol {
     pub repeat_start: Nanos,
     /// How long an acknowledgement of a single packet is held back.
     pub ack_wait: Nanos,
-    /// A packet that was repeated is known to be lost again by what left after it, and the last packets of a burst are probed for; else only the timeout tells.
-    pub is_recent: bool,
-    /// The window stops doubling once round trips grow, as Linux has it for TCP (HyStart).
-    pub heeds_delay: bool,
 }
 
 /// TCP of Linux over IPv4 with time stamps: 1,448 of 1,500 bytes (4 %, as docs/LAB.md measured), ten segments at first (RFC 6928), CUBIC's decrease
@@ -50,8 +46,6 @@ pub const TCP: Protocol = Protocol {
     repeat_min: 200 * MS,
     repeat_start: 1_000 * MS,
     ack_wait: 40 * MS,
-    is_recent: true,
-    heeds_delay: true,
 };
 
 /// SCTP in DTLS in UDP: datagrams of 1,232 bytes as the native peer makes them, headers of 7 % and acknowledgements of 55 bytes and IP's 28, as docs/LAB.md
@@ -65,6 +59,4 @@ pub const SCTP: Protocol = Protocol {
     repeat_min: 1_000 * MS,
     repeat_start: 1_000 * MS,
     ack_wait: 200 * MS,
-    is_recent: false,
-    heeds_delay: false,
 };

@@ -14,9 +14,6 @@ const REPEAT_MAX: Nanos = 60_000 * MS;
 /// Packets that left later and came, until an earlier one counts as lost (RFC 5681 section 3.2).
 const LATER_MAX: u64 = 3;
 
-/// Segments from which on the window heeds growing round trips (Linux, `hystart_low_window`).
-const DELAY_WINDOW_MIN: f64 = 16.0;
-
 /// A packet to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outgoing {
@@ -68,10 +65,8 @@ pub struct Half {
     /// No further decrease for the loss of packets before this one.
     recovers_until: u32,
     round_trip: Option<(f64, f64)>,
-    shortest: f64,
     backoff: u32,
     repeat_at: Option<Nanos>,
-    is_probed: bool,
     /// The other end of this direction.
     pub receiver: Receiver,
 }
@@ -96,10 +91,8 @@ impl Half {
             threshold: f64::INFINITY,
             recovers_until: 0,
             round_trip: None,
-            shortest: f64::INFINITY,
             backoff: 0,
             repeat_at: None,
-            is_probed: false,
             receiver: Receiver::default(),
         }
     }
@@ -210,7 +203,7 @@ impl Half {
             return false;
         }
         self.backoff = 0;
-        self.is_probed = false;
+        let first = self.first;
         while self.flight.front().is_some_and(|sent| sent.is_acknowledged) {
             self.flight.pop_front();
             self.first += 1;
@@ -219,7 +212,8 @@ impl Half {
             self.grow(f64::from(bytes));
         }
         self.find_lost();
-        self.arm(now, true);
+        // It goes on while the first packet is missing (RFC 6298 section 5, RFC 9260 section 6.3.2).
+        self.arm(now, self.first > first);
         true
     }
 
@@ -227,17 +221,12 @@ impl Half {
         let segment = f64::from(self.protocol.segment_len);
         if self.window < self.threshold {
             self.window += bytes;
-            let slow = self.round_trip.is_some_and(|(now, _)| now > self.shortest + (self.shortest / 8.0).clamp(4e6, 16e6));
-            if self.protocol.heeds_delay && slow && self.window >= DELAY_WINDOW_MIN * segment {
-                self.threshold = self.window;
-            }
         } else {
             self.window += segment * bytes / self.window;
         }
     }
 
     fn measure(&mut self, took: f64) {
-        self.shortest = self.shortest.min(took);
         self.round_trip = Some(match self.round_trip {
             None => (took, took / 2.0),
             Some((smooth, varies)) => (smooth * 0.875 + took * 0.125, varies * 0.75 + (smooth - took).abs() * 0.25),
@@ -248,10 +237,14 @@ impl Half {
     fn find_lost(&mut self) {
         let mut is_any = None;
         for (index, sent) in self.flight.iter_mut().enumerate() {
-            if sent.order + LATER_MAX > self.latest && !sent.is_repeated {
+            if sent.is_repeated {
+                // That it was lost once more only a timeout tells.
+                continue;
+            }
+            if sent.order + LATER_MAX > self.latest {
                 break;
             }
-            if sent.is_acknowledged || sent.is_lost || sent.order + LATER_MAX > self.latest || (sent.is_repeated && !self.protocol.is_recent) {
+            if sent.is_acknowledged || sent.is_lost {
                 continue;
             }
             sent.is_lost = true;
@@ -279,25 +272,14 @@ impl Half {
             return false;
         }
         self.repeat_at = None;
-        if self.protocol.is_recent && !self.is_probed && self.round_trip.is_some() {
-            // A tail loss probe (RFC 8985 section 7): the last packet once more.
-            self.is_probed = true;
-            let last = self.flight.iter_mut().enumerate().rev().find(|(_, sent)| !sent.is_acknowledged && !sent.is_lost);
-            if let Some((index, sent)) = last {
-                sent.is_lost = true;
-                self.outstanding -= u64::from(sent.len);
-                self.lost.push_front(self.first + index as u32);
-            }
-            self.arm(now, true);
-            return true;
-        }
         let segment = f64::from(self.protocol.segment_len);
         if self.backoff == 0 {
             self.threshold = (self.window * self.protocol.decrease).max(2.0 * segment);
         }
         self.window = segment;
         self.backoff += 1;
-        self.recovers_until = self.first + self.flight.len() as u32;
+        // What is repeated now makes the window grow again.
+        self.recovers_until = self.first;
         self.lost.clear();
         for (index, sent) in self.flight.iter_mut().enumerate().filter(|(_, sent)| !sent.is_acknowledged) {
             if !std::mem::replace(&mut sent.is_lost, true) {
@@ -320,9 +302,6 @@ impl Half {
 
     fn wait(&self) -> Nanos {
         let Some((smooth, varies)) = self.round_trip else { return (self.protocol.repeat_start << self.backoff.min(6)).min(REPEAT_MAX) };
-        if self.protocol.is_recent && !self.is_probed {
-            return (2.0 * smooth) as Nanos + 2 * MS + if self.flight.len() == 1 { self.protocol.ack_wait } else { 0 };
-        }
         (((smooth + 4.0 * varies) as Nanos).max(self.protocol.repeat_min) << self.backoff.min(6)).min(REPEAT_MAX)
     }
 
