@@ -1,7 +1,6 @@
 //! The result as a table, as JSON and as a page.
 
 pub mod html;
-mod plot;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -7,3 +7,4 @@ pub mod fluid_bound;
 pub mod link;
 pub mod packet;
 pub mod plan;
+pub mod plot;

@@ -14,7 +14,7 @@ fn main() {
     for name in &names {
         let (name, plain) = name.strip_prefix("plain:").map_or((name.as_str(), false), |name| (name, true));
         let scenario = Scenario::parse(builtin(name).expect("built in").text).expect("as written");
-        for seed in 1..=3 {
+        for seed in 1..=std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3) {
             let mut plan: Plan = plan(&scenario, seed);
             let b = bound(&plan).bound_s();
             plan.is_plain = plain;

@@ -28,6 +28,7 @@ builtins! {
     "small-site"
     "release-day"
     "million"
+    "c1000"
 }
 
 /// The one of this name.

@@ -67,6 +67,10 @@ pub struct Line {
     by_conn: BTreeMap<ConnId, PeerKey>,
     scheduler: FairScheduler,
     serve_at: Option<Nanos>,
+    /// Pieces that wait, of all connections.
+    waiting: usize,
+    /// A queue may have run low.
+    may_be_low: bool,
     /// The longest queue there was, in bytes.
     pub queued_most: usize,
 }
@@ -93,6 +97,7 @@ impl Line {
     /// The connection is over.
     pub fn remove(&mut self, key: PeerKey) -> Option<Link> {
         let link = self.links.remove(&key)?;
+        self.waiting -= link.waiting.len();
         self.by_conn.remove(&link.conn);
         Some(link)
     }
@@ -146,6 +151,7 @@ impl Line {
         }
         let place = link.waiting.partition_point(|(other, ..)| *other >= urgency);
         link.waiting.insert(place, (urgency, len, frame));
+        self.waiting += 1;
         link.queued += len as usize;
         link.is_high |= link.queued > CHANNEL_LOW_BYTES;
         self.queued_most = self.queued_most.max(link.queued);
@@ -163,9 +169,19 @@ impl Line {
 
     /// Connections whose queue ran low since the last call, with what is left in it.
     pub fn poll_low(&mut self) -> Option<(PeerKey, u64)> {
+        if !std::mem::take(&mut self.may_be_low) {
+            return None;
+        }
         let (key, link) = self.links.iter_mut().find(|(_, link)| link.is_high && link.queued <= CHANNEL_LOW_BYTES)?;
         link.is_high = false;
+        self.may_be_low = true;
         Some((*key, link.queued as u64))
+    }
+
+    /// Whether [`Self::poll_low`] may have something to say.
+    #[must_use]
+    pub fn may_be_low(&self) -> bool {
+        self.may_be_low
     }
 
     /// When [`Self::serve`] has something to do.
@@ -176,6 +192,10 @@ impl Line {
 
     /// Sends pieces of one connection after the other, as long as the line has room.
     pub fn serve(&mut self, context: &mut Context<'_>) {
+        if self.waiting == 0 {
+            self.serve_at = None;
+            return;
+        }
         let mut waiting: Vec<Waiting> = self.links.iter().filter_map(|(key, link)| link.next_piece(*key, context)).collect();
         if waiting.is_empty() {
             self.serve_at = self.next_stall(context);
@@ -204,6 +224,8 @@ impl Line {
     fn write_piece(&mut self, context: &mut Context<'_>, key: PeerKey, turn: u64) -> (usize, Option<Waiting>) {
         let Some(link) = self.links.get_mut(&key) else { return (0, None) };
         let Some((_, len, frame)) = link.waiting.pop_front() else { return (0, None) };
+        self.waiting -= 1;
+        self.may_be_low |= link.is_high;
         link.served = turn;
         link.queued -= len as usize;
         link.in_flight += len as usize;

@@ -42,7 +42,9 @@ pub enum Reason {
     Stalled,
     /// The tracker dropped it, or does not know the page.
     Refused,
-    /// The run ended too soon after it came.
+    /// The origin did not answer the visit in time.
+    Unanswered,
+    /// The run ended too soon after it came, or while the origin was still sending.
     TooLate,
 }
 
@@ -91,6 +93,8 @@ pub struct Visitor {
     document: Option<usize>,
     /// Requests for assets that are not answered.
     assets_left: usize,
+    /// Requests for the page.
+    visits: u32,
     /// Bytes that it took from the origin without a session.
     loaded_bytes: u64,
     ticket: Option<Ticket>,
@@ -145,6 +149,7 @@ impl Visitor {
             held: HashSet::new(),
             document: None,
             assets_left: 0,
+            visits: 0,
             loaded_bytes: 0,
             ticket: None,
             leased: HashSet::new(),
@@ -200,6 +205,10 @@ impl Visitor {
             NetEvent::Acknowledged { conn, .. } => {
                 if let Some(key) = self.line.key_of(conn) {
                     self.line.handle_acknowledged(context, key);
+                }
+                if !self.line.may_be_low() {
+                    // By far the most frequent event, and the session hears nothing of it.
+                    return self.wake_for_line(context);
                 }
             }
             NetEvent::Closed { conn, .. } => self.handle_closed(context, conn),
@@ -352,6 +361,9 @@ impl Visitor {
             return false;
         }
         let now = self.now_ms(context);
+        if self.answered.is_none() && self.ask_again(context) {
+            return true;
+        }
         let is_stalled = self.session.as_ref().is_some_and(|session| now.saturating_sub(session.advanced_at().0) >= STALL_MS);
         if is_stalled && context.plan.visitors[self.index].client == Client::Native {
             self.reason = Some(Reason::Stalled);
@@ -401,6 +413,12 @@ impl Visitor {
     /// Whether the shipped machine of this visitor is done with the page's app.
     fn is_whole(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.current().is_some() && session.progress().done)
+    }
+
+    /// Whether it waits for what the origin sends.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.assets_left > 0
     }
 
     /// Somebody waits for the tracker's word no more.

@@ -295,7 +295,7 @@ impl<'p> World<'p> {
             Actor::Rogue(rogue) => rogue.handle_leave(context),
         });
         match self.actors[index].take() {
-            Some(Actor::Visitor(visitor)) => self.settle(index, visitor.last),
+            Some(Actor::Visitor(visitor)) => self.settle(index, visitor.last, false),
             Some(Actor::Rogue(rogue)) => self.forged_bytes += rogue.forged_bytes,
             None => {}
         }
@@ -354,7 +354,7 @@ impl<'p> World<'p> {
     fn finish(mut self) -> Result<RunOutcome, RunError> {
         for index in 0..self.actors.len() {
             match self.actors[index].take() {
-                Some(Actor::Visitor(visitor)) => self.settle(index, visitor.account()),
+                Some(Actor::Visitor(visitor)) => self.settle(index, visitor.account(), visitor.is_loading()),
                 Some(Actor::Rogue(rogue)) => self.forged_bytes += rogue.forged_bytes,
                 None => {}
             }
@@ -377,14 +377,12 @@ impl<'p> World<'p> {
     }
 
     /// The run ended while somebody was there.
-    fn settle(&mut self, index: usize, account: Account) {
+    fn settle(&mut self, index: usize, account: Account, is_loading: bool) {
         let outcome = &mut self.outcomes[index];
         outcome.to_peers = account.to_peers;
         (outcome.from_peers, outcome.from_origin) = (account.from_peers, account.from_origin);
         if outcome.done.is_none() && outcome.reason.is_none() && outcome.role != Role::Forging {
-            // Patience: as long as a native peer waits for anything, after the time that its whole app takes alone at the slowest line.
-            let has_patience = self.plan.limit.saturating_sub(outcome.arrived) < self.plan.patience;
-            if has_patience {
+            if is_loading || self.plan.limit.saturating_sub(outcome.arrived) < self.plan.patience {
                 outcome.reason = Some(Reason::TooLate);
             } else {
                 let came_s = Seconds::of(outcome.arrived);

@@ -55,13 +55,24 @@ impl Visitor {
         context.invariants.queue(self.index, "bytes for one peer", self.line.queued_most, LINK_QUEUE_BYTES_MAX);
     }
 
-    fn schedule(&mut self, context: &mut Context<'_>) {
-        let session = self.session.as_ref().and_then(Session::poll_timeout).map(|ms| self.start.saturating_add(ms.saturating_mul(MS)));
-        let Some(at) = session.into_iter().chain(self.line.poll_timeout()).min().map(|at| at.max(context.now)) else { return };
+    /// Sees that it is woken when its line wants to be looked at.
+    pub(super) fn wake_for_line(&mut self, context: &mut Context<'_>) {
+        if let Some(at) = self.line.poll_timeout().map(|at| at.max(context.now)) {
+            self.wake_at(context, at);
+        }
+    }
+
+    fn wake_at(&mut self, context: &mut Context<'_>, at: Nanos) {
         if self.wake_at.is_none_or(|known| at < known) {
             self.wake_at = Some(at);
             context.timeline.push(at, Event::Wake(self.index));
         }
+    }
+
+    fn schedule(&mut self, context: &mut Context<'_>) {
+        let session = self.session.as_ref().and_then(Session::poll_timeout).map(|ms| self.start.saturating_add(ms.saturating_mul(MS)));
+        let Some(at) = session.into_iter().chain(self.line.poll_timeout()).min().map(|at| at.max(context.now)) else { return };
+        self.wake_at(context, at);
     }
 
     fn carry_out(&mut self, context: &mut Context<'_>, output: Output) {

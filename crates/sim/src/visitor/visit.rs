@@ -4,7 +4,7 @@ use viral_swarm::client::{Session, SessionConfig};
 use viral_wire::Piece;
 use viral_wire::signal::Offer;
 
-use super::{Answered, LOOK, Visitor};
+use super::{Answered, LOOK, Reason, Visitor};
 use crate::app::PAGE;
 use crate::clock::{MS, Nanos};
 use crate::context::{Context, Event};
@@ -23,12 +23,22 @@ const BROWSER_CONNECTIONS: u64 = 6;
 /// From the app to a page that seeds: what the addition leaves the app alone, as a rule (`START_QUIET_MS` of the browser's limits, twice).
 const JOIN_WAIT: Nanos = 1_000 * MS;
 
+/// A visit of a native peer whose answer has not begun after this is made once more, on another connection. `VISIT_AGAIN` of the native peer.
+const VISIT_AGAIN: Nanos = 8_000 * MS;
+
+/// And after this nobody waits any longer: that, and `ANSWER_WAIT` of the native peer. Browsers wait as long as Linux sends its SYN again.
+const NATIVE_WAIT: Nanos = 38_000 * MS;
+/// See [`NATIVE_WAIT`].
+const BROWSER_WAIT: Nanos = 127_000 * MS;
+
 impl Visitor {
     /// It comes: the first request, and a native peer opens the tracker's connection ahead.
     pub fn handle_arrive(&mut self, context: &mut Context<'_>) {
         self.start = context.now;
         let endpoint = self.endpoint();
         self.http.request(context, endpoint, Request::Visit);
+        self.visits = 1;
+        context.timeline.push(context.now + LOOK, Event::Look(self.index));
         let plan = context.plan.visitors[self.index];
         if plan.client == Client::Native && !context.plan.is_plain {
             self.socket.open_ahead(context, endpoint);
@@ -38,7 +48,25 @@ impl Visitor {
         }
     }
 
+    /// The visit was not answered yet: it may be made once more. True: it is given up.
+    pub(super) fn ask_again(&mut self, context: &mut Context<'_>) -> bool {
+        let waited = context.now - self.start;
+        let is_native = context.plan.visitors[self.index].client == Client::Native && !context.plan.is_plain;
+        if waited >= if is_native { NATIVE_WAIT } else { BROWSER_WAIT } {
+            self.reason = Some(Reason::Unanswered);
+            return true;
+        }
+        if is_native && waited >= VISIT_AGAIN && self.visits == 1 {
+            self.visits = 2;
+            self.ask(context, Request::Visit);
+        }
+        false
+    }
+
     pub(super) fn handle_visit(&mut self, context: &mut Context<'_>, answer: VisitAnswer) {
+        if self.answered.is_some() {
+            return;
+        }
         let plan = context.plan.visitors[self.index];
         let is_native = plan.client == Client::Native;
         let slots = match (plan.leeches, plan.client) {
@@ -85,7 +113,6 @@ impl Visitor {
         }
         let endpoint = self.endpoint();
         self.socket.connect(context, endpoint);
-        context.timeline.push(context.now + LOOK, Event::Look(self.index));
     }
 
     /// A browser loads what the page names.

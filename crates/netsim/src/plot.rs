@@ -1,6 +1,9 @@
-//! Line plots as inline SVG, coloured by the page's own style sheet.
+//! Line plots as inline SVG, coloured by the style sheet of the page that they are in: what the network carried, and when who was done.
 
 use std::fmt::Write as _;
+
+/// The style sheet of a page with plots.
+pub const STYLE: &str = include_str!("style.css");
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;
@@ -10,38 +13,39 @@ const TOP: f64 = 26.0;
 const BOTTOM: f64 = 40.0;
 
 /// Points of a line, and what the page calls it.
-pub(super) struct Line {
+pub struct Line {
     /// Class of the line and of its mark in the legend: a, b or c.
-    pub(super) class: &'static str,
+    pub class: &'static str,
     /// In the legend.
-    pub(super) name: String,
+    pub name: String,
     /// In the plot's own units, by growing x.
-    pub(super) points: Vec<(f64, f64)>,
+    pub points: Vec<(f64, f64)>,
     /// Filled down to zero.
-    pub(super) is_area: bool,
+    pub is_area: bool,
 }
 
 /// A plot from 0 to the given ends.
-pub(super) struct Plot {
+pub struct Plot {
     /// Title for those who do not see it.
-    pub(super) title: String,
+    pub title: String,
     /// What is to the right, with its unit.
-    pub(super) x_name: &'static str,
+    pub x_name: &'static str,
     /// Right end.
-    pub(super) x_end: f64,
+    pub x_end: f64,
     /// Upper end.
-    pub(super) y_end: f64,
+    pub y_end: f64,
     /// Above the numbers at the left.
-    pub(super) y_unit: &'static str,
+    pub y_unit: &'static str,
     /// Lines, the first below.
-    pub(super) lines: Vec<Line>,
+    pub lines: Vec<Line>,
     /// Vertical marks: x and its word.
-    pub(super) marks: Vec<(f64, String)>,
+    pub marks: Vec<(f64, String)>,
 }
 
 impl Plot {
     /// The SVG and its legend.
-    pub(super) fn svg(&self) -> String {
+    #[must_use]
+    pub fn svg(&self) -> String {
         let mut svg = format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, self.title);
         for value in ticks(self.y_end, 4) {
             let y = self.y(value);

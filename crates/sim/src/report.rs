@@ -1,0 +1,62 @@
+//! A comparison as people and programs read it.
+
+mod html;
+mod text;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::population;
+use crate::scenario::Scenario;
+use crate::summary::Summary;
+use crate::visitor::Sabotage;
+use crate::world::{RunError, RunOutcome, RunProgress, run};
+
+pub use html::page;
+pub use text::table;
+
+/// A population with viral, and the same with plain answers only.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct Comparison {
+    /// What the scenario says of itself.
+    pub about: String,
+    /// Bytes of the app.
+    pub app_bytes: u64,
+    /// As shipped.
+    pub viral: Summary,
+    /// Everybody from the origin.
+    pub plain: Summary,
+}
+
+/// The plots of a comparison.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    /// As shipped.
+    pub viral: RunOutcome,
+    /// Everybody from the origin.
+    pub plain: RunOutcome,
+}
+
+/// Runs a scenario with this seed twice: as shipped, and with plain answers only. `watch` hears of both, one after the other.
+///
+/// # Errors
+/// See [`RunError`].
+pub fn compare(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(&str, RunProgress) -> bool) -> Result<(Comparison, Runs), RunError> {
+    let plan = population::plan(scenario, seed);
+    let viral = run(&plan, Sabotage::None, &mut |progress| watch("with viral", progress))?;
+    let without = plain(&plan);
+    let plain = run(&without, Sabotage::None, &mut |progress| watch("without viral", progress))?;
+    let comparison = Comparison {
+        about: scenario.about.clone(),
+        app_bytes: plan.app.bytes,
+        viral: Summary::of(&plan, &viral),
+        plain: Summary::of(&without, &plain),
+    };
+    Ok((comparison, Runs { viral, plain }))
+}
+
+/// The same population with plain answers only. An origin alone takes longer, so it is given the time.
+fn plain(plan: &Plan) -> Plan {
+    let alone = crate::clock::of_seconds(population::bound(plan).server_alone_s().min(8.0 * 86_400.0));
+    Plan { is_plain: true, limit: plan.limit.max(plan.limit / 2 + 2 * alone), ..plan.clone() }
+}
