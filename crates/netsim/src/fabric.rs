@@ -260,9 +260,9 @@ impl<P: Packet> Fabric<P> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::link::{LinkShape, SECOND_NS};
     use crate::plan::{Endpoint, Gateway};
-    use super::*;
 
     const MS: Nanos = 1_000_000;
 

@@ -56,7 +56,8 @@ impl Version {
             }
             let name = format!("/part-{asset}.bin");
             // Of every version a share of the pieces, spread over the app, is new; the others keep the version in which they last were.
-            let born = |piece: u64| (0..=number).rev().find(|version| *version == 0 || is_changed(*version, asset, piece, changed)).unwrap_or(0);
+            let born =
+                |piece: u64| (0..=number).rev().find(|version| *version == 0 || is_changed(*version, asset, piece, changed)).unwrap_or(0);
             assets.push(record(&name, "application/octet-stream", len, shape.piece_bytes, number, born));
         }
         let manifest = Manifest { assets };

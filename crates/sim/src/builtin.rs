@@ -28,7 +28,7 @@ builtins! {
     "small-site"
     "release-day"
     "million"
-    "c1000"
+    "thousand"
 }
 
 /// The one of this name.

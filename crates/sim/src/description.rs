@@ -11,9 +11,8 @@ pub fn description(visitor: usize, conn: Option<ConnId>) -> Option<Description> 
     let fingerprint = Digest::of(&visitor.to_be_bytes());
     let setup = if conn.is_some() { "active" } else { "actpass" };
     let [.., b, c, d] = visitor.to_be_bytes();
-    let text = format!(
-        r#"["v{visitor:07}","{slot:010}x{turn:013}","{fingerprint}","{setup}",262144,["u|10.{b}.{c}.{d}|50001|zzzzz|h"],[]]"#
-    );
+    let text =
+        format!(r#"["v{visitor:07}","{slot:010}x{turn:013}","{fingerprint}","{setup}",262144,["u|10.{b}.{c}.{d}|50001|zzzzz|h"],[]]"#);
     Description::parse(&text).ok()
 }
 

@@ -98,14 +98,8 @@ impl Flows {
 
     /// See [`Packets::open`](crate::packets::Packets::open).
     pub fn open(&mut self, now: Nanos, kind: Kind, a: usize, b: usize) -> ConnId {
-        let conn = Conn {
-            kind,
-            ends: [a, b],
-            is_open: [false; 2],
-            is_started: false,
-            is_closed: [false; 2],
-            directions: Default::default(),
-        };
+        let conn =
+            Conn { kind, ends: [a, b], is_open: [false; 2], is_started: false, is_closed: [false; 2], directions: Default::default() };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
@@ -225,7 +219,8 @@ impl Flows {
         if from.gateway.is_some() && from.gateway == to.gateway {
             return own;
         }
-        let shared = |gateway: Option<usize>| gateway.and_then(|gateway| self.network.gateways.get(gateway)).map_or(0, |line| line.delay_ns);
+        let shared =
+            |gateway: Option<usize>| gateway.and_then(|gateway| self.network.gateways.get(gateway)).map_or(0, |line| line.delay_ns);
         own + shared(from.gateway) + shared(to.gateway)
     }
 

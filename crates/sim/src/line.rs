@@ -79,17 +79,8 @@ impl Line {
     /// A connection that does not open yet.
     pub fn insert(&mut self, context: &Context<'_>, key: PeerKey, conn: ConnId, side: Side) {
         let congestion = CongestionWindow::new(context.instant());
-        let link = Link {
-            conn,
-            side,
-            is_open: false,
-            congestion,
-            in_flight: 0,
-            waiting: VecDeque::new(),
-            queued: 0,
-            served: 0,
-            is_high: false,
-        };
+        let link =
+            Link { conn, side, is_open: false, congestion, in_flight: 0, waiting: VecDeque::new(), queued: 0, served: 0, is_high: false };
         self.links.insert(key, link);
         self.by_conn.insert(conn, key);
     }

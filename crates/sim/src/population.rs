@@ -165,10 +165,13 @@ fn own_address(index: usize) -> Ipv4Addr {
 #[must_use]
 pub fn bound(plan: &Plan) -> Crowd {
     let is_counted = |visitor: &VisitorPlan| visitor.role == Role::Honest;
-    let lines: Vec<_> = plan.visitors.iter().zip(&plan.network.endpoints[1..]).filter(|(visitor, _)| is_counted(visitor)).map(|(_, end)| end).collect();
+    let lines: Vec<_> =
+        plan.visitors.iter().zip(&plan.network.endpoints[1..]).filter(|(visitor, _)| is_counted(visitor)).map(|(_, end)| end).collect();
     // Where everybody is behind one line, what the origin can send to all of them is what that carries.
     let first = lines.first().and_then(|end| end.gateway);
-    let shared = first.filter(|gateway| lines.iter().all(|end| end.gateway == Some(*gateway))).and_then(|gateway| plan.network.gateways.get(gateway));
+    let shared = first
+        .filter(|gateway| lines.iter().all(|end| end.gateway == Some(*gateway)))
+        .and_then(|gateway| plan.network.gateways.get(gateway));
     let up = plan.network.endpoints[0].up.rate_bps;
     Crowd {
         visitors: lines.len(),

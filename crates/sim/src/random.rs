@@ -89,7 +89,14 @@ mod tests {
 
     #[test]
     fn one_seed_gives_one_stream() {
-        let draws = |seed| (0..8).map({ let mut random = Random::new(seed); move |_| random.next_u64() }).collect::<Vec<_>>();
+        let draws = |seed| {
+            (0..8)
+                .map({
+                    let mut random = Random::new(seed);
+                    move |_| random.next_u64()
+                })
+                .collect::<Vec<_>>()
+        };
         assert_eq!(draws(7), draws(7));
         assert_ne!(draws(7), draws(8));
     }

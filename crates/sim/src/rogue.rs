@@ -190,7 +190,8 @@ impl Rogue {
             TrackerToPeer::Answer { offer, peer, description, push } => {
                 let Some(place) = self.offers.iter().position(|waiting| *waiting == offer) else { return };
                 self.offers.remove(place);
-                let Some(conn) = description::conn(&description).filter(|conn| context.net.end(*conn, Side::B) == Some(self.index + 1)) else {
+                let Some(conn) = description::conn(&description).filter(|conn| context.net.end(*conn, Side::B) == Some(self.index + 1))
+                else {
                     return;
                 };
                 let key = self.meet(context, conn, Side::B, Introduction { number: peer, offer, push, dialled: false });

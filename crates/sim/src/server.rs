@@ -183,7 +183,8 @@ impl Server {
                 context.net.send(context.now, conn, Side::B, len, Payload::Answer(Answer::Assets));
             }
             Request::Manifest(digest) => {
-                let blob = context.versions[..=self.version].iter().find(|version| version.digest == digest).map(|version| version.blob.len());
+                let blob =
+                    context.versions[..=self.version].iter().find(|version| version.digest == digest).map(|version| version.blob.len());
                 let len = ANSWER_LEN + blob.map_or(0, |len| u32::try_from(len).unwrap_or(u32::MAX / 2));
                 self.counts.payload_bytes += u64::from(len);
                 context.net.send(context.now, conn, Side::B, len, Payload::Answer(Answer::Manifest(digest, blob.is_some())));

@@ -145,7 +145,15 @@ fn small() -> impl Strategy<Value = Small> {
     let network = (prop_oneof![Just(0.0), Just(0.3), Just(1.0)], prop_oneof![Just(0.0), Just(0.02)]);
     let happenings = (any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
     (prop::collection::vec(group, 1..4), network, happenings, any::<u64>()).prop_map(
-        |(groups, (unreachable, loss), (deploys, restart, packets), seed)| Small { groups, unreachable, loss, deploys, restart, packets, seed },
+        |(groups, (unreachable, loss), (deploys, restart, packets), seed)| Small {
+            groups,
+            unreachable,
+            loss,
+            deploys,
+            restart,
+            packets,
+            seed,
+        },
     )
 }
 

@@ -312,7 +312,9 @@ impl Visitor {
         let now = self.now_ms(context);
         let Some(session) = &mut self.session else { return };
         let Some(digest) = session.current().map(|known| known.digest) else { return };
-        let Some(len) = context.versions.iter().find(|version| version.digest == digest).and_then(|version| version.len_of(&id)) else { return };
+        let Some(len) = context.versions.iter().find(|version| version.digest == digest).and_then(|version| version.len_of(&id)) else {
+            return;
+        };
         let is_taken = is_genuine || self.sabotage == Sabotage::TrustsEverybody;
         if session.handle_verified(now, source, id, is_taken) {
             self.held.insert(id);
@@ -423,7 +425,10 @@ impl Visitor {
 
     /// Somebody waits for the tracker's word no more.
     fn refuse(&mut self, refusal: &Refusal) {
-        if self.done_at.is_none() && self.session.as_ref().is_some_and(|session| session.current().is_none()) && matches!(refusal, Refusal::Unknown(_)) {
+        if self.done_at.is_none()
+            && self.session.as_ref().is_some_and(|session| session.current().is_none())
+            && matches!(refusal, Refusal::Unknown(_))
+        {
             self.reason = Some(Reason::Refused);
         }
     }

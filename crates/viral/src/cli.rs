@@ -8,6 +8,7 @@ use viral_upstream::UpstreamAddr;
 
 use crate::audit::{AUDIT_HELP, AuditArgs};
 use crate::peer::{GetArgs, SeedArgs};
+use crate::simulate::SimulateArgs;
 
 /// The file that `serve` reads without being told.
 const DEFAULT_FILE: &str = "viral.toml";
@@ -41,6 +42,8 @@ pub(crate) enum Task {
     Get(Box<GetArgs>),
     /// Mirror apps for their visitors.
     Seed(Box<SeedArgs>),
+    /// Run a crowd in virtual time.
+    Simulate(Box<SimulateArgs>),
 }
 
 /// Serves a web app that its visitors hand on to each other.
@@ -82,6 +85,8 @@ enum Command {
     Get(Box<GetArgs>),
     /// Mirror pages and serve them to their visitors until stopped
     Seed(Box<SeedArgs>),
+    /// Say what a crowd would do to a server, with viral and without, in virtual time
+    Simulate(Box<SimulateArgs>),
 }
 
 #[derive(Args)]
@@ -102,6 +107,7 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
         Some(Command::Config) => Ok(Task::PrintConfig),
         Some(Command::Get(args)) => Ok(Task::Get(args)),
         Some(Command::Seed(args)) => Ok(Task::Seed(args)),
+        Some(Command::Simulate(args)) => Ok(Task::Simulate(args)),
         Some(Command::Serve { dir, settings }) => {
             Ok(Task::Serve { dir, config: settings_of(matches.subcommand_matches("serve").unwrap_or(&matches), *settings)? })
         }

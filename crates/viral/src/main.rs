@@ -1,4 +1,4 @@
-//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get` and `seed`.
+//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get`, `seed` and `simulate`.
 
 mod audit;
 mod bind;
@@ -6,6 +6,7 @@ mod cli;
 mod peer;
 mod progress;
 mod run;
+mod simulate;
 mod tls;
 
 use std::io::{Write as _, stderr};

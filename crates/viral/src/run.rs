@@ -18,6 +18,7 @@ use crate::audit;
 use crate::bind;
 use crate::cli::Task;
 use crate::peer;
+use crate::simulate;
 use crate::tls;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
@@ -43,6 +44,7 @@ pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
             let upstream = upstream_of(upstream, &config)?;
             start(&config, upstream.source(), Kind::Proxy(upstream.service()))
         }
+        Task::Simulate(args) => simulate::run(&args),
         Task::Serve { dir, mut config } => {
             config.state_dir = config.state_dir.or_else(systemd_state_dir);
             start(&config, Source::Directory(dir), Kind::Site)

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use viral_netsim::plot::{Line, Plot, STYLE};
+
 use super::{ROWS, duel_warning, shown, verdict};
 use crate::network::plan::ORIGIN;
 use crate::outcome::{Outcome, Target, Verdict};
@@ -34,10 +35,9 @@ pub fn page(outcome: &Outcome) -> String {
     }
     body.push_str("<p class=\"note\">Bytes on the plots are whole IP packets as the network delivered them. The fluid bound counts the app's bytes alone. ");
     body.push_str("Plots show the first run.</p>");
-    let style = STYLE;
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>viral lab: {name}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+         <title>viral lab: {name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 }
 

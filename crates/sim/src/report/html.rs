@@ -27,7 +27,15 @@ pub fn page(comparison: &Comparison, runs: &Runs) -> String {
 
 type Points = Vec<(f64, f64)>;
 
-fn both(title: &str, x: &'static str, viral: &RunOutcome, plain: &RunOutcome, of: fn(&RunOutcome) -> Points, y_end: f64, unit: &'static str) -> Plot {
+fn both(
+    title: &str,
+    x: &'static str,
+    viral: &RunOutcome,
+    plain: &RunOutcome,
+    of: fn(&RunOutcome) -> Points,
+    y_end: f64,
+    unit: &'static str,
+) -> Plot {
     let line = |class, name: &str, points| Line { class, name: name.to_owned(), points, is_area: false };
     let (with, without) = (of(viral), of(plain));
     let end = |of: fn(&(f64, f64)) -> f64| with.iter().chain(&without).map(of).fold(0.0, f64::max);

@@ -77,7 +77,13 @@ pub(super) fn fault(scenario: &Scenario) -> Option<Fault> {
         check.range("restarts_s", *at, 0.0, longest, " s");
     }
     let app = &scenario.app;
-    check.at(Table::One("app")).range("mb", app.mb, 0.001, APP_BYTES_MAX / 1e6, " MB").range("document_kb", app.document_kb, 0.001, 250_000.0, " KB");
+    check.at(Table::One("app")).range("mb", app.mb, 0.001, APP_BYTES_MAX / 1e6, " MB").range(
+        "document_kb",
+        app.document_kb,
+        0.001,
+        250_000.0,
+        " KB",
+    );
     if app.document_kb * 1e3 > app.mb * 1e6 {
         check.fail("document_kb", "`document_kb` is more than the whole app; `mb` counts the document, too".to_owned());
     }
@@ -124,7 +130,13 @@ fn group(check: &mut Check, scenario: &Scenario, group: &GroupFile) {
     check.rate("down_mbit", group.down_mbit).rate("up_mbit", group.up_mbit);
     check.range("delay_ms", group.delay_ms.0, 0.0, 10_000.0, " ms").range("delay_ms", group.delay_ms.1, group.delay_ms.0, 10_000.0, " ms");
     check.share("save_data", group.save_data).share("leech", group.leech).share("close_early", group.close_early);
-    check.range("close_after_s", group.close_after_s, 0.0, SECONDS_MAX, " s").range("fails_after_s", group.fails_after_s, 0.0, SECONDS_MAX, " s");
+    check.range("close_after_s", group.close_after_s, 0.0, SECONDS_MAX, " s").range(
+        "fails_after_s",
+        group.fails_after_s,
+        0.0,
+        SECONDS_MAX,
+        " s",
+    );
     if let Some(stay) = group.stay {
         check.range("stay", stay.mean_s, 0.0, SECONDS_MAX, " s on average").range("stay", stay.shape, 0.1, 10.0, " as its shape");
     }
@@ -196,7 +208,10 @@ fn whole(check: &mut Check, scenario: &Scenario) {
 fn unending(check: &mut Check, scenario: &Scenario) {
     if scenario.origin.up_mbit == 0.0 {
         check.at(Table::One("origin"));
-        check.fail("up_mbit", "with an uplink of 0 the origin sends nobody the app, and nobody else has it: nothing would ever end".to_owned());
+        check.fail(
+            "up_mbit",
+            "with an uplink of 0 the origin sends nobody the app, and nobody else has it: nothing would ever end".to_owned(),
+        );
     }
     if scenario.origin.down_mbit == 0.0 {
         check.at(Table::One("origin"));

@@ -52,7 +52,10 @@ fn nonsense_is_named_by_line_and_key() {
         assert!(GOOD.contains(from), "{from}");
         let error = Scenario::parse(&GOOD.replace(from, to)).unwrap_err().to_string();
         let first = expected.split(": ").next().unwrap();
-        assert!(error.starts_with(expected) || (expected.starts_with("line 2:") && error.contains(&expected[8..])), "{to}: {error} ({first})");
+        assert!(
+            error.starts_with(expected) || (expected.starts_with("line 2:") && error.contains(&expected[8..])),
+            "{to}: {error} ({first})"
+        );
     }
     assert!(Scenario::parse("").unwrap_err().to_string().contains("missing field `app`"));
     let nobody = "[app]\nmb = 1\n[origin]\nup_mbit = 1\n";

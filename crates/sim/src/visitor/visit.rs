@@ -142,7 +142,9 @@ impl Visitor {
     /// The page of a browser that loaded everything from the origin registers with all of it.
     pub fn handle_join(&mut self, context: &mut Context<'_>) {
         let plan = context.plan.visitors[self.index];
-        let Some(version) = self.document.take().and_then(|version| context.versions.get(version)).filter(|_| !self.has_failed) else { return };
+        let Some(version) = self.document.take().and_then(|version| context.versions.get(version)).filter(|_| !self.has_failed) else {
+            return;
+        };
         self.held = version.pieces.iter().map(Piece::id).collect();
         let config = SessionConfig {
             seed: context.random.next_u64(),
