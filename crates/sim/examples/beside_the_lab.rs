@@ -1,4 +1,5 @@
-//! The simulator beside the lab's figures: `cargo run --release -p viral-sim --example beside_the_lab`. With a scenario's name: how long one run of it takes.
+//! The simulator beside the lab's figures: `cargo run --release -p viral-sim --example beside_the_lab`. With names: only those scenarios.
+//! With `--time` and a name: how long one run of it takes.
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::time::Instant;
@@ -46,11 +47,11 @@ const ROWS: &[Row] = &[
 const OFFLOAD_BOUND: f64 = 0.985_2;
 
 fn last(runs: &Runs) -> Option<f64> {
-    Some(runs.viral.last_s? / runs.viral.bound_s)
+    Some(runs.viral.last_s? / runs.viral.bound_s?)
 }
 
 fn median(runs: &Runs) -> Option<f64> {
-    Some(runs.viral.median_s? / runs.viral.bound_s)
+    Some(runs.viral.median_s? / runs.viral.bound_s?)
 }
 
 fn copies(runs: &Runs) -> Option<f64> {
@@ -114,14 +115,17 @@ fn runs(name: &str, other: &Other, seed: u64) -> Runs {
 }
 
 fn main() {
-    if let Some(name) = std::env::args().nth(1) {
-        let (plan, begun) = (drawn(&name, 1), Instant::now());
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    if let [time, name] = &only[..]
+        && time == "--time"
+    {
+        let (plan, begun) = (drawn(name, 1), Instant::now());
         let summary = summary(&plan);
         let figures = (summary.finished, summary.counted, summary.steps);
         return println!("{name}: {:.1} s, {figures:?} finished, counted, steps", begun.elapsed().as_secs_f64());
     }
     println!("| scenario | figure | lab | simulator | beside the lab |\n|---|---|---:|---:|---:|");
-    for (name, other, figures) in ROWS {
+    for (name, other, figures) in ROWS.iter().filter(|(name, ..)| only.is_empty() || only.iter().any(|one| one == name)) {
         let all: Vec<Runs> = (1..=RUNS).map(|seed| runs(name, other, seed)).collect();
         for (what, lab, figure) in *figures {
             let mut values: Vec<f64> = all.iter().map(|runs| figure(runs).unwrap_or(f64::INFINITY)).collect();

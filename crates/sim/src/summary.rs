@@ -53,8 +53,8 @@ pub struct Summary {
     pub median_s: Option<f64>,
     /// Until all have it.
     pub last_s: Option<f64>,
-    /// No network brings it to all sooner: the fluid bound, in seconds, for all at once.
-    pub bound_s: f64,
+    /// No network brings it to all sooner: the fluid bound, in seconds. None where visitors come one after the other for longer than that.
+    pub bound_s: Option<f64>,
     /// Why pieces were asked of the origin.
     pub causes: Causes,
     /// Bytes that forgers sent in place of pieces. None of them was delivered.
@@ -129,7 +129,8 @@ impl Summary {
             time_p99_s: quantile(&times, counted.len(), 0.99),
             median_s: quantile(&dones, counted.len(), 0.5),
             last_s: quantile(&dones, counted.len(), 1.0),
-            bound_s: bound(plan).bound_s(),
+            bound_s: Some(bound(plan).bound_s())
+                .filter(|bound_s| plan.visitors.last().is_some_and(|last| seconds(last.arrives) <= *bound_s)),
             causes: outcome.causes,
             forged_bytes: outcome.forged_bytes,
             steps: outcome.steps,

@@ -34,8 +34,10 @@ pub fn table(comparison: &Comparison) -> String {
     }
     row(&mut text, "time to app, half of all", time(viral.time_p50_s), time(plain.time_p50_s));
     row(&mut text, "time to app, 95 of 100", time(viral.time_p95_s), time(plain.time_p95_s));
-    row(&mut text, "all have it after", time(viral.last_s), time(plain.last_s));
-    row(&mut text, "no network is faster than", time(Some(viral.bound_s)), String::new());
+    row(&mut text, "the last one has it at", time(viral.last_s), time(plain.last_s));
+    if viral.bound_s.is_some() {
+        row(&mut text, "no network is faster than", time(viral.bound_s), String::new());
+    }
     if viral.forged_bytes > 0 {
         row(&mut text, "forged bytes sent, delivered", format!("{}, 0", bytes(viral.forged_bytes)), String::new());
     }
