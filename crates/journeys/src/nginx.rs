@@ -25,6 +25,10 @@ pub enum Setup {
     Usual,
     /// The same for measuring the processor: one worker, no access log, and the `.gz` beside a file where there is one.
     OneWorker,
+    /// One worker that says of what is below `/kept/` that caches may keep it, and of what is below `/passed/` that they may not.
+    Behind,
+    /// One worker in front of such a server, with connections that are used again: it keeps what is below `/kept/` and passes the rest on.
+    Front(SocketAddr),
 }
 
 /// One answer of its access log.
@@ -110,8 +114,28 @@ fn answered(line: &str) -> Option<Answered> {
 fn config(root: &Path, folder: &Path, (port, setup): (u16, Setup)) -> String {
     let (root, at) = (root.display(), folder.display());
     let (workers, log, more) = match setup {
-        Setup::Usual => ("auto", format!("{at}/access.log sent"), ""),
-        Setup::OneWorker => ("1", "off".to_owned(), "gzip_static on;"),
+        Setup::Usual => ("auto", format!("{at}/access.log sent"), String::new()),
+        Setup::OneWorker => ("1", "off".to_owned(), "gzip_static on;".to_owned()),
+        Setup::Behind => ("1", "off".to_owned(), "keepalive_requests 1000000;".to_owned()),
+        Setup::Front(behind) => (
+            "1",
+            "off".to_owned(),
+            format!(
+                "proxy_cache_path {at}/kept keys_zone=kept:1m; upstream behind {{ server {behind}; keepalive 64; keepalive_requests 1000000; }}"
+            ),
+        ),
+    };
+    let places = match setup {
+        Setup::Usual | Setup::OneWorker => "",
+        Setup::Behind => {
+            "location /kept/ { add_header cache-control 'public, max-age=300'; } location /passed/ { add_header cache-control no-store; }"
+        }
+        Setup::Front(_) => {
+            "proxy_http_version 1.1; proxy_set_header connection ''; proxy_set_header host $http_host;
+            proxy_set_header x-forwarded-for $proxy_add_x_forwarded_for; proxy_set_header x-forwarded-proto $scheme;
+            location / { proxy_pass http://behind; }
+            location /kept/ { proxy_pass http://behind; proxy_cache kept; add_header x-cache $upstream_cache_status; }"
+        }
     };
     format!(
         "user root; daemon off; worker_processes {workers}; pid {at}/nginx.pid; error_log {at}/error.log;
@@ -122,7 +146,7 @@ fn config(root: &Path, folder: &Path, (port, setup): (u16, Setup)) -> String {
             sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on; gzip_vary on; {more}
             gzip_types text/css application/javascript text/javascript application/json image/svg+xml;
             client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
-            server {{ listen 127.0.0.1:{port}; root {root}; }}
+            server {{ listen 127.0.0.1:{port}; root {root}; {places} }}
         }}"
     )
 }

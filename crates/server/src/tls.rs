@@ -1,7 +1,9 @@
 //! TLS on our own listeners: certificates from files, exchanged while connections live, or one of our own making for a trial.
 
 mod certificate;
+mod error;
 mod handshake;
+mod validity;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,8 +21,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::client::primary_address;
 use crate::config::ListenAt;
 
-pub use certificate::Validity;
+pub use error::TlsError;
 pub(crate) use handshake::TlsStream;
+pub use validity::Validity;
 
 /// A certificate with its key, for [`Listener::with_tls`](crate::Listener::with_tls). All clones exchange it together.
 #[derive(Clone)]
@@ -33,46 +36,6 @@ pub struct Tls {
 struct Current {
     config: Arc<ServerConfig>,
     validity: Validity,
-}
-
-/// Why a certificate cannot be used. Every message says what to do next.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{path} cannot be read ({error}); give a file in PEM form that this user may read")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: String,
-    },
-    /// There is no certificate in a file.
-    #[error("there is no certificate in {path}; give the one of the host and those above it, in PEM form, with --tls-cert")]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Key and certificate do not belong together, or one of them is of a kind that is not used.
-    #[error("the key in {key} does not belong to the certificate in {certificate} ({error}); give both of the same request")]
-    Mismatch {
-        /// The file of the certificate.
-        certificate: PathBuf,
-        /// The file of the key.
-        key: PathBuf,
-        /// What the library says.
-        error: String,
-    },
-    /// The certificate counts no more, or not yet.
-    #[error("the certificate in {path} {validity}; renew it")]
-    Expired {
-        /// The file.
-        path: PathBuf,
-        /// From when to when it counts.
-        validity: Validity,
-    },
-    /// No certificate can be made.
-    #[error("no certificate can be made: {0}")]
-    Make(String),
 }
 
 impl Tls {

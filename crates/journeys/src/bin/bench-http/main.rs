@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "numbers are what this program is for")]
 
 mod assets;
+mod front;
 mod load;
 mod options;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use assets::{Row, Sites, rows};
+use front::Fronts;
 use load::{Load, load};
 use options::Options;
 use viral_journeys::figures::{Target, median, quantile};
@@ -40,36 +42,30 @@ async fn main() -> anyhow::Result<()> {
         let cookies = cookies(&bench.viral).await;
         bench.measure(row, &cookies, options.rounds).await?;
     }
+    if front::ROWS.iter().any(|(name, ..)| options.wants(name)) {
+        let fronts = Fronts::start().await?;
+        for (name, path, target) in front::ROWS.into_iter().filter(|(name, ..)| options.wants(name)) {
+            let (viral, nginx) = (fronts.viral.url(path), fronts.nginx.url(path));
+            compare(
+                (name, target, options.rounds),
+                || rate(&viral, &[], || fronts.viral.cpu_s()),
+                || rate(&nginx, &[], || fronts.nginx.cpu_s()),
+            )?;
+        }
+    }
     Ok(())
 }
 
 impl Bench {
-    /// Both sides in turns; the first turn of each warms caches and is not counted.
     async fn measure(&self, row: &Row, cookies: &str, rounds: usize) -> anyhow::Result<()> {
         let headers = row.headers(cookies, &self.viral.url(""));
         self.until_settled(row, &headers).await;
-        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..=rounds {
-            let viral = rate(&self.viral.url(&row.path), &headers, || self.viral.cpu_s())?;
-            let nginx = rate(&self.nginx.url(&row.path), &headers, || self.nginx.cpu_s())?;
-            if round > 0 {
-                ours.push(viral);
-                theirs.push(nginx);
-                ratios.push(viral / nginx);
-            }
-        }
-        let ratio = median(&ratios);
-        let target = Target::AtLeast(row.target);
-        println!(
-            "{:<44} {:>9.0} {:>9.0} {ratio:>7.2}  {:<15} quartiles {:.2} to {:.2}",
-            row.name,
-            median(&ours),
-            median(&theirs),
-            target.beside(ratio),
-            quantile(&ratios, 0.25),
-            quantile(&ratios, 0.75),
-        );
-        Ok(())
+        let (viral, nginx) = (self.viral.url(&row.path), self.nginx.url(&row.path));
+        compare(
+            (&row.name, row.target, rounds),
+            || rate(&viral, &headers, || self.viral.cpu_s()),
+            || rate(&nginx, &headers, || self.nginx.cpu_s()),
+        )
     }
 
     /// Waits until viral sends the smallest form that it will make.
@@ -85,6 +81,33 @@ impl Bench {
         let coded = |reply: Reply| reply.status == 200 && (!row.is_text || reply.header("content-encoding") == "gzip");
         assert!(reply.is_ok_and(coded), "nginx does not serve {} as it should", row.path);
     }
+}
+
+/// Both sides in turns; the first turn of each warms caches and is not counted.
+fn compare(
+    (name, target, rounds): (&str, f64, usize),
+    ours: impl Fn() -> anyhow::Result<f64>,
+    theirs: impl Fn() -> anyhow::Result<f64>,
+) -> anyhow::Result<()> {
+    let mut rates = Vec::new();
+    for round in 0..=rounds {
+        let both = (ours()?, theirs()?);
+        if round > 0 {
+            rates.push(both);
+        }
+    }
+    let ratios: Vec<f64> = rates.iter().map(|(ours, theirs)| ours / theirs).collect();
+    let (ours, theirs): (Vec<f64>, Vec<f64>) = rates.into_iter().unzip();
+    let ratio = median(&ratios);
+    println!(
+        "{name:<44} {:>9.0} {:>9.0} {ratio:>7.2}  {:<15} quartiles {:.2} to {:.2}",
+        median(&ours),
+        median(&theirs),
+        Target::AtLeast(target).beside(ratio),
+        quantile(&ratios, 0.25),
+        quantile(&ratios, 0.75),
+    );
+    Ok(())
 }
 
 /// Requests that one CPU-second of a server answers; `cpu_s` says how many it used so far.

@@ -1,0 +1,45 @@
+//! Why a certificate cannot be used.
+
+use std::path::PathBuf;
+
+use super::validity::Validity;
+
+/// Why a certificate cannot be used. Every message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read ({error}); give a file in PEM form that this user may read")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// There is no certificate in a file.
+    #[error("there is no certificate in {path}; give the one of the host and those above it, in PEM form, with --tls-cert")]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Key and certificate do not belong together, or one of them is of a kind that is not used.
+    #[error("the key in {key} does not belong to the certificate in {certificate} ({error}); give both of the same request")]
+    Mismatch {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// What the library says.
+        error: String,
+    },
+    /// The certificate counts no more, or not yet.
+    #[error("the certificate in {path} {validity}; renew it")]
+    Expired {
+        /// The file.
+        path: PathBuf,
+        /// From when to when it counts.
+        validity: Validity,
+    },
+    /// No certificate can be made.
+    #[error("no certificate can be made: {0}")]
+    Make(String),
+}
