@@ -62,8 +62,8 @@ pub(crate) struct App {
 
 impl App {
     /// Whether [`Viral::service`](crate::Viral::service) would give the request to the pipeline as it is, and nothing is added to the answer.
-    pub(crate) fn is_plainly_of_site<B>(&self, request: &http::Request<B>) -> bool {
-        request.method() == Method::GET && self.base.is_root() && Cause::of_path(request.uri().path()) == Cause::Documents
+    pub(crate) fn is_plainly_of_site(&self, method: &Method, path: &str) -> bool {
+        *method == Method::GET && self.base.is_root() && Cause::of_path(path) == Cause::Documents
     }
 
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
