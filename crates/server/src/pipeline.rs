@@ -139,7 +139,7 @@ async fn bare_answer(version: &Version, resolved: Resolved, request: &Parts) -> 
             }
             with_cause(response, Cause::Assets)
         }
-        Resolved::Redirect(path) => with_cause(respond_redirect(version, &path, request), Cause::Documents),
+        Resolved::Redirect(redirect) => with_cause(respond_redirect(version, &redirect, request), Cause::Documents),
         Resolved::NotFound(page) => with_cause(respond_not_found(version, page.as_deref(), Which::Raw, request).await, Cause::Documents),
     }
 }

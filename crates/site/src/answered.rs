@@ -84,7 +84,7 @@ mod tests {
     fn found(version: &Version, path: &str) -> Option<String> {
         match version.resolve_visit(path) {
             Resolved::Asset(asset) => Some(asset.path().to_owned()),
-            Resolved::Redirect(to) => Some(format!("to {to}")),
+            Resolved::Redirect(to) => Some(format!("to {}", to.to)),
             Resolved::NotFound(_) => None,
         }
     }

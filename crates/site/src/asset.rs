@@ -215,6 +215,16 @@ impl Asset {
         Self { cache_control, ..self.clone() }
     }
 
+    /// The operator's headers.
+    pub(super) fn given_headers(&self) -> &Arc<Headers> {
+        &self.headers
+    }
+
+    /// The same asset with other headers of the operator's.
+    pub(super) fn with_headers(&self, headers: Arc<Headers>) -> Self {
+        Self { headers, ..self.clone() }
+    }
+
     /// Whether both would be answered alike.
     pub(super) fn same_content(&self, other: &Self) -> bool {
         self.full.digest() == other.full.digest() && self.raw.digest() == other.raw.digest()

@@ -46,12 +46,12 @@ impl DirectorySite {
         let (watched, shown, base) = (dir.clone(), dir.clone(), Arc::clone(&settings.base));
         let changes = blocking(move || Changes::of(&watched)).await?;
         let mut inventory = Inventory::new(dir, Arc::clone(&base), entries_max, context, Arc::clone(&cancelled));
-        let (assets, inventory) =
-            blocking(move || inventory.read(&BTreeSet::new(), Unreadable::Kept).map(|assets| (assets, inventory))).await??;
-        if !assets.contains_key(&format!("{base}index.html")) {
+        let (contents, inventory) =
+            blocking(move || inventory.read(&BTreeSet::new(), Unreadable::Kept).map(|contents| (contents, inventory))).await??;
+        if !contents.assets.contains_key(&format!("{base}index.html")) && contents.rules.outcome(&format!("/{base}"), false).is_none() {
             tracing::warn!(path = %shown.display(), "there is no index.html: visitors of / find nothing");
         }
-        let versions = Arc::new(Versions::new(assets, settings));
+        let versions = Arc::new(Versions::new(contents, settings));
         let (stop, stopped) = oneshot::channel();
         let reread = changes.reread();
         tokio::spawn(keep_up(inventory, changes, Arc::clone(&versions), stopped));

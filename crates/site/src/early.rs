@@ -24,6 +24,7 @@ use crate::{
     limits::READ_CHUNK_LEN,
     resolve::Led,
     respond::accepted,
+    rules::Redirect,
 };
 
 mod directory;
@@ -66,46 +67,52 @@ impl EarlyDirectory {
         // However the proxy asks.
         let (base, path) = (self.base.trim_end_matches('/'), request.uri.path());
         if !base.is_empty() && path == base {
-            return self.moved(&format!("{base}/"), request);
+            return self.moved(&Redirect::moved(format!("{base}/")), request);
         }
         let path = path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path).to_owned();
         if request.method != Method::GET && request.method != Method::HEAD {
-            let mut response = self.line(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+            let mut response = self.line(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n", request);
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         let early = Arc::clone(&self);
         let goes_there = request.headers.get("sec-fetch-dest").is_some_and(|dest| dest == "document");
-        let found = tokio::task::spawn_blocking(move || match early.directory.find(&path, goes_there) {
-            Some(led) => (StatusCode::OK, Some(led)),
-            None => (StatusCode::NOT_FOUND, early.directory.not_found_page().map(Led::File)),
+        // Rules name whole paths, and what is found here is below the base.
+        let is_ruled = base.is_empty();
+        let found = tokio::task::spawn_blocking(move || {
+            let found = early.directory.find(&path, goes_there, is_ruled).unwrap_or(Led::NotFound(None));
+            if let Led::NotFound(None) = found { Led::NotFound(early.directory.not_found_page()) } else { found }
         });
-        match found.await.unwrap_or((StatusCode::NOT_FOUND, None)) {
-            (status, Some(Led::File(content))) => self.content(status, content, request),
-            (_, Some(Led::Redirect(path))) => self.moved(&format!("{base}{path}"), request),
-            (_, None) => self.line(StatusCode::NOT_FOUND, "not found\n"),
+        match found.await.unwrap_or(Led::NotFound(None)) {
+            Led::File(content) => self.content(StatusCode::OK, content, request),
+            Led::NotFound(Some(page)) => self.content(StatusCode::NOT_FOUND, page, request),
+            Led::NotFound(None) => self.line(StatusCode::NOT_FOUND, "not found\n", request),
+            Led::Redirect(redirect) if is_ruled => self.moved(&redirect, request),
+            Led::Redirect(redirect) => self.moved(&Redirect::moved(format!("{base}{}", redirect.to)), request),
         }
     }
 
-    /// Leads to another path, with the request's query.
-    fn moved(&self, path: &str, request: &Parts) -> Response<Body> {
-        let query = request.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let mut response = self.line(StatusCode::TEMPORARY_REDIRECT, "moved\n");
-        let location = HeaderValue::try_from(format!("{path}{query}")).ok();
+    /// Leads elsewhere, with the request's query.
+    fn moved(&self, redirect: &Redirect, request: &Parts) -> Response<Body> {
+        let mut response = self.line(StatusCode::TEMPORARY_REDIRECT, "moved\n", request);
+        let location = HeaderValue::try_from(redirect.location(request.uri.query())).ok();
         response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
         response
     }
 
     /// A file, in the coding that it is in for whoever accepts that.
     fn content(&self, status: StatusCode, content: Content, request: &Parts) -> Response<Body> {
-        let Content { file, len, media_type, packed } = content;
+        let Content { relative, file, len, media_type, packed } = content;
         let sent = packed.filter(|(coding, _)| accepted(&request.headers).contains(coding));
         let (len, unpacked) = match packed {
             Some((coding, held)) if sent.is_none() => (held, Some(coding)),
             Some(_) | None => (len, None),
         };
         let body = if request.method == Method::HEAD { Body::empty() } else { body(file, unpacked, len) };
-        let mut response = self.dressed(status, &media_type, body);
+        // Too many headers for a record are told by the reading.
+        let (base, rules) = (self.base.trim_start_matches('/'), self.directory.rules());
+        let given = rules.headers_of(&format!("{base}{relative}"), &self.headers).ok().flatten();
+        let mut response = self.dressed((status, &media_type), given.as_ref(), body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, len.into());
         headers.extend(sent.map(|(coding, _)| (header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()))));
@@ -113,16 +120,18 @@ impl EarlyDirectory {
         response
     }
 
-    fn line(&self, status: StatusCode, line: &'static str) -> Response<Body> {
-        self.dressed(status, "text/plain; charset=utf-8", Body::from(line))
+    fn line(&self, status: StatusCode, line: &'static str, request: &Parts) -> Response<Body> {
+        let given = self.directory.rules().headers_at(request.uri.path(), &self.headers);
+        self.dressed((status, "text/plain; charset=utf-8"), given.as_ref(), Body::from(line))
     }
 
-    fn dressed(&self, status: StatusCode, media_type: &str, body: Body) -> Response<Body> {
+    /// With the headers that were `given`, else those of every answer.
+    fn dressed(&self, (status, media_type): (StatusCode, &str), given: Option<&Headers>, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
         // Appended one by one: the operator may give a header twice.
-        for (name, value) in standing(&self.headers, Some((NOTHING_KEPT, media_type))) {
+        for (name, value) in standing(given.unwrap_or(&self.headers), Some((NOTHING_KEPT, media_type))) {
             headers.append(name, value);
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NOTHING_KEPT));

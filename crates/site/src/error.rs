@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::RuleFault;
+
 /// Why a site cannot be opened. Every message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
@@ -69,6 +71,9 @@ pub enum SiteError {
         /// The longest value, in bytes.
         max: usize,
     },
+    /// A file of rules in the directory cannot be followed.
+    #[error("{0}")]
+    Rules(RuleFault),
     /// More headers are wanted than an asset record can carry.
     #[error("at most {max} headers can be added to every answer; remove some")]
     TooManyHeaders {

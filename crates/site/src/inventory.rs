@@ -13,16 +13,17 @@ use std::{
 };
 
 use super::{
-    Asset, EmbeddedFile, Object, SiteError,
-    asset::BuildContext,
+    Asset, EmbeddedFile, Object, RuleFault, SiteError,
+    asset::{BuildContext, Headers},
     compress::Coding,
+    contents::{Assets, Contents},
     entry::{Entry, settle, stands_alone},
     history::{History, Told},
     limits::{PROGRESS, READ_ATTEMPTS_MAX, READ_RETRY},
     object::TakeError,
     path,
+    rules::{HEADERS_FILE, REDIRECTS_FILE, RuleFiles, Rules},
     scan::{self, Found, Scanned, Stamp, Warned},
-    version::Assets,
 };
 
 /// A directory and what was read of it last.
@@ -35,6 +36,7 @@ pub(super) struct Inventory {
     context: BuildContext,
     known: BTreeMap<String, Known>,
     history: History,
+    rules: RuleFiles,
     warned: Warned,
     cancelled: Arc<AtomicBool>,
 }
@@ -59,20 +61,31 @@ impl Inventory {
     /// An inventory of `dir`, in which nothing is known yet. Setting `cancelled` ends a reading early.
     pub(super) fn new(dir: PathBuf, base: Arc<str>, entries_max: usize, context: BuildContext, cancelled: Arc<AtomicBool>) -> Self {
         let history = History::new(entries_max);
-        Self { dir, base, entries_max, context, known: BTreeMap::new(), history, warned: Warned::default(), cancelled }
+        Self {
+            dir,
+            base,
+            entries_max,
+            context,
+            known: BTreeMap::new(),
+            history,
+            rules: RuleFiles::default(),
+            warned: Warned::default(),
+            cancelled,
+        }
     }
 
     /// Reads the directory. What is in `held`, by real path, keeps the content it had, if any. Blocks.
     ///
     /// # Errors
-    /// When the directory cannot be listed or holds too much, the object store cannot be written, or the system is out of descriptors. A single file
+    /// When the directory cannot be listed or holds too much, the object store cannot be written, or the system is out of descriptors; and when a file of rules cannot be followed and never could. A single file
     /// or directory that cannot be read is no error: what becomes of it `unreadable` says, and if it is new it is left out; with a warning.
-    pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>, unreadable: Unreadable) -> Result<Assets, SiteError> {
+    pub(super) fn read(&mut self, held: &BTreeSet<PathBuf>, unreadable: Unreadable) -> Result<Contents, SiteError> {
         let scanned = scan::scan(&self.dir, &self.base, self.entries_max, &mut self.warned);
         if unreadable == Unreadable::Withdrawn && scanned.as_ref().is_err_and(SiteError::says_what_is_there) {
             self.known.clear();
         }
-        let Scanned { found, denied } = scanned?;
+        let Scanned { mut found, denied } = scanned?;
+        let rules = self.read_rules(&mut found, held)?;
         let is_held = |found: &Found| held.contains(&found.real) && (unreadable == Unreadable::Kept || File::open(&found.real).is_ok());
         let mut progress = Progress::new(found.len());
         let mut known = std::mem::take(&mut self.known);
@@ -100,10 +113,28 @@ impl Inventory {
         self.known.extend(known.into_iter().filter(|(relative, _)| is_denied(relative)));
         let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
         settle(&mut entries, &self.context.immutable);
+        dress(&mut entries, &rules, &self.context.headers).map_err(SiteError::Rules)?;
         let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
         self.history.tidy(|relative| assets.contains_key(relative));
         self.context.objects.tidy();
-        Ok(assets)
+        Ok(Contents::new(assets, rules))
+    }
+
+    /// The rules of the files of rules, which are taken out of what was found: they are served to nobody.
+    fn read_rules(&mut self, found: &mut Vec<Found>, held: &BTreeSet<PathBuf>) -> Result<Arc<Rules>, SiteError> {
+        let is_rules = |found: &Found| [HEADERS_FILE, REDIRECTS_FILE].iter().any(|name| found.relative == format!("{}{name}", self.base));
+        let files: BTreeMap<String, PathBuf> =
+            found.extract_if(.., |found| is_rules(found)).map(|found| (found.relative, found.real)).collect();
+        // Somebody is writing them.
+        if let Some(last) = self.rules.last().filter(|_| files.values().any(|real| held.contains(real))) {
+            return Ok(last);
+        }
+        let base = Arc::clone(&self.base);
+        let opened = |name: &'static str| match files.get(&format!("{base}{name}")) {
+            Some(real) => open(real).map(|opened| opened.map(|(file, _)| file)),
+            None => Ok(None),
+        };
+        self.rules.read(opened).map_err(SiteError::Rules)
     }
 
     /// The asset of one file: the one from before if the file did not change or is `Kept` although it cannot be read, else as read now. `None` if there is none.
@@ -191,6 +222,28 @@ pub(super) fn embedded(
     }
     settle(&mut entries.iter_mut().map(|(relative, entry)| (relative.as_str(), entry)).collect(), &context.immutable);
     Ok(entries.into_iter().map(|(relative, entry)| (relative, entry.asset)).collect())
+}
+
+/// Gives each asset the headers that the rules say, beside those of every answer.
+///
+/// # Errors
+/// When one has more than its record holds.
+fn dress(entries: &mut BTreeMap<&str, &mut Entry>, rules: &Rules, given: &Arc<Headers>) -> Result<(), RuleFault> {
+    let mut last = Arc::clone(given);
+    for (relative, entry) in entries.iter_mut() {
+        let wanted = match rules.headers_of(relative, given)? {
+            None => Arc::clone(given),
+            // Neighbours have mostly the same.
+            Some(headers) if *last == headers => Arc::clone(&last),
+            Some(headers) => Arc::new(headers),
+        };
+        let had = entry.asset.given_headers();
+        if !Arc::ptr_eq(had, &wanted) && **had != *wanted {
+            entry.asset = Arc::new(entry.asset.with_headers(Arc::clone(&wanted)));
+        }
+        last = wanted;
+    }
+    Ok(())
 }
 
 /// Opens a file whose real path was checked, and makes sure that no symbolic link took its place meanwhile.

@@ -106,6 +106,27 @@ pub(super) const POLL_REST: u32 = 50;
 /// Between two progress lines while a long scan goes on.
 pub(super) const PROGRESS: Duration = Duration::from_secs(1);
 
+/// Longest `_headers` or `_redirects` that is read, in bytes: more than twice what their rules can fill.
+pub(super) const RULES_LEN_MAX: u64 = 4 * 1024 * 1024;
+
+/// Paths in `_headers`, as on Cloudflare Pages (developers.cloudflare.com/pages/configuration/headers).
+pub(super) const HEADER_RULES_MAX: usize = 100;
+
+/// Bytes of one line of `_headers`, as on Cloudflare Pages.
+pub(super) const HEADER_LINE_LEN_MAX: usize = 2_000;
+
+/// Lines below one path of `_headers`: as many headers as a record has, and as many taken away.
+pub(super) const HEADER_LINES_MAX: usize = 2 * viral_wire::limits::RECORD_HEADERS_MAX;
+
+/// Rules of `_redirects` without `*` and `:name`, as on Cloudflare Pages (developers.cloudflare.com/pages/configuration/redirects).
+pub(super) const REDIRECTS_STATIC_MAX: usize = 2_000;
+
+/// Rules of `_redirects` with one of them, as on Cloudflare Pages.
+pub(super) const REDIRECTS_DYNAMIC_MAX: usize = 100;
+
+/// Bytes of one line of `_redirects`, as on Cloudflare Pages.
+pub(super) const REDIRECT_LINE_LEN_MAX: usize = 1_000;
+
 /// Names warned about once each; more are not remembered, and not logged.
 pub(super) const WARNED_MAX: usize = 256;
 

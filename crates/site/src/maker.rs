@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    Answered, Asset, EmbeddedFile, SiteError, SiteOptions, Version, history::History, inventory, options::Settings, path, version::Assets,
+    Answered, Asset, EmbeddedFile, SiteError, SiteOptions, Version, contents::Assets, history::History, inventory, options::Settings, path,
 };
 
 /// Makes the versions of one site from files in memory: what a [`Site`](crate::Site) of one's own is made with.
@@ -58,7 +58,7 @@ impl VersionMaker {
 
     fn next(&mut self, assets: Assets) -> Version {
         self.number += 1;
-        Version::new(self.number, assets, self.settings.settings.clone())
+        Version::new(self.number, assets.into(), self.settings.settings.clone())
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
-use viral_wire::limits::{HEADER_LEN_MAX, RECORD_HEADERS_MAX};
+use http::{HeaderName, HeaderValue};
 
 use crate::{
     Asset, Object, SiteError,
-    asset::{BuildContext, Headers},
+    asset::BuildContext,
     limits::{ENTRIES_MAX, MEMORY_LEN_MAX},
     object::Objects,
+    operator_headers::check_headers,
     store::Store,
     version::SiteSettings,
 };
@@ -112,39 +112,4 @@ impl Settings {
 fn script_of(objects: &Objects, script: EmbeddedFile) -> Result<Arc<Asset>, SiteError> {
     let raw = Object::from_bytes(objects, script.body).map_err(|error| SiteError::Store { path: objects.path().to_owned(), error })?;
     Ok(Arc::new(Asset::of_addition(&script.path, raw)))
-}
-
-/// Refuses headers that contradict what each answer says of itself, or that no record could carry: a policy that only full
-/// visitors were under would be worse than none.
-fn check_headers(headers: &Headers) -> Result<(), SiteError> {
-    let reserved = [
-        header::ACCEPT_RANGES,
-        header::CONNECTION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::DATE,
-        header::ETAG,
-        header::LAST_MODIFIED,
-        header::LOCATION,
-        header::SET_COOKIE,
-        header::TRANSFER_ENCODING,
-        header::VARY,
-    ];
-    // Two places are taken by Cache-Control and X-Content-Type-Options.
-    let max = RECORD_HEADERS_MAX - 2;
-    if headers.len() > max {
-        return Err(SiteError::TooManyHeaders { max });
-    }
-    for (name, value) in headers {
-        let name_text = name.as_str().to_owned();
-        if reserved.contains(name) {
-            return Err(SiteError::ReservedHeader { name: name_text });
-        }
-        if name_text.len() > HEADER_LEN_MAX || value.len() > HEADER_LEN_MAX || value.to_str().is_err() {
-            return Err(SiteError::BadHeader { name: name_text, max: HEADER_LEN_MAX });
-        }
-    }
-    Ok(())
 }

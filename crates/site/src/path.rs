@@ -11,6 +11,20 @@ pub(super) fn encode(relative: &str) -> String {
     format!("/{}", utf8_percent_encode(relative, ESCAPED))
 }
 
+/// A path or a part of one, however it is written, as browsers write it. `None` where its escapes are broken or not UTF-8.
+pub(super) fn spelt(text: &str) -> Option<String> {
+    if !escapes_are_whole(text) {
+        return None;
+    }
+    let plain = percent_decode_str(text).decode_utf8().ok()?;
+    Some(utf8_percent_encode(&plain, ESCAPED).to_string())
+}
+
+/// The same; where that is none, what is no text is escaped.
+pub(super) fn respelt(url_path: &str) -> String {
+    spelt(url_path).unwrap_or_else(|| utf8_percent_encode(url_path, CONTROLS).to_string())
+}
+
 /// The relative path a URL path means, with its final slash if it has one; `/` means the empty path.
 ///
 /// `None` for anything that names no file of a site, however it is written: dot segments, empty or hidden segments,

@@ -1,6 +1,9 @@
 //! From a URL path to what it leads to, whatever has the files: a version of the site, or the directory that was not read yet.
 
-use super::path;
+use super::{
+    path,
+    rules::{Outcome, Redirect, Rules},
+};
 
 /// The page that a site has for paths that lead to nothing.
 pub(super) const NOT_FOUND_PAGE: &str = "404.html";
@@ -13,8 +16,10 @@ const INDEX_PAGE: &str = "index.html";
 pub(super) enum Led<T> {
     /// A file.
     File(T),
-    /// Another URL path, to which the request's query must be added.
-    Redirect(String),
+    /// Another address, to which the request's query must be added.
+    Redirect(Redirect),
+    /// Nothing, as a rule says; with the page that it names.
+    NotFound(Option<T>),
 }
 
 /// The rules of [`Version::resolve`](super::Version::resolve), for whatever finds a file by its relative path.
@@ -25,6 +30,8 @@ pub(super) struct Paths<'f, T> {
     pub(super) spa: bool,
     /// See `SiteOptions::exact_paths`.
     pub(super) exact: bool,
+    /// What the site brings along.
+    pub(super) rules: &'f Rules,
     /// The file with this relative path, if there is one.
     pub(super) file: &'f dyn Fn(&str) -> Option<T>,
 }
@@ -35,8 +42,19 @@ impl<T> Paths<'_, T> {
         if self.exact {
             return self.find_exactly(url_path);
         }
-        let file = path::decode(url_path).and_then(|relative| self.find_file(&relative));
-        file.or_else(|| self.find_merged(url_path)).or_else(|| self.find_route(url_path))
+        let file = || path::decode(url_path).and_then(|relative| self.find_file(&relative));
+        let merged = path::merged(url_path);
+        let merged_file = || {
+            let merged = merged.as_deref()?;
+            led_to(merged, path::decode(merged).and_then(|relative| self.find_file(&relative))?)
+        };
+        let merged_route = || {
+            let merged = merged.as_deref()?;
+            led_to(merged, self.find_route(merged)?)
+        };
+        let ruled = |forced| self.find_ruled(url_path, forced);
+        let found = ruled(true).or_else(file).or_else(merged_file).or_else(|| ruled(false));
+        found.or_else(merged_route).or_else(|| self.find_route(url_path))
     }
 
     /// What was answered at just this path, spelt as browsers spell it. An index has the name of a folder, and none of its own.
@@ -60,18 +78,27 @@ impl<T> Paths<'_, T> {
         let directory = || (self.file)(&format!("{relative}/index.html")).is_some();
         match (self.file)(relative) {
             Some(file) => Some(Led::File(file)),
-            None => directory().then(|| Led::Redirect(format!("{}/", path::encode(relative)))),
+            None => directory().then(|| Led::Redirect(Redirect::moved(format!("{}/", path::encode(relative))))),
         }
     }
 
-    /// The same path with single slashes, if that leads anywhere.
-    fn find_merged(&self, url_path: &str) -> Option<Led<T>> {
-        let merged = path::merged(url_path)?;
-        let file = path::decode(&merged).and_then(|relative| self.find_file(&relative));
-        file.or_else(|| self.find_route(&merged)).map(|found| match found {
-            redirect @ Led::Redirect(_) => redirect,
-            Led::File(_) => Led::Redirect(merged),
+    /// What the site's own rules say.
+    fn find_ruled(&self, url_path: &str, forced: bool) -> Option<Led<T>> {
+        Some(match self.rules.outcome(url_path, forced)? {
+            Outcome::Redirect(redirect) => Led::Redirect(redirect),
+            Outcome::Rewrite(to) => self.file_at(&to).map_or(Led::NotFound(None), Led::File),
+            Outcome::NotFound(to) => Led::NotFound(self.file_at(&to)),
         })
+    }
+
+    /// The file or the folder's index at a URL path.
+    fn file_at(&self, url_path: &str) -> Option<T> {
+        let relative = path::decode(url_path)?;
+        let index = |folder: &str| (self.file)(&format!("{folder}{INDEX_PAGE}"));
+        if relative.is_empty() || relative.ends_with('/') {
+            return index(&relative);
+        }
+        (self.file)(&relative).or_else(|| index(&format!("{relative}/")))
     }
 
     /// The app, which has every path that could be a page of it.
@@ -84,4 +111,12 @@ impl<T> Paths<'_, T> {
     fn app(&self, url_path: &str) -> Option<Led<T>> {
         if self.spa && path::is_route(url_path) { (self.file)(&format!("{}index.html", self.base)).map(Led::File) } else { None }
     }
+}
+
+/// Where a path with several slashes in a row leads, if that with single ones, `merged`, leads to `found`.
+fn led_to<T>(merged: &str, found: Led<T>) -> Option<Led<T>> {
+    Some(match found {
+        redirect @ Led::Redirect(_) => redirect,
+        Led::File(_) | Led::NotFound(_) => Led::Redirect(Redirect::moved(merged.to_owned())),
+    })
 }

@@ -15,6 +15,7 @@ use super::{
     compress::Coding,
     encodings::{self, Encoded},
     media,
+    rules::Redirect,
 };
 
 pub use self::negotiate::{Accepted, accepted};
@@ -33,7 +34,7 @@ mod range;
 /// what is not a site's matter before.
 pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &Parts) -> Response<Body> {
     if request.method != Method::GET && request.method != Method::HEAD {
-        let mut response = text(version, StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n", true);
+        let mut response = text((version, request), StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n", true);
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
@@ -41,7 +42,7 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
     // A range counts in the bytes of the selected representation, and only the identity is the same on every server.
     let ranged = request.method == Method::GET && request.headers.contains_key(header::RANGE);
     let body = if ranged { readable(Sent::identity(object)).await } else { select(asset, object, &request.headers).await };
-    let Some(body) = body else { return lost(version, asset, &request.method) };
+    let Some(body) = body else { return lost((version, request), asset) };
     let modified = asset.modified().map(httpdate::HttpDate::from);
     let tags = Tags { digest: object.digest(), selected: body.tag() };
     let mut headers = common(asset, &tags.of_selected(), modified);
@@ -51,7 +52,9 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
             headers.insert(header::ETAG, tag);
             return build(StatusCode::NOT_MODIFIED, headers, Body::empty());
         }
-        Outcome::Failed => return text(version, StatusCode::PRECONDITION_FAILED, "precondition failed\n", request.method == Method::GET),
+        Outcome::Failed => {
+            return text((version, request), StatusCode::PRECONDITION_FAILED, "precondition failed\n", request.method == Method::GET);
+        }
     }
     let wanted = if ranged && conditional::range_applies(&request.headers, &tags) {
         range::wanted(&request.headers, body.blob.len())
@@ -67,7 +70,7 @@ pub async fn respond(version: &Version, asset: &Asset, which: Which, request: &P
             build(StatusCode::PARTIAL_CONTENT, headers, body)
         }
         Wanted::Unsatisfiable => {
-            let mut response = text(version, StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable\n", true);
+            let mut response = text((version, request), StatusCode::RANGE_NOT_SATISFIABLE, "range not satisfiable\n", true);
             let length = HeaderValue::try_from(format!("bytes */{}", body.blob.len()));
             response.headers_mut().extend(length.ok().map(|length| (header::CONTENT_RANGE, length)));
             response
@@ -83,9 +86,9 @@ pub fn is_known(asset: &Asset, which: Which, headers: &HeaderMap) -> bool {
 /// Status 404 with the site's page for it, or a line of text. Whatever the method, since there is nothing to allow.
 pub async fn respond_not_found(version: &Version, page: Option<&Asset>, which: Which, request: &Parts) -> Response<Body> {
     let Some(page) = page else {
-        return text(version, StatusCode::NOT_FOUND, "not found\n", request.method != Method::HEAD);
+        return text((version, request), StatusCode::NOT_FOUND, "not found\n", request.method != Method::HEAD);
     };
-    let Some(body) = select(page, page.object(which), &request.headers).await else { return lost(version, page, &request.method) };
+    let Some(body) = select(page, page.object(which), &request.headers).await else { return lost((version, request), page) };
     let mut headers = HeaderMap::new();
     headers.extend(page.headers());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
@@ -95,14 +98,13 @@ pub async fn respond_not_found(version: &Version, page: Option<&Asset>, which: W
     response
 }
 
-/// Status 308 to `path` (as in [`Resolved::Redirect`](super::Resolved::Redirect)), keeping the query of the request.
+/// Sends the request on, keeping its query where the destination has none.
 ///
-/// Not kept by browsers without asking: the directory may become a file with the next version.
-pub fn respond_redirect(version: &Version, path: &str, request: &Parts) -> Response<Body> {
-    let query = request.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut response = text(version, StatusCode::PERMANENT_REDIRECT, "moved\n", request.method != Method::HEAD);
+/// Not kept by browsers without asking, whatever the status: the directory may become a file with the next version.
+pub fn respond_redirect(version: &Version, redirect: &Redirect, request: &Parts) -> Response<Body> {
+    let mut response = text((version, request), redirect.status, "moved\n", request.method != Method::HEAD);
     // A path is escaped and a query was parsed, so both are header values; without one the client stays where it is.
-    if let Ok(location) = HeaderValue::try_from(format!("{path}{query}")) {
+    if let Ok(location) = HeaderValue::try_from(redirect.location(request.uri.query())) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
@@ -160,9 +162,14 @@ async fn readable(sent: Sent) -> Option<Sent> {
 }
 
 /// Status 503: it was there and may be again with the next version.
-fn lost(version: &Version, asset: &Asset, method: &Method) -> Response<Body> {
+fn lost((version, request): (&Version, &Parts), asset: &Asset) -> Response<Body> {
     tracing::error!(path = asset.path(), "cannot be read, neither from the object store nor from the directory; it is answered with 503");
-    let mut response = text(version, StatusCode::SERVICE_UNAVAILABLE, "this file cannot be read at this moment\n", *method != Method::HEAD);
+    let mut response = text(
+        (version, request),
+        StatusCode::SERVICE_UNAVAILABLE,
+        "this file cannot be read at this moment\n",
+        request.method != Method::HEAD,
+    );
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -204,9 +211,9 @@ fn content_type(value: &str) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// A line of text with the operator's headers, never kept.
-fn text(version: &Version, status: StatusCode, line: &'static str, with_body: bool) -> Response<Body> {
+fn text((version, request): (&Version, &Parts), status: StatusCode, line: &'static str, with_body: bool) -> Response<Body> {
     let mut headers = HeaderMap::new();
-    for (name, value) in version.headers() {
+    for (name, value) in version.headers_at(request.uri.path()).iter() {
         headers.append(name, value.clone());
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));

@@ -1,7 +1,8 @@
 //! One immutable state of the whole site: its assets by path and its pieces by id.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    borrow::Cow,
+    collections::{BTreeSet, VecDeque},
     io,
     ops::Bound,
     sync::Arc,
@@ -14,15 +15,14 @@ use viral_wire::PieceId;
 use super::{
     Asset, Which,
     asset::Headers,
+    contents::{Assets, Contents},
     limits::REFERENCES_MAX,
     looks::Looks,
     path,
     references::{Need, Reference},
     resolve::{Led, NOT_FOUND_PAGE, Paths},
+    rules::{Redirect, Rules},
 };
-
-/// Assets by relative path.
-pub(super) type Assets = BTreeMap<String, Arc<Asset>>;
 
 /// What is the same in all versions of a site.
 #[derive(Debug, Clone)]
@@ -46,6 +46,9 @@ pub struct Version {
     tag: String,
     settings: SiteSettings,
     assets: Assets,
+    /// See `Contents::behind`.
+    behind: Assets,
+    rules: Arc<Rules>,
     /// One asset for each content, sorted by its digest.
     owners: Vec<Arc<Asset>>,
     /// Sorted by id.
@@ -81,9 +84,9 @@ pub struct Referred {
 pub enum Resolved {
     /// This asset, status 200.
     Asset(Arc<Asset>),
-    /// A directory named without its final slash: redirect to this path, to which the request's query must be added.
-    Redirect(String),
-    /// Nothing; with the site's `404.html` if it has one.
+    /// Another address: that of a directory named without its final slash, or what a rule of the site's says.
+    Redirect(Redirect),
+    /// Nothing; with the page that a rule of the site's names, else with its `404.html`, if it has one.
     NotFound(Option<Arc<Asset>>),
 }
 
@@ -117,13 +120,14 @@ impl PieceLocation {
 }
 
 impl Version {
-    pub(super) fn new(number: u64, assets: Assets, settings: SiteSettings) -> Self {
-        let (owners, pieces) = index(assets.values().chain(&settings.addition));
+    pub(super) fn new(number: u64, contents: Contents, settings: SiteSettings) -> Self {
+        let tag = tag(&contents);
+        let Contents { assets, behind, rules } = contents;
+        let (owners, pieces) = index(assets.values().chain(behind.values()).chain(&settings.addition));
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
         let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
-        let tag = tag(&assets);
         let downloads = downloads(&assets);
-        Self { number, tag, settings, assets, owners, pieces, bytes, own_service_worker, downloads }
+        Self { number, tag, settings, assets, behind, rules, owners, pieces, bytes, own_service_worker, downloads }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -141,6 +145,8 @@ impl Version {
     /// A path with a final slash leads to the `index.html` of that directory, one with several slashes in a row to the path with one. With
     /// `SiteOptions::spa`, a path that leads to nothing and whose last segment has no `.` leads to `/index.html`: a missing `app.js` stays missing,
     /// since HTML in its place would only hide the fault. Paths that could leave the site or name hidden files lead to nothing.
+    ///
+    /// The rules of a directory's `_redirects` come before all of that if they end in `!`, else where there is no file.
     pub fn resolve(&self, url_path: &str) -> Resolved {
         self.resolved(|paths| paths.find(url_path))
     }
@@ -152,12 +158,14 @@ impl Version {
     }
 
     fn resolved(&self, find: impl FnOnce(&Paths<'_, Arc<Asset>>) -> Option<Led<Arc<Asset>>>) -> Resolved {
-        let file = |relative: &str| self.assets.get(relative).cloned();
-        match find(&Paths { base: &self.settings.base, spa: self.settings.spa, exact: self.settings.exact_paths, file: &file }) {
+        let SiteSettings { base, spa, exact_paths, .. } = &self.settings;
+        let file = |relative: &str| self.assets.get(relative).or_else(|| self.behind.get(relative)).cloned();
+        match find(&Paths { base, spa: *spa, exact: *exact_paths, rules: &self.rules, file: &file }) {
             Some(Led::File(asset)) => Resolved::Asset(asset),
-            Some(Led::Redirect(path)) => Resolved::Redirect(path),
-            None if self.settings.exact_paths => Resolved::NotFound(None),
-            None => Resolved::NotFound(file(&format!("{}{NOT_FOUND_PAGE}", self.settings.base))),
+            Some(Led::Redirect(redirect)) => Resolved::Redirect(redirect),
+            Some(Led::NotFound(Some(page))) => Resolved::NotFound(Some(page)),
+            None if *exact_paths => Resolved::NotFound(None),
+            None | Some(Led::NotFound(None)) => Resolved::NotFound(file(&format!("{base}{NOT_FOUND_PAGE}"))),
         }
     }
 
@@ -269,26 +277,33 @@ impl Version {
         location.read().await
     }
 
-    /// The operator's headers.
-    pub(super) fn headers(&self) -> &Headers {
-        &self.settings.headers
+    /// The operator's headers of an answer at this URL path that is no file.
+    pub(super) fn headers_at(&self, url_path: &str) -> Cow<'_, Headers> {
+        let given = &*self.settings.headers;
+        self.rules.headers_at(url_path, given).map_or(Cow::Borrowed(given), Cow::Owned)
     }
 
     /// Whether every request would be answered alike.
-    pub(super) fn same_content(&self, assets: &Assets) -> bool {
-        self.assets.len() == assets.len()
-            && self.assets.iter().zip(assets).all(|((path, asset), (other_path, other))| path == other_path && asset.same_content(other))
+    pub(super) fn same_content(&self, contents: &Contents) -> bool {
+        let same = |own: &Assets, others: &Assets| {
+            own.len() == others.len()
+                && own.iter().zip(others).all(|((path, asset), (other_path, other))| path == other_path && asset.same_content(other))
+        };
+        self.rules.digest() == contents.rules.digest() && same(&self.assets, &contents.assets) && same(&self.behind, &contents.behind)
     }
 
     /// Whether there is nothing to serve.
     pub(super) fn is_empty(&self) -> bool {
-        self.assets.is_empty()
+        self.assets.is_empty() && self.behind.is_empty()
     }
 }
 
-fn tag(assets: &Assets) -> String {
+fn tag(contents: &Contents) -> String {
     let mut hasher = Sha256::new();
-    for (path, asset) in assets {
+    if let Some(rules) = contents.rules.digest() {
+        hasher.update(rules.as_bytes());
+    }
+    for (path, asset) in contents.assets.iter().chain(&contents.behind) {
         hasher.update((path.len() as u64).to_be_bytes());
         hasher.update(path);
         for which in [Which::Raw, Which::Full] {

@@ -10,8 +10,9 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Version,
+    contents::Contents,
     limits::{VERSION_KEPT_FOR, VERSIONS_KEPT},
-    version::{Assets, SiteSettings},
+    version::SiteSettings,
 };
 
 /// The kept versions of a site, newest first; never empty.
@@ -25,8 +26,8 @@ pub(crate) struct Versions {
 }
 
 impl Versions {
-    pub(crate) fn new(assets: Assets, settings: SiteSettings) -> Self {
-        let first = Version::new(1, assets, settings.clone());
+    pub(crate) fn new(contents: Contents, settings: SiteSettings) -> Self {
+        let first = Version::new(1, contents, settings.clone());
         tracing::info!(version = 1, assets = first.assets().count(), bytes = first.bytes(), "site is ready");
         Self { kept: ArcSwap::from_pointee(vec![Arc::new(first)]), number: watch::Sender::new(1), replaced: Mutex::default(), settings }
     }
@@ -75,14 +76,14 @@ impl Versions {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reading of the directory ended at `now`: makes `assets` the newest version, if anything in them differs from it.
-    pub(crate) fn publish(&self, now: Instant, assets: Assets) {
+    /// A reading of the directory ended at `now`: makes `contents` the newest version, if anything in them differs from it.
+    pub(crate) fn publish(&self, now: Instant, contents: Contents) {
         let current = self.current();
-        if current.same_content(&assets) {
+        if current.same_content(&contents) {
             return;
         }
         let number = current.number() + 1;
-        let next = Arc::new(Version::new(number, assets, self.settings.clone()));
+        let next = Arc::new(Version::new(number, contents, self.settings.clone()));
         tracing::info!(version = number, assets = next.assets().count(), bytes = next.bytes(), "new version");
         let older = self.kept.load_full();
         let kept = std::iter::once(next).chain(older.iter().take(VERSIONS_KEPT - 1).cloned()).collect();
@@ -108,7 +109,7 @@ pub(crate) mod tests {
     use crate::{EmbeddedFile, asset::BuildContext, inventory, limits::MEMORY_LEN_MAX, object::Objects, store::Store};
 
     /// Versions of a site of one file, and what makes the next.
-    pub(crate) fn versions() -> (Versions, impl Fn(&'static str) -> Assets) {
+    pub(crate) fn versions() -> (Versions, impl Fn(&'static str) -> Contents) {
         let context = BuildContext {
             objects: Objects::new(Store::open(None, MEMORY_LEN_MAX).unwrap()),
             addition: None,
@@ -117,7 +118,7 @@ pub(crate) mod tests {
         };
         let assets = move |body: &'static str| {
             let file = EmbeddedFile { path: "a.txt".to_owned(), body: Bytes::from_static(body.as_bytes()) };
-            inventory::embedded(&context, "", vec![file], |_, _| crate::history::Told::default()).unwrap()
+            inventory::embedded(&context, "", vec![file], |_, _| crate::history::Told::default()).unwrap().into()
         };
         (
             Versions::new(

@@ -9,9 +9,9 @@ use tokio::{
 
 use super::{
     SiteError,
+    contents::Contents,
     inventory::{Inventory, Unreadable},
     limits::{NOTICE_DELAY, POLL, POLL_REST, QUIET_MAX, ROOT_CHECK, WRITER_WAIT_MAX},
-    version::Assets,
     versions::Versions,
 };
 
@@ -108,20 +108,20 @@ enum Done {
 }
 
 /// Publishes what was read, if it is to be believed.
-fn carry_out(result: Result<Assets, SiteError>, why: Why, versions: &Versions, now: Instant) -> Done {
-    let assets = match (result, why) {
+fn carry_out(result: Result<Contents, SiteError>, why: Why, versions: &Versions, now: Instant) -> Done {
+    let contents = match (result, why) {
         (Err(SiteError::Interrupted), _) => return Done::Stopped,
         (Err(error), Why::Asked) if error.says_what_is_there() => {
             tracing::warn!(%error, "the site is withdrawn until its directory can be read");
-            Assets::new()
+            Contents::default()
         }
         (Err(error), _) => return Done::Kept(error.to_string()),
-        (Ok(assets), Why::News) if assets.is_empty() && !versions.current().is_empty() => {
+        (Ok(contents), Why::News) if contents.is_empty() && !versions.current().is_empty() => {
             return Done::Kept("the directory is empty; SIGHUP withdraws what was in it".to_owned());
         }
-        (Ok(assets), _) => assets,
+        (Ok(contents), _) => contents,
     };
-    versions.publish(now, assets);
+    versions.publish(now, contents);
     if why == Why::Asked {
         versions.forget_older();
     }
@@ -141,7 +141,7 @@ type Read<R> = (Inventory, R);
 /// Reads until nothing changed during the reading, so that a deploy in progress is not published half, within `QUIET_MAX`; and until no file was
 /// begun to be written during it, within `WRITER_WAIT_MAX`. Files that somebody is still writing keep their last content. Without result when somebody
 /// asks what is there now before that.
-async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read<Option<Result<Assets, SiteError>>>> {
+async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Read<Option<Result<Contents, SiteError>>>> {
     let began = Instant::now();
     loop {
         let held = changes.held();
@@ -163,7 +163,7 @@ async fn read_settled(mut inventory: Inventory, changes: &Changes) -> Option<Rea
     }
 }
 
-async fn read_once(mut inventory: Inventory, held: BTreeSet<PathBuf>, why: Why) -> Option<Read<Result<Assets, SiteError>>> {
+async fn read_once(mut inventory: Inventory, held: BTreeSet<PathBuf>, why: Why) -> Option<Read<Result<Contents, SiteError>>> {
     let reading = tokio::task::spawn_blocking(move || {
         let unreadable = if why == Why::Asked { Unreadable::Withdrawn } else { Unreadable::Kept };
         let result = inventory.read(&held, unreadable);

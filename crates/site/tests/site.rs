@@ -18,6 +18,8 @@ mod hostile;
 mod packed;
 #[path = "site/pieces.rs"]
 mod pieces;
+#[path = "site/rules.rs"]
+mod rules;
 #[path = "site/serving.rs"]
 mod serving;
 #[path = "site/store.rs"]
@@ -66,7 +68,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Parts {
 async fn answer(version: &Version, request: &Parts) -> Response<Body> {
     match version.resolve(request.uri.path()) {
         Resolved::Asset(asset) => respond(version, &asset, Which::Raw, request).await,
-        Resolved::Redirect(path) => respond_redirect(version, &path, request),
+        Resolved::Redirect(redirect) => respond_redirect(version, &redirect, request),
         Resolved::NotFound(page) => respond_not_found(version, page.as_deref(), Which::Raw, request).await,
     }
 }

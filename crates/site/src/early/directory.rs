@@ -15,6 +15,7 @@ use crate::{
     limits::EARLY_PACKED_MAX,
     media,
     resolve::{Led, NOT_FOUND_PAGE, Paths},
+    rules::{HEADERS_FILE, REDIRECTS_FILE, Rules, of_folder},
     scan::Stamp,
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Directory {
     /// Where it really is.
     root: PathBuf,
     spa: bool,
+    /// Those of its own file that are followed before it is read.
+    rules: Rules,
     /// What compressed files hold that stand alone, by real path: all of one must be unpacked to know.
     packed: Mutex<HashMap<PathBuf, (Stamp, Option<Packed>)>>,
 }
@@ -31,6 +34,8 @@ pub(super) struct Directory {
 /// A file that is served.
 #[derive(Debug)]
 pub(super) struct Content {
+    /// Its path below the directory.
+    pub(super) relative: String,
     pub(super) file: File,
     /// Bytes of the file.
     pub(super) len: u64,
@@ -49,15 +54,23 @@ struct Packed {
 
 impl Directory {
     /// # Errors
-    /// When there is no such directory.
+    /// When there is no such directory, or what it says of itself cannot be followed, which the reading tells.
     pub(super) fn new(dir: PathBuf, spa: bool) -> io::Result<Self> {
-        Ok(Self { root: fs::canonicalize(dir)?, spa, packed: Mutex::default() })
+        let root = fs::canonicalize(dir)?;
+        let rules = of_folder(&root).map_err(io::Error::other)?;
+        Ok(Self { root, spa, rules, packed: Mutex::default() })
     }
 
-    /// What a URL path leads to, if somebody `goes_there` or a page needs it. Blocks.
-    pub(super) fn find(&self, url_path: &str, goes_there: bool) -> Option<Led<Content>> {
-        let file = |relative: &str| self.file(relative);
-        let paths = Paths { base: "", spa: self.spa, exact: false, file: &file };
+    /// The rules of its own files.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What a URL path leads to, if somebody `goes_there` or a page needs it. Redirects are those of the directory if they are `ruled`. Blocks.
+    pub(super) fn find(&self, url_path: &str, goes_there: bool, ruled: bool) -> Option<Led<Content>> {
+        let (file, none) = (|relative: &str| self.file(relative), Rules::default());
+        let rules = if ruled { &self.rules } else { &none };
+        let paths = Paths { base: "", spa: self.spa, exact: false, rules, file: &file };
         if goes_there { paths.find_visit(url_path) } else { paths.find(url_path) }
     }
 
@@ -68,6 +81,9 @@ impl Directory {
 
     /// The file of this name, unless it is outside of the directory.
     fn file(&self, relative: &str) -> Option<Content> {
+        if matches!(relative, HEADERS_FILE | REDIRECTS_FILE) {
+            return None;
+        }
         let real = self.real(relative)?;
         let mut file = File::open(&real).ok()?;
         let metadata = file.metadata().ok()?;
@@ -77,13 +93,14 @@ impl Directory {
             let essence = media::essence(plain);
             if let Some(packed) = self.packed(&real, Stamp::of(&metadata), coding, essence) {
                 let media_type = media::content_type(essence, packed.is_utf8);
-                return Some(Content { file, len, media_type, packed: Some((coding, packed.len)) });
+                let relative = relative.to_owned();
+                return Some(Content { relative, file, len, media_type, packed: Some((coding, packed.len)) });
             }
         }
         let essence = media::essence(relative);
         let is_utf8 = is_searched(essence, len) && media::reads_utf8((&mut file).take(len)).ok()?;
         file.rewind().ok()?;
-        Some(Content { file, len, media_type: media::content_type(essence, is_utf8), packed: None })
+        Some(Content { relative: relative.to_owned(), file, len, media_type: media::content_type(essence, is_utf8), packed: None })
     }
 
     /// Where a file of this name really is.

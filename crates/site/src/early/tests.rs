@@ -78,7 +78,7 @@ async fn ready(version: &Version, parts: &Parts) -> Response<Body> {
     match version.resolve(parts.uri.path()) {
         Resolved::Asset(asset) => respond_ready(version, &asset, Which::Raw, parts).await,
         Resolved::NotFound(page) => respond_not_found(version, page.as_deref(), Which::Raw, parts).await,
-        Resolved::Redirect(path) => panic!("to {path}"),
+        Resolved::Redirect(redirect) => panic!("to {redirect:?}"),
     }
 }
 
@@ -134,4 +134,25 @@ async fn files_are_said_to_be_what_the_site_says_of_them_once_it_was_read() {
     }
     let unpacked = Request::get("/game.wasm.br").header("accept-encoding", "gzip").body(()).unwrap().into_parts().0;
     assert_eq!(meant(Arc::clone(&early).respond(unpacked).await).await.2, Digest::of(&wasm), "to who does not accept its coding");
+}
+
+#[tokio::test]
+async fn the_rules_of_the_directory_hold_already() {
+    let (dir, _) = site(false);
+    fs::write(dir.path().join("_headers"), "/docs/*\n A: b\n/none\n C: d").unwrap();
+    fs::write(dir.path().join("_redirects"), "/old /new 301\n/app/* /index.html 200\n/docs/shut/* /docs/ 404").unwrap();
+    let early = Arc::new(EarlyDirectory::new(dir.path().to_owned(), SiteOptions::default()).unwrap());
+    let (status, headers, _) = asked(&early, "GET", "/old?x").await;
+    assert_eq!(
+        (status, &headers["location"], &headers["cache-control"]),
+        (307, &HeaderValue::from_static("/new?x"), &HeaderValue::from_static("no-store"))
+    );
+    assert_eq!(asked(&early, "GET", "/app/x").await.2, "home".len());
+    assert_eq!(asked(&early, "GET", "/docs/").await.1["a"], "b");
+    let (status, headers, len) = asked(&early, "GET", "/docs/shut/x").await;
+    assert_eq!((status, &headers["a"], len), (404, &HeaderValue::from_static("b"), "docs".len()));
+    assert_eq!(asked(&early, "GET", "/none").await.1["c"], "d");
+    for name in ["/_headers", "/_redirects"] {
+        assert_eq!(asked(&early, "GET", name).await.0, 404);
+    }
 }

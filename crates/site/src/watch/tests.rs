@@ -26,7 +26,7 @@ fn only_a_reading_that_began_after_the_question_forgets_what_was_before() {
 
 #[test]
 fn what_is_empty_or_cannot_be_read_is_withdrawn_for_who_asked_and_stays_otherwise() {
-    for emptied in [|| Ok(Assets::new()), || Err(unreadable())] {
+    for emptied in [|| Ok(Contents::default()), || Err(unreadable())] {
         let (versions, _) = versions();
         assert!(matches!(carry_out(emptied(), Why::News, &versions, Instant::now()), Done::Kept(_)));
         assert_eq!(numbers(&versions), [1]);
