@@ -7,6 +7,7 @@ use crate::testing::{NAVIGATION, SITE, answer, get, request, seeder, tell, text,
 
 mod base;
 mod log;
+mod rules;
 mod visits;
 mod waiting;
 
