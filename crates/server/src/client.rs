@@ -135,7 +135,8 @@ impl Proxies {
         self.networks.iter().any(|network| network.contains(&addr))
     }
 
-    fn are(&self, socket: Socket) -> bool {
+    /// Whether the other end of a connection is one of them.
+    pub(crate) fn are(&self, socket: Socket) -> bool {
         match socket {
             Socket::At(_) => self.are_at(socket.address()),
             #[cfg(feature = "tls")]

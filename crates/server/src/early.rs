@@ -38,12 +38,13 @@ impl Meanwhile {
     async fn accept(self: Arc<Self>, listener: &Listener, places: Arc<Semaphore>, over: watch::Receiver<()>) {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let Ok((stream, peer)) = listener.accept().await else {
+            let Ok(arrival) = listener.accept().await else {
                 tokio::time::sleep(EARLY_PAUSE).await;
                 continue;
             };
             let (meanwhile, mut over) = (Arc::clone(&self), over.clone());
             tokio::spawn(async move {
+                let Ok((stream, peer)) = arrival.open().await else { return };
                 let service = hyper::service::service_fn(move |request| {
                     let meanwhile = Arc::clone(&meanwhile);
                     async move {

@@ -92,6 +92,12 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers of a lineage stream at one time: each is a connection held open.
 pub(crate) const LINEAGE_READERS_MAX: usize = 1_000;
 
+/// Longest header of the PROXY protocol, in bytes: the addresses take 52 or 107, and the longest additions in use, names of certificates, some hundred.
+pub(crate) const PROXY_HEADER_LEN_MAX: usize = 2_048;
+
+/// Longest wait for it: proxies send it with the first packet, which is sent again after 1 s and after 3 s where it is lost (RFC 6298).
+pub(crate) const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Longest wait for a request's head (RFC 9110 names none; nginx waits 60 s, hyper 30 s).
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -24,7 +24,7 @@ use crate::connection_limit::{Answering, ConnectionLimit, ConnectionPermit, Seat
 use crate::limits::{
     ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STALL, SHUTDOWN_TICK, SHUTDOWN_UNASKED,
 };
-use crate::listener::{Listener, Stream};
+use crate::listener::{Arrival, Listener};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
 use crate::pipeline;
@@ -98,7 +98,7 @@ pub(crate) async fn serve(listener: Listener, service: Service, limit: Connectio
             () = service.shutdown.begun() => break,
             accepted = waiting.next(&listener) => accepted,
         };
-        let (stream, peer, permit) = match accepted {
+        let (arrival, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 if complained.is_none_or(|at| at.elapsed() >= ACCEPT_COMPLAINT) {
@@ -110,7 +110,8 @@ pub(crate) async fn serve(listener: Listener, service: Service, limit: Connectio
             }
         };
         let hold = connections.hold();
-        let connection = serve_connection(stream, peer, service.clone(), permit).instrument(tracing::debug_span!("connection", ?peer));
+        let span = tracing::debug_span!("connection", peer = ?arrival.peer());
+        let connection = serve_connection(arrival, service.clone(), permit).instrument(span);
         tokio::spawn(async move {
             connection.await;
             drop(hold);
@@ -124,42 +125,53 @@ pub(crate) async fn serve(listener: Listener, service: Service, limit: Connectio
 struct Waiting {
     limit: ConnectionLimit,
     freed: watch::Receiver<()>,
-    streams: VecDeque<(Stream, Socket)>,
+    streams: VecDeque<Arrival>,
 }
 
 impl Waiting {
     /// The next connection that has a place.
-    async fn next(&mut self, listener: &Listener) -> std::io::Result<(Stream, Socket, ConnectionPermit)> {
+    async fn next(&mut self, listener: &Listener) -> std::io::Result<(Arrival, ConnectionPermit)> {
         loop {
             // Before they are tried, so that nothing is missed.
             if !self.streams.is_empty() {
                 self.limit.note_waiting();
             }
-            let found = self.streams.iter().enumerate().find_map(|(at, (_, peer))| Some((at, self.limit.take(peer.address())?)));
+            let found = self.streams.iter().enumerate().find_map(|(at, arrival)| Some((at, self.limit.take(arrival.peer().address())?)));
             if let Some((at, permit)) = found
-                && let Some((stream, peer)) = self.streams.remove(at)
+                && let Some(arrival) = self.streams.remove(at)
             {
-                return Ok((stream, peer, permit));
+                return Ok((arrival, permit));
             }
             // A connection that must end has its descriptor until it did.
             let has_room = self.limit.ending() < self.limit.spare();
-            let (stream, peer) = tokio::select! {
+            let arrival = tokio::select! {
                 accepted = listener.accept(), if has_room => accepted?,
                 // The permits are ours, so it never closes.
                 _ = self.freed.changed() => continue,
             };
-            if let Some(permit) = self.limit.take(peer.address()) {
-                return Ok((stream, peer, permit));
+            if let Some(permit) = self.limit.take(arrival.peer().address()) {
+                return Ok((arrival, permit));
             }
             if self.streams.len() < self.limit.spare() {
-                self.streams.push_back((stream, peer));
+                self.streams.push_back(arrival);
             }
         }
     }
 }
 
-async fn serve_connection(stream: Stream, peer: Socket, service: Service, permit: ConnectionPermit) {
+async fn serve_connection(arrival: Arrival, service: Service, permit: ConnectionPermit) {
     let Service { routes, stats, access, hsts, shutdown } = service;
+    let opened = tokio::select! {
+        opened = arrival.open() => opened,
+        () = shutdown.begun() => return,
+    };
+    let (stream, peer) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::debug!(%error, "a proxy does not say by the PROXY protocol for whom it connects");
+            return;
+        }
+    };
     let hsts = hsts.filter(|_| peer.is_tls());
     let meter = Meter::new(stats);
     let (asked, usage) = (meter.clone(), permit.usage());

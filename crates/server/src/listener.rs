@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -12,13 +13,15 @@ use tokio::net::{UnixListener, UnixStream};
 
 #[cfg(unix)]
 use self::file::SocketFile;
-use crate::client::Socket;
-use crate::config::ListenAt;
+use crate::client::{Proxies, Socket};
+use crate::config::{Config, ListenAt};
+use crate::limits::PROXY_HEADER_TIMEOUT;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsStream};
 
 #[cfg(unix)]
 mod file;
+mod proxy_header;
 
 /// A TCP port or a Unix socket on which visitors are awaited. The file of a Unix socket goes with it.
 pub struct Listener {
@@ -26,18 +29,28 @@ pub struct Listener {
     /// Connections to a port are over TLS.
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    /// Whoever of these connects says first for whom, by the PROXY protocol.
+    proxies: Option<Arc<Proxies>>,
 }
 
 enum Kind {
     Tcp(TcpListener),
-    /// The file comes first: it is gone before nobody listens on it any more.
+    /// The file comes first: it is gone before nobody listens on it any more. None of ours where the socket was made by somebody else.
     #[cfg(unix)]
-    Unix(SocketFile, UnixListener),
+    Unix(Option<SocketFile>, UnixListener),
 }
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
         Self::new(Kind::Tcp(listener))
+    }
+}
+
+/// A socket whose file somebody else made, and takes away.
+#[cfg(unix)]
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::new(Kind::Unix(None, listener))
     }
 }
 
@@ -53,7 +66,15 @@ impl Listener {
             kind,
             #[cfg(feature = "tls")]
             tls: None,
+            proxies: None,
         }
+    }
+
+    /// The same behind proxies that begin each connection with a header of the PROXY protocol, version 1 or 2: those of [`Config::trust_proxy`], which
+    /// must send one. From elsewhere such a header is no request, and is refused as what it is.
+    #[must_use]
+    pub fn with_proxy_protocol(self, config: &Config) -> Self {
+        Self { proxies: Some(Arc::new(Proxies::of(config))), ..self }
     }
 
     /// The same over TLS. A Unix socket stays as it is: who is behind it is on this machine.
@@ -74,7 +95,7 @@ impl Listener {
     #[cfg(unix)]
     pub async fn bind_unix(path: &std::path::Path) -> io::Result<Self> {
         let (file, listener) = SocketFile::bind(path).await?;
-        Ok(Self::new(Kind::Unix(file, listener)))
+        Ok(Self::new(Kind::Unix(Some(file), listener)))
     }
 
     /// Where it listens: with the port that the system chose.
@@ -85,26 +106,75 @@ impl Listener {
         match &self.kind {
             Kind::Tcp(listener) => listener.local_addr().map(ListenAt::At),
             #[cfg(unix)]
-            Kind::Unix(file, _) => Ok(ListenAt::Unix(file.path().to_owned())),
+            Kind::Unix(Some(file), _) => Ok(ListenAt::Unix(file.path().to_owned())),
+            #[cfg(unix)]
+            Kind::Unix(None, listener) => {
+                // A socket without a file has no name that a shell could give.
+                Ok(ListenAt::Unix(listener.local_addr()?.as_pathname().unwrap_or(std::path::Path::new("-")).to_owned()))
+            }
         }
     }
 
-    /// The next connection, and who is at its other end.
-    pub(crate) async fn accept(&self) -> io::Result<(Stream, Socket)> {
-        match &self.kind {
+    /// The next connection. Nobody waits here for what it says of itself: that is for [`Arrival::open`].
+    pub(crate) async fn accept(&self) -> io::Result<Arrival> {
+        let (stream, peer) = match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Failing to set it costs latency only.
                 let _ = stream.set_nodelay(true);
-                #[cfg(feature = "tls")]
-                if let Some(tls) = &self.tls {
-                    return Ok((Stream::Tls(tls.accept(stream)), Socket::Tls(peer.ip())));
-                }
-                Ok((Stream::Tcp(stream), Socket::At(peer.ip())))
+                (Stream::Tcp(stream), Socket::At(peer.ip()))
             }
             #[cfg(unix)]
-            Kind::Unix(_, listener) => Ok((Stream::Unix(listener.accept().await?.0), Socket::Unix)),
+            Kind::Unix(_, listener) => (Stream::Unix(listener.accept().await?.0), Socket::Unix),
+        };
+        let has_header = self.proxies.as_ref().is_some_and(|proxies| proxies.are(peer));
+        Ok(Arrival {
+            stream,
+            peer,
+            has_header,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        })
+    }
+}
+
+/// A connection that has come, of which nothing was read.
+pub(crate) struct Arrival {
+    stream: Stream,
+    peer: Socket,
+    /// Whether a header of the PROXY protocol comes first.
+    has_header: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+impl Arrival {
+    /// Who connected: the visitor or a proxy.
+    pub(crate) fn peer(&self) -> Socket {
+        self.peer
+    }
+
+    /// The connection, and who is at its other end, as far as a proxy tells. The handshake of TLS is still to be made.
+    ///
+    /// # Errors
+    /// When a proxy does not say within [`PROXY_HEADER_TIMEOUT`] for whom it connects.
+    pub(crate) async fn open(mut self) -> io::Result<(Stream, Socket)> {
+        if self.has_header {
+            let named = tokio::time::timeout(PROXY_HEADER_TIMEOUT, proxy_header::read(&mut self.stream)).await;
+            if let Some(named) = named.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
+                self.peer = named.socket();
+            }
         }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            return Ok(match self.stream {
+                Stream::Tcp(stream) => (Stream::Tls(tls.accept(stream)), Socket::Tls(self.peer.address())),
+                stream @ Stream::Tls(_) => (stream, self.peer),
+                #[cfg(unix)]
+                stream @ Stream::Unix(_) => (stream, self.peer),
+            });
+        }
+        Ok((self.stream, self.peer))
     }
 }
 
@@ -157,3 +227,6 @@ impl AsyncWrite for Stream {
         on_stream!(self, poll_shutdown, cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

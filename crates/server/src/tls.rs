@@ -138,11 +138,21 @@ fn config_of(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -
 }
 
 #[cfg(test)]
+impl Tls {
+    /// One for this name, and its certificate.
+    pub(crate) fn for_tests(name: &str) -> (Self, CertificateDer<'static>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (cert, key) = tests::written(dir.path(), name);
+        (Self::from_files(&cert, &key).unwrap(), certificate::read_chain(&cert).unwrap().remove(0))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (chain, key) = certificate::make(vec![format!("{name}.example")]).unwrap();
+    pub(super) fn written(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let (chain, key) = certificate::make(vec![name.to_owned()]).unwrap();
         let (cert_path, key_path) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
         std::fs::write(&cert_path, certificate::pem("CERTIFICATE", &chain[0])).unwrap();
         std::fs::write(&key_path, certificate::pem("PRIVATE KEY", key.secret_der())).unwrap();
@@ -152,8 +162,8 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let (cert, key) = written(dir.path(), "a");
-        let (other, other_key) = written(dir.path(), "b");
+        let (cert, key) = written(dir.path(), "a.example");
+        let (other, other_key) = written(dir.path(), "b.example");
         assert!(Tls::from_files(&cert, &key).is_ok());
         let fault = |cert: &Path, key: &Path| Tls::from_files(cert, key).unwrap_err().to_string();
         assert!(fault(&cert, &other_key).contains("does not belong to the certificate"), "{}", fault(&cert, &other_key));
@@ -165,13 +175,13 @@ mod tests {
     #[test]
     fn a_renewed_certificate_takes_the_place_of_the_old_one_and_a_bad_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let (cert, key) = written(dir.path(), "a");
+        let (cert, key) = written(dir.path(), "a.example");
         let tls = Tls::from_files(&cert, &key).unwrap();
         let first = Arc::as_ptr(&tls.current.load().config);
         std::fs::write(&key, "no key").unwrap();
         assert!(tls.reload().is_err());
         assert_eq!(Arc::as_ptr(&tls.current.load().config), first);
-        let (new_cert, new_key) = written(dir.path(), "b");
+        let (new_cert, new_key) = written(dir.path(), "b.example");
         std::fs::rename(new_cert, &cert).unwrap();
         std::fs::rename(new_key, &key).unwrap();
         tls.reload().unwrap();

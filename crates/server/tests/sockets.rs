@@ -16,6 +16,8 @@ mod counting;
 mod ending;
 #[path = "sockets/flooding.rs"]
 mod flooding;
+#[path = "sockets/proxied.rs"]
+mod proxied;
 
 /// More than the system takes into its buffers.
 const LARGE_LEN: usize = 32 << 20;
