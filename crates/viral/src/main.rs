@@ -7,6 +7,7 @@ mod peer;
 mod progress;
 mod run;
 mod simulate;
+mod systemd;
 mod tls;
 
 use std::io::{Write as _, stderr};

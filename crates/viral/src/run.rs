@@ -19,6 +19,7 @@ use crate::bind;
 use crate::cli::Task;
 use crate::peer;
 use crate::simulate;
+use crate::systemd;
 use crate::tls;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
@@ -118,7 +119,7 @@ pub(crate) fn raise_descriptor_limit() {
 
 async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
     let is_demo = matches!(kind, Kind::Demo);
-    let mut listeners = bind::listen(&config.listen, "--listen").await?;
+    let mut listeners = public_listeners(config).await?;
     let certificate = tls::of(config, &locals(&listeners)?)?;
     listeners = tls::on(listeners, certificate.as_ref());
     let redirecting = match config.redirect_listen.as_slice() {
@@ -136,7 +137,7 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     // It would end who does not listen for it, with or without a log.
     let user = signal(SignalKind::user_defined1())?;
-    let viral = Viral::open_listening(source, config, &listeners).await?;
+    let viral = systemd::starting(Viral::open_listening(source, config, &listeners)).await?;
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
     {
@@ -156,6 +157,7 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     warn_of(config, &public, &operators);
     let redirected = locals(&redirecting)?;
     say(&announcement(&public, &operators, &redirected, (is_demo, certificate.is_some())))?;
+    systemd::ready();
     let redirects = tokio::spawn({
         let viral = viral.clone();
         async move { viral.redirect(redirecting, https_port).await }
@@ -167,6 +169,16 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     let _ = redirects.await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// The sockets that systemd gives, else those of the settings.
+async fn public_listeners(config: &Config) -> anyhow::Result<Vec<Listener>> {
+    let given = systemd::sockets()?;
+    if given.is_empty() {
+        return bind::listen(&config.listen, "--listen").await;
+    }
+    tracing::info!(sockets = %named(&locals(&given)?), "systemd gives these sockets; they are listened on in place of --listen");
+    Ok(given)
 }
 
 fn locals(listeners: &[Listener]) -> io::Result<Vec<ListenAt>> {
@@ -235,6 +247,7 @@ fn announcement(public: &[ListenAt], operators: &[ListenAt], redirected: &[Liste
 async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signal) {
     either(&mut interrupt, &mut terminate).await;
     tracing::info!("ending: answers in flight are finished, a second signal ends at once");
+    systemd::stopping();
     viral.shut_down();
     either(&mut interrupt, &mut terminate).await;
     std::process::exit(INTERRUPTED);
@@ -250,11 +263,14 @@ async fn reopen_on_signal(viral: Viral, mut user: Signal) {
 /// Each SIGHUP reads the site and the certificate anew.
 async fn reload_on_signal(viral: Viral, certificate: Option<Tls>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
+        systemd::reloading();
         if let Some(certificate) = &certificate {
             tls::renew(certificate);
         }
         tracing::info!("reading the site anew; older versions are forgotten");
         viral.reload();
+        // It is only asked to: until it is read, visitors get what was there before.
+        systemd::ready();
     }
 }
 
