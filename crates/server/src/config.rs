@@ -107,6 +107,10 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default()))]
     pub trust_proxy_header: ProxyHeader,
 
+    /// The proxies of `--trust-proxy` begin each connection with a header of the PROXY protocol (version 1 or 2) that says for whom they connect: HAProxy's `send-proxy-v2`, nginx's `proxy_protocol on`, a load balancer that passes TCP on. Who of them does not is refused, and so is such a header from elsewhere. With TLS it comes before the handshake
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_PROXY_PROTOCOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub proxy_protocol: bool,
+
     /// Show at `/.viral/lineage` to every visitor who got the app from whom (ordinals, never addresses)
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_PUBLIC_LINEAGE", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub public_lineage: bool,
@@ -194,6 +198,7 @@ impl Default for Config {
             state_dir: None,
             trust_proxy: Vec::new(),
             trust_proxy_header: ProxyHeader::default(),
+            proxy_protocol: false,
             public_lineage: false,
             list_assets: false,
             macos: Macos::Plain,

@@ -121,10 +121,10 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     let is_demo = matches!(kind, Kind::Demo);
     let mut listeners = public_listeners(config).await?;
     let certificate = tls::of(config, &locals(&listeners)?)?;
-    listeners = tls::on(listeners, certificate.as_ref());
+    listeners = proxied(tls::on(listeners, certificate.as_ref()), config)?;
     let redirecting = match config.redirect_listen.as_slice() {
         [] => Vec::new(),
-        wanted => bind::listen(wanted, "--redirect-listen").await?,
+        places => proxied(bind::listen(places, "--redirect-listen").await?, config)?,
     };
     let https_port = https_port(config, &locals(&listeners)?, certificate.is_some())?;
     let admin = match &config.admin_listen {
@@ -179,6 +179,17 @@ async fn public_listeners(config: &Config) -> anyhow::Result<Vec<Listener>> {
     }
     tracing::info!(sockets = %named(&locals(&given)?), "systemd gives these sockets; they are listened on in place of --listen");
     Ok(given)
+}
+
+/// The listeners, behind proxies that say first for whom they connect if the settings say so.
+fn proxied(listeners: Vec<Listener>, config: &Config) -> anyhow::Result<Vec<Listener>> {
+    if !config.proxy_protocol {
+        return Ok(listeners);
+    }
+    if config.trust_proxy.is_empty() {
+        bail!("--proxy-protocol is for the proxies of --trust-proxy, and there are none; say where yours are with --trust-proxy");
+    }
+    Ok(listeners.into_iter().map(|listener| listener.with_proxy_protocol(config)).collect())
 }
 
 fn locals(listeners: &[Listener]) -> io::Result<Vec<ListenAt>> {
