@@ -38,11 +38,20 @@ impl AccessLog {
     /// When its file cannot be written, or would be served.
     pub(crate) fn open(config: &Config, dir: Option<&Path>) -> Result<Option<Self>, OpenError> {
         let Some(path) = &config.access_log else { return Ok(None) };
-        if dir.is_some_and(|dir| is_within(path, dir)) {
-            return Err(OpenError::AccessLogServed { path: path.clone() });
-        }
+        dir.map_or(Ok(()), |dir| Self::check(config, dir))?;
         let writer = Writer::open(path).map_err(|error| OpenError::AccessLog { path: path.clone(), error })?;
         Ok(Some(Self(Arc::new(Shared { writer, format: config.access_log_format, proxies: Proxies::of(config) }))))
+    }
+
+    /// Refuses a log that would be served with what is in `dir`.
+    ///
+    /// # Errors
+    /// When it lies there.
+    pub(crate) fn check(config: &Config, dir: &Path) -> Result<(), OpenError> {
+        match &config.access_log {
+            Some(path) if is_within(path, dir) => Err(OpenError::AccessLogServed { path: path.clone() }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Opens the file anew before the next line: the old one was renamed by whoever keeps logs small.

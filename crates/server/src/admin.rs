@@ -17,12 +17,13 @@ use crate::same_origin;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/stats", get(stats))
-        .route("/lineage", get(lineage_stream))
-        .route("/healthz", get(healthz))
-        .fallback(nothing)
-        .layer(from_fn(only_literal_hosts))
+    let routes = Router::new().route("/stats", get(stats)).route("/lineage", get(lineage_stream)).route("/healthz", get(healthz));
+    around(routes.fallback(nothing))
+}
+
+/// Endpoints of the operator's, for nobody's pages.
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(from_fn(only_literal_hosts))
 }
 
 /// There is no password, and a page of anybody's can point a name of its own at a loopback address and then read what a browser on this machine may read.
@@ -36,8 +37,7 @@ async fn only_literal_hosts(request: Request, next: Next) -> Response<Body> {
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Response<Body> {
-    let snapshot = app.stats.snapshot(&app.hub.numbers(), app.hub.page_snapshots(), app.started.elapsed().as_secs());
-    let mut response = Json(snapshot).into_response();
+    let mut response = Json(app.snapshot()).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -19,7 +19,7 @@ use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
-use crate::stats::{Cause, Stats};
+use crate::stats::{Cause, Snapshot, Stats};
 use crate::unasked::Unasked;
 use viral_site::Site;
 
@@ -61,6 +61,11 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// The numbers of this moment.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs())
+    }
+
     /// Whether [`Viral::service`](crate::Viral::service) would give the request to the pipeline as it is, and nothing is added to the answer.
     pub(crate) fn is_plainly_of_site(&self, method: &Method, path: &str) -> bool {
         *method == Method::GET && self.base.is_root() && Cause::of_path(path) == Cause::Documents

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod file;
+mod site;
 mod values;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -12,6 +13,7 @@ use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX
 
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
+pub use site::{HostPattern, SiteConfig};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
     AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
@@ -176,6 +178,30 @@ pub struct Config {
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT))]
     pub log: String,
+
+    /// The sites of a server that has several, by host; see [`SiteConfig`]. In `viral.toml` only
+    #[cfg_attr(feature = "cli", arg(skip))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub site: Vec<SiteConfig>,
+}
+
+impl Config {
+    /// The settings that hold for one of the sites.
+    #[must_use]
+    pub fn of_site(&self, site: &SiteConfig) -> Self {
+        Self {
+            share: site.share.clone().unwrap_or_else(|| self.share.clone()),
+            never: site.never.clone().unwrap_or_else(|| self.never.clone()),
+            spa: site.spa.unwrap_or(self.spa),
+            header: self.header.iter().chain(&site.header).cloned().collect(),
+            // What is learned is kept for folders only.
+            state_dir: self.state_dir.clone().filter(|_| site.root.is_some()),
+            // One log is for all.
+            access_log: None,
+            site: Vec::new(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Config {
@@ -215,6 +241,7 @@ impl Default for Config {
             access_log: None,
             access_log_format: AccessLogFormat::Combined,
             log: LOG_DEFAULT.to_owned(),
+            site: Vec::new(),
         }
     }
 }

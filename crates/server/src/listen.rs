@@ -5,20 +5,17 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
-use tower::{BoxError, ServiceExt as _};
 use tracing::Instrument as _;
 use viral_swarm::places::Use;
 
 use crate::access::{AccessLog, Logged, Pending};
-use crate::app::App;
 use crate::client::Socket;
 use crate::connection_limit::{Answering, ConnectionLimit, ConnectionPermit, Seated, Usage};
 use crate::limits::{
@@ -27,17 +24,17 @@ use crate::limits::{
 use crate::listener::{Arrival, Listener};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
-use crate::pipeline;
 use crate::replies::refusal;
+use crate::routes::Hosts;
 use crate::same_origin;
 use crate::shutdown::{Shutdown, TaskTracker};
-use crate::stats::{Cause, Stats};
+use crate::stats::Stats;
 
 /// What is served on a listener.
 #[derive(Clone)]
 pub(crate) struct Service {
-    /// The answers.
-    pub(crate) routes: Routes,
+    /// Whose answers.
+    pub(crate) hosts: Hosts,
     /// What counts the bytes, if anything does.
     pub(crate) stats: Option<Arc<Stats>>,
     /// Where each answer is noted, if anywhere.
@@ -46,31 +43,6 @@ pub(crate) struct Service {
     pub(crate) hsts: Option<HeaderValue>,
     /// Says when the server ends.
     pub(crate) shutdown: Shutdown,
-}
-
-/// The routes of a listener, and the way past them for what is plainly the site's.
-#[derive(Clone)]
-pub(crate) struct Routes {
-    /// Answers everything.
-    pub(crate) router: Router,
-    /// Answers a GET of the site as the router does, without its layers: most requests are for small assets, and those cost more than the asset.
-    pub(crate) site: Option<Arc<App>>,
-}
-
-impl Routes {
-    async fn answer<B>(self, mut request: Request<B>, meter: &Meter) -> Result<Response<Body>, Infallible>
-    where
-        B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(request.method(), request.uri().path())) {
-            let response = pipeline::answer_parts(&app, &request.into_parts().0).await;
-            meter.set_cause(Cause::of_answer(&response, Cause::Documents));
-            return Ok(response);
-        }
-        request.extensions_mut().insert(meter.clone());
-        self.router.oneshot(request).await
-    }
 }
 
 /// File descriptors this process may have open; `None` for no limit.
@@ -160,7 +132,7 @@ impl Waiting {
 }
 
 async fn serve_connection(arrival: Arrival, service: Service, permit: ConnectionPermit) {
-    let Service { routes, stats, access, hsts, shutdown } = service;
+    let Service { hosts, stats, access, hsts, shutdown } = service;
     let opened = tokio::select! {
         opened = arrival.open() => opened,
         () = shutdown.begun() => return,
@@ -178,7 +150,7 @@ async fn serve_connection(arrival: Arrival, service: Service, permit: Connection
     let metered = MeteredStream::new(Seated::new(stream, &permit), meter.clone(), permit);
     let service = hyper::service::service_fn(move |request| {
         let pending = access.as_ref().map(|access| access.begin(&request, peer));
-        let answering = answer(request, (peer, pending), routes.clone(), asked.clone(), usage.clone());
+        let answering = answer(request, (peer, pending), hosts.clone(), asked.clone(), usage.clone());
         let hsts = hsts.clone();
         async move {
             let mut response = answering.await;
@@ -209,7 +181,7 @@ async fn serve_connection(arrival: Arrival, service: Service, permit: Connection
 async fn answer(
     mut request: Request<Incoming>,
     (peer, mut pending): (Socket, Option<Pending>),
-    routes: Routes,
+    hosts: Hosts,
     meter: Meter,
     usage: Usage,
 ) -> Result<Response<Answering<Logged<Body>>>, Infallible> {
@@ -222,7 +194,7 @@ async fn answer(
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
         request.extensions_mut().insert(peer);
-        routes.answer(request, &meter).await
+        hosts.answer(request, peer, &meter).await
     };
     meter.begin_answer();
     response.map(|response| {
@@ -275,7 +247,10 @@ async fn finish<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option
 mod tests {
     use std::time::Duration;
 
+    use axum::body::Bytes;
+
     use super::*;
+    use crate::routes::Routes;
     use crate::testing::{NAVIGATION, SITE, bytes, viral};
 
     /// What is answered, but for the number that a browser is given and the length, which hyper adds where it lacks.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
+use arc_swap::ArcSwapOption;
 use http::Request;
 
 use crate::stats::{Cause, Stats};
@@ -13,8 +14,8 @@ pub(crate) struct Meter(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    /// None on the operator's own address, whose bytes are nobody's visit.
-    stats: Option<Arc<Stats>>,
+    /// None where no site is asked yet, and on the operator's own address, whose bytes are nobody's visit.
+    stats: ArcSwapOption<Stats>,
     cause: AtomicU8,
     sent: AtomicU64,
     answering: AtomicBool,
@@ -27,7 +28,7 @@ impl Meter {
     pub(crate) fn new(stats: Option<Arc<Stats>>) -> Self {
         let cause = AtomicU8::new(Cause::Documents as u8);
         let state = State {
-            stats,
+            stats: ArcSwapOption::new(stats),
             cause,
             sent: AtomicU64::new(0),
             answering: AtomicBool::new(false),
@@ -40,7 +41,7 @@ impl Meter {
     /// These many bytes left.
     pub(crate) fn add(&self, bytes: usize) {
         self.0.sent.fetch_add(bytes as u64, Relaxed);
-        if let Some(stats) = &self.0.stats {
+        if let Some(stats) = &*self.0.stats.load() {
             stats.add_sent(Cause::from_index(self.0.cause.load(Relaxed)), bytes as u64);
         }
     }
@@ -55,6 +56,13 @@ impl Meter {
     /// A client that sends requests ahead of the answers may have the end of one answer counted for the cause of the next; the sum is exact.
     pub(crate) fn set_cause(&self, cause: Cause) {
         self.0.cause.store(cause as u8, Relaxed);
+    }
+
+    /// What leaves from now on is counted for this site, where a connection may come to several.
+    pub(crate) fn count_for(&self, stats: &Arc<Stats>) {
+        if self.0.stats.load().as_ref().is_none_or(|current| !Arc::ptr_eq(current, stats)) {
+            self.0.stats.store(Some(Arc::clone(stats)));
+        }
     }
 
     /// Bytes came: until they turn out to be a whole request, the rest may still be on its way.

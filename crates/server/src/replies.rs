@@ -19,6 +19,11 @@ pub(crate) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
     response
 }
 
+/// Nobody here is meant (RFC 9110 section 15.5.20).
+pub(crate) fn no_such_host() -> Response<Body> {
+    refusal(StatusCode::MISDIRECTED_REQUEST, "there is no site of this host here")
+}
+
 /// An answer without a body.
 pub(crate) fn done() -> Response<Body> {
     let mut response = Response::new(Body::empty());

@@ -35,16 +35,17 @@ use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
-use crate::listen::{Routes, Service, connections_max, descriptors};
+use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::pages::page_path;
 
 use crate::replies::refusal;
+use crate::routes::{Hosts, Routes};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker, Tasks};
 use crate::state::StateFile;
-use crate::stats::{Cause, Stats};
+use crate::stats::{Cause, Snapshot, Stats};
 use crate::unasked::Unasked;
 use crate::{admin, endpoints, listen, pipeline, redirect, state};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
@@ -199,8 +200,34 @@ impl Viral {
         S: tower::Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        let router = Router::new().fallback_service(self.layer().layer(service));
-        self.serve_routes(Routes { router, site: None }, listeners, admin).await;
+        self.serve_routes(self.routes_in_front_of(service), listeners, admin).await;
+    }
+
+    /// As [`Self::routes`], with another service behind the site.
+    pub(crate) fn routes_in_front_of<S>(&self, service: S) -> Routes
+    where
+        S: tower::Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Routes { router: Router::new().fallback_service(self.layer().layer(service)), site: None }
+    }
+
+    /// What counts the site's bytes.
+    pub(crate) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.app.stats)
+    }
+
+    /// The numbers of this moment.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.app.snapshot()
+    }
+
+    /// Waits, after [`shut_down`](Self::shut_down), for the goodbyes, and writes down what was learned.
+    pub(crate) async fn end(&self) {
+        // Now, for nobody knows how long the end may take, and again when it is there.
+        self.save().await;
+        self.app.task_tracker.all().await;
+        self.save().await;
     }
 
     async fn serve_routes(&self, routes: Routes, listeners: Vec<Listener>, admin: Vec<Listener>) {
@@ -245,7 +272,7 @@ impl Viral {
     }
 
     fn listened(&self, routes: Routes, stats: Option<Arc<Stats>>, access: Option<AccessLog>) -> Service {
-        Service { routes, stats, access, hsts: self.app.hsts.clone(), shutdown: self.app.shutdown.clone() }
+        Service { hosts: Hosts::Any(routes), stats, access, hsts: self.app.hsts.clone(), shutdown: self.app.shutdown.clone() }
     }
 
     async fn save(&self) {
@@ -349,7 +376,8 @@ async fn inherit(
     Ok((Some(Arc::new(file)), inherited))
 }
 
-fn hsts_of(seconds: u64) -> Option<HeaderValue> {
+/// The value of `Strict-Transport-Security`, if it is to be sent.
+pub(crate) fn hsts_of(seconds: u64) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("max-age={seconds}")).ok().filter(|_| seconds > 0)
 }
 

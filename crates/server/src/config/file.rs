@@ -64,8 +64,26 @@ pub fn default_file() -> String {
             None => out.push_str(&format!("# {key} = \"\"\n")),
         }
     }
+    out.push_str(SITES);
     out
 }
+
+/// How several sites are written, which no flag says.
+const SITES: &str = r#"
+# Several sites by host, for `viral serve` without DIR. Each has a root or an upstream, and may say of itself alone
+# `spa`, `header` (besides those above), `share` and `never`. The one with `default = true` has all other hosts, too.
+# [[site]]
+# host = "app.example"
+# root = "/srv/app"
+#
+# [[site]]
+# host = "*.shop.example"
+# upstream = "http://127.0.0.1:3000"
+# share = ["/static/*"]
+"#;
+
+/// Keys of `[[site]]` that are no settings above it.
+const SITE_KEYS: [&str; 4] = ["host", "default", "root", "upstream"];
 
 /// `file` with every setting replaced that was given as flag or variable.
 fn overlaid(file: Config, flags: &Config, matches: &ArgMatches) -> Config {
@@ -105,7 +123,7 @@ fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
 fn key_before(text: &str) -> Option<String> {
     let known: Vec<String> = arguments().get_arguments().filter_map(clap::Arg::get_long).map(str::to_owned).collect();
     let mut names = text.lines().rev().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim().trim_matches('"').to_owned());
-    names.find(|name| known.contains(name))
+    names.find(|name| known.contains(name) || SITE_KEYS.contains(&name.as_str()))
 }
 
 #[cfg(test)]
@@ -120,6 +138,30 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         file
+    }
+
+    #[test]
+    fn sites_are_read_and_a_mistake_in_one_is_named() {
+        let sites = "[[site]]\nhost = \"a.example\"\nroot = \"a\"\n[[site]]\nhost = \"*.b.example\"\nupstream = \"http://127.0.0.1:1\"\ndefault = true\n";
+        let read = load(&matches(&["--spa"]), Some(file(sites).path())).unwrap();
+        assert_eq!(read.site.iter().map(|site| site.host.to_string()).collect::<Vec<_>>(), ["a.example", "*.b.example"]);
+        assert!(read.spa && read.site[1].default && read.site[0].root.is_some());
+        for (text, said) in [
+            ("[[site]]\nhost = \"a b\"\n", "line 2: host: `a b` is no host of a site"),
+            ("[[site]]\nroot = \"a\"\n", "missing field `host`"),
+            ("[[site]]\nhost = \"a\"\nlisten = \"x\"\n", "line 3: unknown key `listen`"),
+        ] {
+            let fault = load(&matches(&[]), Some(file(text).path())).unwrap_err().to_string();
+            assert!(fault.contains(said), "{fault}");
+        }
+        let example: String = SITES
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| line.starts_with("[[") || line.contains(" = "))
+            .filter(|line| !line.starts_with('`'))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(toml::from_str::<Config>(&example).unwrap().site.len(), 2, "{example}");
     }
 
     #[test]

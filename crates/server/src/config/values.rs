@@ -30,6 +30,9 @@ pub enum ValueError {
     /// No host.
     #[error("`{0}` is not a host, write it as app.example or app.example:8080")]
     Host(String),
+    /// No host of a site.
+    #[error("`{0}` is no host of a site, write it as app.example or *.app.example, without a port")]
+    SiteHost(String),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
