@@ -91,7 +91,9 @@ where
                     Claim::Ask(asked) => asked.await,
                 };
             // On a listener of our own most requests are for small assets: the router's layers cost more than the asset.
-            if let (true, Some(meter)) = (is_of_site && app.is_plainly_of_site(&parts.method, parts.uri.path()), parts.extensions.get::<Meter>()) {
+            if let (true, Some(meter)) =
+                (is_of_site && app.is_plainly_of_site(&parts.method, parts.uri.path()), parts.extensions.get::<Meter>())
+            {
                 let response = pipeline::answer_parts(&app, &parts).await;
                 meter.set_cause(Cause::of_answer(&response, Cause::Documents));
                 return Ok(response);

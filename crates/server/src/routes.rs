@@ -31,7 +31,7 @@ impl Routes {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(&request)) {
+        if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(request.method(), request.uri().path())) {
             let response = pipeline::answer_parts(&app, &request.into_parts().0).await;
             meter.set_cause(Cause::of_answer(&response, Cause::Documents));
             return Ok(response);

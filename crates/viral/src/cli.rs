@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use viral_server::config::{Config, ConfigError, load};
 use viral_upstream::UpstreamAddr;
@@ -26,6 +27,13 @@ pub(crate) enum Task {
         dir: PathBuf,
         /// The settings.
         config: Config,
+    },
+    /// Serve several sites by host.
+    Sites {
+        /// The settings.
+        config: Box<Config>,
+        /// Where they come from.
+        file: SettingsFile,
     },
     /// Serve in front of another server.
     Proxy {
@@ -60,11 +68,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve a directory
+    /// Serve a directory, or the sites that viral.toml names
     Serve {
-        /// The directory that holds index.html
+        /// The directory that holds index.html; without it the [[site]] tables of viral.toml are served, each for its host
         #[arg(value_name = "DIR")]
-        dir: PathBuf,
+        dir: Option<PathBuf>,
         #[command(flatten)]
         settings: Box<Settings>,
     },
@@ -109,19 +117,47 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
         Some(Command::Seed(args)) => Ok(Task::Seed(args)),
         Some(Command::Simulate(args)) => Ok(Task::Simulate(args)),
         Some(Command::Serve { dir, settings }) => {
-            Ok(Task::Serve { dir, config: settings_of(matches.subcommand_matches("serve").unwrap_or(&matches), *settings)? })
+            let file = SettingsFile::of(matches.subcommand_matches("serve").unwrap_or(&matches), *settings);
+            let config = file.load()?;
+            match (dir, config.site.is_empty()) {
+                (Some(dir), true) => Ok(Task::Serve { dir, config }),
+                (None, false) => Ok(Task::Sites { config: Box::new(config), file }),
+                (None, true) => bail!("nothing is to be served; give DIR, or [[site]] tables in viral.toml"),
+                (Some(_), false) => {
+                    bail!("viral.toml has [[site]] tables; leave DIR out to serve them, or give another file with --config")
+                }
+            }
         }
         Some(Command::Proxy { upstream, settings }) => {
-            Ok(Task::Proxy { upstream, config: settings_of(matches.subcommand_matches("proxy").unwrap_or(&matches), *settings)? })
+            let config = SettingsFile::of(matches.subcommand_matches("proxy").unwrap_or(&matches), *settings).load()?;
+            if !config.site.is_empty() {
+                bail!("viral.toml has [[site]] tables; serve them with `viral serve`, or give another file with --config");
+            }
+            Ok(Task::Proxy { upstream, config })
         }
         Some(Command::Audit(args)) => Ok(Task::Audit(args)),
     }
 }
 
-/// The settings of a command that reads the file without being told.
-fn settings_of(matches: &ArgMatches, settings: Settings) -> Result<Config, ConfigError> {
-    let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
-    load(matches, file.as_deref())
+/// The settings of a command that reads the file without being told, as often as they are asked for.
+pub(crate) struct SettingsFile {
+    matches: ArgMatches,
+    file: Option<PathBuf>,
+}
+
+impl SettingsFile {
+    fn of(matches: &ArgMatches, settings: Settings) -> Self {
+        let file = settings.config.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE)));
+        Self { matches: matches.clone(), file }
+    }
+
+    /// What flags, environment and file say now.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub(crate) fn load(&self) -> Result<Config, ConfigError> {
+        load(&self.matches, self.file.as_deref())
+    }
 }
 
 #[cfg(test)]
@@ -134,12 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn serve_needs_a_directory_and_takes_every_flag() {
-        assert!(Cli::try_parse_from(["viral", "serve"]).is_err());
+    fn serve_takes_a_directory_and_every_flag() {
         let cli = Cli::try_parse_from(["viral", "serve", "dist", "--listen", "127.0.0.1:0", "--min-app-bytes", "0", "--spa"])
             .unwrap_or_else(|error| panic!("{error}"));
         let Some(Command::Serve { dir, settings }) = cli.command else { panic!("not serve") };
-        assert_eq!(dir, Path::new("dist"));
+        assert_eq!(dir.as_deref(), Some(Path::new("dist")));
         let listen = settings.flags.listen.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!((listen, settings.flags.min_app_bytes, settings.flags.spa), (vec!["127.0.0.1:0".to_owned()], 0, true));
     }

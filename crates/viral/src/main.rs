@@ -3,12 +3,15 @@
 mod audit;
 mod bind;
 mod cli;
+mod hosting;
 mod peer;
 mod progress;
 mod run;
+mod served;
 mod simulate;
 mod systemd;
 mod tls;
+mod upstream;
 
 use std::io::{Write as _, stderr};
 use std::process::ExitCode;

@@ -11,16 +11,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
 use viral_server::tls::Tls;
-use viral_server::{EmbeddedFile, Listener, OpenSite, Source, Viral};
-use viral_upstream::{ProxyService, Rules, Settings as UpstreamSettings, Upstream, UpstreamAddr};
+use viral_server::{EmbeddedFile, Listener, Source, Viral};
 
 use crate::audit;
 use crate::bind;
 use crate::cli::Task;
+use crate::hosting::Hosting;
 use crate::peer;
+use crate::served::Served;
 use crate::simulate;
 use crate::systemd;
 use crate::tls;
+use crate::upstream::upstream_of;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
 pub(crate) const INTERRUPTED: i32 = 130;
@@ -43,12 +45,19 @@ pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
                 bail!("a proxy is in front of a whole host; leave --base out and let the server behind have its own paths");
             }
             let upstream = upstream_of(upstream, &config)?;
-            start(&config, upstream.source(), Kind::Proxy(upstream.service()))
+            let service = upstream.service();
+            start(&config, async |listeners| {
+                Ok(Served::Proxy(Viral::open_listening(upstream.source(), &config, listeners).await?, service))
+            })
         }
         Task::Simulate(args) => simulate::run(&args),
         Task::Serve { dir, mut config } => {
             config.state_dir = config.state_dir.or_else(systemd_state_dir);
-            start(&config, Source::Directory(dir), Kind::Site)
+            start(&config, async |listeners| Ok(Served::One(Viral::open_listening(Source::Directory(dir), &config, listeners).await?)))
+        }
+        Task::Sites { mut config, file } => {
+            config.state_dir = config.state_dir.take().or_else(systemd_state_dir);
+            start(&config, async |_| Ok(Served::Many(Hosting::open(&config, file).await?)))
         }
         Task::Demo { mut config } => {
             if !config.base.is_root() {
@@ -56,29 +65,10 @@ pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
             }
             config.public_lineage = true;
             let _ = writeln!(stderr(), "viral: making the demo's world");
-            start(&config, demo(), Kind::Demo)
+            start_demo(&config)
         }
     };
     done.map(|()| ExitCode::SUCCESS)
-}
-
-/// What is served besides a site.
-#[derive(Clone)]
-enum Kind {
-    Site,
-    Demo,
-    Proxy(ProxyService),
-}
-
-/// The server behind, asked as the settings say.
-fn upstream_of(address: UpstreamAddr, config: &Config) -> anyhow::Result<Upstream> {
-    let settings = UpstreamSettings {
-        host: config.upstream_host.clone().map(|host| host.0),
-        rules: Rules { share: config.share.clone(), never: config.never.clone() },
-        answer_wait: Duration::from_secs(config.upstream_timeout),
-        ..UpstreamSettings::at(address)
-    };
-    Upstream::new(settings).context("the certificates that this system trusts cannot be read; install ca-certificates")
 }
 
 /// What systemd made for `StateDirectory=` of the unit (systemd.exec(5)); the first of several.
@@ -87,11 +77,19 @@ fn systemd_state_dir() -> Option<PathBuf> {
     std::env::split_paths(&listed).next().filter(|dir| !dir.as_os_str().is_empty())
 }
 
-fn start(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
+fn start(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>) -> anyhow::Result<()> {
+    start_as(config, open, false)
+}
+
+fn start_demo(config: &Config) -> anyhow::Result<()> {
+    start_as(config, async |listeners| Ok(Served::One(Viral::open_listening(demo(), config, listeners).await?)), true)
+}
+
+fn start_as(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
     log_to_stderr(&config.log)?;
     raise_descriptor_limit();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
-    let done = runtime.block_on(serve(config, source, kind));
+    let done = runtime.block_on(serve(config, open, is_demo));
     runtime.shutdown_timeout(RUNTIME_GRACE);
     done
 }
@@ -117,8 +115,7 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> anyhow::Result<()> {
-    let is_demo = matches!(kind, Kind::Demo);
+async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
     let mut listeners = public_listeners(config).await?;
     let certificate = tls::of(config, &locals(&listeners)?)?;
     listeners = proxied(tls::on(listeners, certificate.as_ref()), config)?;
@@ -137,7 +134,7 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     // It would end who does not listen for it, with or without a log.
     let user = signal(SignalKind::user_defined1())?;
-    let viral = systemd::starting(Viral::open_listening(source, config, &listeners)).await?;
+    let served = systemd::starting(open(&listeners)).await?;
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
     {
@@ -145,10 +142,10 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     }
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::spawn(end_on_signal(viral.clone(), interrupt, terminate));
-    tokio::spawn(reopen_on_signal(viral.clone(), user));
+    tokio::spawn(end_on_signal(served.clone(), interrupt, terminate));
+    tokio::spawn(reopen_on_signal(served.clone(), user));
     if let Some(hangup) = hangup {
-        tokio::spawn(reload_on_signal(viral.clone(), certificate.clone(), hangup));
+        tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup));
     }
     if let Some(tls) = certificate.clone() {
         tokio::spawn(tls::follow(tls));
@@ -159,13 +156,10 @@ async fn serve(config: &Config, source: impl OpenSite + 'static, kind: Kind) -> 
     say(&announcement(&public, &operators, &redirected, (is_demo, certificate.is_some())))?;
     systemd::ready();
     let redirects = tokio::spawn({
-        let viral = viral.clone();
-        async move { viral.redirect(redirecting, https_port).await }
+        let served = served.clone();
+        async move { served.redirect(redirecting, https_port).await }
     });
-    match kind {
-        Kind::Site | Kind::Demo => viral.serve(listeners, admin).await,
-        Kind::Proxy(service) => viral.serve_in_front_of(service, listeners, admin).await,
-    }
+    served.serve(listeners, admin).await;
     let _ = redirects.await;
     tracing::info!("ended");
     Ok(())
@@ -255,31 +249,31 @@ fn announcement(public: &[ListenAt], operators: &[ListenAt], redirected: &[Liste
 }
 
 /// The first signal begins the end, the second one is the end.
-async fn end_on_signal(viral: Viral, mut interrupt: Signal, mut terminate: Signal) {
+async fn end_on_signal(served: Served, mut interrupt: Signal, mut terminate: Signal) {
     either(&mut interrupt, &mut terminate).await;
     tracing::info!("ending: answers in flight are finished, a second signal ends at once");
     systemd::stopping();
-    viral.shut_down();
+    served.shut_down();
     either(&mut interrupt, &mut terminate).await;
     std::process::exit(INTERRUPTED);
 }
 
 /// Each SIGUSR1 opens the access log anew.
-async fn reopen_on_signal(viral: Viral, mut user: Signal) {
+async fn reopen_on_signal(served: Served, mut user: Signal) {
     while user.recv().await.is_some() {
-        viral.reopen_log();
+        served.reopen_log();
     }
 }
 
 /// Each SIGHUP reads the site and the certificate anew.
-async fn reload_on_signal(viral: Viral, certificate: Option<Tls>, mut hangup: Signal) {
+async fn reload_on_signal(served: Served, certificate: Option<Tls>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         systemd::reloading();
         if let Some(certificate) = &certificate {
             tls::renew(certificate);
         }
         tracing::info!("reading the site anew; older versions are forgotten");
-        viral.reload();
+        served.reload().await;
         // It is only asked to: until it is read, visitors get what was there before.
         systemd::ready();
     }

@@ -1,0 +1,60 @@
+//! What is served: one site, or several by host.
+
+use viral_server::{Listener, Viral};
+use viral_upstream::ProxyService;
+
+use crate::hosting::Hosting;
+
+/// What is served, and how. Clones serve the same.
+#[derive(Clone)]
+pub(crate) enum Served {
+    /// One site.
+    One(Viral),
+    /// A site in front of another server.
+    Proxy(Viral, ProxyService),
+    /// Several sites.
+    Many(Hosting),
+}
+
+impl Served {
+    /// As [`Viral::serve`].
+    pub(crate) async fn serve(self, listeners: Vec<Listener>, admin: Vec<Listener>) {
+        match self {
+            Self::One(viral) => viral.serve(listeners, admin).await,
+            Self::Proxy(viral, service) => viral.serve_in_front_of(service, listeners, admin).await,
+            Self::Many(hosting) => hosting.sites().serve(listeners, admin).await,
+        }
+    }
+
+    /// As [`Viral::redirect`].
+    pub(crate) async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.redirect(listeners, https_port).await,
+            Self::Many(hosting) => hosting.sites().redirect(listeners, https_port).await,
+        }
+    }
+
+    /// Reads everything anew: the site, or which sites there are and each of them.
+    pub(crate) async fn reload(&self) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.reload(),
+            Self::Many(hosting) => hosting.reload().await,
+        }
+    }
+
+    /// As [`Viral::reopen_log`].
+    pub(crate) fn reopen_log(&self) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.reopen_log(),
+            Self::Many(hosting) => hosting.sites().reopen_log(),
+        }
+    }
+
+    /// As [`Viral::shut_down`].
+    pub(crate) fn shut_down(&self) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.shut_down(),
+            Self::Many(hosting) => hosting.sites().shut_down(),
+        }
+    }
+}
