@@ -30,6 +30,8 @@ pub(crate) enum Socket {
     /// The same over TLS of our own.
     #[cfg(feature = "tls")]
     Tls(IpAddr),
+    /// This address, and whether over TLS, as a proxy said by the PROXY protocol: whoever is there is a visitor, and not believed for whom it asks.
+    Named(IpAddr, bool),
     /// A program on this machine, through a Unix socket: a proxy.
     Unix,
 }
@@ -49,16 +51,16 @@ impl Socket {
     /// Whether the connection is over TLS of our own.
     pub(crate) fn is_tls(self) -> bool {
         #[cfg(feature = "tls")]
-        let is_tls = matches!(self, Self::Tls(_));
+        let is_tls = matches!(self, Self::Tls(_) | Self::Named(_, true));
         #[cfg(not(feature = "tls"))]
-        let is_tls = false;
+        let is_tls = matches!(self, Self::Named(_, true));
         is_tls
     }
 
     /// Its address: that of this machine for a program on it.
     pub(crate) fn address(self) -> IpAddr {
         match self {
-            Self::At(address) => address.to_canonical(),
+            Self::At(address) | Self::Named(address, _) => address.to_canonical(),
             #[cfg(feature = "tls")]
             Self::Tls(address) => address.to_canonical(),
             Self::Unix => Ipv4Addr::LOCALHOST.into(),
@@ -139,6 +141,7 @@ impl Proxies {
     pub(crate) fn are(&self, socket: Socket) -> bool {
         match socket {
             Socket::At(_) => self.are_at(socket.address()),
+            Socket::Named(..) => false,
             #[cfg(feature = "tls")]
             Socket::Tls(_) => self.are_at(socket.address()),
             Socket::Unix => self.unix,

@@ -194,7 +194,7 @@ async fn answer(
         Ok(refusal(StatusCode::BAD_REQUEST, "say once which host is meant, in a Host header"))
     } else {
         request.extensions_mut().insert(peer);
-        hosts.answer(request, peer, &meter).await
+        hosts.answer(request, &meter).await
     };
     meter.begin_answer();
     response.map(|response| {

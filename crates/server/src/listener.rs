@@ -161,14 +161,18 @@ impl Arrival {
     pub(crate) async fn open(mut self) -> io::Result<(Stream, Socket)> {
         if self.has_header {
             let named = tokio::time::timeout(PROXY_HEADER_TIMEOUT, proxy_header::read(&mut self.stream)).await;
-            if let Some(named) = named.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
-                self.peer = named.socket();
-            }
+            let named = named.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            // Where the proxy does not know for whom it connects, nobody else is believed either.
+            self.peer = named.map_or_else(|| Socket::Named(self.peer.address(), false), proxy_header::Named::socket);
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
+            let over_tls = match self.peer {
+                Socket::Named(address, _) => Socket::Named(address, true),
+                peer @ (Socket::At(_) | Socket::Tls(_) | Socket::Unix) => Socket::Tls(peer.address()),
+            };
             return Ok(match self.stream {
-                Stream::Tcp(stream) => (Stream::Tls(tls.accept(stream)), Socket::Tls(self.peer.address())),
+                Stream::Tcp(stream) => (Stream::Tls(tls.accept(stream)), over_tls),
                 stream @ Stream::Tls(_) => (stream, self.peer),
                 #[cfg(unix)]
                 stream @ Stream::Unix(_) => (stream, self.peer),

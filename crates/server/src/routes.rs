@@ -9,7 +9,6 @@ use http::{Request, Response};
 use tower::{BoxError, ServiceExt as _};
 
 use crate::app::App;
-use crate::client::Socket;
 use crate::host_table::HostTable;
 use crate::meter::Meter;
 use crate::pipeline;
@@ -57,7 +56,7 @@ pub(crate) enum Hosts {
 }
 
 impl Hosts {
-    pub(crate) async fn answer<B>(self, request: Request<B>, peer: Socket, meter: &Meter) -> Result<Response<Body>, Infallible>
+    pub(crate) async fn answer<B>(self, request: Request<B>, meter: &Meter) -> Result<Response<Body>, Infallible>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -65,7 +64,7 @@ impl Hosts {
         let routes = match self {
             Self::Any(routes) => routes,
             Self::Named(table) => {
-                let Some(site) = table.find(peer, request.headers()) else { return Ok(no_such_host()) };
+                let Some(site) = table.find(request.headers()) else { return Ok(no_such_host()) };
                 meter.count_for(&site.stats);
                 site.routes.clone()
             }

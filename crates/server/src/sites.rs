@@ -92,11 +92,8 @@ impl Sites {
     /// # Errors
     /// When the access log cannot be written.
     pub fn new(config: &Config, sites: Vec<HostedSite>) -> Result<Self, OpenError> {
-        let folders = config.site.iter().filter_map(|site| site.root.as_deref());
-        for folder in folders {
-            AccessLog::check(config, folder)?;
-        }
-        let table = HostTable::new(config, sites.iter().map(HostedSite::entry).collect());
+        Self::check(config, config)?;
+        let table = HostTable::new(sites.iter().map(HostedSite::entry).collect());
         Ok(Self(Arc::new(Inner {
             sites: Mutex::new(sites),
             table: Arc::new(table),
@@ -104,6 +101,15 @@ impl Sites {
             hsts: hsts_of(config.hsts),
             shutdown: Shutdown::new(),
         })))
+    }
+
+    /// Whether the sites of `wanted` could be served beside the access log of `config`: addresses of visitors are no part of a site.
+    ///
+    /// # Errors
+    /// When the log lies in one of them.
+    pub fn check(config: &Config, wanted: &Config) -> Result<(), OpenError> {
+        let mut folders = wanted.site.iter().filter_map(|site| site.root.as_deref());
+        folders.try_for_each(|folder| AccessLog::check(config, folder))
     }
 
     /// The sites of now.

@@ -175,7 +175,8 @@ impl<'p> World<'p> {
             now: 0,
             actors: std::iter::repeat_with(|| None).take(plan.visitors.len()).collect(),
             arrived: 0,
-            unfinished: outcomes.iter().filter(|outcome| outcome.role != Role::Forging).count(),
+            // Without viral a forger is a visitor like any other.
+            unfinished: outcomes.iter().filter(|outcome| plan.is_plain || outcome.role != Role::Forging).count(),
             outcomes,
             samples: Vec::new(),
             forged_bytes: 0,

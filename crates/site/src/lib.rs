@@ -75,6 +75,7 @@ pub use maker::VersionMaker;
 pub use object::Object;
 pub use options::{Addition, EmbeddedFile, SiteOptions};
 pub use private::make_dir;
+pub use resolve::exact_name;
 pub use respond::{Accepted, accepted, is_known, respond, respond_not_found, respond_redirect};
 pub use rules::{Redirect, RuleFault, RuleFaultKind};
 pub use site::{Claim, Site};

@@ -11,6 +11,16 @@ pub(super) const NOT_FOUND_PAGE: &str = "404.html";
 /// The document of a folder.
 const INDEX_PAGE: &str = "index.html";
 
+/// The relative path of what is kept for just this URL path (`SiteOptions::exact_paths`): a folder's index has the name of the folder. None for a path that browsers spell otherwise, and
+/// for the index by its own name.
+pub fn exact_name(url_path: &str) -> Option<String> {
+    let relative = path::decode(url_path).filter(|relative| path::encode(relative) == url_path)?;
+    if relative.is_empty() || relative.ends_with('/') {
+        return Some(format!("{relative}{INDEX_PAGE}"));
+    }
+    (relative.rsplit('/').next() != Some(INDEX_PAGE)).then_some(relative)
+}
+
 /// What a URL path leads to.
 #[derive(Debug)]
 pub(super) enum Led<T> {
@@ -59,11 +69,7 @@ impl<T> Paths<'_, T> {
 
     /// What was answered at just this path, spelt as browsers spell it. An index has the name of a folder, and none of its own.
     fn find_exactly(&self, url_path: &str) -> Option<Led<T>> {
-        let relative = path::decode(url_path).filter(|relative| path::encode(relative) == url_path)?;
-        let is_folder = relative.is_empty() || relative.ends_with('/');
-        let names_index = relative.rsplit('/').next() == Some(INDEX_PAGE);
-        let name = if is_folder { format!("{relative}{INDEX_PAGE}") } else { relative };
-        (self.file)(&name).filter(|_| !names_index).map(Led::File)
+        (self.file)(&exact_name(url_path)?).map(Led::File)
     }
 
     /// What somebody who goes to a URL path comes to: the app also has paths whose last segment looks like that of a file.

@@ -12,6 +12,7 @@ use crate::entry::answered;
 use crate::fetch::{FetchError, Fetched, Question};
 use crate::learn::{relative, shown, verdict_of};
 use crate::limits::AUDIT_RESOURCES_MAX;
+use crate::memory::Origin;
 use crate::upstream::{Settings, Upstream};
 
 /// What an audit found.
@@ -120,16 +121,16 @@ pub async fn audit(
 const SHARED: &str = "shared";
 
 async fn look_at(upstream: &Upstream, base: &str, path: &str, visitors: &mut [Jar; 2]) -> (Resource, Result<Fetched, FetchError>) {
-    let judged = verdict_of(upstream, path, None).await;
+    let judged = verdict_of(upstream, path, &Origin::default(), true).await;
     let (verdict, fetched) = match judged {
-        Ok((verdict, fetched)) => (verdict, Ok(fetched)),
+        Ok(judged) => (judged.verdict, Ok(judged.fetched)),
         Err(error) => (SharingVerdict::NotShared(SharingReason::Unreachable), Err(error)),
     };
     let mut differs = Vec::new();
     if let Ok(fetched) = &fetched {
         for (visitor, name) in visitors.iter_mut().zip(["a", "b"]) {
             let cookie = visitor.header();
-            let seen = upstream.fetch(&Question { path, cookie: cookie.as_ref(), ..Question::default() }).await;
+            let seen = upstream.fetch(&Question { path, cookie: cookie.as_ref(), ..Question::default() }, |_| true).await;
             let what = match seen {
                 Ok(seen) => {
                     visitor.take(&seen.head.headers);

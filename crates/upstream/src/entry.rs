@@ -12,6 +12,7 @@ use viral_wire::Digest;
 
 use crate::headers::joined;
 use crate::limits::FRESH_LEAST;
+use crate::memory::Origin;
 
 /// Headers of an answer that say something of one message or one connection only, or that each of our own answers says of itself.
 const NOT_KEPT: [HeaderName; 19] = [
@@ -45,8 +46,11 @@ pub(crate) struct Entry {
     /// What the other server calls this content.
     pub(crate) etag: Option<HeaderValue>,
     pub(crate) modified: Option<HeaderValue>,
-    /// The `Host` that it was asked under first.
-    pub(crate) host: Option<HeaderValue>,
+    /// Under which names it was the same, and where somebody came to when it was learned.
+    pub(crate) hosts: Vec<HeaderValue>,
+    pub(crate) origin: Origin,
+    /// The headers that are kept, and the type.
+    pub(crate) told: Told,
     /// When it was last known to be the same.
     pub(crate) checked: Instant,
     pub(crate) life: Life,
@@ -69,6 +73,7 @@ impl Life {
         let while_revalidate = Duration::from_secs(seconds(&cache_control, "stale-while-revalidate").unwrap_or(0));
         let strict = ["must-revalidate", "proxy-revalidate", "no-cache"];
         let must_revalidate = strict.iter().any(|directive| says(&cache_control, directive));
+        let while_revalidate = if must_revalidate { Duration::ZERO } else { while_revalidate };
         Self { fresh: fresh.max(FRESH_LEAST), while_revalidate, must_revalidate }
     }
 }
@@ -98,12 +103,20 @@ impl Entry {
     }
 }
 
+/// What an answer says of its content: the headers that are kept, and the type.
+pub(crate) type Told = (Vec<(HeaderName, HeaderValue)>, Option<HeaderValue>);
+
+/// See [`Told`].
+pub(crate) fn told(headers: &HeaderMap) -> Told {
+    (kept_headers(headers), headers.get(header::CONTENT_TYPE).cloned())
+}
+
 /// The headers of an answer that matter wherever its content comes from.
 pub(crate) fn kept_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     headers.iter().filter(|(name, _)| !NOT_KEPT.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Whether content of this type is a file, as a rule, whatever stands in the query: `app.js?v=3`. Data and pages may be made for the query.
+/// Whether content of this type is a file, as a rule, whatever stands in the query: `app.js?v=3`. Data, pages and pictures may be made for the query.
 pub(crate) fn is_of_file(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(
@@ -114,7 +127,7 @@ pub(crate) fn is_of_file(media_type: &str) -> bool {
             | "text/css"
             | "application/wasm"
             | "application/vnd.ms-fontobject"
-    ) || ["image/", "font/", "audio/", "video/"].iter().any(|sort| essence.starts_with(sort))
+    ) || essence.starts_with("font/")
 }
 
 /// Tells the visitor's service worker that a query may lead elsewhere: without it all queries lead to the same asset.

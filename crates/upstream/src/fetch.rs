@@ -9,6 +9,7 @@ use flate2::write::GzDecoder;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::response::Parts;
 use http::{Request, StatusCode};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use viral_site::Content;
 use viral_wire::Digest;
 
+use crate::headers::{take_hop_by_hop, tell_stranger};
 use crate::limits::{ANSWER_LEN_MAX, FETCH_WAIT, MEMORY_LEN_MAX};
 use crate::upstream::{Upstream, UpstreamError};
 
@@ -49,6 +51,8 @@ pub(crate) struct Question<'q> {
     /// Path and query.
     pub(crate) path: &'q str,
     pub(crate) host: Option<&'q HeaderValue>,
+    /// Whether visitors come over TLS.
+    pub(crate) over_tls: bool,
     /// Cookies, for audits only.
     pub(crate) cookie: Option<&'q HeaderValue>,
     /// Only if it is not this any more.
@@ -56,18 +60,22 @@ pub(crate) struct Question<'q> {
 }
 
 impl Upstream {
-    /// Fetches a path. Bodies of answers other than 200 are not read.
+    /// Fetches a path. Only the body of an answer with status 200 whose head is `wanted` is read, and none that goes on for ever.
     ///
     /// # Errors
     /// [`FetchError`].
-    pub(crate) async fn fetch(&self, question: &Question<'_>) -> Result<Fetched, FetchError> {
-        timeout(FETCH_WAIT, self.fetch_whole(question)).await.map_err(|_| FetchError::Slow)?
+    pub(crate) async fn fetch(&self, question: &Question<'_>, wanted: impl Fn(&Parts) -> bool) -> Result<Fetched, FetchError> {
+        timeout(FETCH_WAIT, self.fetch_whole(question, wanted)).await.map_err(|_| FetchError::Slow)?
     }
 
-    async fn fetch_whole(&self, question: &Question<'_>) -> Result<Fetched, FetchError> {
-        let (head, body) = self.send(request(question, self)?).await?.into_parts();
+    async fn fetch_whole(&self, question: &Question<'_>, wanted: impl Fn(&Parts) -> bool) -> Result<Fetched, FetchError> {
+        let (mut head, body) = self.send(request(question, self)?).await?.into_parts();
+        take_hop_by_hop(&mut head.headers);
         let mut sink = Sink::new(&head.headers);
-        if head.status == StatusCode::OK {
+        if head.status == StatusCode::OK && !is_endless(&head.headers) && wanted(&head) {
+            if body.size_hint().lower() > ANSWER_LEN_MAX {
+                return Err(FetchError::TooLarge);
+            }
             fill(&mut sink, body).await?;
         }
         let (digest, content) = sink.finish()?;
@@ -84,6 +92,7 @@ fn request(question: &Question<'_>, upstream: &Upstream) -> Result<Request<Body>
     headers
         .insert(header::USER_AGENT, HeaderValue::from_static(concat!("Mozilla/5.0 (compatible; viral/", env!("CARGO_PKG_VERSION"), ")")));
     if let Some(host) = upstream.host_for(question.host) {
+        tell_stranger(headers, &host, question.over_tls);
         headers.insert(header::HOST, host);
     }
     if let Some(cookie) = question.cookie {
@@ -94,6 +103,11 @@ fn request(question: &Question<'_>, upstream: &Upstream) -> Result<Request<Body>
     }
     crate::headers::add_via(headers);
     Ok(request)
+}
+
+/// Whether an answer is a stream of events.
+fn is_endless(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
 async fn fill(sink: &mut Sink, mut body: Incoming) -> Result<(), FetchError> {

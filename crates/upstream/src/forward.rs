@@ -16,7 +16,7 @@ use viral_server::Visitor;
 use crate::entry::is_of_file;
 use crate::headers::{add_via, put_upgrade, take_hop_by_hop, take_own_cookies, tell_visitor};
 use crate::limits::RETRY_AFTER_S;
-use crate::memory::Wanted;
+use crate::memory::{Origin, Wanted, Way};
 use crate::upstream::{Upstream, UpstreamError};
 
 /// Passes requests on to another server. See [`Upstream::service`].
@@ -34,6 +34,7 @@ impl ProxyService {
         let visited = request.headers().get(header::HOST).cloned();
         let seen = (*request.method() == Method::GET).then(|| request.uri().clone());
         let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
+        let over_tls = request.extensions().get::<Visitor>().is_some_and(|visitor| visitor.over_tls);
         let visitor_upgrade = prepare(&mut request, &self.upstream, visited.as_ref());
         let mut response = match self.upstream.send(request).await {
             Ok(response) => response,
@@ -47,18 +48,21 @@ impl ProxyService {
         if let Some(uri) =
             seen.filter(|_| is_anonymous && response.status() == StatusCode::OK && self.upstream.is_told_by(visited.as_ref()))
         {
-            self.note(&uri, response.headers().get(header::CONTENT_TYPE), visited);
+            self.note(&uri, response.headers().get(header::CONTENT_TYPE), Origin { host: visited, over_tls });
         }
         response.map(Body::new)
     }
 
     /// Somebody was answered with content of this type: it may travel.
-    fn note(&self, uri: &Uri, media_type: Option<&HeaderValue>, host: Option<HeaderValue>) {
-        let (now, memory, path) = (Instant::now(), self.upstream.memory(), uri.path());
+    fn note(&self, uri: &Uri, media_type: Option<&HeaderValue>, origin: Origin) {
+        let (memory, path) = (self.upstream.memory(), uri.path());
+        if let Some(host) = self.upstream.host_for(origin.host.as_ref()) {
+            memory.want_way(path, Way::Host(host.as_bytes().to_owned()), origin.clone());
+        }
         match uri.query() {
-            None => memory.want(now, Wanted { path: path.to_owned(), query: None, host }),
+            None => memory.want(Instant::now(), Wanted { path: path.to_owned(), way: None, origin }),
             Some(query) if media_type.and_then(|value| value.to_str().ok()).is_some_and(is_of_file) => {
-                memory.want_query(now, path, query, host)
+                memory.want_way(path, Way::Query(query.to_owned()), origin)
             }
             Some(_) => {}
         }
@@ -97,7 +101,9 @@ fn prepare(request: &mut Request<Body>, upstream: &Upstream, visited: Option<&He
         Some(host) => _ = headers.insert(header::HOST, host),
         None => _ = headers.remove(header::HOST),
     }
-    let protocol = protocol.filter(|_| on_upgrade.is_some())?;
+    // Any other, such as h2c, would be a way past all that is looked at here.
+    let is_known = |protocol: &HeaderValue| protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let protocol = protocol.filter(|protocol| on_upgrade.is_some() && is_known(protocol))?;
     put_upgrade(headers, protocol);
     on_upgrade
 }

@@ -4,11 +4,14 @@ use http::StatusCode;
 use http::header;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use viral_swarm::admission::says;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, told};
+use crate::facts::judge_head;
 use crate::fetch::Question;
+use crate::headers::joined;
 use crate::learn::compare_stale;
-use crate::memory::Wanted;
+use crate::memory::{Origin, Wanted};
 use crate::upstream::Upstream;
 
 /// What a comparison came to.
@@ -39,7 +42,7 @@ impl Upstream {
                     sender.send_replace(Some(compared));
                     if compared == Compared::Changed && entry.asset.is_page() {
                         // A deploy changes more than one file.
-                        compare_stale(&upstream, usize::MAX).await;
+                        compare_stale(&upstream, usize::MAX, true).await;
                     }
                 });
                 answer
@@ -56,26 +59,36 @@ impl Upstream {
             (None, Some(date)) => Some((&header::IF_MODIFIED_SINCE, date)),
             (None, None) => None,
         };
-        let question = Question { path, host: entry.host.as_ref(), unless, cookie: None };
-        let fetched = match self.fetch(&question).await {
+        let Origin { host, over_tls } = &entry.origin;
+        let question = Question { path, host: host.as_ref(), over_tls: *over_tls, unless, cookie: None };
+        let fetched = match self.fetch(&question, |_| true).await {
             Ok(fetched) => fetched,
             Err(error) => {
                 tracing::debug!(path, %error, "cannot be compared with the other server's");
                 return Compared::Unreachable;
             }
         };
-        let status = fetched.head.status;
-        let is_same = status == StatusCode::NOT_MODIFIED || (status == StatusCode::OK && fetched.digest == entry.digest);
+        let (status, headers) = (fetched.head.status, &fetched.head.headers);
+        let is_same = if status == StatusCode::NOT_MODIFIED {
+            // It may say what it did not say before.
+            let cache_control = joined(headers, &header::CACHE_CONTROL);
+            !["private", "no-store"].iter().any(|directive| says(&cache_control, directive)) && !headers.contains_key(header::SET_COOKIE)
+        } else {
+            let (kept, media_type) = told(headers);
+            let says_all = entry.told.0.iter().all(|header| kept.contains(header)) && media_type == entry.told.1;
+            let is_shared = judge_head(path, &fetched.head, self.settings().rules.of(path)).is_shared();
+            status == StatusCode::OK && fetched.digest == entry.digest && says_all && is_shared
+        };
         if is_same {
             self.memory().note_checked(Instant::now(), path);
             return Compared::Same;
         }
-        if status.is_server_error() {
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Compared::Unreachable;
         }
-        if status == StatusCode::OK {
+        if matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED) {
             tracing::debug!(path, "is another now; looked at again");
-            self.memory().look_again(Wanted { path: path.to_owned(), query: None, host: entry.host.clone() });
+            self.memory().look_again(Wanted { path: path.to_owned(), way: None, origin: entry.origin.clone() });
         } else {
             tracing::debug!(path, %status, "is not there any more");
             self.memory().refuse(Instant::now(), path);

@@ -46,9 +46,16 @@ pub(crate) fn put_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
 /// Tells the other server who asks. What a visitor itself says of that is not passed on; what a trusted proxy says is.
 pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
     let proto = if visitor.over_tls { "https" } else { "http" };
-    let before = if visitor.is_proxied { joined(headers, &X_FORWARDED_FOR) } else { String::new() };
-    let hops = if before.is_empty() { visitor.socket.to_string() } else { format!("{before}, {}", visitor.socket) };
-    for name in [&header::FORWARDED, &X_FORWARDED_FOR, &X_FORWARDED_HOST, &X_FORWARDED_PROTO] {
+    // As far as the header that is trusted tells: any other may be the visitor's own.
+    let hops =
+        if visitor.address == visitor.socket { visitor.socket.to_string() } else { format!("{}, {}", visitor.address, visitor.socket) };
+    let names_visitor = |name: &&HeaderName| {
+        // Some servers take `X_Forwarded_For` for the same.
+        let name = name.as_str().replace('_', "-");
+        matches!(name.as_str(), "forwarded" | "x-real-ip") || name.starts_with("x-forwarded-")
+    };
+    let said: Vec<HeaderName> = headers.keys().filter(names_visitor).cloned().collect();
+    for name in said {
         headers.remove(name);
     }
     let forwarded = format!("for={};host=\"{}\";proto={proto}", node(visitor.address), visitor.host.replace(['"', '\\'], ""));
@@ -64,6 +71,13 @@ pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
         }
     }
     add_via(headers);
+}
+
+/// Tells the other server that somebody asks whom it does not know, from an address that is nobody's (RFC 5737): it may trust this machine more than others.
+pub(crate) fn tell_stranger(headers: &mut HeaderMap, host: &HeaderValue, over_tls: bool) {
+    headers.insert(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if over_tls { "https" } else { "http" }));
+    headers.insert(X_FORWARDED_HOST, host.clone());
 }
 
 /// Says that the message passed us.
@@ -149,13 +163,19 @@ mod tests {
 
     #[test]
     fn a_visitor_cannot_say_that_it_is_somebody_else() {
-        let mut headers = map(&[("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=10.0.0.1"), ("x-forwarded-proto", "http")]);
+        let mut headers = map(&[
+            ("x-forwarded-for", "10.0.0.1"),
+            ("forwarded", "for=10.0.0.1"),
+            ("x_forwarded_for", "10.0.0.2"),
+            ("x-real-ip", "10.0.0.3"),
+        ]);
         tell_visitor(&mut headers, &visitor());
         assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers["x-forwarded-host"], "a.example");
         assert_eq!(headers["forwarded"], "for=192.0.2.7;host=\"a.example\";proto=https");
         assert_eq!(headers["via"], "1.1 viral");
+        assert!(!headers.contains_key("x_forwarded_for") && !headers.contains_key("x-real-ip"));
     }
 
     #[test]

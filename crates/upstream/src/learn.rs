@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{StatusCode, header};
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use viral_site::{SiteError, VersionMaker};
 use viral_swarm::admission::{SharingReason, SharingVerdict};
 
-use crate::entry::{Entry, Life, answered};
+use crate::entry::{Entry, Life, answered, told};
 use crate::facts::{judge_head, lifetime};
 use crate::fetch::{FetchError, Fetched, Question};
-use crate::limits::{LOOKS_MAX, SWEEP, SWEEP_MAX};
-use crate::memory::Wanted;
+use crate::limits::{DEPENDS_FOR, LOOKS_MAX, SWEEP, SWEEP_MAX};
+use crate::memory::{Origin, Wanted, Way};
 use crate::site::UpstreamSite;
 use crate::upstream::Upstream;
 
@@ -39,12 +41,11 @@ pub(crate) async fn look(upstream: Upstream, maker: Arc<Mutex<VersionMaker>>) {
 
 /// Looks at one path.
 async fn look_at(upstream: &Upstream, maker: &Arc<Mutex<VersionMaker>>, wanted: Wanted) {
-    if let Some(query) = &wanted.query {
-        return look_at_query(upstream, &wanted, query).await;
+    if let Some(way) = &wanted.way {
+        return look_at_way(upstream, &wanted, way).await;
     }
-    let path = wanted.path.clone();
-    let now = Instant::now();
-    let (verdict, fetched) = match verdict_of(upstream, &path, wanted.host.as_ref()).await {
+    let (path, now) = (wanted.path, Instant::now());
+    let judged = match verdict_of(upstream, &path, &wanted.origin, false).await {
         Ok(judged) => judged,
         Err(error) => {
             tracing::debug!(path, %error, "cannot be looked at");
@@ -52,20 +53,20 @@ async fn look_at(upstream: &Upstream, maker: &Arc<Mutex<VersionMaker>>, wanted: 
             return;
         }
     };
-    if !verdict.is_shared() {
-        tracing::debug!(path, reason = %verdict.reason(), "stays at the other server");
+    if !judged.verdict.is_shared() {
+        tracing::debug!(path, reason = %judged.verdict.reason(), "stays at the other server");
         upstream.memory().refuse(now, &path);
         return;
     }
-    match entry_of(maker, &path, fetched, verdict, wanted).await {
+    let origin = wanted.origin.clone();
+    match entry_of(maker, &path, judged, wanted.origin).await {
         Ok(entry) => {
-            tracing::debug!(path, len = entry.asset.len(), reason = %verdict.reason(), "may travel");
+            tracing::debug!(path, len = entry.asset.len(), "may travel");
             let links: Vec<String> = entry.asset.link_paths().collect();
-            let host = entry.host.clone();
             if upstream.memory().share(now, &path, entry) {
                 // What a browser loads with it will be asked for next.
                 for path in links.into_iter().map(shown) {
-                    upstream.memory().want(now, Wanted { path, query: None, host: host.clone() });
+                    upstream.memory().want(now, Wanted { path, way: None, origin: origin.clone() });
                 }
             }
         }
@@ -76,61 +77,100 @@ async fn look_at(upstream: &Upstream, maker: &Arc<Mutex<VersionMaker>>, wanted: 
     }
 }
 
-/// Looks whether a query leads to the same as the path without. If not, both stay at the other server.
-async fn look_at_query(upstream: &Upstream, wanted: &Wanted, query: &str) {
+/// Looks whether another way leads to the same as what is known of a path.
+async fn look_at_way(upstream: &Upstream, wanted: &Wanted, way: &Way) {
+    let Wanted { path, origin, .. } = wanted;
     let memory = upstream.memory();
-    let Some((entry, _)) = memory.find(Instant::now(), &wanted.path, None) else { return };
-    let path = format!("{}?{query}", wanted.path);
-    match upstream.fetch(&Question { path: &path, host: wanted.host.as_ref(), ..Question::default() }).await {
-        Ok(fetched) if fetched.head.status == StatusCode::OK && fetched.digest == entry.digest => memory.note_query(&wanted.path, query),
-        Ok(_) => {
-            tracing::debug!(path, "depends on the query; stays at the other server");
-            memory.refuse(Instant::now(), &wanted.path);
+    let Some((entry, _)) = memory.find(Instant::now(), path, &[]) else { return };
+    let asked = match way {
+        Way::Query(query) => format!("{path}?{query}"),
+        Way::Host(_) => path.clone(),
+    };
+    let question = Question { path: &asked, host: origin.host.as_ref(), over_tls: origin.over_tls, ..Question::default() };
+    match upstream.fetch(&question, |_| true).await {
+        Ok(fetched) if fetched.head.status == StatusCode::OK => {
+            if fetched.digest == entry.digest {
+                memory.note_way(path, way);
+            } else if matches!(way, Way::Query(_)) {
+                tracing::debug!(path, "depends on the query; stays at the other server");
+                memory.refuse_for(Instant::now(), path, DEPENDS_FOR);
+            }
+            // Under another host there may be another site: it is left to the other server.
         }
+        Ok(_) => memory.forget_way(path, way),
         Err(error) => {
             tracing::debug!(path, %error, "cannot be looked at");
-            memory.forget_query(&wanted.path, query);
+            memory.forget_way(path, way);
         }
     }
 }
 
-/// Fetches a path twice, the second time under another name where the server is asked under several, and judges what came.
-///
-/// # Errors
-/// When the first answer cannot be had.
-pub(crate) async fn verdict_of(
-    upstream: &Upstream,
-    path: &str,
-    host: Option<&http::HeaderValue>,
-) -> Result<(SharingVerdict, Fetched), FetchError> {
-    let rule = upstream.settings().rules.of(path);
-    let fetched = upstream.fetch(&Question { path, host, ..Question::default() }).await?;
-    let verdict = judge_head(path, &fetched.head, rule);
-    if !verdict.is_shared() {
-        return Ok((verdict, fetched));
-    }
-    let other = upstream.other_host(host);
-    let again = upstream.fetch(&Question { path, host: other.as_ref(), ..Question::default() }).await?;
-    let same_type = fetched.head.headers.get(header::CONTENT_TYPE) == again.head.headers.get(header::CONTENT_TYPE);
-    let is_same = again.digest == fetched.digest && same_type && judge_head(path, &again.head, rule).is_shared();
-    Ok((if is_same { verdict } else { SharingVerdict::NotShared(SharingReason::Differs) }, fetched))
+/// What two looks at a path came to.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) verdict: SharingVerdict,
+    /// The first answer, with what both say alike.
+    pub(crate) fetched: Fetched,
+    /// The names under which both were made.
+    hosts: Vec<HeaderValue>,
 }
 
-async fn entry_of(
-    maker: &Arc<Mutex<VersionMaker>>,
-    path: &str,
-    fetched: Fetched,
-    verdict: SharingVerdict,
-    wanted: Wanted,
-) -> Result<Entry, SiteError> {
-    let Fetched { head, digest, content } = fetched;
+/// Fetches a path twice, the second time under another name where the server is asked under several, and judges what came. The body of what may not travel is read
+/// only if it is `wanted` anyway.
+///
+/// # Errors
+/// When an answer cannot be had.
+pub(crate) async fn verdict_of(upstream: &Upstream, path: &str, origin: &Origin, wanted: bool) -> Result<Judged, FetchError> {
+    let rule = upstream.settings().rules.of(path);
+    let may_travel = |head: &Parts| wanted || judge_head(path, head, rule).is_shared();
+    let question = Question { path, host: origin.host.as_ref(), over_tls: origin.over_tls, ..Question::default() };
+    let mut fetched = upstream.fetch(&question, may_travel).await?;
+    let other = upstream.other_host(origin.host.as_ref());
+    let hosts = [upstream.host_for(origin.host.as_ref()), upstream.host_for(other.as_ref())].into_iter().flatten().collect();
+    let mut verdict = judge_head(path, &fetched.head, rule);
+    if verdict.is_shared() {
+        let again = upstream.fetch(&Question { host: other.as_ref(), ..question }, may_travel).await?;
+        if !is_alike(&fetched, &again) || !judge_head(path, &again.head, rule).is_shared() {
+            verdict = SharingVerdict::NotShared(SharingReason::Differs);
+        }
+        keep_alike(&mut fetched.head.headers, &again.head.headers);
+    }
+    Ok(Judged { verdict, fetched, hosts })
+}
+
+/// Headers that decide what a page may do: if they differ, the answer was made for who asked.
+const WEIGHTY: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_SECURITY_POLICY,
+    header::CONTENT_SECURITY_POLICY_REPORT_ONLY,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::LINK,
+];
+
+fn is_alike(first: &Fetched, second: &Fetched) -> bool {
+    let (one, other) = (&first.head.headers, &second.head.headers);
+    first.digest == second.digest && WEIGHTY.iter().all(|name| one.get_all(name).iter().eq(other.get_all(name).iter()))
+}
+
+/// Takes out what the other answer does not say alike, but for what is of one moment anyway.
+fn keep_alike(headers: &mut HeaderMap, other: &HeaderMap) {
+    let of_moment = [header::AGE, header::DATE, header::EXPIRES];
+    let differs = |name: &&HeaderName| !of_moment.contains(name) && !headers.get_all(*name).iter().eq(other.get_all(*name).iter());
+    let gone: Vec<HeaderName> = headers.keys().filter(differs).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+async fn entry_of(maker: &Arc<Mutex<VersionMaker>>, path: &str, judged: Judged, origin: Origin) -> Result<Entry, SiteError> {
+    let Judged { verdict, fetched: Fetched { head, digest, content }, hosts } = judged;
     let life = Life::of(&head, lifetime(path, &head, verdict, SystemTime::now()));
     let answer = answered(relative(path), &head, content);
     let maker = Arc::clone(maker).lock_owned().await;
     let made = tokio::task::spawn_blocking(move || maker.asset(answer)).await;
     let asset = made.map_err(|_| SiteError::Interrupted)??;
     let [etag, modified] = [header::ETAG, header::LAST_MODIFIED].map(|name| head.headers.get(name).cloned());
-    Ok(Entry { asset, digest, etag, modified, host: wanted.host, checked: Instant::now(), life })
+    Ok(Entry { asset, digest, etag, modified, hosts, origin, told: told(&head.headers), checked: Instant::now(), life })
 }
 
 /// The relative path of an asset at this URL path.
@@ -160,16 +200,17 @@ pub(crate) async fn sweep(upstream: Upstream, site: std::sync::Weak<UpstreamSite
             continue;
         }
         swept = now;
-        compare_stale(&upstream, SWEEP_MAX).await;
+        compare_stale(&upstream, SWEEP_MAX, false).await;
     }
 }
 
-/// Compares at most so many stale answers.
-pub(crate) async fn compare_stale(upstream: &Upstream, max: usize) {
+/// Compares at most so many stale answers; after a deploy all that have no life of their own. One at a time, and no version is made meanwhile.
+pub(crate) async fn compare_stale(upstream: &Upstream, max: usize, is_deploy: bool) {
+    let Ok(_settling) = upstream.settling().try_lock() else { return };
     let places = Arc::new(Semaphore::new(LOOKS_MAX));
     let mut comparing = JoinSet::new();
-    for path in upstream.memory().stale(Instant::now(), max) {
-        let Some((entry, _)) = upstream.memory().find(Instant::now(), &path, None) else { continue };
+    for path in upstream.memory().stale(Instant::now(), max, is_deploy) {
+        let Some((entry, _)) = upstream.memory().find(Instant::now(), &path, &[]) else { continue };
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let upstream = upstream.clone();
         comparing.spawn(async move {

@@ -32,8 +32,17 @@ pub(crate) const PATHS_MAX: usize = 50_000;
 /// Answers that may travel at once: an app that answers every path with its page has no more pages than this.
 pub(crate) const SHARED_MAX: usize = 20_000;
 
-/// Queries of one path that are remembered: versions of a file, as `?v=3`.
-pub(crate) const QUERIES_MAX: usize = 16;
+/// Queries and hosts of one path that are remembered: versions of a file, as `?v=3`.
+pub(crate) const WAYS_MAX: usize = 16;
+
+/// Longest query or host that is remembered, in bytes.
+pub(crate) const WAY_LEN_MAX: usize = 256;
+
+/// Longest path that is remembered, in bytes.
+pub(crate) const PATH_LEN_MAX: usize = 1_024;
+
+/// What depends on a query is not looked at again before this.
+pub(crate) const DEPENDS_FOR: Duration = Duration::from_secs(86_400);
 
 /// Addresses that wait to be looked at.
 pub(crate) const QUEUE_MAX: usize = 4_096;

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::HeaderValue;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use viral_site::Asset;
+use viral_site::{Asset, exact_name};
 
 use crate::entry::{Entry, Freshness};
-use crate::limits::{FRESH_LEAST, KEPT_LEN_MAX, PATHS_MAX, QUERIES_MAX, QUEUE_MAX, REFUSED_FOR, SHARED_MAX};
+use crate::limits::{FRESH_LEAST, KEPT_LEN_MAX, PATH_LEN_MAX, PATHS_MAX, QUEUE_MAX, REFUSED_FOR, SHARED_MAX, WAY_LEN_MAX, WAYS_MAX};
 
 /// What is known of each path, for all who ask.
 #[derive(Debug, Default)]
@@ -37,28 +38,45 @@ struct State {
 enum Known {
     /// It waits, or is being looked at.
     Looking,
-    Shared(Box<Entry>, Queries),
+    Shared(Box<Entry>, Ways),
     /// It stays where it is; it may be looked at again from then on.
     Refused(Instant),
 }
 
-/// Queries with which somebody asked for a path that may travel.
-#[derive(Debug, Default)]
-struct Queries {
-    /// Those that lead to the same.
-    same: BTreeSet<String>,
-    /// Those that are being looked at.
-    looking: BTreeSet<String>,
+/// How else somebody asked for a path that may travel, and when somebody did last.
+#[derive(Debug)]
+struct Ways {
+    /// Queries, and hosts, that lead to the same.
+    same: BTreeSet<Way>,
+    /// Those that are being looked at, or lead elsewhere.
+    other: BTreeSet<Way>,
+    used: Instant,
+}
+
+/// Another way to ask for a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// With this query.
+    Query(String),
+    /// Under this host.
+    Host(Vec<u8>),
 }
 
 /// A path to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) path: String,
-    /// With this query, to see whether it leads to the same as without.
-    pub(crate) query: Option<String>,
-    /// The `Host` that somebody came under.
+    /// In this way, to see whether it leads to the same as it is known to.
+    pub(crate) way: Option<Way>,
+    pub(crate) origin: Origin,
+}
+
+/// Where somebody came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The `Host`.
     pub(crate) host: Option<HeaderValue>,
+    pub(crate) over_tls: bool,
 }
 
 impl Memory {
@@ -68,6 +86,9 @@ impl Memory {
 
     /// Wants a path to be looked at, unless it was or will be.
     pub(crate) fn want(&self, now: Instant, wanted: Wanted) {
+        if wanted.path.len() > PATH_LEN_MAX || exact_name(&wanted.path).is_none() {
+            return;
+        }
         let mut state = self.state();
         let is_due = match state.known.get(&wanted.path) {
             None => state.has_room(now),
@@ -83,38 +104,36 @@ impl Memory {
         self.wanted.notify_one();
     }
 
-    /// Wants to know whether a query leads to the same as the path without, if that may travel; if not, wants the path to be looked at.
-    pub(crate) fn want_query(&self, now: Instant, path: &str, query: &str, host: Option<HeaderValue>) {
-        let mut state = self.state();
-        let has_room = state.queue.len() < QUEUE_MAX;
-        let Some(Known::Shared(_, queries)) = state.known.get_mut(path) else {
-            drop(state);
-            return self.want(now, Wanted { path: path.to_owned(), query: None, host });
+    /// Wants to know whether another way leads to the same as the path that may travel.
+    pub(crate) fn want_way(&self, path: &str, way: Way, origin: Origin) {
+        let len = match &way {
+            Way::Query(query) => query.len(),
+            Way::Host(host) => host.len(),
         };
-        let Queries { same, looking } = queries;
-        let is_new = same.len() + looking.len() < QUERIES_MAX && !same.contains(query) && !looking.contains(query);
-        if !is_new || !has_room {
+        let mut state = self.state();
+        let has_room = state.queue.len() < QUEUE_MAX && len <= WAY_LEN_MAX;
+        let Some(Known::Shared(_, ways)) = state.known.get_mut(path) else { return };
+        if !has_room || ways.same.len() + ways.other.len() >= WAYS_MAX || ways.same.contains(&way) || !ways.other.insert(way.clone()) {
             return;
         }
-        looking.insert(query.to_owned());
-        state.queue.push_back(Wanted { path: path.to_owned(), query: Some(query.to_owned()), host });
+        state.queue.push_back(Wanted { path: path.to_owned(), way: Some(way), origin });
         drop(state);
         self.wanted.notify_one();
     }
 
-    /// A query leads to the same as the path without.
-    pub(crate) fn note_query(&self, path: &str, query: &str) {
-        if let Some(Known::Shared(_, queries)) = self.state().known.get_mut(path)
-            && queries.looking.remove(query)
+    /// Another way leads to the same.
+    pub(crate) fn note_way(&self, path: &str, way: &Way) {
+        if let Some(Known::Shared(_, ways)) = self.state().known.get_mut(path)
+            && let Some(way) = ways.other.take(way)
         {
-            queries.same.insert(query.to_owned());
+            ways.same.insert(way);
         }
     }
 
-    /// It cannot be told whether a query leads to the same.
-    pub(crate) fn forget_query(&self, path: &str, query: &str) {
-        if let Some(Known::Shared(_, queries)) = self.state().known.get_mut(path) {
-            queries.looking.remove(query);
+    /// It cannot be told whether another way leads to the same.
+    pub(crate) fn forget_way(&self, path: &str, way: &Way) {
+        if let Some(Known::Shared(_, ways)) = self.state().known.get_mut(path) {
+            ways.other.remove(way);
         }
     }
 
@@ -127,11 +146,15 @@ impl Memory {
     pub(crate) fn share(&self, now: Instant, path: &str, entry: Entry) -> bool {
         let len = entry.asset.len();
         let mut state = self.state();
-        if state.kept_len + len > KEPT_LEN_MAX || state.shared >= SHARED_MAX {
+        while state.shared >= SHARED_MAX || (state.kept_len + len > KEPT_LEN_MAX && state.shared > 0) {
+            state.drop_oldest();
+        }
+        if len > KEPT_LEN_MAX {
             state.set(path, Known::Refused(now + REFUSED_FOR));
             return false;
         }
-        state.set(path, Known::Shared(Box::new(entry), Queries::default()));
+        let same = entry.hosts.iter().map(|host| Way::Host(host.as_bytes().to_owned())).collect();
+        state.set(path, Known::Shared(Box::new(entry), Ways { same, other: BTreeSet::new(), used: now }));
         drop(state);
         self.changed.notify_one();
         true
@@ -139,7 +162,12 @@ impl Memory {
 
     /// A path was looked at, or turned out to be another, and stays where it is. Tells whether it could travel until now.
     pub(crate) fn refuse(&self, now: Instant, path: &str) -> bool {
-        let was_shared = self.state().set(path, Known::Refused(now + REFUSED_FOR));
+        self.refuse_for(now, path, REFUSED_FOR)
+    }
+
+    /// The same for so long.
+    pub(crate) fn refuse_for(&self, now: Instant, path: &str, long: Duration) -> bool {
+        let was_shared = self.state().set(path, Known::Refused(now + long));
         if was_shared {
             self.changed.notify_one();
         }
@@ -164,10 +192,11 @@ impl Memory {
         }
     }
 
-    /// What may travel under a path, and how far it can be believed; with a query, if that leads to the same.
-    pub(crate) fn find(&self, now: Instant, path: &str, query: Option<&str>) -> Option<(Entry, Freshness)> {
-        match self.state().known.get(path) {
-            Some(Known::Shared(entry, queries)) if query.is_none_or(|query| queries.same.contains(query)) => {
+    /// What may travel under a path, and how far it can be believed; in each of these ways, if they are known to lead to the same.
+    pub(crate) fn find(&self, now: Instant, path: &str, asked: &[Way]) -> Option<(Entry, Freshness)> {
+        match self.state().known.get_mut(path) {
+            Some(Known::Shared(entry, ways)) if asked.iter().all(|way| ways.same.contains(way)) => {
+                ways.used = now;
                 Some((Entry::clone(entry), entry.freshness(now)))
             }
             Some(Known::Looking | Known::Shared(..) | Known::Refused(_)) | None => None,
@@ -184,14 +213,17 @@ impl Memory {
         self.state().visited
     }
 
-    /// Paths whose answers cannot be believed as they are, at most `max`, the one checked longest ago first.
-    pub(crate) fn stale(&self, now: Instant, max: usize) -> Vec<String> {
+    /// Paths whose answers cannot be believed as they are, at most `max`, the one checked longest ago first. After a deploy all without a life of their own are among them, however
+    /// lately they were checked.
+    pub(crate) fn stale(&self, now: Instant, max: usize, is_deploy: bool) -> Vec<String> {
         let state = self.state();
         let mut stale: Vec<(Instant, &String)> = state
             .known
             .iter()
             .filter_map(|(path, known)| match known {
-                Known::Shared(entry, _) if entry.freshness(now) != Freshness::Fresh => Some((entry.checked, path)),
+                Known::Shared(entry, _) if entry.freshness(now) != Freshness::Fresh || (is_deploy && entry.life.fresh <= FRESH_LEAST) => {
+                    Some((entry.checked, path))
+                }
                 Known::Shared(..) | Known::Looking | Known::Refused(_) => None,
             })
             .collect();
@@ -219,6 +251,21 @@ impl Memory {
 }
 
 impl State {
+    /// Forgets what nobody asked for the longest.
+    fn drop_oldest(&mut self) {
+        let used =
+            |(path, known): (&String, &Known)| if let Known::Shared(_, ways) = known { Some((ways.used, path.clone())) } else { None };
+        match self.known.iter().filter_map(used).min() {
+            Some((_, path)) => {
+                if let Some(Known::Shared(entry, _)) = self.known.remove(&path) {
+                    self.kept_len -= entry.asset.len();
+                    self.shared -= 1;
+                }
+            }
+            None => self.shared = 0,
+        }
+    }
+
     /// Whether one more path can be remembered. Where all places are taken, what may be looked at again anyway is forgotten, once a second at most: visitors make up paths.
     fn has_room(&mut self, now: Instant) -> bool {
         let may_sweep = self.swept.is_none_or(|swept| now.saturating_duration_since(swept) >= FRESH_LEAST);
@@ -244,12 +291,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn wanted(path: &str) -> Wanted {
-        Wanted { path: path.to_owned(), query: None, host: None }
+        Wanted { path: path.to_owned(), way: None, origin: Origin::default() }
     }
 
     #[test]
@@ -263,6 +308,16 @@ mod tests {
         assert_eq!(memory.next(), None);
         memory.want(start + REFUSED_FOR, wanted("/a"));
         assert_eq!(memory.next(), Some(wanted("/a")));
+    }
+
+    #[test]
+    fn a_path_that_browsers_spell_otherwise_is_not_learned() {
+        let (memory, start) = (Memory::default(), Instant::now());
+        let long = format!("/{}", "x".repeat(PATH_LEN_MAX));
+        for path in ["/index.html", "/a/index.html", "//a.js", "/%61.js", "/a%2Fb", "/../a", long.as_str()] {
+            memory.want(start, wanted(path));
+            assert_eq!(memory.next(), None, "{path}");
+        }
     }
 
     #[test]

@@ -8,13 +8,13 @@ use http::{Method, header};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use viral_site::{Claim, OpenSite, Opening, Site, SiteError, SiteOptions, Version, VersionMaker};
+use viral_site::{Claim, OpenSite, Opening, Resolved, Site, SiteError, SiteOptions, Version, VersionMaker};
 
 use crate::entry::{Entry, Freshness};
 use crate::fresh::Compared;
 use crate::learn::{look, sweep};
 use crate::limits::{FRESHEN_WAIT, PUBLISH_AFTER, PUBLISH_SHARE, VERSION_KEPT_FOR, VERSIONS_KEPT};
-use crate::memory::Wanted;
+use crate::memory::{Origin, Wanted, Way};
 use crate::upstream::Upstream;
 
 /// Opens the site of another server; see [`Upstream::source`].
@@ -62,8 +62,8 @@ impl UpstreamSite {
         let kept = Kept { versions: Arc::new(vec![Arc::clone(&empty)]), made: VecDeque::from([Instant::now()]) };
         let maker = Arc::new(Mutex::new(maker));
         // Whoever comes first comes to the front page, as a rule.
-        if upstream.is_told_by(None) {
-            upstream.memory().want(Instant::now(), Wanted { path: "/".to_owned(), query: None, host: None });
+        if upstream.has_one_name() {
+            upstream.memory().want(Instant::now(), Wanted { path: "/".to_owned(), way: None, origin: Origin::default() });
         }
         Arc::new_cyclic(|site: &Weak<Self>| {
             let mut tasks = JoinSet::new();
@@ -75,7 +75,10 @@ impl UpstreamSite {
     }
 
     fn put(&self, version: Version) {
-        if version.tag() == self.current().tag() {
+        let current = self.current();
+        let is_same = current.assets().count() == version.assets().count()
+            && current.assets().zip(version.assets()).all(|(one, other)| Arc::ptr_eq(one, other));
+        if is_same {
             return;
         }
         let version = Arc::new(version);
@@ -91,15 +94,23 @@ impl UpstreamSite {
         self.number.send_replace(number);
     }
 
+    /// Whether the newest version has just this under a path.
+    fn leads_to(&self, path: &str, entry: &Entry) -> bool {
+        matches!(self.current().resolve(path), Resolved::Asset(asset) if asset.digest() == entry.asset.digest())
+    }
+
     /// Whether what is kept of a path may be given now; asks the other server where that is not known.
     async fn is_current(&self, path: String, entry: Entry) -> bool {
         let must_revalidate = entry.life.must_revalidate;
-        match timeout(FRESHEN_WAIT, self.upstream.compare_once(path, entry)).await {
+        let (asked, kept) = (path.clone(), entry.clone());
+        let is_current = match timeout(FRESHEN_WAIT, self.upstream.compare_once(path, entry)).await {
             Ok(Compared::Same) => true,
             Ok(Compared::Changed) => false,
             // What a cache gives while its server is away (RFC 9111 section 4.2.4).
             Ok(Compared::Unreachable) | Err(_) => !must_revalidate,
-        }
+        };
+        // It may have been replaced meanwhile.
+        is_current && self.leads_to(&asked, &kept)
     }
 }
 
@@ -130,10 +141,13 @@ impl Site for UpstreamSite {
             return Claim::No;
         }
         let query = request.uri.query().filter(|query| !is_own_query(query));
+        let host = self.upstream.host_for(request.headers.get(header::HOST));
+        let ways = [host.map(|host| Way::Host(host.as_bytes().to_owned())), query.map(|query| Way::Query(query.to_owned()))];
+        let ways: Vec<Way> = ways.into_iter().flatten().collect();
         let now = Instant::now();
-        let Some((entry, freshness)) = self.upstream.memory().find(now, path, query) else { return Claim::No };
+        let Some((entry, freshness)) = self.upstream.memory().find(now, path, &ways) else { return Claim::No };
         // What was learned anew is not in a version yet.
-        if self.current().asset(entry.asset.path()).is_none_or(|asset| asset.digest() != entry.asset.digest()) {
+        if !self.leads_to(path, &entry) {
             return Claim::No;
         }
         if entry.asset.is_page() {
@@ -143,9 +157,9 @@ impl Site for UpstreamSite {
             Freshness::Fresh => Claim::Yes,
             Freshness::Soon => {
                 let (upstream, path) = (self.upstream.clone(), path.to_owned());
-                // One question at a time: until it is answered this one counts as asked.
-                upstream.memory().note_checked(now, &path);
-                tokio::spawn(async move { upstream.compare(&path, &entry).await });
+                if !upstream.comparing().contains_key(&path) {
+                    tokio::spawn(async move { upstream.compare_once(path, entry).await });
+                }
                 Claim::Yes
             }
             Freshness::Stale => Claim::Ask(Box::pin(self.is_current(path.to_owned(), entry))),
@@ -165,6 +179,8 @@ async fn publish(upstream: Upstream, maker: Arc<Mutex<VersionMaker>>, site: Weak
         upstream.memory().changed.notified().await;
         sleep(pause).await;
         let began = Instant::now();
+        // A page and its parts are compared together before any of them is given.
+        drop(upstream.settling().lock().await);
         let assets = upstream.memory().assets();
         let mut maker = Arc::clone(&maker).lock_owned().await;
         let Ok(version) = tokio::task::spawn_blocking(move || maker.version_of(assets)).await else { return };

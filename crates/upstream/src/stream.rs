@@ -32,11 +32,11 @@ pub(crate) enum Stream {
 }
 
 impl Connector {
-    /// Through the socket, if there is one.
+    /// Through the socket, if there is one; over TLS with HTTP/2 where both sides have it, if it is wanted.
     ///
     /// # Errors
     /// When the certificates that this system trusts cannot be read.
-    pub(crate) fn new(socket: Option<PathBuf>) -> io::Result<Self> {
+    pub(crate) fn new(socket: Option<PathBuf>, has_h2: bool) -> io::Result<Self> {
         if let Some(path) = socket {
             return Ok(Self::Unix(path));
         }
@@ -44,8 +44,8 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_WAIT));
-        let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().enable_http2();
-        Ok(Self::Net(https.wrap_connector(tcp)))
+        let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
+        Ok(Self::Net(if has_h2 { https.enable_http2().wrap_connector(tcp) } else { https.wrap_connector(tcp) }))
     }
 }
 

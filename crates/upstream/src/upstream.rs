@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum_core::body::Body;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -66,6 +67,10 @@ pub struct Upstream(Arc<Inner>);
 struct Inner {
     settings: Settings,
     client: Client<Connector, Body>,
+    /// For requests that change the protocol, which HTTP/2 cannot, and under a name that is not the address's.
+    http1: Client<Connector, Body>,
+    /// Held while a deploy is found out.
+    settling: tokio::sync::Mutex<()>,
     memory: Arc<Memory>,
     /// Paths that are being compared with the other server's: at most one question for each that may travel.
     comparing: Mutex<BTreeMap<String, watch::Receiver<Option<Compared>>>>,
@@ -77,14 +82,15 @@ impl Upstream {
     /// # Errors
     /// When the certificates that this system trusts cannot be read.
     pub fn new(settings: Settings) -> io::Result<Self> {
-        let connector = Connector::new(settings.address.socket().map(Into::into))?;
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_MAX)
-            .build(connector);
-        Ok(Self(Arc::new(Inner { settings, client, memory: Arc::default(), comparing: Mutex::default() })))
+        let client = |has_h2| {
+            let connector = Connector::new(settings.address.socket().map(Into::into), has_h2)?;
+            let mut builder = Client::builder(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
+            io::Result::Ok(builder.pool_idle_timeout(POOL_IDLE).pool_max_idle_per_host(POOL_IDLE_MAX).build(connector))
+        };
+        let (client, http1) = (client(settings.host.is_none())?, client(false)?);
+        let settling = tokio::sync::Mutex::default();
+        Ok(Self(Arc::new(Inner { settings, client, http1, settling, memory: Arc::default(), comparing: Mutex::default() })))
     }
 
     /// Passes requests on to it. Each must have the extension [`Visitor`](viral_server::Visitor), as [`ViralLayer`](viral_server::ViralLayer) gives it.
@@ -105,14 +111,23 @@ impl Upstream {
         &self.0.memory
     }
 
+    pub(crate) fn settling(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.settling
+    }
+
+    /// Whether it is asked under one name whatever visitors say.
+    pub(crate) fn has_one_name(&self) -> bool {
+        self.settings().host.is_some() || self.settings().address.is_tls()
+    }
+
     pub(crate) fn comparing(&self) -> MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<Compared>>>> {
         self.0.comparing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another `Host` than the one for a visitor who came under this one: what is the same under both does not depend on it. None where one is always asked for.
     pub(crate) fn other_host(&self, visited: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let Settings { address, host, .. } = self.settings();
-        if host.is_some() || address.is_tls() {
+        let address = &self.settings().address;
+        if self.has_one_name() {
             return self.host_for(None);
         }
         let authority = address.authority();
@@ -134,12 +149,9 @@ impl Upstream {
 
     /// Whether an answer to a visitor who came under this `Host` can be compared with that under another: else it might hold a name that only we use.
     pub(crate) fn is_told_by(&self, visited: Option<&HeaderValue>) -> bool {
-        let Settings { address, host, .. } = self.settings();
-        let own = address.authority().as_str().as_bytes();
-        host.is_some()
-            || address.is_tls()
-            || is_here(address.authority().host())
-            || visited.is_some_and(|visited| visited.as_bytes() != own)
+        let authority = self.settings().address.authority();
+        let is_another = |visited: &HeaderValue| visited.as_bytes() != authority.as_str().as_bytes();
+        self.has_one_name() || is_here(authority.host()) || visited.is_some_and(is_another)
     }
 
     /// Asks it, and waits for the head of its answer. What has no body and changes nothing is asked once more where a connection that was kept turned out to be closed.
@@ -161,7 +173,17 @@ impl Upstream {
 
     async fn send_once(&self, request: Request<Body>) -> Result<Response<Incoming>, UpstreamError> {
         let wait = self.settings().answer_wait;
-        Ok(timeout(wait, self.0.client.request(request)).await.map_err(|_| UpstreamError::Slow(wait))??)
+        let client = if request.headers().contains_key(header::UPGRADE) { &self.0.http1 } else { &self.0.client };
+        let (request, sent) = until_sent(request);
+        let answer = client.request(request);
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            answered = answer.as_mut() => return Ok(answered?),
+            // A long upload is no slow answer.
+            () = sent => {}
+        }
+        Ok(timeout(wait, answer).await.map_err(|_| UpstreamError::Slow(wait))??)
     }
 
     fn uri(&self, path: PathAndQuery) -> Result<Uri, UpstreamError> {
@@ -169,6 +191,22 @@ impl Upstream {
         let uri = Uri::builder().scheme(address.scheme().clone()).authority(address.authority().clone()).path_and_query(path);
         uri.build().map_err(|_| UpstreamError::Path)
     }
+}
+
+/// The request, and what ends once its body was sent or given up.
+fn until_sent(request: Request<Body>) -> (Request<Body>, impl Future<Output = ()>) {
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let request = request.map(|body| {
+        if http_body::Body::is_end_stream(&body) {
+            return body;
+        }
+        // Dropped with the body.
+        Body::new(body.map_frame(move |frame| {
+            let _held = &sender;
+            frame
+        }))
+    });
+    (request, async move { _ = receiver.await })
 }
 
 /// An error with what caused it: a client's own word alone is "client error (Connect)".

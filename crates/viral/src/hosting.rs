@@ -81,6 +81,7 @@ impl Hosting {
         if !is_same_for_listeners(&config, &self.0.first) {
             tracing::warn!("settings of more than a site changed; they hold after a restart");
         }
+        Sites::check(&self.0.first, &config)?;
         let now = opened(&config, &self.0.first, before).await?;
         for kept in now.iter().filter(|opened| before.iter().any(|other| other.meant == opened.meant)) {
             kept.site.viral().reload();

@@ -1,18 +1,33 @@
 //! In front of servers that are there already: what is the same for everybody travels, what is not never does.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use serde_json::{Value, json};
 use viral_journeys::apps;
 use viral_journeys::browser::Engine::{Chromium, Firefox};
+use viral_journeys::deadlines;
+use viral_journeys::http::NAVIGATION;
 use viral_journeys::nginx::Nginx;
 use viral_journeys::server::{Server, binary};
 use viral_journeys::shop::Shop;
 use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
-use viral_journeys::wait::journey;
+use viral_journeys::wait::{self, journey};
 
 use crate::common::{assert_whole, seeds};
+
+/// The first request of all is passed on; by the next ones the page is known.
+async fn proxy(behind: SocketAddr) -> Server {
+    let server = Server::proxy(behind, &[]).await;
+    wait::until("the page is known", deadlines::CONDITION, async || {
+        let reply = server.get("/", NAVIGATION).await;
+        let answer = reply.header("viral-answer").to_owned();
+        if answer.starts_with("plain; reason=not-shareable") { Err(answer) } else { Ok(()) }
+    })
+    .await;
+    server
+}
 
 /// The first visitor brings the app over, the second one takes it from the first.
 async fn visitors_feed_each_other(server: &Server, site: &Site) {
@@ -34,7 +49,7 @@ async fn in_front_of_nginx_the_app_travels() {
     journey(async {
         let site = App::default().site();
         let nginx = Nginx::serve(site.folder()).await.expect("nginx");
-        visitors_feed_each_other(&Server::proxy(nginx.address(), &[]).await, &site).await;
+        visitors_feed_each_other(&proxy(nginx.address()).await, &site).await;
     })
     .await;
 }
@@ -44,7 +59,7 @@ async fn in_front_of_express_the_app_travels() {
     journey(async {
         let site = App::default().site();
         let shop = Shop::start(site.folder());
-        visitors_feed_each_other(&Server::proxy(shop.address(), &[]).await, &site).await;
+        visitors_feed_each_other(&proxy(shop.address()).await, &site).await;
     })
     .await;
 }
@@ -54,7 +69,7 @@ async fn a_large_app_of_others_behind_nginx_travels() {
     journey(async {
         let site = apps::pyodide();
         let nginx = Nginx::serve(site.folder()).await.expect("nginx");
-        let server = Server::proxy(nginx.address(), &[]).await;
+        let server = proxy(nginx.address()).await;
         let first = Visitor::visiting(Chromium, &server.url("/")).await;
         let result = first.until_app_runs().await;
         seeds(&server, &first, 1).await;
@@ -83,7 +98,7 @@ async fn a_name_of_one_visitor_reaches_no_other() {
     journey(async {
         let site = App::default().site();
         let shop = Shop::start(site.folder());
-        let server = Server::proxy(shop.address(), &[]).await;
+        let server = proxy(shop.address()).await;
         let alice = Visitor::visiting(Chromium, &server.url("/")).await;
         alice.until_app_runs().await;
         log_in(&server, &alice, "alice").await;
@@ -130,7 +145,7 @@ async fn a_chat_goes_through() {
     journey(async {
         let site = App::default().site();
         let shop = Shop::start(site.folder());
-        let server = Server::proxy(shop.address(), &[]).await;
+        let server = proxy(shop.address()).await;
         for engine in [Chromium, Firefox] {
             let visitor = Visitor::visiting(engine, &server.url("/")).await;
             visitor.until_app_runs().await;

@@ -62,11 +62,7 @@ pub(super) struct Named {
 impl Named {
     /// The other end of the connection, as it would be without the proxy.
     pub(super) fn socket(self) -> Socket {
-        #[cfg(feature = "tls")]
-        if self.over_tls {
-            return Socket::Tls(self.address);
-        }
-        Socket::At(self.address)
+        Socket::Named(self.address, self.over_tls)
     }
 }
 

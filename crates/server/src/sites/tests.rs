@@ -93,9 +93,9 @@ async fn a_site_may_have_a_service_behind_it() {
     let viral = viral(&[("a.txt", "a")], |_| ()).await;
     let behind = service_fn(|_: Request| async { Ok::<_, Infallible>(Response::new(Body::from("behind"))) });
     let site = HostedSite::in_front_of("a.test".parse().unwrap(), false, viral, behind);
-    let table = HostTable::new(&Config::default(), vec![site.entry()]);
+    let table = HostTable::new(vec![site.entry()]);
     let headers: HeaderMap = [(header::HOST, HeaderValue::from_static("a.test"))].into_iter().collect();
-    let found = table.find(crate::client::Socket::At([192, 0, 2, 1].into()), &headers).unwrap();
+    let found = table.find(&headers).unwrap();
     let request = crate::testing::from_here(Request::get("/none.txt").body(Body::empty()).unwrap());
     let response = found.routes.clone().answer(request, &crate::meter::Meter::new(None)).await.unwrap();
     assert_eq!(text(response).await, "behind");

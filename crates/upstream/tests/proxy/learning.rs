@@ -33,8 +33,10 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn the_front_page_is_full_before_anybody_came_twice_and_its_parts_are_of_the_site() {
+async fn a_page_is_passed_on_once_and_then_it_and_its_parts_are_of_the_site() {
     let front = front(app()).await;
+    let first = front.visit("/").await;
+    assert!(first.contains("viral-answer: plain; reason=not-shareable\r\n") && first.ends_with(PAGE), "{first}");
     let visit = front.visit_until("/", NAVIGATION, "viral-answer: full; reason=no-peer-near").await;
     assert!(visit.contains("/.viral/addition.js?v=") && visit.contains("<p>Hello"), "{visit}");
     let part = front.visit_until("/app.js?v=1", "", "accept-ranges: bytes").await;
@@ -159,4 +161,79 @@ async fn a_page_that_is_made_for_a_host_is_kept_for_nobody_until_the_host_is_sai
     let told = front_with(app(), |settings| settings.host = Some("www.example".parse().unwrap())).await;
     let visit = told.visit_until("/", NAVIGATION, "viral-answer: full").await;
     assert!(visit.contains("<p>www.example"), "{visit}");
+}
+
+#[tokio::test]
+async fn another_host_may_be_another_site() {
+    let app = Router::new().route(
+        "/",
+        get(|headers: HeaderMap| async move {
+            let is_tenant = headers["host"].as_bytes() == b"tenant.example";
+            ([HTML, PUBLIC], if is_tenant { "<p>tenant" } else { "<p>default" })
+        }),
+    );
+    let front = front(app).await;
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    for _ in 0..4 {
+        let tenant = front.send(&format!("GET / HTTP/1.1\r\nhost: tenant.example\r\nconnection: close\r\n{NAVIGATION}\r\n")).await;
+        assert!(tenant.ends_with("<p>tenant"), "{tenant}");
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert!(front.visit("/").await.contains("viral-answer: full"));
+}
+
+#[tokio::test]
+async fn a_path_that_is_spelt_otherwise_is_passed_on_every_time() {
+    let front = front(Router::new().fallback(get(|| async { page() }))).await;
+    for path in ["/index.html", "/a/index.html", "/%5Bslug%5D", "/%61", "//a", "/caf%c3%a9"] {
+        for _ in 0..3 {
+            let answer = front.visit(path).await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("via: 1.1 viral"), "{path} {answer}");
+            sleep(Duration::from_millis(150)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_called_private_one_day_does_not_travel_any_more() {
+    let is_private = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_private);
+    let app = Router::new().route(
+        "/",
+        get(move || {
+            let control = if asked.load(SeqCst) { "private" } else { "public, max-age=0" };
+            async move { ([HTML, ("cache-control", control)], PAGE) }
+        }),
+    );
+    let front = front(app).await;
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
+    is_private.store(true, SeqCst);
+    sleep(Duration::from_millis(1_100)).await;
+    for _ in 0..3 {
+        let visit = front.visit("/").await;
+        assert!(visit.contains("not-shareable") && visit.contains("cache-control: private"), "{visit}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_end_holds_nobody_up() {
+    use futures_util::StreamExt as _;
+    let endless = || async {
+        let pieces = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("data: x\n\n")).then(|piece| async {
+            sleep(Duration::from_millis(50)).await;
+            piece
+        });
+        ([("content-type", "text/event-stream"), PUBLIC], axum::body::Body::from_stream(pieces))
+    };
+    let streams = ["/1", "/2", "/3", "/4", "/5"];
+    let app = streams.iter().fold(app(), |app, path| app.route(path, get(endless)));
+    let front = front(app).await;
+    for path in streams {
+        let mut stream = TcpStream::connect(front.at).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a.example\r\n\r\n").as_bytes()).await.unwrap();
+        let mut some = [0; 64];
+        stream.read_exact(&mut some).await.unwrap();
+    }
+    front.visit_until("/", NAVIGATION, "viral-answer: full").await;
 }

@@ -125,3 +125,24 @@ async fn a_server_that_is_away_or_slow_is_said_to_be_with_when_to_come_back() {
     let away = front.visit("/").await;
     assert!(away.starts_with("HTTP/1.1 502") && away.contains("retry-after: 5\r\n") && away.contains("try again"), "{away}");
 }
+
+#[tokio::test]
+async fn a_long_upload_is_no_slow_answer() {
+    let front = front_with(Router::new().fallback(any(echo)), |settings| settings.answer_wait = Duration::from_millis(400)).await;
+    let mut stream = TcpStream::connect(front.at).await.unwrap();
+    stream.write_all(b"POST /up HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\ncontent-length: 8\r\n\r\n").await.unwrap();
+    for _ in 0..8 {
+        stream.write_all(b"x").await.unwrap();
+        sleep(Duration::from_millis(150)).await;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("asked body xxxxxxxx"), "{answer}");
+}
+
+#[tokio::test]
+async fn no_protocol_but_that_of_web_sockets_is_changed_to() {
+    let front = front(Router::new().fallback(any(echo))).await;
+    let answer = front.send("GET / HTTP/1.1\r\nhost: a.example\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("asked upgrade"), "{answer}");
+}

@@ -102,7 +102,8 @@ fn set(page: &mut Option<PageFacts<'static>>, change: impl FnOnce(&mut PageFacts
 
 #[test]
 fn each_reason_comes_of_what_is_known() {
-    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn]);
+    // What a service behind the site answers is never admitted.
+    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn, Reason::NotShareable]);
     for (name, change, expected) in ROWS {
         let (mut world, mut facts, mut page) = (World::new(0), visitor(), Some(PAGE));
         world.seeder(2);
