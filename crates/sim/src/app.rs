@@ -42,11 +42,12 @@ pub struct AppShape {
 }
 
 impl Version {
-    /// Version `number` of an app, of which `changed` (0 to 1) of the pieces are not those of the version before.
+    /// The version of an app after as many deploys as there are shares in `changed` (0 to 1), each that of the pieces which are not those of the version before.
     ///
     /// # Errors
     /// When a manifest of this shape breaks a limit of the protocol.
-    pub fn make(shape: &AppShape, number: u32, changed: f64) -> Result<Self, ManifestError> {
+    pub fn make(shape: &AppShape, changed: &[f64]) -> Result<Self, ManifestError> {
+        let number = u32::try_from(changed.len()).unwrap_or(u32::MAX);
         let mut assets = vec![record("/", "text/html", shape.document_bytes, shape.piece_bytes, number, |_| number)];
         let rest = shape.bytes.saturating_sub(shape.document_bytes);
         for asset in 0..ASSETS {
@@ -56,8 +57,11 @@ impl Version {
             }
             let name = format!("/part-{asset}.bin");
             // Of every version a share of the pieces, spread over the app, is new; the others keep the version in which they last were.
-            let born =
-                |piece: u64| (0..=number).rev().find(|version| *version == 0 || is_changed(*version, asset, piece, changed)).unwrap_or(0);
+            let born = |piece: u64| {
+                let versions = (1..=number).rev().zip(changed.iter().rev());
+                let mut changing = versions.filter(|(version, share)| is_changed(*version, asset, piece, **share));
+                changing.next().map_or(0, |(version, _)| version)
+            };
             assets.push(record(&name, "application/octet-stream", len, shape.piece_bytes, number, born));
         }
         let manifest = Manifest { assets };
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_shipped_code_reads_the_manifest_and_finds_all_bytes() {
-        let version = Version::make(&SHAPE, 0, 0.0).unwrap();
+        let version = Version::make(&SHAPE, &[]).unwrap();
         let manifest = Manifest::decode(&version.blob).unwrap();
         assert_eq!((manifest.bytes(), version.bytes), (10_000_000, 10_000_000));
         assert_eq!(version.pieces.iter().map(|piece| u64::from(piece.len)).sum::<u64>(), 10_000_000);
@@ -122,11 +126,15 @@ mod tests {
 
     #[test]
     fn a_deploy_changes_about_the_share_that_was_said() {
-        let (first, second) = (Version::make(&SHAPE, 0, 0.2).unwrap(), Version::make(&SHAPE, 1, 0.2).unwrap());
+        let (first, second) = (Version::make(&SHAPE, &[]).unwrap(), Version::make(&SHAPE, &[0.2]).unwrap());
         let kept = second.pieces.iter().filter(|piece| first.places.contains_key(&piece.id())).count();
         let share = 1.0 - kept as f64 / second.pieces.len() as f64;
         assert!((0.15..0.25).contains(&share), "{share}");
         assert_ne!(first.digest, second.digest);
-        assert_eq!(Version::make(&SHAPE, 1, 1.0).unwrap().pieces.iter().filter(|piece| first.places.contains_key(&piece.id())).count(), 0);
+        assert_eq!(Version::make(&SHAPE, &[1.0]).unwrap().pieces.iter().filter(|piece| first.places.contains_key(&piece.id())).count(), 0);
+        // Each deploy changes its own share of the version before, whatever earlier ones changed.
+        let (all, tenth) = (Version::make(&SHAPE, &[1.0]).unwrap(), Version::make(&SHAPE, &[1.0, 0.1]).unwrap());
+        let kept = tenth.pieces.iter().filter(|piece| all.places.contains_key(&piece.id())).count();
+        assert!(kept * 10 > all.pieces.len() * 8, "{kept} of {}", all.pieces.len());
     }
 }

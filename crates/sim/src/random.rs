@@ -1,4 +1,4 @@
-//! All randomness of a simulation: splitmix64, so that a seed gives the same run with every version of every library.
+//! The randomness of who comes and what they do: splitmix64, the same with every version of every library. Losses are drawn by the network's own generator.
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]

@@ -140,9 +140,8 @@ pub fn run(plan: &Plan, sabotage: Sabotage, watch: &mut dyn FnMut(RunProgress) -
 
 impl<'p> World<'p> {
     fn new(plan: &'p Plan, sabotage: Sabotage) -> Result<Self, ManifestError> {
-        let changed = |number: usize| number.checked_sub(1).and_then(|index| plan.deploys.get(index)).map_or(0.0, |deploy| deploy.changed);
-        let versions =
-            (0..=plan.deploys.len()).map(|number| Version::make(&plan.app, u32::try_from(number).unwrap_or(u32::MAX), changed(number)));
+        let shares: Vec<f64> = plan.deploys.iter().map(|deploy| deploy.changed).collect();
+        let versions = (0..=shares.len()).map(|number| Version::make(&plan.app, &shares[..number]));
         let versions = versions.collect::<Result<Vec<_>, _>>()?;
         let mut timeline = Timeline::default();
         for (index, visitor) in plan.visitors.iter().enumerate() {
