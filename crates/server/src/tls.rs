@@ -71,11 +71,11 @@ impl Tls {
         Ok(())
     }
 
-    /// When the files were changed last, the later of both; none where there are none.
-    pub fn changed(&self) -> Option<SystemTime> {
+    /// When each of the files was changed last; none where there are none.
+    pub fn changed(&self) -> Option<[Option<SystemTime>; 2]> {
         let files = self.files.as_ref()?;
         let modified = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        modified(&files.0).max(modified(&files.1))
+        Some([modified(&files.0), modified(&files.1)])
     }
 
     /// From when to when the certificate counts.

@@ -44,7 +44,9 @@ pub(crate) async fn follow(tls: Tls) {
     while seen.is_some() {
         tokio::time::sleep(LOOK).await;
         let changed = tls.changed();
-        if changed.is_some() && changed != seen {
+        // Half way through a renewal one of them may be missing.
+        let is_whole = changed.is_some_and(|changed| changed.iter().all(Option::is_some));
+        if is_whole && changed != seen {
             seen = changed;
             renew(&tls);
         }

@@ -26,7 +26,7 @@ async fn a_trusted_proxy_says_for_whom_it_connects() {
     let arrival = listener.accept().await.unwrap();
     assert_eq!(arrival.peer(), Socket::At([127, 0, 0, 1].into()), "before anything is read");
     let (mut stream, peer) = arrival.open().await.unwrap();
-    assert_eq!(peer, Socket::At([198, 51, 100, 7].into()));
+    assert_eq!(peer, Socket::Named([198, 51, 100, 7].into(), false));
     let mut bytes = [0; 3];
     stream.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"GET");
@@ -65,7 +65,7 @@ async fn a_proxy_at_a_unix_socket_says_it_too() {
     let mut proxy = UnixStream::connect(&path).await.unwrap();
     proxy.write_all(HEADER).await.unwrap();
     let (_, peer) = listener.accept().await.unwrap().open().await.unwrap();
-    assert_eq!(peer, Socket::At([198, 51, 100, 7].into()));
+    assert_eq!(peer, Socket::Named([198, 51, 100, 7].into(), false));
 }
 
 #[cfg(feature = "tls")]
@@ -98,5 +98,5 @@ async fn the_header_comes_before_the_handshake() {
         (peer, bytes)
     };
     let (_stream, (peer, bytes)) = tokio::join!(visit, serve);
-    assert_eq!((peer, &bytes), (Socket::Tls([198, 51, 100, 7].into()), b"GET"));
+    assert_eq!((peer, &bytes), (Socket::Named([198, 51, 100, 7].into(), true), b"GET"));
 }
