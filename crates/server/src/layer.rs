@@ -94,9 +94,7 @@ where
             if let (true, Some(meter)) =
                 (is_of_site && app.is_plainly_of_site(&parts.method, parts.uri.path()), parts.extensions.get::<Meter>())
             {
-                let response = pipeline::answer_parts(&app, &parts).await;
-                meter.set_cause(Cause::of_answer(&response, Cause::Documents));
-                return Ok(response);
+                return Ok(pipeline::answer_plainly(&app, &parts, meter).await);
             }
             if is_of_site {
                 let Ok(response) = site.call(Request::from_parts(parts, body)).await;

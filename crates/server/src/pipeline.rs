@@ -19,6 +19,7 @@ use viral_swarm::pageset::Size;
 
 use crate::app::App;
 use crate::cookies;
+use crate::meter::Meter;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
@@ -33,8 +34,15 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Res
     answer_parts(&app, &request).await
 }
 
+/// The same past the router and its layers, of what is plainly the site's: says to the connection what the answer is for.
+pub(crate) async fn answer_plainly(app: &App, request: &Parts, meter: &Meter) -> Response<Body> {
+    let response = answer_parts(app, request).await;
+    meter.set_cause(Cause::of_answer(&response, Cause::Documents));
+    response
+}
+
 /// The same of a request whose body nobody needs.
-pub(crate) async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
+async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
     let came = Instant::now();
     loop {
         // Only a visit that waits while the site changes is answered anew.

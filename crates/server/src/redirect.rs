@@ -1,9 +1,27 @@
 //! From http to https.
 
+use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 
+use crate::connection_limit::ConnectionLimit;
+use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::listen::{self, Service};
+use crate::listener::Listener;
 use crate::replies::refusal;
+use crate::routes::{Hosts, Routes};
+
+/// Sends whoever comes to `listeners` on to https, at this port, until the `service` ends that answers as it is told.
+pub(crate) async fn serve(listeners: Vec<Listener>, https_port: u16, service: impl Fn(Hosts) -> Service) {
+    let router = Router::new().fallback(move |request: Request<Body>| async move { to_https(&request, https_port) });
+    let limit = ConnectionLimit::of(ADMIN_CONNECTIONS_MAX);
+    let hosts = Hosts::Any(Routes { router, site: None });
+    let serving: Vec<_> =
+        listeners.into_iter().map(|listener| tokio::spawn(listen::serve(listener, service(hosts.clone()), limit.clone()))).collect();
+    for listener in serving {
+        let _ = listener.await;
+    }
+}
 
 /// The same address over https, at this port. Status 308, which keeps method and body.
 pub(crate) fn to_https<B>(request: &Request<B>, port: u16) -> Response<Body> {

@@ -13,7 +13,7 @@ use crate::host_table::HostTable;
 use crate::meter::Meter;
 use crate::pipeline;
 use crate::replies::no_such_host;
-use crate::stats::{Cause, Stats};
+use crate::stats::Stats;
 
 /// The routes of a site, and the way past them for what is plainly the site's.
 #[derive(Clone)]
@@ -31,9 +31,7 @@ impl Routes {
         B::Error: Into<BoxError>,
     {
         if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(request.method(), request.uri().path())) {
-            let response = pipeline::answer_parts(&app, &request.into_parts().0).await;
-            meter.set_cause(Cause::of_answer(&response, Cause::Documents));
-            return Ok(response);
+            return Ok(pipeline::answer_plainly(&app, &request.into_parts().0, meter).await);
         }
         request.extensions_mut().insert(meter.clone());
         self.router.oneshot(request).await

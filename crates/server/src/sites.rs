@@ -155,18 +155,7 @@ impl Sites {
 
     /// As [`Viral::redirect`].
     pub async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
-        let router = Router::new().fallback(move |request: Request| async move { redirect::to_https(&request, https_port) });
-        let limit = ConnectionLimit::of(ADMIN_CONNECTIONS_MAX);
-        let serving: Vec<_> = listeners
-            .into_iter()
-            .map(|listener| {
-                let hosts = Hosts::Any(Routes { router: router.clone(), site: None });
-                tokio::spawn(listen::serve(listener, self.listened(hosts, self.0.access.clone()), limit.clone()))
-            })
-            .collect();
-        for listener in serving {
-            let _ = listener.await;
-        }
+        redirect::serve(listeners, https_port, |hosts| self.listened(hosts, self.0.access.clone())).await;
     }
 
     /// The operator's endpoints of all sites: as [`Viral::admin`], of the site that `?site=HOST` names. `/stats` without is an object by host.

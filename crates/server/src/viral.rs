@@ -239,7 +239,7 @@ impl Viral {
         let all = public.chain(admin.into_iter().map(|listener| (listener, operators_routes.clone(), None, None, operators.clone())));
         let serving: Vec<_> = all
             .map(|(listener, routes, stats, access, connections)| {
-                tokio::spawn(listen::serve(listener, self.listened(routes, stats, access), connections))
+                tokio::spawn(listen::serve(listener, self.listened(Hosts::Any(routes), stats, access), connections))
             })
             .collect();
         self.app.shutdown.begun().await;
@@ -257,22 +257,11 @@ impl Viral {
 
     /// Sends visitors on to the same address over https, at this port, until [`shut_down`](Self::shut_down) is called.
     pub async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
-        let router = Router::new().fallback(move |request: Request| async move { redirect::to_https(&request, https_port) });
-        let limit = ConnectionLimit::of(ADMIN_CONNECTIONS_MAX);
-        let serving: Vec<_> = listeners
-            .into_iter()
-            .map(|listener| {
-                let routes = Routes { router: router.clone(), site: None };
-                tokio::spawn(listen::serve(listener, self.listened(routes, None, self.app.access.clone()), limit.clone()))
-            })
-            .collect();
-        for listener in serving {
-            let _ = listener.await;
-        }
+        redirect::serve(listeners, https_port, |hosts| self.listened(hosts, None, self.app.access.clone())).await;
     }
 
-    fn listened(&self, routes: Routes, stats: Option<Arc<Stats>>, access: Option<AccessLog>) -> Service {
-        Service { hosts: Hosts::Any(routes), stats, access, hsts: self.app.hsts.clone(), shutdown: self.app.shutdown.clone() }
+    fn listened(&self, hosts: Hosts, stats: Option<Arc<Stats>>, access: Option<AccessLog>) -> Service {
+        Service { hosts, stats, access, hsts: self.app.hsts.clone(), shutdown: self.app.shutdown.clone() }
     }
 
     async fn save(&self) {

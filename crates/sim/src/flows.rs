@@ -11,6 +11,7 @@ use viral_netsim::plan::{Network, ORIGIN};
 use crate::carrier::{Carried, ConnId, Kind, NetEvent, Side};
 use crate::clock::{MS, Nanos, SECOND_NS};
 use crate::message::Payload;
+use crate::slots::Slots;
 use crate::timeline::Timeline;
 use shares::{FlowId, Shares};
 
@@ -62,18 +63,11 @@ struct Conn {
     directions: [Direction; 2],
 }
 
-#[derive(Debug, Default)]
-struct Place {
-    turn: u32,
-    conn: Option<Box<Conn>>,
-}
-
 /// The network in flows.
 pub struct Flows {
     network: Network,
     shares: Shares,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    conns: Slots<Conn>,
     timeline: Timeline<Due>,
     mute: Vec<bool>,
     carried: Carried,
@@ -86,8 +80,7 @@ impl Flows {
     pub fn new(network: Network) -> Self {
         Self {
             shares: Shares::new(&network),
-            places: Vec::new(),
-            free: Vec::new(),
+            conns: Slots::default(),
             timeline: Timeline::default(),
             mute: vec![false; network.endpoints.len()],
             carried: Carried::default(),
@@ -100,14 +93,7 @@ impl Flows {
     pub fn open(&mut self, now: Nanos, kind: Kind, a: usize, b: usize) -> ConnId {
         let conn =
             Conn { kind, ends: [a, b], is_open: [false; 2], is_started: false, is_closed: [false; 2], directions: Default::default() };
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-        });
-        let place = &mut self.places[slot as usize];
-        place.turn += 1;
-        place.conn = Some(Box::new(conn));
-        let id = ConnId { slot, turn: place.turn };
+        let id = self.conns.insert(conn);
         if kind == Kind::Tcp {
             self.start(now, id);
         }
@@ -168,8 +154,7 @@ impl Flows {
         });
         flows.into_iter().flatten().for_each(|flow| self.stop(now, flow));
         if is_over {
-            self.places[id.slot as usize].conn = None;
-            self.free.push(id.slot);
+            self.conns.remove(id);
         } else if is_started {
             let reaches = tells && !self.network.is_unreachable(a, b);
             let after = if reaches { self.delay(a, b) } else { GONE_WAIT };
@@ -206,11 +191,11 @@ impl Flows {
     }
 
     fn conn(&self, id: ConnId) -> Option<&Conn> {
-        self.places.get(id.slot as usize).filter(|place| place.turn == id.turn)?.conn.as_deref()
+        self.conns.get(id)
     }
 
     fn conn_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.places.get_mut(id.slot as usize).filter(|place| place.turn == id.turn)?.conn.as_deref_mut()
+        self.conns.get_mut(id)
     }
 
     fn delay(&self, a: usize, b: usize) -> Nanos {

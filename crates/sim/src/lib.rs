@@ -25,6 +25,7 @@ pub mod rogue;
 pub mod scenario;
 pub mod server;
 pub mod shrink;
+mod slots;
 pub mod socket;
 pub mod summary;
 pub mod timeline;

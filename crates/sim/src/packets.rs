@@ -11,6 +11,7 @@ use viral_netsim::plan::Network;
 use crate::carrier::{Carried, ConnId, Kind, NetEvent, Side};
 use crate::clock::MS;
 use crate::message::Payload;
+use crate::slots::Slots;
 use crate::transport::{Half, SCTP, TCP};
 
 /// Who sends which step of a handshake, and bytes of its packet. TCP: SYN and its answer.
@@ -86,17 +87,10 @@ struct Conn {
     looked_at: [[Option<Nanos>; 2]; 2],
 }
 
-#[derive(Debug, Default)]
-struct Place {
-    turn: u32,
-    conn: Option<Box<Conn>>,
-}
-
 /// The network in packets.
 pub struct Packets {
     fabric: Fabric<Token>,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    conns: Slots<Conn>,
     timers: BinaryHeap<Reverse<(Nanos, u64, ConnId, Timer)>>,
     timer_count: u64,
     /// Endpoints that say nothing any more.
@@ -111,8 +105,7 @@ impl Packets {
         let mute = vec![false; network.endpoints.len()];
         Self {
             fabric: Fabric::new(network),
-            places: Vec::new(),
-            free: Vec::new(),
+            conns: Slots::default(),
             timers: BinaryHeap::new(),
             timer_count: 0,
             mute,
@@ -134,14 +127,7 @@ impl Packets {
             halves: [Half::new(protocol), Half::new(protocol)],
             looked_at: [[None; 2]; 2],
         };
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-        });
-        let place = &mut self.places[slot as usize];
-        place.turn += 1;
-        place.conn = Some(Box::new(conn));
-        let id = ConnId { slot, turn: place.turn };
+        let id = self.conns.insert(conn);
         if kind == Kind::Tcp {
             self.send_step(now, id, 0);
         }
@@ -236,16 +222,15 @@ impl Packets {
     }
 
     fn conn(&self, id: ConnId) -> Option<&Conn> {
-        self.places.get(id.slot as usize).filter(|place| place.turn == id.turn)?.conn.as_deref()
+        self.conns.get(id)
     }
 
     fn conn_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.places.get_mut(id.slot as usize).filter(|place| place.turn == id.turn)?.conn.as_deref_mut()
+        self.conns.get_mut(id)
     }
 
     fn forget(&mut self, id: ConnId) {
-        self.places[id.slot as usize].conn = None;
-        self.free.push(id.slot);
+        self.conns.remove(id);
     }
 
     fn put(&mut self, now: Nanos, from: usize, token: Token) {

@@ -31,6 +31,17 @@ pub enum Content {
     File(File, u64),
 }
 
+impl Content {
+    /// Its length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks whether it is empty")]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(_, len) => *len,
+        }
+    }
+}
+
 impl Answered {
     /// The asset. Blocks.
     ///

@@ -6,7 +6,6 @@ use http::header::{self, HeaderMap, HeaderValue};
 use serde::Serialize;
 use viral_site::{Content, SiteError, SiteOptions, VersionMaker};
 use viral_swarm::admission::{SharingReason, SharingVerdict};
-use viral_wire::Digest;
 
 use crate::entry::answered;
 use crate::fetch::{FetchError, Fetched, Question};
@@ -141,7 +140,7 @@ async fn look_at(upstream: &Upstream, base: &str, path: &str, visitors: &mut [Ja
             differs.extend(what.map(|what| Difference { visitor: name, what }));
         }
     }
-    let (status, bytes) = fetched.as_ref().map_or((0, 0), |fetched| (fetched.head.status.as_u16(), len(&fetched.content)));
+    let (status, bytes) = fetched.as_ref().map_or((0, 0), |fetched| (fetched.head.status.as_u16(), fetched.content.len()));
     let resource = Resource {
         url: format!("{base}{path}"),
         verdict: if verdict.is_shared() { SHARED } else { "not-shared" },
@@ -158,8 +157,7 @@ fn difference(anonymous: &Fetched, seen: &Fetched) -> Option<String> {
     if before != now {
         return Some(format!("status {} instead of {}", now.as_u16(), before.as_u16()));
     }
-    let same: (Digest, Digest) = (anonymous.digest, seen.digest);
-    (same.0 != same.1).then(|| match (&anonymous.content, &seen.content) {
+    (anonymous.digest != seen.digest).then(|| match (&anonymous.content, &seen.content) {
         (Content::Bytes(before), Content::Bytes(now)) => {
             let at = before.iter().zip(now).position(|(before, now)| before != now).unwrap_or(before.len().min(now.len()));
             let line = before[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -179,13 +177,6 @@ async fn links_of(maker: VersionMaker, path: &str, fetched: Fetched) -> Result<(
     let (links, maker) = made.map_err(|_| SiteError::Interrupted)?;
     // A path that no site could have leads nowhere further.
     Ok((links.unwrap_or_default(), maker))
-}
-
-fn len(content: &Content) -> u64 {
-    match content {
-        Content::Bytes(bytes) => bytes.len() as u64,
-        Content::File(_, len) => *len,
-    }
 }
 
 /// The cookies of one visitor: those given, and those that answers set.

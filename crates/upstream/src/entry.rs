@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
-use tokio::time::Instant;
 use viral_site::{Answered, Asset, Content};
 use viral_swarm::admission::says;
 use viral_wire::Digest;
@@ -38,7 +37,7 @@ const NOT_KEPT: [HeaderName; 19] = [
 ];
 
 /// One answer that may travel.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) asset: Arc<Asset>,
     /// SHA-256 of the body as it came, without a coding.
@@ -51,8 +50,6 @@ pub(crate) struct Entry {
     pub(crate) origin: Origin,
     /// The headers that are kept, and the type.
     pub(crate) told: Told,
-    /// When it was last known to be the same.
-    pub(crate) checked: Instant,
     pub(crate) life: Life,
 }
 
@@ -76,6 +73,18 @@ impl Life {
         let while_revalidate = if must_revalidate { Duration::ZERO } else { while_revalidate };
         Self { fresh: fresh.max(FRESH_LEAST), while_revalidate, must_revalidate }
     }
+
+    /// How far an answer of this age can be believed.
+    pub(crate) fn freshness(&self, age: Duration) -> Freshness {
+        let Self { fresh, while_revalidate, .. } = *self;
+        if age < fresh {
+            Freshness::Fresh
+        } else if age < fresh.saturating_add(while_revalidate) {
+            Freshness::Soon
+        } else {
+            Freshness::Stale
+        }
+    }
 }
 
 /// How far an answer can be believed now.
@@ -87,20 +96,6 @@ pub(crate) enum Freshness {
     Soon,
     /// Not before somebody asked.
     Stale,
-}
-
-impl Entry {
-    pub(crate) fn freshness(&self, now: Instant) -> Freshness {
-        let age = now.saturating_duration_since(self.checked);
-        let Life { fresh, while_revalidate, .. } = self.life;
-        if age < fresh {
-            Freshness::Fresh
-        } else if age < fresh.saturating_add(while_revalidate) {
-            Freshness::Soon
-        } else {
-            Freshness::Stale
-        }
-    }
 }
 
 /// What an answer says of its content: the headers that are kept, and the type.

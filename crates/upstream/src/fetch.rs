@@ -205,19 +205,12 @@ mod tests {
         Ok(sink.finish()?)
     }
 
-    fn len(content: &Content) -> u64 {
-        match content {
-            Content::Bytes(bytes) => bytes.len() as u64,
-            Content::File(_, len) => *len,
-        }
-    }
-
     #[test]
     fn what_is_large_goes_to_a_file_and_its_digest_is_that_of_the_whole() {
         let part = vec![7; MEMORY_LEN_MAX];
         let (digest, content) = taken(&HeaderMap::new(), &[&part, b"1", &part]).unwrap();
         assert!(matches!(content, Content::File(..)));
-        assert_eq!((len(&content), digest), (2 * part.len() as u64 + 1, Digest::of(&[&part[..], b"1", &part].concat())));
+        assert_eq!((content.len(), digest), (2 * part.len() as u64 + 1, Digest::of(&[&part[..], b"1", &part].concat())));
         let (_, small) = taken(&HeaderMap::new(), &[b"abc"]).unwrap();
         assert!(matches!(small, Content::Bytes(bytes) if bytes == "abc"));
     }

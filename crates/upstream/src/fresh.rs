@@ -1,5 +1,7 @@
 //! Whether what travels is still what the other server has.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header;
 use tokio::sync::watch;
@@ -27,7 +29,7 @@ pub(crate) enum Compared {
 
 impl Upstream {
     /// The same for all who ask at once: one question. It is asked to its end, whoever waits for it.
-    pub(crate) async fn compare_once(&self, path: String, entry: Entry) -> Compared {
+    pub(crate) async fn compare_once(&self, path: String, entry: Arc<Entry>) -> Compared {
         let mut answer = {
             let mut asked = self.comparing();
             if let Some(answer) = asked.get(&path) {

@@ -81,7 +81,7 @@ async fn look_at(upstream: &Upstream, maker: &Arc<Mutex<VersionMaker>>, wanted: 
 async fn look_at_way(upstream: &Upstream, wanted: &Wanted, way: &Way) {
     let Wanted { path, origin, .. } = wanted;
     let memory = upstream.memory();
-    let Some((entry, _)) = memory.find(Instant::now(), path, &[]) else { return };
+    let Some(entry) = memory.kept(path) else { return };
     let asked = match way {
         Way::Query(query) => format!("{path}?{query}"),
         Way::Host(_) => path.clone(),
@@ -170,7 +170,7 @@ async fn entry_of(maker: &Arc<Mutex<VersionMaker>>, path: &str, judged: Judged, 
     let made = tokio::task::spawn_blocking(move || maker.asset(answer)).await;
     let asset = made.map_err(|_| SiteError::Interrupted)??;
     let [etag, modified] = [header::ETAG, header::LAST_MODIFIED].map(|name| head.headers.get(name).cloned());
-    Ok(Entry { asset, digest, etag, modified, hosts, origin, told: told(&head.headers), checked: Instant::now(), life })
+    Ok(Entry { asset, digest, etag, modified, hosts, origin, told: told(&head.headers), life })
 }
 
 /// The relative path of an asset at this URL path.
@@ -209,8 +209,7 @@ pub(crate) async fn compare_stale(upstream: &Upstream, max: usize, is_deploy: bo
     let Ok(_settling) = upstream.settling().try_lock() else { return };
     let places = Arc::new(Semaphore::new(LOOKS_MAX));
     let mut comparing = JoinSet::new();
-    for path in upstream.memory().stale(Instant::now(), max, is_deploy) {
-        let Some((entry, _)) = upstream.memory().find(Instant::now(), &path, &[]) else { continue };
+    for (path, entry) in upstream.memory().stale(Instant::now(), max, is_deploy) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let upstream = upstream.clone();
         comparing.spawn(async move {

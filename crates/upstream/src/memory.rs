@@ -38,19 +38,28 @@ struct State {
 enum Known {
     /// It waits, or is being looked at.
     Looking,
-    Shared(Box<Entry>, Ways),
+    Shared(Arc<Entry>, Use),
     /// It stays where it is; it may be looked at again from then on.
     Refused(Instant),
 }
 
-/// How else somebody asked for a path that may travel, and when somebody did last.
+/// How a path that may travel is asked for.
 #[derive(Debug)]
-struct Ways {
+struct Use {
     /// Queries, and hosts, that lead to the same.
     same: BTreeSet<Way>,
     /// Those that are being looked at, or lead elsewhere.
     other: BTreeSet<Way>,
+    /// When somebody asked last.
     used: Instant,
+    /// When it was last known to be the same.
+    checked: Instant,
+}
+
+impl Use {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.checked)
+    }
 }
 
 /// Another way to ask for a path.
@@ -112,8 +121,8 @@ impl Memory {
         };
         let mut state = self.state();
         let has_room = state.queue.len() < QUEUE_MAX && len <= WAY_LEN_MAX;
-        let Some(Known::Shared(_, ways)) = state.known.get_mut(path) else { return };
-        if !has_room || ways.same.len() + ways.other.len() >= WAYS_MAX || ways.same.contains(&way) || !ways.other.insert(way.clone()) {
+        let Some(Known::Shared(_, usage)) = state.known.get_mut(path) else { return };
+        if !has_room || usage.same.len() + usage.other.len() >= WAYS_MAX || usage.same.contains(&way) || !usage.other.insert(way.clone()) {
             return;
         }
         state.queue.push_back(Wanted { path: path.to_owned(), way: Some(way), origin });
@@ -123,17 +132,17 @@ impl Memory {
 
     /// Another way leads to the same.
     pub(crate) fn note_way(&self, path: &str, way: &Way) {
-        if let Some(Known::Shared(_, ways)) = self.state().known.get_mut(path)
-            && let Some(way) = ways.other.take(way)
+        if let Some(Known::Shared(_, usage)) = self.state().known.get_mut(path)
+            && let Some(way) = usage.other.take(way)
         {
-            ways.same.insert(way);
+            usage.same.insert(way);
         }
     }
 
     /// It cannot be told whether another way leads to the same.
     pub(crate) fn forget_way(&self, path: &str, way: &Way) {
-        if let Some(Known::Shared(_, ways)) = self.state().known.get_mut(path) {
-            ways.other.remove(way);
+        if let Some(Known::Shared(_, usage)) = self.state().known.get_mut(path) {
+            usage.other.remove(way);
         }
     }
 
@@ -154,7 +163,7 @@ impl Memory {
             return false;
         }
         let same = entry.hosts.iter().map(|host| Way::Host(host.as_bytes().to_owned())).collect();
-        state.set(path, Known::Shared(Box::new(entry), Ways { same, other: BTreeSet::new(), used: now }));
+        state.set(path, Known::Shared(Arc::new(entry), Use { same, other: BTreeSet::new(), used: now, checked: now }));
         drop(state);
         self.changed.notify_one();
         true
@@ -187,20 +196,25 @@ impl Memory {
 
     /// The other server said that this is still the same.
     pub(crate) fn note_checked(&self, now: Instant, path: &str) {
-        if let Some(Known::Shared(entry, _)) = self.state().known.get_mut(path) {
-            entry.checked = now;
+        if let Some(Known::Shared(_, usage)) = self.state().known.get_mut(path) {
+            usage.checked = now;
         }
     }
 
-    /// What may travel under a path, and how far it can be believed; in each of these ways, if they are known to lead to the same.
-    pub(crate) fn find(&self, now: Instant, path: &str, asked: &[Way]) -> Option<(Entry, Freshness)> {
+    /// What may travel under a path that a visitor asks for, and how far it can be believed; in each of these ways, if they are known to lead to the same.
+    pub(crate) fn find(&self, now: Instant, path: &str, asked: &[Way]) -> Option<(Arc<Entry>, Freshness)> {
         match self.state().known.get_mut(path) {
-            Some(Known::Shared(entry, ways)) if asked.iter().all(|way| ways.same.contains(way)) => {
-                ways.used = now;
-                Some((Entry::clone(entry), entry.freshness(now)))
+            Some(Known::Shared(entry, usage)) if asked.iter().all(|way| usage.same.contains(way)) => {
+                usage.used = now;
+                Some((Arc::clone(entry), entry.life.freshness(usage.age(now))))
             }
             Some(Known::Looking | Known::Shared(..) | Known::Refused(_)) | None => None,
         }
+    }
+
+    /// What may travel under a path, for ourselves: that is no use of it.
+    pub(crate) fn kept(&self, path: &str) -> Option<Arc<Entry>> {
+        if let Some(Known::Shared(entry, _)) = self.state().known.get(path) { Some(Arc::clone(entry)) } else { None }
     }
 
     /// Somebody visits.
@@ -213,22 +227,23 @@ impl Memory {
         self.state().visited
     }
 
-    /// Paths whose answers cannot be believed as they are, at most `max`, the one checked longest ago first. After a deploy all without a life of their own are among them, however
-    /// lately they were checked.
-    pub(crate) fn stale(&self, now: Instant, max: usize, is_deploy: bool) -> Vec<String> {
+    /// What cannot be believed as it is, at most `max`, the one checked longest ago first. After a deploy all without a life of their own are among them, however lately they
+    /// were checked.
+    pub(crate) fn stale(&self, now: Instant, max: usize, is_deploy: bool) -> Vec<(String, Arc<Entry>)> {
         let state = self.state();
-        let mut stale: Vec<(Instant, &String)> = state
+        let is_doubtful = |entry: &Entry, usage: &Use| {
+            entry.life.freshness(usage.age(now)) != Freshness::Fresh || (is_deploy && entry.life.fresh <= FRESH_LEAST)
+        };
+        let mut stale: Vec<(Instant, &String, &Arc<Entry>)> = state
             .known
             .iter()
             .filter_map(|(path, known)| match known {
-                Known::Shared(entry, _) if entry.freshness(now) != Freshness::Fresh || (is_deploy && entry.life.fresh <= FRESH_LEAST) => {
-                    Some((entry.checked, path))
-                }
+                Known::Shared(entry, usage) if is_doubtful(entry, usage) => Some((usage.checked, path, entry)),
                 Known::Shared(..) | Known::Looking | Known::Refused(_) => None,
             })
             .collect();
-        stale.sort_unstable();
-        stale.into_iter().take(max).map(|(_, path)| path.clone()).collect()
+        stale.sort_unstable_by_key(|(checked, path, _)| (*checked, *path));
+        stale.into_iter().take(max).map(|(_, path, entry)| (path.clone(), Arc::clone(entry))).collect()
     }
 
     /// All that may travel.
@@ -254,16 +269,20 @@ impl State {
     /// Forgets what nobody asked for the longest.
     fn drop_oldest(&mut self) {
         let used =
-            |(path, known): (&String, &Known)| if let Known::Shared(_, ways) = known { Some((ways.used, path.clone())) } else { None };
-        match self.known.iter().filter_map(used).min() {
-            Some((_, path)) => {
-                if let Some(Known::Shared(entry, _)) = self.known.remove(&path) {
-                    self.kept_len -= entry.asset.len();
-                    self.shared -= 1;
-                }
-            }
-            None => self.shared = 0,
+            |(path, known): (&String, &Known)| if let Known::Shared(_, usage) = known { Some((usage.used, path.clone())) } else { None };
+        let oldest = self.known.iter().filter_map(used).min();
+        if let Some((_, path)) = oldest {
+            let before = self.known.remove(&path);
+            self.uncount(before.as_ref());
         }
+    }
+
+    /// What was known of a path is known no more. Tells whether it could travel.
+    fn uncount(&mut self, before: Option<&Known>) -> bool {
+        let Some(Known::Shared(entry, _)) = before else { return false };
+        self.kept_len -= entry.asset.len();
+        self.shared -= 1;
+        true
     }
 
     /// Whether one more path can be remembered. Where all places are taken, what may be looked at again anyway is forgotten, once a second at most: visitors make up paths.
@@ -278,14 +297,12 @@ impl State {
 
     /// Tells whether the path could travel until now.
     fn set(&mut self, path: &str, known: Known) -> bool {
-        let len_of = |known: &Known| if let Known::Shared(entry, _) = known { entry.asset.len() } else { 0 };
-        let is_shared = |known: &Known| usize::from(matches!(known, Known::Shared(..)));
-        self.kept_len += len_of(&known);
-        self.shared += is_shared(&known);
+        if let Known::Shared(entry, _) = &known {
+            self.kept_len += entry.asset.len();
+            self.shared += 1;
+        }
         let before = self.known.insert(path.to_owned(), known);
-        self.kept_len -= before.as_ref().map_or(0, len_of);
-        self.shared -= before.as_ref().map_or(0, is_shared);
-        matches!(before, Some(Known::Shared(..)))
+        self.uncount(before.as_ref())
     }
 }
 
@@ -318,6 +335,43 @@ mod tests {
             memory.want(start, wanted(path));
             assert_eq!(memory.next(), None, "{path}");
         }
+    }
+
+    fn entry(path: &str) -> Entry {
+        let head = http::Response::builder().header("content-type", "text/css").body(()).unwrap().into_parts().0;
+        let answer = crate::entry::answered(path.to_owned(), &head, viral_site::Content::Bytes(bytes::Bytes::from_static(b"x")));
+        let asset = viral_site::VersionMaker::new(viral_site::SiteOptions::default()).unwrap().asset(answer).unwrap();
+        Entry {
+            asset,
+            digest: viral_wire::Digest::of(b"x"),
+            etag: None,
+            modified: None,
+            hosts: Vec::new(),
+            origin: Origin::default(),
+            told: crate::entry::told(&head.headers),
+            life: crate::entry::Life::of(&head, Duration::ZERO),
+        }
+    }
+
+    #[test]
+    fn what_no_visitor_asked_for_the_longest_goes_first_whatever_we_looked_at() {
+        let (memory, start) = (Memory::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(memory.share(at(0), "/a.css", entry("a.css")) && memory.share(at(1), "/b.css", entry("b.css")));
+        assert!(memory.kept("/a.css").is_some());
+        assert_eq!(memory.stale(at(2), 1, false)[0].0, "/a.css");
+        assert_eq!(memory.find(at(3), "/b.css", &[]).unwrap().1, Freshness::Stale);
+        memory.note_checked(at(3), "/b.css");
+        assert_eq!(memory.find(at(3), "/b.css", &[]).unwrap().1, Freshness::Fresh);
+        let counted = || {
+            let state = memory.state();
+            (state.shared, state.kept_len)
+        };
+        memory.state().drop_oldest();
+        assert!(memory.kept("/a.css").is_none() && memory.kept("/b.css").is_some());
+        assert_eq!(counted(), (1, 1));
+        assert!(memory.refuse(at(4), "/b.css"));
+        assert_eq!(counted(), (0, 0));
     }
 
     #[test]

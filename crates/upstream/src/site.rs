@@ -100,17 +100,15 @@ impl UpstreamSite {
     }
 
     /// Whether what is kept of a path may be given now; asks the other server where that is not known.
-    async fn is_current(&self, path: String, entry: Entry) -> bool {
-        let must_revalidate = entry.life.must_revalidate;
-        let (asked, kept) = (path.clone(), entry.clone());
-        let is_current = match timeout(FRESHEN_WAIT, self.upstream.compare_once(path, entry)).await {
+    async fn is_current(&self, path: &str, entry: Arc<Entry>) -> bool {
+        let is_current = match timeout(FRESHEN_WAIT, self.upstream.compare_once(path.to_owned(), Arc::clone(&entry))).await {
             Ok(Compared::Same) => true,
             Ok(Compared::Changed) => false,
             // What a cache gives while its server is away (RFC 9111 section 4.2.4).
-            Ok(Compared::Unreachable) | Err(_) => !must_revalidate,
+            Ok(Compared::Unreachable) | Err(_) => !entry.life.must_revalidate,
         };
         // It may have been replaced meanwhile.
-        is_current && self.leads_to(&asked, &kept)
+        is_current && self.leads_to(path, &entry)
     }
 }
 
@@ -162,7 +160,7 @@ impl Site for UpstreamSite {
                 }
                 Claim::Yes
             }
-            Freshness::Stale => Claim::Ask(Box::pin(self.is_current(path.to_owned(), entry))),
+            Freshness::Stale => Claim::Ask(Box::pin(self.is_current(path, entry))),
         }
     }
 }

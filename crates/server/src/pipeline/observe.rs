@@ -73,8 +73,7 @@ pub(super) fn document(
 /// An asset is sent, to a visit perhaps: then it is noted once all of it was handed out, and its bytes are counted.
 pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts, response: Response<Body>) -> Response<Body> {
     let status = response.status();
-    let is_known_now = status == StatusCode::NOT_MODIFIED;
-    let is_whole = status == StatusCode::OK || is_known_now;
+    let is_whole = matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED);
     if request.method != Method::GET || !(is_whole || status == StatusCode::PARTIAL_CONTENT) {
         return response;
     }
@@ -85,16 +84,19 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
     if let Some(browser) = part_of.browser.filter(|_| registers_worker(asset, request, &part_of.page)) {
         app.hub.own_worker_seen(&part_of.page, app.client_addr(Socket::of(request), &request.headers).public, browser);
     }
-    let visits = app.hub.visits();
-    let asked =
-        part_of.browser.filter(|_| may_be_noted).and_then(|browser| visits.asked(browser, asset.path(), part_of.referer.as_deref()));
-    if is_known_now {
+    let asked = if may_be_noted { part_of.asked(app, asset.path()) } else { None };
+    sent(app, (part_of, asset.path().to_owned()), asked, response)
+}
+
+/// Notes what is sent of an asset under this path once all of it was handed out, and counts its bytes. With 304 the visitor has it.
+fn sent(app: &App, (part_of, path): (PartOf, String), asked: Option<Asked>, response: Response<Body>) -> Response<Body> {
+    if response.status() == StatusCode::NOT_MODIFIED {
         if let Some(asked) = asked {
-            visits.sent(asked);
+            app.hub.visits().sent(asked);
         }
         return response;
     }
-    let (hub, path) = (Arc::clone(&app.hub), asset.path().to_owned());
+    let hub = Arc::clone(&app.hub);
     observed(response, move |bytes, whole| {
         if let Some(asked) = asked.filter(|_| whole) {
             hub.visits().sent(asked);
@@ -117,31 +119,18 @@ impl Passing {
             return None;
         }
         let (path, part_of) = (request.uri.path().to_owned(), PartOf::of(app, &app.site.current(), &request.headers)?);
-        let noted = part_of.browser.filter(|_| !request.headers.contains_key(header::RANGE));
-        let asked = noted.and_then(|browser| app.hub.visits().asked(browser, &path, part_of.referer.as_deref()));
+        let asked = if request.headers.contains_key(header::RANGE) { None } else { part_of.asked(app, &path) };
         Some(Self { part_of, asked, path })
     }
 
     /// Notes what is sent for it.
     pub(crate) fn observe(self, app: &App, response: Response<Body>) -> Response<Body> {
         let Self { part_of, asked, path } = self;
-        let status = response.status();
-        if status == StatusCode::NOT_MODIFIED {
-            if let Some(asked) = asked {
-                app.hub.visits().sent(asked);
-            }
-            return response;
+        match response.status() {
+            StatusCode::OK | StatusCode::NOT_MODIFIED => sent(app, (part_of, path), asked, response),
+            StatusCode::PARTIAL_CONTENT => sent(app, (part_of, path), None, response),
+            _ => response,
         }
-        if !matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-            return response;
-        }
-        let hub = Arc::clone(&app.hub);
-        observed(response, move |bytes, whole| {
-            if let Some(asked) = asked.filter(|_| whole && status == StatusCode::OK) {
-                hub.visits().sent(asked);
-            }
-            hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
-        })
     }
 }
 
@@ -163,6 +152,11 @@ pub(crate) struct PartOf {
 }
 
 impl PartOf {
+    /// The answer to a request for an asset under this path begins, in a visit that is known.
+    fn asked(&self, app: &App, path: &str) -> Option<Asked> {
+        self.browser.and_then(|browser| app.hub.visits().asked(browser, path, self.referer.as_deref()))
+    }
+
     /// By the visit of the browser or, without one, by the referer alone. None if neither tells.
     pub(crate) fn of(app: &App, version: &Version, headers: &HeaderMap) -> Option<Self> {
         let browser = cookies::browser(headers);
