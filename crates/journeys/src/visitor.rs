@@ -102,12 +102,16 @@ impl Visitor {
         self.engine
     }
 
-    /// Starts a navigation; does not wait for the page.
+    /// Starts a navigation, and waits until the page before it is gone; not for what the new one does.
     ///
     /// # Panics
-    /// When the driver refuses.
+    /// When the driver refuses, or nothing answers until [`deadlines::CONDITION`].
     pub async fn open(&self, url: &str) {
+        let had_a_page = self.mark_page().await;
         self.command("open", self.client.goto(url)).await;
+        if had_a_page {
+            self.until_unmarked().await;
+        }
     }
 
     /// [`open`](Self::open) where a refusal is no failed journey.
@@ -121,12 +125,25 @@ impl Visitor {
         }
     }
 
-    /// Reloads the page; does not wait for it.
+    /// Reloads the page, and waits until the old one is gone; not for what the new one does.
     ///
     /// # Panics
-    /// When the driver refuses.
+    /// When the driver refuses, or nothing answers until [`deadlines::CONDITION`].
     pub async fn reload(&self) {
+        let had_a_page = self.mark_page().await;
         self.command("reload", self.client.refresh()).await;
+        if had_a_page {
+            self.until_unmarked().await;
+        }
+    }
+
+    /// Marks the page that is shown, if one is: a navigation starts before the driver shows another page, so what a journey asks next the old one might answer.
+    async fn mark_page(&self) -> bool {
+        self.try_run("return window.journeyLeaves = location.protocol.startsWith('http')").await == Ok(Value::Bool(true))
+    }
+
+    async fn until_unmarked(&self) {
+        self.until("the page before is gone", "!window.journeyLeaves").await;
     }
 
     /// Closes the tab and opens an empty one, as a person does who comes back later.
