@@ -7,11 +7,12 @@ import { watchSaving } from './shell/saving';
 import { takeHandover } from './shell/handover';
 import { PageSession } from './shell/pagesession';
 
+const own = document.currentScript as HTMLScriptElement | null;
 // Selectors of the page, such as `:last-child`, must not find it.
-document.currentScript?.remove();
+own?.remove();
 
 const handover = takeHandover();
-const pageSession = new PageSession(handover);
+const pageSession = new PageSession(handover, own?.dataset['page']);
 watchSaving();
 
 async function settled(): Promise<void> {

@@ -26,6 +26,9 @@ export interface AssetRecord {
 /** Path of the viral addition: the only one of our own URLs that is an asset. */
 export const ADDITION_PATH = '/.viral/addition.js';
 
+/** Stands for all pages that the site makes for each visitor: they are one page to the tracker, and their documents never travel. */
+export const PERSONAL = '/.viral/personal';
+
 /** The path that the site lies below. The server puts it in front of every `/.viral/` that is written out in our scripts, so they are never put together. */
 export const BASE = /* @__PURE__ */ ADDITION_PATH.slice(0, -18);
 

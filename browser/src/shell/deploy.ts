@@ -29,7 +29,7 @@ export async function readyToDeploy(
 }
 
 /** Resolves to whether the worker took it and answers this page's requests. */
-async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: PageToWorker): Promise<unknown> {
+export async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: PageToWorker): Promise<unknown> {
   try {
     const active = (await worker)?.active;
     const bound = active && (await askWorker(active, message, serveWorker()));

@@ -22,6 +22,9 @@ export const STALL_MS = 10_000;
 /** Longest storing of what was downloaded, in milliseconds: 1 GiB at 20 MB/s, a slow disk. */
 export const STORE_WAIT_MS = 60_000;
 
+/** How long the manifest of a page that is shown already may take to come; it comes from peers or the origin, like that of a thin visit. */
+export const BESIDE_WAIT_MS = 10_000;
+
 /** Wait for the service worker to become active and to answer; registering takes 42 ms (PLATFORM section 7). */
 export const WORKER_WAIT_MS = 3_000;
 

@@ -47,6 +47,7 @@ export class PageSession implements SeederHost, StatusSource {
   /** URL and path of this document as it was asked for; scripts may change the address later. */
   readonly #documentUrl: string;
   readonly page: string;
+  readonly #isPersonal: boolean;
   #seeder: Seeder | null = null;
   #release: (() => void) | null = null;
   /** Manifest from which the service worker answers this page. */
@@ -62,7 +63,8 @@ export class PageSession implements SeederHost, StatusSource {
   /** What was used so far, in the order in which it was asked for. */
   readonly #used = new Set<string>();
 
-  constructor(handover: Handover | undefined) {
+  /** `personal`: what stands for this page if the site makes it for each visitor. Its document is never held. */
+  constructor(handover: Handover | undefined, personal?: string) {
     this.handover = handover;
     this.pieceStore = new PieceStore(handover?.engineDriver, (id) => this.#seeder?.handleKept(id));
     this.#gatherer = new Gatherer(this.pieceStore, () => this.#keep());
@@ -76,7 +78,8 @@ export class PageSession implements SeederHost, StatusSource {
     const [entry] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
     this.totals.bytes.bytes_from_origin = entry?.transferSize ?? 0;
     this.#documentUrl = (entry?.name ?? location.href).split('#', 1)[0] ?? '';
-    this.page = new URL(this.#documentUrl).pathname;
+    this.page = personal ?? new URL(this.#documentUrl).pathname;
+    this.#isPersonal = !!personal;
     this.changed = publish(this);
   }
 
@@ -104,7 +107,7 @@ export class PageSession implements SeederHost, StatusSource {
     }
     const placed = this.#bound ? (this.handover ?? (await fetchManifest(this.#bound))) : null;
     for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
-    if (!this.handover) this.#gatherer.handleUsed(this.page, this.#documentUrl, 0);
+    if (!this.handover && !this.#isPersonal) this.#gatherer.handleUsed(this.page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
     }).observe({ type: 'resource', buffered: true });
@@ -228,7 +231,7 @@ export class PageSession implements SeederHost, StatusSource {
   async #keepCurrent(): Promise<void> {
     const page = this.#known;
     const record = page?.manifest.assets[0];
-    if (this.answer !== 'full' || !page || !record || this.#kept === page.digest) return;
+    if (this.answer !== 'full' || this.#isPersonal || !page || !record || this.#kept === page.digest) return;
     page.held = this.pieceStore.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;

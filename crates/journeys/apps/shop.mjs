@@ -15,6 +15,24 @@ app.get('/account', (request, response) => {
   const name = /session=([^;]+)/.exec(request.headers.cookie ?? '')?.[1] ?? 'nobody';
   response.type('html').send(`<!doctype html><title>Account</title><script src="/app.js" async></script><h1 id="name">${name}</h1>`);
 });
+// A tool for whoever is logged in: the page is made anew each time, and its worker loads most of it once it is used.
+const late = `onmessage = async ({ data }) => {
+  const lengths = await Promise.all(data.map(async (path) => (await (await fetch(path)).arrayBuffer()).byteLength));
+  postMessage(lengths.reduce((sum, length) => sum + length, 0));
+};`;
+const tool = `window.useTool = () => {
+  const worker = new Worker('/late.js');
+  worker.onmessage = ({ data }) => (window.app = { done: true, bytes: data });
+  worker.postMessage(window.parts);
+};`;
+app.get('/tool', (request, response) => {
+  const name = /session=([^;]+)/.exec(request.headers.cookie ?? '')?.[1] ?? 'nobody';
+  const parts = JSON.stringify(String(request.query.parts ?? '').split(',').filter(Boolean));
+  response.type('html').send(`<!doctype html><title>Tool</title><h1 id="name">${name} at ${Date.now()}</h1><script>window.parts = ${parts}</script><script src="/tool.js"></script>`);
+});
+for (const [path, text] of [['/tool.js', tool], ['/late.js', late]]) {
+  app.get(path, (_request, response) => response.set('cache-control', 'public, max-age=600').type('js').send(text));
+}
 // A fault that is often made: personal, and called public.
 app.get('/greeting', (request, response) => {
   response.set('cache-control', 'public, max-age=60').type('text').send(request.headers.cookie ? 'welcome back' : 'welcome');

@@ -51,6 +51,8 @@ pub struct Stats {
 /// What is known of one page.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PageStats {
+    /// Its path.
+    pub page: String,
     /// Bytes of its page set.
     pub set_bytes: u64,
     /// Peers that hold all of it and can be introduced or are connected.

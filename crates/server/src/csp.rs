@@ -32,6 +32,38 @@ pub(crate) fn allows<'a>(
     headers.into_iter().chain(metas).flat_map(policy::parse_list).all(|policy| allows_us(&policy, origin))
 }
 
+/// The nonce that a script tag of ours must have so that all of these policies let it run and do its work, if any of them wants one. `None` where one of them does not let it.
+pub(crate) fn nonce_for<'a>(headers: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> Option<Option<String>> {
+    let mut known: Option<String> = None;
+    for policy in headers.into_iter().flat_map(policy::parse_list) {
+        if allows_us(&policy, origin) {
+            continue;
+        }
+        let nonce = nonce_of(&policy, origin)?;
+        if known.as_ref().is_some_and(|known| *known != nonce) {
+            return None;
+        }
+        known = Some(nonce);
+    }
+    Some(known)
+}
+
+/// The nonce with which a script of ours runs, may load another one and register the worker.
+fn nonce_of(policy: &Policy<'_>, origin: PageOrigin<'_>) -> Option<String> {
+    let scripts = policy.first_of(&["script-src-elem", "script-src", "default-src"])?;
+    let nonce = scripts.sources.iter().find_map(|source| source.strip_prefix("'nonce-")?.strip_suffix('\''))?;
+    let is_plain = !nonce.is_empty() && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
+    let workers = policy.first_of(&["worker-src", "child-src", "script-src", "default-src"]);
+    // Where scripts that may run may load others, they may register workers, too.
+    let workers_fit = workers.is_none_or(|directive| {
+        allows_same_origin(directive, origin)
+            || (!matches!(directive.name.as_str(), "worker-src" | "child-src") && directive.lists("'strict-dynamic'"))
+    });
+    let connects = policy.first_of(&["connect-src", "default-src"]).is_none_or(|directive| allows_same_origin(directive, origin));
+    let fits = is_plain && workers_fit && connects && sandbox_fits(policy) && !policy.has("require-trusted-types-for");
+    fits.then(|| nonce.to_owned())
+}
+
 /// The header value for a thin answer: `value` with `hash` (`sha256-…`, no quotes) allowed wherever inline scripts are not.
 pub(crate) fn with_script_hash(value: &str, hash: &str) -> String {
     policy::parse_list(value).map(|policy| policy_with_hash(&policy, hash)).collect::<Vec<_>>().join(", ")
@@ -57,11 +89,14 @@ fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
     parts.join("; ")
 }
 
+fn sandbox_fits(policy: &Policy<'_>) -> bool {
+    policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"))
+}
+
 fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
-    let sandbox_fits = policy.get("sandbox").is_none_or(|sandbox| sandbox.lists("allow-scripts") && sandbox.lists("allow-same-origin"));
     let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| allows_same_origin(directive, origin));
     // Neither the worker's URL nor the document is a trusted type in the loader, which has no room to make them one.
-    sandbox_fits
+    sandbox_fits(policy)
         && !policy.has("require-trusted-types-for")
         && allows(&["script-src-elem", "script-src", "default-src"])
         && allows(&["worker-src", "child-src", "script-src", "default-src"])

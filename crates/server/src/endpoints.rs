@@ -15,10 +15,11 @@ use axum::extract::State;
 use axum::middleware::map_response;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, Response, StatusCode, header};
-use viral_wire::ADDITION_PATH;
+use viral_wire::{ADDITION_PATH, PERSONAL_PATH};
 
 use crate::app::App;
 use crate::replies::refusal;
+use crate::scripts::BESIDE_PATH;
 
 pub(crate) use lineage::stream as lineage_stream;
 
@@ -30,6 +31,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/opt-in", post(disclosure::opt_in))
         .route(ADDITION_PATH, get(scripts::addition))
         .route("/.viral/worker.js", get(scripts::worker))
+        .route(BESIDE_PATH, get(scripts::beside))
+        .route(PERSONAL_PATH, post(signals::personal))
         .route("/.viral/manifest/{digest}", get(pieces::manifest))
         .route("/.viral/pieces", get(pieces::pieces))
         .route("/.viral/record", post(pieces::record))

@@ -99,7 +99,6 @@ impl Hub {
     }
 
     /// The manifest of the page whose document this is; none if the page cannot travel.
-    #[cfg(test)]
     pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<PageManifest> {
         self.with(|inner, now_ms| inner.current_page(now_ms, version, document))
     }

@@ -15,7 +15,7 @@ use viral_swarm::admission::{Decision, Reason};
 use crate::app::App;
 use crate::client::Visitor;
 use crate::meter::Meter;
-use crate::pipeline::{self, Passing, facts};
+use crate::pipeline::{self, Passing, PersonalVisit, facts};
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
 
@@ -115,10 +115,15 @@ where
     let may_be_visit = matches!(parts.method, Method::GET | Method::HEAD) && facts::goes_there(&parts.headers) != Some(false);
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
-    let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
+    let (meter, passing, personal) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts), PersonalVisit::of(app, &parts));
+    if let Some(personal) = &personal {
+        personal.prepare(app, &mut parts.headers);
+    }
     let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    if may_be_visit && is_page && response.status() == StatusCode::OK {
+    if let Some(personal) = personal {
+        response = personal.answer(app, response);
+    } else if may_be_visit && is_page && response.status() == StatusCode::OK {
         pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable));
     }
     if let Some(meter) = meter {

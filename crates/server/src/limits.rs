@@ -174,3 +174,9 @@ pub(crate) const EARLY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers that are under way when the site is ready have so long to end: their connections are not among those that the server counts.
 pub(crate) const EARLY_REST: Duration = Duration::from_secs(60);
+
+/// Compressed bytes of a page that are unpacked at once: gzip makes at most 1,032 of one, so these come to 4 MiB.
+pub(crate) const GUNZIP_AT_ONCE: usize = 4 << 10;
+
+/// Level of gzip for pages that are made for each visitor, as nginx has it for what it compresses by the way.
+pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
-use viral_wire::{Digest, Manifest, ManifestError, Piece};
+use viral_wire::{Digest, Manifest, ManifestError, PERSONAL_PATH, Piece};
 
 use crate::page_stats::{PageFacts, Ring};
 use blobs::Blobs;
@@ -133,7 +133,7 @@ impl Pages {
     /// The site changed: the page is looked at again, and forgotten if its document is gone.
     pub(crate) fn handle_version(&mut self, version: &Version, path: &str) -> Option<Change> {
         let page = self.pages.get_mut(path)?;
-        let Some(document) = version.asset(&page.document).filter(|asset| asset.is_document()) else {
+        let Some(document) = version.document(&page.document) else {
             self.pages.remove(path);
             return None;
         };
@@ -143,7 +143,7 @@ impl Pages {
     /// A visit tells what it used so far. Believed as far as [`PageSet`] believes it; each path is known by its one canonical form.
     pub(crate) fn handle_report(&mut self, now_ms: u64, version: &Version, path: &str, report: Report) -> Option<Change> {
         let page = self.pages.get_mut(path)?;
-        let document = version.asset(&page.document).filter(|asset| asset.is_document())?;
+        let document = version.document(&page.document)?;
         self.revision += 1;
         let mut change = None;
         if page.version < version.number() {
@@ -215,16 +215,17 @@ impl Page {
         needed.take_while(|path| self.blocking.contains(*path)).count()
     }
 
+    /// How much a visit uses. What stands for all pages that are made for each visitor is worth as much as that of them which uses most: the others are its neighbours.
+    fn size(&self, document_len: u64) -> Size {
+        match self.set.used_bytes_max() {
+            Some(bytes) if self.document.ends_with(PERSONAL_PATH) => Size::Known { bytes },
+            _ => self.set.size().with_document(document_len),
+        }
+    }
+
     fn current(&self) -> Option<PageManifest> {
         let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
-        Some(PageManifest {
-            manifest,
-            bytes,
-            app_bytes,
-            critical,
-            size: self.set.size().with_document(document_len),
-            own_worker: self.set.has_own_worker(),
-        })
+        Some(PageManifest { manifest, bytes, app_bytes, critical, size: self.size(document_len), own_worker: self.set.has_own_worker() })
     }
 }
 

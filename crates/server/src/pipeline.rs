@@ -4,6 +4,7 @@ mod admit;
 pub(crate) mod facts;
 mod headers;
 mod observe;
+mod personal;
 mod render;
 mod span;
 
@@ -26,6 +27,7 @@ use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, re
 pub(crate) use headers::set_answer_header;
 use headers::{keep_private, set_document_headers, with_cause};
 pub(crate) use observe::{PartOf, Passing};
+pub(crate) use personal::{PersonalVisit, boot};
 use render::RenderedVisit;
 
 /// Answers everything that is not under `/.viral/`.

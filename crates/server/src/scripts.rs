@@ -1,4 +1,4 @@
-//! The three scripts of ours, built from `browser/` and compiled in: loader, addition and service worker.
+//! The four scripts of ours, built from `browser/` and compiled in: loader, addition, service worker and the script of pages that are made for each visitor.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,6 +7,9 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use viral_wire::{ADDITION_PATH, OWN_PATHS};
+
+/// Path of the script of pages that are made for each visitor.
+pub(crate) const BESIDE_PATH: &str = "/.viral/beside.js";
 
 use crate::coding;
 use crate::config::Base;
@@ -18,6 +21,8 @@ static LOADER: &str = include_str!("../scripts/loader.js");
 static ADDITION: &str = include_str!("../scripts/addition.js");
 /// The service worker.
 static WORKER: &str = include_str!("../scripts/worker.js");
+/// Script in the head of every page that is made for its visitor.
+static BESIDE: &str = include_str!("../scripts/beside.js");
 
 /// One script in every coding.
 pub(crate) struct Script {
@@ -51,8 +56,14 @@ pub(crate) struct Scripts {
     pub(crate) addition: Script,
     /// The service worker, encoded once.
     pub(crate) worker: Script,
+    /// The script of pages that are made for each visitor, encoded once.
+    pub(crate) beside: Script,
     /// Where the addition is asked for.
     addition_path: String,
+    /// Where the script of such pages is asked for.
+    beside_path: String,
+    /// See [`Self::tag_suffix`].
+    tag_suffix: String,
 }
 
 impl Scripts {
@@ -67,13 +78,32 @@ impl Scripts {
         let based = |text: &str| text.replace(OWN_PATHS, &base.own(""));
         let loader = based(LOADER);
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&loader));
+        let (addition, beside) = (Script::of(based(ADDITION)), Script::of(based(BESIDE)));
         Self {
             loader,
             loader_hash: format!("sha256-{hash}"),
-            addition: Script::of(based(ADDITION)),
+            tag_suffix: format!("-v{:.4}{:.4}", addition.version, beside.version),
+            addition,
             worker: Script::of(based(WORKER)),
+            beside,
             addition_path: based(ADDITION_PATH),
+            beside_path: based(BESIDE_PATH),
         }
+    }
+
+    /// The tag of the script in the head of a page that is made for its visitor. It is the same in each, but for the nonce.
+    pub(crate) fn beside_tag(&self, nonce: Option<&str>) -> String {
+        let nonce = nonce.map(|nonce| format!(" nonce=\"{nonce}\"")).unwrap_or_default();
+        let Self { addition, addition_path, beside, beside_path, .. } = self;
+        format!(
+            "<script async src=\"{beside_path}?v={}\" data-addition=\"{addition_path}?v={}\"{nonce}></script>",
+            beside.version, addition.version
+        )
+    }
+
+    /// What the entity tags of such pages end in: it names the scripts that their tag names.
+    pub(crate) fn tag_suffix(&self) -> &str {
+        &self.tag_suffix
     }
 
     /// The markup at the end of every viral document, and the script it asks for.

@@ -313,6 +313,16 @@ impl Asset {
         Self { is_tagged: false, ..Self::unread(relative.into(), true, raw) }
     }
 
+    /// What stands for pages that never travel themselves.
+    pub(super) fn of_personal(relative: &str, raw: Arc<Object>) -> Self {
+        let mut asset = Self::unread(relative.into(), true, raw);
+        asset.media_type = "text/html; charset=utf-8".to_owned();
+        asset.cache_control = REVALIDATE;
+        asset.document =
+            Some(Document { title: None, viewport: None, utf8: true, meta_csp: Vec::new(), import_map: false, meta_refresh: false });
+        asset
+    }
+
     /// What can be said of an asset without reading it.
     fn unread(name: Name<'_>, is_utf8: bool, raw: Arc<Object>) -> Self {
         Self {

@@ -192,3 +192,6 @@ pub(super) const DOWNLOADS_MAX: usize = 256;
 /// Wait before the thorough content coding of an object begins, so that it does not take a core from the very page load
 /// that asked for it.
 pub(super) const THOROUGH_DELAY: Duration = Duration::from_millis(1500);
+
+/// Most memory that putting markup into a document while it streams by may take, in bytes: a tag, with its attributes, that is longer is passed on unread.
+pub(super) const INSERTION_MEMORY_MAX: usize = 64 << 10;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use viral_wire::PERSONAL_PATH;
 
 use crate::{
     Asset, Object, SiteError,
@@ -56,6 +57,8 @@ pub struct SiteOptions {
     pub html_addition: Option<Addition>,
     /// Each path leads to what was answered at just this path, and to nothing else: no folder's index by another name, no merged slashes, no page for what is not there.
     pub exact_paths: bool,
+    /// Another service makes pages for each visitor, whose parts may travel. See [`Version::personal`](crate::Version::personal).
+    pub personal_pages: bool,
 }
 
 impl Default for SiteOptions {
@@ -70,6 +73,7 @@ impl Default for SiteOptions {
             entries_max: ENTRIES_MAX,
             html_addition: None,
             exact_paths: false,
+            personal_pages: false,
         }
     }
 }
@@ -94,15 +98,26 @@ impl Settings {
         let objects = Objects::new(Store::open(options.cache_dir.as_deref(), options.memory_len_max)?);
         let (markup, script) = options.html_addition.map(|addition| (Arc::from(addition.markup), addition.script)).unzip();
         let addition = script.map(|script| script_of(&objects, script)).transpose()?;
+        let personal = options.personal_pages.then(|| personal_of(&objects, &options.base)).transpose()?;
         let settings = SiteSettings {
             base: options.base.into(),
             spa: options.spa,
             exact_paths: options.exact_paths,
             headers: Arc::clone(&headers),
             addition,
+            personal,
         };
         Ok(Self { context: BuildContext { objects, addition: markup, headers, immutable: options.immutable }, settings })
     }
+}
+
+/// What stands for all pages that are made for each visitor.
+///
+/// # Errors
+/// When the object store cannot be written.
+fn personal_of(objects: &Objects, base: &str) -> Result<Arc<Asset>, SiteError> {
+    let raw = Object::from_bytes(objects, Bytes::new()).map_err(|error| SiteError::Store { path: objects.path().to_owned(), error })?;
+    Ok(Arc::new(Asset::of_personal(&format!("{base}{}", PERSONAL_PATH.trim_start_matches('/')), raw)))
 }
 
 /// The script of an addition.

@@ -37,6 +37,8 @@ pub(super) struct SiteSettings {
     pub(super) headers: Arc<Headers>,
     /// The script that every document was given.
     pub(super) addition: Option<Arc<Asset>>,
+    /// See [`Version::personal`].
+    pub(super) personal: Option<Arc<Asset>>,
 }
 
 /// One immutable state of the site. Everything in it stays readable while it is held.
@@ -193,6 +195,16 @@ impl Version {
     /// The script that every document was given, if any: it has a record and pieces like an asset, and is none of [`Self::assets`].
     pub fn addition(&self) -> Option<&Arc<Asset>> {
         self.settings.addition.as_ref()
+    }
+
+    /// What stands for all pages that another service makes for each visitor, where there is one: an empty document that nobody is shown. Its page has a set of what such pages load.
+    pub fn personal(&self) -> Option<&Arc<Asset>> {
+        self.settings.personal.as_ref()
+    }
+
+    /// The document of a page by its percent-encoded path, also what stands for those that are made for each visitor.
+    pub fn document(&self, path: &str) -> Option<&Arc<Asset>> {
+        self.personal().filter(|personal| personal.path() == path).or_else(|| self.asset(path).filter(|asset| asset.is_document()))
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.

@@ -123,7 +123,7 @@ pub(crate) mod tests {
         (
             Versions::new(
                 assets("1"),
-                SiteSettings { base: "".into(), spa: false, exact_paths: false, headers: Arc::default(), addition: None },
+                SiteSettings { base: "".into(), spa: false, exact_paths: false, headers: Arc::default(), addition: None, personal: None },
             ),
             assets,
         )

@@ -122,6 +122,12 @@ impl PageSet {
         median(by_network.into_values().filter_map(median).collect())
     }
 
+    /// What the visit used that used most, of those remembered, in bytes. `None` without any.
+    #[must_use]
+    pub fn used_bytes_max(&self) -> Option<u64> {
+        self.reports.iter().map(|vote| vote.bytes).max()
+    }
+
     /// How much a visit uses, as far as is known.
     #[must_use]
     pub fn size(&self) -> Size {

@@ -30,7 +30,7 @@ impl UpstreamSource {
 impl OpenSite for UpstreamSource {
     fn open(self: Box<Self>, options: SiteOptions) -> Opening {
         Box::pin(async move {
-            let options = SiteOptions { exact_paths: true, spa: false, ..options };
+            let options = SiteOptions { exact_paths: true, spa: false, personal_pages: true, ..options };
             let opened = tokio::task::spawn_blocking(move || VersionMaker::new(options)).await;
             let maker = opened.map_err(|_| SiteError::Interrupted)??;
             Ok(UpstreamSite::begin(self.0, maker) as Arc<dyn Site>)

@@ -20,4 +20,4 @@ pub use description::{Candidate, Description, DescriptionError};
 pub use digest::{Digest, PieceId, Ticket};
 pub use frame::{Channel, Frame, FrameError};
 pub use manifest::{Manifest, ManifestError};
-pub use record::{ADDITION_PATH, AssetRecord, OWN_PATHS, Piece};
+pub use record::{ADDITION_PATH, AssetRecord, OWN_PATHS, PERSONAL_PATH, Piece};

@@ -24,6 +24,9 @@ pub const OWN_PATHS: &str = "/.viral/";
 /// Path of the viral addition, the script that every full document asks for: the only one of our own URLs that is an asset.
 pub const ADDITION_PATH: &str = "/.viral/addition.js";
 
+/// Stands for all pages that a site makes anew for each visitor: what they load travels, they themselves never do. Nothing is at this address.
+pub const PERSONAL_PATH: &str = "/.viral/personal";
+
 /// One servable file of the app, as it stands in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetRecord {

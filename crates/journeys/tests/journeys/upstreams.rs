@@ -12,7 +12,7 @@ use viral_journeys::nginx::Nginx;
 use viral_journeys::server::{Server, binary};
 use viral_journeys::shop::Shop;
 use viral_journeys::site::{App, Site};
-use viral_journeys::visitor::Visitor;
+use viral_journeys::visitor::{Status, Visitor};
 use viral_journeys::wait::{self, journey};
 
 use crate::common::{assert_whole, seeds};
@@ -82,6 +82,63 @@ async fn a_large_app_of_others_behind_nginx_travels() {
     .await;
 }
 
+/// Opens the tool of the shop, which loads `parts` late and in a worker; says what the page came to.
+async fn use_tool(visitor: &Visitor, server: &Server, parts: &[String], len: u64) -> Status {
+    visitor.open(&server.url(&format!("/tool?parts={}", parts.join(",")))).await;
+    visitor.until("the tool is there", "window.useTool").await;
+    visitor.until_status("it takes part", |status| status.answer == "full" || status.peers > 0).await;
+    visitor.run("useTool()").await;
+    assert_eq!(visitor.until("the tool runs", "window.app?.done && window.app.bytes").await, len);
+    visitor.status().await
+}
+
+#[tokio::test]
+async fn what_a_page_loads_that_is_made_for_each_visitor_travels() {
+    journey(async {
+        let site = App::default().site();
+        let shop = Shop::start(site.folder());
+        let server = Server::proxy(shop.address(), &[]).await;
+        let parts: Vec<String> = site.digests().keys().filter(|path| path.ends_with(".bin")).cloned().collect();
+        let len = (parts.len() * App::default().part_len) as u64;
+        let url = server.url(&format!("/tool?parts={}", parts.join(",")));
+        // The first one teaches that the page is worth it, the second one brings over what it loads.
+        let teaching = Visitor::fresh(Chromium).await;
+        teaching.open(&url).await;
+        teaching.until("the tool is there", "window.useTool").await;
+        teaching.run("useTool()").await;
+        teaching.until("the tool runs", "window.app?.done").await;
+        assert_eq!(teaching.run("return typeof window.viral").await, "undefined");
+        wait::until("the page is known", deadlines::CONDITION, async || {
+            let pages = server.stats().await.pages;
+            if pages.iter().any(|page| page.set_bytes > len) { Ok(()) } else { Err(format!("{pages:?}")) }
+        })
+        .await;
+        let first = Visitor::fresh(Chromium).await;
+        assert_eq!(use_tool(&first, &server, &parts, len).await.answer, "full");
+        seeds(&server, &first, 1).await;
+        for engine in [Firefox, Chromium] {
+            let visitor = Visitor::fresh(engine).await;
+            let before = server.stats().await.origin_bytes.of_app();
+            for visit in ["first", "second"] {
+                let status = use_tool(&visitor, &server, &parts, len).await;
+                assert_eq!(status.answer, "thin", "{visit} visit, {engine:?}: {:?}", server.stats().await.reasons);
+                if visit == "first" {
+                    assert!(status.bytes_from_peers > len * 95 / 100, "{engine:?} {status:?}");
+                }
+            }
+            let sent = server.stats().await.origin_bytes.of_app() - before;
+            assert!(sent < len / 20, "the origin sent {sent} bytes to {engine:?}");
+            // The document is the server's, each time anew.
+            let name = "document.querySelector('#name').textContent";
+            let made = visitor.run(&format!("return {name}")).await;
+            visitor.open(&url).await;
+            visitor.until("it is made anew", &format!("document.readyState === 'complete' && {name} !== {made}")).await;
+        }
+        assert_eq!(server.stats().await.reasons["full"]["not-shareable"], 7);
+    })
+    .await;
+}
+
 /// Logs in and shows the page that is made for this visitor.
 async fn log_in(server: &Server, visitor: &Visitor, name: &str) {
     visitor.open(&server.url("/account")).await;
@@ -108,14 +165,14 @@ async fn a_name_of_one_visitor_reaches_no_other() {
         let bob = Visitor::visiting(Firefox, &server.url("/")).await;
         bob.until_app_runs().await;
         log_in(&server, &bob, "bob").await;
-        for visitor in [&alice, &bob] {
+        for (visitor, name) in [(&alice, "alice"), (&bob, "bob")] {
             visitor.open(&server.url("/account")).await;
-            visitor.until("the page is whole", "document.readyState === 'complete' && document.querySelector('#name')?.textContent").await;
-            assert_eq!(
-                visitor.run("return typeof window.viral").await,
-                json!("undefined"),
-                "nothing of ours is in a page made for one visitor"
-            );
+            visitor
+                .until(
+                    "the page is whole",
+                    &format!("document.readyState === 'complete' && document.querySelector('#name')?.textContent === '{name}'"),
+                )
+                .await;
         }
         // Everything that a peer could ever give.
         let held = "return (async () => {
@@ -132,10 +189,11 @@ async fn a_name_of_one_visitor_reaches_no_other() {
         })()";
         let held = bob.run_async(held).await;
         assert!(held.as_u64().is_some_and(|held| held > site.len() / 2), "{held}");
-        let pages = server.stats().await.pages.len();
-        assert_eq!(pages, 1, "only the front page has a set");
-        let reasons = server.stats().await.reasons;
-        assert!(reasons["plain"]["not-shareable"] >= 4, "{reasons:?}");
+        let stats = server.stats().await;
+        let pages: Vec<&str> = stats.pages.iter().map(|page| page.page.as_str()).collect();
+        assert_eq!(pages, ["/", "/.viral/personal"], "no page that is made for somebody has a set of its own");
+        let passed_on = ["plain", "full"].map(|kind| stats.reason(kind, "not-shareable"));
+        assert!(passed_on.iter().sum::<u64>() >= 6, "{:?}", stats.reasons);
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! `/.viral/addition.js` and `/.viral/worker.js`.
+//! `/.viral/addition.js`, `/.viral/worker.js` and `/.viral/beside.js`.
 
 use std::sync::Arc;
 
@@ -17,6 +17,11 @@ const SERVICE_WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-work
 /// `GET /.viral/addition.js`
 pub(crate) async fn addition(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
     script(&app.scripts.addition, query.as_deref(), &headers)
+}
+
+/// `GET /.viral/beside.js`
+pub(crate) async fn beside(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    script(&app.scripts.beside, query.as_deref(), &headers)
 }
 
 /// `GET /.viral/worker.js`

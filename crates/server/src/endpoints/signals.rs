@@ -1,14 +1,14 @@
-//! `/.viral/ws`, `/.viral/answer` and `/.viral/visit`: what visitors say to the tracker.
+//! `/.viral/ws`, `/.viral/answer`, `/.viral/visit` and `/.viral/personal`: what visitors say to the tracker.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{AnswerPost, VisitPost};
 
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::client::Socket;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
+use crate::pipeline;
 use crate::replies::{done, read_post, refusal};
 use crate::socket;
 use crate::stats::Cause;
@@ -80,4 +81,17 @@ pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: He
         },
         Err(refused) => refused,
     }
+}
+
+/// `POST /.viral/personal`: whom a page that is made for its visitor takes from what it loads; 204 where that is nobody.
+pub(crate) async fn personal(State(app): State<Arc<App>>, peer: Socket, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    if !app.is_own(peer, &parts.headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may ask");
+    }
+    let Some(boot) = pipeline::boot(&app, &parts).and_then(|boot| serde_json::to_vec(&boot).ok()) else { return done() };
+    let mut response = done();
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.map(|_| Body::from(boot))
 }

@@ -95,7 +95,8 @@ impl Inner {
     fn answer_page_wanted(&mut self, now_ms: u64, page: &str, version: &Version) {
         let document = match version.resolve_visit(page) {
             Resolved::Asset(asset) if asset.is_document() => Some(asset),
-            Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => None,
+            Resolved::Asset(_) | Resolved::Redirect(_) => None,
+            Resolved::NotFound(_) => version.document(page).cloned(),
         };
         let found = document.and_then(|document| self.current_page(now_ms, version, &document));
         match found {

@@ -16,7 +16,7 @@ use crate::config::OwnServiceWorker;
 use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
 
-pub(super) use fitness::deploy_of;
+pub(super) use fitness::{deploy_of, origin_of};
 
 /// The query that asks for the plain answer.
 pub(super) const PLAIN_QUERY: &str = "viral=plain";

@@ -86,7 +86,7 @@ fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers
 }
 
 /// Names the manifest of a full answer.
-fn name_manifest(response: &mut Response<Body>, page: Option<PageManifest>) {
+pub(super) fn name_manifest(response: &mut Response<Body>, page: Option<PageManifest>) {
     if let Some(manifest) = page.and_then(|page| HeaderValue::try_from(page.manifest.to_string()).ok()) {
         response.headers_mut().insert(VIRAL_MANIFEST, manifest);
     }

@@ -57,7 +57,8 @@ fn is_download(version: &Version, document: &Asset, request: &Parts) -> bool {
     is_from_here && (cookies::is_saving(&request.headers) || version.is_offered_for_saving(document))
 }
 
-fn origin_of<'a>(app: &'a App, request: &'a Parts) -> PageOrigin<'a> {
+/// The parts of the page's origin, as its policies see it.
+pub(crate) fn origin_of<'a>(app: &'a App, request: &'a Parts) -> PageOrigin<'a> {
     let tls = app.came_over_tls(Socket::of(request), &request.headers);
     PageOrigin {
         scheme: if tls { "https" } else { "http" },

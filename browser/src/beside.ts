@@ -1,0 +1,31 @@
+/** The script in the head of a page that the site makes for each visitor: what the page loads from now on comes from nearby visitors, if there are any; then the addition follows. */
+
+import { isOptedOut } from './core/cookie';
+import { PERSONAL } from './core/manifest';
+import { askBoot, visitBeside } from './shell/beside';
+import { isCapable, keepsAnything } from './shell/capable';
+
+const own = document.currentScript as HTMLScriptElement;
+const { nonce } = own;
+const addition = own.dataset['addition'] ?? '';
+// Selectors of the page, such as `:first-child`, must not find it.
+own.remove();
+
+async function run(): Promise<void> {
+  if (!isCapable() || !keepsAnything() || isOptedOut(document.cookie)) return;
+  if ((document as { prerendering?: boolean }).prerendering) {
+    await new Promise((resolve) => document.addEventListener('prerenderingchange', resolve, { once: true }));
+  }
+  const boot = await askBoot();
+  if (boot) await visitBeside(boot);
+}
+
+/** Under which page it takes part it is told by its tag. */
+function add(): void {
+  const script = document.createElement('script');
+  Object.assign(script, { nonce, src: addition });
+  script.dataset['page'] = PERSONAL;
+  document.head.append(script);
+}
+
+run().catch(() => undefined).finally(add);

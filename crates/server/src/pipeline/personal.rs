@@ -1,0 +1,197 @@
+//! Pages that the service behind the site makes for each visitor: they come from it each time, and what they load travels.
+//!
+//! Such a page is streamed by with the tag of one script of ours in its head. All of them are one page to the tracker, whose set is what they load.
+
+mod body;
+mod tags;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use tokio::time::Instant;
+use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
+use viral_swarm::admission::{Admission, Decision, Evidence, PageFitness, Reason, decide};
+use viral_wire::limits::BOOT_VERSION;
+use viral_wire::signal::{Deploy, ThinBoot};
+
+use super::headers::{set_answer_header, set_document_headers};
+use super::{facts, observe, render};
+use crate::app::App;
+use crate::config::OwnServiceWorker;
+use crate::csp;
+use crate::pages::{PageManifest, page_path};
+use body::Streamed;
+use std::sync::Arc;
+
+/// Headers that tell of the very bytes of a body, or of its parts.
+const OF_THE_BYTES: [HeaderName; 7] = [
+    header::CONTENT_LENGTH,
+    header::ACCEPT_RANGES,
+    header::LAST_MODIFIED,
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+];
+
+/// Somebody goes to an address that the site leaves to the service behind it.
+pub(crate) struct PersonalVisit {
+    request: Parts,
+    version: Arc<Version>,
+    evidence: Evidence,
+    page: PageManifest,
+    /// What such pages load is worth peers, and nothing about the visitor rules them out.
+    takes_part: bool,
+}
+
+impl PersonalVisit {
+    /// None where no page is gone to, or the site knows no pages of others.
+    pub(crate) fn of(app: &App, request: &Parts) -> Option<Self> {
+        if request.method != Method::GET || facts::goes_there(&request.headers) != Some(true) {
+            return None;
+        }
+        let version = app.site.current();
+        let document = Arc::clone(version.personal()?);
+        let evidence = facts::of_visit(app, (&version, &document), request, (facts::of_request(request), Instant::now())).evidence;
+        let page = app.hub.page(&version, &document)?;
+        let registers_own = page.own_worker && app.own_service_worker == OwnServiceWorker::Auto;
+        let page_viral = if registers_own { PageFitness::OwnServiceWorker } else { evidence.page_viral };
+        let decision = decide(&Evidence { page_viral, size: page.size, ..evidence.clone() }, &app.policy);
+        let takes_part = matches!(decision, Decision::Full(reason) if reason != Reason::Learning) && !evidence.is_native_peer;
+        Some(Self { request: request.clone(), version, evidence, page, takes_part })
+    }
+
+    /// Asks the service for a body that can be added to: whole, without a coding, and compared only with one that we added to.
+    pub(crate) fn prepare(&self, app: &App, headers: &mut HeaderMap) {
+        if !self.takes_part {
+            return;
+        }
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE] {
+            headers.remove(name);
+        }
+        let known: Vec<HeaderValue> = tags::theirs(headers, app.scripts.tag_suffix());
+        headers.remove(header::IF_NONE_MATCH);
+        for tag in known {
+            headers.append(header::IF_NONE_MATCH, tag);
+        }
+    }
+
+    /// What the visitor gets of the answer of the service.
+    pub(crate) fn answer(self, app: &App, response: Response<Body>) -> Response<Body> {
+        let is_unchanged = self.takes_part && response.status() == StatusCode::NOT_MODIFIED;
+        if !is_unchanged && !is_page(&response) {
+            return response;
+        }
+        let (mut response, decision) = if is_unchanged {
+            (response, Decision::Full(Reason::NotShareable))
+        } else {
+            match self.nonce(app, response.headers()) {
+                Some(nonce) => (self.added(app, response, nonce.as_deref()), Decision::Full(Reason::NotShareable)),
+                None => (response, Decision::Plain(Reason::NotShareable)),
+            }
+        };
+        if let Decision::Full(_) = decision {
+            tags::make_ours(response.headers_mut(), app.scripts.tag_suffix());
+            if self.request.headers.contains_key("service-worker-navigation-preload") {
+                render::name_manifest(&mut response, Some(self.page));
+            }
+        }
+        set_answer_header(app, &mut response, decision);
+        let visitor = set_document_headers(app, &mut response, &self.version, &self.request, &self.evidence);
+        keep_from_shared_caches(response.headers_mut());
+        let document = self.version.personal().map(|document| page_path(document)).unwrap_or_default();
+        observe::document(app, &self.request, response, decision, (document, visitor))
+    }
+
+    /// The nonce that our tag needs, if any; none where nothing of ours can be put into the page.
+    fn nonce(&self, app: &App, headers: &HeaderMap) -> Option<Option<String>> {
+        let policies = ["content-security-policy", "content-security-policy-report-only"].iter().flat_map(|name| headers.get_all(*name));
+        let policies: Option<Vec<&str>> = policies.map(|value| value.to_str().ok()).collect();
+        if !self.takes_part || !is_readable(headers) {
+            return None;
+        }
+        csp::nonce_for(policies?, facts::origin_of(app, &self.request))
+    }
+
+    /// The page with our tag in its head.
+    fn added(&self, app: &App, response: Response<Body>, nonce: Option<&str>) -> Response<Body> {
+        let (mut head, body) = response.into_parts();
+        for name in OF_THE_BYTES {
+            head.headers.remove(name);
+        }
+        let was_gzip = head.headers.remove(header::CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let to_gzip = accepted(&self.request.headers).contains(&Coding::Gzip);
+        if to_gzip {
+            head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(Coding::Gzip.token()));
+        }
+        head.headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        let streamed = Streamed::new(body, HeadInsertion::new(&app.scripts.beside_tag(nonce)), (was_gzip, to_gzip));
+        Response::from_parts(head, streamed.into_body())
+    }
+}
+
+/// Whether this is a page, and not one that is to be saved.
+fn is_page(response: &Response<Body>) -> bool {
+    let headers = response.headers();
+    let begins = |name: HeaderName, text: &[u8]| {
+        headers.get(name).is_some_and(|value| value.as_bytes().get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
+    };
+    response.status() == StatusCode::OK && begins(header::CONTENT_TYPE, b"text/html") && !begins(header::CONTENT_DISPOSITION, b"attachment")
+}
+
+/// Whether the bytes of the body are markup that can be added to: of no coding, or of one that was used though nobody asked for it, and in a charset that contains ASCII.
+fn is_readable(headers: &HeaderMap) -> bool {
+    let codings: Vec<&[u8]> = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    let is_known = match codings.as_slice() {
+        [] => true,
+        [one] => one.eq_ignore_ascii_case(b"identity") || one.eq_ignore_ascii_case(b"gzip"),
+        _ => false,
+    };
+    let is_wide = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().to_ascii_lowercase().windows(6).any(|part| part == b"utf-16"));
+    is_known && !is_wide
+}
+
+/// It has cookies of ours now, which are for one browser.
+fn keep_from_shared_caches(headers: &mut HeaderMap) {
+    let says = |word: &str| {
+        let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|directive| directive.trim().to_ascii_lowercase().starts_with(word))
+    };
+    if !says("private") && !says("no-store") {
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+}
+
+/// Whom a page that is made for its visitor takes from what it loads: none where nobody near has it, or it may not.
+pub(crate) fn boot(app: &App, request: &Parts) -> Option<ThinBoot> {
+    let version = app.site.current();
+    let document: &Asset = version.personal()?;
+    // The page itself was gone to, and asks for this.
+    let evidence = Evidence {
+        method_get: true,
+        wants_source: false,
+        fetch_dest: Some("document".to_owned()),
+        fetch_mode: Some("navigate".to_owned()),
+        ..facts::of_request(request)
+    };
+    let mut facts = facts::of_visit(app, (&version, document), request, (evidence, Instant::now()));
+    facts.may_wait = false;
+    let (page, admission) = app.hub.admit((&version, document), &facts, |_| false, &app.policy);
+    let (Some(page), Admission::Thin { offers, .. }) = (page, admission) else { return None };
+    Some(ThinBoot {
+        version: BOOT_VERSION,
+        page: page_path(document).to_owned(),
+        manifest: page.manifest,
+        bytes: page.bytes,
+        critical: 0,
+        ticket: facts.ticket,
+        offers,
+        deploy: Deploy::Write,
+        crowd: false,
+    })
+}
+
+#[cfg(test)]
+mod tests;
