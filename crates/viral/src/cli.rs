@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use viral_server::config::{Config, ConfigError, load};
 use viral_upstream::UpstreamAddr;
 
@@ -52,6 +53,10 @@ pub(crate) enum Task {
     Seed(Box<SeedArgs>),
     /// Run a crowd in virtual time.
     Simulate(Box<SimulateArgs>),
+    /// Print what a shell needs to complete the command line.
+    Completions(Shell),
+    /// Write the manual pages into a directory.
+    Manual(PathBuf),
 }
 
 /// Serves a web app that its visitors hand on to each other.
@@ -95,6 +100,19 @@ enum Command {
     Seed(Box<SeedArgs>),
     /// Say what a crowd would do to a server, with viral and without, in virtual time
     Simulate(Box<SimulateArgs>),
+    /// Print what a shell needs to complete this command line
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command, into a directory
+    // For who packs the program: `cargo xtask dist`.
+    #[command(hide = true)]
+    Man {
+        /// The directory, which must be there
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -106,9 +124,14 @@ struct Settings {
     flags: Config,
 }
 
+/// All that the command line knows.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line, the environment and the settings file. Help and version end the program here.
 pub(crate) fn parse() -> anyhow::Result<Task> {
-    let matches = Cli::command().get_matches();
+    let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match cli.command {
         None => Ok(Task::Demo { config: load(&matches, cli.settings.config.as_deref())? }),
@@ -116,6 +139,8 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
         Some(Command::Get(args)) => Ok(Task::Get(args)),
         Some(Command::Seed(args)) => Ok(Task::Seed(args)),
         Some(Command::Simulate(args)) => Ok(Task::Simulate(args)),
+        Some(Command::Completions { shell }) => Ok(Task::Completions(shell)),
+        Some(Command::Man { dir }) => Ok(Task::Manual(dir)),
         Some(Command::Serve { dir, settings }) => {
             let file = SettingsFile::of(matches.subcommand_matches("serve").unwrap_or(&matches), *settings);
             let config = file.load()?;

@@ -1,9 +1,10 @@
-//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get`, `seed` and `simulate`.
+//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get`, `seed`, `simulate` and `completions`.
 
 mod audit;
 mod bind;
 mod cli;
 mod hosting;
+mod manual;
 mod peer;
 mod progress;
 mod run;

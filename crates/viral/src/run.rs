@@ -17,6 +17,7 @@ use crate::audit;
 use crate::bind;
 use crate::cli::Task;
 use crate::hosting::Hosting;
+use crate::manual;
 use crate::peer;
 use crate::served::Served;
 use crate::simulate;
@@ -38,6 +39,8 @@ pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
     let done = match task {
         Task::Audit(args) => return audit::run(&args),
         Task::PrintConfig => say(&default_file()),
+        Task::Completions(shell) => say(&manual::completions(shell)?),
+        Task::Manual(dir) => manual::write_pages(&dir),
         Task::Get(args) => peer::run_get(&args),
         Task::Seed(args) => peer::run_seed(&args),
         Task::Proxy { upstream, config } => {
