@@ -45,7 +45,7 @@ enum Chore {
         check: bool,
     },
     /// Build browser/dist from its sources and fail when the committed files differ.
-    Dist,
+    Bundles,
     /// Print the compressed size of each script and fail when one is over its budget.
     Budgets,
     /// Visit built servers with real browsers; FILTER is part of a journey's name.
@@ -100,7 +100,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         Chore::Check => check(steps),
         Chore::Types { check: true } => steps.run("generated types are fresh", browser::types_are_fresh),
         Chore::Types { check: false } => steps.run("generate types", browser::write_types),
-        Chore::Dist => {
+        Chore::Bundles => {
             steps.run("npm ci", browser::install)?;
             steps.run("dist is fresh", browser::dist_is_fresh)
         }
