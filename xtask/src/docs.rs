@@ -63,7 +63,8 @@ fn links(text: &str) -> Vec<String> {
 }
 
 /// Folders of the repository in which a path in backticks is looked for.
-const FOLDERS: [&str; 9] = ["crates/", "browser/src/", "docs/", "findings/", "lab/", "vectors/", "xtask/", "fuzz/", ".github/"];
+const FOLDERS: [&str; 11] =
+    ["crates/", "browser/src/", "docs/", "examples/", "findings/", "lab/", "packaging/", "vectors/", "xtask/", "fuzz/", ".github/"];
 
 /// Paths of the repository that stand in backticks, without what is meant for several (`*`, `{a,b}`) or has a name to be filled in.
 fn paths(text: &str) -> BTreeSet<String> {

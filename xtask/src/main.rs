@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod deny;
 mod deps;
+mod dist;
 mod docs;
 mod fuzz;
 mod journeys;
@@ -70,7 +71,9 @@ enum Chore {
     Deny,
     /// Search for inputs that break a decoder or a machine, with libFuzzer; see fuzz/README.md.
     Fuzz(fuzz::Fuzz),
-    /// Build the binary to be given away, and check that it names no path of this machine.
+    /// Build what is given away, in target/dist: archive, Debian package, bill of materials, checksums.
+    Dist(dist::Dist),
+    /// Build the binary alone that is given away, and check that it names no path of this machine.
     Release,
     /// Install the Debian packages the journeys need (as root), or name them.
     Tools,
@@ -123,6 +126,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         Chore::Docs => steps.run("links between documents", docs::check),
         Chore::Deny => steps.run("others' crates", deny::check),
         Chore::Fuzz(asked) => fuzz::fuzz(steps, &asked),
+        Chore::Dist(asked) => dist::dist(steps, &asked),
         Chore::Release => {
             steps.run("build viral (release)", release::build)?;
             steps.run("no paths of this machine", release::check)

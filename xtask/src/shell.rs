@@ -52,6 +52,16 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a command says on standard output; fails when it does.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let shown = show(command);
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` ended with {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` said what is no text"))
+}
+
 /// Where a program is on PATH, if it is.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

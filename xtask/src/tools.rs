@@ -23,6 +23,7 @@ pub(crate) const JOURNEYS: &[Tool] = &[
     ("caddy", "caddy"),
     ("apache2", "apache2-bin"),
     ("haproxy", "haproxy"),
+    ("curl", "curl"),
 ];
 
 /// What benches need besides what journeys do.
@@ -37,8 +38,17 @@ pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"),
 /// What the lab's real browsers need besides [`LAB`].
 pub(crate) const LAB_BROWSERS: &[Tool] = &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
-/// Geckodriver's version: Debian has none, so it is compiled from crates.io.
-const GECKODRIVER_VERSION: &str = "0.37.1";
+/// A program that Debian has not, so it is compiled from crates.io: its name and version.
+pub(crate) type CrateTool = (&'static str, &'static str);
+
+/// Drives Firefox.
+const GECKODRIVER: CrateTool = ("geckodriver", "0.37.1");
+
+/// Makes Debian packages.
+pub(crate) const CARGO_DEB: CrateTool = ("cargo-deb", "3.8.0");
+
+/// Makes bills of materials.
+pub(crate) const CARGO_CYCLONEDX: CrateTool = ("cargo-cyclonedx", "0.5.9");
 
 /// Makes sure that every tool is there: installs as root on Debian, else says which packages are missing.
 pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
@@ -68,22 +78,30 @@ pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
 
 /// Makes sure that there is a geckodriver at [`geckodriver`].
 pub(crate) fn ensure_geckodriver() -> anyhow::Result<()> {
-    if geckodriver().is_file() {
+    if geckodriver().is_file() { Ok(()) } else { ensure_crate(GECKODRIVER) }
+}
+
+/// The geckodriver journeys use: `GECKODRIVER`, else [`crate_tool`].
+pub(crate) fn geckodriver() -> PathBuf {
+    std::env::var_os("GECKODRIVER").map_or_else(|| crate_tool(GECKODRIVER), PathBuf::from)
+}
+
+/// Makes sure that there is a program at [`crate_tool`].
+pub(crate) fn ensure_crate(tool: CrateTool) -> anyhow::Result<()> {
+    if crate_tool(tool).is_file() {
         return Ok(());
     }
+    let (name, version) = tool;
     // Its own target directory, so that the build's lock and profile are not shared with ours.
     run(cargo()
-        .args(["install", "geckodriver", "--locked", "--version", GECKODRIVER_VERSION, "--root"])
+        .args(["install", name, "--locked", "--version", version, "--root"])
         .arg(tools_dir())
         .env("CARGO_TARGET_DIR", tools_dir().join("build")))
 }
 
-/// The geckodriver journeys use: `GECKODRIVER`, else one on PATH, else ours under the target directory.
-pub(crate) fn geckodriver() -> PathBuf {
-    std::env::var_os("GECKODRIVER")
-        .map(PathBuf::from)
-        .or_else(|| which("geckodriver"))
-        .unwrap_or_else(|| tools_dir().join("bin/geckodriver"))
+/// Where a program is: on PATH, else ours under the target directory.
+pub(crate) fn crate_tool((name, _): CrateTool) -> PathBuf {
+    which(name).unwrap_or_else(|| tools_dir().join("bin").join(name))
 }
 
 fn tools_dir() -> PathBuf {
