@@ -1,4 +1,4 @@
-//! The examples of `examples/config`, as they are there but for addresses and paths: each is started and asked.
+//! The examples of `examples/config`, as they are there but for addresses, paths and pages of any size: each is started and asked.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
