@@ -8,7 +8,7 @@ use std::fmt;
 use crate::pageset::Size;
 
 pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit};
-pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, judge, says};
+pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
 
 /// What the browser's cookies say about this visitor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

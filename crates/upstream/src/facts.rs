@@ -20,6 +20,7 @@ pub(crate) fn judge_head(path_and_query: &str, head: &Parts, rule: SharingRule) 
         status: head.status.as_u16(),
         cache_control: &cache_control,
         vary: &vary,
+        is_page: joined(&head.headers, &header::CONTENT_TYPE).to_ascii_lowercase().starts_with("text/html"),
         sets_cookie: head.headers.contains_key(header::SET_COOKIE),
         has_query: path_and_query.contains('?'),
         may_be_stored: policy(path_and_query, head, SystemTime::now()).is_storable(),

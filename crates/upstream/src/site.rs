@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use viral_site::{Claim, OpenSite, Opening, Resolved, Site, SiteError, SiteOptions, Version, VersionMaker};
+use viral_swarm::admission::is_by_scripts;
 
 use crate::entry::{Entry, Freshness};
 use crate::fresh::Compared;
@@ -135,7 +136,8 @@ impl Site for UpstreamSite {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         // What names an origin may be answered differently, and credentials are for the other server.
         let names_more = [header::AUTHORIZATION, header::ORIGIN].iter().any(|name| request.headers.contains_key(name));
-        if !is_read || names_more {
+        let is_part = request.headers.keys().any(|name| is_by_scripts(name.as_str()));
+        if !is_read || names_more || is_part {
             return Claim::No;
         }
         let query = request.uri.query().filter(|query| !is_own_query(query));

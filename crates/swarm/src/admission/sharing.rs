@@ -13,6 +13,8 @@ pub struct ResponseFacts<'r> {
     pub cache_control: &'r str,
     /// All values of `Vary`, joined by commas.
     pub vary: &'r str,
+    /// It is HTML.
+    pub is_page: bool,
     /// It has a `Set-Cookie`.
     pub sets_cookie: bool,
     /// The address has a query: what it leads to may depend on who made it up.
@@ -138,6 +140,37 @@ impl SharingVerdict {
 /// requests that name an origin are never answered with it.
 const VARY_HARMLESS: [&str; 2] = ["accept-encoding", "origin"];
 
+/// Headers that scripts of a page send when they ask for a part of another page, and a browser that goes to the page never does: of Next.js, Inertia, htmx, Turbo, pjax, Livewire and jQuery.
+const BY_SCRIPTS: [&str; 14] = [
+    "rsc",
+    "next-router-state-tree",
+    "next-router-prefetch",
+    "next-router-segment-prefetch",
+    "next-url",
+    "x-inertia",
+    "x-inertia-version",
+    "hx-request",
+    "hx-boosted",
+    "hx-target",
+    "turbo-frame",
+    "x-pjax",
+    "x-livewire",
+    "x-requested-with",
+];
+
+/// Whether a request header of this name says that a script asks for a part of a page. The host answers such a request with no page that may travel.
+#[must_use]
+pub fn is_by_scripts(name: &str) -> bool {
+    BY_SCRIPTS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether everybody whom the host answers with it would get the same.
+fn varies(facts: &ResponseFacts<'_>) -> bool {
+    let is_harmless =
+        |name: &str| VARY_HARMLESS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless)) || (facts.is_page && is_by_scripts(name));
+    !items(facts.vary).all(is_harmless)
+}
+
 /// Judges one response by what it says of itself. That two of them are alike is the host's to see.
 #[must_use]
 pub fn judge(facts: &ResponseFacts<'_>, rule: SharingRule) -> SharingVerdict {
@@ -148,7 +181,7 @@ pub fn judge(facts: &ResponseFacts<'_>, rule: SharingRule) -> SharingVerdict {
         (facts.sets_cookie, SharingReason::SetCookie),
         (says(facts.cache_control, "no-store"), SharingReason::NoStore),
         (says(facts.cache_control, "private"), SharingReason::Private),
-        (!items(facts.vary).all(|name| VARY_HARMLESS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless))), SharingReason::Vary),
+        (varies(facts), SharingReason::Vary),
         (!facts.may_be_stored, SharingReason::NotStorable),
         (facts.is_coded, SharingReason::Coding),
         (facts.is_beyond_limits, SharingReason::Limits),
@@ -184,6 +217,7 @@ mod tests {
     /// A file of a plain web server.
     const FILE: ResponseFacts<'static> = ResponseFacts {
         status: 200,
+        is_page: false,
         cache_control: "",
         vary: "Accept-Encoding",
         sets_cookie: false,
@@ -254,6 +288,10 @@ mod tests {
             assert!(!judge(&ResponseFacts { vary, ..FILE }, SharingRule::Share).is_shared(), "{vary}");
         }
         assert!(judge(&ResponseFacts { vary: "Origin, ,ACCEPT-ENCODING", ..FILE }, SharingRule::None).is_shared());
+        let by_scripts = ResponseFacts { vary: "RSC, Next-Router-State-Tree, accept-encoding", ..FILE };
+        assert!(!judge(&by_scripts, SharingRule::None).is_shared(), "a script may ask for a file with it");
+        assert!(judge(&ResponseFacts { is_page: true, ..by_scripts }, SharingRule::None).is_shared());
+        assert!(!judge(&ResponseFacts { is_page: true, vary: "rsc, cookie", ..FILE }, SharingRule::None).is_shared());
     }
 
     #[test]
