@@ -16,6 +16,7 @@ pub struct Nginx {
     process: Process,
     folder: TempDir,
     address: SocketAddr,
+    secure: SocketAddr,
 }
 
 /// How nginx is set up.
@@ -25,6 +26,8 @@ pub enum Setup {
     Usual,
     /// The same for measuring the processor: one worker, no access log, and the `.gz` beside a file where there is one.
     OneWorker,
+    /// [`OneWorker`](Self::OneWorker) that also listens with TLS, at [`Nginx::secure_url`].
+    Secure,
     /// One worker that says of what is below `/kept/` that caches may keep it, and of what is below `/passed/` that they may not.
     Behind,
     /// One worker in front of such a server, with connections that are used again: it keeps what is below `/kept/` and passes the rest on.
@@ -63,19 +66,23 @@ impl Nginx {
     /// As [`serve`](Self::serve).
     pub async fn serve_as(root: &Path, setup: Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let [plain, secure] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+        let [address, secure] = [plain.local_addr()?, secure.local_addr()?];
+        if setup == Setup::Secure {
+            make_certificate(folder.path())?;
+        }
         let path = folder.path().join("nginx.conf");
-        std::fs::write(&path, config(root, folder.path(), (port, setup)))?;
+        std::fs::write(&path, config(root, folder.path(), ([address, secure].map(|address| address.port()), setup)))?;
+        drop(plain);
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-c").arg(&path).arg("-p").arg(folder.path());
         let process = Process::start(&mut command, folder.path())?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         wait::until("nginx answers", deadlines::SERVER_READY, async || {
             let reply = http::get(address, "/", &[]).await.map_err(|error| format!("{error:#}"))?;
             if reply.status == 200 { Ok(()) } else { Err(reply.text()) }
         })
         .await;
-        Ok(Self { process, folder, address })
+        Ok(Self { process, folder, address, secure })
     }
 
     /// Where it listens.
@@ -88,6 +95,18 @@ impl Nginx {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Whole URL of a path with TLS.
+    #[must_use]
+    pub fn secure_url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.secure)
+    }
+
+    /// Its certificate and the key to it, in PEM form.
+    #[must_use]
+    pub fn certificate(&self) -> [std::path::PathBuf; 2] {
+        CERTIFICATE.map(|name| self.folder.path().join(name))
     }
 
     /// Seconds of a processor that it used until now.
@@ -111,11 +130,37 @@ fn answered(line: &str) -> Option<Answered> {
     Some(Answered { status: words.next()?.parse().ok()?, bytes: words.next()?.parse().ok()?, path: words.next()?.to_owned() })
 }
 
-fn config(root: &Path, folder: &Path, (port, setup): (u16, Setup)) -> String {
+/// Names of the certificate and of its key.
+const CERTIFICATE: [&str; 2] = ["cert.pem", "key.pem"];
+
+/// A certificate of this machine, of the kind that Let's Encrypt gives today.
+fn make_certificate(folder: &Path) -> anyhow::Result<()> {
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=localhost",
+    ]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]);
+    openssl.arg("-out").arg(folder.join(CERTIFICATE[0])).arg("-keyout").arg(folder.join(CERTIFICATE[1]));
+    let made = openssl.output().context("cannot start openssl; as root run: apt-get install openssl")?;
+    anyhow::ensure!(made.status.success(), "openssl made no certificate: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(())
+}
+
+fn config(root: &Path, folder: &Path, ([port, secure], setup): ([u16; 2], Setup)) -> String {
     let (root, at) = (root.display(), folder.display());
     let (workers, log, more) = match setup {
         Setup::Usual => ("auto", format!("{at}/access.log sent"), String::new()),
-        Setup::OneWorker => ("1", "off".to_owned(), "gzip_static on;".to_owned()),
+        Setup::OneWorker | Setup::Secure => ("1", "off".to_owned(), "gzip_static on; keepalive_requests 1000000;".to_owned()),
         Setup::Behind => ("1", "off".to_owned(), "keepalive_requests 1000000;".to_owned()),
         Setup::Front(behind) => (
             "1",
@@ -126,16 +171,17 @@ fn config(root: &Path, folder: &Path, (port, setup): (u16, Setup)) -> String {
         ),
     };
     let places = match setup {
-        Setup::Usual | Setup::OneWorker => "",
+        Setup::Usual | Setup::OneWorker => String::new(),
+        Setup::Secure => format!("listen 127.0.0.1:{secure} ssl; ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;"),
         Setup::Behind => {
             "location /kept/ { add_header cache-control 'public, max-age=300'; } location /passed/ { add_header cache-control no-store; }"
+                .to_owned()
         }
-        Setup::Front(_) => {
-            "proxy_http_version 1.1; proxy_set_header connection ''; proxy_set_header host $http_host;
+        Setup::Front(_) => "proxy_http_version 1.1; proxy_set_header connection ''; proxy_set_header host $http_host;
             proxy_set_header x-forwarded-for $proxy_add_x_forwarded_for; proxy_set_header x-forwarded-proto $scheme;
             location / { proxy_pass http://behind; }
             location /kept/ { proxy_pass http://behind; proxy_cache kept; add_header x-cache $upstream_cache_status; }"
-        }
+            .to_owned(),
     };
     format!(
         "user root; daemon off; worker_processes {workers}; pid {at}/nginx.pid; error_log {at}/error.log;

@@ -193,6 +193,12 @@ impl Server {
         self.process.cpu_s()
     }
 
+    /// Memory of the server, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.process.memory()
+    }
+
     /// `GET path` of the app, as curl would send it, with these headers.
     ///
     /// # Panics
@@ -266,7 +272,10 @@ fn spawn(arguments: &[OsString], listen: &str, admin: &str, logs: &Path) -> anyh
     let mut process = Process::start(&mut command, logs)?;
     let (mut app, mut stats) = (None, None);
     let (app, stats) = process.expect_line(deadlines::SERVER_READY, |line| {
-        app = app.or_else(|| line.strip_prefix("listening on http://")?.parse().ok());
+        app = app.or_else(|| {
+            let rest = line.strip_prefix("listening on http")?;
+            rest.trim_start_matches('s').strip_prefix("://")?.parse().ok()
+        });
         stats = stats.or_else(|| line.strip_prefix("admin on http://")?.parse().ok());
         Some((app?, stats?))
     })?;

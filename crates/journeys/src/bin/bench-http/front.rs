@@ -26,9 +26,13 @@ impl Fronts {
         for (_, path, _) in ROWS {
             site.write(path, noise(16, 16 << 10));
         }
+        site.write("/passed/page.html", crate::stream::page()?);
+        // Of no bytes on disk.
+        std::fs::File::create(site.folder().join("passed/large.bin"))?.set_len(2 << 30)?;
         let behind = Nginx::serve_as(site.folder(), Setup::Behind).await?;
         let nginx = Nginx::serve_as(site.folder(), Setup::Front(behind.address())).await?;
-        let viral = Server::proxy(behind.address(), &[]).await;
+        // The smallest page is worth our tag.
+        let viral = Server::proxy(behind.address(), &["--min-app-bytes", "0"]).await;
         let (_, kept, _) = ROWS[1];
         wait::until("both keep what they may", deadlines::CONDITION, async || {
             let theirs = http::get(nginx.address(), kept, &[]).await.map_err(|error| error.to_string())?;

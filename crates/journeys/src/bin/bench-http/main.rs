@@ -5,6 +5,8 @@ mod assets;
 mod front;
 mod load;
 mod options;
+mod secure;
+mod stream;
 
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use assets::{Row, Sites, rows};
 use front::Fronts;
 use load::{Load, load};
 use options::Options;
+use secure::Secure;
 use viral_journeys::figures::{Target, median, quantile};
 use viral_journeys::http::{self, NAVIGATION, Reply};
 use viral_journeys::nginx::{Nginx, Setup};
@@ -42,7 +45,18 @@ async fn main() -> anyhow::Result<()> {
         let cookies = cookies(&bench.viral).await;
         bench.measure(row, &cookies, options.rounds).await?;
     }
-    if front::ROWS.iter().any(|(name, ..)| options.wants(name)) {
+    if secure::ROWS.iter().any(|(name, ..)| options.wants(name)) {
+        let secure = Secure::start().await?;
+        for (name, path, target) in secure::ROWS.into_iter().filter(|(name, ..)| options.wants(name)) {
+            let (viral, nginx) = (secure.viral.url(path).replacen("http:", "https:", 1), secure.nginx.secure_url(path));
+            compare(
+                (name, target, options.rounds),
+                || rate(&viral, &[], || secure.viral.cpu_s()),
+                || rate(&nginx, &[], || secure.nginx.cpu_s()),
+            )?;
+        }
+    }
+    if front::ROWS.iter().map(|(name, ..)| *name).chain(stream::ROWS).any(|name| options.wants(name)) {
         let fronts = Fronts::start().await?;
         for (name, path, target) in front::ROWS.into_iter().filter(|(name, ..)| options.wants(name)) {
             let (viral, nginx) = (fronts.viral.url(path), fronts.nginx.url(path));
@@ -51,6 +65,16 @@ async fn main() -> anyhow::Result<()> {
                 || rate(&viral, &[], || fronts.viral.cpu_s()),
                 || rate(&nginx, &[], || fronts.nginx.cpu_s()),
             )?;
+        }
+        if options.wants("latency") {
+            stream::latency(&fronts, options.rounds)?;
+        }
+        if options.wants("memory") {
+            stream::memory(&fronts)?;
+            stream::upload().await?;
+        }
+        if options.wants("rewriting") {
+            stream::rewriting(&fronts, options.rounds)?;
         }
     }
     Ok(())
