@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lol_html::{MemorySettings, element, html_content::ContentType, send};
 
-use super::limits::INSERTION_MEMORY_MAX;
+use super::limits::{INSERTION_MEMORY_MAX, INSERTION_READ_LEN};
 
 /// Elements that may come before it: none of them runs, and a charset must be declared within the first 1,024 bytes (HTML standard, section 4.2.5.5).
 const BEFORE: [&str; 6] = ["html", "head", "meta", "title", "base", "link"];
@@ -52,15 +52,20 @@ impl HeadInsertion {
     }
 
     /// The next bytes of the document came; returns what can be sent on.
-    pub fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
-        let Some(rewriter) = &mut self.rewriter else { return chunk.to_vec() };
-        self.held.extend_from_slice(chunk);
-        let went = rewriter.write(chunk);
-        if went.is_ok() && !lock(&self.written).is_in {
-            return self.take();
+    pub fn push(&mut self, mut chunk: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(chunk.len() + self.markup.len());
+        // Little by little: what comes behind the markup need not be read.
+        while let Some(rewriter) = self.rewriter.as_mut().filter(|_| !chunk.is_empty()) {
+            let (part, rest) = chunk.split_at(chunk.len().min(INSERTION_READ_LEN));
+            chunk = rest;
+            self.held.extend_from_slice(part);
+            let went = rewriter.write(part);
+            let is_over = went.is_err() || lock(&self.written).is_in;
+            // Of a document that is not understood, nothing more is touched.
+            out.append(&mut if is_over { self.finish(went.is_ok()) } else { self.take() });
         }
-        // Of a document that is not understood, nothing more is touched.
-        self.finish(went.is_ok())
+        out.extend_from_slice(chunk);
+        out
     }
 
     /// The document is over; returns what is left of it.

@@ -195,3 +195,6 @@ pub(super) const THOROUGH_DELAY: Duration = Duration::from_millis(1500);
 
 /// Most memory that putting markup into a document while it streams by may take, in bytes: a tag, with its attributes, that is longer is passed on unread.
 pub(super) const INSERTION_MEMORY_MAX: usize = 64 << 10;
+
+/// Bytes of a document that are read at once to find where markup goes. Most heads end within one or two such parts.
+pub(super) const INSERTION_READ_LEN: usize = 1 << 10;

@@ -202,9 +202,13 @@ impl Version {
         self.settings.personal.as_ref()
     }
 
-    /// The document of a page by its percent-encoded path, also what stands for those that are made for each visitor.
+    /// The document of a page by its percent-encoded path: one that a rule leads to, and whose own address leads elsewhere, and what stands for those that are made for each visitor.
     pub fn document(&self, path: &str) -> Option<&Arc<Asset>> {
-        self.personal().filter(|personal| personal.path() == path).or_else(|| self.asset(path).filter(|asset| asset.is_document()))
+        let file = || {
+            let relative = path::decode(path)?;
+            self.assets.get(&relative).or_else(|| self.behind.get(&relative))
+        };
+        self.personal().filter(|personal| personal.path() == path).or_else(file).filter(|asset| asset.is_document())
     }
 
     /// Bytes of all assets, as full answers send them before any content coding.

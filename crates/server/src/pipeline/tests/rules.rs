@@ -4,6 +4,7 @@ use super::*;
 use crate::Viral;
 use crate::config::Config;
 use viral_site::Source;
+use viral_swarm::pageset::Size;
 
 async fn with_rules(headers: &str, redirects: &str) -> (tempfile::TempDir, Viral) {
     let dir = tempfile::tempdir().unwrap();
@@ -39,4 +40,16 @@ async fn visits_and_parts_are_sent_on_alike() {
     let (_, _outgoing) = seeder(&viral, "/");
     assert_eq!(answer(&visit(&viral, "/app/some.thing", &[]).await), "thin; reason=peer-near", "one swarm however it is reached");
     assert_eq!(visit(&viral, "/_headers", &[]).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_page_learns_whose_file_has_an_address_that_leads_elsewhere() {
+    let (_dir, viral) = with_rules("", "/index.html / 301!\n").await;
+    assert!(answer(&visit(&viral, "/", &[]).await).starts_with("full"));
+    for _ in 0..8 {
+        tell(&viral, "/", &["/app.js"]);
+    }
+    let version = viral.app.site.current();
+    let page = viral.app.hub.page(&version, version.document("/index.html").unwrap()).unwrap();
+    assert!(matches!(page.size, Size::Known { .. }), "{page:?}");
 }
