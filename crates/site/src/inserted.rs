@@ -16,11 +16,14 @@ struct Written {
     is_in: bool,
 }
 
+/// Where the rewriter writes to.
+type Sink = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Puts one piece of markup before the first element of a document that is not of the least that a head has, or at its end where there is none. All other bytes stay as they are,
 /// whatever their charset, as long as it contains ASCII.
 pub struct HeadInsertion {
     /// None once the markup is in, or cannot be put in.
-    rewriter: Option<send::HtmlRewriter<'static, Box<dyn FnMut(&[u8]) + Send>>>,
+    rewriter: Option<send::HtmlRewriter<'static, Sink>>,
     written: Arc<Mutex<Written>>,
     /// What came and was not written yet.
     held: Vec<u8>,
@@ -47,7 +50,7 @@ impl HeadInsertion {
             strict: false,
             ..send::Settings::new_send()
         };
-        let sink: Box<dyn FnMut(&[u8]) + Send> = Box::new(move |bytes: &[u8]| lock(&sink).bytes.extend_from_slice(bytes));
+        let sink: Sink = Box::new(move |bytes: &[u8]| lock(&sink).bytes.extend_from_slice(bytes));
         Self { rewriter: Some(send::HtmlRewriter::new(settings, sink)), written, held: Vec::new(), markup }
     }
 

@@ -223,9 +223,9 @@ pub(crate) fn page() -> anyhow::Result<String> {
             .to_owned();
     while page.len() < 1_000_000 {
         use std::fmt::Write as _;
-        write!(
+        writeln!(
             page,
-            "<p class=line id=l{0}>Line {0} of a page that is <b>made</b> for one visitor, <a href=/l{0}>with a link</a>.</p>\n",
+            "<p class=line id=l{0}>Line {0} of a page that is <b>made</b> for one visitor, <a href=/l{0}>with a link</a>.</p>",
             page.len()
         )
         .context("text")?;
