@@ -50,6 +50,8 @@ pub struct Setting {
     pub downloads: Option<PathBuf>,
     /// A command and its arguments under which the driver, and so its browser, is started.
     pub under: &'static [&'static str],
+    /// A certificate that is trusted; Chromium and Firefox, which then trusts any.
+    pub trusts: Option<PathBuf>,
     /// Where its files go instead of the system's temporary folder.
     pub folder: Option<PathBuf>,
 }
@@ -70,6 +72,9 @@ impl Engine {
         let strategy = if setting.waits_for_load { "normal" } else { "none" };
         let mut all = json!({ "pageLoadStrategy": strategy, "timeouts": { "script": 30_000, "pageLoad": 30_000 } });
         merge(&mut all, own);
+        if setting.trusts.is_some() && self == Self::Firefox {
+            merge(&mut all, json!({ "acceptInsecureCerts": true }));
+        }
         if let Value::Object(map) = all { map } else { serde_json::Map::new() }
     }
 }

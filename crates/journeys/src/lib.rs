@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod browser;
+pub mod certificate;
 pub mod deadlines;
 pub mod driver;
 pub mod figures;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{deadlines, http, wait};
+use crate::{certificate, deadlines, http, wait};
 
 /// A running nginx that serves one folder, ended when dropped.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Nginx {
         let [plain, secure] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
         let [address, secure] = [plain.local_addr()?, secure.local_addr()?];
         if setup == Setup::Secure {
-            make_certificate(folder.path())?;
+            certificate::make(folder.path())?;
         }
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, config(root, folder.path(), ([address, secure].map(|address| address.port()), setup)))?;
@@ -106,7 +106,7 @@ impl Nginx {
     /// Its certificate and the key to it, in PEM form.
     #[must_use]
     pub fn certificate(&self) -> [std::path::PathBuf; 2] {
-        CERTIFICATE.map(|name| self.folder.path().join(name))
+        certificate::files(self.folder.path())
     }
 
     /// Seconds of a processor that it used until now.
@@ -128,32 +128,6 @@ impl Nginx {
 fn answered(line: &str) -> Option<Answered> {
     let mut words = line.splitn(3, ' ');
     Some(Answered { status: words.next()?.parse().ok()?, bytes: words.next()?.parse().ok()?, path: words.next()?.to_owned() })
-}
-
-/// Names of the certificate and of its key.
-const CERTIFICATE: [&str; 2] = ["cert.pem", "key.pem"];
-
-/// A certificate of this machine, of the kind that Let's Encrypt gives today.
-fn make_certificate(folder: &Path) -> anyhow::Result<()> {
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=localhost",
-    ]);
-    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]);
-    openssl.arg("-out").arg(folder.join(CERTIFICATE[0])).arg("-keyout").arg(folder.join(CERTIFICATE[1]));
-    let made = openssl.output().context("cannot start openssl; as root run: apt-get install openssl")?;
-    anyhow::ensure!(made.status.success(), "openssl made no certificate: {}", String::from_utf8_lossy(&made.stderr));
-    Ok(())
 }
 
 fn config(root: &Path, folder: &Path, ([port, secure], setup): ([u16; 2], Setup)) -> String {

@@ -193,6 +193,12 @@ impl Server {
         self.process.cpu_s()
     }
 
+    /// Whole URL of a path of the app, where it is served with TLS.
+    #[must_use]
+    pub fn secure_url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
     /// Memory of the server, in bytes.
     #[must_use]
     pub fn memory(&self) -> u64 {

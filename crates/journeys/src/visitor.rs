@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::browser::{Engine, Setting};
 use crate::driver::Driver;
-use crate::{deadlines, wait};
+use crate::{certificate, deadlines, wait};
 
 pub mod devtools;
 
@@ -71,6 +71,9 @@ impl Visitor {
     pub async fn start(engine: Engine, setting: &Setting) -> anyhow::Result<Self> {
         let folder = setting.folder.as_ref().map_or_else(tempfile::tempdir, tempfile::tempdir_in);
         let folder = folder.context("a temporary folder for a profile")?;
+        if let Some(certificate) = &setting.trusts {
+            certificate::trust(folder.path(), certificate)?;
+        }
         let driver = Driver::start(engine, folder.path(), setting.under).await?;
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(engine.capabilities(folder.path(), setting));

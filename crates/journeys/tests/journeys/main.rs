@@ -18,5 +18,6 @@ mod proxies;
 mod quirks;
 mod respect;
 mod restarts;
+mod secure;
 mod shapes;
 mod upstreams;
