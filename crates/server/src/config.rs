@@ -49,13 +49,15 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default()))]
     pub admin_listen: AdminListen,
 
-    /// Certificate for TLS on the addresses of `--listen`, with those above it, in PEM form. Read anew when it changes and at SIGHUP; connections that are there stay
-    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CERT", value_name = "FILE", requires = "tls_key"))]
-    pub tls_cert: Option<PathBuf>,
+    /// Certificate for TLS on the addresses of `--listen`, with those above it, in PEM form. Read anew when it changes and at SIGHUP; connections that are there stay. May be given more than once: visitors are shown the one for the name that they ask for, and the first if there is none
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CERT", value_name = "FILE", value_delimiter = '\n', requires = "tls_key"))]
+    #[serde(with = "values::one_or_more")]
+    pub tls_cert: Vec<PathBuf>,
 
-    /// The private key of `--tls-cert`, in PEM form
-    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_KEY", value_name = "FILE", requires = "tls_cert"))]
-    pub tls_key: Option<PathBuf>,
+    /// The private key of `--tls-cert`, in PEM form; of several in their order
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_KEY", value_name = "FILE", value_delimiter = '\n', requires = "tls_cert"))]
+    #[serde(with = "values::one_or_more")]
+    pub tls_key: Vec<PathBuf>,
 
     /// TLS without a certificate of your own: `self-signed` makes one at each start, for a trial in an intranet. Browsers warn of it, and their service workers do not start until they were told to trust it
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS", value_name = "HOW", value_enum, conflicts_with = "tls_cert"))]
@@ -209,8 +211,8 @@ impl Default for Config {
         Self {
             listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
-            tls_cert: None,
-            tls_key: None,
+            tls_cert: Vec::new(),
+            tls_key: Vec::new(),
             tls: None,
             redirect_listen: Vec::new(),
             hsts: 0,

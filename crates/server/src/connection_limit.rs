@@ -50,7 +50,16 @@ pub(crate) struct ConnectionPermit {
     key: u64,
     shared: Arc<Shared>,
     end: Arc<End>,
-    when_sent: Arc<Mutex<Option<Use>>>,
+    answers: Arc<Mutex<Answers>>,
+}
+
+/// The answers of one connection.
+#[derive(Default)]
+struct Answers {
+    /// Those under way.
+    open: usize,
+    /// How the permit is used once what was answered has left: a body is gone when its last bytes lie in a buffer, and the client may take its time to read them.
+    when_sent: Option<Use>,
 }
 
 impl ConnectionLimit {
@@ -74,7 +83,7 @@ impl ConnectionLimit {
         let (key, end) = (inner.next, Arc::new(End::default()));
         inner.places.insert(key, address, Use::Idle);
         inner.ends.insert(key, Arc::clone(&end));
-        Some(ConnectionPermit { key, shared: Arc::clone(&self.0), end, when_sent: Arc::default() })
+        Some(ConnectionPermit { key, shared: Arc::clone(&self.0), end, answers: Arc::default() })
     }
 
     /// Connections that must end and are still there: each holds a descriptor.
@@ -108,7 +117,7 @@ impl Shared {
 impl ConnectionPermit {
     /// What tells how this permit is used. It does not keep the permit.
     pub(crate) fn usage(&self) -> Usage {
-        Usage { key: self.key, shared: Arc::clone(&self.shared), when_sent: Arc::clone(&self.when_sent) }
+        Usage { key: self.key, shared: Arc::clone(&self.shared), answers: Arc::clone(&self.answers) }
     }
 }
 
@@ -141,28 +150,57 @@ impl Drop for ConnectionPermit {
 pub(crate) struct Usage {
     key: u64,
     shared: Arc<Shared>,
-    /// How it is used once what was answered has left: a body is gone when its last bytes lie in a buffer, and the client may take its time to read them.
-    when_sent: Arc<Mutex<Option<Use>>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Usage {
-    /// It is used so from now on.
-    pub(crate) fn set(&self, used: Use) {
-        self.later(None);
+    /// An answer begins; the connection is busy until it and all others have left.
+    pub(crate) fn begin(&self) -> Busy {
+        self.lock().open += 1;
+        self.set(Use::Busy);
+        Busy { usage: self.clone(), then: Use::Idle }
+    }
+
+    fn set(&self, used: Use) {
+        self.lock().when_sent = None;
         self.shared.lock().places.touch(&self.key, used);
         if used == Use::Idle && self.shared.is_awaited.swap(false, Ordering::Relaxed) {
             self.shared.freed.send_replace(());
         }
     }
 
-    fn later(&self, used: Option<Use>) -> Option<Use> {
-        std::mem::replace(&mut *self.when_sent.lock().unwrap_or_else(PoisonError::into_inner), used)
+    fn lock(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything was handed to the system.
     fn handle_sent(&self) {
-        if let Some(used) = self.later(None) {
+        let used = self.lock().when_sent.take();
+        if let Some(used) = used {
             self.set(used);
+        }
+    }
+}
+
+/// An answer under way.
+pub(crate) struct Busy {
+    usage: Usage,
+    then: Use,
+}
+
+impl Busy {
+    /// The connection becomes a WebSocket with this answer.
+    pub(crate) fn becomes_session(&mut self) {
+        self.then = Use::Waiting;
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut answers = self.usage.lock();
+        answers.open = answers.open.saturating_sub(1);
+        if answers.open == 0 {
+            answers.when_sent = Some(self.then);
         }
     }
 }
@@ -170,19 +208,12 @@ impl Usage {
 /// A body whose end says how its connection is used from then on.
 pub(crate) struct Answering<B> {
     body: B,
-    usage: Usage,
-    then: Use,
+    _busy: Busy,
 }
 
 impl<B> Answering<B> {
-    pub(crate) fn new(body: B, usage: Usage, then: Use) -> Self {
-        Self { body, usage, then }
-    }
-}
-
-impl<B> Drop for Answering<B> {
-    fn drop(&mut self) {
-        self.usage.later(Some(self.then));
+    pub(crate) fn new(body: B, busy: Busy) -> Self {
+        Self { body, _busy: busy }
     }
 }
 
@@ -213,6 +244,16 @@ pub(crate) struct Seated<S> {
 impl<S> Seated<S> {
     pub(crate) fn new(stream: S, permit: &ConnectionPermit) -> Self {
         Self { stream, end: Arc::clone(&permit.end), usage: permit.usage() }
+    }
+
+    /// Asks the stream itself, unless it must end.
+    pub(crate) fn poll_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.end.check(cx)?;
+        poll(&mut self.stream, cx)
     }
 }
 
@@ -305,11 +346,14 @@ mod tests {
         let permit = limit.take(CROWD.into()).unwrap();
         let (ours, _theirs) = tokio::io::duplex(64);
         let mut stream = Seated::new(ours, &permit);
-        permit.usage().set(Use::Busy);
-        let answer = Answering::new(axum::body::Body::from("answer"), permit.usage(), Use::Idle);
+        let (first, second) = (permit.usage().begin(), permit.usage().begin());
+        let answer = Answering::new(axum::body::Body::from("answer"), first);
         assert_eq!(answer.size_hint().exact(), Some(6));
         assert!(limit.take(CROWD.into()).is_none());
         drop(answer);
+        stream.flush().await.unwrap();
+        assert!(limit.take(CROWD.into()).is_none(), "another one is under way");
+        drop(second);
         assert!(limit.take(CROWD.into()).is_none(), "its last bytes lie in a buffer");
         stream.flush().await.unwrap();
         assert!(limit.take(CROWD.into()).is_some());

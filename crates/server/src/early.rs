@@ -17,6 +17,7 @@ use crate::client::is_native_peer;
 use crate::config::Base;
 use crate::limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST};
 use crate::listener::Listener;
+use crate::protocol::Protocol;
 use crate::replies::refusal;
 
 /// Who answers until the site is open.
@@ -44,7 +45,7 @@ impl Meanwhile {
             };
             let (meanwhile, mut over) = (Arc::clone(&self), over.clone());
             tokio::spawn(async move {
-                let Ok((stream, peer)) = arrival.open().await else { return };
+                let Ok((stream, peer)) = arrival.open_for(Protocol::Http1).await else { return };
                 let service = hyper::service::service_fn(move |request| {
                     let meanwhile = Arc::clone(&meanwhile);
                     async move {

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+pub(crate) use http2::*;
+
+#[cfg(feature = "tls")]
+mod http2;
+
 /// How long the end waits for an answer of which no byte moves. Linux wakes a writer when a third of a buffer of up to 4 MB (`tcp_wmem`) is
 /// free, so a reader of 44 kB/s still shows in time.
 pub(crate) const SHUTDOWN_STALL: Duration = Duration::from_secs(30);
@@ -180,3 +186,5 @@ pub(crate) const GUNZIP_AT_ONCE: usize = 4 << 10;
 
 /// Level of gzip for pages that are made for each visitor, as nginx has it for what it compresses by the way.
 pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;
+/// Longest wait for the handshake of TLS: two round trips, whose packets are sent again after 1 s and after 3 s where they are lost (RFC 6298).
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

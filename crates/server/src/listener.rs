@@ -16,6 +16,7 @@ use self::file::SocketFile;
 use crate::client::{Proxies, Socket};
 use crate::config::{Config, ListenAt};
 use crate::limits::PROXY_HEADER_TIMEOUT;
+use crate::protocol::Protocol;
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsStream};
 
@@ -158,7 +159,17 @@ impl Arrival {
     ///
     /// # Errors
     /// When a proxy does not say within [`PROXY_HEADER_TIMEOUT`] for whom it connects.
-    pub(crate) async fn open(mut self) -> io::Result<(Stream, Socket)> {
+    pub(crate) async fn open(self) -> io::Result<(Stream, Socket)> {
+        #[cfg(feature = "tls")]
+        let newest = Protocol::Http2;
+        #[cfg(not(feature = "tls"))]
+        let newest = Protocol::Http1;
+        self.open_for(newest).await
+    }
+
+    /// The same for whoever speaks nothing newer than this.
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "only over TLS it is agreed on what is spoken"))]
+    pub(crate) async fn open_for(mut self, newest: Protocol) -> io::Result<(Stream, Socket)> {
         if self.has_header {
             let named = tokio::time::timeout(PROXY_HEADER_TIMEOUT, proxy_header::read(&mut self.stream)).await;
             let named = named.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
@@ -172,7 +183,7 @@ impl Arrival {
                 peer @ (Socket::At(_) | Socket::Tls(_) | Socket::Unix) => Socket::Tls(peer.address()),
             };
             return Ok(match self.stream {
-                Stream::Tcp(stream) => (Stream::Tls(tls.accept(stream)), over_tls),
+                Stream::Tcp(stream) => (Stream::Tls(tls.accept(stream, newest)), over_tls),
                 stream @ Stream::Tls(_) => (stream, self.peer),
                 #[cfg(unix)]
                 stream @ Stream::Unix(_) => (stream, self.peer),
@@ -189,6 +200,20 @@ pub(crate) enum Stream {
     Tls(TlsStream),
     #[cfg(unix)]
     Unix(UnixStream),
+}
+
+impl Stream {
+    /// Makes the handshake of TLS, if there is to be one; what is spoken then.
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "without TLS there is none"))]
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.poll_handshake(cx),
+            Self::Tcp(_) => Poll::Ready(Ok(Protocol::Http1)),
+            #[cfg(unix)]
+            Self::Unix(_) => Poll::Ready(Ok(Protocol::Http1)),
+        }
+    }
 }
 
 /// Calls the same method of whichever stream it is.

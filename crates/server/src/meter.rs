@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use arc_swap::ArcSwapOption;
 use http::Request;
 
+#[cfg(feature = "tls")]
+use crate::shares::Shares;
 use crate::stats::{Cause, Stats};
 
 /// The meter of a connection. Requests that go through the router carry a clone among their extensions.
@@ -21,29 +23,35 @@ struct State {
     answering: AtomicBool,
     lingers: AtomicBool,
     is_session: AtomicBool,
+    /// Where several answers share the connection, they know what leaves.
+    #[cfg(feature = "tls")]
+    shares: Option<Arc<Shares>>,
 }
 
 impl Meter {
-    /// For a new connection.
+    /// For a new connection with one answer at a time, or for one answer of several.
     pub(crate) fn new(stats: Option<Arc<Stats>>) -> Self {
-        let cause = AtomicU8::new(Cause::Documents as u8);
-        let state = State {
-            stats: ArcSwapOption::new(stats),
-            cause,
-            sent: AtomicU64::new(0),
-            answering: AtomicBool::new(false),
-            lingers: AtomicBool::new(false),
-            is_session: AtomicBool::new(false),
-        };
-        Self(Arc::new(state))
+        Self(Arc::new(State::new(stats)))
     }
 
+    /// For a new connection whose answers share it.
+    #[cfg(feature = "tls")]
+    pub(crate) fn shared(stats: Option<Arc<Stats>>, shares: Arc<Shares>) -> Self {
+        Self(Arc::new(State { shares: Some(shares), ..State::new(stats) }))
+    }
     /// These many bytes left.
     pub(crate) fn add(&self, bytes: usize) {
         self.0.sent.fetch_add(bytes as u64, Relaxed);
-        if let Some(stats) = &*self.0.stats.load() {
-            stats.add_sent(Cause::from_index(self.0.cause.load(Relaxed)), bytes as u64);
+        let beyond = self.0.beyond_shares(bytes as u64);
+        if let Some(stats) = self.0.stats.load().as_ref().filter(|_| beyond > 0) {
+            stats.add_sent(Cause::from_index(self.0.cause.load(Relaxed)), beyond);
         }
+    }
+
+    /// For what bytes of the answer are, and who counts them.
+    #[cfg(feature = "tls")]
+    pub(crate) fn account(&self) -> (Option<Arc<Stats>>, Cause) {
+        (self.0.stats.load_full(), Cause::from_index(self.0.cause.load(Relaxed)))
     }
 
     /// Bytes that left, for whatever cause.
@@ -101,5 +109,29 @@ impl Meter {
     /// Whether the client may still be sending a head or a body when the connection ends.
     pub(crate) fn lingers(&self) -> bool {
         self.0.lingers.load(Relaxed)
+    }
+}
+
+impl State {
+    fn new(stats: Option<Arc<Stats>>) -> Self {
+        Self {
+            stats: ArcSwapOption::new(stats),
+            cause: AtomicU8::new(Cause::Documents as u8),
+            sent: AtomicU64::new(0),
+            answering: AtomicBool::new(false),
+            lingers: AtomicBool::new(false),
+            is_session: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            shares: None,
+        }
+    }
+
+    /// Of these bytes, which left, those that none of several answers is known to have been sent.
+    fn beyond_shares(&self, len: u64) -> u64 {
+        #[cfg(feature = "tls")]
+        if let Some(shares) = &self.shares {
+            return shares.leave(len);
+        }
+        len
     }
 }

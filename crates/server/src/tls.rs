@@ -1,12 +1,13 @@
-//! TLS on our own listeners: certificates from files, exchanged while connections live, or one of our own making for a trial.
+//! TLS on our own listeners: certificates from files or a certificate authority, exchanged while connections live, or one of our own making.
 
 mod certificate;
 mod error;
 mod handshake;
+mod names;
 mod validity;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,32 +21,47 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::primary_address;
 use crate::config::ListenAt;
+use crate::protocol::Protocol;
 
 pub use error::TlsError;
 pub(crate) use handshake::TlsStream;
+use names::ByName;
 pub use validity::Validity;
 
-/// A certificate with its key, for [`Listener::with_tls`](crate::Listener::with_tls). All clones exchange it together.
+/// Certificates with their keys, for [`Listener::with_tls`](crate::Listener::with_tls). All clones exchange them together.
 #[derive(Clone)]
 pub struct Tls {
-    files: Option<Arc<(PathBuf, PathBuf)>>,
+    files: Arc<Vec<TlsFiles>>,
     current: Arc<ArcSwap<Current>>,
+}
+
+/// Where a certificate and its key are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, with those above it, in PEM form.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM form.
+    pub key: PathBuf,
 }
 
 #[derive(Debug)]
 struct Current {
+    /// Speaks HTTP/2 with those who can.
     config: Arc<ServerConfig>,
-    validity: Validity,
+    /// Speaks HTTP/1.1 only.
+    http1: Arc<ServerConfig>,
+    /// Of each certificate.
+    validities: Vec<Validity>,
 }
 
 impl Tls {
-    /// A certificate, with those above it, and its key, from files in PEM form.
+    /// Certificates from files. A visitor is shown the one for the name that it asks for, and the first where none has it.
     ///
     /// # Errors
-    /// [`TlsError`].
-    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let current = read(certificate, key)?;
-        Ok(Self { files: Some(Arc::new((certificate.to_owned(), key.to_owned()))), current: Arc::new(ArcSwap::from_pointee(current)) })
+    /// [`TlsError`], of the first pair that cannot be used.
+    pub fn from_files(files: Vec<TlsFiles>) -> Result<Self, TlsError> {
+        let current = read(&files)?;
+        Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(current)) })
     }
 
     /// A certificate of our own making for these names and addresses. Browsers warn of it: nobody whom they trust has signed it.
@@ -53,39 +69,56 @@ impl Tls {
     /// # Errors
     /// [`TlsError::Make`].
     pub fn self_signed(names: Vec<String>) -> Result<Self, TlsError> {
-        let made = certificate::make(names)?;
-        let (chain, key) = made;
+        let (chain, key) = certificate::make(names)?;
         let validity = certificate::validity(&chain);
-        let config = config_of(chain, key).map_err(|error| TlsError::Make(error.to_string()))?;
-        Ok(Self { files: None, current: Arc::new(ArcSwap::from_pointee(Current { config, validity })) })
+        let fault = |error: rustls::Error| TlsError::Make(error.to_string());
+        let current = Current::new(vec![(certified(chain, key).map_err(fault)?, validity)]).map_err(fault)?;
+        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)) })
     }
 
-    /// Reads the files anew: new connections get what is in them now. Of a fault nothing changes.
+    /// Reads the files anew: new connections get what is in them now. Of a fault in any of them nothing changes.
     ///
     /// # Errors
     /// As [`Self::from_files`].
     pub fn reload(&self) -> Result<(), TlsError> {
-        if let Some(files) = &self.files {
-            self.current.store(Arc::new(read(&files.0, &files.1)?));
+        if !self.files.is_empty() {
+            self.current.store(Arc::new(read(&self.files)?));
         }
         Ok(())
     }
 
     /// When each of the files was changed last; none where there are none.
-    pub fn changed(&self) -> Option<[Option<SystemTime>; 2]> {
-        let files = self.files.as_ref()?;
-        let modified = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        Some([modified(&files.0), modified(&files.1)])
+    pub fn changed(&self) -> Vec<Option<SystemTime>> {
+        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        self.files.iter().flat_map(|files| [modified(&files.certificate), modified(&files.key)]).collect()
     }
 
-    /// From when to when the certificate counts.
-    pub fn validity(&self) -> Validity {
-        self.current.load().validity.clone()
+    /// From when to when each of the certificates counts.
+    pub fn validities(&self) -> Vec<Validity> {
+        self.current.load().validities.clone()
     }
 
-    /// A connection whose handshake is made with its first byte.
-    pub(crate) fn accept(&self, stream: TcpStream) -> TlsStream {
-        TlsStream::new(TlsAcceptor::from(Arc::clone(&self.current.load().config)).accept(stream))
+    /// A connection whose handshake is made with its first byte; `newest` is what may be spoken at most.
+    pub(crate) fn accept(&self, stream: TcpStream, newest: Protocol) -> TlsStream {
+        let current = self.current.load();
+        let config = match newest {
+            Protocol::Http1 => &current.http1,
+            Protocol::Http2 => &current.config,
+        };
+        TlsStream::new(TlsAcceptor::from(Arc::clone(config)).accept(stream))
+    }
+}
+
+impl Current {
+    fn new(certificates: Vec<(Arc<CertifiedKey>, Validity)>) -> Result<Self, rustls::Error> {
+        let (certificates, validities) = certificates.into_iter().unzip();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(certificates)));
+        let mut http1 = config.clone();
+        http1.alpn_protocols = vec![handshake::HTTP_11.to_vec()];
+        config.alpn_protocols = vec![handshake::HTTP_2.to_vec(), handshake::HTTP_11.to_vec()];
+        Ok(Self { config: Arc::new(config), http1: Arc::new(http1), validities })
     }
 }
 
@@ -112,29 +145,28 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Current, TlsError> {
-    let (chain, private) = (certificate::read_chain(certificate)?, certificate::read_key(key)?);
-    let validity = certificate::validity(&chain);
-    if !validity.holds(SystemTime::now()) {
-        return Err(TlsError::Expired { path: certificate.to_owned(), validity });
-    }
-    let config = config_of(chain, private).map_err(|error| TlsError::Mismatch {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-        error: error.to_string(),
-    })?;
-    Ok(Current { config, validity })
+fn read(files: &[TlsFiles]) -> Result<Current, TlsError> {
+    let certificates = files.iter().map(read_pair).collect::<Result<_, _>>()?;
+    Current::new(certificates).map_err(|error| TlsError::Make(error.to_string()))
 }
 
-fn config_of(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    // Else a key that does not match would be found out by the first visitor.
-    let certified = CertifiedKey::from_der(chain, key, &provider)?;
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let resolver = rustls::sign::SingleCertAndKey::from(certified);
-    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+fn read_pair(files: &TlsFiles) -> Result<(Arc<CertifiedKey>, Validity), TlsError> {
+    let (chain, private) = (certificate::read_chain(&files.certificate)?, certificate::read_key(&files.key)?);
+    let validity = certificate::validity(&chain);
+    if !validity.holds(SystemTime::now()) {
+        return Err(TlsError::Expired { path: files.certificate.clone(), validity });
+    }
+    let mismatch = |error: rustls::Error| TlsError::Mismatch {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        error: error.to_string(),
+    };
+    Ok((certified(chain, private).map_err(mismatch)?, validity))
+}
+
+/// Both together, if they are. Else a key that does not match would be found out by the first visitor.
+fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<CertifiedKey>, rustls::Error> {
+    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map(Arc::new)
 }
 
 #[cfg(test)]
@@ -142,58 +174,80 @@ impl Tls {
     /// One for this name, and its certificate.
     pub(crate) fn for_tests(name: &str) -> (Self, CertificateDer<'static>) {
         let dir = tempfile::tempdir().unwrap();
-        let (cert, key) = tests::written(dir.path(), name);
-        (Self::from_files(&cert, &key).unwrap(), certificate::read_chain(&cert).unwrap().remove(0))
+        let files = tests::written(dir.path(), name);
+        let chain = certificate::read_chain(&files.certificate).unwrap();
+        (Self::from_files(vec![files]).unwrap(), chain[0].clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
-    pub(super) fn written(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub(super) fn written(dir: &Path, name: &str) -> TlsFiles {
         let (chain, key) = certificate::make(vec![name.to_owned()]).unwrap();
-        let (cert_path, key_path) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
-        std::fs::write(&cert_path, certificate::pem("CERTIFICATE", &chain[0])).unwrap();
-        std::fs::write(&key_path, certificate::pem("PRIVATE KEY", key.secret_der())).unwrap();
-        (cert_path, key_path)
+        put(dir, name, &chain[0], key.secret_der())
+    }
+
+    fn put(dir: &Path, name: &str, certificate: &[u8], key: &[u8]) -> TlsFiles {
+        let files = TlsFiles { certificate: dir.join(format!("{name}.pem")), key: dir.join(format!("{name}.key")) };
+        std::fs::write(&files.certificate, certificate::pem("CERTIFICATE", certificate)).unwrap();
+        std::fs::write(&files.key, certificate::pem("PRIVATE KEY", key)).unwrap();
+        files
+    }
+
+    fn expired(dir: &Path) -> TlsFiles {
+        let mut params = rcgen::CertificateParams::new(vec!["c.example".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        put(dir, "c.example", params.self_signed(&key).unwrap().der(), &key.serialize_der())
     }
 
     #[test]
     fn what_cannot_be_used_is_named_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
-        let (cert, key) = written(dir.path(), "a.example");
-        let (other, other_key) = written(dir.path(), "b.example");
-        assert!(Tls::from_files(&cert, &key).is_ok());
-        let fault = |cert: &Path, key: &Path| Tls::from_files(cert, key).unwrap_err().to_string();
-        assert!(fault(&cert, &other_key).contains("does not belong to the certificate"), "{}", fault(&cert, &other_key));
-        assert!(fault(&dir.path().join("none"), &key).contains("none cannot be read"));
-        assert!(fault(&key, &key).contains("there is no certificate in"));
-        assert!(fault(&cert, &other).contains("cannot be read"));
+        let (one, other, expired) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"), expired(dir.path()));
+        let pair = |certificate: &Path, key: &Path| TlsFiles { certificate: certificate.to_owned(), key: key.to_owned() };
+        assert!(Tls::from_files(vec![one.clone(), other.clone()]).is_ok());
+        // Whatever stands before it.
+        let fault = |certificate: &Path, key: &Path| Tls::from_files(vec![other.clone(), pair(certificate, key)]).unwrap_err().to_string();
+        let mixed = fault(&one.certificate, &other.key);
+        assert!(mixed.contains("does not belong to the certificate in") && mixed.contains("a.example.pem"), "{mixed}");
+        assert!(fault(&dir.path().join("none"), &one.key).contains("none cannot be read"));
+        assert!(fault(&one.key, &one.key).contains("there is no certificate in"));
+        assert!(fault(&one.certificate, &other.certificate).contains("cannot be read"));
+        let late = fault(&expired.certificate, &expired.key);
+        assert!(late.contains("c.example.pem counts from") && late.contains("2021") && late.ends_with("renew it"), "{late}");
     }
 
     #[test]
     fn a_renewed_certificate_takes_the_place_of_the_old_one_and_a_bad_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        let (cert, key) = written(dir.path(), "a.example");
-        let tls = Tls::from_files(&cert, &key).unwrap();
-        let first = Arc::as_ptr(&tls.current.load().config);
-        std::fs::write(&key, "no key").unwrap();
-        assert!(tls.reload().is_err());
-        assert_eq!(Arc::as_ptr(&tls.current.load().config), first);
-        let (new_cert, new_key) = written(dir.path(), "b.example");
-        std::fs::rename(new_cert, &cert).unwrap();
-        std::fs::rename(new_key, &key).unwrap();
+        let (first, second) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"));
+        let tls = Tls::from_files(vec![first.clone(), second.clone()]).unwrap();
+        let before = tls.validities();
+        assert_eq!((before.len(), tls.changed().len()), (2, 4));
+        std::fs::write(&second.key, "no key").unwrap();
+        let renewed = written(dir.path(), "new.example");
+        std::fs::rename(&renewed.certificate, &first.certificate).unwrap();
+        std::fs::rename(&renewed.key, &first.key).unwrap();
+        let fault = tls.reload().unwrap_err().to_string();
+        assert!(fault.contains("b.example.key"), "{fault}");
+        assert_eq!(tls.validities(), before, "the good one of the two waits, too");
+        written(dir.path(), "b.example");
         tls.reload().unwrap();
-        assert_ne!(Arc::as_ptr(&tls.current.load().config), first);
+        assert!(tls.validities().iter().zip(&before).all(|(now, before)| now != before));
     }
 
     #[test]
     fn one_of_our_own_says_until_when_it_counts_and_what_names_it() {
         let tls = Tls::self_signed(vec!["localhost".to_owned(), "192.0.2.1".to_owned()]).unwrap();
-        let validity = tls.validity();
+        let validity = tls.validities().remove(0);
         assert!(validity.holds(SystemTime::now()));
         assert_eq!(validity.fingerprint.split(':').count(), 32);
-        assert!(tls.changed().is_none() && tls.reload().is_ok());
+        assert!(tls.changed().is_empty() && tls.reload().is_ok());
     }
 }

@@ -5,25 +5,31 @@ use std::time::Duration;
 use anyhow::Context as _;
 use viral_server::Listener;
 use viral_server::config::{Config, ListenAt, TlsMode};
-use viral_server::tls::{Tls, names_of};
+use viral_server::tls::{Tls, TlsFiles, Validity, names_of};
 
 /// How often the files of a certificate are looked at: renewals come weeks before the end.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The certificate for our listeners, if there is to be one.
 pub(crate) fn of(config: &Config, places: &[ListenAt]) -> anyhow::Result<Option<Tls>> {
-    if let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) {
-        return Ok(Some(Tls::from_files(certificate, key)?));
+    let (certificates, keys) = (&config.tls_cert, &config.tls_key);
+    if certificates.len() != keys.len() {
+        anyhow::bail!(
+            "a certificate needs its key and a key its certificate, and there are {} and {}; give tls-cert and tls-key in pairs, in the same order",
+            certificates.len(),
+            keys.len()
+        );
     }
-    if config.tls_cert.is_some() || config.tls_key.is_some() {
-        anyhow::bail!("a certificate needs its key and a key its certificate; give both tls-cert and tls-key");
+    if !certificates.is_empty() {
+        let pairs = certificates.iter().zip(keys).map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() });
+        return Ok(Some(Tls::from_files(pairs.collect())?));
     }
     let Some(TlsMode::SelfSigned) = config.tls else { return Ok(None) };
     let names = names_of(places);
     let tls = Tls::self_signed(names.clone()).context("TLS cannot begin")?;
     tracing::warn!(
         names = %names.join(", "),
-        fingerprint = %tls.validity().fingerprint,
+        fingerprint = %tls.validities().first().map(|validity| validity.fingerprint.clone()).unwrap_or_default(),
         "the certificate is signed by itself: browsers warn of it, and take nothing from each other until it was imported as trusted on each machine; \
          compare the fingerprint when you do. It is another one after each start"
     );
@@ -41,11 +47,11 @@ pub(crate) fn on(listeners: Vec<Listener>, tls: Option<&Tls>) -> Vec<Listener> {
 /// Reads the certificate anew whenever its files change.
 pub(crate) async fn follow(tls: Tls) {
     let mut seen = tls.changed();
-    while seen.is_some() {
+    while !seen.is_empty() {
         tokio::time::sleep(LOOK).await;
         let changed = tls.changed();
         // Half way through a renewal one of them may be missing.
-        let is_whole = changed.is_some_and(|changed| changed.iter().all(Option::is_some));
+        let is_whole = changed.iter().all(Option::is_some);
         if is_whole && changed != seen {
             seen = changed;
             renew(&tls);
@@ -56,7 +62,9 @@ pub(crate) async fn follow(tls: Tls) {
 /// Reads the certificate anew; what is wrong with it is said, and the one from before stays.
 pub(crate) fn renew(tls: &Tls) {
     match tls.reload() {
-        Ok(()) => tracing::info!(validity = %tls.validity(), "a new certificate"),
+        Ok(()) => {
+            tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew")
+        }
         Err(error) => tracing::error!(%error, "the certificate from before stays"),
     }
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::error::TlsError;
 use super::validity::Validity;
@@ -44,6 +44,15 @@ pub(super) fn validity(chain: &[CertificateDer<'_>]) -> Validity {
     // Far enough, and still a date that can be written.
     let (from, until) = parsed.unwrap_or((SystemTime::UNIX_EPOCH, at(253_402_300_799)));
     Validity { from, until, fingerprint }
+}
+
+/// The names of the first certificate, in lower case.
+pub(super) fn names(chain: &[CertificateDer<'_>]) -> Vec<String> {
+    let der = chain.first().map_or(&[][..], |first| first.as_ref());
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let names = extension.value.general_names.iter();
+    names.filter_map(|name| if let GeneralName::DNSName(name) = name { Some(name.to_ascii_lowercase()) } else { None }).collect()
 }
 
 /// A certificate for these names and addresses, signed by itself.

@@ -9,6 +9,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream as OpenStream;
 
+use crate::protocol::Protocol;
+
+/// What is spoken over TLS, agreed on in the handshake (RFC 7301).
+pub(super) const HTTP_2: &[u8] = b"h2";
+pub(super) const HTTP_11: &[u8] = b"http/1.1";
+
 /// A connection over TLS.
 pub(crate) enum TlsStream {
     /// The handshake is not over.
@@ -22,13 +28,21 @@ impl TlsStream {
         Self::Handshake(Box::new(accept))
     }
 
-    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Pin<&mut OpenStream<TcpStream>>>> {
+    /// Makes the handshake, if nobody did; what is spoken then.
+    pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
+        let stream = ready!(self.poll_open(context))?;
+        let agreed = stream.get_ref().1.alpn_protocol();
+        // Who agrees on nothing speaks as before there was anything to agree on.
+        Poll::Ready(Ok(if agreed == Some(HTTP_2) { Protocol::Http2 } else { Protocol::Http1 }))
+    }
+
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&mut OpenStream<TcpStream>>> {
         if let Self::Handshake(accept) = self {
             let stream = ready!(Pin::new(accept.as_mut()).poll(context))?;
             *self = Self::Open(Box::new(stream));
         }
         match self {
-            Self::Open(stream) => Poll::Ready(Ok(Pin::new(stream.as_mut()))),
+            Self::Open(stream) => Poll::Ready(Ok(stream.as_mut())),
             Self::Handshake(_) => Poll::Pending,
         }
     }
@@ -36,17 +50,17 @@ impl TlsStream {
 
 impl AsyncRead for TlsStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_open(context))?.poll_read(context, buffer)
+        Pin::new(ready!(self.poll_open(context))?).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for TlsStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_open(context))?.poll_write(context, bytes)
+        Pin::new(ready!(self.poll_open(context))?).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_open(context))?.poll_write_vectored(context, parts)
+        Pin::new(ready!(self.poll_open(context))?).poll_write_vectored(context, parts)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -54,7 +68,7 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_open(context))?.poll_flush(context)
+        Pin::new(ready!(self.poll_open(context))?).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
