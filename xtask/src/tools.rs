@@ -26,6 +26,9 @@ pub(crate) const JOURNEYS: &[Tool] = &[
     ("curl", "curl"),
 ];
 
+/// What tests of certificates need: a certificate authority, names for it, and a look at what is shown.
+pub(crate) const CERTIFICATES: &[Tool] = &[("pebble", "pebble"), ("pebble-challtestsrv", "pebble"), ("openssl", "openssl")];
+
 /// What benches need besides what journeys do.
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 

@@ -1,5 +1,6 @@
 //! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
 
+mod acme;
 #[cfg(feature = "cli")]
 mod file;
 mod site;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 
+pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
 pub use site::{HostPattern, SiteConfig};
@@ -62,6 +64,23 @@ pub struct Config {
     /// TLS without a certificate of your own: `self-signed` makes one at each start, for a trial in an intranet. Browsers warn of it, and their service workers do not start until they were told to trust it
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS", value_name = "HOW", value_enum, conflicts_with = "tls_cert"))]
     pub tls: Option<TlsMode>,
+
+    /// Name of this server for which a certificate is ordered of the certificate authority of `--acme-directory`, and renewed. Whoever gives this agrees to its terms of service (https://letsencrypt.org/repository). Port 443 of the name must lead to `--listen`, or port 80 to `--redirect-listen`. Account and certificate are kept in `--state-dir`. Until there is a certificate, visitors are refused. May be given more than once: one certificate is for all
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME", value_name = "DOMAIN", value_delimiter = ',', conflicts_with_all = ["tls_cert", "tls"]))]
+    #[serde(with = "values::one_or_more")]
+    pub acme: Vec<AcmeName>,
+
+    /// Address of mail to which that certificate authority may write
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME_CONTACT", value_name = "EMAIL"))]
+    pub acme_contact: Option<AcmeContact>,
+
+    /// The certificate authority: Let's Encrypt unless another one is named. To try out, https://acme-staging-v02.api.letsencrypt.org/directory gives certificates that nobody trusts, and forgives mistakes
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME_DIRECTORY", value_name = "URL", default_value_t = AcmeDirectory::default()))]
+    pub acme_directory: AcmeDirectory,
+
+    /// Root certificates, in PEM form, that a certificate authority of your own is trusted by, in place of the system's
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME_CA", value_name = "FILE"))]
+    pub acme_ca: Option<PathBuf>,
 
     /// Address on which visitors are sent on to https, usually port 80. May be given more than once
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REDIRECT_LISTEN", value_name = "ADDR:PORT", value_delimiter = ','))]
@@ -214,6 +233,10 @@ impl Default for Config {
             tls_cert: Vec::new(),
             tls_key: Vec::new(),
             tls: None,
+            acme: Vec::new(),
+            acme_contact: None,
+            acme_directory: AcmeDirectory::default(),
+            acme_ca: None,
             redirect_listen: Vec::new(),
             hsts: 0,
             base: Base::default(),

@@ -186,5 +186,6 @@ pub(crate) const GUNZIP_AT_ONCE: usize = 4 << 10;
 
 /// Level of gzip for pages that are made for each visitor, as nginx has it for what it compresses by the way.
 pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;
+
 /// Longest wait for the handshake of TLS: two round trips, whose packets are sent again after 1 s and after 3 s where they are lost (RFC 6298).
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

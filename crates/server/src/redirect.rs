@@ -1,5 +1,7 @@
 //! From http to https.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -11,9 +13,15 @@ use crate::listener::Listener;
 use crate::replies::refusal;
 use crate::routes::{Hosts, Routes};
 
+/// What is answered in place of a redirect, by path.
+pub(crate) type Instead = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Sends whoever comes to `listeners` on to https, at this port, until the `service` ends that answers as it is told.
-pub(crate) async fn serve(listeners: Vec<Listener>, https_port: u16, service: impl Fn(Hosts) -> Service) {
-    let router = Router::new().fallback(move |request: Request<Body>| async move { to_https(&request, https_port) });
+pub(crate) async fn serve(listeners: Vec<Listener>, https_port: u16, instead: Option<Instead>, service: impl Fn(Hosts) -> Service) {
+    let router = Router::new().fallback(move |request: Request<Body>| {
+        let answer = instead.as_ref().and_then(|instead| instead(request.uri().path()));
+        async move { answer.map_or_else(|| to_https(&request, https_port), |answer| Response::new(Body::from(answer))) }
+    });
     let limit = ConnectionLimit::of(ADMIN_CONNECTIONS_MAX);
     let hosts = Hosts::Any(Routes { router, site: None });
     let serving: Vec<_> =

@@ -22,9 +22,12 @@ use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::listen::{self, Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::redirect;
+use crate::redirect::Instead;
 use crate::replies::refusal;
 use crate::routes::{Hosts, Routes, SiteRoutes};
 use crate::shutdown::Shutdown;
+#[cfg(feature = "tls")]
+use crate::tls::Challenges;
 use crate::viral::{Viral, hsts_of};
 
 /// A site and the hosts that it answers for.
@@ -155,7 +158,17 @@ impl Sites {
 
     /// As [`Viral::redirect`].
     pub async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
-        redirect::serve(listeners, https_port, |hosts| self.listened(hosts, self.0.access.clone())).await;
+        self.redirect_but(listeners, https_port, None).await;
+    }
+
+    /// The same, but for what a certificate authority asks to see that a name is ours.
+    #[cfg(feature = "tls")]
+    pub async fn redirect_and_prove(&self, listeners: Vec<Listener>, https_port: u16, challenges: Challenges) {
+        self.redirect_but(listeners, https_port, Some(Arc::new(move |path: &str| challenges.answer(path)))).await;
+    }
+
+    async fn redirect_but(&self, listeners: Vec<Listener>, https_port: u16, instead: Option<Instead>) {
+        redirect::serve(listeners, https_port, instead, |hosts| self.listened(hosts, self.0.access.clone())).await;
     }
 
     /// The operator's endpoints of all sites: as [`Viral::admin`], of the site that `?site=HOST` names. `/stats` without is an object by host.

@@ -1,6 +1,9 @@
 //! TLS on our own listeners: certificates from files or a certificate authority, exchanged while connections live, or one of our own making.
 
+pub mod acme;
 mod certificate;
+mod certified;
+mod challenges;
 mod error;
 mod handshake;
 mod names;
@@ -14,7 +17,6 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -23,6 +25,8 @@ use crate::client::primary_address;
 use crate::config::ListenAt;
 use crate::protocol::Protocol;
 
+use certified::certified;
+pub use challenges::Challenges;
 pub use error::TlsError;
 pub(crate) use handshake::TlsStream;
 use names::ByName;
@@ -33,6 +37,13 @@ pub use validity::Validity;
 pub struct Tls {
     files: Arc<Vec<TlsFiles>>,
     current: Arc<ArcSwap<Current>>,
+    challenges: Option<Challenges>,
+}
+
+/// One of the certificates that visitors are shown.
+struct Certificate {
+    certified: Arc<CertifiedKey>,
+    validity: Validity,
 }
 
 /// Where a certificate and its key are.
@@ -61,7 +72,7 @@ impl Tls {
     /// [`TlsError`], of the first pair that cannot be used.
     pub fn from_files(files: Vec<TlsFiles>) -> Result<Self, TlsError> {
         let current = read(&files)?;
-        Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(current)) })
+        Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
     }
 
     /// A certificate of our own making for these names and addresses. Browsers warn of it: nobody whom they trust has signed it.
@@ -72,8 +83,21 @@ impl Tls {
         let (chain, key) = certificate::make(names)?;
         let validity = certificate::validity(&chain);
         let fault = |error: rustls::Error| TlsError::Make(error.to_string());
-        let current = Current::new(vec![(certified(chain, key).map_err(fault)?, validity)]).map_err(fault)?;
-        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)) })
+        let made = Certificate { certified: certified(chain, key).map_err(fault)?, validity };
+        let current = Current::new(vec![made], None).map_err(fault)?;
+        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
+    }
+
+    /// No certificate yet: handshakes are refused, but for those of a certificate authority that looks whether a name is ours.
+    fn awaiting(challenges: Challenges) -> Result<Self, rustls::Error> {
+        let current = Current::new(Vec::new(), Some(challenges.clone()))?;
+        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)), challenges: Some(challenges) })
+    }
+
+    /// New connections get this certificate.
+    fn put(&self, certificate: Certificate) -> Result<(), rustls::Error> {
+        self.current.store(Arc::new(Current::new(vec![certificate], self.challenges.clone())?));
+        Ok(())
     }
 
     /// Reads the files anew: new connections get what is in them now. Of a fault in any of them nothing changes.
@@ -110,14 +134,18 @@ impl Tls {
 }
 
 impl Current {
-    fn new(certificates: Vec<(Arc<CertifiedKey>, Validity)>) -> Result<Self, rustls::Error> {
-        let (certificates, validities) = certificates.into_iter().unzip();
+    fn new(certificates: Vec<Certificate>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
+        let (certificates, validities) = certificates.into_iter().map(|one| (one.certified, one.validity)).unzip();
+        let mut protocols = vec![handshake::HTTP_2.to_vec(), handshake::HTTP_11.to_vec()];
+        if challenges.is_some() {
+            protocols.push(challenges::ALPN.to_vec());
+        }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(certificates)));
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(certificates, challenges)));
         let mut http1 = config.clone();
-        http1.alpn_protocols = vec![handshake::HTTP_11.to_vec()];
-        config.alpn_protocols = vec![handshake::HTTP_2.to_vec(), handshake::HTTP_11.to_vec()];
+        http1.alpn_protocols = protocols.split_off(1);
+        config.alpn_protocols = [protocols, http1.alpn_protocols.clone()].concat();
         Ok(Self { config: Arc::new(config), http1: Arc::new(http1), validities })
     }
 }
@@ -147,10 +175,10 @@ impl fmt::Debug for Tls {
 
 fn read(files: &[TlsFiles]) -> Result<Current, TlsError> {
     let certificates = files.iter().map(read_pair).collect::<Result<_, _>>()?;
-    Current::new(certificates).map_err(|error| TlsError::Make(error.to_string()))
+    Current::new(certificates, None).map_err(|error| TlsError::Make(error.to_string()))
 }
 
-fn read_pair(files: &TlsFiles) -> Result<(Arc<CertifiedKey>, Validity), TlsError> {
+fn read_pair(files: &TlsFiles) -> Result<Certificate, TlsError> {
     let (chain, private) = (certificate::read_chain(&files.certificate)?, certificate::read_key(&files.key)?);
     let validity = certificate::validity(&chain);
     if !validity.holds(SystemTime::now()) {
@@ -161,18 +189,13 @@ fn read_pair(files: &TlsFiles) -> Result<(Arc<CertifiedKey>, Validity), TlsError
         key: files.key.clone(),
         error: error.to_string(),
     };
-    Ok((certified(chain, private).map_err(mismatch)?, validity))
-}
-
-/// Both together, if they are. Else a key that does not match would be found out by the first visitor.
-fn certified(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<CertifiedKey>, rustls::Error> {
-    CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map(Arc::new)
+    Ok(Certificate { certified: certified(chain, private).map_err(mismatch)?, validity })
 }
 
 #[cfg(test)]
 impl Tls {
     /// One for this name, and its certificate.
-    pub(crate) fn for_tests(name: &str) -> (Self, CertificateDer<'static>) {
+    pub(crate) fn for_tests(name: &str) -> (Self, rustls::pki_types::CertificateDer<'static>) {
         let dir = tempfile::tempdir().unwrap();
         let files = tests::written(dir.path(), name);
         let chain = certificate::read_chain(&files.certificate).unwrap();

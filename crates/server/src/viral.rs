@@ -40,12 +40,15 @@ use crate::listener::Listener;
 use crate::meter::Meter;
 use crate::pages::page_path;
 
+use crate::redirect::Instead;
 use crate::replies::refusal;
 use crate::routes::{Hosts, Routes};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker, Tasks};
 use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
+#[cfg(feature = "tls")]
+use crate::tls::Challenges;
 use crate::unasked::Unasked;
 use crate::{admin, endpoints, listen, pipeline, redirect, state};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
@@ -86,7 +89,7 @@ impl Viral {
 
     async fn open_with(source: impl OpenSite + 'static, config: &Config, access: Option<AccessLog>) -> Result<Self, OpenError> {
         let dir = source.folder().map(Path::to_owned);
-        if dir.is_none() && config.state_dir.is_some() {
+        if dir.is_none() && config.state_dir.is_some() && config.acme.is_empty() {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
         }
         let scripts = Scripts::of(&config.base);
@@ -257,7 +260,17 @@ impl Viral {
 
     /// Sends visitors on to the same address over https, at this port, until [`shut_down`](Self::shut_down) is called.
     pub async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
-        redirect::serve(listeners, https_port, |hosts| self.listened(hosts, None, self.app.access.clone())).await;
+        self.redirect_but(listeners, https_port, None).await;
+    }
+
+    /// The same, but for what a certificate authority asks to see that a name is ours.
+    #[cfg(feature = "tls")]
+    pub async fn redirect_and_prove(&self, listeners: Vec<Listener>, https_port: u16, challenges: Challenges) {
+        self.redirect_but(listeners, https_port, Some(Arc::new(move |path: &str| challenges.answer(path)))).await;
+    }
+
+    async fn redirect_but(&self, listeners: Vec<Listener>, https_port: u16, instead: Option<Instead>) {
+        redirect::serve(listeners, https_port, instead, |hosts| self.listened(hosts, None, self.app.access.clone())).await;
     }
 
     fn listened(&self, hosts: Hosts, stats: Option<Arc<Stats>>, access: Option<AccessLog>) -> Service {

@@ -120,7 +120,9 @@ pub(crate) fn raise_descriptor_limit() {
 
 async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
     let mut listeners = public_listeners(config).await?;
-    let certificate = tls::of(config, &locals(&listeners)?)?;
+    let certificates = tls::of(config, &locals(&listeners)?, config.state_dir.clone().or_else(systemd_state_dir))?;
+    let certificate = certificates.as_ref().map(|certificates| certificates.tls.clone());
+    let challenges = certificates.as_ref().and_then(|certificates| certificates.challenges.clone());
     listeners = proxied(tls::on(listeners, certificate.as_ref()), config)?;
     let redirecting = match config.redirect_listen.as_slice() {
         [] => Vec::new(),
@@ -150,9 +152,6 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     if let Some(hangup) = hangup {
         tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup));
     }
-    if let Some(tls) = certificate.clone() {
-        tokio::spawn(tls::follow(tls));
-    }
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
     warn_of(config, &public, &operators);
     let redirected = locals(&redirecting)?;
@@ -160,8 +159,12 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     systemd::ready();
     let redirects = tokio::spawn({
         let served = served.clone();
-        async move { served.redirect(redirecting, https_port).await }
+        async move { served.redirect(redirecting, https_port, challenges).await }
     });
+    // A certificate authority comes to look at once.
+    if let Some(certificates) = certificates {
+        tokio::spawn(certificates.keep());
+    }
     served.serve(listeners, admin).await;
     let _ = redirects.await;
     tracing::info!("ended");
@@ -227,7 +230,7 @@ fn https_port(config: &Config, public: &[ListenAt], is_tls: bool) -> anyhow::Res
     match port.filter(|_| is_tls) {
         Some(port) => Ok(port),
         None if config.redirect_listen.is_empty() => Ok(443),
-        None => bail!("--redirect-listen leads to https, which nothing here speaks; give --tls-cert and --tls-key"),
+        None => bail!("--redirect-listen leads to https, which nothing here speaks; give --acme DOMAIN, or --tls-cert and --tls-key"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is served: one site, or several by host.
 
+use viral_server::tls::Challenges;
 use viral_server::{Listener, Viral};
 use viral_upstream::ProxyService;
 
@@ -26,11 +27,15 @@ impl Served {
         }
     }
 
-    /// As [`Viral::redirect`].
-    pub(crate) async fn redirect(&self, listeners: Vec<Listener>, https_port: u16) {
-        match self {
-            Self::One(viral) | Self::Proxy(viral, _) => viral.redirect(listeners, https_port).await,
-            Self::Many(hosting) => hosting.sites().redirect(listeners, https_port).await,
+    /// As [`Viral::redirect`], or [`Viral::redirect_and_prove`] where something is to be proven.
+    pub(crate) async fn redirect(&self, listeners: Vec<Listener>, https_port: u16, challenges: Option<Challenges>) {
+        match (self, challenges) {
+            (Self::One(viral) | Self::Proxy(viral, _), None) => viral.redirect(listeners, https_port).await,
+            (Self::One(viral) | Self::Proxy(viral, _), Some(challenges)) => {
+                viral.redirect_and_prove(listeners, https_port, challenges).await
+            }
+            (Self::Many(hosting), None) => hosting.sites().redirect(listeners, https_port).await,
+            (Self::Many(hosting), Some(challenges)) => hosting.sites().redirect_and_prove(listeners, https_port, challenges).await,
         }
     }
 

@@ -1,17 +1,58 @@
 //! TLS as the settings want it: certificates that are renewed while the server runs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use viral_server::Listener;
-use viral_server::config::{Config, ListenAt, TlsMode};
-use viral_server::tls::{Tls, TlsFiles, Validity, names_of};
+use viral_server::config::{AcmeDirectory, Config, ListenAt, TlsMode};
+use viral_server::tls::acme::{Acme, AcmeOptions};
+use viral_server::tls::{Challenges, Tls, TlsFiles, Validity, names_of};
 
 /// How often the files of a certificate are looked at: renewals come weeks before the end.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// The certificate for our listeners, if there is to be one.
-pub(crate) fn of(config: &Config, places: &[ListenAt]) -> anyhow::Result<Option<Tls>> {
+/// Names in one certificate: what Let's Encrypt takes.
+const NAMES_MAX: usize = 100;
+
+/// What comes of the settings.
+pub(crate) struct Certificates {
+    /// What is shown to visitors.
+    pub(crate) tls: Tls,
+    /// What is answered on port 80, where a certificate authority certifies us.
+    pub(crate) challenges: Option<Challenges>,
+    keeping: Keeping,
+}
+
+enum Keeping {
+    /// Their files are looked at.
+    Files,
+    /// They are ordered of a certificate authority.
+    Orders(Box<Acme>),
+}
+
+impl Certificates {
+    fn of_files(tls: Tls) -> Self {
+        Self { tls, challenges: None, keeping: Keeping::Files }
+    }
+
+    /// Exchanges the certificates when that is due. Ends where nothing ever is.
+    pub(crate) async fn keep(self) {
+        match self.keeping {
+            Keeping::Files => follow(self.tls).await,
+            Keeping::Orders(acme) => acme.keep().await,
+        }
+    }
+}
+
+/// The certificates for our listeners, if there are to be any. `state_dir` is where those are kept that a certificate authority gives.
+pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Option<Certificates>> {
+    if !config.acme.is_empty() {
+        return ordered(config, state_dir).map(Some);
+    }
+    if config.acme_contact.is_some() || config.acme_ca.is_some() || config.acme_directory != AcmeDirectory::default() {
+        anyhow::bail!("a certificate authority is named, and no name to certify; give --acme DOMAIN, too");
+    }
     let (certificates, keys) = (&config.tls_cert, &config.tls_key);
     if certificates.len() != keys.len() {
         anyhow::bail!(
@@ -22,7 +63,7 @@ pub(crate) fn of(config: &Config, places: &[ListenAt]) -> anyhow::Result<Option<
     }
     if !certificates.is_empty() {
         let pairs = certificates.iter().zip(keys).map(|(certificate, key)| TlsFiles { certificate: certificate.clone(), key: key.clone() });
-        return Ok(Some(Tls::from_files(pairs.collect())?));
+        return Ok(Some(Certificates::of_files(Tls::from_files(pairs.collect())?)));
     }
     let Some(TlsMode::SelfSigned) = config.tls else { return Ok(None) };
     let names = names_of(places);
@@ -33,7 +74,28 @@ pub(crate) fn of(config: &Config, places: &[ListenAt]) -> anyhow::Result<Option<
         "the certificate is signed by itself: browsers warn of it, and take nothing from each other until it was imported as trusted on each machine; \
          compare the fingerprint when you do. It is another one after each start"
     );
-    Ok(Some(tls))
+    Ok(Some(Certificates::of_files(tls)))
+}
+
+fn ordered(config: &Config, state_dir: Option<PathBuf>) -> anyhow::Result<Certificates> {
+    if !config.tls_cert.is_empty() || config.tls.is_some() {
+        anyhow::bail!("certificates come from --acme or from elsewhere; leave out --tls-cert and --tls, or --acme");
+    }
+    if config.acme.len() > NAMES_MAX {
+        anyhow::bail!("{} names are too many for one certificate; give at most {NAMES_MAX} with --acme", config.acme.len());
+    }
+    let state_dir = state_dir.context("--acme keeps an account and certificates over restarts; say where with --state-dir DIR")?;
+    let options = AcmeOptions {
+        names: config.acme.iter().map(ToString::to_string).collect(),
+        contact: config.acme_contact.as_ref().map(ToString::to_string),
+        directory: config.acme_directory.to_string(),
+        roots: config.acme_ca.clone(),
+        state_dir,
+        answers_http: !config.redirect_listen.is_empty(),
+    };
+    let acme = Acme::open(options)?;
+    let (tls, challenges) = (acme.tls().clone(), Some(acme.challenges().clone()));
+    Ok(Certificates { tls, challenges, keeping: Keeping::Orders(Box::new(acme)) })
 }
 
 /// The listeners, over TLS if there is a certificate.
@@ -45,7 +107,7 @@ pub(crate) fn on(listeners: Vec<Listener>, tls: Option<&Tls>) -> Vec<Listener> {
 }
 
 /// Reads the certificate anew whenever its files change.
-pub(crate) async fn follow(tls: Tls) {
+async fn follow(tls: Tls) {
     let mut seen = tls.changed();
     while !seen.is_empty() {
         tokio::time::sleep(LOOK).await;

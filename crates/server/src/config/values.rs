@@ -12,6 +12,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Why a setting's text is not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
+    /// No name for which a certificate can be ordered.
+    #[error(
+        "`{0}` is no name for which a certificate can be ordered: write it as app.example, in ASCII (xn--...), without a star, a port or an address"
+    )]
+    AcmeName(String),
+    /// No address of mail.
+    #[error("`{0}` is no address of mail, write it as ops@app.example")]
+    AcmeContact(String),
+    /// No certificate authority.
+    #[error("`{0}` is no address of a certificate authority, write it as https://acme.example/directory")]
+    AcmeDirectory(String),
     /// No path that a site may lie below.
     #[error("`{0}` is no path to serve below: write it as /app/, of letters, digits, `-`, `.`, `_` and `~`")]
     Base(String),

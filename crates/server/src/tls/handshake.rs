@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream as OpenStream;
 
+use super::challenges;
 use crate::protocol::Protocol;
 
 /// What is spoken over TLS, agreed on in the handshake (RFC 7301).
@@ -32,6 +33,10 @@ impl TlsStream {
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
         let stream = ready!(self.poll_open(context))?;
         let agreed = stream.get_ref().1.alpn_protocol();
+        if agreed == Some(challenges::ALPN) {
+            // Whoever asks so has seen what it wanted to see (RFC 8737 section 3).
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "a certificate authority looked at a name")));
+        }
         // Who agrees on nothing speaks as before there was anything to agree on.
         Poll::Ready(Ok(if agreed == Some(HTTP_2) { Protocol::Http2 } else { Protocol::Http1 }))
     }

@@ -7,10 +7,13 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::certificate;
+use super::challenges::{self, Challenges};
 
 /// Certificates by name. The first is for whoever asks for no name, or for one that none of them has.
 pub(super) struct ByName {
     certificates: Vec<Named>,
+    /// What proves to a certificate authority that a name is ours, where there is one.
+    challenges: Option<Challenges>,
 }
 
 struct Named {
@@ -20,9 +23,9 @@ struct Named {
 }
 
 impl ByName {
-    pub(super) fn new(certificates: Vec<Arc<CertifiedKey>>) -> Self {
+    pub(super) fn new(certificates: Vec<Arc<CertifiedKey>>, challenges: Option<Challenges>) -> Self {
         let named = |certified: Arc<CertifiedKey>| Named { names: certificate::names(&certified.cert), certified };
-        Self { certificates: certificates.into_iter().map(named).collect() }
+        Self { certificates: certificates.into_iter().map(named).collect(), challenges }
     }
 
     /// The certificates that may be shown, the one that fits best first.
@@ -41,6 +44,9 @@ impl ByName {
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
+        if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == challenges::ALPN)) {
+            return self.challenges.as_ref()?.certificate(name);
+        }
         // One name may have a certificate for old clients and one for new ones.
         let is_understood = |certified: &&Arc<CertifiedKey>| certified.key.choose_scheme(hello.signature_schemes()).is_some();
         self.fitting(name).find(is_understood).or_else(|| self.fitting(name).next()).cloned()
@@ -55,7 +61,7 @@ impl fmt::Debug for ByName {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{certificate, certified};
+    use super::super::{certificate, certified::certified};
     use super::*;
 
     #[test]
@@ -65,7 +71,7 @@ mod tests {
             certified(chain, key).unwrap()
         };
         let all = [of(&["first.example"]), of(&["*.b.example", "b.example"]), of(&["a.b.example"]), of(&["a.b.example"])];
-        let by_name = ByName::new(all.to_vec());
+        let by_name = ByName::new(all.to_vec(), None);
         for (name, expected) in [
             ("first.example", 0),
             ("B.example", 1),

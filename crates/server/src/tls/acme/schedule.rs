@@ -1,0 +1,105 @@
+//! When a certificate authority is asked, and when not: a pure function of what is stored, so that it holds over restarts.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::tls::validity::Validity;
+
+/// Pauses after failures in a row: what Let's Encrypt asks of clients (integration guide, "Retrying failures"). It allows five failed validations of a name in an hour.
+const PAUSES: [Duration; 4] =
+    [Duration::from_secs(60), Duration::from_secs(600), Duration::from_secs(6_000), Duration::from_secs(24 * 3_600)];
+
+/// Longest time that is waited, whatever a certificate authority says and clocks did: Let's Encrypt counts most of its limits by the week.
+const PAUSE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// What was asked before; written before each order, so that a server which ends in the middle of it counts it as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Attempts {
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// Nobody is asked before, in seconds since 1970.
+    pub(super) not_before: u64,
+}
+
+impl Attempts {
+    /// One more order begins at `now`. `spread` from 0 to 1 is by how much of a fifth the pause is longer, so that many servers do not come together.
+    pub(super) fn beginning(self, now: SystemTime, spread: f64) -> Self {
+        let at = usize::try_from(self.failures).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
+        let pause = PAUSES.get(at).copied().unwrap_or(PAUSE_MAX).mul_f64(1.0 + spread.clamp(0.0, 1.0) / 5.0);
+        Self { failures: self.failures.saturating_add(1), not_before: seconds(now + pause) }
+    }
+
+    /// The certificate authority said not to come again before `told`.
+    pub(super) fn told(self, told: SystemTime) -> Self {
+        Self { not_before: self.not_before.max(seconds(told)), ..self }
+    }
+
+    /// The order that began at `now` gave a certificate. The next one waits as after one failure, whatever the certificate says of its life.
+    pub(super) fn succeeded(now: SystemTime) -> Self {
+        Self { failures: 0, not_before: seconds(now + PAUSES[0]) }
+    }
+
+    /// When the next order may begin.
+    pub(super) fn next(self, now: SystemTime) -> SystemTime {
+        let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.not_before)).unwrap_or(now + PAUSE_MAX);
+        at.min(now + PAUSE_MAX)
+    }
+}
+
+/// When the certificate is to be renewed: after two thirds of its life, and up to a thirtieth of it later, as its fingerprint decides.
+pub(super) fn renewal(validity: &Validity) -> SystemTime {
+    let life = validity.until.duration_since(validity.from).unwrap_or_default();
+    let sum: u32 = validity.fingerprint.bytes().map(u32::from).sum();
+    validity.from + life.mul_f64(2.0 / 3.0 + f64::from(sum % 100) / 3_000.0)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn after(seconds: u64) -> SystemTime {
+        NOW + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn pauses_grow_to_a_day_and_are_spread() {
+        let mut attempts = Attempts::default();
+        assert_eq!(attempts.next(NOW), NOW);
+        for expected in [60, 600, 6_000, 86_400, 86_400] {
+            let spread = attempts.beginning(NOW, 1.0);
+            attempts = attempts.beginning(NOW, 0.0);
+            assert_eq!((attempts.next(NOW), spread.next(NOW)), (after(expected), after(expected * 6 / 5)));
+        }
+        assert_eq!(Attempts::succeeded(NOW).next(NOW), after(60));
+        assert_eq!(Attempts { failures: u32::MAX, not_before: 0 }.beginning(NOW, 0.0).failures, u32::MAX);
+    }
+
+    #[test]
+    fn what_the_authority_says_holds_for_a_week_at_most() {
+        let begun = Attempts::default().beginning(NOW, 0.0);
+        assert_eq!(begun.told(after(3_600)).next(NOW), after(3_600));
+        assert_eq!(begun.told(after(1)).next(NOW), after(60), "and shortens nothing");
+        assert_eq!(begun.told(after(100 * 86_400)).next(NOW), NOW + PAUSE_MAX);
+        assert_eq!(Attempts { failures: 1, not_before: u64::MAX }.next(NOW), NOW + PAUSE_MAX, "nor does a clock that was wrong");
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_after_two_thirds_of_its_life() {
+        let life = 90 * 86_400;
+        for fingerprint in ["00", "FF:AB", "x", ""] {
+            let validity = Validity { from: NOW, until: after(life), fingerprint: fingerprint.to_owned() };
+            let at = renewal(&validity);
+            assert!(at >= after(life * 2 / 3 - 1) && at <= after(life * 21 / 30), "{fingerprint}");
+            assert_eq!(at, renewal(&validity), "a restart changes nothing");
+        }
+        assert_eq!(renewal(&Validity { from: after(9), until: NOW, fingerprint: String::new() }), after(9));
+    }
+}
