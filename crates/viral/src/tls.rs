@@ -121,8 +121,11 @@ async fn follow(tls: Tls) {
     }
 }
 
-/// Reads the certificate anew; what is wrong with it is said, and the one from before stays.
+/// Reads the certificates that come from files anew; what is wrong with it is said, and the one from before stays.
 pub(crate) fn renew(tls: &Tls) {
+    if tls.changed().is_empty() {
+        return;
+    }
     match tls.reload() {
         Ok(()) => {
             tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew")

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use self::client::AcmeClient;
 use self::error::OrderError;
 use self::order::{Proof, Wanted, covers, order};
-use self::schedule::{Attempts, renewal};
+use self::schedule::Attempts;
 use self::store::Store;
 use super::certified::certified;
 use super::challenges::Challenges;
@@ -108,8 +108,9 @@ impl Acme {
 
     /// When the next order is due.
     fn due(&self, now: SystemTime) -> SystemTime {
-        let wanted = self.tls.validities().first().map_or(now, renewal);
-        wanted.max(self.store.attempts(now).next(now))
+        let attempts = self.store.attempts(now);
+        let wanted = self.tls.validities().first().map_or(now, |validity| attempts.renewal(validity, now));
+        wanted.max(attempts.next(now))
     }
 
     /// Orders once, and says what came of it.

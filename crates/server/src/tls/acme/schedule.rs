@@ -13,6 +13,9 @@ const PAUSES: [Duration; 4] =
 /// Longest time that is waited, whatever a certificate authority says and clocks did: Let's Encrypt counts most of its limits by the week.
 const PAUSE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// A certificate is shown for so long before the next one is ordered, whatever it says of its life. The shortest in use count for a day.
+const LIFE_MIN: Duration = Duration::from_secs(3_600);
+
 /// What was asked before; written before each order, so that a server which ends in the middle of it counts it as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +24,9 @@ pub(super) struct Attempts {
     pub(super) failures: u32,
     /// Nobody is asked before, in seconds since 1970.
     pub(super) not_before: u64,
+    /// When a certificate was given last, in seconds since 1970.
+    #[serde(default)]
+    pub(super) given: u64,
 }
 
 impl Attempts {
@@ -28,7 +34,7 @@ impl Attempts {
     pub(super) fn beginning(self, now: SystemTime, spread: f64) -> Self {
         let at = usize::try_from(self.failures).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
         let pause = PAUSES.get(at).copied().unwrap_or(PAUSE_MAX).mul_f64(1.0 + spread.clamp(0.0, 1.0) / 5.0);
-        Self { failures: self.failures.saturating_add(1), not_before: seconds(now + pause) }
+        Self { failures: self.failures.saturating_add(1), not_before: seconds(now + pause), ..self }
     }
 
     /// The certificate authority said not to come again before `told`.
@@ -36,9 +42,15 @@ impl Attempts {
         Self { not_before: self.not_before.max(seconds(told)), ..self }
     }
 
-    /// The order that began at `now` gave a certificate. The next one waits as after one failure, whatever the certificate says of its life.
+    /// The order that began at `now` gave a certificate. If that is lost, the next order waits as after one failure.
     pub(super) fn succeeded(now: SystemTime) -> Self {
-        Self { failures: 0, not_before: seconds(now + PAUSES[0]) }
+        Self { failures: 0, not_before: seconds(now + PAUSES[0]), given: seconds(now) }
+    }
+
+    /// When the certificate that is shown is to be renewed.
+    pub(super) fn renewal(self, validity: &Validity, now: SystemTime) -> SystemTime {
+        let earliest = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.given)).unwrap_or(now).min(now) + LIFE_MIN;
+        renewal(validity).max(earliest)
     }
 
     /// When the next order may begin.
@@ -49,7 +61,7 @@ impl Attempts {
 }
 
 /// When the certificate is to be renewed: after two thirds of its life, and up to a thirtieth of it later, as its fingerprint decides.
-pub(super) fn renewal(validity: &Validity) -> SystemTime {
+fn renewal(validity: &Validity) -> SystemTime {
     let life = validity.until.duration_since(validity.from).unwrap_or_default();
     let sum: u32 = validity.fingerprint.bytes().map(u32::from).sum();
     validity.from + life.mul_f64(2.0 / 3.0 + f64::from(sum % 100) / 3_000.0)
@@ -79,7 +91,7 @@ mod tests {
             assert_eq!((attempts.next(NOW), spread.next(NOW)), (after(expected), after(expected * 6 / 5)));
         }
         assert_eq!(Attempts::succeeded(NOW).next(NOW), after(60));
-        assert_eq!(Attempts { failures: u32::MAX, not_before: 0 }.beginning(NOW, 0.0).failures, u32::MAX);
+        assert_eq!(Attempts { failures: u32::MAX, ..Attempts::default() }.beginning(NOW, 0.0).failures, u32::MAX);
     }
 
     #[test]
@@ -88,7 +100,7 @@ mod tests {
         assert_eq!(begun.told(after(3_600)).next(NOW), after(3_600));
         assert_eq!(begun.told(after(1)).next(NOW), after(60), "and shortens nothing");
         assert_eq!(begun.told(after(100 * 86_400)).next(NOW), NOW + PAUSE_MAX);
-        assert_eq!(Attempts { failures: 1, not_before: u64::MAX }.next(NOW), NOW + PAUSE_MAX, "nor does a clock that was wrong");
+        assert_eq!(Attempts { failures: 1, not_before: u64::MAX, given: 0 }.next(NOW), NOW + PAUSE_MAX, "nor does a clock that was wrong");
     }
 
     #[test]
@@ -100,6 +112,10 @@ mod tests {
             assert!(at >= after(life * 2 / 3 - 1) && at <= after(life * 21 / 30), "{fingerprint}");
             assert_eq!(at, renewal(&validity), "a restart changes nothing");
         }
-        assert_eq!(renewal(&Validity { from: after(9), until: NOW, fingerprint: String::new() }), after(9));
+        let useless = Validity { from: after(9), until: NOW, fingerprint: String::new() };
+        assert_eq!(renewal(&useless), after(9));
+        let given = Attempts::succeeded(after(20));
+        assert_eq!(given.renewal(&useless, after(30)), after(20) + LIFE_MIN, "nobody is asked every minute for certificates of a second");
+        assert_eq!(Attempts { given: u64::MAX, ..given }.renewal(&useless, after(30)), after(30) + LIFE_MIN);
     }
 }

@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(store.attempts(SystemTime::now()), Attempts::default());
         store.put_account(&"me").unwrap();
         store.put_certificate("pem").unwrap();
-        store.put_attempts(Attempts { failures: 2, not_before: 7 }).unwrap();
+        store.put_attempts(Attempts { failures: 2, not_before: 7, given: 0 }).unwrap();
         let again = open(&names(&["a.example"]));
         assert_eq!(again.account::<String>().unwrap().as_deref(), Some("me"));
         assert_eq!(again.certificate().unwrap().as_deref(), Some(&b"pem"[..]));
