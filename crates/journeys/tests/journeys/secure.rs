@@ -1,6 +1,6 @@
 //! Over TLS, as sites are: HTTP/2 for what is asked for, a WebSocket beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -22,8 +22,8 @@ fn certificate() -> (TempDir, [PathBuf; 2]) {
     (folder, files)
 }
 
-async fn visiting(engine: Engine, certificate: &PathBuf, url: &str) -> Visitor {
-    let visitor = Visitor::with(engine, Setting { trusts: Some(certificate.clone()), ..Setting::default() }).await;
+async fn visiting(engine: Engine, certificate: &Path, url: &str) -> Visitor {
+    let visitor = Visitor::with(engine, Setting { trusts: Some(certificate.to_owned()), ..Setting::default() }).await;
     visitor.open(url).await;
     visitor
 }
