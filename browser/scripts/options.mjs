@@ -12,7 +12,7 @@ export const ENTRIES = [
   { name: 'loader', bytesMax: 11_008 },
   { name: 'addition', bytesMax: 11_712 },
   { name: 'worker', bytesMax: 4_864 },
-  { name: 'beside', bytesMax: 10_240 },
+  { name: 'beside', bytesMax: 10_496 },
 ];
 
 /** esbuild bundles; its own syntax pass leaves terser less to find. */

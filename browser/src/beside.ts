@@ -2,30 +2,33 @@
 
 import { isOptedOut } from './core/cookie';
 import { PERSONAL } from './core/manifest';
-import { askBoot, visitBeside } from './shell/beside';
+import { visitBeside } from './shell/beside';
 import { isCapable, keepsAnything } from './shell/capable';
 
-const own = document.currentScript as HTMLScriptElement;
-const { nonce } = own;
-const addition = own.dataset['addition'] ?? '';
+const own = document.currentScript as HTMLScriptElement | null;
+const { nonce, dataset } = own ?? { nonce: '', dataset: {} as DOMStringMap };
 // Selectors of the page, such as `:first-child`, must not find it.
-own.remove();
+own?.remove();
 
 async function run(): Promise<void> {
   if (!isCapable() || !keepsAnything() || isOptedOut(document.cookie)) return;
   if ((document as { prerendering?: boolean }).prerendering) {
     await new Promise((resolve) => document.addEventListener('prerenderingchange', resolve, { once: true }));
   }
-  const boot = await askBoot();
-  if (boot) await visitBeside(boot);
+  await visitBeside();
 }
 
 /** Under which page it takes part it is told by its tag. */
 function add(): void {
   const script = document.createElement('script');
-  Object.assign(script, { nonce, src: addition });
+  Object.assign(script, { nonce, src: dataset['addition'] });
   script.dataset['page'] = PERSONAL;
-  document.head.append(script);
+  (document.head ?? document.documentElement)?.append(script);
 }
 
-run().catch(() => undefined).finally(add);
+/** A page that takes in another one's head, as some frameworks do, runs its scripts again. */
+const MARK = Symbol.for('viral-beside');
+if (own && !(MARK in window)) {
+  Object.defineProperty(window, MARK, { value: true });
+  run().catch(() => undefined).finally(add);
+}

@@ -6,6 +6,7 @@ import type { Binding, BindingsState } from './core/bindings';
 import type { Digest } from './core/digest';
 import { interest, keyOf } from './core/intercept';
 import type { Interest } from './core/intercept';
+import { PERSONAL } from './core/manifest';
 import type { AssetRecord } from './core/manifest';
 import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
 import { askPage, copied } from './shell/ask';
@@ -90,7 +91,7 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       if (ports[1]) ears.set(client, ports[1]);
       for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
-      const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
+      const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes)), path === PERSONAL && clean()]);
       event.waitUntil(kept);
       // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
       await Promise.all([url && kept, scope.clients.claim(), preload(!url)]);
@@ -183,20 +184,24 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   await sharing.get(binding.manifest);
   const records = await recordsOf(binding.manifest);
   // A script that reads the page's own document wants it as it is, without the addition, which only the origin has.
-  if (path === records.keys().next().value) return fetch(request);
+  const [first] = records.keys();
+  if (path === first) return fetch(request);
   const record = records.get(path);
   // Of such an asset the origin says that another query may lead elsewhere.
   const isExact = request.url.includes('?') ? (headers: Iterable<readonly [string, string]>) => [...headers].some(([name]) => name === 'viral-query') : undefined;
   if (record && isExact?.(record.headers)) return fetch(request);
   const range = request.headers.get('range');
   if (!range) note(binding.page, path);
+  // The page is made anew with each visit, and what it loads must be of the same deploy.
+  const newer = first === PERSONAL && record && !range && !isLasting(record) && (await ifChanged(request.url, record));
+  if (newer) return newer;
   // Where the store has nothing the browser's cache has all, as a rule: it is asked first from then on.
   const listed = fresh ? undefined : record;
-  const first = cached.has(binding.manifest);
-  const early = first && (await fromHttpCache(event, binding, listed));
+  const isCached = cached.has(binding.manifest);
+  const early = isCached && (await fromHttpCache(event, binding, listed));
   if (early) return early;
   const kept = (await partOf(await fromStore(record), range)) ?? (binding.kind === 'full' && !record && !range && (await revalidated(request.url, path)));
-  const late = kept || (!first && (await fromHttpCache(event, binding, listed)));
+  const late = kept || (!isCached && (await fromHttpCache(event, binding, listed)));
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
@@ -231,11 +236,19 @@ async function revalidated(url: string, path: string): Promise<Response | undefi
     const record = (await recordsOf(manifest)).get(path);
     const kept = await fromStore(record);
     if (!record || !kept) continue;
-    const response = await fetch(url, { headers: { 'if-none-match': `"${record.digest.slice(0, 32)}"` }, cache: 'no-store' });
-    return response.status === 304 ? kept : response;
+    return (await ifChanged(url, record)) ?? kept;
   }
   return undefined;
 }
+
+/** What the origin has now, if that is not what the record says. */
+async function ifChanged(url: string, { digest }: AssetRecord): Promise<Response | undefined> {
+  const response = await fetch(url, { headers: { 'if-none-match': `"${digest.slice(0, 32)}"` }, cache: 'no-store' });
+  return response.status === 304 ? undefined : response;
+}
+
+/** Whether an asset's own headers say that it stays as it is for an hour or more, as those do whose names change with their content. */
+const isLasting = ({ headers }: AssetRecord): boolean => headers.some(([name, value]) => name === 'cache-control' && /immutable|max-age=(?!0)\d{4}/.test(value));
 
 /** The network's answer; whoever wants to pass it on gets a copy of a whole one, or null. */
 async function networkAnswer({ request }: FetchEvent, give: ((copy: Blob | null) => void) | undefined): Promise<Response> {

@@ -3,10 +3,13 @@
  * this, and every way out leaves the page as it is.
  */
 
-import type { ThinBoot } from '../core/generated/ThinBoot';
-import type { FaultReport } from '../core/generated/FaultReport';
 import { countsOf } from '../core/counts';
+import type { Digest } from '../core/digest';
+import type { FaultReport } from '../core/generated/FaultReport';
+import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
+import { PERSONAL } from '../core/manifest';
+import { plainCookie } from '../core/plainpath';
 import { within } from './clock';
 import { bind } from './deploy';
 import { answersTo } from './dial';
@@ -16,18 +19,37 @@ import { leaveHandover } from './handover';
 import { BESIDE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { post } from './post';
 import { request } from './request';
-import { registerWorker } from './workerclient';
+import { isOurs, registerWorker } from './workerclient';
+
+/** Where the page before this one left word that everything was here. */
+const HELD = 'viral-held';
 
 const faults: FaultReport[] = [];
+let over = false;
+
+/** Takes part, if there is somebody to take from and the site has no worker of its own. */
+export async function visitBeside(): Promise<void> {
+  const registration = await navigator.serviceWorker.getRegistration();
+  if (registration && !isOurs(registration)) {
+    document.cookie = plainCookie('own-sw', location.protocol);
+    return;
+  }
+  const boot = await within(BESIDE_WAIT_MS, askBoot());
+  if (boot) await visit(boot);
+}
 
 /** Whom this page takes from; null where that is nobody. */
-export async function askBoot(): Promise<ThinBoot | null> {
-  const response = await post('/.viral/personal', null);
+async function askBoot(): Promise<ThinBoot | null> {
+  const held = registrationIsHere() ? (localStorage[HELD] as Digest | undefined) : undefined;
+  const response = await post(PERSONAL, (held ? { held } : {}));
   return response.status === 200 ? ((await response.json()) as ThinBoot) : null;
 }
 
+/** Without a worker nothing answers from the store. */
+const registrationIsHere = (): boolean => !!navigator.serviceWorker.controller;
+
 /** Connects, binds the page to its manifest in the worker, and leaves the engine to the addition. */
-export async function visitBeside(boot: ThinBoot): Promise<void> {
+async function visit(boot: ThinBoot): Promise<void> {
   tell.fault = ({ peer }, what) => void faults.push({ peer, fault: what });
   // What no peer brings comes from the origin, which the worker asks.
   tell.lost = () => undefined;
@@ -35,16 +57,17 @@ export async function visitBeside(boot: ThinBoot): Promise<void> {
   const leave = (): void => end(boot);
   addEventListener('pagehide', leave);
   try {
-    const dialled = download(boot);
+    const dialled = download(boot).then(() => true);
     const worker = dialled.then(registerWorker);
     worker.catch(() => undefined);
-    await dialled;
-    const { manifest, bytes } = (await within(BESIDE_WAIT_MS, ready)) ? got : {};
-    if (!manifest || !bytes || !(await worker)) return leave();
+    const isReady = (await within(BESIDE_WAIT_MS, dialled)) && (await within(BESIDE_WAIT_MS, ready));
+    const { manifest, bytes } = got;
+    if (!isReady || !manifest || !bytes || !(await within(BESIDE_WAIT_MS, worker)) || over) return leave();
     const bound = await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest: boot.manifest, bytes, path: boot.page, url: undefined }));
-    if (!bound) return leave();
+    if (!bound || over) return leave();
     const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
     leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
+    addEventListener('pagehide', () => remember(boot));
   } catch {
     leave();
   } finally {
@@ -52,9 +75,21 @@ export async function visitBeside(boot: ThinBoot): Promise<void> {
   }
 }
 
+/** The next page takes from nobody what this one left in the store. */
+function remember({ manifest }: ThinBoot): void {
+  const { bytesHeld, bytesTotal } = engine.progress();
+  if (bytesHeld === bytesTotal) localStorage[HELD] = manifest;
+}
+
 /** Gives the visit up. */
 function end({ ticket }: ThinBoot): void {
+  if (over) return;
+  over = true;
+  // Nobody looks for the manifest any more.
+  got.bytes ??= new Uint8Array();
   stop();
+  // The worker may still ask: there is nobody any more who has it.
+  links.forEach((link) => disconnected(link));
   const said: VisitPost = { ticket, counts: countsOf(totals), faults };
   navigator.sendBeacon('/.viral/visit', JSON.stringify(said));
 }

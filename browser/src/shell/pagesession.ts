@@ -354,6 +354,7 @@ async function forget(): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   if (registration && isOurs(registration)) await registration.unregister();
   await caches?.delete(STORE);
+  localStorage.removeItem('viral-held');
 }
 
 /** What the loader counted before the reload that put this page in place. */

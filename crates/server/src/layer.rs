@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response};
 use tower::{BoxError, Layer, Service};
 use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
@@ -120,10 +120,10 @@ where
         personal.prepare(app, &mut parts.headers);
     }
     let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
-    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    let is_page = pipeline::is_page(&response);
     if let Some(personal) = personal {
         response = personal.answer(app, response);
-    } else if may_be_visit && is_page && response.status() == StatusCode::OK {
+    } else if may_be_visit && is_page {
         pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable));
     }
     if let Some(meter) = meter {

@@ -27,7 +27,7 @@ use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, re
 pub(crate) use headers::set_answer_header;
 use headers::{keep_private, set_document_headers, with_cause};
 pub(crate) use observe::{PartOf, Passing};
-pub(crate) use personal::{PersonalVisit, boot};
+pub(crate) use personal::{PersonalVisit, boot, is_page};
 use render::RenderedVisit;
 
 /// Answers everything that is not under `/.viral/`.

@@ -7,13 +7,18 @@ use lol_html::{MemorySettings, element, html_content::ContentType, send};
 use super::limits::{INSERTION_MEMORY_MAX, INSERTION_READ_LEN};
 
 /// Elements that may come before it: none of them runs, and a charset must be declared within the first 1,024 bytes (HTML standard, section 4.2.5.5).
-const BEFORE: [&str; 6] = ["html", "head", "meta", "title", "base", "link"];
+const BEFORE: [&str; 5] = ["html", "head", "meta", "title", "link"];
+
+/// A policy in the document, which was not there to be judged when it began.
+const POLICY: &str = "content-security-policy";
 
 /// What the rewriter wrote, and whether the markup is in it.
 #[derive(Debug, Default)]
 struct Written {
     bytes: Vec<u8>,
     is_in: bool,
+    /// The document itself says that nothing may be put into it.
+    is_refused: bool,
 }
 
 /// Where the rewriter writes to.
@@ -25,6 +30,8 @@ pub struct HeadInsertion {
     /// None once the markup is in, or cannot be put in.
     rewriter: Option<send::HtmlRewriter<'static, Sink>>,
     written: Arc<Mutex<Written>>,
+    /// Something came.
+    began: bool,
     /// What came and was not written yet.
     held: Vec<u8>,
     markup: Arc<str>,
@@ -38,7 +45,13 @@ impl HeadInsertion {
         let (seen, sink, inserted) = (Arc::clone(&written), Arc::clone(&written), Arc::clone(&markup));
         let put = element!("*", move |found: &mut send::Element<'_, '_>| {
             let mut written = lock(&seen);
-            if !written.is_in && !BEFORE.contains(&found.tag_name().as_str()) {
+            if written.is_in || written.is_refused {
+                return Ok(());
+            }
+            let name = found.tag_name();
+            if name == "meta" && found.get_attribute("http-equiv").is_some_and(|name| name.trim().eq_ignore_ascii_case(POLICY)) {
+                written.is_refused = true;
+            } else if !BEFORE.contains(&name.as_str()) {
                 written.is_in = true;
                 found.before(&inserted, ContentType::Html);
             }
@@ -51,11 +64,18 @@ impl HeadInsertion {
             ..send::Settings::new_send()
         };
         let sink: Sink = Box::new(move |bytes: &[u8]| lock(&sink).bytes.extend_from_slice(bytes));
-        Self { rewriter: Some(send::HtmlRewriter::new(settings, sink)), written, held: Vec::new(), markup }
+        Self { rewriter: Some(send::HtmlRewriter::new(settings, sink)), written, began: false, held: Vec::new(), markup }
     }
 
     /// The next bytes of the document came; returns what can be sent on.
     pub fn push(&mut self, mut chunk: &[u8]) -> Vec<u8> {
+        // UTF-16, as its first bytes say.
+        let is_first = !self.began;
+        self.began |= !chunk.is_empty();
+        if is_first && matches!(chunk, [0xfe, 0xff, ..] | [0xff, 0xfe, ..]) {
+            lock(&self.written).is_refused = true;
+            self.rewriter = None;
+        }
         let mut out = Vec::with_capacity(chunk.len() + self.markup.len());
         // Little by little: what comes behind the markup need not be read.
         while let Some(rewriter) = self.rewriter.as_mut().filter(|_| !chunk.is_empty()) {
@@ -63,7 +83,10 @@ impl HeadInsertion {
             chunk = rest;
             self.held.extend_from_slice(part);
             let went = rewriter.write(part);
-            let is_over = went.is_err() || lock(&self.written).is_in;
+            let is_over = went.is_err() || {
+                let written = lock(&self.written);
+                written.is_in || written.is_refused
+            };
             // Of a document that is not understood, nothing more is touched.
             out.append(&mut if is_over { self.finish(went.is_ok()) } else { self.take() });
         }
@@ -75,7 +98,7 @@ impl HeadInsertion {
     pub fn end(&mut self) -> Vec<u8> {
         let mut rest = if self.rewriter.is_some() { self.finish(true) } else { Vec::new() };
         let mut written = lock(&self.written);
-        if !written.is_in {
+        if !written.is_in && !written.is_refused {
             written.is_in = true;
             rest.extend_from_slice(self.markup.as_bytes());
         }
@@ -138,6 +161,8 @@ mod tests {
             ("<title><script></title><b>", "<title><script></title><!><b>"),
             ("only text", "only text<!>"),
             ("", "<!>"),
+            ("<base href=//cdn.example/><p>", "<!><base href=//cdn.example/><p>"),
+            ("<meta http-equiv=Content-Security-Policy content=x><p>", "<meta http-equiv=Content-Security-Policy content=x><p>"),
         ] {
             for chunk in [1, 7, 1_000] {
                 assert_eq!(String::from_utf8(inserted(html.as_bytes(), chunk)).unwrap(), expected, "in chunks of {chunk}");
@@ -148,6 +173,13 @@ mod tests {
     #[test]
     fn bytes_of_an_older_charset_stay_as_they_are() {
         assert_eq!(inserted(b"<title>\xe4\xff</title><p>\xfc", 3), b"<title>\xe4\xff</title><!><p>\xfc");
+    }
+
+    #[test]
+    fn a_text_of_two_bytes_a_letter_is_left_alone() {
+        for chunk in [2, 100] {
+            assert_eq!(inserted(b"\xff\xfe<\0p\0>\0", chunk), b"\xff\xfe<\0p\0>\0");
+        }
     }
 
     #[test]
@@ -168,7 +200,7 @@ mod tests {
         fn nothing_else_is_changed(html in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'<'), Just(b'p'), Just(b'>'), Just(b'!'), Just(b'-')], 0..200), chunk in 1..50_usize) {
             let out = inserted(&html, chunk);
             let at = (0..=html.len()).find(|at| out[..*at] == html[..*at] && out[*at..].starts_with(b"<!>") && out[at + 3..] == html[*at..]);
-            prop_assert!(at.is_some(), "{:?}", String::from_utf8_lossy(&out));
+            prop_assert!(at.is_some() || html.starts_with(&[0xff, 0xfe]) || html.starts_with(&[0xfe, 0xff]), "{:?}", String::from_utf8_lossy(&out));
         }
     }
 }

@@ -32,6 +32,9 @@ pub trait Site: fmt::Debug + Send + Sync {
     /// unreadable is gone at once, for visits that began before as well. A site that never changes does nothing.
     fn reread(&self) {}
 
+    /// Somebody visits a page that the service behind the site makes: what that page loads is looked at again before long.
+    fn note_visit(&self) {}
+
     /// Whether a request is the site's to answer, where a service behind it answers all others. What a request does to a path is the service's matter.
     fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);

@@ -131,13 +131,16 @@ impl Site for UpstreamSite {
         None
     }
 
+    fn note_visit(&self) {
+        self.upstream.memory().note_visit(Instant::now());
+    }
+
     fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
         let path = request.uri.path();
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         // What names an origin may be answered differently, and credentials are for the other server.
         let names_more = [header::AUTHORIZATION, header::ORIGIN].iter().any(|name| request.headers.contains_key(name));
-        let is_part = request.headers.keys().any(|name| is_by_scripts(name.as_str()));
-        if !is_read || names_more || is_part {
+        if !is_read || names_more {
             return Claim::No;
         }
         let query = request.uri.query().filter(|query| !is_own_query(query));
@@ -146,8 +149,9 @@ impl Site for UpstreamSite {
         let ways: Vec<Way> = ways.into_iter().flatten().collect();
         let now = Instant::now();
         let Some((entry, freshness)) = self.upstream.memory().find(now, path, &ways) else { return Claim::No };
+        let asks_for_part = || request.headers.iter().any(|(name, value)| is_by_scripts(name.as_str(), value.as_bytes()));
         // What was learned anew is not in a version yet.
-        if !self.leads_to(path, &entry) {
+        if (entry.asset.is_page() && asks_for_part()) || !self.leads_to(path, &entry) {
             return Claim::No;
         }
         if entry.asset.is_page() {

@@ -113,6 +113,9 @@ pub const VISIT_POST_LEN_MAX: usize = 16 * 1024;
 /// Body of `POST /.viral/record`, in bytes.
 pub const RECORD_POST_LEN_MAX: usize = 64 * 1024;
 
+/// Longest body of `POST /.viral/personal`, in bytes: one digest.
+pub const PERSONAL_POST_LEN_MAX: usize = 256;
+
 /// Paths in one `POST /.viral/record`.
 pub const RECORD_PATHS_MAX: usize = 256;
 

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::limits::SIGNAL_LEN_MAX;
-use viral_wire::signal::{AnswerPost, VisitPost};
+use viral_wire::signal::{AnswerPost, PersonalPost, VisitPost};
 
 use crate::app::App;
 use crate::client::Socket;
@@ -85,11 +85,15 @@ pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: He
 
 /// `POST /.viral/personal`: whom a page that is made for its visitor takes from what it loads; 204 where that is nobody.
 pub(crate) async fn personal(State(app): State<Arc<App>>, peer: Socket, request: Request) -> Response<Body> {
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
     if !app.is_own(peer, &parts.headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may ask");
     }
-    let Some(boot) = pipeline::boot(&app, &parts).and_then(|boot| serde_json::to_vec(&boot).ok()) else { return done() };
+    let held = match read_post::<PersonalPost>(body).await {
+        Ok(post) => post.held,
+        Err(refused) => return refused,
+    };
+    let Some(boot) = pipeline::boot(&app, &parts, held).and_then(|boot| serde_json::to_vec(&boot).ok()) else { return done() };
     let mut response = done();
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

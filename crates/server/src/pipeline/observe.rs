@@ -119,6 +119,10 @@ impl Passing {
             return None;
         }
         let (path, part_of) = (request.uri.path().to_owned(), PartOf::of(app, &app.site.current(), &request.headers)?);
+        let is_worker = request.headers.get("service-worker").is_some_and(|value| value == "script");
+        if let Some(browser) = part_of.browser.filter(|_| is_worker) {
+            app.hub.own_worker_seen(&part_of.page, app.client_addr(Socket::of(request), &request.headers).public, browser);
+        }
         let asked = if request.headers.contains_key(header::RANGE) { None } else { part_of.asked(app, &path) };
         Some(Self { part_of, asked, path })
     }

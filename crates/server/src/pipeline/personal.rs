@@ -10,6 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use tokio::time::Instant;
 use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
 use viral_swarm::admission::{Admission, Decision, Evidence, PageFitness, Reason, decide};
+use viral_swarm::visits::{AnswerKind, Opening};
+use viral_wire::Digest;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, ThinBoot};
 
@@ -17,14 +19,16 @@ use super::headers::{set_answer_header, set_document_headers};
 use super::{facts, observe, render};
 use crate::app::App;
 use crate::config::OwnServiceWorker;
+use crate::cookies;
 use crate::csp;
 use crate::pages::{PageManifest, page_path};
 use body::Streamed;
 use std::sync::Arc;
 
 /// Headers that tell of the very bytes of a body, or of its parts.
-const OF_THE_BYTES: [HeaderName; 7] = [
+const OF_THE_BYTES: [HeaderName; 8] = [
     header::CONTENT_LENGTH,
+    header::TRAILER,
     header::ACCEPT_RANGES,
     header::LAST_MODIFIED,
     HeaderName::from_static("content-md5"),
@@ -46,11 +50,13 @@ pub(crate) struct PersonalVisit {
 impl PersonalVisit {
     /// None where no page is gone to, or the site knows no pages of others.
     pub(crate) fn of(app: &App, request: &Parts) -> Option<Self> {
-        if request.method != Method::GET || facts::goes_there(&request.headers) != Some(true) {
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        if !is_read || facts::goes_there(&request.headers) != Some(true) || is_of_file(request.uri.path()) {
             return None;
         }
         let version = app.site.current();
         let document = Arc::clone(version.personal()?);
+        app.site.note_visit();
         let evidence = facts::of_visit(app, (&version, &document), request, (facts::of_request(request), Instant::now())).evidence;
         let page = app.hub.page(&version, &document)?;
         let registers_own = page.own_worker && app.own_service_worker == OwnServiceWorker::Auto;
@@ -60,12 +66,13 @@ impl PersonalVisit {
         Some(Self { request: request.clone(), version, evidence, page, takes_part })
     }
 
-    /// Asks the service for a body that can be added to: whole, without a coding, and compared only with one that we added to.
+    /// Asks the service for a body that can be added to: whole, in no coding but gzip, and compared only with one that we added to.
     pub(crate) fn prepare(&self, app: &App, headers: &mut HeaderMap) {
         if !self.takes_part {
             return;
         }
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let coding = if accepted(headers).contains(&Coding::Gzip) { "gzip" } else { "identity" };
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
         for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE] {
             headers.remove(name);
         }
@@ -97,6 +104,10 @@ impl PersonalVisit {
             }
         }
         set_answer_header(app, &mut response, decision);
+        // What a shared cache gives to many stays as it is.
+        if matches!(decision, Decision::Plain(_)) && is_for_many(response.headers()) {
+            return response;
+        }
         let visitor = set_document_headers(app, &mut response, &self.version, &self.request, &self.evidence);
         keep_from_shared_caches(response.headers_mut());
         let document = self.version.personal().map(|document| page_path(document)).unwrap_or_default();
@@ -120,18 +131,31 @@ impl PersonalVisit {
             head.headers.remove(name);
         }
         let was_gzip = head.headers.remove(header::CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"));
-        let to_gzip = accepted(&self.request.headers).contains(&Coding::Gzip);
+        // Whoever behind us compresses nothing may have a reason to: what is secret in a page can be guessed by its length.
+        let to_gzip = was_gzip && accepted(&self.request.headers).contains(&Coding::Gzip);
         if to_gzip {
             head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(Coding::Gzip.token()));
         }
-        head.headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if self.request.method == Method::HEAD {
+            return Response::from_parts(head, Body::empty());
+        }
         let streamed = Streamed::new(body, HeadInsertion::new(&app.scripts.beside_tag(nonce)), (was_gzip, to_gzip));
         Response::from_parts(head, streamed.into_body())
     }
 }
 
+/// Whether a path is by its ending that of a file, not of a page, whatever language makes it.
+fn is_of_file(path: &str) -> bool {
+    const OF_PAGES: [&str; 9] = ["html", "htm", "xhtml", "php", "asp", "aspx", "jsp", "cgi", "do"];
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.rsplit_once('.').is_some_and(|(_, ending)| {
+        let is_ending = (1..=5).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_ending && !OF_PAGES.iter().any(|page| ending.eq_ignore_ascii_case(page))
+    })
+}
+
 /// Whether this is a page, and not one that is to be saved.
-fn is_page(response: &Response<Body>) -> bool {
+pub(crate) fn is_page(response: &Response<Body>) -> bool {
     let headers = response.headers();
     let begins = |name: HeaderName, text: &[u8]| {
         headers.get(name).is_some_and(|value| value.as_bytes().get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text)))
@@ -147,25 +171,42 @@ fn is_readable(headers: &HeaderMap) -> bool {
         [one] => one.eq_ignore_ascii_case(b"identity") || one.eq_ignore_ascii_case(b"gzip"),
         _ => false,
     };
-    let is_wide = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().to_ascii_lowercase().windows(6).any(|part| part == b"utf-16"));
-    is_known && !is_wide
+    let media_type = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    let is_wide = media_type.is_some_and(|media_type| ["utf-16", "utf-7", "iso-2022"].iter().any(|charset| media_type.contains(charset)));
+    is_known && !is_wide && !directives(headers).any(|directive| directive == "no-transform")
+}
+
+/// What `Cache-Control` says, in lower case.
+fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
+    let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase())
+}
+
+/// Headers for caches on the way, which win over `Cache-Control`.
+const ON_THE_WAY: [HeaderName; 2] = [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("surrogate-control")];
+
+/// Whether a shared cache may give this to others without asking.
+fn is_for_many(headers: &HeaderMap) -> bool {
+    let lasts = |directive: String| {
+        let age = directive.split_once('=').filter(|(name, _)| matches!(*name, "max-age" | "s-maxage"));
+        directive == "public" || age.is_some_and(|(_, age)| age.trim_matches('"') != "0")
+    };
+    let is_told = directives(headers).any(lasts) || ON_THE_WAY.iter().any(|name| headers.contains_key(name));
+    is_told && !directives(headers).any(|directive| directive.starts_with("private") || directive == "no-store" || directive == "no-cache")
 }
 
 /// It has cookies of ours now, which are for one browser.
 fn keep_from_shared_caches(headers: &mut HeaderMap) {
-    let says = |word: &str| {
-        let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|directive| directive.trim().to_ascii_lowercase().starts_with(word))
-    };
-    if !says("private") && !says("no-store") {
+    for name in ON_THE_WAY {
+        headers.remove(name);
+    }
+    if !directives(headers).any(|directive| directive.starts_with("private") || directive == "no-store") {
         headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
 
-/// Whom a page that is made for its visitor takes from what it loads: none where nobody near has it, or it may not.
-pub(crate) fn boot(app: &App, request: &Parts) -> Option<ThinBoot> {
+/// Whom a page that is made for its visitor takes from what it loads: none where nobody near has it, it may not, or it `held` all of this manifest when it was here last.
+pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<ThinBoot> {
     let version = app.site.current();
     let document: &Asset = version.personal()?;
     // The page itself was gone to, and asks for this.
@@ -178,8 +219,13 @@ pub(crate) fn boot(app: &App, request: &Parts) -> Option<ThinBoot> {
     };
     let mut facts = facts::of_visit(app, (&version, document), request, (evidence, Instant::now()));
     facts.may_wait = false;
-    let (page, admission) = app.hub.admit((&version, document), &facts, |_| false, &app.policy);
+    let (page, admission) = app.hub.admit((&version, document), &facts, |manifest| held == Some(*manifest), &app.policy);
     let (Some(page), Admission::Thin { offers, .. }) = (page, admission) else { return None };
+    // From now on it is heard of as one that takes from peers.
+    if let Some(browser) = cookies::browser(&request.headers) {
+        let (address, page) = (facts.addr.public, page_path(document));
+        app.hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Thin, is_first: false });
+    }
     Some(ThinBoot {
         version: BOOT_VERSION,
         page: page_path(document).to_owned(),

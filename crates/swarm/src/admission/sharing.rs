@@ -158,16 +158,21 @@ const BY_SCRIPTS: [&str; 14] = [
     "x-requested-with",
 ];
 
-/// Whether a request header of this name says that a script asks for a part of a page. The host answers such a request with no page that may travel.
+/// Whether a request header says that a script asks for a part of a page. The host answers such a request with no page that may travel. Browsers in other apps send
+/// `X-Requested-With` with the name of the app, also when somebody goes to a page.
 #[must_use]
-pub fn is_by_scripts(name: &str) -> bool {
+pub fn is_by_scripts(name: &str, value: &[u8]) -> bool {
+    may_be_by_scripts(name) && (!name.eq_ignore_ascii_case("x-requested-with") || value.eq_ignore_ascii_case(b"xmlhttprequest"))
+}
+
+fn may_be_by_scripts(name: &str) -> bool {
     BY_SCRIPTS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether everybody whom the host answers with it would get the same.
 fn varies(facts: &ResponseFacts<'_>) -> bool {
     let is_harmless =
-        |name: &str| VARY_HARMLESS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless)) || (facts.is_page && is_by_scripts(name));
+        |name: &str| VARY_HARMLESS.iter().any(|harmless| name.eq_ignore_ascii_case(harmless)) || (facts.is_page && may_be_by_scripts(name));
     !items(facts.vary).all(is_harmless)
 }
 

@@ -36,6 +36,15 @@ pub struct RecordPost {
     pub paths: Vec<String>,
 }
 
+/// Body of `POST /.viral/personal`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonalPost {
+    /// The manifest of which the browser held everything when it left the last such page; it wants nobody while that holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Digest>,
+}
+
 /// How the loader puts the page in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]

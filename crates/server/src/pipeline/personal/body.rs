@@ -20,6 +20,8 @@ pub(super) struct Streamed {
     gunzip: Option<MultiGzDecoder<Vec<u8>>>,
     insertion: HeadInsertion,
     gzip: Option<GzEncoder<Vec<u8>>>,
+    /// Some of it came.
+    has_begun: bool,
     is_over: bool,
 }
 
@@ -32,6 +34,7 @@ impl Streamed {
             gunzip: was_gzip.then(|| MultiGzDecoder::new(Vec::new())),
             insertion,
             gzip: to_gzip.then(|| GzEncoder::new(Vec::new(), Compression::new(PERSONAL_GZIP_LEVEL))),
+            has_begun: false,
             is_over: false,
         }
     }
@@ -73,6 +76,7 @@ impl Streamed {
     fn pass(&mut self) -> io::Result<Bytes> {
         let at_once = if self.gunzip.is_some() { self.rest.len().min(GUNZIP_AT_ONCE) } else { self.rest.len() };
         let part = self.rest.split_to(at_once);
+        self.has_begun = true;
         let plain = match &mut self.gunzip {
             Some(gunzip) => {
                 gunzip.write_all(&part)?;
@@ -86,7 +90,7 @@ impl Streamed {
 
     fn end(&mut self) -> io::Result<Bytes> {
         let mut plain = Vec::new();
-        if let Some(gunzip) = self.gunzip.take() {
+        if let Some(gunzip) = self.gunzip.take().filter(|_| self.has_begun) {
             // A body that is cut short must not look complete.
             plain = self.insertion.push(&gunzip.finish()?);
         }

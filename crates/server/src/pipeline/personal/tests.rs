@@ -95,6 +95,7 @@ async fn a_page_is_left_alone_where_nothing_says_that_it_pays_or_that_it_may_be(
         (Some(("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")), None),
         (None, Some(("content-security-policy", "script-src 'none'"))),
         (None, Some(("content-encoding", "br"))),
+        (None, Some(("cache-control", "private, no-transform"))),
         (None, Some(("content-type", "text/html; charset=utf-16le"))),
     ] {
         let mut given = page(&[]);
@@ -156,7 +157,7 @@ async fn what_comes_is_passed_on_at_once_in_any_coding() {
         }
         let (_, response) = visited(&viral, &[("accept-encoding", ours)], given).await;
         let is_gzip = response.headers().contains_key(header::CONTENT_ENCODING);
-        assert_eq!(is_gzip, !ours.is_empty());
+        assert_eq!(is_gzip, !ours.is_empty() && !theirs.is_empty(), "only what came so leaves so");
         let mut body = response.into_body();
         let first = tokio::time::timeout(Duration::from_millis(200), body.frame()).await.expect("at once").unwrap().unwrap();
         let whole = [first.into_data().unwrap(), body.collect().await.unwrap().to_bytes()].concat();
@@ -167,6 +168,34 @@ async fn what_comes_is_passed_on_at_once_in_any_coding() {
             plain = whole;
         }
         assert_eq!(String::from_utf8(plain).unwrap(), with_tag(&viral, None), "{theirs} to {ours}");
+    }
+}
+
+#[tokio::test]
+async fn what_shared_caches_give_to_many_gets_no_cookies_and_a_head_is_that_of_the_page() {
+    let viral = site(1 << 20).await;
+    let (_, response) = visited(&viral, &[], page(&[("cache-control", "public, s-maxage=60")])).await;
+    assert_eq!(
+        (response.headers().get(header::SET_COOKIE), &response.headers()[header::CACHE_CONTROL]),
+        (None, &HeaderValue::from_static("public, s-maxage=60"))
+    );
+    let (_, response) = visited(&viral, &[], page(&[("cdn-cache-control", "max-age=60")])).await;
+    assert!(!response.headers().contains_key(header::SET_COOKIE));
+    let viral = site(0).await;
+    let (_, response) = visited(&viral, &[], page(&[("cdn-cache-control", "max-age=60")])).await;
+    assert!(response.headers().contains_key(header::SET_COOKIE) && !response.headers().contains_key("cdn-cache-control"));
+    let empty = page(&[("content-encoding", "gzip")]).map(|_| Body::empty());
+    let (_, response) = visited(&viral, &[], empty).await;
+    assert_eq!(text(response).await, viral.app.scripts.beside_tag(None), "a body of nothing in a coding is none");
+}
+
+#[test]
+fn files_are_told_from_pages_by_their_endings() {
+    for page in ["/", "/me", "/item/1", "/v1.2/", "/index.php", "/a.b/c", "/user/j.d.salinger", "/x.HTML"] {
+        assert!(!is_of_file(page), "{page}");
+    }
+    for file in ["/report.pdf", "/data.json", "/a/b.csv"] {
+        assert!(is_of_file(file), "{file}");
     }
 }
 
@@ -184,7 +213,7 @@ async fn a_body_that_is_cut_short_does_not_look_complete() {
 async fn a_page_takes_from_whoever_loaded_what_such_pages_load() {
     let viral = site(0).await;
     let own = [("host", "app.example"), ("origin", "http://app.example"), ("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "empty")];
-    let asked = async |headers: &[(&str, &str)]| request(&viral, "POST", PERSONAL_PATH, headers, Body::empty()).await;
+    let asked = async |headers: &[(&str, &str)]| request(&viral, "POST", PERSONAL_PATH, headers, "{}").await;
     assert_eq!(asked(&own).await.status(), StatusCode::NO_CONTENT, "nobody is there");
     drop(visited(&viral, &[], page(&[])).await);
     let (_, _outgoing) = seeder(&viral, PERSONAL_PATH);
@@ -192,6 +221,11 @@ async fn a_page_takes_from_whoever_loaded_what_such_pages_load() {
     assert_eq!(response.status(), StatusCode::OK);
     let boot: ThinBoot = serde_json::from_str(&text(response).await).unwrap();
     assert_eq!((boot.page.as_str(), boot.critical, boot.offers.len()), (PERSONAL_PATH, 0, 1));
+    let held = format!("{{\"held\":\"{}\"}}", boot.manifest);
+    let response = request(&viral, "POST", PERSONAL_PATH, &own, held).await;
+    assert_eq!(response.status(), StatusCode::NO_CONTENT, "who has all of it takes from nobody");
+    let nonsense = request(&viral, "POST", PERSONAL_PATH, &own, "{\"held\":1}").await;
+    assert_eq!(nonsense.status(), StatusCode::BAD_REQUEST);
     assert_eq!(asked(&[("host", "app.example"), ("origin", "http://other.example")]).await.status(), StatusCode::FORBIDDEN);
     let opted_out = [own.as_slice(), &[("cookie", "viral=off")]].concat();
     assert_eq!(asked(&opted_out).await.status(), StatusCode::NO_CONTENT);
