@@ -49,6 +49,14 @@ pub struct AcmeOptions {
     pub answers_http: bool,
 }
 
+/// What an order gave.
+#[derive(Debug)]
+struct Ordered {
+    validity: Validity,
+    /// Whether it is there after a restart.
+    is_kept: bool,
+}
+
 /// Has a certificate, or is about to get one.
 #[derive(Debug)]
 pub struct Acme {
@@ -109,16 +117,15 @@ impl Acme {
     /// When the next order is due.
     fn due(&self, now: SystemTime) -> SystemTime {
         let attempts = self.store.attempts(now);
-        let wanted = self.tls.validities().first().map_or(now, |validity| attempts.renewal(validity, now));
-        wanted.max(attempts.next(now))
+        self.tls.validities().first().map_or_else(|| attempts.next(now), |validity| attempts.renewal(validity, now))
     }
 
     /// Orders once, and says what came of it.
     async fn attempt(&self, now: SystemTime) {
         let before = self.store.attempts(now);
-        let begun = before.beginning(now, rand::rng().random());
+        let spread = rand::rng().random();
         // Whoever cannot write this down would ask again after each start.
-        if let Err(error) = self.store.put_attempts(begun) {
+        if let Err(error) = self.store.put_attempts(before.beginning(now, spread)) {
             tracing::error!(%error, "no certificate is ordered: that one was asked for cannot be written down; see to --state-dir");
             tokio::time::sleep(SLEEP_MAX).await;
             return;
@@ -129,13 +136,16 @@ impl Acme {
         self.client.take_told();
         let done = timeout(ORDER_TIMEOUT, self.order(proof)).await;
         self.challenges.clear();
+        // An order takes minutes: pauses begin when it is over.
+        let now = SystemTime::now();
+        let failed = before.beginning(now, spread);
         match done.unwrap_or(Err(OrderError::TooSlow(ORDER_TIMEOUT.as_secs()))) {
-            Ok(validity) => {
-                tracing::info!(names, %validity, "a new certificate");
-                self.note(Attempts::succeeded(now));
+            Ok(ordered) => {
+                tracing::info!(names, validity = %ordered.validity, "a new certificate");
+                self.note(if ordered.is_kept { Attempts::succeeded(now) } else { failed.unkept(now) });
             }
             Err(error) => {
-                let attempts = self.client.take_told().map_or(begun, |told| begun.told(told));
+                let attempts = self.client.take_told().map_or(failed, |told| failed.told(told, now));
                 self.note(attempts);
                 let again = httpdate::fmt_http_date(attempts.next(now));
                 let until = self.tls.validities().first().map(Validity::to_string);
@@ -147,16 +157,17 @@ impl Acme {
         }
     }
 
-    async fn order(&self, proof: Proof) -> Result<Validity, OrderError> {
+    async fn order(&self, proof: Proof) -> Result<Ordered, OrderError> {
         let AcmeOptions { names, contact, directory, .. } = &self.options;
         let wanted = Wanted { names, contact: contact.as_deref(), directory, proof };
         let pem = order(&wanted, &self.client, &self.store, &self.challenges).await?;
         self.show(pem.as_bytes())?;
         // It is shown already: what cannot be kept is ordered again after a restart, and not sooner than after a failure.
-        if let Err(error) = self.store.put_certificate(&pem) {
+        let kept = self.store.put_certificate(&pem);
+        if let Err(error) = &kept {
             tracing::error!(path = %self.store.certificate_path().display(), %error, "the new certificate is not kept; make room, or let this user write it");
         }
-        Ok(self.tls.validities().remove(0))
+        Ok(Ordered { validity: self.tls.validities().remove(0), is_kept: kept.is_ok() })
     }
 
     fn note(&self, attempts: Attempts) {

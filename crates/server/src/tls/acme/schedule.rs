@@ -18,7 +18,6 @@ const LIFE_MIN: Duration = Duration::from_secs(3_600);
 
 /// What was asked before; written before each order, so that a server which ends in the middle of it counts it as failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Attempts {
     /// Failures in a row.
     pub(super) failures: u32,
@@ -37,26 +36,32 @@ impl Attempts {
         Self { failures: self.failures.saturating_add(1), not_before: seconds(now + pause), ..self }
     }
 
-    /// The certificate authority said not to come again before `told`.
-    pub(super) fn told(self, told: SystemTime) -> Self {
-        Self { not_before: self.not_before.max(seconds(told)), ..self }
+    /// The certificate authority said at `now` not to come again before `told`.
+    pub(super) fn told(self, told: SystemTime, now: SystemTime) -> Self {
+        Self { not_before: self.not_before.max(seconds(told.min(now + PAUSE_MAX))), ..self }
     }
 
-    /// The order that began at `now` gave a certificate. If that is lost, the next order waits as after one failure.
+    /// It gave a certificate at `now`, which could not be kept. A restart loses it, so that this counts as a failure.
+    pub(super) fn unkept(self, now: SystemTime) -> Self {
+        Self { given: seconds(now), ..self }
+    }
+
+    /// An order gave a certificate at `now`. If that is lost, the next order waits as after one failure.
     pub(super) fn succeeded(now: SystemTime) -> Self {
         Self { failures: 0, not_before: seconds(now + PAUSES[0]), given: seconds(now) }
     }
 
     /// When the certificate that is shown is to be renewed.
     pub(super) fn renewal(self, validity: &Validity, now: SystemTime) -> SystemTime {
-        let earliest = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.given)).unwrap_or(now).min(now) + LIFE_MIN;
-        renewal(validity).max(earliest)
+        renewal(validity).max(self.next(now))
     }
 
-    /// When the next order may begin.
+    /// When the next order may begin, whatever is shown. A time that no order writes down comes of a clock that was wrong, and holds nobody up:
+    /// were it only made shorter, it would move along with `now`.
     pub(super) fn next(self, now: SystemTime) -> SystemTime {
-        let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.not_before)).unwrap_or(now + PAUSE_MAX);
-        at.min(now + PAUSE_MAX)
+        let pause = time(self.not_before).filter(|at| *at <= now + PAUSE_MAX).unwrap_or(now);
+        let life = time(self.given).filter(|at| self.given > 0 && *at <= now).map_or(now, |given| given + LIFE_MIN);
+        pause.max(life)
     }
 }
 
@@ -65,6 +70,10 @@ fn renewal(validity: &Validity) -> SystemTime {
     let life = validity.until.duration_since(validity.from).unwrap_or_default();
     let sum: u32 = validity.fingerprint.bytes().map(u32::from).sum();
     validity.from + life.mul_f64(2.0 / 3.0 + f64::from(sum % 100) / 3_000.0)
+}
+
+fn time(seconds: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -90,17 +99,35 @@ mod tests {
             attempts = attempts.beginning(NOW, 0.0);
             assert_eq!((attempts.next(NOW), spread.next(NOW)), (after(expected), after(expected * 6 / 5)));
         }
-        assert_eq!(Attempts::succeeded(NOW).next(NOW), after(60));
+        assert_eq!(Attempts::succeeded(after(20)).next(after(20)), after(20) + LIFE_MIN, "though nothing is shown");
+        assert_eq!(Attempts::default().beginning(after(7), 0.0).unkept(after(9)).next(after(9)), after(9) + LIFE_MIN);
+        let unkept = Attempts { failures: 3, ..Attempts::default() }.beginning(after(7), 0.0).unkept(after(9));
+        assert_eq!((unkept.failures, unkept.next(after(9))), (4, after(7 + 86_400)), "a failure as any other");
         assert_eq!(Attempts { failures: u32::MAX, ..Attempts::default() }.beginning(NOW, 0.0).failures, u32::MAX);
     }
 
     #[test]
     fn what_the_authority_says_holds_for_a_week_at_most() {
         let begun = Attempts::default().beginning(NOW, 0.0);
-        assert_eq!(begun.told(after(3_600)).next(NOW), after(3_600));
-        assert_eq!(begun.told(after(1)).next(NOW), after(60), "and shortens nothing");
-        assert_eq!(begun.told(after(100 * 86_400)).next(NOW), NOW + PAUSE_MAX);
-        assert_eq!(Attempts { failures: 1, not_before: u64::MAX, given: 0 }.next(NOW), NOW + PAUSE_MAX, "nor does a clock that was wrong");
+        assert_eq!(begun.told(after(3_600), NOW).next(NOW), after(3_600));
+        assert_eq!(begun.told(after(1), NOW).next(NOW), after(60), "and shortens nothing");
+        let far = begun.told(after(365 * 86_400), NOW);
+        for day in 0..7 {
+            assert_eq!(far.next(after(day * 86_400)), NOW + PAUSE_MAX, "day {day}");
+        }
+        let later = after(8 * 86_400);
+        assert!(far.next(later) <= later, "a week is over once it is over");
+    }
+
+    #[test]
+    fn a_time_of_a_clock_that_was_wrong_holds_nobody_up() {
+        let now = after(1_000_000);
+        for wrong in [2_000_000, u64::MAX] {
+            assert_eq!(Attempts { failures: 1, not_before: wrong, given: 0 }.next(now), now, "{wrong}");
+            assert_eq!(Attempts { failures: 0, not_before: 0, given: wrong }.next(now), now, "{wrong}");
+        }
+        let short = Attempts { failures: 1, not_before: 1_000_060, given: u64::MAX };
+        assert_eq!(short.next(now), after(1_000_060), "a pause that may be one is kept");
     }
 
     #[test]
@@ -116,6 +143,6 @@ mod tests {
         assert_eq!(renewal(&useless), after(9));
         let given = Attempts::succeeded(after(20));
         assert_eq!(given.renewal(&useless, after(30)), after(20) + LIFE_MIN, "nobody is asked every minute for certificates of a second");
-        assert_eq!(Attempts { given: u64::MAX, ..given }.renewal(&useless, after(30)), after(30) + LIFE_MIN);
+        assert_eq!(Attempts { given: u64::MAX, ..given }.renewal(&useless, after(90)), after(90), "but for a clock that was wrong");
     }
 }

@@ -73,13 +73,19 @@ impl Store {
     }
 
     /// What was asked before. Where that cannot be read, as if one order had just failed: it is better to wait than to ask too often.
+    /// That is written down at once, so that the wait has an end.
     pub(super) fn attempts(&self, now: std::time::SystemTime) -> Attempts {
         let read = read(&self.attempts).and_then(|bytes| Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?));
         match read {
             Ok(attempts) => attempts.unwrap_or_default(),
             Err(error) => {
-                tracing::warn!(path = %self.attempts.display(), %error, "when the certificate authority was asked last cannot be read; waiting a little");
-                Attempts::default().beginning(now, 0.0)
+                let path = self.attempts.display();
+                tracing::warn!(%path, %error, "when the certificate authority was asked last cannot be read; waiting a minute");
+                let failed = Attempts::default().beginning(now, 0.0);
+                if let Err(error) = self.put_attempts(failed) {
+                    tracing::error!(%path, %error, "nor can it be written, so that no certificate is ordered; remove what is there");
+                }
+                failed
             }
         }
     }
@@ -152,6 +158,10 @@ mod tests {
         assert!(said.contains("account-") && said.contains("remove it"), "{said}");
         let now = SystemTime::now();
         assert!(store.attempts(now).next(now) > now);
+        let later = now + std::time::Duration::from_secs(61);
+        assert!(store.attempts(later).next(later) <= later, "the wait has an end");
+        std::fs::write(&store.attempts, r#"{"failures":3,"not_before":7,"of_a_later_version":1}"#).unwrap();
+        assert_eq!(store.attempts(now).failures, 3);
         std::fs::File::create(&store.certificate).unwrap().set_len(FILE_LEN_MAX + 1).unwrap();
         assert!(store.certificate().is_err());
         std::fs::File::create(&store.certificate).unwrap().set_len(FILE_LEN_MAX).unwrap();

@@ -248,6 +248,25 @@ async fn after_a_failure_names_are_proven_at_port_80() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_cannot_be_kept_is_shown_and_not_ordered_at_each_start() {
+    let mut server = Server::bind().await;
+    let Some(authority) = server.authority().await else { return };
+    let state = tempfile::tempdir().unwrap();
+    let options = authority.options(&["a.example"], state.path());
+    let acme = Acme::open(options.clone()).unwrap();
+    server.serve(&acme).await;
+    std::fs::create_dir(acme.store.certificate_path()).unwrap();
+    let now = SystemTime::now();
+    acme.attempt(now).await;
+    assert_eq!(shown(&server.visit("a.example").await.unwrap()), ["a.example"]);
+    let again = Acme::open(options).unwrap();
+    assert!(again.tls().validities().is_empty());
+    let now = SystemTime::now();
+    assert_eq!(again.store.attempts(now).failures, 1);
+    assert!(again.due(now) > now + Duration::from_secs(3_500), "{:?}", again.due(now));
+}
+
+#[tokio::test]
 async fn what_is_refused_or_away_is_said_and_waited_for() {
     let server = Server::bind().await;
     let Some(authority) = server.authority().await else { return };
@@ -263,7 +282,8 @@ async fn what_is_refused_or_away_is_said_and_waited_for() {
     assert!(said.contains("onnection refused") && said.contains("see that this machine reaches the address of --acme-directory"), "{said}");
     let now = SystemTime::now();
     for at_least in [59, 599, 5_999] {
-        away.attempt(now).await;
+        // The pause begins when the order is over, however long it took.
+        away.attempt(now - Duration::from_secs(1_000)).await;
         // Also after a restart.
         assert!(Acme::open(options.clone()).unwrap().due(now) >= now + Duration::from_secs(at_least));
     }
