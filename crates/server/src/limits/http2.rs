@@ -14,11 +14,13 @@ pub(crate) const HTTP2_CONNECTION_WINDOW: u32 = 8 * HTTP2_STREAM_WINDOW;
 /// Longest frame that clients may send, in bytes: the least there is (RFC 9113 section 4.2).
 pub(crate) const HTTP2_FRAME_LEN_MAX: u32 = 16 * 1024;
 
-/// Bytes of one answer that wait in an HTTP/2 connection to be sent: at 1 Gbit/s they last 0.5 ms. Of all answers 6.4 MiB.
-pub(crate) const HTTP2_SEND_LEN_MAX: usize = 64 * 1024;
+/// Bytes of one answer that wait in an HTTP/2 connection to be sent: at 1 Gbit/s they last 2 ms. Of all answers of a connection 25 MiB at worst:
+/// a client asks for 100 and lets none of them through.
+pub(crate) const HTTP2_SEND_LEN_MAX: usize = 256 * 1024;
 
-/// Bytes of an answer that an HTTP/2 connection is handed at a time: one frame.
-pub(crate) const HTTP2_CHUNK_LEN_MAX: usize = 16 * 1024;
+/// Bytes of an answer that an HTTP/2 connection is handed at a time: with the 9 of its head (RFC 9113 section 4.1) a frame fills one TLS record
+/// (RFC 8446 section 5.1). Were it longer, each frame would cost a second record for its last bytes.
+pub(crate) const HTTP2_CHUNK_LEN_MAX: usize = 16 * 1024 - 9;
 
 /// List of headers that HTTP/2 reads at most, in bytes as RFC 9113 section 6.5.2 counts: 32 more for each. Twice what a head may have, so that our own answer says what is too long.
 pub(crate) const HTTP2_HEADERS_LEN_MAX: u32 = 64 * 1024;
