@@ -156,13 +156,16 @@ pub(crate) struct Usage {
 impl Usage {
     /// An answer begins; the connection is busy until it and all others have left.
     pub(crate) fn begin(&self) -> Busy {
-        self.lock().open += 1;
-        self.set(Use::Busy);
+        let mut answers = self.lock();
+        answers.open += 1;
+        self.set(&mut answers, Use::Busy);
+        drop(answers);
         Busy { usage: self.clone(), then: Use::Idle }
     }
 
-    fn set(&self, used: Use) {
-        self.lock().when_sent = None;
+    /// Together with `answers`, which its caller holds: an answer that begins meanwhile waits, and its connection is busy in the end.
+    fn set(&self, answers: &mut Answers, used: Use) {
+        answers.when_sent = None;
         self.shared.lock().places.touch(&self.key, used);
         if used == Use::Idle && self.shared.is_awaited.swap(false, Ordering::Relaxed) {
             self.shared.freed.send_replace(());
@@ -175,9 +178,9 @@ impl Usage {
 
     /// Everything was handed to the system.
     fn handle_sent(&self) {
-        let used = self.lock().when_sent.take();
-        if let Some(used) = used {
-            self.set(used);
+        let mut answers = self.lock();
+        if let Some(used) = answers.when_sent.filter(|_| answers.open == 0) {
+            self.set(&mut answers, used);
         }
     }
 }
@@ -300,6 +303,37 @@ mod tests {
     const CROWD: [u8; 4] = [198, 51, 100, 7];
     const STRANGER: [u8; 4] = [203, 0, 113, 1];
 
+    fn set(permit: &ConnectionPermit, used: Use) {
+        let usage = permit.usage();
+        usage.set(&mut usage.lock(), used);
+    }
+
+    #[test]
+    fn an_answer_that_begins_while_another_leaves_keeps_the_connection_busy() {
+        let limit = ConnectionLimit::of(1);
+        let permit = limit.take(CROWD.into()).unwrap();
+        let (usage, is_over) = (permit.usage(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    permit.usage().handle_sent();
+                }
+            });
+            for _ in 0..50_000 {
+                drop(usage.begin());
+                let busy = usage.begin();
+                std::thread::yield_now();
+                // Not `unwrap`: the other thread must end.
+                if limit.take(CROWD.into()).is_some() {
+                    break;
+                }
+                drop(busy);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(limit.ending(), 0, "a busy connection gave way");
+    }
+
     #[tokio::test]
     async fn the_idle_connection_of_the_network_with_most_ends_for_a_stranger() {
         let limit = ConnectionLimit::of(3);
@@ -309,7 +343,7 @@ mod tests {
             (Seated::new(ours, &permit), theirs, permit)
         });
         let mut streams: Vec<_> = streams.collect();
-        streams[0].2.usage().set(Use::Busy);
+        set(&streams[0].2, Use::Busy);
         let (mut second, _other, permit) = streams.remove(1);
         let reading = tokio::spawn(async move {
             let read = second.read(&mut [0; 8]).await;
@@ -331,9 +365,9 @@ mod tests {
     fn nobody_gives_way_to_the_network_that_has_most_unless_it_is_idle() {
         let limit = ConnectionLimit::of(2);
         let taken: Vec<_> = (0..2).map(|_| limit.take(CROWD.into()).unwrap()).collect();
-        taken.iter().for_each(|permit| permit.usage().set(Use::Waiting));
+        taken.iter().for_each(|permit| set(permit, Use::Waiting));
         assert!(limit.take(CROWD.into()).is_none());
-        taken[1].usage().set(Use::Idle);
+        set(&taken[1], Use::Idle);
         assert!(limit.take(CROWD.into()).is_some());
         assert_eq!(limit.ending(), 1);
         drop(taken);
