@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +21,7 @@ use crate::listener::{Arrival, Stream};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
 use crate::protocol::Protocol;
+use crate::replies::without_body;
 use crate::request_head::normalise;
 use crate::routes::Hosts;
 #[cfg(feature = "tls")]
@@ -127,7 +128,10 @@ async fn serve_http2(stream: Seated<Stream>, permit: ConnectionPermit, answerer:
         ended = connection.as_mut() => Some(ended),
         () = http2::given_up(&shares) => {
             connection.as_mut().graceful_shutdown();
-            timeout(SHUTDOWN_UNASKED, connection).await.ok()
+            tokio::select! {
+                ended = http2::part(connection.as_mut(), &shares) => ended,
+                () = shutdown.begun() => finish(connection, &*shares).await,
+            }
         }
         () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
@@ -149,6 +153,7 @@ impl Answerer {
     async fn answer(self, mut request: Request<Incoming>, meter: Meter) -> Response<Answering<Logged<Body>>> {
         let mut pending = self.access.as_ref().map(|access| access.begin(&request, self.peer));
         meter.begin(&request);
+        let is_head = request.method() == Method::HEAD;
         let mut busy = self.usage.begin();
         let mut response = match normalise(&mut request) {
             Ok(()) => {
@@ -158,6 +163,9 @@ impl Answerer {
             }
             Err(fault) => fault.refusal(),
         };
+        if is_head {
+            without_body(&mut response);
+        }
         meter.begin_answer();
         if let Some(hsts) = self.hsts {
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);

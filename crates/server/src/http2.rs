@@ -1,17 +1,18 @@
 //! HTTP/2 as it is spoken with visitors: its limits, and when a client is given up that lets nothing through.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioTimer;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument as _;
 
 use crate::limits::{
     HTTP2_CONNECTION_WINDOW, HTTP2_FRAME_LEN_MAX, HTTP2_HEADERS_LEN_MAX, HTTP2_RESETS_OF_OURS_MAX, HTTP2_RESETS_PENDING_MAX,
-    HTTP2_SEND_LEN_MAX, HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX, HTTP2_TICK, READ_LEAST_LEN, READ_STALL,
+    HTTP2_SEND_LEN_MAX, HTTP2_STREAM_WINDOW, HTTP2_STREAMS_MAX, HTTP2_TICK, READ_LEAST_LEN, READ_STALL, SHUTDOWN_UNASKED,
 };
 use crate::shares::Shares;
 
@@ -42,6 +43,20 @@ pub(crate) async fn given_up(shares: &Arc<Shares>) {
         } else if since.elapsed() >= READ_STALL {
             return;
         }
+    }
+}
+
+/// Drives a connection to its end that was given up and told so; `None` when it is not waited for. A request may cross our notice on its way:
+/// it is answered, for as long as one would be that came before.
+pub(crate) async fn part<C: Future>(mut connection: Pin<&mut C>, shares: &Arc<Shares>) -> Option<C::Output> {
+    let begun = shares.moved().0;
+    match timeout(SHUTDOWN_UNASKED, connection.as_mut()).await {
+        Ok(ended) => Some(ended),
+        Err(_) if shares.moved().0 == begun => None,
+        Err(_) => tokio::select! {
+            ended = connection => Some(ended),
+            () = given_up(shares) => None,
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers in one line or none, and posts that are read within their limits.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -22,6 +22,14 @@ pub(crate) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
 /// Nobody here is meant (RFC 9110 section 15.5.20).
 pub(crate) fn no_such_host() -> Response<Body> {
     refusal(StatusCode::MISDIRECTED_REQUEST, "there is no site of this host here")
+}
+
+/// What is answered to HEAD: the head alone, with the length that a GET would be told. Our own refusals are made without looking at the method.
+pub(crate) fn without_body(response: &mut Response<Body>) {
+    let body = std::mem::take(response.body_mut());
+    if let Some(len) = body.size_hint().exact().filter(|len| *len > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| len.into());
+    }
 }
 
 /// An answer without a body.

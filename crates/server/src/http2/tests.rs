@@ -159,6 +159,49 @@ async fn a_head_that_is_too_long_is_refused_alone_and_requests_are_limited() {
 }
 
 #[tokio::test]
+async fn a_refusal_to_head_has_no_body() {
+    let server = Server::start(viral(&SITE, |_| ()).await).await;
+    let (mut client, _driving) = server.http2().await;
+    let mut twice = get("/");
+    *twice.method_mut() = http::Method::HEAD;
+    twice.headers_mut().insert("host", "b.example".parse().unwrap());
+    let (response, _) = client.send_request(twice, true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!((response.status().as_u16(), response.headers()["content-length"].as_bytes()), (400, &b"51"[..]));
+    assert_eq!(read(response.into_body()).await.unwrap(), 0);
+    assert_eq!(ask(&mut client, "/").await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_crosses_our_notice_is_answered() {
+    let shares = Arc::new(Shares::default());
+    let parting = async |asks: bool, answer_takes: Duration| {
+        let connection = async {
+            sleep(SHUTDOWN_UNASKED / 2).await;
+            let share = asks.then(|| shares.begin());
+            sleep(answer_takes).await;
+            drop(share);
+            // The last bytes leave.
+            sleep(HTTP2_TICK).await;
+        };
+        tokio::pin!(connection);
+        part(connection, &shares).await
+    };
+    assert_eq!(parting(true, 2 * READ_STALL).await, Some(()));
+    let idle = Instant::now();
+    assert_eq!(parting(false, READ_STALL).await, None);
+    assert!(idle.elapsed() < 2 * SHUTDOWN_UNASKED);
+    let connection = std::future::pending::<()>();
+    tokio::pin!(connection);
+    let asking = async {
+        sleep(SHUTDOWN_UNASKED / 2).await;
+        drop(shares.begin());
+    };
+    let (ended, ()) = tokio::join!(part(connection, &shares), asking);
+    assert_eq!(ended, None, "and who then lets nothing through is not waited for");
+}
+
+#[tokio::test]
 async fn requests_that_are_taken_back_at_once_end_the_connection() {
     let server = Server::start(viral(&SITE, |_| ()).await).await;
     let (mut client, driving) = server.http2().await;
