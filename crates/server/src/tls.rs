@@ -41,6 +41,7 @@ pub struct Tls {
 }
 
 /// One of the certificates that visitors are shown.
+#[derive(Debug, Clone)]
 struct Certificate {
     certified: Arc<CertifiedKey>,
     validity: Validity,
@@ -61,17 +62,36 @@ struct Current {
     config: Arc<ServerConfig>,
     /// Speaks HTTP/1.1 only.
     http1: Arc<ServerConfig>,
-    /// Of each certificate.
-    validities: Vec<Validity>,
+    /// Of each pair of files, in their order; none of one that was never usable.
+    certificates: Vec<Option<Certificate>>,
 }
 
 impl Tls {
-    /// Certificates from files. A visitor is shown the one for the name that it asks for, and the first where none has it.
+    /// Certificates from files. A visitor is shown the one for the name that it asks for, and the first where none has it. One that does not count
+    /// now is not shown until it is renewed, if there is another one.
     ///
     /// # Errors
     /// [`TlsError`], of the first pair that cannot be used.
     pub fn from_files(files: Vec<TlsFiles>) -> Result<Self, TlsError> {
-        let current = read(&files)?;
+        let (mut certificates, mut expired) = (Vec::new(), Vec::new());
+        for pair in &files {
+            match read_pair(pair) {
+                Ok(certificate) => certificates.push(Some(certificate)),
+                Err(error @ TlsError::Expired { .. }) => {
+                    certificates.push(None);
+                    expired.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let is_any_usable = certificates.iter().any(Option::is_some);
+        for error in expired {
+            if !is_any_usable {
+                return Err(error);
+            }
+            tracing::error!(%error, "this certificate is not shown");
+        }
+        let current = Current::new(certificates, None).map_err(|error| TlsError::Make(error.to_string()))?;
         Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
     }
 
@@ -84,7 +104,7 @@ impl Tls {
         let validity = certificate::validity(&chain);
         let fault = |error: rustls::Error| TlsError::Make(error.to_string());
         let made = Certificate { certified: certified(chain, key).map_err(fault)?, validity };
-        let current = Current::new(vec![made], None).map_err(fault)?;
+        let current = Current::new(vec![Some(made)], None).map_err(fault)?;
         Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
     }
 
@@ -96,30 +116,39 @@ impl Tls {
 
     /// New connections get this certificate.
     fn put(&self, certificate: Certificate) -> Result<(), rustls::Error> {
-        self.current.store(Arc::new(Current::new(vec![certificate], self.challenges.clone())?));
+        self.current.store(Arc::new(Current::new(vec![Some(certificate)], self.challenges.clone())?));
         Ok(())
     }
 
-    /// Reads the files anew: new connections get what is in them now. Of a fault in any of them nothing changes.
-    ///
-    /// # Errors
-    /// As [`Self::from_files`].
-    pub fn reload(&self) -> Result<(), TlsError> {
-        if !self.files.is_empty() {
-            self.current.store(Arc::new(read(&self.files)?));
+    /// Reads the files anew: new connections get what is in them now. A pair with a fault keeps what it had, and the others are exchanged.
+    /// Returns the faults, each of which names its file.
+    #[must_use = "the faults are to be said"]
+    pub fn reload(&self) -> Vec<TlsError> {
+        let (mut certificates, mut faults) = (self.current.load().certificates.clone(), Vec::new());
+        for (certificate, pair) in certificates.iter_mut().zip(self.files.iter()) {
+            match read_pair(pair) {
+                Ok(renewed) => *certificate = Some(renewed),
+                Err(error) => faults.push(error),
+            }
         }
-        Ok(())
+        if !self.files.is_empty() {
+            match Current::new(certificates, None) {
+                Ok(current) => self.current.store(Arc::new(current)),
+                Err(error) => faults.push(TlsError::Make(error.to_string())),
+            }
+        }
+        faults
     }
 
-    /// When each of the files was changed last; none where there are none.
+    /// When each of the files was changed last, certificate and key of a pair after each other; none where there are none.
     pub fn changed(&self) -> Vec<Option<SystemTime>> {
         let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         self.files.iter().flat_map(|files| [modified(&files.certificate), modified(&files.key)]).collect()
     }
 
-    /// From when to when each of the certificates counts.
+    /// From when to when each of the certificates counts that are shown.
     pub fn validities(&self) -> Vec<Validity> {
-        self.current.load().validities.clone()
+        self.current.load().certificates.iter().flatten().map(|certificate| certificate.validity.clone()).collect()
     }
 
     /// A connection whose handshake is made with its first byte; `newest` is what may be spoken at most.
@@ -134,19 +163,19 @@ impl Tls {
 }
 
 impl Current {
-    fn new(certificates: Vec<Certificate>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
-        let (certificates, validities) = certificates.into_iter().map(|one| (one.certified, one.validity)).unzip();
+    fn new(certificates: Vec<Option<Certificate>>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
+        let shown = certificates.iter().flatten().map(|one| Arc::clone(&one.certified)).collect();
         let mut protocols = vec![handshake::HTTP_2.to_vec(), handshake::HTTP_11.to_vec()];
         if challenges.is_some() {
             protocols.push(challenges::ALPN.to_vec());
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(certificates, challenges)));
+        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(shown, challenges)));
         let mut http1 = config.clone();
         http1.alpn_protocols = protocols.split_off(1);
         config.alpn_protocols = [protocols, http1.alpn_protocols.clone()].concat();
-        Ok(Self { config: Arc::new(config), http1: Arc::new(http1), validities })
+        Ok(Self { config: Arc::new(config), http1: Arc::new(http1), certificates })
     }
 }
 
@@ -171,11 +200,6 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
     }
-}
-
-fn read(files: &[TlsFiles]) -> Result<Current, TlsError> {
-    let certificates = files.iter().map(read_pair).collect::<Result<_, _>>()?;
-    Current::new(certificates, None).map_err(|error| TlsError::Make(error.to_string()))
 }
 
 fn read_pair(files: &TlsFiles) -> Result<Certificate, TlsError> {
@@ -242,8 +266,26 @@ mod tests {
         assert!(fault(&dir.path().join("none"), &one.key).contains("none cannot be read"));
         assert!(fault(&one.key, &one.key).contains("there is no certificate in"));
         assert!(fault(&one.certificate, &other.certificate).contains("cannot be read"));
-        let late = fault(&expired.certificate, &expired.key);
+        let late = Tls::from_files(vec![expired.clone(), expired]).unwrap_err().to_string();
         assert!(late.contains("c.example.pem counts from") && late.contains("2021") && late.ends_with("renew it"), "{late}");
+    }
+
+    #[test]
+    fn an_expired_certificate_leaves_the_others_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (good, late) = (written(dir.path(), "a.example"), expired(dir.path()));
+        let tls = Tls::from_files(vec![late.clone(), good]).unwrap();
+        let before = tls.validities();
+        assert!(before.len() == 1 && before[0].holds(SystemTime::now()));
+        let faults = tls.reload();
+        assert!(faults.len() == 1 && faults[0].to_string().contains("c.example.pem counts from"), "{faults:?}");
+        assert_eq!(tls.validities(), before);
+        written(dir.path(), "c.example");
+        assert!(tls.reload().is_empty());
+        assert_eq!((tls.validities().len(), &tls.validities()[1]), (2, &before[0]), "the first one is the first again");
+        expired(dir.path());
+        assert_eq!(tls.reload().len(), 1);
+        assert_eq!(tls.validities().len(), 2, "what still counts is not given up for what does not");
     }
 
     #[test]
@@ -257,11 +299,12 @@ mod tests {
         let renewed = written(dir.path(), "new.example");
         std::fs::rename(&renewed.certificate, &first.certificate).unwrap();
         std::fs::rename(&renewed.key, &first.key).unwrap();
-        let fault = tls.reload().unwrap_err().to_string();
-        assert!(fault.contains("b.example.key"), "{fault}");
-        assert_eq!(tls.validities(), before, "the good one of the two waits, too");
+        let faults = tls.reload();
+        assert!(faults.len() == 1 && faults[0].to_string().contains("b.example.key"), "{faults:?}");
+        let now = tls.validities();
+        assert!(now[0] != before[0] && now[1] == before[1], "the good one of the two does not wait");
         written(dir.path(), "b.example");
-        tls.reload().unwrap();
+        assert!(tls.reload().is_empty());
         assert!(tls.validities().iter().zip(&before).all(|(now, before)| now != before));
     }
 
@@ -271,6 +314,6 @@ mod tests {
         let validity = tls.validities().remove(0);
         assert!(validity.holds(SystemTime::now()));
         assert_eq!(validity.fingerprint.split(':').count(), 32);
-        assert!(tls.changed().is_empty() && tls.reload().is_ok());
+        assert!(tls.changed().is_empty() && tls.reload().is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! TLS as the settings want it: certificates that are renewed while the server runs.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use viral_server::Listener;
@@ -112,24 +112,40 @@ async fn follow(tls: Tls) {
     while !seen.is_empty() {
         tokio::time::sleep(LOOK).await;
         let changed = tls.changed();
-        // Half way through a renewal one of them may be missing.
-        let is_whole = changed.iter().all(Option::is_some);
-        if is_whole && changed != seen {
+        if is_renewed(&seen, &changed) {
             seen = changed;
             renew(&tls);
         }
     }
 }
 
-/// Reads the certificates that come from files anew; what is wrong with it is said, and the one from before stays.
+/// Whether a pair of files is another one. Half way through a renewal one of the two may be missing; other pairs do not wait for it.
+fn is_renewed(seen: &[Option<SystemTime>], changed: &[Option<SystemTime>]) -> bool {
+    seen.chunks(2).zip(changed.chunks(2)).any(|(seen, changed)| changed != seen && changed.iter().all(Option::is_some))
+}
+
+/// Reads the certificates that come from files anew; what is wrong with one is said, and it stays as it was before.
 pub(crate) fn renew(tls: &Tls) {
     if tls.changed().is_empty() {
         return;
     }
-    match tls.reload() {
-        Ok(()) => {
-            tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew")
-        }
-        Err(error) => tracing::error!(%error, "the certificate from before stays"),
+    for error in tls.reload() {
+        tracing::error!(%error, "of this pair nothing is exchanged");
+    }
+    tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew; these are shown");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_read_anew_when_both_of_its_files_are_there() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let seen = [at(1), at(1), at(1), at(1)];
+        assert!(!is_renewed(&seen, &seen));
+        assert!(is_renewed(&seen, &[at(1), at(1), at(2), at(1)]));
+        assert!(!is_renewed(&seen, &[at(2), None, at(1), at(1)]), "half way");
+        assert!(is_renewed(&seen, &[None, at(1), at(2), at(2)]), "whatever is missing elsewhere");
     }
 }
