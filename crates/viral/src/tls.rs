@@ -48,7 +48,7 @@ impl Certificates {
 /// The certificates for our listeners, if there are to be any. `state_dir` is where those are kept that a certificate authority gives.
 pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Option<Certificates>> {
     if !config.acme.is_empty() {
-        return ordered(config, state_dir).map(Some);
+        return ordered(config, places, state_dir).map(Some);
     }
     if config.acme_contact.is_some() || config.acme_ca.is_some() || config.acme_directory != AcmeDirectory::default() {
         anyhow::bail!("a certificate authority is named, and no name to certify; give --acme DOMAIN, too");
@@ -77,12 +77,17 @@ pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf
     Ok(Some(Certificates::of_files(tls)))
 }
 
-fn ordered(config: &Config, state_dir: Option<PathBuf>) -> anyhow::Result<Certificates> {
+fn ordered(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Certificates> {
     if !config.tls_cert.is_empty() || config.tls.is_some() {
         anyhow::bail!("certificates come from --acme or from elsewhere; leave out --tls-cert and --tls, or --acme");
     }
     if config.acme.len() > NAMES_MAX {
         anyhow::bail!("{} names are too many for one certificate; give at most {NAMES_MAX} with --acme", config.acme.len());
+    }
+    if places.iter().all(|place| matches!(place, ListenAt::Unix(_))) {
+        anyhow::bail!(
+            "--acme is for visitors who come over TLS, and those of a Unix socket never do; give --listen an address, or leave out --acme and let the proxy have certificates"
+        );
     }
     let state_dir = state_dir.context("--acme keeps an account and certificates over restarts; say where with --state-dir DIR")?;
     let options = AcmeOptions {
@@ -147,5 +152,17 @@ mod tests {
         assert!(is_renewed(&seen, &[at(1), at(1), at(2), at(1)]));
         assert!(!is_renewed(&seen, &[at(2), None, at(1), at(1)]), "half way");
         assert!(is_renewed(&seen, &[None, at(1), at(2), at(2)]), "whatever is missing elsewhere");
+    }
+
+    #[test]
+    fn nothing_is_ordered_for_visitors_who_never_come_over_tls() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { acme: vec!["a.example".parse().unwrap()], ..Config::default() };
+        let of_places = |places: &[ListenAt]| of(&config, places, Some(dir.path().join("state"))).map(|found| found.is_some());
+        let unix = ListenAt::Unix("/run/viral.sock".into());
+        let said = of_places(std::slice::from_ref(&unix)).unwrap_err().to_string();
+        assert!(said.contains("give --listen an address"), "{said}");
+        assert!(!dir.path().join("state").exists(), "nothing was begun");
+        assert!(of_places(&[unix, ListenAt::At(([127, 0, 0, 1], 443).into())]).unwrap());
     }
 }
