@@ -91,10 +91,12 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       if (ports[1]) ears.set(client, ports[1]);
       for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
-      const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes)), path === PERSONAL && clean()]);
+      const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
       event.waitUntil(kept);
       // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
       await Promise.all([url && kept, scope.clients.claim(), preload(!url)]);
+      // Its page is open, as far as is seen from here, once it was claimed.
+      if (path === PERSONAL) await clean();
       return true;
     }
     case 'stored':
