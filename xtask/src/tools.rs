@@ -24,6 +24,8 @@ pub(crate) const JOURNEYS: &[Tool] = &[
     ("apache2", "apache2-bin"),
     ("haproxy", "haproxy"),
     ("curl", "curl"),
+    ("openssl", "openssl"),
+    ("certutil", "libnss3-tools"),
 ];
 
 /// What tests of certificates need: a certificate authority, names for it, and a look at what is shown.
@@ -33,7 +35,7 @@ pub(crate) const CERTIFICATES: &[Tool] = &[("pebble", "pebble"), ("pebble-challt
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 
 /// What the bench of requests needs.
-pub(crate) const BENCH_HTTP: &[Tool] = &[("nginx", "nginx-light"), ("wrk", "wrk")];
+pub(crate) const BENCH_HTTP: &[Tool] = &[("nginx", "nginx-light"), ("wrk", "wrk"), ("openssl", "openssl")];
 
 /// What the lab needs.
 pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
