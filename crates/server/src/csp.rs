@@ -17,6 +17,11 @@ pub(crate) struct PageOrigin<'a> {
     pub(crate) base: &'a str,
 }
 
+/// Directives that govern scripts, workers and connections, in the fallback order.
+const SCRIPTS: [&str; 3] = ["script-src-elem", "script-src", "default-src"];
+const WORKERS: [&str; 4] = ["worker-src", "child-src", "script-src", "default-src"];
+const CONNECTIONS: [&str; 2] = ["connect-src", "default-src"];
+
 /// Whether this header, by its name in lower case, holds policies. Those that only report must not hear of us either.
 pub(crate) fn is_policy(name: &str) -> bool {
     matches!(name, "content-security-policy" | "content-security-policy-report-only")
@@ -50,16 +55,16 @@ pub(crate) fn nonce_for<'a>(headers: impl IntoIterator<Item = &'a str>, origin: 
 
 /// The nonce with which a script of ours runs, may load another one and register the worker.
 fn nonce_of(policy: &Policy<'_>, origin: PageOrigin<'_>) -> Option<String> {
-    let scripts = policy.first_of(&["script-src-elem", "script-src", "default-src"])?;
+    let scripts = policy.first_of(&SCRIPTS)?;
     let nonce = scripts.sources.iter().find_map(|source| source.strip_prefix("'nonce-")?.strip_suffix('\''))?;
     let is_plain = !nonce.is_empty() && nonce.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
-    let workers = policy.first_of(&["worker-src", "child-src", "script-src", "default-src"]);
+    let workers = policy.first_of(&WORKERS);
     // Where scripts that may run may load others, they may register workers, too.
     let workers_fit = workers.is_none_or(|directive| {
         allows_same_origin(directive, origin)
             || (!matches!(directive.name.as_str(), "worker-src" | "child-src") && directive.lists("'strict-dynamic'"))
     });
-    let connects = policy.first_of(&["connect-src", "default-src"]).is_none_or(|directive| allows_same_origin(directive, origin));
+    let connects = policy.first_of(&CONNECTIONS).is_none_or(|directive| allows_same_origin(directive, origin));
     let fits = is_plain && workers_fit && connects && sandbox_fits(policy) && !policy.has("require-trusted-types-for");
     fits.then(|| nonce.to_owned())
 }
@@ -76,7 +81,7 @@ pub(crate) fn allows_inline_styles<'a>(headers: impl IntoIterator<Item = &'a str
 }
 
 fn policy_with_hash(policy: &Policy<'_>, hash: &str) -> String {
-    let governing = policy.first_of(&["script-src-elem", "script-src", "default-src"]);
+    let governing = policy.first_of(&SCRIPTS);
     let needs_hash = governing.is_some_and(|directive| !allows_inline(directive));
     let mut parts = Vec::new();
     for directive in policy.directives() {
@@ -96,11 +101,7 @@ fn sandbox_fits(policy: &Policy<'_>) -> bool {
 fn allows_us(policy: &Policy<'_>, origin: PageOrigin<'_>) -> bool {
     let allows = |names: &[&str]| policy.first_of(names).is_none_or(|directive| allows_same_origin(directive, origin));
     // Neither the worker's URL nor the document is a trusted type in the loader, which has no room to make them one.
-    sandbox_fits(policy)
-        && !policy.has("require-trusted-types-for")
-        && allows(&["script-src-elem", "script-src", "default-src"])
-        && allows(&["worker-src", "child-src", "script-src", "default-src"])
-        && allows(&["connect-src", "default-src"])
+    sandbox_fits(policy) && !policy.has("require-trusted-types-for") && allows(&SCRIPTS) && allows(&WORKERS) && allows(&CONNECTIONS)
 }
 
 /// Does this source list let a same-origin URL under `/.viral/` through?

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, Instant};
-use viral_swarm::admission::{self, Admission, PageFacts, Policy, Swarm, VisitFacts};
+use viral_swarm::admission::{self, Admission, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::request_coalescing::RequestCoalescer;
@@ -85,13 +85,7 @@ impl Hub {
     ) -> (Option<PageManifest>, Admission) {
         self.with(|inner, now_ms| {
             let current = inner.current_page(now_ms, version, document);
-            let page = current.map(|PageManifest { manifest, app_bytes, size, own_worker, .. }| PageFacts {
-                path: page_path(document),
-                manifest,
-                app_bytes,
-                size,
-                own_worker,
-            });
+            let page = current.map(|page| page.facts(page_path(document)));
             let Inner { tracker, coalescer, coverage, .. } = inner;
             let swarm = Swarm { tracker, coalescer, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))

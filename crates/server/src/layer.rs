@@ -112,10 +112,12 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let may_be_visit = matches!(parts.method, Method::GET | Method::HEAD) && facts::goes_there(&parts.headers) != Some(false);
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
-    let (meter, passing, personal) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts), PersonalVisit::of(app, &parts));
+    let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
+    let personal = if goes_there == Some(true) { PersonalVisit::of(app, &parts) } else { None };
     if let Some(personal) = &personal {
         personal.prepare(app, &mut parts.headers);
     }
@@ -123,7 +125,7 @@ where
     let is_page = pipeline::is_page(&response);
     if let Some(personal) = personal {
         response = personal.answer(app, response);
-    } else if may_be_visit && is_page {
+    } else if goes_there != Some(false) && is_page {
         pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable));
     }
     if let Some(meter) = meter {

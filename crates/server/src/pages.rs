@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use viral_swarm::admission;
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
 use viral_wire::{Digest, Manifest, ManifestError, PERSONAL_PATH, Piece};
 
@@ -37,6 +38,14 @@ pub(crate) struct PageManifest {
     pub(crate) size: Size,
     /// Visits were seen to register a service worker of the site's own.
     pub(crate) own_worker: bool,
+}
+
+impl PageManifest {
+    /// What the core is told of it; `path` is that of the page.
+    pub(crate) fn facts(self, path: &str) -> admission::PageFacts<'_> {
+        let Self { manifest, app_bytes, size, own_worker, .. } = self;
+        admission::PageFacts { path, manifest, app_bytes, size, own_worker }
+    }
 }
 
 /// A page got another manifest. The tracker has to know.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::pageset::Size;
 
-pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit};
+pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit, takes_part};
 pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
 
 /// What the browser's cookies say about this visitor.

@@ -9,16 +9,14 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use tokio::time::Instant;
 use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
-use viral_swarm::admission::{Admission, Decision, Evidence, PageFitness, Reason, decide};
+use viral_swarm::admission::{Admission, Decision, Evidence, Reason, says, takes_part};
 use viral_swarm::visits::{AnswerKind, Opening};
 use viral_wire::Digest;
-use viral_wire::limits::BOOT_VERSION;
-use viral_wire::signal::{Deploy, ThinBoot};
+use viral_wire::signal::ThinBoot;
 
 use super::headers::{set_answer_header, set_document_headers};
 use super::{facts, observe, render};
 use crate::app::App;
-use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::csp;
 use crate::pages::{PageManifest, page_path};
@@ -41,6 +39,7 @@ const OF_THE_BYTES: [HeaderName; 8] = [
 pub(crate) struct PersonalVisit {
     request: Parts,
     version: Arc<Version>,
+    document: Arc<Asset>,
     evidence: Evidence,
     page: PageManifest,
     /// What such pages load is worth peers, and nothing about the visitor rules them out.
@@ -48,22 +47,18 @@ pub(crate) struct PersonalVisit {
 }
 
 impl PersonalVisit {
-    /// None where no page is gone to, or the site knows no pages of others.
+    /// Of a request that says that somebody goes there; none where that is no page, or the site knows no pages of others.
     pub(crate) fn of(app: &App, request: &Parts) -> Option<Self> {
-        let is_read = matches!(request.method, Method::GET | Method::HEAD);
-        if !is_read || facts::goes_there(&request.headers) != Some(true) || is_of_file(request.uri.path()) {
+        if is_of_file(request.uri.path()) {
             return None;
         }
         let version = app.site.current();
         let document = Arc::clone(version.personal()?);
         app.site.note_visit();
-        let evidence = facts::of_visit(app, (&version, &document), request, (facts::of_request(request), Instant::now())).evidence;
+        let facts = facts::of_visit(app, (&version, &document), request, (facts::of_request(request), Instant::now()));
         let page = app.hub.page(&version, &document)?;
-        let registers_own = page.own_worker && app.own_service_worker == OwnServiceWorker::Auto;
-        let page_viral = if registers_own { PageFitness::OwnServiceWorker } else { evidence.page_viral };
-        let decision = decide(&Evidence { page_viral, size: page.size, ..evidence.clone() }, &app.policy);
-        let takes_part = matches!(decision, Decision::Full(reason) if reason != Reason::Learning) && !evidence.is_native_peer;
-        Some(Self { request: request.clone(), version, evidence, page, takes_part })
+        let takes_part = takes_part(&facts, &page.facts(page_path(&document)), &app.policy);
+        Some(Self { request: request.clone(), version, document, evidence: facts.evidence, page, takes_part })
     }
 
     /// Asks the service for a body that can be added to: whole, in no coding but gzip, and compared only with one that we added to.
@@ -110,8 +105,7 @@ impl PersonalVisit {
         }
         let visitor = set_document_headers(app, &mut response, &self.version, &self.request, &self.evidence);
         keep_from_shared_caches(response.headers_mut());
-        let document = self.version.personal().map(|document| page_path(document)).unwrap_or_default();
-        observe::document(app, &self.request, response, decision, (document, visitor))
+        observe::document(app, &self.request, response, decision, (page_path(&self.document), visitor))
     }
 
     /// The nonce that our tag needs, if any; none where nothing of ours can be put into the page.
@@ -173,13 +167,13 @@ fn is_readable(headers: &HeaderMap) -> bool {
     };
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     let is_wide = media_type.is_some_and(|media_type| ["utf-16", "utf-7", "iso-2022"].iter().any(|charset| media_type.contains(charset)));
-    is_known && !is_wide && !directives(headers).any(|directive| directive == "no-transform")
+    is_known && !is_wide && !says(&cache_control(headers), "no-transform")
 }
 
-/// What `Cache-Control` says, in lower case.
-fn directives(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
-    let values = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(|directive| directive.trim().to_ascii_lowercase())
+/// All that `Cache-Control` says, in lower case.
+fn cache_control(headers: &HeaderMap) -> String {
+    let values: Vec<&str> = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join(",").to_ascii_lowercase()
 }
 
 /// Headers for caches on the way, which win over `Cache-Control`.
@@ -187,12 +181,13 @@ const ON_THE_WAY: [HeaderName; 2] = [HeaderName::from_static("cdn-cache-control"
 
 /// Whether a shared cache may give this to others without asking.
 fn is_for_many(headers: &HeaderMap) -> bool {
-    let lasts = |directive: String| {
-        let age = directive.split_once('=').filter(|(name, _)| matches!(*name, "max-age" | "s-maxage"));
-        directive == "public" || age.is_some_and(|(_, age)| age.trim_matches('"') != "0")
+    let told = cache_control(headers);
+    let lasts = |directive: &str| {
+        let age = directive.trim().split_once('=').filter(|(name, _)| matches!(*name, "max-age" | "s-maxage"));
+        age.is_some_and(|(_, age)| age.trim_matches('"') != "0")
     };
-    let is_told = directives(headers).any(lasts) || ON_THE_WAY.iter().any(|name| headers.contains_key(name));
-    is_told && !directives(headers).any(|directive| directive.starts_with("private") || directive == "no-store" || directive == "no-cache")
+    let is_told = says(&told, "public") || told.split(',').any(lasts) || ON_THE_WAY.iter().any(|name| headers.contains_key(name));
+    is_told && !["private", "no-store", "no-cache"].iter().any(|directive| says(&told, directive))
 }
 
 /// It has cookies of ours now, which are for one browser.
@@ -200,7 +195,8 @@ fn keep_from_shared_caches(headers: &mut HeaderMap) {
     for name in ON_THE_WAY {
         headers.remove(name);
     }
-    if !directives(headers).any(|directive| directive.starts_with("private") || directive == "no-store") {
+    let told = cache_control(headers);
+    if !says(&told, "private") && !says(&told, "no-store") {
         headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
@@ -226,17 +222,8 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
         let (address, page) = (facts.addr.public, page_path(document));
         app.hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Thin, is_first: false });
     }
-    Some(ThinBoot {
-        version: BOOT_VERSION,
-        page: page_path(document).to_owned(),
-        manifest: page.manifest,
-        bytes: page.bytes,
-        critical: 0,
-        ticket: facts.ticket,
-        offers,
-        deploy: Deploy::Write,
-        crowd: false,
-    })
+    // Nothing is waited for: the page is there.
+    Some(ThinBoot { critical: 0, ..render::thin_boot((document, &page), facts.ticket, (offers, false)) })
 }
 
 #[cfg(test)]

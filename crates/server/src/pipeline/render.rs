@@ -11,6 +11,7 @@ use futures_util::stream;
 use http::{HeaderValue, Response, header, request::Parts};
 use viral_site::{Asset, Version, Which, respond};
 use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
+use viral_wire::Ticket;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
@@ -65,21 +66,26 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
     observe::document(app, request, response, decision, (page_path(document), visitor))
 }
 
-/// The thin answer. HEAD gets its head.
-fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
-    let RenderedVisit { version, document, request, facts, .. } = *visit;
-    span::note_ticket(facts.ticket);
-    let boot = ThinBoot {
+/// What is told to a visitor who takes a page from these.
+pub(super) fn thin_boot((document, page): (&Asset, &PageManifest), ticket: Ticket, (offers, crowd): (Vec<Offer>, bool)) -> ThinBoot {
+    ThinBoot {
         version: BOOT_VERSION,
         page: page_path(document).to_owned(),
         manifest: page.manifest,
         bytes: page.bytes,
         critical: page.critical,
-        ticket: facts.ticket,
+        ticket,
         offers,
         deploy: document.document().map_or(Deploy::Reload, facts::deploy_of),
         crowd,
-    };
+    }
+}
+
+/// The thin answer. HEAD gets its head.
+fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
+    let RenderedVisit { version, document, request, facts, .. } = *visit;
+    span::note_ticket(facts.ticket);
+    let boot = thin_boot((document, &page), facts.ticket, (offers, crowd));
     let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }

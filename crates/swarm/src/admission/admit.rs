@@ -178,6 +178,14 @@ fn introduce<C: Coverage>(
     Some(Admission::Thin { offers, crowd: tracker.is_crowded(&seeking.manifest) })
 }
 
+/// Whether what a page loads may travel that is made for this visitor and does so itself never. `page` stands for all such pages; nobody waits or is introduced here.
+#[must_use]
+pub fn takes_part(facts: &VisitFacts, page: &PageFacts<'_>, policy: &Policy) -> bool {
+    let evidence = Evidence { page_viral: fitness(facts, Some(page)), size: page.size, ..facts.evidence.clone() };
+    let is_worth_it = matches!(decide(&evidence, policy), Decision::Full(reason) if reason != Reason::Learning);
+    is_worth_it && !evidence.is_native_peer
+}
+
 /// Whether the page can travel: what the document tells, and what visits have shown.
 fn fitness(facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> PageFitness {
     let told = facts.evidence.page_viral;

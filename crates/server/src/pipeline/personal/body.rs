@@ -85,7 +85,7 @@ impl Streamed {
             }
             None => self.insertion.push(&part),
         };
-        self.coded(&plain)
+        self.coded(plain)
     }
 
     fn end(&mut self) -> io::Result<Bytes> {
@@ -105,15 +105,15 @@ impl Streamed {
     }
 
     /// In the coding of the answer, and flushed: a page that its server writes slowly is shown as it comes.
-    fn coded(&mut self, plain: &[u8]) -> io::Result<Bytes> {
+    fn coded(&mut self, plain: Vec<u8>) -> io::Result<Bytes> {
         match &mut self.gzip {
             Some(gzip) if !plain.is_empty() => {
-                gzip.write_all(plain)?;
+                gzip.write_all(&plain)?;
                 gzip.flush()?;
                 Ok(std::mem::take(gzip.get_mut()).into())
             }
             Some(_) => Ok(Bytes::new()),
-            None => Ok(Bytes::copy_from_slice(plain)),
+            None => Ok(plain.into()),
         }
     }
 }
