@@ -10,19 +10,15 @@ import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
 import { PERSONAL } from '../core/manifest';
 import { plainCookie } from '../core/plainpath';
+import { HELD } from './carrier';
 import { within } from './clock';
 import { bind } from './deploy';
-import { answersTo } from './dial';
-import { download, got, marks, stores } from './download';
-import { assets, blobs, bytesOf, disconnected, engine, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './enginedriver';
-import { leaveHandover } from './handover';
+import { download, got } from './download';
+import { disconnected, engine, links, stop, tell, totals } from './enginedriver';
+import { leaveEngine } from './leave';
 import { BESIDE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { post } from './post';
-import { request } from './request';
 import { isOurs, registerWorker } from './workerclient';
-
-/** Where the page before this one left word that everything was here. */
-const HELD = 'viral-held';
 
 const faults: FaultReport[] = [];
 let over = false;
@@ -40,13 +36,11 @@ export async function visitBeside(): Promise<void> {
 
 /** Whom this page takes from; null where that is nobody. */
 async function askBoot(): Promise<ThinBoot | null> {
-  const held = registrationIsHere() ? (localStorage[HELD] as Digest | undefined) : undefined;
+  // Without a worker nothing answers from the store.
+  const held = navigator.serviceWorker.controller ? (localStorage[HELD] as Digest | undefined) : undefined;
   const response = await post(PERSONAL, (held ? { held } : {}));
   return response.status === 200 ? ((await response.json()) as ThinBoot) : null;
 }
-
-/** Without a worker nothing answers from the store. */
-const registrationIsHere = (): boolean => !!navigator.serviceWorker.controller;
 
 /** Connects, binds the page to its manifest in the worker, and leaves the engine to the addition. */
 async function visit(boot: ThinBoot): Promise<void> {
@@ -65,8 +59,7 @@ async function visit(boot: ThinBoot): Promise<void> {
     if (!isReady || !manifest || !bytes || !(await within(BESIDE_WAIT_MS, worker)) || over) return leave();
     const bound = await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest: boot.manifest, bytes, path: boot.page, url: undefined }));
     if (!bound || over) return leave();
-    const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
-    leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
+    leaveEngine(boot, bytes, manifest, faults);
     addEventListener('pagehide', () => remember(boot));
   } catch {
     leave();

@@ -2,5 +2,8 @@
 
 export const HANDOVER = Symbol.for('viral');
 
+/** Key of `localStorage` under which a page that was made for its visitor leaves the manifest of which everything was here. */
+export const HELD = 'viral-held';
+
 /** A window with what was left on it, or with as much of it as somebody needs to know. */
 export type Carrier<T> = { [HANDOVER]?: T };

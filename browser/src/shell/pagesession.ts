@@ -12,6 +12,7 @@ import { distinctPieces } from '../core/manifest';
 import { offReason } from '../core/role';
 import { Report } from '../core/session/report';
 import { assetPath, isWhole, originBytes, seededPath, usedPaths } from '../core/timing';
+import { HELD } from './carrier';
 import { within } from './clock';
 import { readEvidence } from './evidence';
 import { Gatherer } from './gather';
@@ -354,7 +355,7 @@ async function forget(): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   if (registration && isOurs(registration)) await registration.unregister();
   await caches?.delete(STORE);
-  localStorage.removeItem('viral-held');
+  localStorage.removeItem(HELD);
 }
 
 /** What the loader counted before the reload that put this page in place. */

@@ -8,16 +8,14 @@ import type { PlainCause } from '../core/plainpath';
 import { now } from './clock';
 import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
-import { answersTo } from './dial';
 import { holdOverOpen } from './hold';
 import { download, got, left, marks, stores } from './download';
-import { assets, blobs, bytesOf, engine, disconnected, isHere, links, pump, refused, stop, takeControl, takePiece, tell, totals } from './enginedriver';
+import { blobs, engine, links, stop, tell, totals } from './enginedriver';
+import { leaveEngine } from './leave';
 import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
-import { request } from './request';
-import { leaveHandover } from './handover';
 import { transferredBytes } from './timings';
 import { registerWorker } from './workerclient';
 
@@ -93,8 +91,7 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   over = true;
   clearInterval(watch);
   marks.deployed = now();
-  const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
-  leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
+  leaveEngine(boot, bytes, manifest, faults);
   const color = colorsOver();
   holdOverOpen();
   document.open();
