@@ -110,11 +110,7 @@ impl Visitor {
     /// # Panics
     /// When the driver refuses, or nothing answers until [`deadlines::CONDITION`].
     pub async fn open(&self, url: &str) {
-        let had_a_page = self.mark_page().await;
-        self.command("open", self.client.goto(url)).await;
-        if had_a_page {
-            self.until_unmarked().await;
-        }
+        self.navigate("open", self.client.goto(url)).await;
     }
 
     /// [`open`](Self::open) where a refusal is no failed journey.
@@ -133,20 +129,17 @@ impl Visitor {
     /// # Panics
     /// When the driver refuses, or nothing answers until [`deadlines::CONDITION`].
     pub async fn reload(&self) {
-        let had_a_page = self.mark_page().await;
-        self.command("reload", self.client.refresh()).await;
+        self.navigate("reload", self.client.refresh()).await;
+    }
+
+    /// Goes to another page. The driver answers before it shows that one, so what a journey asks next the old one might answer: it is marked, and waited for to be gone.
+    async fn navigate(&self, name: &str, command: impl Future<Output = Result<(), fantoccini::error::CmdError>>) {
+        let marking = "return window.journeyLeaves = location.protocol.startsWith('http')";
+        let had_a_page = self.try_run(marking).await == Ok(Value::Bool(true));
+        self.command(name, command).await;
         if had_a_page {
-            self.until_unmarked().await;
+            self.until("the page before is gone", "!window.journeyLeaves").await;
         }
-    }
-
-    /// Marks the page that is shown, if one is: a navigation starts before the driver shows another page, so what a journey asks next the old one might answer.
-    async fn mark_page(&self) -> bool {
-        self.try_run("return window.journeyLeaves = location.protocol.startsWith('http')").await == Ok(Value::Bool(true))
-    }
-
-    async fn until_unmarked(&self) {
-        self.until("the page before is gone", "!window.journeyLeaves").await;
     }
 
     /// Closes the tab and opens an empty one, as a person does who comes back later.

@@ -22,6 +22,21 @@ const MIB: f64 = (1 << 20) as f64;
 /// Names of the rows.
 pub(crate) const ROWS: [&str; 3] = ["latency", "memory", "rewriting"];
 
+/// Where a head ends in what came, and the length of the body that it tells.
+fn head(came: &[u8]) -> Option<(usize, Option<u64>)> {
+    let end = came.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&came[..end]).to_ascii_lowercase();
+    let told = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    Some((end, told))
+}
+
+/// The next bytes; an error where there are none any more.
+fn more(stream: &mut TcpStream, into: &mut [u8]) -> anyhow::Result<usize> {
+    let read = stream.read(into)?;
+    ensure!(read > 0, "the answer broke off");
+    Ok(read)
+}
+
 /// One request on a connection, to the end of its answer, and how long its first byte and all of it took.
 fn ask(stream: &mut TcpStream, host: SocketAddr, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<[Duration; 2]> {
     let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -31,26 +46,24 @@ fn ask(stream: &mut TcpStream, host: SocketAddr, path: &str, headers: &[(&str, &
     let mut len = stream.read(&mut answer)?;
     let first = began.elapsed();
     ensure!(len > 0 && answer.starts_with(b"HTTP/1.1 200"), "no answer to {path}: {}", String::from_utf8_lossy(&answer[..len]));
-    let head = loop {
-        if let Some(at) = answer[..len].windows(4).position(|end| end == b"\r\n\r\n") {
-            break at + 4;
+    let (head, told) = loop {
+        if let Some(found) = head(&answer[..len]) {
+            break found;
         }
-        len += stream.read(&mut answer[len..])?;
+        len += more(stream, &mut answer[len..])?;
     };
-    let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-    match text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse::<usize>().ok()) {
+    match told {
         Some(whole) => {
-            let mut got = len - head;
+            let mut got = (len - head) as u64;
             while got < whole {
-                got += stream.read(&mut answer)?;
+                got += more(stream, &mut answer)? as u64;
             }
         }
         None => {
             // Chunks: the last one is empty.
             let mut end: Vec<u8> = answer[head..len].to_vec();
             while !end.ends_with(b"0\r\n\r\n") {
-                let read = stream.read(&mut answer)?;
-                ensure!(read > 0, "{path} broke off");
+                let read = more(stream, &mut answer)?;
                 end.extend_from_slice(&answer[read.saturating_sub(8)..read]);
                 end.drain(..end.len().saturating_sub(16));
             }
@@ -155,7 +168,7 @@ fn say_memory(way: &str, idle: u64, most: u64) {
 /// Answers any request once its body was read; keeps nothing.
 fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
     let mut buffer = vec![0; 1 << 18];
-    let mut head = Vec::new();
+    let mut came = Vec::new();
     let (mut left, mut is_body) = (0_u64, false);
     loop {
         let read = stream.read(&mut buffer)?;
@@ -164,17 +177,16 @@ fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
         }
         let mut part = &buffer[..read];
         if !is_body {
-            head.extend_from_slice(part);
-            let Some(at) = head.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
-            let text = String::from_utf8_lossy(&head[..at]).to_ascii_lowercase();
-            left = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok()).unwrap_or(0);
-            part = &buffer[read - (head.len() - at - 4).min(read)..read];
+            came.extend_from_slice(part);
+            let Some((end, told)) = head(&came) else { continue };
+            left = told.unwrap_or(0);
+            part = &buffer[read - (came.len() - end).min(read)..read];
             is_body = true;
         }
         left = left.saturating_sub(part.len() as u64);
         if left == 0 {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
-            head.clear();
+            came.clear();
             is_body = false;
         }
     }
