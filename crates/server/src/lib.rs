@@ -33,6 +33,7 @@ mod host_table;
 #[cfg(feature = "tls")]
 mod http2;
 mod hub;
+mod kept_file;
 mod layer;
 mod limits;
 mod listen;

@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use viral_swarm::pageset::PageState;
 
 use crate::error::OpenError;
 use crate::hub::Hub;
+use crate::kept_file;
 use crate::limits::{STATE_LEN_MAX, STATE_PAUSE};
 
 /// Version of the format. A file of another one is ignored.
@@ -62,9 +62,8 @@ impl StateFile {
             return Err(OpenError::StateServed { path: dir.to_owned() });
         }
         // Whether it can be written is better known now than at the end.
-        tempfile::NamedTempFile::new_in(&real).map_err(failed)?;
-        let hash = Sha256::digest(site.as_os_str().as_encoded_bytes());
-        let name: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        kept_file::try_folder(&real).map_err(failed)?;
+        let name = kept_file::name_of(site.as_os_str().as_encoded_bytes());
         Ok(Self { path: real.join(format!("{name}.json")), written: Mutex::new(0) })
     }
 
@@ -101,7 +100,7 @@ impl StateFile {
         }
         let (pages, revision) = hub.page_states();
         let path = self.path.clone();
-        match tokio::task::spawn_blocking(move || replace(&path, &encode(pages))).await {
+        match tokio::task::spawn_blocking(move || kept_file::replace(&path, encode(pages).as_bytes())).await {
             Ok(Ok(())) => *written = revision,
             Ok(Err(error)) => {
                 tracing::warn!(path = %self.path.display(), %error, "what was learned of pages cannot be written; trying again")
@@ -134,16 +133,6 @@ fn encode(pages: Vec<(String, PageState)>) -> String {
     }
     text.push_str("]}\n");
     text
-}
-
-/// Puts a new file in the place of the old one: whoever reads finds one or the other. Of this user alone.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! Account, certificate and attempts on disk: for this user alone, each file replaced as a whole.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use super::error::AcmeError;
 use super::schedule::Attempts;
+use crate::kept_file::{self, replace};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Longest file that is read, in bytes: a certificate of 100 names with its chain has some 10 KiB.
 const FILE_LEN_MAX: u64 = 256 * 1024;
@@ -31,7 +30,7 @@ impl Store {
         let failed = |error| AcmeError::Store { path: dir.clone(), error };
         viral_site::make_dir(&dir).map_err(failed)?;
         // Whether it can be written is better known now than after a certificate was given.
-        tempfile::NamedTempFile::new_in(&dir).map_err(failed)?;
+        kept_file::try_folder(&dir).map_err(failed)?;
         let authority = named(&[directory]);
         let certificate = named(&[&[directory][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat());
         Ok(Self {
@@ -96,7 +95,7 @@ impl Store {
 }
 
 fn named(parts: &[&str]) -> String {
-    Sha256::digest(parts.join("\n").as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    kept_file::name_of(parts.join("\n").as_bytes())
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -106,16 +105,6 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
         Ok(metadata) if metadata.len() > FILE_LEN_MAX => Err(io::Error::other(format!("{} bytes, limit {FILE_LEN_MAX}", metadata.len()))),
         Ok(_) => std::fs::read(path).map(Some),
     }
-}
-
-/// Readers see the one or the other, whole, after a crash as well. A temporary file is for this user alone.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    std::fs::File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]
