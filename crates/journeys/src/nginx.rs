@@ -66,14 +66,15 @@ impl Nginx {
     /// As [`serve`](Self::serve).
     pub async fn serve_as(root: &Path, setup: Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let [plain, secure] = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-        let [address, secure] = [plain.local_addr()?, secure.local_addr()?];
+        // Both at once, so that they differ; neither is held any more when nginx starts.
+        let free = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
+        let [address, secure] = [free[0].local_addr()?, free[1].local_addr()?];
+        drop(free);
         if setup == Setup::Secure {
             certificate::make(folder.path())?;
         }
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, config(root, folder.path(), ([address, secure].map(|address| address.port()), setup)))?;
-        drop(plain);
         let mut command = Command::new("/usr/sbin/nginx");
         command.arg("-c").arg(&path).arg("-p").arg(folder.path());
         let process = Process::start(&mut command, folder.path())?;
