@@ -1,23 +1,29 @@
-/** The service worker: answers a page with exactly the assets of the manifest that it was put in place from, and nobody else. */
+/**
+ * The service worker: answers a page with exactly the assets of the manifest that it was put in place from, and nobody else. Where the site has a worker of its own the server sends this in front of
+ * its script (docs/adr/0082).
+ */
 
 import { owner } from './core/adopt';
 import { Bindings } from './core/bindings';
 import type { Binding, BindingsState } from './core/bindings';
 import type { Digest } from './core/digest';
-import { interest, keyOf } from './core/intercept';
+import { interest, isOfSite, keyOf } from './core/intercept';
 import type { Interest } from './core/intercept';
 import { PERSONAL } from './core/manifest';
 import type { AssetRecord } from './core/manifest';
-import { fromStore, learn, partOf, recordsOf, sweep } from './shell/answer';
+import { fromStore, knows, learn, partOf, recordsOf, sweep } from './shell/answer';
 import { askPage, copied } from './shell/ask';
 import { within } from './shell/clock';
-import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, SHARE_WAIT_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
+import { WORKER_HEADER, answers, claim, fetched as fetch, isAlone, isFirst, wrap } from './shell/inside';
+import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, HOLD_MS, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, SHARE_WAIT_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
 import { keep, manifestKey, stored } from './shell/store';
+import { SHOWN } from './shell/workerclient';
 import type { PageToWorker } from './shell/workerclient';
 import type { ClientMessageEvent, FetchEvent, WorkerClient, WorkerScope } from './shell/workerscope';
 
 const scope = globalThis as unknown as WorkerScope;
-const STATE_KEY = '/.viral/bindings';
+/** By scope: the site's own worker may have another one. */
+const STATE_KEY = `/.viral/bindings?${encodeURIComponent(scope.registration.scope)}`;
 
 let bindings = new Bindings();
 let loaded = false;
@@ -37,6 +43,8 @@ const sharing = new Map<Digest, Promise<unknown>>();
 async function load(): Promise<void> {
   const response = await stored(STATE_KEY);
   if (response) bindings = new Bindings((await response.json()) as BindingsState);
+  // What is the site's to answer is told at once.
+  if (!isAlone) await Promise.all(bindings.recent().map(recordsOf));
   loaded = true;
 }
 
@@ -45,7 +53,9 @@ let loading = begin();
 
 const save = (): Promise<boolean> => keep(STATE_KEY, new Response(JSON.stringify(bindings.state())));
 
-scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
+scope.addEventListener('install', (event) => {
+  if (isFirst()) event.waitUntil(scope.skipWaiting());
+});
 scope.addEventListener('activate', (event) => {
   // The worker of an earlier release may have written since this one was read in.
   loading = begin();
@@ -58,19 +68,21 @@ scope.addEventListener('activate', (event) => {
  * Off for a navigation that is answered from the store.
  */
 async function preload(on: boolean): Promise<void> {
+  if (answers()) return;
   const { navigationPreload } = scope.registration;
   await (on ? navigationPreload?.enable() : navigationPreload?.disable());
 }
 
 /** The server is told with each navigation what is stored. */
 async function announce(): Promise<void> {
-  await scope.registration.navigationPreload?.setHeaderValue(bindings.header()).catch(() => undefined);
+  if (!answers()) await scope.registration.navigationPreload?.setHeaderValue(bindings.header()).catch(() => undefined);
 }
 
 scope.addEventListener('message', (event) => {
   const [port] = event.ports;
   const client = event.source?.id;
-  if (!client) return;
+  if (!client || !isOurs(event.data)) return;
+  event.stopImmediatePropagation();
   event.waitUntil(
     loading.then(() => handleMessage(event, client)).then(
       (answer) => port?.postMessage(answer),
@@ -79,47 +91,94 @@ scope.addEventListener('message', (event) => {
   );
 });
 
+/** Whether a message is for us: a worker of the site's own has others. */
+const isOurs = (data: unknown): data is PageToWorker => /^viral-/.test(String((data as Partial<PageToWorker> | null)?.kind));
+
 async function handleMessage(event: ClientMessageEvent, client: string): Promise<unknown> {
   const { data, ports } = event;
   const message = data as PageToWorker;
   switch (message.kind) {
-    case 'bind': {
-      const { manifest, bytes, path, url } = message;
+    case 'viral-bind': {
+      const { manifest, bytes, path, url, hidden } = message;
       learn(manifest, bytes);
       if (url && !bindings.bindReload(url, manifest)) return false;
-      if (!url) bindings.bind(client, manifest, path, Date.now(), 'written');
+      if (!url) bindings.bind(client, manifest, path, Date.now(), 'written', hidden);
       if (ports[1]) ears.set(client, ports[1]);
       for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
       event.waitUntil(kept);
       // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
-      await Promise.all([url && kept, scope.clients.claim(), preload(!url)]);
+      await Promise.all([url && kept, claim(), preload(!url)]);
       // Its page is open, as far as is seen from here, once it was claimed.
       if (path === PERSONAL) await clean();
       return true;
     }
-    case 'stored':
+    case 'viral-stored':
       if (message.path) bindings.use(message.path, message.manifest);
       bindings.setStored(message.manifest, true);
       await clean();
       return Promise.all([save(), announce()]);
-    case 'bound': {
+    case 'viral-bound': {
       const binding = bindings.of(client);
       return binding?.kind === 'full' ? undefined : binding?.manifest;
     }
-    case 'used':
+    case 'viral-used':
       return [...(used.get(client) ?? [])];
-    case 'ping':
+    case 'viral-ping':
       return undefined;
   }
 }
 
 scope.addEventListener('fetch', (event) => {
   const found = interest(event.request, scope.location.origin);
-  if (found?.kind === 'navigation') event.respondWith(answerNavigation(event, found.href, found.path));
-  else if (found && !(loaded && passed.has(event.clientId))) event.respondWith(answerAsset(event, found));
+  if (!found || (answers() && isForSite(event, found))) return;
+  event.stopImmediatePropagation();
+  if (found.kind === 'navigation') event.respondWith(answerNavigation(event, found.href, found.path));
+  else if (!(loaded && passed.has(event.clientId))) event.respondWith(answerAsset(event, found));
 });
+
+function isForSite({ clientId }: FetchEvent, found: NonNullable<Interest>): boolean {
+  const binding = bindings.of(clientId);
+  const listed = !!binding && found.kind === 'asset' && knows(binding.manifest, found.path);
+  return isOfSite(found, { loaded, reloads: found.kind === 'navigation' && bindings.awaitsReload(found.href), binding, listed });
+}
+
+if (!isAlone) wrap(ofPages, shown);
+
+/** A worker of the site's own claims its pages. */
+async function shown(): Promise<void> {
+  await loading;
+  const clients = new Set(bindings.show());
+  for (const client of await windows(true)) if (clients.has(client.id)) client.postMessage(SHOWN, []);
+  await save();
+}
+
+/** What a page was put in place from, if that is still what the site's worker would get: what it stores it may keep for ever. */
+async function ofPages(request: Request): Promise<Response | undefined> {
+  const found = interest(request, scope.location.origin);
+  if (found?.kind !== 'asset' || request.headers.has('range') || request.cache === 'only-if-cached') return undefined;
+  await loading;
+  for (const manifest of bindings.recent()) {
+    const records = await recordsOf(manifest);
+    const record = records.get(found.path);
+    const [first] = records.keys();
+    if (!record || found.path === first) continue;
+    if (request.url.includes('?') && record.headers.some(([name]) => name === 'viral-query')) return undefined;
+    const kept = (await fromStore(record)) ?? (await fromPage({ manifest, page: '', at: 0, kind: 'written' }, found.path, request));
+    const newer = kept && !isLasting(record) && (await ifChanged(request.url, record, true));
+    if (newer) void kept.body?.cancel();
+    if (kept) return newer || kept;
+  }
+  return undefined;
+}
+
+async function fromPage(binding: Binding, path: string, request: Request): Promise<Response | undefined> {
+  const send = await earOf('', binding);
+  const asked = send && (await askPage({ kind: 'viral-ask', path, range: null }, send, ASK_FIRST_MS, request, () => undefined));
+  asked?.keep?.(null);
+  return asked?.response;
+}
 
 async function answerNavigation(event: FetchEvent, href: string, path: string): Promise<Response> {
   await loading;
@@ -207,12 +266,15 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
-  const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request);
+  const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request, hold(event));
   const { response } = asked;
   if (!response || !isExact?.(response.headers)) return response ?? networkAnswer(event, asked.keep);
   void response.body?.cancel();
   return fetch(request);
 }
+
+/** No longer than browsers let an event last. */
+const hold = (event: FetchEvent) => (work: Promise<unknown>): void => event.waitUntil(within(HOLD_MS, work));
 
 /** What the browser's own cache has of the asset, if it is just what the page's version has: nobody need ask the origin whether it still is. */
 async function fromHttpCache({ request }: FetchEvent, { kind, manifest }: Binding, record: AssetRecord | undefined): Promise<Response | undefined> {
@@ -244,8 +306,9 @@ async function revalidated(url: string, path: string): Promise<Response | undefi
 }
 
 /** What the origin has now, if that is not what the record says. */
-async function ifChanged(url: string, { digest }: AssetRecord): Promise<Response | undefined> {
-  const response = await fetch(url, { headers: { 'if-none-match': `"${digest.slice(0, 32)}"` }, cache: 'no-store' });
+async function ifChanged(url: string, { digest }: AssetRecord, toStore = false): Promise<Response | undefined> {
+  const headers = { 'if-none-match': `"${digest.slice(0, 32)}"`, ...(toStore && { [WORKER_HEADER]: 'asset' }) };
+  const response = await fetch(url, { headers, cache: 'no-store' });
   return response.status === 304 ? undefined : response;
 }
 
@@ -253,8 +316,8 @@ async function ifChanged(url: string, { digest }: AssetRecord): Promise<Response
 const isLasting = ({ headers }: AssetRecord): boolean => headers.some(([name, value]) => name === 'cache-control' && /immutable|max-age=(?!0)\d{4}/.test(value));
 
 /** The network's answer; whoever wants to pass it on gets a copy of a whole one, or null. */
-async function networkAnswer({ request }: FetchEvent, give: ((copy: Blob | null) => void) | undefined): Promise<Response> {
-  const response = await fetch(request).catch((error: unknown) => {
+async function networkAnswer(event: FetchEvent, give: ((copy: Blob | null) => void) | undefined): Promise<Response> {
+  const response = await fetch(event.request).catch((error: unknown) => {
     give?.(null);
     throw error;
   });
@@ -267,14 +330,21 @@ async function networkAnswer({ request }: FetchEvent, give: ((copy: Blob | null)
   }
   // They tell of the body as it travelled, not as it is here.
   if (headers.has('content-encoding')) for (const name of ['content-encoding', 'content-length']) headers.delete(name);
-  return new Response(copied(body, give), { headers });
+  let over = (): void => undefined;
+  hold(event)(new Promise<void>((resolve) => (over = resolve)));
+  const passed = copied(body, (copy) => {
+    over();
+    give(copy);
+  });
+  return new Response(passed, { headers });
 }
 
 /** How to ask the page of a client: over its own port, or as a message to it. A worker that outlives its page, as a shared one may, goes to another page. */
 async function earOf(clientId: string, { page, manifest }: Binding): Promise<((message: unknown, port: MessagePort) => void) | undefined> {
   const ear = ears.get(page);
   if (ear && clientId === page) return (message, port) => ear.postMessage(message, [port]);
-  const open = await windows();
+  // One that is just being installed answers no page yet.
+  const open = await windows(!isAlone);
   const other = open.find(({ id }) => id === page) ?? open.find(({ id }) => bindings.of(id)?.kind === 'written' && bindings.of(id)?.manifest === manifest);
   if (!other) return undefined;
   const binding = bindings.of(other.id);
@@ -283,9 +353,9 @@ async function earOf(clientId: string, { page, manifest }: Binding): Promise<((m
   return (message, port) => (theirs ?? other).postMessage(message, [port]);
 }
 
-/** Open pages. Never asked by id: in Firefox that does not settle while the client is a worker blocked in `importScripts` (PLATFORM section 14). */
-async function windows(): Promise<readonly WorkerClient[]> {
-  return (await within(STORE_ANSWER_MS, scope.clients.matchAll({ type: 'window' }))) ?? [];
+/** Open pages; `all` of the site, those as well that another worker answers or none. Never asked by id: in Firefox that does not settle while the client is a worker blocked in `importScripts` (PLATFORM section 14). */
+async function windows(all = false): Promise<readonly WorkerClient[]> {
+  return (await within(STORE_ANSWER_MS, scope.clients.matchAll({ type: 'window', includeUncontrolled: all }))) ?? [];
 }
 
 /** What a worker runs that nobody saw begin: that of the page to which it belongs, where that is sure. */
@@ -314,7 +384,7 @@ function note(page: string, path: string): void {
 }
 
 async function clean(): Promise<void> {
-  const open = new Set((await windows()).map(({ id }) => id));
+  const open = new Set((await windows(true)).map(({ id }) => id));
   for (const page of [...ears.keys(), ...used.keys()]) {
     if (open.has(page)) continue;
     ears.delete(page);

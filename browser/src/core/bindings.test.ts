@@ -31,6 +31,16 @@ describe('bindings of the service worker', () => {
     expect([bindings.manifestOfPage('/p'), bindings.recent(), bindings.header()]).toEqual(['m1', ['m1'], 'viral m1']);
     expect([...bindings.prune(new Set(), 8)]).toEqual(['m1']);
   });
+  it('hide a page from the site until a worker of its own claims it', () => {
+    const bindings = new Bindings();
+    bindings.bind('c1', 'm1', '/p', 7, 'written', true);
+    bindings.bind('c2', 'm1', '/p', 7, 'written');
+    bindings.inherit('worker', bindings.of('c1')!);
+    expect([bindings.of('c1')?.hidden, bindings.of('c2')?.hidden, bindings.of('worker')?.hidden]).toEqual([true, undefined, true]);
+    expect(new Bindings(bindings.state()).show()).toEqual(['c1', 'worker']);
+    expect(bindings.show()).toEqual(['c1', 'worker']);
+    expect([bindings.of('c1')?.hidden, bindings.show()]).toEqual([false, []]);
+  });
   it('answer a reload once', () => {
     const bindings = new Bindings();
     bindings.bindReload('https://a.test/p?q', 'm1');

@@ -11,6 +11,8 @@ export interface Binding {
   readonly at: number;
   /** How the page came. `written`: by the loader, whose engine can be asked. `stored`: from the store. `full`: from the origin, and what it shares with other pages is stored. */
   readonly kind: 'written' | 'stored' | 'full';
+  /** The site is shown no worker here: none of its own has claimed the page, which came without one. */
+  readonly hidden?: boolean;
 }
 
 /** What is written to the store, so that a restarted worker goes on where it was. */
@@ -63,9 +65,21 @@ export class Bindings {
   }
 
   /** The page at `path` in this client was put in place from this manifest. */
-  bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind']): void {
-    this.#put(client, { manifest, page: client, at, kind });
+  bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind'], hidden = false): void {
+    this.#put(client, { manifest, page: client, at, kind, ...(hidden && { hidden }) });
     if (kind !== 'full') this.use(path, manifest);
+  }
+
+  /** A worker of the site's own claims its pages: gives back those that were shown none. */
+  show(): string[] {
+    const shown = [...this.#bound].filter(([, { hidden }]) => hidden);
+    for (const [client, binding] of shown) this.#bound.set(client, { ...binding, hidden: false });
+    return shown.map(([client]) => client);
+  }
+
+  /** Whether the next navigation to `url` is to be answered from a manifest. */
+  awaitsReload(url: string): boolean {
+    return this.#reloads.has(url);
   }
 
   /** This is the version of the page at `path` that the visitor keeps. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { interest, keyOf } from './intercept';
-import type { RequestFacts } from './intercept';
+import type { Binding } from './bindings';
+import { interest, isOfSite, keyOf } from './intercept';
+import type { KnownInside, RequestFacts } from './intercept';
 
 const origin = 'https://a.test';
 const request = (url: string, more: Partial<RequestFacts> = {}): RequestFacts => ({
@@ -47,5 +48,30 @@ describe('requests the worker looks at', () => {
     expect(keyOf('/%5Bslug%5D/%6fk.js')).toBe(keyOf('/[slug]/ok.js'));
     expect(keyOf('/a%2Fb')).not.toBe(keyOf('/a/b'));
     expect(keyOf('/%zz')).toBe('/%zz');
+  });
+});
+
+describe("requests inside a worker of the site's own", () => {
+  const asset = { kind: 'asset', path: '/a.js', onDemand: true, fresh: false } as const;
+  const navigation = { kind: 'navigation', href: `${origin}/`, path: '/' } as const;
+  const binding: Binding = { manifest: 'm', page: 'p', at: 0, kind: 'written' };
+  const known = (more: Partial<KnownInside>): KnownInside => ({ loaded: true, reloads: false, binding, listed: true, ...more });
+  it('are ours where the manifest of the page has them', () => {
+    expect(isOfSite(asset, known({}))).toBe(false);
+    expect(isOfSite(asset, known({ listed: false }))).toBe(true);
+    expect(isOfSite({ ...asset, fresh: true }, known({}))).toBe(true);
+  });
+  it("are the site's while we do not know, and of pages that are none of ours", () => {
+    expect(isOfSite(asset, known({ loaded: false }))).toBe(true);
+    expect(isOfSite(asset, known({ binding: undefined, listed: false }))).toBe(true);
+  });
+  it('are not shown to the site where it would have no worker', () => {
+    const hidden = { ...binding, hidden: true };
+    expect(isOfSite(asset, known({ binding: hidden, listed: false }))).toBe(false);
+    expect(isOfSite({ ...asset, fresh: true }, known({ binding: hidden }))).toBe(false);
+  });
+  it("are the site's if they are navigations, but for the reload that puts a page in place", () => {
+    expect(isOfSite(navigation, known({}))).toBe(true);
+    expect(isOfSite(navigation, known({ reloads: true }))).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 /** Which requests the service worker looks at. Everything else goes its way as if there were no worker. */
 
+import type { Binding } from './bindings';
 import { ADDITION_PATH } from './manifest';
 
 /** What is read of a request. */
@@ -38,6 +39,25 @@ export function interest(request: RequestFacts, origin: string): Interest {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const fresh = request.destination === '' && ['no-store', 'reload', 'no-cache'].includes(cache);
   return { kind: 'asset', path: keyOf(path), onDemand: name.includes('.') && cache !== 'only-if-cached', fresh };
+}
+
+/** What is known at once, while a request waits, inside a worker of the site's own. */
+export interface KnownInside {
+  /** Our memory was read in. */
+  readonly loaded: boolean;
+  /** The navigation is the reload that puts a page in place. */
+  readonly reloads: boolean;
+  /** What the client runs. */
+  readonly binding: Binding | undefined;
+  /** The client's manifest has this path. */
+  readonly listed: boolean;
+}
+
+/** Whether a request, seen inside a worker of the site's own that answers requests, is that worker's: all of it but what a page's manifest has, and what the site would see no worker of. */
+export function isOfSite(found: NonNullable<Interest>, { loaded, reloads, binding, listed }: KnownInside): boolean {
+  if (!loaded) return true;
+  if (found.kind === 'navigation') return !reloads;
+  return !binding?.hidden && !(binding && listed && !found.fresh);
 }
 
 /** One spelling of a path, whatever its author escaped. */

@@ -5,12 +5,12 @@ import { stateCookie } from './cookie';
 /** Why it leaves: this browser cannot, or keeps nothing for the site, the site has its own service worker, or only this visit went wrong. */
 export type PlainCause = 'incapable' | 'storage' | 'own-sw' | 'fault';
 
-/**
- * The text to assign to `document.cookie`. An accident looks like `incapable` to the server, only shorter: a browser that cannot is asked
- * again after a week, an accident is forgotten after a minute.
- */
+/** For how long each holds, in seconds: the browser updates a site's own worker by itself, and an accident is over soon. */
+const LASTS_S: Record<PlainCause, number> = { incapable: 604_800, storage: 604_800, 'own-sw': 3_600, fault: 60 };
+
+/** The text to assign to `document.cookie`. An accident looks like `incapable` to the server, only shorter. */
 export function plainCookie(cause: PlainCause, protocol: string): string {
-  return stateCookie(plainCookieValue(cause), cause === 'fault' ? 60 : 604_800, protocol);
+  return stateCookie(plainCookieValue(cause), LASTS_S[cause], protocol);
 }
 
 /** The value by which the loader sees whether the cookie stuck. */

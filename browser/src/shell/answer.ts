@@ -28,6 +28,9 @@ export async function recordsOf(manifest: Digest): Promise<Records> {
   return bytes ? learn(manifest, new Uint8Array(bytes)) : new Map();
 }
 
+/** Whether a manifest is in memory and has this path. */
+export const knows = (manifest: Digest, path: string): boolean => !!manifests.get(manifest)?.has(path);
+
 /** The stored asset as its record describes it: two assets with the same bytes may have different headers. */
 export async function fromStore(record: AssetRecord | undefined): Promise<Response | undefined> {
   const found = record && (await stored(assetKey(record.digest)));

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { askPage, copied } from './ask';
-import { ASK_SILENCE_MS, CREDITS } from './limits';
+import { ASK_SILENCE_MS, CREDITS, DRAIN_MS } from './limits';
 import type { PageAnswer } from './workerclient';
 
 const ask = { kind: 'viral-ask', path: '/a.bin', range: null } as const;
@@ -14,6 +14,7 @@ const bytes = (...values: number[]): ArrayBuffer => new Uint8Array(values).buffe
 /** Asks a page that does what `page` does with the port. */
 function asked(page: (port: MessagePort, said: unknown[]) => unknown, range: string | null = null) {
   const said: unknown[] = [];
+  const held: Promise<unknown>[] = [];
   const answer = askPage(
     { ...ask, range },
     (_, port) => {
@@ -22,8 +23,9 @@ function asked(page: (port: MessagePort, said: unknown[]) => unknown, range: str
     },
     50,
     request,
+    (work) => held.push(work),
   );
-  return { answer, said };
+  return { answer, said, held };
 }
 
 const say = (port: MessagePort, message: PageAnswer | ArrayBuffer | null): void => port.postMessage(message);
@@ -49,6 +51,22 @@ describe('an asset that the page gives', () => {
     expect(response?.headers.get('content-type')).toBe('x/y');
     await heard(said, CREDITS);
     await heard(said, 0);
+  });
+
+  it('keeps the worker until all of it was given', async () => {
+    const { answer, held } = asked((port) => {
+      say(port, { kind: 'begin', ...described(2) });
+      say(port, bytes(1));
+      port.addEventListener('message', ({ data }) => data === 1 && say(port, bytes(2)));
+    });
+    const reader = (await answer).response?.body?.getReader();
+    let isOver = false;
+    void held[0]?.then(() => (isOver = true));
+    expect([held.length, (await reader?.read())?.value?.length, isOver]).toEqual([1, 1, false]);
+    await reader?.read();
+    expect(isOver).toBe(false);
+    await vi.advanceTimersByTimeAsync(DRAIN_MS);
+    expect(isOver).toBe(true);
   });
 
   it('is a part with its place where a part was asked for', async () => {

@@ -1,7 +1,7 @@
 /** What the service worker answers from the page: a stream of verified pieces in order, and the rest from the network where the page falls silent. */
 
 import { partial } from './answer';
-import { ASK_SILENCE_MS, CREDITS } from './limits';
+import { ASK_SILENCE_MS, CREDITS, DRAIN_MS } from './limits';
 import { END, ENOUGH } from './workerclient';
 import type { Described, PageAnswer, WorkerToPage } from './workerclient';
 
@@ -15,8 +15,11 @@ export interface Asked {
 /** Ports and bodies of answers under way: Firefox ends an open body that nothing refers to as if it were complete. */
 const open = new Set<object>();
 
+/** What keeps the worker as it is until this is over: one that takes its place ends it, and its open bodies look complete in Firefox (measured). */
+export type Hold = (work: Promise<unknown>) => void;
+
 /** Asks over `send`; the page's first word must come within `firstMs`. `request` is what the network is asked if the page does not go on. */
-export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: MessagePort) => void, firstMs: number, request: Request): Promise<Asked> {
+export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: MessagePort) => void, firstMs: number, request: Request, hold: Hold): Promise<Asked> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     const over = (asked: Asked): void => {
@@ -37,7 +40,13 @@ export function askPage(ask: WorkerToPage, send: (message: WorkerToPage, port: M
       else {
         const { headers, from, to, total } = data;
         const init = ask.range ? partial(headers, from, to, total) : { headers };
-        const body = data.kind === 'blob' ? data.blob : new ReadableStream(new PageBody(port1, request, data), { highWaterMark: CREDITS });
+        let body: BodyInit;
+        if (data.kind === 'blob') body = data.blob;
+        else {
+          const page = new PageBody(port1, request, data);
+          hold(page.over);
+          body = new ReadableStream(page, { highWaterMark: CREDITS });
+        }
         over({ response: new Response(body, init) });
       }
     };
@@ -55,6 +64,9 @@ class PageBody implements UnderlyingDefaultSource<Uint8Array> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #rest: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #isOver: () => void = () => undefined;
+  /** All of it was given, or nobody wants more. */
+  readonly over = new Promise<void>((resolve) => (this.#isOver = resolve));
 
   constructor(port: MessagePort, request: Request, described: Described) {
     this.#port = port;
@@ -140,6 +152,7 @@ class PageBody implements UnderlyingDefaultSource<Uint8Array> {
     this.#port.onmessage = null;
     this.#port.postMessage(END);
     open.delete(this);
+    setTimeout(this.#isOver, DRAIN_MS);
   }
 }
 

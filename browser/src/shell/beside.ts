@@ -18,15 +18,14 @@ import { disconnected, engine, links, stop, tell, totals } from './enginedriver'
 import { leaveEngine } from './leave';
 import { BESIDE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { post } from './post';
-import { isOurs, registerWorker } from './workerclient';
+import { controller, isBarred, registerWorker } from './workerclient';
 
 const faults: FaultReport[] = [];
 let over = false;
 
 /** Takes part, if there is somebody to take from and the site has no worker of its own. */
 export async function visitBeside(): Promise<void> {
-  const registration = await navigator.serviceWorker.getRegistration();
-  if (registration && !isOurs(registration)) {
+  if (await isBarred()) {
     document.cookie = plainCookie('own-sw', location.protocol);
     return;
   }
@@ -37,7 +36,7 @@ export async function visitBeside(): Promise<void> {
 /** Whom this page takes from; null where that is nobody. */
 async function askBoot(): Promise<ThinBoot | null> {
   // Without a worker nothing answers from the store.
-  const held = navigator.serviceWorker.controller ? (localStorage[HELD] as Digest | undefined) : undefined;
+  const held = controller() ? (localStorage[HELD] as Digest | undefined) : undefined;
   const response = await post(PERSONAL, (held ? { held } : {}));
   return response.status === 200 ? ((await response.json()) as ThinBoot) : null;
 }
@@ -57,7 +56,7 @@ async function visit(boot: ThinBoot): Promise<void> {
     const isReady = (await within(BESIDE_WAIT_MS, dialled)) && (await within(BESIDE_WAIT_MS, ready));
     const { manifest, bytes } = got;
     if (!isReady || !manifest || !bytes || !(await within(BESIDE_WAIT_MS, worker)) || over) return leave();
-    const bound = await within(WORKER_WAIT_MS, bind(worker, { kind: 'bind', manifest: boot.manifest, bytes, path: boot.page, url: undefined }));
+    const bound = await within(WORKER_WAIT_MS, bind(worker, { kind: 'viral-bind', manifest: boot.manifest, bytes, path: boot.page, url: undefined }));
     if (!bound || over) return leave();
     leaveEngine(boot, bytes, manifest, faults);
     addEventListener('pagehide', () => remember(boot));

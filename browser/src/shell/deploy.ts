@@ -4,7 +4,7 @@ import type { ThinBoot } from '../core/generated/ThinBoot';
 import { within } from './clock';
 import { STORE_DEPLOY_MS, STORE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { serveWorker } from './serve';
-import { askWorker } from './workerclient';
+import { askWorker, controller, hideWorker } from './workerclient';
 import type { PageToWorker } from './workerclient';
 
 /**
@@ -19,9 +19,9 @@ export async function readyToDeploy(
 ): Promise<boolean> {
   const url = deploy === 'reload' ? location.href.split('#', 1)[0] : undefined;
   const kept = Promise.all(stores).then((all) => all.every(Boolean));
-  const message = { kind: 'bind', manifest, bytes, path, url } as const;
+  const message = { kind: 'viral-bind', manifest, bytes, path, url } as const;
   // From the next navigation on the worker may answer from what is stored.
-  const tell = async (): Promise<void> => (await worker)?.active?.postMessage({ kind: 'stored', manifest } satisfies PageToWorker);
+  const tell = async (): Promise<void> => (await worker)?.active?.postMessage({ kind: 'viral-stored', manifest } satisfies PageToWorker);
   if (!(await within(url ? STORE_WAIT_MS : STORE_DEPLOY_MS, kept)) && url) return false;
   const bound = await within(WORKER_WAIT_MS, bind(worker, message));
   void kept.then((all) => (all ? tell() : undefined)).catch(() => undefined);
@@ -29,12 +29,12 @@ export async function readyToDeploy(
 }
 
 /** Resolves to whether the worker took it and answers this page's requests. */
-export async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: PageToWorker): Promise<unknown> {
+export async function bind(worker: Promise<ServiceWorkerRegistration | null>, message: Extract<PageToWorker, { kind: 'viral-bind' }>): Promise<unknown> {
   try {
     const active = (await worker)?.active;
-    const bound = active && (await askWorker(active, message, serveWorker()));
-    const { serviceWorker } = navigator;
-    if (!serviceWorker.controller) await new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));
+    const answered = controller() ? undefined : hideWorker();
+    const bound = active && (await askWorker(active, { ...message, hidden: !!answered }, serveWorker()));
+    await answered;
     return bound;
   } catch {
     return false;

@@ -28,6 +28,9 @@ export const BESIDE_WAIT_MS = 10_000;
 /** Wait for the service worker to become active and to answer; registering takes 42 ms (PLATFORM section 7). */
 export const WORKER_WAIT_MS = 3_000;
 
+/** Wait for a word of ours from the site's own worker, in milliseconds: the browser may have to start it. */
+export const INSIDE_WAIT_MS = 1_000;
+
 /**
  * Connections one seeding page keeps open at most, whatever the tracker allows. Fewer than the 64 of a native peer (`LINKS_MAX` there): each costs
  * 150 KiB while idle (PLATFORM section 2), beside the page's app.
@@ -88,6 +91,12 @@ export const SUPPLY_DIAL_WAIT_MS = 200;
 
 /** Longest asset from the network of which the page takes a copy to pass it on. */
 export const KEEP_BYTES_MAX = 64 * 1024 * 1024;
+
+/** From when a body is closed until its last bytes left the worker, in milliseconds: Firefox keeps some 200 KB on the way, and drops them where the worker ends (measured). */
+export const DRAIN_MS = 3_000;
+
+/** Longest that an answer under way keeps another worker from taking ours' place, in milliseconds: Chromium ends a worker whose event lasts five minutes. */
+export const HOLD_MS = 120_000;
 
 /** A look-up in the store may take so long, then it counts as not stored. Cache Storage that never settles is known from the field (PLATFORM section 14). */
 export const STORE_ANSWER_MS = 2_000;

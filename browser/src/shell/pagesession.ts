@@ -29,7 +29,7 @@ import { publish } from './status';
 import type { Status, StatusSource } from './status';
 import { STORE, keep, keepAsset, manifestKey } from './store';
 import { digestOf } from './verify';
-import { askWorker, isOurs, registerWorker } from './workerclient';
+import { askWorker, controller, isOursAlone, registerWorker, registration } from './workerclient';
 import type { PageToWorker } from './workerclient';
 
 const LOCK = 'viral-seeder';
@@ -99,8 +99,8 @@ export class PageSession implements SeederHost, StatusSource {
 
   /** Learns whether this page was put in place by a reload, and counts what the origin sent so far and from now on. */
   async begin(): Promise<void> {
-    const worker = navigator.serviceWorker?.controller;
-    const bound = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'bound' })));
+    const worker = controller();
+    const bound = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'viral-bound' })));
     this.#bound = typeof bound === 'string' ? bound : null;
     if (this.#bound && !this.handover) {
       this.answer = 'thin';
@@ -236,7 +236,7 @@ export class PageSession implements SeederHost, StatusSource {
     page.held = this.pieceStore.count(page.pieces);
     const blob = isComplete(page) && !this.#reportTimer ? await fromHttpCache(this.#documentUrl) : null;
     if (!blob || (await digestOf(new Uint8Array(await blob.arrayBuffer()))) !== record.digest) return;
-    const before = await navigator.serviceWorker.getRegistration();
+    const before = await registration();
     // Nobody seeds here any more, or the site's own worker is just being fetched.
     if (this.reason || isOptedOut(document.cookie) || (before && !(before.active ?? before.waiting ?? before.installing))) return;
     this.#kept = page.digest;
@@ -244,7 +244,7 @@ export class PageSession implements SeederHost, StatusSource {
     const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
     // Meanwhile, in another tab perhaps.
     if (isOptedOut(document.cookie)) await forget();
-    else if (kept) active.postMessage({ kind: 'stored', manifest: page.digest, path: this.page } satisfies PageToWorker);
+    else if (kept) active.postMessage({ kind: 'viral-stored', manifest: page.digest, path: this.page } satisfies PageToWorker);
   }
 
   /** A thin visit goes on: what comes whole from now on is held, and what comes at all can be given. */
@@ -297,8 +297,8 @@ export class PageSession implements SeederHost, StatusSource {
    * was stopped meanwhile has forgotten what it saw.
    */
   async #look(): Promise<void> {
-    const worker = this.#bound ? navigator.serviceWorker?.controller : null;
-    const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'used' })));
+    const worker = this.#bound ? controller() : null;
+    const answered = worker && (await within(WORKER_WAIT_MS, askWorker(worker, { kind: 'viral-used' })));
     const seen = Array.isArray(answered) ? (answered as string[]).filter((path) => path !== keyOf(this.page) && !path.startsWith('/.viral/')) : [];
     const used = this.#bound && (seen.length || this.#used.size) ? seen : this.#named();
     for (const path of used) this.#used.add(path);
@@ -352,8 +352,8 @@ export class PageSession implements SeederHost, StatusSource {
 
 /** Leaves nothing of ours in the browser. */
 async function forget(): Promise<void> {
-  const registration = await navigator.serviceWorker?.getRegistration();
-  if (registration && isOurs(registration)) await registration.unregister();
+  const ours = await registration();
+  if (ours && isOursAlone(ours)) await ours.unregister();
   await caches?.delete(STORE);
   localStorage.removeItem(HELD);
 }

@@ -19,7 +19,7 @@ import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BY
 import { askRecords } from './records';
 import { recordHeaders } from './store';
 import { digestOf } from './verify';
-import { END } from './workerclient';
+import { END, controller } from './workerclient';
 import type { PageAnswer, PageToWorker, WorkerToPage } from './workerclient';
 
 /** Paths that the origin gave no record of. */
@@ -33,9 +33,12 @@ let ping: ReturnType<typeof setInterval> | undefined;
 /** Answers the worker, over its own port or the one that this gives to it. */
 export function serveWorker(): MessagePort {
   const { port1, port2 } = new MessageChannel();
-  const hear = ({ data, ports: [port] }: MessageEvent<Partial<WorkerToPage> | null>): void => {
+  const hear = (event: MessageEvent<Partial<WorkerToPage> | null>): void => {
+    const { data, ports: [port] } = event;
+    if (data?.kind !== 'viral-ask' || !port) return;
     // What fails here is answered by the network; the app must not hear of it.
-    if (data?.kind === 'viral-ask' && port) serve(data as WorkerToPage, port).catch(() => port.postMessage(null));
+    event.stopImmediatePropagation();
+    serve(data as WorkerToPage, port).catch(() => port.postMessage(null));
   };
   port1.onmessage = hear;
   navigator.serviceWorker.addEventListener('message', hear);
@@ -71,7 +74,7 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
 /** Counts an answer under way. Firefox ends a worker thirty seconds after its last event, whatever it still answers: it is told so now and then. */
 async function whileOpen(answer: Promise<unknown>): Promise<void> {
   open++;
-  ping ??= setInterval(() => navigator.serviceWorker.controller?.postMessage({ kind: 'ping' } satisfies PageToWorker), PING_MS);
+  ping ??= setInterval(() => controller()?.postMessage({ kind: 'viral-ping' } satisfies PageToWorker), PING_MS);
   try {
     // A worker that was ended says nothing any more.
     await within(ANSWER_MS_MAX, answer);

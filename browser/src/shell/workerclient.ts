@@ -2,28 +2,33 @@
 
 import type { Digest } from '../core/digest';
 import { BASE } from '../core/manifest';
+import { within } from './clock';
+import { INSIDE_WAIT_MS } from './limits';
 
 /** Where our worker's script is. */
 export const WORKER_URL = '/.viral/worker.js';
+
+/** What the page is told when a worker of the site's own claims it: from then on the site may see that worker. */
+export const SHOWN = 'viral-shown';
 
 /** What a page tells or asks the worker. Where an answer is named, it comes as one message on the first port that goes with it. */
 export type PageToWorker =
   /**
    * This page, whose path is `path`, was put in place from this manifest, whose blob is `bytes`; or, with a `url`, the next navigation to it is
-   * to be answered from this manifest. A second port is where the page hears the worker. Answer: true.
+   * to be answered from this manifest. A second port is where the page hears the worker. `hidden`: the site is shown no worker here. Answer: true.
    */
-  | { readonly kind: 'bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined }
+  | { readonly kind: 'viral-bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined; readonly hidden?: boolean }
   /**
    * The document and the critical ring of this manifest are in the store; or, with the path of a page that came whole, its document is, and all else is in
    * the browser's own cache. No answer.
    */
-  | { readonly kind: 'stored'; readonly manifest: Digest; readonly path?: string }
+  | { readonly kind: 'viral-stored'; readonly manifest: Digest; readonly path?: string }
   /** Which manifest does this page run? Answer: digest or undefined. */
-  | { readonly kind: 'bound' }
+  | { readonly kind: 'viral-bound' }
   /** Which paths were answered for this page and its workers so far, in the order in which they were asked for? Answer: a list. */
-  | { readonly kind: 'used' }
-  /** Keeps the worker alive. No answer. */
-  | { readonly kind: 'ping' };
+  | { readonly kind: 'viral-used' }
+  /** Keeps the worker alive. Answer: nothing, from a worker that has ours in it. */
+  | { readonly kind: 'viral-ping' };
 
 /** What the worker asks of the page it belongs to: an asset, or what a `Range` header names of it. The answers come on the port. */
 export interface WorkerToPage {
@@ -59,22 +64,79 @@ export const END = 0;
 /** The worker gets the rest elsewhere, and must be kept alive meanwhile. */
 export const ENOUGH = -1;
 
-/** Whether a registration is ours. */
-export function isOurs({ active, waiting, installing }: ServiceWorkerRegistration): boolean {
-  const worker = active ?? waiting ?? installing;
-  return !worker || worker.scriptURL.endsWith(WORKER_URL);
+const isOurs = (worker: ServiceWorker | null): boolean => !!worker?.scriptURL.endsWith(WORKER_URL);
+
+/** Whether a registration is ours alone. */
+export function isOursAlone({ active, waiting, installing }: ServiceWorkerRegistration): boolean {
+  return [active, waiting, installing].every((worker) => !worker || isOurs(worker));
+}
+
+/** What the browser says, whatever the site is shown of it. */
+const real = <K extends keyof ServiceWorkerContainer>(key: K): ServiceWorkerContainer[K] => {
+  const { serviceWorker } = navigator;
+  const value = Reflect.get(ServiceWorkerContainer.prototype, key, serviceWorker) as ServiceWorkerContainer[K];
+  return (typeof value === 'function' ? value.bind(serviceWorker) : value) as ServiceWorkerContainer[K];
+};
+
+/** Whether there are workers at all: not over plain HTTP. */
+const hasWorkers = (): boolean => !!navigator.serviceWorker;
+
+/** The worker that answers this page. */
+export const controller = (): ServiceWorker | null => (hasWorkers() ? real('controller') : null);
+
+/** The registration for this page, whoever made it. */
+export const registration = async (): Promise<ServiceWorkerRegistration | undefined> => (hasWorkers() ? real('getRegistration')() : undefined);
+
+/** Whether the site has a worker of its own here that has not ours in it. */
+export async function isBarred(): Promise<boolean> {
+  const before = await registration();
+  if (!before || isOursAlone(before)) return false;
+  return !before.active || (await within(INSIDE_WAIT_MS, askWorker(before.active, { kind: 'viral-ping' }))) === null;
 }
 
 /**
- * Registers our worker for the whole site and resolves once one is active; null if the site has one of its own here. Which one is active may change
- * when a new release is installed meanwhile.
+ * Registers our worker for the whole site, unless the site's own has ours in it, and resolves once one is active; null if it has not. Which one is active may change when a new release is installed
+ * meanwhile.
  */
 export async function registerWorker(): Promise<ServiceWorkerRegistration | null> {
+  if (await isBarred()) return null;
+  const before = await registration();
+  if (!before || isOursAlone(before)) await navigator.serviceWorker.register(WORKER_URL, { scope: BASE });
+  return real('ready');
+}
+
+/**
+ * From now on the site sees of workers what it would see without ours: none but its own, and that one as the page's only once it claims the page. Resolves when a worker answers the page. To be called
+ * where none does yet.
+ */
+export function hideWorker(): Promise<void> {
   const { serviceWorker } = navigator;
-  const before = await serviceWorker.getRegistration();
-  if (before && !isOurs(before)) return null;
-  await serviceWorker.register(WORKER_URL, { scope: BASE });
-  return serviceWorker.ready;
+  return new Promise((answered) => {
+    let settle = (): void => undefined;
+    const ready = new Promise<ServiceWorkerRegistration>((resolve) => {
+      settle = () => void real('ready').then((one) => isOurs(one.active) || resolve(one));
+    });
+    const shown: PropertyDescriptorMap = {
+      controller: { get: () => null },
+      ready: { get: () => ready },
+      getRegistration: { value: async (url?: string) => [await real('getRegistration')(url)].find((one) => one && !isOursAlone(one)) },
+      getRegistrations: { value: async () => (await real('getRegistrations')()).filter((one) => !isOursAlone(one)) },
+    };
+    for (const name in shown) Object.defineProperty(serviceWorker, name, { ...shown[name], configurable: true });
+    const hide = (event: Event): void => {
+      event.stopImmediatePropagation();
+      answered();
+      settle();
+    };
+    serviceWorker.addEventListener('controllerchange', hide);
+    serviceWorker.addEventListener('message', (event) => {
+      if (event.data !== SHOWN) return;
+      event.stopImmediatePropagation();
+      serviceWorker.removeEventListener('controllerchange', hide);
+      for (const name in shown) Reflect.deleteProperty(serviceWorker, name);
+      serviceWorker.dispatchEvent(new Event('controllerchange'));
+    });
+  });
 }
 
 /** Asks the worker; `ear` is where it may ask in turn. There may be no answer. */

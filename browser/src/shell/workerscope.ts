@@ -33,12 +33,18 @@ export interface ClientMessageEvent extends ExtendableEvent {
 /** The global scope. */
 export interface WorkerScope {
   readonly location: Location;
-  readonly registration: { readonly navigationPreload?: { enable(): Promise<void>; disable(): Promise<void>; setHeaderValue(value: string): Promise<void> } };
+  readonly registration: {
+    readonly scope: string;
+    readonly active: { readonly scriptURL: string } | null;
+    readonly navigationPreload?: { enable(): Promise<void>; disable(): Promise<void>; setHeaderValue(value: string): Promise<void> };
+  };
   readonly clients: {
-    claim(): Promise<void>;
+    claim: () => Promise<void>;
     get(id: string): Promise<WorkerClient | undefined>;
     matchAll(options: { includeUncontrolled?: boolean; type?: 'window' | 'all' }): Promise<readonly WorkerClient[]>;
   };
+  readonly onfetch: unknown;
+  fetch: typeof fetch;
   skipWaiting(): Promise<void>;
   addEventListener(type: 'install' | 'activate', listener: (event: ExtendableEvent) => void): void;
   addEventListener(type: 'message', listener: (event: ClientMessageEvent) => void): void;

@@ -6,9 +6,11 @@
 mod onnx;
 mod paper;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::site::Site;
+use crate::site::{Site, noise};
 
 /// The editor of VS Code with its TypeScript checker in a worker: AMD modules, 25 MB, style sheets, workers.
 ///
@@ -89,6 +91,40 @@ pub fn onnx() -> Site {
         copy_file(&mut site, &dist.join(name), &format!("/ort/{name}"));
     }
     site
+}
+
+/// Puts Workbox's precaching worker into a site, as `/sw.js`: it stores every file, and claims the pages.
+///
+/// # Panics
+/// When node or its packages are missing.
+pub fn add_workbox(folder: &Path) {
+    make_pwa(&[OsStr::new("workbox"), folder.as_os_str()]);
+}
+
+/// A progressive web app as Vite and its plugin build one, with 3 MiB of assets that it loads at once.
+///
+/// # Panics
+/// When node or its packages are missing.
+#[must_use]
+pub fn pwa() -> Site {
+    let mut source = Site::empty();
+    source.write("/index.html", include_str!("apps/pwa/index.html"));
+    source.write("/main.js", include_str!("apps/pwa/main.js"));
+    source.write("/late.js", include_str!("apps/pwa/late.js"));
+    for part in 0..6 {
+        source.write(&format!("/public/parts/{part}.bin"), noise(part, 512 * 1024));
+    }
+    let out = tempfile::tempdir().expect("a temporary folder for what is built");
+    make_pwa(&[OsStr::new("vite"), source.folder().as_os_str(), out.path().as_os_str()]);
+    let mut site = Site::empty();
+    copy(&mut site, out.path(), "");
+    site
+}
+
+fn make_pwa(arguments: &[&OsStr]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps/pwa.mjs");
+    let output = Command::new("node").arg(script).args(arguments).output().expect("node is on the path");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn package(name: &str) -> PathBuf {

@@ -232,6 +232,18 @@ impl Visitor {
         .await
     }
 
+    /// Polls the body of an async function until what it resolves to satisfies `wanted`; that comes back.
+    ///
+    /// # Panics
+    /// At [`deadlines::CONDITION`], or when the script throws or rejects.
+    pub async fn until_async(&self, what: &str, script: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait::until(&format!("{what} ({:?})", self.engine), deadlines::CONDITION, async || {
+            let value = self.run_async(script).await;
+            if wanted(&value) { Ok(value) } else { Err(value.to_string()) }
+        })
+        .await
+    }
+
     /// Waits until the page's own code has set `window.app.done`, as every site of [`crate::site`] does.
     ///
     /// # Panics

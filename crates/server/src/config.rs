@@ -146,7 +146,7 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_MACOS", value_name = "RULE", value_enum, default_value_t = Macos::Plain))]
     pub macos: Macos,
 
-    /// Does the site register a service worker of its own? `auto` looks for one in its scripts, `yes` answers every page plain, `no` trusts you
+    /// A service worker of the site's own: with `auto` its script is sent with ours in front, so that both work; with `yes` every page is answered plain; with `no` its script is left as it is
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_OWN_SERVICE_WORKER", value_name = "RULE", value_enum, default_value_t = OwnServiceWorker::Auto))]
     pub own_service_worker: OwnServiceWorker,
 

@@ -9,7 +9,6 @@ mod tasks;
 mod told;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -123,11 +122,6 @@ impl Hub {
             }
             VisitsOutput::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
         });
-    }
-
-    /// A visit to `page` asked for a service worker of the site's own.
-    pub(crate) fn own_worker_seen(&self, page: &str, address: IpAddr, browser: u64) {
-        self.lock().pages.handle_own_worker(page, address, browser);
     }
 
     /// Locks, does `work`, hands out what came of it.

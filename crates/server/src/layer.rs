@@ -15,7 +15,8 @@ use viral_swarm::admission::{Decision, Reason};
 use crate::app::App;
 use crate::client::Visitor;
 use crate::meter::Meter;
-use crate::pipeline::{self, Passing, PersonalVisit, facts};
+use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, facts};
+use crate::scripts::FOR_WORKER;
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
 
@@ -112,12 +113,14 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let worker_script = if pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
     let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
     let personal = if goes_there == Some(true) { PersonalVisit::of(app, &parts) } else { None };
+    parts.headers.remove(FOR_WORKER);
     if let Some(personal) = &personal {
         personal.prepare(app, &mut parts.headers);
     }
@@ -130,6 +133,9 @@ where
     }
     if let Some(meter) = meter {
         meter.set_cause(if is_page { Cause::Documents } else { Cause::Assets });
+    }
+    if let Some(worker_script) = worker_script {
+        response = worker_script.answer(app, response).await;
     }
     if let Some(passing) = passing.filter(|_| !is_page) {
         response = passing.observe(app, response);

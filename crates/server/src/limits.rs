@@ -184,6 +184,9 @@ pub(crate) const EARLY_REST: Duration = Duration::from_secs(60);
 /// Compressed bytes of a page that are unpacked at once: gzip makes at most 1,032 of one, so these come to 4 MiB.
 pub(crate) const GUNZIP_AT_ONCE: usize = 4 << 10;
 
+/// Longest script of a site's own service worker that ours is put in front of, in bytes: those that list what they store have some 100 KiB.
+pub(crate) const WORKER_SCRIPT_LEN_MAX: usize = 4 * 1024 * 1024;
+
 /// Level of gzip for pages that are made for each visitor, as nginx has it for what it compresses by the way.
 pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;
 

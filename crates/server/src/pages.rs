@@ -3,7 +3,6 @@
 mod blobs;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use bytes::Bytes;
 use viral_swarm::admission;
@@ -36,15 +35,13 @@ pub(crate) struct PageManifest {
     pub(crate) critical: u32,
     /// How much a visit uses, the document included.
     pub(crate) size: Size,
-    /// Visits were seen to register a service worker of the site's own.
-    pub(crate) own_worker: bool,
 }
 
 impl PageManifest {
     /// What the core is told of it; `path` is that of the page.
     pub(crate) fn facts(self, path: &str) -> admission::PageFacts<'_> {
-        let Self { manifest, app_bytes, size, own_worker, .. } = self;
-        admission::PageFacts { path, manifest, app_bytes, size, own_worker }
+        let Self { manifest, app_bytes, size, .. } = self;
+        admission::PageFacts { path, manifest, app_bytes, size }
     }
 }
 
@@ -166,13 +163,6 @@ impl Pages {
         change
     }
 
-    /// A visit to the page from `address` asked for a service worker of the site's own.
-    pub(crate) fn handle_own_worker(&mut self, path: &str, address: IpAddr, browser: u64) {
-        if let Some(page) = self.pages.get_mut(path) {
-            page.set.handle_own_worker(address, browser);
-        }
-    }
-
     /// The set of a page, for people; none if it has no manifest.
     pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<PageFacts> {
         let page = self.pages.get(path)?;
@@ -234,7 +224,7 @@ impl Page {
 
     fn current(&self) -> Option<PageManifest> {
         let Made { manifest, bytes, app_bytes, critical, document_len, .. } = self.current?;
-        Some(PageManifest { manifest, bytes, app_bytes, critical, size: self.size(document_len), own_worker: self.set.has_own_worker() })
+        Some(PageManifest { manifest, bytes, app_bytes, critical, size: self.size(document_len) })
     }
 }
 

@@ -7,6 +7,7 @@ mod observe;
 mod personal;
 mod render;
 mod span;
+mod worker_script;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use headers::{keep_private, set_document_headers, with_cause};
 pub(crate) use observe::{PartOf, Passing};
 pub(crate) use personal::{PersonalVisit, boot, is_page};
 use render::RenderedVisit;
+pub(crate) use worker_script::{WorkerScript, is_asked as is_worker_asked};
 
 /// Answers everything that is not under `/.viral/`.
 pub(crate) async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
@@ -45,6 +47,19 @@ pub(crate) async fn answer_plainly(app: &App, request: &Parts, meter: &Meter) ->
 
 /// The same of a request whose body nobody needs.
 async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
+    if !is_worker_asked(app, request) {
+        return site_answer(app, request).await;
+    }
+    Box::pin(async move {
+        let mut request = request.clone();
+        let script = WorkerScript::prepare(&mut request, app);
+        script.answer(app, site_answer(app, &request).await).await
+    })
+    .await
+}
+
+/// What the site has for a request.
+async fn site_answer(app: &App, request: &Parts) -> Response<Body> {
     let came = Instant::now();
     loop {
         // Only a visit that waits while the site changes is answered anew.
@@ -115,7 +130,8 @@ fn names_a_part(path: &str) -> bool {
 
 /// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
 async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
-    let pinned = cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag());
+    let pinned =
+        cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag() && !worker_script::is_for_worker(&request.headers));
     let (version, resolved) = match pinned.and_then(|tag| app.site.version_tagged(tag)) {
         Some(version) => {
             let resolved = version.resolve(request.uri.path());

@@ -11,6 +11,12 @@ use viral_wire::{ADDITION_PATH, OWN_PATHS};
 /// Path of the script of pages that are made for each visitor.
 pub(crate) const BESIDE_PATH: &str = "/.viral/beside.js";
 
+/// Path of our service worker's script.
+const WORKER_PATH: &str = "/.viral/worker.js";
+
+/// Header of what a service worker with ours in it fetches for visitors (`browser/src/shell/inside.ts`).
+pub(crate) const FOR_WORKER: &str = "viral-worker";
+
 use crate::coding;
 use crate::config::Base;
 use viral_site::{Addition, Coding, EmbeddedFile};
@@ -64,6 +70,10 @@ pub(crate) struct Scripts {
     beside_path: String,
     /// See [`Self::tag_suffix`].
     tag_suffix: String,
+    /// See [`Self::worker_tag_suffix`].
+    worker_tag_suffix: String,
+    /// Where our worker's script is.
+    worker_path: String,
 }
 
 impl Scripts {
@@ -79,12 +89,15 @@ impl Scripts {
         let loader = based(LOADER);
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&loader));
         let (addition, beside) = (Script::of(based(ADDITION)), Script::of(based(BESIDE)));
+        let worker = Script::of(based(WORKER));
         Self {
             loader,
             loader_hash: format!("sha256-{hash}"),
             tag_suffix: format!("-v{:.4}{:.4}", addition.version, beside.version),
             addition,
-            worker: Script::of(based(WORKER)),
+            worker_tag_suffix: format!("-w{:.8}", worker.version),
+            worker_path: based(WORKER_PATH),
+            worker,
             beside,
             addition_path: based(ADDITION_PATH),
             beside_path: based(BESIDE_PATH),
@@ -104,6 +117,16 @@ impl Scripts {
     /// What the entity tags of such pages end in: it names the scripts that their tag names.
     pub(crate) fn tag_suffix(&self) -> &str {
         &self.tag_suffix
+    }
+
+    /// What the entity tags end in of scripts that ours is in front of.
+    pub(crate) fn worker_tag_suffix(&self) -> &str {
+        &self.worker_tag_suffix
+    }
+
+    /// Where our worker's script is, from the root on.
+    pub(crate) fn worker_path(&self) -> &str {
+        &self.worker_path
     }
 
     /// The markup at the end of every viral document, and the script it asks for.

@@ -248,19 +248,12 @@ impl Server {
             addr: address(context, visit.visitor),
             ticket: Ticket(ticket),
             peers_wanted: PEERS_WANTED,
-            heeds_own_worker: true,
             is_head: false,
             came_ms: visit.came / MS,
             was_here: false,
             may_wait: self.waiting.len() < WAITING_MAX,
         };
-        let page = PageFacts {
-            path: PAGE,
-            manifest: current.digest,
-            app_bytes: current.bytes,
-            size: Size::Known { bytes: current.bytes },
-            own_worker: false,
-        };
+        let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };
         let swarm = Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, coverage: &self.coverage };
         let admission = admit(now_ms, &facts, Some(&page), |_| false, &self.policy, swarm);
         if let Admission::Wait { until_ms } = admission {

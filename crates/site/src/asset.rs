@@ -41,7 +41,6 @@ pub struct Asset {
     links: Vec<Reference>,
     seen: Arc<Seen>,
     downloads: Arc<[String]>,
-    own_service_worker: bool,
     mentions: Arc<[u64]>,
     /// Whether answers carry the tag of its content: all but that of an addition, which has an address of its own.
     is_tagged: bool,
@@ -167,11 +166,6 @@ impl Asset {
     /// Whether this is a style sheet.
     pub(super) fn is_style(&self) -> bool {
         media::kind(self.media_type.split(';').next().unwrap_or_default()) == Kind::Style
-    }
-
-    /// Whether it registers a service worker of the site's own.
-    pub(super) fn own_service_worker(&self) -> bool {
-        self.own_service_worker
     }
 
     /// What it refers to.
@@ -301,7 +295,6 @@ impl Asset {
                 let mut links = References::of(name.relative);
                 script::references(&String::from_utf8_lossy(text), &mut links);
                 self.links = links.into_vec();
-                self.own_service_worker = script::registers_service_worker(text);
             }
             Kind::Style | Kind::Other => {}
         }
@@ -335,7 +328,6 @@ impl Asset {
             links: Vec::new(),
             seen: Arc::default(),
             downloads: Arc::default(),
-            own_service_worker: false,
             mentions: Arc::default(),
             is_tagged: true,
             modified: None,
@@ -361,7 +353,6 @@ impl Asset {
                 self.full.come_from(real, Made::Inserted(analysis.insertion as u64, Arc::clone(addition)));
             }
         }
-        self.own_service_worker = script::registers_service_worker(html);
         self.links = analysis.links;
         self.seen = Arc::new(analysis.seen);
         self.downloads = analysis.downloads.into();

@@ -56,7 +56,6 @@ pub struct Version {
     /// Sorted by id.
     pieces: Vec<Place>,
     bytes: u64,
-    own_service_worker: bool,
     /// Relative paths of the documents that some page offers for saving.
     downloads: BTreeSet<String>,
 }
@@ -127,9 +126,8 @@ impl Version {
         let Contents { assets, behind, rules } = contents;
         let (owners, pieces) = index(assets.values().chain(behind.values()).chain(&settings.addition));
         let bytes = assets.values().map(|asset| asset.object(Which::Full).len()).sum();
-        let own_service_worker = assets.values().any(|asset| asset.own_service_worker());
         let downloads = downloads(&assets);
-        Self { number, tag, settings, assets, behind, rules, owners, pieces, bytes, own_service_worker, downloads }
+        Self { number, tag, settings, assets, behind, rules, owners, pieces, bytes, downloads }
     }
 
     /// Its number, from 1, growing by one with each change of content.
@@ -278,11 +276,6 @@ impl Version {
         let Place { owner, len, offset, .. } = self.pieces.get(at)?;
         let owner = self.owners.get(usize::try_from(*owner).ok()?)?;
         Some(PieceLocation { owner: Arc::clone(owner), offset: *offset, len: *len })
-    }
-
-    /// Whether any script or page of the site registers a service worker of its own.
-    pub fn own_service_worker(&self) -> bool {
-        self.own_service_worker
     }
 
     /// The raw bytes of a piece.

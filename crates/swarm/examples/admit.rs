@@ -60,8 +60,7 @@ fn decision(sessions: u64) -> Duration {
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
     let mut tracker = tracker(sessions, manifest, &coverage);
     let mut coalescer = RequestCoalescer::new(0, PeerScope::Any);
-    let page =
-        PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) }, own_worker: false };
+    let page = PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) } };
     let evidence = Evidence {
         method_get: true,
         fetch_dest: Some("document".to_owned()),
@@ -74,7 +73,6 @@ fn decision(sessions: u64) -> Duration {
         addr: address(0),
         ticket: Ticket([0; 16]),
         peers_wanted: 4,
-        heeds_own_worker: true,
         is_head: false,
         came_ms: 0,
         was_here: false,

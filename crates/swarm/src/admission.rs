@@ -85,6 +85,8 @@ pub struct Evidence {
     pub stored: bool,
     /// `If-None-Match` names the full answer as it would be sent.
     pub unchanged: bool,
+    /// A worker of the site's own, which has ours in it, fetches the page for visitors: it may store it, and what is added to the page works from there as well.
+    pub by_own_worker: bool,
 }
 
 /// Whether fetch metadata (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`) says that a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but
@@ -153,7 +155,7 @@ pub enum Reason {
     SaveData,
     /// Plain: no `Sec-Fetch-*`, so an old browser, a tool, or an insecure origin.
     NotABrowser,
-    /// Plain: a service worker passed the visit on, whose answer it may keep or change.
+    /// Plain: a service worker passed the visit on, whose answer it may keep or change. Full: it is one that has ours in it.
     PassedOn,
     /// Plain: a known bot.
     Bot,
@@ -270,6 +272,9 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if is_too_little(evidence.size, policy) {
         return Decision::Full(Reason::Learning);
     }
+    if evidence.by_own_worker {
+        return Decision::Full(Reason::PassedOn);
+    }
     if evidence.is_peer_ready {
         return Decision::Thin(Reason::PeerNear);
     }
@@ -287,8 +292,10 @@ fn is_too_little(size: Size, policy: &Policy) -> bool {
 /// Without `Sec-Fetch-*` a document counts as visited, so that curl sees the reason of its plain answer.
 fn is_visit(evidence: &Evidence) -> bool {
     let goes_there = evidence.fetch_dest.as_deref() == Some("document") && evidence.fetch_mode.as_deref() == Some("navigate");
-    let navigation = !evidence.has_sec_fetch || goes_there || evidence.is_passed_on();
-    evidence.method_get && navigation && !evidence.purpose_prefetch && !evidence.wants_source && evidence.page_viral != PageFitness::NotHtml
+    let navigation = !evidence.has_sec_fetch || goes_there || evidence.by_own_worker || evidence.is_passed_on();
+    // A worker's fetches are as little urgent in Firefox as a look at the source.
+    let wants_source = evidence.wants_source && !evidence.by_own_worker;
+    evidence.method_get && navigation && !evidence.purpose_prefetch && !wants_source && evidence.page_viral != PageFitness::NotHtml
 }
 
 /// The first rule, if any, that rules everything but a plain answer out: the visitor's wishes, then the browser, then the page.
@@ -299,7 +306,7 @@ fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
         (evidence.cookie == CookieState::Off, Reason::OptOut),
         (evidence.save_data, Reason::SaveData),
         (!evidence.has_sec_fetch, Reason::NotABrowser),
-        (evidence.is_passed_on(), Reason::PassedOn),
+        (evidence.is_passed_on() && !evidence.by_own_worker, Reason::PassedOn),
         (evidence.bot, Reason::Bot),
         (evidence.cookie == CookieState::Incapable, Reason::Incapable),
         (evidence.too_old, Reason::Incapable),
@@ -364,6 +371,7 @@ mod tests {
         ("not utf-8", |e| e.page_viral = PageFitness::Encoding, Decision::Plain(Reason::Encoding)),
         ("stored, peers or not", |e| e.stored = true, Decision::Thin(Reason::Stored)),
         ("stored, its size not known", set_stored_and_new, Decision::Thin(Reason::Stored)),
+        ("fetched by a worker with ours in it, peers or not", set_by_own_worker, Decision::Full(Reason::PassedOn)),
         ("unchanged, peers or not", |e| e.unchanged = true, Decision::Full(Reason::Unchanged)),
         ("unchanged, its size not known", set_unchanged_and_new, Decision::Full(Reason::Unchanged)),
         ("stored and unchanged", set_stored_and_unchanged, Decision::Thin(Reason::Stored)),
@@ -386,6 +394,12 @@ mod tests {
     fn set_stored_and_unchanged(evidence: &mut Evidence) {
         evidence.stored = true;
         evidence.unchanged = true;
+    }
+
+    fn set_by_own_worker(e: &mut Evidence) {
+        set_fetch(e);
+        e.wants_source = true;
+        e.by_own_worker = true;
     }
 
     fn set_fetch(evidence: &mut Evidence) {

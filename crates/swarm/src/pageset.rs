@@ -49,8 +49,6 @@ pub struct PageSet {
     budget: Budget,
     /// A report may have changed the set, but the budget was empty.
     pending: bool,
-    /// Networks and browsers of visits that asked for a service worker of the site's own since the site last changed, latest last.
-    own_workers: VecDeque<(IpAddr, u64)>,
 }
 
 impl PageSet {
@@ -76,7 +74,6 @@ impl PageSet {
             chosen: Chosen::default(),
             budget: Budget::full(),
             pending: false,
-            own_workers: VecDeque::new(),
         };
         set.handle_site(references, served);
         set
@@ -143,7 +140,6 @@ impl PageSet {
     /// Returns whether the set changed.
     pub fn handle_site(&mut self, references: &[Reference], served: Served<'_>) -> bool {
         self.epoch += 1;
-        self.own_workers.clear();
         let mut known: BTreeMap<String, StaticReference> =
             std::mem::take(&mut self.references).into_iter().map(|reference| (reference.path.clone(), reference)).collect();
         let mut seen = BTreeSet::new();
@@ -183,35 +179,6 @@ impl PageSet {
         self.elect();
         self.pending = true;
         self.handle_timeout(now_ms, served)
-    }
-
-    /// The server saw a visit from this address ask for a service worker of the site's own, at a scope that holds the page.
-    pub fn handle_own_worker(&mut self, address: IpAddr, browser: u64) {
-        let seen = (locality::network_key(address), browser);
-        self.own_workers.retain(|known| *known != seen);
-        self.own_workers.push_back(seen);
-        while self.own_workers.len() > self.config.reports_max {
-            self.own_workers.pop_front();
-        }
-    }
-
-    /// Whether the page registers a service worker of its own, as most of the networks say from which it was visited, and in each most of its visits: one browser decides
-    /// only where it is the only one.
-    #[must_use]
-    pub fn has_own_worker(&self) -> bool {
-        if self.own_workers.is_empty() {
-            return false;
-        }
-        // By network: browsers that asked for one, and visits that told what they used.
-        let mut counts: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
-        for (network, _) in &self.own_workers {
-            counts.entry(*network).or_default().0 += 1;
-        }
-        for vote in &self.reports {
-            counts.entry(vote.network).or_default().1 += 1;
-        }
-        let agreeing = counts.values().filter(|(asked, told)| 2 * asked > *told).count();
-        2 * agreeing > counts.len()
     }
 
     /// Makes a change that waited for the budget. Returns whether the set changed.

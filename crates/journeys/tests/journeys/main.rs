@@ -12,6 +12,7 @@ mod hostile;
 mod loading;
 mod losses;
 mod native;
+mod own_workers;
 mod pages;
 mod pairs;
 mod proxies;

@@ -125,14 +125,14 @@ async fn googlebot_gets_the_page_plain_even_in_a_real_browser() {
 }
 
 #[tokio::test]
-async fn a_site_with_its_own_service_worker_is_answered_plain_and_keeps_it() {
+async fn a_site_whose_worker_is_to_be_left_alone_is_answered_plain() {
     journey(async {
         let head = "<script>navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready)
             .then(() => { window.ownWorker = true; });</script>";
         let mut site = App { head: head.to_owned(), ..App::default() }.site();
         site.write("/sw.js", "addEventListener('fetch', event => { if (event.request.url.endsWith('/from-worker')) event.respondWith(new Response('mine')); });
             addEventListener('install', () => skipWaiting()); addEventListener('activate', event => event.waitUntil(clients.claim()));");
-        let server = Server::serve(site.folder(), &[]).await;
+        let server = Server::serve(site.folder(), &["--own-service-worker", "yes"]).await;
         assert_eq!(server.get("/", NAVIGATION).await.header("viral-answer"), "plain; reason=own-service-worker");
         for engine in [Chromium, Firefox] {
             let visitor = Visitor::visiting(engine, &server.url("/")).await;

@@ -217,10 +217,12 @@ mod tests {
         let (_reader, pipe) = io::pipe().unwrap();
         let writer = Writer::to(Out::File("pipe".into(), File::from(std::os::fd::OwnedFd::from(pipe)))).unwrap();
         let line = "x".repeat(1024);
-        for _ in 0..2 * ACCESS_LOG_LINES_MAX {
+        // The first time what was dropped may be told in the log already, while the pipe still takes a line.
+        let mut written = 0;
+        while writer.told.dropped.load(Relaxed) == 0 {
             writer.write(line.clone());
+            written += 1;
+            assert!(written <= 20 * ACCESS_LOG_LINES_MAX, "all of it is waited for");
         }
-        let dropped = writer.told.dropped.load(Relaxed);
-        assert!(dropped > 0 && dropped <= 2 * ACCESS_LOG_LINES_MAX as u64, "{dropped}");
     }
 }

@@ -391,16 +391,16 @@ pub enum TlsMode {
     SelfSigned,
 }
 
-/// Whether the site has a service worker of its own.
+/// What becomes of a service worker of the site's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum OwnServiceWorker {
-    /// Found by looking at its scripts.
+    /// Its script is sent with ours in front.
     Auto,
-    /// It has.
+    /// Every page is answered plain.
     Yes,
-    /// It has not.
+    /// Its script is left as it is.
     No,
 }
 

@@ -12,10 +12,10 @@ use viral_wire::Ticket;
 
 use crate::app::App;
 use crate::client::{Socket, is_native_peer};
-use crate::config::OwnServiceWorker;
 use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
 
+use super::worker_script::fetches_document;
 pub(super) use fitness::{deploy_of, origin_of};
 
 /// The query that asks for the plain answer.
@@ -49,6 +49,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         }),
         too_old: text(headers, "user-agent").is_some_and(is_too_old),
         is_native_peer: is_native_peer(headers),
+        by_own_worker: fetches_document(headers),
         ..Evidence::default()
     }
 }
@@ -57,7 +58,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
 pub(crate) fn goes_there(headers: &HeaderMap) -> Option<bool> {
     has_sec_fetch(headers).then(|| {
         let dest = text(headers, "sec-fetch-dest");
-        dest == Some("document") || is_passed_on(dest, text(headers, "sec-fetch-mode"))
+        dest == Some("document") || fetches_document(headers) || is_passed_on(dest, text(headers, "sec-fetch-mode"))
     })
 }
 
@@ -81,7 +82,6 @@ pub(super) fn of_visit(
         addr: app.client_addr(Socket::of(request), &request.headers),
         ticket: fresh_ticket(),
         peers_wanted: THIN_OFFERS_MAX,
-        heeds_own_worker: app.own_service_worker == OwnServiceWorker::Auto,
         is_head: request.method == Method::HEAD,
         came_ms: app.hub.ms_of(came),
         // Whoever reloads the page was the first one, perhaps.

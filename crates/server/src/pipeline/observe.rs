@@ -81,9 +81,6 @@ pub(super) fn part(app: &App, version: &Version, asset: &Asset, request: &Parts,
     let Some(part_of) = PartOf::of(app, version, &request.headers) else { return response };
     // Chromium asks whether the parts it has are still good, and hears 304: that is no use of the whole.
     let may_be_noted = is_whole && !asset.is_document() && !request.headers.contains_key(header::RANGE);
-    if asks_for_worker(request) && is_in_scope(asset, &part_of.page) {
-        part_of.registers_worker(app, request);
-    }
     let asked = if may_be_noted { part_of.asked(app, asset.path()) } else { None };
     sent(app, (part_of, asset.path().to_owned()), asked, response)
 }
@@ -119,9 +116,6 @@ impl Passing {
             return None;
         }
         let (path, part_of) = (request.uri.path().to_owned(), PartOf::of(app, &app.site.current(), &request.headers)?);
-        if asks_for_worker(request) {
-            part_of.registers_worker(app, request);
-        }
         let asked = if request.headers.contains_key(header::RANGE) { None } else { part_of.asked(app, &path) };
         Some(Self { part_of, asked, path })
     }
@@ -137,17 +131,6 @@ impl Passing {
     }
 }
 
-/// Whether a page asks for this as its service worker. Browsers do not let scripts send this header.
-fn asks_for_worker(request: &Parts) -> bool {
-    request.headers.get("service-worker").is_some_and(|value| value == "script")
-}
-
-/// Whether the scope of a worker holds the page, as far as the path of its script tells.
-fn is_in_scope(script: &Asset, page: &str) -> bool {
-    let scope = script.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-    page.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'))
-}
-
 /// The page that a request is part of.
 pub(crate) struct PartOf {
     /// Its path.
@@ -159,13 +142,6 @@ pub(crate) struct PartOf {
 }
 
 impl PartOf {
-    /// The page registers a service worker of its own.
-    fn registers_worker(&self, app: &App, request: &Parts) {
-        if let Some(browser) = self.browser {
-            app.hub.own_worker_seen(&self.page, app.client_addr(Socket::of(request), &request.headers).public, browser);
-        }
-    }
-
     /// The answer to a request for an asset under this path begins, in a visit that is known.
     fn asked(&self, app: &App, path: &str) -> Option<Asked> {
         self.browser.and_then(|browser| app.hub.visits().asked(browser, path, self.referer.as_deref()))

@@ -3,7 +3,7 @@
 //! Such a page is streamed by with the tag of one script of ours in its head. All of them are one page to the tracker, whose set is what they load.
 
 mod body;
-mod tags;
+pub(super) mod tags;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -24,7 +24,7 @@ use body::Streamed;
 use std::sync::Arc;
 
 /// Headers that tell of the very bytes of a body, or of its parts.
-const OF_THE_BYTES: [HeaderName; 8] = [
+pub(super) const OF_THE_BYTES: [HeaderName; 8] = [
     header::CONTENT_LENGTH,
     header::TRAILER,
     header::ACCEPT_RANGES,

@@ -21,8 +21,6 @@ pub struct PageFacts<'f> {
     pub app_bytes: u64,
     /// How much a visit uses, the document included.
     pub size: Size,
-    /// Visits were seen to register a service worker of the site's own.
-    pub own_worker: bool,
 }
 
 /// Somebody who comes to a document.
@@ -36,8 +34,6 @@ pub struct VisitFacts {
     pub ticket: Ticket,
     /// How many peers it should get.
     pub peers_wanted: usize,
-    /// A service worker that pages register themselves rules them out.
-    pub heeds_own_worker: bool,
     /// HEAD: the head of the answer, and nobody is reserved.
     pub is_head: bool,
     /// When it came, in milliseconds.
@@ -193,7 +189,6 @@ fn fitness(facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> PageFitness {
         return told;
     }
     match page {
-        Some(page) if page.own_worker && facts.heeds_own_worker => PageFitness::OwnServiceWorker,
         Some(_) => told,
         None => PageFitness::NoManifest,
     }

@@ -18,19 +18,10 @@ pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts) -
     let Some(document) = asset.document().filter(|_| !is_saved(&record) && !is_download(version, asset, request)) else {
         return PageFitness::NotHtml;
     };
-    if has_own_worker(app, version) {
+    if app.own_service_worker == OwnServiceWorker::Yes {
         return PageFitness::OwnServiceWorker;
     }
     if policies_allow(&record, document, origin_of(app, request)) { PageFitness::Fit } else { PageFitness::Csp }
-}
-
-/// Whether the site's files show a service worker of its own, as far as the operator lets that be found out.
-fn has_own_worker(app: &App, version: &Version) -> bool {
-    match app.own_service_worker {
-        OwnServiceWorker::Auto => version.own_service_worker(),
-        OwnServiceWorker::Yes => true,
-        OwnServiceWorker::No => false,
-    }
 }
 
 /// Whether all policies of the page let us work, those that only report as well.

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 /// The tags of `If-None-Match` that are ours, as the service gave them.
-pub(super) fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
+pub(in crate::pipeline) fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let tags = values.flat_map(|value| value.split(',')).map(str::trim);
     let stripped = tags.filter_map(|tag| {
@@ -16,7 +16,7 @@ pub(super) fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
 }
 
 /// Makes the tag of an answer ours: a weak one, for our codings differ. Whether it was weak before is told by a letter.
-pub(super) fn make_ours(headers: &mut HeaderMap, suffix: &str) {
+pub(in crate::pipeline) fn make_ours(headers: &mut HeaderMap, suffix: &str) {
     let Some(tag) = headers.remove(header::ETAG) else { return };
     let Ok(text) = tag.to_str() else { return };
     let (was_weak, name) = text.strip_prefix("W/").map_or(("", text), |name| ("w", name));

@@ -240,18 +240,3 @@ async fn a_watched_body_keeps_its_exact_length() {
     assert_eq!(http_body::Body::size_hint(response.body()).exact(), Some(20_000));
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 20_000);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_page_that_was_seen_to_register_a_worker_of_its_own_is_plain_for_everybody() {
-    let viral = viral(&SITE, |_| ()).await;
-    let worker = [("service-worker", "script")];
-    let stranger = format!("viral-visit={:016x}", 7);
-    fetch(&viral, "/app.js", &stranger, &worker).await;
-    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near", "who did not come says nothing");
-    let cookie = come(&viral, "/").await;
-    fetch(&viral, "/app.js", &cookie, &[]).await;
-    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near", "any script is no worker");
-    fetch(&viral, "/app.js", &cookie, &worker).await;
-    assert_eq!(answer(&visit(&viral, "/", &[]).await), "plain; reason=own-service-worker");
-    assert_eq!(answer(&visit(&viral, "/about/", &[]).await), "full; reason=no-peer-near", "another page does not register it");
-}

@@ -17,7 +17,7 @@ use crate::{
 const APP_BYTES: u64 = 2_000_000;
 
 const PAGE: PageFacts<'static> =
-    PageFacts { path: "/", manifest: Digest([7; 32]), app_bytes: APP_BYTES, size: Size::Known { bytes: APP_BYTES }, own_worker: false };
+    PageFacts { path: "/", manifest: Digest([7; 32]), app_bytes: APP_BYTES, size: Size::Known { bytes: APP_BYTES } };
 
 struct World {
     tracker: Tracker,
@@ -61,7 +61,6 @@ fn visitor() -> VisitFacts {
         addr: ClientAddr { public: [192, 0, 2, 1].into(), rewrite_to: None, browser: None },
         ticket: Ticket([1; 16]),
         peers_wanted: 4,
-        heeds_own_worker: true,
         is_head: false,
         came_ms: 0,
         was_here: false,
@@ -89,7 +88,6 @@ const ROWS: &[(&str, Change, Decision)] = &[
     ("would be prompted", |facts, _| facts.evidence.platform_prompts = true, Decision::Plain(Reason::Prompts)),
     ("a small app", |_, page| set(page, |page| page.size = Size::Known { bytes: 1 }), Decision::Plain(Reason::SmallApp)),
     ("its own worker", |facts, _| facts.evidence.page_viral = PageFitness::OwnServiceWorker, Decision::Plain(Reason::OwnServiceWorker)),
-    ("a worker that visits showed", |_, page| set(page, |page| page.own_worker = true), Decision::Plain(Reason::OwnServiceWorker)),
     ("its policy", |facts, _| facts.evidence.page_viral = PageFitness::Csp, Decision::Plain(Reason::Csp)),
     ("its encoding", |facts, _| facts.evidence.page_viral = PageFitness::Encoding, Decision::Plain(Reason::Encoding)),
     ("nothing there", |facts, _| facts.evidence.page_viral = PageFitness::NotFound, Decision::Plain(Reason::NotFound)),

@@ -1,0 +1,76 @@
+/**
+ * Ours inside a worker of the site's own, whose script the server sends with ours first: what that worker fetches and stores comes from where the page's assets come from, and the site sees of ours
+ * no more than it would see if there were none.
+ */
+
+import { WORKER_URL } from './workerclient';
+import type { WorkerScope } from './workerscope';
+
+const scope = globalThis as unknown as WorkerScope;
+
+/** Tells the server what the site's worker fetches: a `document` is for a page, whoever stores it first, and comes whole with the addition; an `asset` is of the version that the site has now. */
+export const WORKER_HEADER = 'viral-worker';
+
+/** Whether this worker is ours alone. */
+export const isAlone = scope.location.pathname.endsWith(WORKER_URL);
+
+let listening = false;
+
+/** What the site's worker fetches now it stores for later visits. */
+let installing = false;
+
+/** Whether the site's worker answers requests. */
+export const answers = (): boolean => listening || !!scope.onfetch;
+
+/** Whether there is nobody to wait for but a worker of ours, of which the site knows nothing. */
+export const isFirst = (): boolean => isAlone || !!scope.registration.active?.scriptURL.endsWith(WORKER_URL);
+
+/** Claims the pages without a word to the site. */
+export const claim = scope.clients.claim.bind(scope.clients);
+
+/** Fetches as the browser does, whatever the site's worker has. */
+export const fetched = scope.fetch.bind(scope);
+
+/** Notices what the site's worker does: `held` is what we have of what it fetches, and `claimed` is called when it claims pages. To be called before its first line runs. */
+export function wrap(held: (request: Request) => Promise<Response | undefined>, claimed: () => Promise<unknown>): void {
+  const { addEventListener, clients } = scope;
+  const listen = (type: string, ...rest: unknown[]): void => {
+    listening ||= type === 'fetch';
+    Reflect.apply(addEventListener, scope, [type, ...rest]);
+  };
+  Object.assign(scope, { addEventListener: listen });
+  clients.claim = () => claim().then(() => claimed().then(() => undefined, () => undefined));
+  const fetching: typeof fetch = async (input, init) => {
+    const request = init || !(input instanceof Request) ? new Request(input, init) : input;
+    if (request.method !== 'GET') return fetched(input, init);
+    return (await held(request).catch(() => undefined)) ?? fetched(told(request));
+  };
+  scope.fetch = fetching;
+  scope.addEventListener('install', () => void (installing = true));
+  scope.addEventListener('activate', () => void (installing = false));
+  // These would fetch past us.
+  Cache.prototype.add = function (request) {
+    return this.addAll([request as RequestInfo]);
+  };
+  Cache.prototype.addAll = async function (requests) {
+    const all = await Promise.all([...requests].map(stored));
+    await Promise.all(all.map(([request, response]) => this.put(request, response)));
+  };
+}
+
+/** What is put into a cache of the site's, or the error that the browser itself would give. */
+async function stored(input: RequestInfo): Promise<[Request, Response]> {
+  const request = new Request(input);
+  const response = await scope.fetch(request);
+  if (!response.ok || response.status === 206) throw new TypeError('Request failed');
+  return [request, response];
+}
+
+/** A page that the site's worker fetches is for the visitor, who goes to it now or later; what a script of the page fetches is not. */
+function told(request: Request): Request {
+  const { origin, pathname } = new URL(request.url);
+  if (origin !== scope.location.origin || !(installing || request.mode === 'navigate')) return request;
+  const headers = new Headers(request.headers);
+  headers.set(WORKER_HEADER, request.mode === 'navigate' || /\/$|\.html?$/.test(pathname) ? 'document' : 'asset');
+  return new Request(request, { headers });
+}

@@ -1,0 +1,206 @@
+//! A service worker of the site's own: its script is sent with ours in front, so that the site keeps its worker and its pages travel all the same (docs/adr/0082).
+
+use axum::body::{Body, Bytes};
+use bytes::BytesMut;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http_body_util::BodyExt as _;
+use viral_site::{Coding, accepted, encode_quick};
+use viral_swarm::admission::CookieState;
+
+use super::personal::{OF_THE_BYTES, tags};
+use crate::app::App;
+use crate::config::OwnServiceWorker;
+use crate::cookies;
+use crate::limits::WORKER_SCRIPT_LEN_MAX;
+use crate::scripts::{FOR_WORKER, Scripts};
+
+/// Whether a page asks for this as its service worker, and ours is to be in it.
+pub(crate) fn is_asked(app: &App, request: &Parts) -> bool {
+    let headers = &request.headers;
+    request.method == Method::GET
+        && is_script_of_worker(headers)
+        && app.own_service_worker == OwnServiceWorker::Auto
+        && cookies::visitor_state(headers) != CookieState::Off
+}
+
+/// Whether a worker that has ours in it fetches a page for visitors; see [`viral_swarm::admission::Evidence::by_own_worker`].
+pub(crate) fn fetches_document(headers: &HeaderMap) -> bool {
+    headers.get(FOR_WORKER).is_some_and(|value| value == "document")
+}
+
+/// Whether this is for a worker of the site's own, which is always of the version that the site has now: it asks whether there is a newer one, or stores for later what its list says that version has.
+pub(crate) fn is_for_worker(headers: &HeaderMap) -> bool {
+    headers.contains_key(FOR_WORKER) || is_script_of_worker(headers)
+}
+
+/// Whether a page asks for this as its service worker. Browsers do not let scripts send this header.
+fn is_script_of_worker(headers: &HeaderMap) -> bool {
+    headers.get("service-worker").is_some_and(|value| value == "script")
+}
+
+/// A request for the script of a service worker of the site's own.
+pub(crate) struct WorkerScript {
+    /// The coding in which the visitor likes it best.
+    coding: Option<Coding>,
+}
+
+impl WorkerScript {
+    /// Of a request that [`is_asked`], which is made to ask for the script whole, in no coding, and compared only with what ours was in.
+    pub(crate) fn prepare(request: &mut Parts, app: &App) -> Self {
+        let headers = &mut request.headers;
+        let coding = accepted(headers).first().copied();
+        let known = tags::theirs(headers, app.scripts.worker_tag_suffix());
+        for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH] {
+            headers.remove(name);
+        }
+        for tag in known {
+            headers.append(header::IF_NONE_MATCH, tag);
+        }
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        Self { coding }
+    }
+
+    /// The script with ours in front; what is none, is longer than [`WORKER_SCRIPT_LEN_MAX`] or comes in a coding nobody asked for stays as it is.
+    pub(crate) async fn answer(self, app: &App, response: Response<Body>) -> Response<Body> {
+        let (mut head, body) = response.into_parts();
+        if head.status == StatusCode::NOT_MODIFIED {
+            make_ours(&mut head.headers, &app.scripts);
+            return Response::from_parts(head, body);
+        }
+        let is_plain = head.headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+        if head.status != StatusCode::OK || !is_plain || !is_script(&head.headers) {
+            return Response::from_parts(head, body);
+        }
+        let whole = match gather(body).await {
+            Ok(whole) => whole,
+            Err(body) => return Response::from_parts(head, body),
+        };
+        for name in OF_THE_BYTES {
+            head.headers.remove(name);
+        }
+        head.headers.remove(header::CONTENT_ENCODING);
+        make_ours(&mut head.headers, &app.scripts);
+        head.headers.append(header::VARY, HeaderValue::from_static("accept-encoding, service-worker"));
+        let with_ours = with_ours(&app.scripts, &whole);
+        let coded = self.coding.and_then(|coding| Some((coding, encode_quick(coding, &with_ours).ok()?)));
+        let body = match coded {
+            Some((coding, body)) => {
+                head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
+                Bytes::from(body)
+            }
+            None => with_ours,
+        };
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        Response::from_parts(head, Body::from(body))
+    }
+}
+
+fn make_ours(headers: &mut HeaderMap, scripts: &Scripts) {
+    tags::make_ours(headers, scripts.worker_tag_suffix());
+}
+
+/// Whether browsers take this for a script (<https://mimesniff.spec.whatwg.org/#javascript-mime-type>, the names in use).
+fn is_script(headers: &HeaderMap) -> bool {
+    const TYPES: [&str; 4] = ["text/javascript", "application/javascript", "application/x-javascript", "application/ecmascript"];
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// All of a body; one that is too long or breaks goes on as it came.
+async fn gather(mut body: Body) -> Result<Bytes, Body> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Err(error) => return Err(resumed(whole.freeze(), Some(error), body)),
+        }
+        if whole.len() > WORKER_SCRIPT_LEN_MAX {
+            return Err(resumed(whole.freeze(), None, body));
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// What came of a body, how it broke, if it did, and else the rest.
+fn resumed(came: Bytes, broke: Option<axum::Error>, rest: Body) -> Body {
+    let came = stream::iter([Some(Ok(came)), broke.map(Err)].into_iter().flatten());
+    Body::from_stream(came.chain(rest.into_data_stream()))
+}
+
+/// A script of the site's own with ours in front. A module runs what it imports before its first line, so ours is its first import.
+fn with_ours(scripts: &Scripts, script: &[u8]) -> Bytes {
+    let mut all = BytesMut::new();
+    if begins_with_import(script) {
+        all.extend_from_slice(format!("import\"{}\";\n", scripts.worker_path()).as_bytes());
+    } else {
+        all.extend_from_slice(&scripts.worker.body(None));
+        all.extend_from_slice(b"\n");
+    }
+    all.extend_from_slice(script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script));
+    all.freeze()
+}
+
+/// Whether the first statement is an `import` declaration, which only a module may have. One that has its imports further down runs them before ours.
+fn begins_with_import(script: &[u8]) -> bool {
+    let mut rest = script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script).trim_ascii_start();
+    loop {
+        let end = if rest.starts_with(b"//") {
+            rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))
+        } else if rest.starts_with(b"/*") {
+            rest.windows(2).skip(2).position(|two| two == b"*/").map(|at| at + 4)
+        } else if [&b"'use strict'"[..], b"\"use strict\""].iter().any(|directive| rest.starts_with(directive)) {
+            Some("'use strict'".len())
+        } else if rest.starts_with(b";") {
+            Some(1)
+        } else {
+            break;
+        };
+        let Some(end) = end else { return false };
+        rest = rest[end..].trim_ascii_start();
+    }
+    let Some(after) = rest.strip_prefix(b"import") else { return false };
+    let after_space = after.trim_ascii_start();
+    match after_space.first() {
+        Some(b'"' | b'\'' | b'{' | b'*') => true,
+        // A name of its own: `import a from "b"`.
+        Some(byte) => after_space.len() < after.len() && (byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$')),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_nothing_but_a_module_is_taken_for_one() {
+        for module in [
+            "import'a.js'",
+            "import \"a.js\"",
+            "import{a}from'a.js'",
+            "import * as a from 'a.js'",
+            "import a from 'a.js'",
+            "import _a, { b } from 'a.js'",
+            "\u{feff}// why\n/* import */ 'use strict';\n import a from 'a.js'",
+        ] {
+            assert!(begins_with_import(module.as_bytes()), "{module}");
+        }
+        for classic in [
+            "",
+            "import",
+            "importScripts('a.js')",
+            "import('a.js')",
+            "import.meta",
+            "important = 1",
+            "imports\n{}",
+            "/* import 'a.js'",
+            "// import 'a.js'",
+            "self.a = `\nimport 'a.js'`",
+            "\"use strictly\"; import",
+        ] {
+            assert!(!begins_with_import(classic.as_bytes()), "{classic}");
+        }
+    }
+}
