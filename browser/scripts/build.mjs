@@ -1,4 +1,4 @@
-// Bundles the four scripts a visitor may get into dist/, which is committed. `--check` fails if dist/ is stale.
+// Bundles the five scripts a visitor may get into dist/, which is committed. `--check` fails if dist/ is stale.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';

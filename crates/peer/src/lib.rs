@@ -5,6 +5,7 @@
 //!
 //! Not here: a command line, a progress bar, mDNS, STUN, relays.
 
+mod doctor;
 mod encoded_cache;
 mod get;
 mod limits;
@@ -29,6 +30,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use doctor::{Diagnosis, DoctorOptions, Finding, Health, doctor};
 pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, Report, get};
 pub use limits::STALL;
 pub use origin::OriginError;

@@ -99,6 +99,9 @@ pub(crate) const SIGNALS_MAX: usize = 256;
 /// Pieces from the origin that wait to be verified: the engine asks for 64 at a time.
 pub(crate) const ORIGIN_EVENTS_MAX: usize = 64;
 
+/// Longest answer of `/.viral/doctor.json`, in bytes: an address, two words and a few numbers.
+pub(crate) const DOCTOR_VIEW_LEN_MAX: usize = 4 * 1024;
+
 /// Largest document taken, in bytes decoded. The largest real ones are single-file apps of some tens of megabytes.
 pub(crate) const DOCUMENT_LEN_MAX: usize = 256 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 //! Everything of ours under `/.viral/`.
 
 mod disclosure;
+mod doctor;
 mod lineage;
 mod listing;
 mod pieces;
@@ -29,6 +30,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/", get(disclosure::page))
         .route("/.viral/opt-out", post(disclosure::opt_out))
         .route("/.viral/opt-in", post(disclosure::opt_in))
+        .route("/.viral/doctor", get(doctor::page))
+        .route("/.viral/doctor.js", get(doctor::script))
+        .route("/.viral/doctor.json", get(doctor::view))
         .route(ADDITION_PATH, get(scripts::addition))
         .route("/.viral/worker.js", get(scripts::worker))
         .route(BESIDE_PATH, get(scripts::beside))

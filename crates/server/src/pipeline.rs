@@ -122,6 +122,19 @@ async fn document_answer(
     Some(render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await)
 }
 
+/// How somebody would be answered who goes to a page now, as far as the request that asks tells; none where there is no page. Nobody is introduced, nothing is counted.
+pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decision> {
+    let version = app.site.current();
+    let document = match version.resolve_visit(path) {
+        Resolved::Asset(asset) if asset.is_document() => asset,
+        Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => return None,
+    };
+    let mut facts = facts::of_visit(app, (&version, &document), request, (facts::as_visit(request), Instant::now()));
+    (facts.is_head, facts.may_wait) = (true, false);
+    let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
+    admission.decision()
+}
+
 /// Whether a path is by its extension that of something a page needs, not of a page.
 fn names_a_part(path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();

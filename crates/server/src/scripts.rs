@@ -1,4 +1,4 @@
-//! The four scripts of ours, built from `browser/` and compiled in: loader, addition, service worker and the script of pages that are made for each visitor.
+//! The five scripts of ours, built from `browser/` and compiled in: loader, addition, service worker, the script of pages that are made for each visitor, and that of the doctor.
 
 use std::sync::{Arc, LazyLock};
 
@@ -29,6 +29,9 @@ static ADDITION: &str = include_str!("../scripts/addition.js");
 static WORKER: &str = include_str!("../scripts/worker.js");
 /// Script in the head of every page that is made for its visitor.
 static BESIDE: &str = include_str!("../scripts/beside.js");
+
+/// Script of `/.viral/doctor`.
+static DOCTOR: &str = include_str!("../scripts/doctor.js");
 
 /// One script in every coding.
 pub(crate) struct Script {
@@ -64,6 +67,8 @@ pub(crate) struct Scripts {
     pub(crate) worker: Script,
     /// The script of pages that are made for each visitor, encoded once.
     pub(crate) beside: Script,
+    /// The script of the page that says what a browser can do here, encoded once.
+    pub(crate) doctor: Script,
     /// Where the addition is asked for.
     addition_path: String,
     /// Where the script of such pages is asked for.
@@ -98,6 +103,7 @@ impl Scripts {
             worker_tag_suffix: format!("-w{:.8}", worker.version),
             worker_path: based(WORKER_PATH),
             worker,
+            doctor: Script::of(based(DOCTOR)),
             beside,
             addition_path: based(ADDITION_PATH),
             beside_path: based(BESIDE_PATH),

@@ -9,6 +9,7 @@ use viral_server::config::{Config, ConfigError, load};
 use viral_upstream::UpstreamAddr;
 
 use crate::audit::{AUDIT_HELP, AuditArgs};
+use crate::doctor::{DOCTOR_HELP, DoctorArgs};
 use crate::peer::{GetArgs, SeedArgs};
 use crate::simulate::SimulateArgs;
 
@@ -45,6 +46,8 @@ pub(crate) enum Task {
     },
     /// Look at a page as two visitors.
     Audit(Box<AuditArgs>),
+    /// Find out why visitors take no part.
+    Doctor(Box<DoctorArgs>),
     /// Print the commented default settings.
     PrintConfig,
     /// Take an app from its swarm.
@@ -92,6 +95,9 @@ enum Command {
     /// Look at a page as two visitors: what of it may travel, by which rule, and whether it is the same for both
     #[command(after_help = AUDIT_HELP)]
     Audit(Box<AuditArgs>),
+    /// Find out whether visitors of a page can take part, and what to change
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Box<DoctorArgs>),
     /// Print the commented default settings, to be saved as viral.toml
     Config,
     /// Take a page's app, or one asset, through the swarm as a visitor would
@@ -161,6 +167,7 @@ pub(crate) fn parse() -> anyhow::Result<Task> {
             Ok(Task::Proxy { upstream, config })
         }
         Some(Command::Audit(args)) => Ok(Task::Audit(args)),
+        Some(Command::Doctor(args)) => Ok(Task::Doctor(args)),
     }
 }
 

@@ -1,8 +1,9 @@
-//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `config`, `get`, `seed`, `simulate` and `completions`.
+//! The `viral` command line: the demo, `serve`, `proxy`, `audit`, `doctor`, `config`, `get`, `seed`, `simulate` and `completions`.
 
 mod audit;
 mod bind;
 mod cli;
+mod doctor;
 mod hosting;
 mod manual;
 mod peer;

@@ -16,6 +16,7 @@ use viral_server::{EmbeddedFile, Listener, Source, Viral};
 use crate::audit;
 use crate::bind;
 use crate::cli::Task;
+use crate::doctor;
 use crate::hosting::Hosting;
 use crate::manual;
 use crate::peer;
@@ -38,6 +39,7 @@ pub(crate) const RUNTIME_GRACE: Duration = Duration::from_millis(100);
 pub(crate) fn run(task: Task) -> anyhow::Result<ExitCode> {
     let done = match task {
         Task::Audit(args) => return audit::run(&args),
+        Task::Doctor(args) => return doctor::run(&args),
         Task::PrintConfig => say(&default_file()),
         Task::Completions(shell) => say(&manual::completions(shell)?),
         Task::Manual(dir) => manual::write_pages(&dir),

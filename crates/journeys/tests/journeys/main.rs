@@ -5,6 +5,7 @@ mod apps;
 mod bad_input;
 mod common;
 mod deploys;
+mod doctor;
 mod examples;
 mod harness;
 mod headers;

@@ -54,6 +54,13 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
     }
 }
 
+/// The same as if the request, which a page made of its own accord, were one that goes there.
+pub(super) fn as_visit(request: &Parts) -> Evidence {
+    let evidence = of_request(request);
+    let of_browser = |value: &str| evidence.has_sec_fetch.then(|| value.to_owned());
+    Evidence { method_get: true, wants_source: false, fetch_dest: of_browser("document"), fetch_mode: of_browser("navigate"), ..evidence }
+}
+
 /// Whether somebody goes to the address, as the browser says it; none where it says nothing.
 pub(crate) fn goes_there(headers: &HeaderMap) -> Option<bool> {
     has_sec_fetch(headers).then(|| {

@@ -206,13 +206,7 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
     let version = app.site.current();
     let document: &Asset = version.personal()?;
     // The page itself was gone to, and asks for this.
-    let evidence = Evidence {
-        method_get: true,
-        wants_source: false,
-        fetch_dest: Some("document".to_owned()),
-        fetch_mode: Some("navigate".to_owned()),
-        ..facts::of_request(request)
-    };
+    let evidence = facts::as_visit(request);
     let mut facts = facts::of_visit(app, (&version, document), request, (evidence, Instant::now()));
     facts.may_wait = false;
     let (page, admission) = app.hub.admit((&version, document), &facts, |manifest| held == Some(*manifest), &app.policy);

@@ -1,0 +1,126 @@
+//! `/.viral/doctor`: what this browser can do here, in plain words, and what the server thinks of it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use viral_swarm::admission::Decision;
+
+use super::scripts;
+use crate::app::App;
+use crate::client::Socket;
+use crate::pipeline;
+use crate::replies::refusal;
+use crate::stats::Cause;
+
+/// The page with its places to fill.
+const TEMPLATE: &str = include_str!("doctor.html");
+
+/// Nothing but its own style, its own script, and what that asks of the server.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// How the server sees who asks; `ServerView` of `browser/src/core/doctor.ts`.
+#[derive(Debug, Serialize)]
+struct View<'a> {
+    /// Where it came from.
+    address: std::net::IpAddr,
+    /// `full`, `thin` or `plain`: how a visit would be answered now; none where there is no page.
+    answer: Option<&'a str>,
+    /// Why; a token of the `viral-answer` header.
+    reason: Option<&'a str>,
+    /// Visitors that seed now.
+    seeders: usize,
+    /// UDP ports at which it tells how it sees who asks.
+    stun: &'a [u16],
+}
+
+/// `GET /.viral/doctor`
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Response<Body> {
+    let html = TEMPLATE.replace("{{script}}", &app.base.own("doctor.js")).replace("{{about}}", &app.base.own(""));
+    let html = html.replace("{{base}}", app.base.as_str());
+    let mut response = Response::new(Body::from(html));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response.extensions_mut().insert(Cause::Documents);
+    response
+}
+
+/// `GET /.viral/doctor.js`
+pub(crate) async fn script(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    scripts::script(&app.scripts.doctor, query.as_deref(), &headers)
+}
+
+/// `GET /.viral/doctor.json?page=PATH`; without a page that at `/`.
+pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let (request, _) = request.into_parts();
+    let query = request.uri.query().unwrap_or_default();
+    let path = query.split('&').find_map(|pair| pair.strip_prefix("page=")).unwrap_or("/");
+    if !path.starts_with('/') {
+        return refusal(StatusCode::BAD_REQUEST, "a page is a path that begins with /, as in ?page=/docs/");
+    }
+    let answer = pipeline::would_be(&app, &request, path).and_then(|decision| match decision {
+        Decision::Full(reason) => Some(("full", reason)),
+        Decision::Thin(reason) => Some(("thin", reason)),
+        Decision::Plain(reason) => Some(("plain", reason)),
+        Decision::Asset => None,
+    });
+    let view = View {
+        address: app.client_addr(Socket::of(&request), &request.headers).public,
+        answer: answer.map(|(answer, _)| answer),
+        reason: answer.map(|(_, reason)| reason.as_token()),
+        seeders: app.hub.numbers().seeders,
+        stun: &[],
+    };
+    let mut response = Response::new(Body::from(serde_json::to_string(&view).expect("numbers and names are JSON")));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response.extensions_mut().insert(Cause::Signalling);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::testing::{SITE, get, seeder, text, viral};
+
+    const BROWSER: [(&str, &str); 3] = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
+
+    #[tokio::test]
+    async fn the_server_says_how_it_would_answer_and_reserves_nobody() {
+        let viral = viral(&SITE, |_| ()).await;
+        let view = async |query: &str, more: &[(&str, &str)]| -> Value {
+            let response = get(&viral, &format!("/.viral/doctor.json{query}"), &[&BROWSER, more].concat()).await;
+            serde_json::from_str(&text(response).await).unwrap()
+        };
+        let found = view("", &[]).await;
+        assert_eq!((&found["answer"], &found["reason"]), (&json!("full"), &json!("no-peer-near")), "{found}");
+        let (_, mut outgoing) = seeder(&viral, "/");
+        for _ in 0..3 {
+            let found = view("", &[]).await;
+            assert_eq!((&found["answer"], &found["seeders"]), (&json!("thin"), &json!(1)), "{found}");
+        }
+        while let Ok(outgoing) = outgoing.try_recv() {
+            assert!(!format!("{outgoing:?}").contains("Answer"), "nobody was introduced");
+        }
+        assert_eq!(view("?page=/about/", &[("save-data", "on")]).await["reason"], "save-data");
+        assert_eq!(view("?page=/app.js", &[]).await["answer"], Value::Null);
+        assert_eq!(view("", &[("cookie", "viral=off")]).await["reason"], "opt-out");
+        assert_eq!(get(&viral, "/.viral/doctor.json?page=x", &BROWSER).await.status(), 400);
+    }
+
+    #[tokio::test]
+    async fn the_page_runs_its_own_script_alone() {
+        let viral = viral(&SITE, |_| ()).await;
+        let response = get(&viral, "/.viral/doctor", &[]).await;
+        assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("script-src 'self'"));
+        let html = text(response).await;
+        assert!(html.contains("<script src=\"/.viral/doctor.js\"></script>") && !html.contains("{{"), "{html}");
+        assert!(text(get(&viral, "/.viral/doctor.js", &[]).await).await.contains("/.viral/doctor.json"));
+    }
+}
