@@ -1,4 +1,4 @@
-// Bundles the five scripts a visitor may get into dist/, which is committed. `--check` fails if dist/ is stale.
+// Bundles the scripts a visitor may get into dist/, which is committed. `--check` fails if dist/ is stale.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -7,12 +7,17 @@ import { BUNDLE, ENTRIES, FOLDER, minified } from './options.mjs';
 
 const checks = process.argv.includes('--check');
 
-const { outputFiles } = await build({
-  ...BUNDLE,
-  format: 'iife',
-  entryPoints: ENTRIES.map(({ name }) => `src/${name}.ts`),
-  outdir: 'dist',
-});
+const bundled = (entries, define) =>
+  build({
+    ...BUNDLE,
+    define: { ...BUNDLE.define, ...define },
+    format: 'iife',
+    entryPoints: entries.map(({ name, source }) => ({ in: `src/${source ?? name}.ts`, out: name })),
+    outdir: 'dist',
+  });
+
+const outputs = await Promise.all([bundled(ENTRIES.filter(({ source }) => !source)), bundled(ENTRIES.filter(({ source }) => source), { INSIDE: 'true' })]);
+const outputFiles = outputs.flatMap(({ outputFiles }) => outputFiles);
 
 await mkdir(`${FOLDER}/dist`, { recursive: true });
 for (const { path, text } of outputFiles) {

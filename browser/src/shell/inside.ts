@@ -11,8 +11,8 @@ const scope = globalThis as unknown as WorkerScope;
 /** Tells the server what the site's worker fetches: a `document` is for a page, whoever stores it first, and comes whole with the addition; an `asset` is of the version that the site has now. */
 export const WORKER_HEADER = 'viral-worker';
 
-/** Whether this worker is ours alone. */
-export const isAlone = scope.location.pathname.endsWith(WORKER_URL);
+/** Whether this worker is ours alone: the build of it that is sent in front of the site's own is another one. */
+export const isAlone = !INSIDE;
 
 let listening = false;
 
@@ -20,7 +20,7 @@ let listening = false;
 let installing = false;
 
 /** Whether the site's worker answers requests. */
-export const answers = (): boolean => listening || !!scope.onfetch;
+export const answers = (): boolean => INSIDE && (listening || !!scope.onfetch);
 
 /** Whether there is nobody to wait for but a worker of ours, of which the site knows nothing. */
 export const isFirst = (): boolean => isAlone || !!scope.registration.active?.scriptURL.endsWith(WORKER_URL);

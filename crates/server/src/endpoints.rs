@@ -20,7 +20,7 @@ use viral_wire::{ADDITION_PATH, PERSONAL_PATH};
 
 use crate::app::App;
 use crate::replies::refusal;
-use crate::scripts::BESIDE_PATH;
+use crate::scripts::{BESIDE_PATH, INSIDE_PATH};
 
 pub(crate) use lineage::stream as lineage_stream;
 
@@ -35,6 +35,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/doctor.json", get(doctor::view))
         .route(ADDITION_PATH, get(scripts::addition))
         .route("/.viral/worker.js", get(scripts::worker))
+        .route(INSIDE_PATH, get(scripts::inside))
         .route(BESIDE_PATH, get(scripts::beside))
         .route(PERSONAL_PATH, post(signals::personal))
         .route("/.viral/manifest/{digest}", get(pieces::manifest))

@@ -1,4 +1,4 @@
-//! The five scripts of ours, built from `browser/` and compiled in: loader, addition, service worker, the script of pages that are made for each visitor, and that of the doctor.
+//! The scripts of ours, built from `browser/` and compiled in: loader, addition, service worker, the same as it is sent in front of a worker of the site's own, the script of pages that are made for each visitor, and that of the doctor.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,8 +11,8 @@ use viral_wire::{ADDITION_PATH, OWN_PATHS};
 /// Path of the script of pages that are made for each visitor.
 pub(crate) const BESIDE_PATH: &str = "/.viral/beside.js";
 
-/// Path of our service worker's script.
-const WORKER_PATH: &str = "/.viral/worker.js";
+/// Path of the script that goes in front of a site's own service worker.
+pub(crate) const INSIDE_PATH: &str = "/.viral/inside.js";
 
 /// Header of what a service worker with ours in it fetches for visitors (`browser/src/shell/inside.ts`).
 pub(crate) const FOR_WORKER: &str = "viral-worker";
@@ -27,6 +27,8 @@ static LOADER: &str = include_str!("../scripts/loader.js");
 static ADDITION: &str = include_str!("../scripts/addition.js");
 /// The service worker.
 static WORKER: &str = include_str!("../scripts/worker.js");
+/// The service worker as it is in front of a worker of the site's own.
+static INSIDE: &str = include_str!("../scripts/inside.js");
 /// Script in the head of every page that is made for its visitor.
 static BESIDE: &str = include_str!("../scripts/beside.js");
 
@@ -65,6 +67,8 @@ pub(crate) struct Scripts {
     pub(crate) addition: Script,
     /// The service worker, encoded once.
     pub(crate) worker: Script,
+    /// The service worker as it goes in front of one of the site's own, encoded once.
+    pub(crate) inside: Script,
     /// The script of pages that are made for each visitor, encoded once.
     pub(crate) beside: Script,
     /// The script of the page that says what a browser can do here, encoded once.
@@ -77,8 +81,8 @@ pub(crate) struct Scripts {
     tag_suffix: String,
     /// See [`Self::worker_tag_suffix`].
     worker_tag_suffix: String,
-    /// Where our worker's script is.
-    worker_path: String,
+    /// Where the script is that goes in front of the site's own service worker.
+    inside_path: String,
 }
 
 impl Scripts {
@@ -94,15 +98,16 @@ impl Scripts {
         let loader = based(LOADER);
         let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&loader));
         let (addition, beside) = (Script::of(based(ADDITION)), Script::of(based(BESIDE)));
-        let worker = Script::of(based(WORKER));
+        let inside = Script::of(based(INSIDE));
         Self {
             loader,
             loader_hash: format!("sha256-{hash}"),
             tag_suffix: format!("-v{:.4}{:.4}", addition.version, beside.version),
             addition,
-            worker_tag_suffix: format!("-w{:.8}", worker.version),
-            worker_path: based(WORKER_PATH),
-            worker,
+            worker_tag_suffix: format!("-w{:.8}", inside.version),
+            inside_path: based(INSIDE_PATH),
+            inside,
+            worker: Script::of(based(WORKER)),
             doctor: Script::of(based(DOCTOR)),
             beside,
             addition_path: based(ADDITION_PATH),
@@ -130,9 +135,9 @@ impl Scripts {
         &self.worker_tag_suffix
     }
 
-    /// Where our worker's script is, from the root on.
-    pub(crate) fn worker_path(&self) -> &str {
-        &self.worker_path
+    /// Where the script is that goes in front of the site's own service worker, from the root on.
+    pub(crate) fn inside_path(&self) -> &str {
+        &self.inside_path
     }
 
     /// The markup at the end of every viral document, and the script it asks for.

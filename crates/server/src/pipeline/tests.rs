@@ -127,14 +127,14 @@ async fn a_worker_of_the_sites_own_is_sent_with_ours_in_front() {
     let files = [&SITE[..], &[("sw.js", OWN), ("sw.mjs", MODULE), ("data.json", "{}")]].concat();
     let site = viral(&files, |_| ()).await;
     let asked = ("service-worker", "script");
-    let ours = text(get(&site, "/.viral/worker.js", &[asked]).await).await;
+    let ours = text(get(&site, "/.viral/inside.js", &[]).await).await;
     let response = get(&site, "/sw.js", &[asked]).await;
     let vary: Vec<_> = response.headers().get_all("vary").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
     assert!(vary.iter().any(|names| names.contains("service-worker")), "{vary:?}");
     assert_eq!(response.headers()["content-length"].to_str().unwrap(), (ours.len() + 1 + OWN.len()).to_string());
     let tag = response.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(text(response).await, format!("{ours}\n{OWN}"));
-    assert_eq!(text(get(&site, "/sw.mjs", &[asked]).await).await, format!("import\"/.viral/worker.js\";\n{MODULE}"));
+    assert_eq!(text(get(&site, "/sw.mjs", &[asked]).await).await, format!("import\"/.viral/inside.js\";\n{MODULE}"));
     let again = get(&site, "/sw.js", &[asked, ("if-none-match", &tag)]).await;
     assert_eq!((again.status(), again.headers()["etag"].to_str().unwrap()), (StatusCode::NOT_MODIFIED, tag.as_str()));
     // What is stored of the script itself, or without ours, is not what is asked for.

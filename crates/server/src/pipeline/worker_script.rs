@@ -133,9 +133,9 @@ fn resumed(came: Bytes, broke: Option<axum::Error>, rest: Body) -> Body {
 fn with_ours(scripts: &Scripts, script: &[u8]) -> Bytes {
     let mut all = BytesMut::new();
     if begins_with_import(script) {
-        all.extend_from_slice(format!("import\"{}\";\n", scripts.worker_path()).as_bytes());
+        all.extend_from_slice(format!("import\"{}\";\n", scripts.inside_path()).as_bytes());
     } else {
-        all.extend_from_slice(&scripts.worker.body(None));
+        all.extend_from_slice(&scripts.inside.body(None));
         all.extend_from_slice(b"\n");
     }
     all.extend_from_slice(script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script));
