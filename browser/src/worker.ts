@@ -53,12 +53,18 @@ let loading = begin();
 
 const save = (): Promise<boolean> => keep(STATE_KEY, new Response(JSON.stringify(bindings.state())));
 
+/** Only ours was active before this one. */
+let follows = false;
+
 scope.addEventListener('install', (event) => {
-  if (isFirst()) event.waitUntil(scope.skipWaiting());
+  follows = isFirst();
+  if (follows) event.waitUntil(scope.skipWaiting());
 });
 scope.addEventListener('activate', (event) => {
   // The worker of an earlier release may have written since this one was read in.
   loading = begin();
+  // What ours alone asked for is not the site's worker's: before that says a word.
+  if (answers() && follows) event.waitUntil(takeBack());
   // A page that came whole stays as it is, without a worker, until its next navigation; the loader asks to be claimed.
   event.waitUntil(Promise.all([loading.then(announce), preload(true)]));
 });
@@ -71,6 +77,12 @@ async function preload(on: boolean): Promise<void> {
   if (answers()) return;
   const { navigationPreload } = scope.registration;
   await (on ? navigationPreload?.enable() : navigationPreload?.disable());
+}
+
+/** Navigations are preloaded no more, until the site's worker wants it. */
+async function takeBack(): Promise<void> {
+  const { navigationPreload } = scope.registration;
+  await Promise.all([navigationPreload?.setHeaderValue('true'), navigationPreload?.disable()]).catch(() => undefined);
 }
 
 /** The server is told with each navigation what is stored. */
@@ -132,6 +144,8 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
 
 scope.addEventListener('fetch', (event) => {
   const found = interest(event.request, scope.location.origin);
+  // Of ours the site's worker knows nothing, and on a page that is shown none it hears nothing.
+  if (!found && answers() && (event.request.url.startsWith(`${scope.location.origin}/.viral/`) || bindings.of(event.clientId)?.hidden)) event.stopImmediatePropagation();
   if (!found || (answers() && isForSite(event, found))) return;
   event.stopImmediatePropagation();
   if (found.kind === 'navigation') event.respondWith(answerNavigation(event, found.href, found.path));
@@ -166,7 +180,7 @@ async function ofPages(request: Request): Promise<Response | undefined> {
     if (!record || found.path === first) continue;
     if (request.url.includes('?') && record.headers.some(([name]) => name === 'viral-query')) return undefined;
     const kept = (await fromStore(record)) ?? (await fromPage({ manifest, page: '', at: 0, kind: 'written' }, found.path, request));
-    const newer = kept && !isLasting(record) && (await ifChanged(request.url, record, true));
+    const newer = kept && (found.fresh || !isLasting(record)) && (await ifChanged(request.url, record, true));
     if (newer) void kept.body?.cancel();
     if (kept) return newer || kept;
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { diagnose, summary } from './doctor';
 import type { Facts, Gathered, ServerView } from './doctor';
 
-const server: ServerView = { address: '203.0.113.7', answer: 'full', reason: 'no-peer-near', seeders: 1, stun: [3478] };
+const server: ServerView = { address: '203.0.113.7', answer: 'full', reason: 'no-peer-near', seeds: true, stun: [3478] };
 const gathered: Gathered = { host: true, named: false, reflexive: true, v6: false, symmetric: false };
 const fine: Facts = { secure: true, webrtc: true, worker: true, inflates: true, stores: true, permission: null, siteWorker: 'none', gathered, socket: true, transferMs: 31.4, server };
 const troubles = (more: Partial<Facts>) => diagnose({ ...fine, ...more }).filter(({ verdict }) => verdict !== 'good').map(({ check, verdict }) => `${check} ${verdict}`);
@@ -11,7 +11,7 @@ describe('a diagnosis', () => {
   it('of a browser that has everything names no trouble', () => {
     expect(troubles({})).toEqual([]);
     expect(summary(diagnose(fine))).toBe('This browser can take the site from other visitors and give it to them.');
-    expect(diagnose(fine).find(({ check }) => check === 'answer')?.found).toContain('1 visitor seeds');
+    expect(diagnose(fine).find(({ check }) => check === 'answer')?.found).toContain('somebody seeds');
   });
   it.each([
     ['no secure connection', { secure: false, worker: false }, ['secure-context bad', 'service-worker bad']],

@@ -7,8 +7,8 @@ export interface ServerView {
   /** How a visit to the page would be answered now, and why; null where there is no page. */
   readonly answer: 'full' | 'thin' | 'plain' | null;
   readonly reason: string | null;
-  /** Visitors that seed now. */
-  readonly seeders: number;
+  /** Whether anybody seeds now. */
+  readonly seeds: boolean;
   /** UDP ports at which it tells how it sees who asks; none if it does not. */
   readonly stun: readonly number[];
 }
@@ -144,11 +144,11 @@ function answered({ server, siteWorker }: Facts): Finding[] {
   if (siteWorker === 'without') found.push(finding('own-service-worker', 'limited', "The site's own service worker is from before viral stood in front of it.", 'Load the page again: the browser fetches the new one by itself.'));
   if (siteWorker === 'with-ours') found.push(finding('own-service-worker', 'good', "The site's own service worker has ours in it."));
   if (!server) return [...found, finding('server', 'bad', 'The server did not answer.', 'Is it running, and does the proxy pass /.viral/ on?')];
-  const { answer, reason, seeders, address } = server;
+  const { answer, reason, seeds, address } = server;
   found.push(finding('address', 'good', `The server sees this browser at ${address}.`, ''));
   if (answer === 'plain') return [...found, finding('answer', 'bad', `The page would come without us (${reason}).`, PLAIN[reason ?? ''] ?? `"${reason}" in the troubleshooting guide says what to do.`)];
   if (answer === 'thin') return [...found, finding('answer', 'good', 'The page would come from other visitors now.')];
-  if (answer === 'full') return [...found, finding('answer', 'good', `The page would come from the server now (${reason}); ${seeders} ${seeders === 1 ? 'visitor seeds' : 'visitors seed'}.`)];
+  if (answer === 'full') return [...found, finding('answer', 'good', `The page would come from the server now (${reason}); ${seeds ? 'somebody seeds' : 'nobody seeds yet'}.`)];
   return [...found, finding('answer', 'limited', 'There is no page at this address.')];
 }
 

@@ -3,6 +3,7 @@
  * no more than it would see if there were none.
  */
 
+import { STORE } from './store';
 import { WORKER_URL } from './workerclient';
 import type { WorkerScope } from './workerscope';
 
@@ -42,12 +43,27 @@ export function wrap(held: (request: Request) => Promise<Response | undefined>, 
   clients.claim = () => claim().then(() => claimed().then(() => undefined, () => undefined));
   const fetching: typeof fetch = async (input, init) => {
     const request = init || !(input instanceof Request) ? new Request(input, init) : input;
-    if (request.method !== 'GET') return fetched(input, init);
-    return (await held(request).catch(() => undefined)) ?? fetched(told(request));
+    if (request.method !== 'GET' || request.integrity) return fetched(request);
+    request.signal.throwIfAborted();
+    const kept = await held(request).catch(() => undefined);
+    request.signal.throwIfAborted();
+    // As a fetch that reached the origin would have it: some store nothing else.
+    if (kept) return Object.defineProperties(kept, { type: { value: 'basic' }, url: { value: request.url } });
+    const passed = told(request);
+    // A redirect to another site, which does not know our header, is followed without it.
+    return fetched(passed).catch((error: unknown) => (passed === request || request.signal.aborted ? Promise.reject(error) : fetched(request)));
   };
   scope.fetch = fetching;
   scope.addEventListener('install', () => void (installing = true));
   scope.addEventListener('activate', () => void (installing = false));
+  // Sites delete the caches that they do not know.
+  const { caches } = scope;
+  const [keys, remove, has] = [caches.keys, caches.delete, caches.has].map((method) => method.bind(caches)) as [CacheStorage['keys'], CacheStorage['delete'], CacheStorage['has']];
+  Object.assign(caches, {
+    keys: async () => (await keys()).filter((name) => name !== STORE),
+    delete: async (name: string) => name !== STORE && (await remove(name)),
+    has: async (name: string) => name !== STORE && (await has(name)),
+  });
   // These would fetch past us.
   Cache.prototype.add = function (request) {
     return this.addAll([request as RequestInfo]);
@@ -70,7 +86,8 @@ async function stored(input: RequestInfo): Promise<[Request, Response]> {
 function told(request: Request): Request {
   const { origin, pathname } = new URL(request.url);
   if (origin !== scope.location.origin || !(installing || request.mode === 'navigate')) return request;
-  const headers = new Headers(request.headers);
-  headers.set(WORKER_HEADER, request.mode === 'navigate' || /\/$|\.html?$/.test(pathname) ? 'document' : 'asset');
-  return new Request(request, { headers });
+  // Made of nothing but the other one it keeps that one's mode, origin and referrer.
+  const passed = new Request(request);
+  passed.headers.set(WORKER_HEADER, request.mode === 'navigate' || /\/$|\.html?$/.test(pathname) ? 'document' : 'asset');
+  return passed;
 }

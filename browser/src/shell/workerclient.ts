@@ -113,13 +113,32 @@ export function hideWorker(): Promise<void> {
   const { serviceWorker } = navigator;
   return new Promise((answered) => {
     let settle = (): void => undefined;
+    const show = (): void => {
+      serviceWorker.removeEventListener('controllerchange', hide);
+      for (const name in shown) Reflect.deleteProperty(serviceWorker, name);
+      serviceWorker.dispatchEvent(new Event('controllerchange'));
+    };
     const ready = new Promise<ServiceWorkerRegistration>((resolve) => {
-      settle = () => void real('ready').then((one) => isOurs(one.active) || resolve(one));
+      settle = () =>
+        void registration().then((one) => {
+          if (!one?.active || isOurs(one.active)) return;
+          resolve(one);
+          // Only a claim puts a worker of another scope in the place of ours.
+          if (controller() === one.active && one.scope !== new URL(BASE, location.href).href) show();
+        });
     });
     const shown: PropertyDescriptorMap = {
       controller: { get: () => null },
       ready: { get: () => ready },
       getRegistration: { value: async (url?: string) => [await real('getRegistration')(url)].find((one) => one && !isOursAlone(one)) },
+      register: {
+        value: async (...args: Parameters<ServiceWorkerContainer['register']>) => {
+          const one = await real('register')(...args);
+          one.installing?.addEventListener('statechange', settle);
+          settle();
+          return one;
+        },
+      },
       getRegistrations: { value: async () => (await real('getRegistrations')()).filter((one) => !isOursAlone(one)) },
     };
     for (const name in shown) Object.defineProperty(serviceWorker, name, { ...shown[name], configurable: true });
@@ -132,9 +151,7 @@ export function hideWorker(): Promise<void> {
     serviceWorker.addEventListener('message', (event) => {
       if (event.data !== SHOWN) return;
       event.stopImmediatePropagation();
-      serviceWorker.removeEventListener('controllerchange', hide);
-      for (const name in shown) Reflect.deleteProperty(serviceWorker, name);
-      serviceWorker.dispatchEvent(new Event('controllerchange'));
+      show();
     });
   });
 }

@@ -44,6 +44,7 @@ export interface WorkerScope {
     matchAll(options: { includeUncontrolled?: boolean; type?: 'window' | 'all' }): Promise<readonly WorkerClient[]>;
   };
   readonly onfetch: unknown;
+  readonly caches: CacheStorage;
   fetch: typeof fetch;
   skipWaiting(): Promise<void>;
   addEventListener(type: 'install' | 'activate', listener: (event: ExtendableEvent) => void): void;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::timeout;
 use url::{Host, Url};
-use viral_wire::signal::PeerToTracker;
+use viral_wire::signal::{PeerToTracker, TrackerToPeer};
 
-use crate::origin::{DoctorView, Origin, VisitAnswer};
+use crate::origin::{DoctorView, Origin};
 use crate::throttle::Throttle;
 use crate::tracker_client::{TrackerClient, TrackerEvent};
 
@@ -96,10 +96,9 @@ pub async fn doctor(options: &DoctorOptions) -> Diagnosis {
 }
 
 async fn look_at(origin: &mut Origin, options: &DoctorOptions, findings: &mut Vec<Finding>) {
-    let page = match origin.visit(&options.url, options.other_origin).await {
-        Ok(VisitAnswer::Thin(boot)) => boot.page,
-        Ok(VisitAnswer::Full { page, .. } | VisitAnswer::Plain { page, .. }) => page,
-        Ok(VisitAnswer::Other { status, .. }) => {
+    let page = match origin.look(&options.url, options.other_origin).await {
+        Ok((page, _, true)) => page,
+        Ok((_, status, false)) => {
             let found = format!("{} answers {status}, and not as viral does: it has no header viral-answer.", origin.host());
             findings.push(Finding::new(
                 "server",
@@ -161,9 +160,13 @@ fn judge(view: &DoctorView) -> Vec<Finding> {
     let reason = view.reason.as_deref().unwrap_or_default();
     findings.push(match view.answer.as_deref() {
         Some("thin") => Finding::good("answer", "A browser would get the page from other visitors now."),
-        Some("full") => {
-            Finding::good("answer", format!("A browser would get the page from the server now ({reason}); {} visitors seed.", view.seeders))
-        }
+        Some("full") => Finding::good(
+            "answer",
+            format!(
+                "A browser would get the page from the server now ({reason}); {}.",
+                if view.seeds { "somebody seeds" } else { "nobody seeds yet" }
+            ),
+        ),
         Some(_) => Finding::new(
             "answer",
             Health::Bad,
@@ -185,9 +188,15 @@ async fn websocket(origin: &Origin, page: &str) -> Finding {
     tracker.close(GOODBYE_WAIT).await;
     let change = "A proxy in front must pass WebSockets on, with Host and Origin as they came: see \"Behind a proxy\" in the guide.";
     match heard {
-        Ok(TrackerEvent::Signal(_)) => {
+        Ok(TrackerEvent::Signal(signal)) if matches!(*signal, TrackerToPeer::Welcome { .. }) => {
             Finding::good("websocket", "The connection by which visitors are introduced opens, and the server answers on it.")
         }
+        Ok(TrackerEvent::Signal(_)) => Finding::new(
+            "websocket",
+            Health::Bad,
+            "The server answers, but does not introduce this machine to anybody.",
+            "The server's log says why.",
+        ),
         Ok(TrackerEvent::Lost(why)) => {
             Finding::new("websocket", Health::Bad, format!("The connection by which visitors are introduced does not open: {why}."), change)
         }
@@ -231,11 +240,11 @@ mod tests {
             address: "203.0.113.7".parse().unwrap(),
             answer: answer.map(str::to_owned),
             reason: reason.map(str::to_owned),
-            seeders: 2,
+            seeds: true,
         };
         let of = |answer, reason| judge(&view(answer, reason)).pop().unwrap();
         assert_eq!(of(Some("thin"), Some("peer-near")).verdict, Health::Good);
-        assert!(of(Some("full"), Some("no-peer-near")).found.contains("2 visitors seed"));
+        assert!(of(Some("full"), Some("no-peer-near")).found.contains("somebody seeds"));
         let plain = of(Some("plain"), Some("csp"));
         assert!(plain.verdict == Health::Bad && plain.change.contains("\"csp\""));
         assert_eq!(of(None, None).verdict, Health::Limited);

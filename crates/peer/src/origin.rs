@@ -150,7 +150,7 @@ pub(crate) struct DoctorView {
     pub(crate) address: IpAddr,
     pub(crate) answer: Option<String>,
     pub(crate) reason: Option<String>,
-    pub(crate) seeders: u64,
+    pub(crate) seeds: bool,
 }
 
 /// One origin. Clones share its connections.

@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use http::{Response, request::Parts};
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use viral_swarm::admission::{Decision, Evidence, PageFitness, decide};
+use viral_swarm::admission::{Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::pageset::Size;
 
 use crate::app::App;
@@ -127,12 +127,18 @@ pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decisio
     let version = app.site.current();
     let document = match version.resolve_visit(path) {
         Resolved::Asset(asset) if asset.is_document() => asset,
-        Resolved::Asset(_) | Resolved::Redirect(_) | Resolved::NotFound(_) => return None,
+        Resolved::Asset(_) | Resolved::Redirect(_) => return None,
+        // The service behind the site may make it for each visitor.
+        Resolved::NotFound(_) => Arc::clone(version.personal()?),
     };
+    let is_personal = version.personal().is_some_and(|personal| Arc::ptr_eq(personal, &document));
     let mut facts = facts::of_visit(app, (&version, &document), request, (facts::as_visit(request), Instant::now()));
     (facts.is_head, facts.may_wait) = (true, false);
     let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
-    admission.decision()
+    admission.decision().map(|decision| match decision {
+        Decision::Full(_) | Decision::Thin(_) if is_personal => Decision::Full(Reason::NotShareable),
+        other => other,
+    })
 }
 
 /// Whether a path is by its extension that of something a page needs, not of a page.
@@ -143,8 +149,7 @@ fn names_a_part(path: &str) -> bool {
 
 /// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
 async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
-    let pinned =
-        cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag() && !worker_script::is_for_worker(&request.headers));
+    let pinned = cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag() && !facts::is_for_worker(&request.headers));
     let (version, resolved) = match pinned.and_then(|tag| app.site.version_tagged(tag)) {
         Some(version) => {
             let resolved = version.resolve(request.uri.path());

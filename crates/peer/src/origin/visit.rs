@@ -87,6 +87,23 @@ impl Origin {
         Err(self.malformed("it redirects without end"))
     }
 
+    /// Looks at a page as a visitor would, without a visit: nobody is introduced. Its path, the status, and whether the server is one of ours; redirects as for [`visit`](Self::visit).
+    pub(crate) async fn look(&mut self, url: &Url, allow_other: bool) -> Result<(String, StatusCode, bool), OriginError> {
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            self.move_to(&url)?;
+            let request = self.request(Method::HEAD, &url).header("sec-fetch-dest", "document").header("sec-fetch-mode", "navigate");
+            let answer = self.send(request.header("sec-fetch-site", "none").body(Full::default())).await?;
+            let Some(next) = target(&url, &answer) else {
+                self.note_below(url.path(), answer.headers());
+                return Ok((url.path().to_owned(), answer.status(), answer.headers().contains_key("viral-answer")));
+            };
+            self.may_follow(&url, &next, allow_other)?;
+            url = next;
+        }
+        Err(self.malformed("it redirects without end"))
+    }
+
     /// Whoever asked for a page trusts its server, not one that this server names; and a server without TLS may be anybody.
     fn may_follow(&self, from: &Url, next: &Url, allow_other: bool) -> Result<(), OriginError> {
         let to = || next.origin().ascii_serialization();

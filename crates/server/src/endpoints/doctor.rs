@@ -1,10 +1,12 @@
 //! `/.viral/doctor`: what this browser can do here, in plain words, and what the server thinks of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use viral_swarm::admission::Decision;
 
@@ -31,8 +33,8 @@ struct View<'a> {
     answer: Option<&'a str>,
     /// Why; a token of the `viral-answer` header.
     reason: Option<&'a str>,
-    /// Visitors that seed now.
-    seeders: usize,
+    /// Whether anybody seeds now. How many is for the operator.
+    seeds: bool,
     /// UDP ports at which it tells how it sees who asks.
     stun: &'a [u16],
 }
@@ -55,15 +57,16 @@ pub(crate) async fn script(State(app): State<Arc<App>>, RawQuery(query): RawQuer
     scripts::script(&app.scripts.doctor, query.as_deref(), &headers)
 }
 
-/// `GET /.viral/doctor.json?page=PATH`; without a page that at `/`.
+/// `GET /.viral/doctor.json?page=PATH`; without a page that at the base.
 pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let (request, _) = request.into_parts();
     let query = request.uri.query().unwrap_or_default();
-    let path = query.split('&').find_map(|pair| pair.strip_prefix("page=")).unwrap_or("/");
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("page="));
+    let path = asked.map_or(Cow::Borrowed(app.base.as_str()), |page| percent_decode_str(page).decode_utf8_lossy());
     if !path.starts_with('/') {
         return refusal(StatusCode::BAD_REQUEST, "a page is a path that begins with /, as in ?page=/docs/");
     }
-    let answer = pipeline::would_be(&app, &request, path).and_then(|decision| match decision {
+    let answer = pipeline::would_be(&app, &request, &path).and_then(|decision| match decision {
         Decision::Full(reason) => Some(("full", reason)),
         Decision::Thin(reason) => Some(("thin", reason)),
         Decision::Plain(reason) => Some(("plain", reason)),
@@ -73,7 +76,7 @@ pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Respo
         address: app.client_addr(Socket::of(&request), &request.headers).public,
         answer: answer.map(|(answer, _)| answer),
         reason: answer.map(|(_, reason)| reason.as_token()),
-        seeders: app.hub.numbers().seeders,
+        seeds: app.hub.numbers().seeders > 0,
         stun: &[],
     };
     let mut response = Response::new(Body::from(serde_json::to_string(&view).expect("numbers and names are JSON")));
@@ -103,12 +106,12 @@ mod tests {
         let (_, mut outgoing) = seeder(&viral, "/");
         for _ in 0..3 {
             let found = view("", &[]).await;
-            assert_eq!((&found["answer"], &found["seeders"]), (&json!("thin"), &json!(1)), "{found}");
+            assert_eq!((&found["answer"], &found["seeds"]), (&json!("thin"), &json!(true)), "{found}");
         }
         while let Ok(outgoing) = outgoing.try_recv() {
             assert!(!format!("{outgoing:?}").contains("Answer"), "nobody was introduced");
         }
-        assert_eq!(view("?page=/about/", &[("save-data", "on")]).await["reason"], "save-data");
+        assert_eq!(view("?page=%2Fabout%2F", &[("save-data", "on")]).await["reason"], "save-data");
         assert_eq!(view("?page=/app.js", &[]).await["answer"], Value::Null);
         assert_eq!(view("", &[("cookie", "viral=off")]).await["reason"], "opt-out");
         assert_eq!(get(&viral, "/.viral/doctor.json?page=x", &BROWSER).await.status(), 400);

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::client::{Socket, is_native_peer};
 use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
+use crate::scripts::FOR_WORKER;
 
-use super::worker_script::fetches_document;
 pub(super) use fitness::{deploy_of, origin_of};
 
 /// The query that asks for the plain answer.
@@ -49,7 +49,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
         }),
         too_old: text(headers, "user-agent").is_some_and(is_too_old),
         is_native_peer: is_native_peer(headers),
-        by_own_worker: fetches_document(headers),
+        by_own_worker: fetches_document(headers) || is_preloaded_for_site(headers),
         ..Evidence::default()
     }
 }
@@ -67,6 +67,26 @@ pub(crate) fn goes_there(headers: &HeaderMap) -> Option<bool> {
         let dest = text(headers, "sec-fetch-dest");
         dest == Some("document") || fetches_document(headers) || is_passed_on(dest, text(headers, "sec-fetch-mode"))
     })
+}
+
+/// Whether a worker that has ours in it fetches a page for visitors; see [`viral_swarm::admission::Evidence::by_own_worker`].
+pub(super) fn fetches_document(headers: &HeaderMap) -> bool {
+    headers.get(FOR_WORKER).is_some_and(|value| value == "document")
+}
+
+/// Whether this is for a worker of the site's own, which is always of the version that the site has now: it asks whether there is a newer one, or stores for later what its list says that version has.
+pub(super) fn is_for_worker(headers: &HeaderMap) -> bool {
+    headers.contains_key(FOR_WORKER) || is_script_of_worker(headers)
+}
+
+/// Whether a page asks for this as its service worker.
+pub(super) fn is_script_of_worker(headers: &HeaderMap) -> bool {
+    headers.get("service-worker").is_some_and(|value| value == "script")
+}
+
+/// Whether the browser asks for a navigation on behalf of a service worker that is not ours alone, which may store the answer.
+fn is_preloaded_for_site(headers: &HeaderMap) -> bool {
+    text(headers, "service-worker-navigation-preload").is_some_and(|value| !value.starts_with("viral "))
 }
 
 fn has_sec_fetch(headers: &HeaderMap) -> bool {

@@ -191,7 +191,7 @@ fn is_for_many(headers: &HeaderMap) -> bool {
 }
 
 /// It has cookies of ours now, which are for one browser.
-fn keep_from_shared_caches(headers: &mut HeaderMap) {
+pub(super) fn keep_from_shared_caches(headers: &mut HeaderMap) {
     for name in ON_THE_WAY {
         headers.remove(name);
     }

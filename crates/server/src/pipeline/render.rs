@@ -54,6 +54,10 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
     };
     set_answer_header(app, &mut response, decision);
     keep_private(&mut response);
+    if facts.evidence.by_own_worker && facts.evidence.fetch_mode.as_deref() != Some("navigate") {
+        // It is stored: nobody visits it now.
+        return response;
+    }
     let visitor =
         if decision == Decision::Asset { None } else { set_document_headers(app, &mut response, version, request, &facts.evidence) };
     if decision == Decision::Thin(Reason::Stored) {

@@ -8,35 +8,21 @@ use http_body_util::BodyExt as _;
 use viral_site::{Coding, accepted, encode_quick};
 use viral_swarm::admission::CookieState;
 
-use super::personal::{OF_THE_BYTES, tags};
+use super::facts;
+use super::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
 use crate::app::App;
 use crate::config::OwnServiceWorker;
 use crate::cookies;
 use crate::limits::WORKER_SCRIPT_LEN_MAX;
-use crate::scripts::{FOR_WORKER, Scripts};
+use crate::scripts::Scripts;
 
 /// Whether a page asks for this as its service worker, and ours is to be in it.
 pub(crate) fn is_asked(app: &App, request: &Parts) -> bool {
     let headers = &request.headers;
     request.method == Method::GET
-        && is_script_of_worker(headers)
+        && facts::is_script_of_worker(headers)
         && app.own_service_worker == OwnServiceWorker::Auto
         && cookies::visitor_state(headers) != CookieState::Off
-}
-
-/// Whether a worker that has ours in it fetches a page for visitors; see [`viral_swarm::admission::Evidence::by_own_worker`].
-pub(crate) fn fetches_document(headers: &HeaderMap) -> bool {
-    headers.get(FOR_WORKER).is_some_and(|value| value == "document")
-}
-
-/// Whether this is for a worker of the site's own, which is always of the version that the site has now: it asks whether there is a newer one, or stores for later what its list says that version has.
-pub(crate) fn is_for_worker(headers: &HeaderMap) -> bool {
-    headers.contains_key(FOR_WORKER) || is_script_of_worker(headers)
-}
-
-/// Whether a page asks for this as its service worker. Browsers do not let scripts send this header.
-fn is_script_of_worker(headers: &HeaderMap) -> bool {
-    headers.get("service-worker").is_some_and(|value| value == "script")
 }
 
 /// A request for the script of a service worker of the site's own.
@@ -66,6 +52,7 @@ impl WorkerScript {
         let (mut head, body) = response.into_parts();
         if head.status == StatusCode::NOT_MODIFIED {
             make_ours(&mut head.headers, &app.scripts);
+            keep_apart(&mut head.headers);
             return Response::from_parts(head, body);
         }
         let is_plain = head.headers.get(header::CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
@@ -81,9 +68,12 @@ impl WorkerScript {
         }
         head.headers.remove(header::CONTENT_ENCODING);
         make_ours(&mut head.headers, &app.scripts);
-        head.headers.append(header::VARY, HeaderValue::from_static("accept-encoding, service-worker"));
+        keep_apart(&mut head.headers);
         let with_ours = with_ours(&app.scripts, &whole);
-        let coded = self.coding.and_then(|coding| Some((coding, encode_quick(coding, &with_ours).ok()?)));
+        let (coding, plain) = (self.coding, with_ours.clone());
+        // A long one takes a while.
+        let coding = move || coding.and_then(|coding| Some((coding, encode_quick(coding, &plain).ok()?)));
+        let coded = tokio::task::spawn_blocking(coding).await.ok().flatten();
         let body = match coded {
             Some((coding, body)) => {
                 head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.token()));
@@ -94,6 +84,12 @@ impl WorkerScript {
         head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         Response::from_parts(head, Body::from(body))
     }
+}
+
+/// It depends on who asks, and for what; caches that heed no `Vary` must not have it.
+fn keep_apart(headers: &mut HeaderMap) {
+    headers.append(header::VARY, HeaderValue::from_static("accept-encoding, service-worker"));
+    keep_from_shared_caches(headers);
 }
 
 fn make_ours(headers: &mut HeaderMap, scripts: &Scripts) {

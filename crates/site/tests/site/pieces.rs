@@ -115,12 +115,3 @@ async fn references_are_what_a_page_needs_in_order_of_need() {
     assert!(found.is_sorted_by_key(|found| !found.critical));
     assert!(version.references(version.asset("/main.js").unwrap()).is_empty(), "only documents are pages");
 }
-
-#[tokio::test]
-async fn a_service_worker_of_the_site_is_noticed_in_scripts_and_pages_only() {
-    let register = b"navigator.serviceWorker.register('/sw.js')";
-    for (path, expected) in [("app.js", true), ("index.html", true), ("notes.txt", false), ("data.json", false)] {
-        let dir = directory(&[(path, register)]);
-        assert_eq!(open(dir.path(), options()).await.current().own_service_worker(), expected, "{path}");
-    }
-}
