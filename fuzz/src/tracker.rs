@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use viral_swarm::{
     limits::TICKET_AGE_MAX_MS,
-    locality::PeerScope,
+    locality::{Code, Ladder, PeerScope, Region, SharePolicy, SiteId, Tier},
     tracker::{Answerer, ClientAddr},
 };
 use viral_wire::{
@@ -90,14 +90,22 @@ impl Op {
     ];
 }
 
-/// Operations on a tracker: a byte for its peer scope, a seed, then of each its number and its arguments, a byte each.
+/// Operations on a tracker: a byte for its peer scope, a seed whose upper bits are policies of tiers, then of each its number and its arguments, a byte each.
 ///
 /// # Panics
 /// Where the tracker breaks a promise; see [`World`] and [`leave`].
 pub fn tracker_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let peer_scope = [PeerScope::Any, PeerScope::Prefix, PeerScope::Near][bytes.below(3)];
-    let mut world = World::new(peer_scope, u64::from(bytes.byte()));
+    let seed = bytes.byte();
+    let rules = [
+        (0x80, Tier::SamePrefix, SharePolicy::Off),
+        (0x40, Tier::SameCountry, SharePolicy::Leech),
+        (0x20, Tier::Anyone, SharePolicy::Leech),
+    ];
+    let rules = rules.into_iter().filter(|(bit, ..)| seed & bit != 0);
+    let ladder = rules.fold(Ladder::default(), |ladder, (_, tier, policy)| ladder.with(tier, policy)).up_to(peer_scope.farthest());
+    let mut world = World::new(ladder, u64::from(seed));
     for _ in 0..OPS_MAX {
         if bytes.is_empty() {
             break;
@@ -221,9 +229,17 @@ fn fault(world: &World, bytes: &mut Bytes<'_>) -> FaultReport {
 /// Where a visitor is, and in which browser, if that is known.
 fn address(bytes: &mut Bytes<'_>) -> ClientAddr {
     let public: IpAddr = ADDRESSES[bytes.below(ADDRESSES.len())].parse().expect("all of them are addresses");
-    let browser = bytes.byte() % 8;
+    let bits = bytes.byte();
+    let browser = bits % 8;
     let rewrite_to = bytes.flag().then_some(public);
-    ClientAddr { public, rewrite_to, browser: (browser < 4).then_some(u64::from(browser)) }
+    let region = Region {
+        site: (bits & 0x08 != 0).then(|| SiteId::of("office")),
+        country: Code::new(["", "DE"][usize::from(bits >> 4 & 1)]),
+        ..Region::default()
+    };
+    let share = [SharePolicy::On, SharePolicy::On, SharePolicy::Leech, SharePolicy::Off][usize::from(bits >> 5 & 3)];
+    let browser = (browser < 4).then_some(u64::from(browser));
+    ClientAddr { rewrite_to, browser, region, share, is_native: bits & 0x80 != 0, ..ClientAddr::at(public) }
 }
 
 fn page(bytes: &mut Bytes<'_>) -> &'static str {

@@ -10,7 +10,9 @@ use viral_swarm::admission::Policy;
 use viral_swarm::tracker::ClientAddr;
 
 use crate::access::AccessLog;
-use crate::client::{Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_private, proxy_fault, rewrite_address};
+use crate::client::{
+    Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault, rewrite_address,
+};
 use crate::config::{Base, OwnServiceWorker, RewriteLocal};
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
@@ -136,6 +138,11 @@ impl App {
             || headers.contains_key(&self.trust_proxy.header)
             || ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
         let own = |like: IpAddr| if like.is_ipv4() { self.own_v4 } else { self.own_v6 }.filter(|_| !is_proxied);
-        ClientAddr { public, rewrite_to: rewrite_address(public, self.rewrite_local, own), browser: cookies::browser(headers) }
+        ClientAddr {
+            rewrite_to: rewrite_address(public, self.rewrite_local, own),
+            browser: cookies::browser(headers),
+            is_native: is_native_peer(headers),
+            ..ClientAddr::at(public)
+        }
     }
 }

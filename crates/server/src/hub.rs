@@ -53,7 +53,7 @@ impl Hub {
         inherited: BTreeMap<String, PageState>,
         shared_line: u64,
     ) -> Self {
-        let coalescer = RequestCoalescer::new(shared_line, config.peer_scope);
+        let coalescer = RequestCoalescer::new(shared_line, config.ladder);
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),

@@ -98,7 +98,7 @@ pub(crate) fn description(setup: &str) -> Description {
 /// A peer on the tracker that holds the whole manifest of `page` and left two offers. Returns its number and what it is sent.
 pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, tokio::sync::mpsc::Receiver<Outgoing>) {
     let hub = &viral.app.hub;
-    let (peer, mut outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None, browser: None });
+    let (peer, mut outgoing) = hub.join(ClientAddr::at([127, 0, 0, 1].into()));
     hub.message(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 });
     let mut manifest = None;
     while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
@@ -122,7 +122,7 @@ pub(crate) fn tell(viral: &Viral, page: &str, used: &[&str]) {
             hub.visits().sent(asked);
         }
     }
-    let (peer, _outgoing) = hub.join(ClientAddr { public: address, rewrite_to: None, browser: Some(browser) });
+    let (peer, _outgoing) = hub.join(ClientAddr { browser: Some(browser), ..ClientAddr::at(address) });
     hub.message(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 });
     let assets = used.iter().map(|path| (*path).to_owned()).collect();
     hub.message(peer, PeerToTracker::Loaded { page: page.to_owned(), assets });

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _};
 use viral_swarm::admission::Policy;
-use viral_swarm::locality;
+use viral_swarm::locality::{self, Ladder};
 use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::TrackerConfig;
 use viral_wire::OWN_PATHS;
@@ -396,11 +396,11 @@ fn site_options(config: &Config) -> SiteOptions {
 
 fn tracker_config(config: &Config) -> TrackerConfig {
     TrackerConfig {
-        peer_scope: match config.reach {
+        ladder: Ladder::from(match config.reach {
             PeerScope::Near => locality::PeerScope::Near,
             PeerScope::Prefix => locality::PeerScope::Prefix,
             PeerScope::Any => locality::PeerScope::Any,
-        },
+        }),
         up_bytes_per_s: config.up_limit,
         // Each session has a connection, and who comes for a page must find a place, too.
         sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),

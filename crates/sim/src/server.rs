@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use viral_swarm::admission::{Admission, Decision, Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::limits::PEERS_WANTED;
-use viral_swarm::locality::PeerScope;
+use viral_swarm::locality::Ladder;
 use viral_swarm::pageset::Size;
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Answerer, ClientAddr, Tracker, TrackerConfig, TrackerOutput};
@@ -92,7 +92,7 @@ impl Server {
         }
         Self {
             tracker: Tracker::new(TrackerConfig::default(), seed),
-            coalescer: RequestCoalescer::new(shared_line, PeerScope::Any),
+            coalescer: RequestCoalescer::new(shared_line, Ladder::default()),
             coverage,
             policy: Policy::default(),
             sessions: BTreeMap::new(),
@@ -162,7 +162,7 @@ impl Server {
     pub fn handle_restart(&mut self, context: &mut Context<'_>) {
         self.restarts += 1;
         self.tracker = Tracker::new(TrackerConfig::default(), context.plan.seed.wrapping_add(self.restarts));
-        self.coalescer = RequestCoalescer::new(self.shared_line, PeerScope::Any);
+        self.coalescer = RequestCoalescer::new(self.shared_line, Ladder::default());
         context.invariants.leases_forgotten();
         self.readied = 0;
         for (_, conn) in std::mem::take(&mut self.sessions) {
@@ -341,5 +341,5 @@ impl Server {
 fn address(context: &Context<'_>, visitor: usize) -> ClientAddr {
     let plan = &context.plan.visitors[visitor];
     let browser = (plan.client == Client::Browser).then_some(visitor as u64);
-    ClientAddr { public: plan.address, rewrite_to: None, browser }
+    ClientAddr { browser, ..ClientAddr::at(plan.address) }
 }

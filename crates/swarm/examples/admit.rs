@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::locality::PeerScope;
+use viral_swarm::locality::Ladder;
 use viral_swarm::pageset::Size;
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{ClientAddr, Tracker, TrackerConfig};
@@ -24,7 +24,7 @@ const RUNS: usize = 7;
 
 fn address(number: u64) -> ClientAddr {
     let [.., a, b, c] = number.to_be_bytes();
-    ClientAddr { public: IpAddr::from([11, a, b, c]), rewrite_to: None, browser: Some(number) }
+    ClientAddr { browser: Some(number), ..ClientAddr::at(IpAddr::from([11, a, b, c])) }
 }
 
 fn description() -> Description {
@@ -59,7 +59,7 @@ fn decision(sessions: u64) -> Duration {
     let mut coverage = CoverageCache::default();
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
     let mut tracker = tracker(sessions, manifest, &coverage);
-    let mut coalescer = RequestCoalescer::new(0, PeerScope::Any);
+    let mut coalescer = RequestCoalescer::new(0, Ladder::default());
     let page = PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) } };
     let evidence = Evidence {
         method_get: true,

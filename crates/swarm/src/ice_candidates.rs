@@ -4,11 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use viral_wire::description::{Address, Candidate, CandidateKind, Transport};
 
-use crate::{
-    address::ClientAddr,
-    limits::CANDIDATE_ADDRESSES_MAX,
-    locality::{self, Tier},
-};
+use crate::{address::ClientAddr, limits::CANDIDATE_ADDRESSES_MAX, locality};
 
 /// What may be relayed of the candidates of `from` to a session at `to`, best first, at most [`CANDIDATE_ADDRESSES_MAX`] addresses.
 ///
@@ -17,7 +13,7 @@ use crate::{
 #[must_use]
 pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr) -> Vec<Candidate> {
     let own = from.public.to_canonical();
-    let are_neighbours = locality::between(own, to) == Tier::SameAddress;
+    let are_neighbours = locality::are_neighbours(own, to);
     let rank = |candidate: &Candidate| {
         let address = match &candidate.address {
             Address::Local(_) => return Some(Rank::Name),
@@ -194,14 +190,14 @@ mod tests {
             ("203.0.114.7", "203.0.114.7", &["10.0.0.1", "10.0.0.2", "10.0.0.3", "203.0.114.7"], &["203.0.114.7", "10.0.0.1", "10.0.0.2"]),
         ];
         for (from, to, named, expected) in table {
-            let from = ClientAddr { public: ip(from), rewrite_to: None, browser: None };
+            let from = ClientAddr::at(ip(from));
             assert_eq!(told(&relayed(&candidates(named), &from, ip(to))), *expected, "{from:?} to {to}: {named:?}");
         }
     }
 
     #[test]
     fn what_the_server_put_in_place_of_names_is_relayed() {
-        let from = ClientAddr { public: ip("127.0.0.1"), rewrite_to: Some(ip("192.168.1.9")), browser: None };
+        let from = ClientAddr { rewrite_to: Some(ip("192.168.1.9")), ..ClientAddr::at(ip("127.0.0.1")) };
         assert_eq!(told(&relayed(&candidates(&["192.168.1.9"]), &from, ip("192.168.1.20"))), ["192.168.1.9"]);
     }
 
@@ -210,7 +206,7 @@ mod tests {
         let name = |n: u8| format!("1a2b3c4d-0000-4000-8000-12345678900{n}.local");
         let names: Vec<String> = (0..5).map(name).collect();
         let named: Vec<&str> = names.iter().map(String::as_str).chain([names[0].as_str()]).collect();
-        let from = ClientAddr { public: ip("203.0.114.7"), rewrite_to: None, browser: None };
+        let from = ClientAddr::at(ip("203.0.114.7"));
         assert_eq!(told(&relayed(&candidates(&named), &from, ip("198.51.100.1"))), names[..3]);
     }
 

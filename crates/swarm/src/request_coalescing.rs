@@ -4,26 +4,25 @@
 //! the page at once; whoever comes while that copy is on its way waits for it, a few seconds at most, and then takes the page from peers.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use viral_wire::Digest;
 
 use crate::limits::{
     COALESCE_COOLDOWN_MS, COALESCE_LAPSES_MAX, COALESCE_MS_MIN, COALESCE_SLACK_MS, COALESCE_WAIT_MS_MAX, COALESCED_COPIES_MAX,
 };
-use crate::locality::{self, PeerScope};
+use crate::locality::{self, Ladder, Place, Tier};
 
 /// The copies that are on their way to somebody who is the first to have them.
 #[derive(Debug)]
 pub struct RequestCoalescer {
     /// What the shared line carries, in bytes per second; 0 = nobody waits.
     line: u64,
-    peer_scope: PeerScope,
+    ladder: Ladder,
     copies: BTreeMap<Key, Copy>,
 }
 
 /// A manifest, and within which neighbourhood its holders are introduced.
-type Key = (Digest, Option<IpAddr>);
+type Key = (Digest, Option<locality::Key>);
 
 #[derive(Debug)]
 struct Copy {
@@ -39,7 +38,7 @@ pub struct Visitor {
     /// The page's manifest.
     pub manifest: Digest,
     /// Where it is.
-    pub address: IpAddr,
+    pub place: Place,
     /// Bytes of the page's page set, decoded.
     pub bytes: u64,
     /// When it came, in milliseconds.
@@ -49,10 +48,10 @@ pub struct Visitor {
 }
 
 impl RequestCoalescer {
-    /// No copies yet. Holders are introduced within `peer_scope`.
+    /// No copies yet. Holders are introduced on the tiers of `ladder`.
     #[must_use]
-    pub fn new(line_bytes_per_s: u64, peer_scope: PeerScope) -> Self {
-        Self { line: line_bytes_per_s, peer_scope, copies: BTreeMap::new() }
+    pub fn new(line_bytes_per_s: u64, ladder: Ladder) -> Self {
+        Self { line: line_bytes_per_s, ladder, copies: BTreeMap::new() }
     }
 
     /// Until when somebody waits, unless a peer has room for it before, in milliseconds; `None`: it gets a copy now.
@@ -64,7 +63,7 @@ impl RequestCoalescer {
             return None;
         }
         self.copies.retain(|_, copy| now_ms < copy.due_ms.saturating_add(COALESCE_COOLDOWN_MS));
-        let key = self.key(visitor.manifest, visitor.address);
+        let key = self.key(visitor.manifest, &visitor.place)?;
         let due_ms = now_ms.saturating_add(expected_ms);
         let room = self.copies.len() < COALESCED_COPIES_MAX;
         match self.copies.get_mut(&key) {
@@ -87,37 +86,35 @@ impl RequestCoalescer {
     }
 
     /// Somebody was introduced to holders of a page: whoever else waits there for it goes on, since those who have it are only busy.
-    pub fn note_introduced(&mut self, now_ms: u64, manifest: Digest, address: IpAddr) {
-        if let Some(copy) = self.copies.get_mut(&self.key(manifest, address)) {
+    pub fn note_introduced(&mut self, now_ms: u64, manifest: Digest, place: &Place) {
+        if let Some(copy) = self.key(manifest, place).and_then(|key| self.copies.get_mut(&key)) {
             copy.due_ms = copy.due_ms.max(now_ms.saturating_add(COALESCE_SLACK_MS));
             copy.lapses = 0;
         }
     }
 
-    fn key(&self, manifest: Digest, address: IpAddr) -> Key {
-        let place = match self.peer_scope {
-            PeerScope::Near => Some(locality::address_key(address)),
-            PeerScope::Prefix => Some(locality::network_key(address)),
-            PeerScope::Any => None,
-        };
-        (manifest, place)
+    /// Where holders are introduced to somebody: on the farthest tier that is allowed and known of its place. None where nobody ever is.
+    fn key(&self, manifest: Digest, place: &Place) -> Option<Key> {
+        let neighbourhood = |tier| if tier == Tier::Anyone { Some(None) } else { place.key(tier).map(Some) };
+        self.ladder.tiers().rev().find_map(neighbourhood).map(|neighbourhood| (manifest, neighbourhood))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::locality::{Code, PeerScope, Region, SharePolicy};
 
     /// 2 MB over a line that carries 1 MB/s: two seconds, and due after four.
     const LINE: u64 = 1_000_000;
 
     fn visitor(came_ms: u64) -> Visitor {
-        let address = IpAddr::from([192, 0, 2, 1]);
-        Visitor { manifest: Digest::of(b"page"), address, bytes: 2 * LINE, came_ms, is_served_at_once: false }
+        let place = Place::of([192, 0, 2, 1].into());
+        Visitor { manifest: Digest::of(b"page"), place, bytes: 2 * LINE, came_ms, is_served_at_once: false }
     }
 
     fn copies() -> RequestCoalescer {
-        RequestCoalescer::new(LINE, PeerScope::Any)
+        RequestCoalescer::new(LINE, Ladder::default())
     }
 
     #[test]
@@ -150,12 +147,12 @@ mod tests {
         let mut copies = copies();
         copies.wait(0, &visitor(0));
         for now_ms in (1_000..9_000).step_by(500) {
-            copies.note_introduced(now_ms, visitor(0).manifest, visitor(0).address);
+            copies.note_introduced(now_ms, visitor(0).manifest, &visitor(0).place);
         }
         assert_eq!(copies.wait(7_000, &visitor(500)), Some(8_500), "nobody waits longer than a few seconds");
         assert_eq!(copies.wait(8_500, &visitor(500)), None);
         assert_eq!(copies.wait(8_600, &visitor(8_600)), Some(10_500));
-        copies.note_introduced(0, Digest::of(b"unknown"), visitor(0).address);
+        copies.note_introduced(0, Digest::of(b"unknown"), &visitor(0).place);
         assert_eq!(copies.copies.len(), 1);
     }
 
@@ -169,17 +166,33 @@ mod tests {
 
     #[test]
     fn a_copy_is_waited_for_where_its_holder_would_be_introduced() {
-        let mut copies = RequestCoalescer::new(LINE, PeerScope::Prefix);
-        let elsewhere = |last| Visitor { address: IpAddr::from([198, 51, 100, last]), ..visitor(0) };
+        let mut copies = RequestCoalescer::new(LINE, PeerScope::Prefix.into());
+        let elsewhere = |last| Visitor { place: Place::of([198, 51, 100, last].into()), ..visitor(0) };
         assert_eq!(copies.wait(0, &visitor(0)), None);
         assert_eq!(copies.wait(0, &elsewhere(1)), None);
         assert_eq!(copies.wait(0, &elsewhere(2)), Some(5_000));
     }
 
     #[test]
+    fn within_a_country_a_copy_is_waited_for_by_those_of_that_country() {
+        let ladder = Ladder::default().up_to(Tier::SameCountry);
+        let mut copies = RequestCoalescer::new(LINE, ladder);
+        let of = |country, last| {
+            let region = Region { country: Code::new(country), ..Region::default() };
+            Visitor { place: Place { address: [198, 51, last, 1].into(), region }, ..visitor(0) }
+        };
+        assert_eq!(copies.wait(0, &of("DE", 1)), None);
+        assert_eq!(copies.wait(0, &of("DE", 2)), Some(5_000));
+        assert_eq!(copies.wait(0, &of("FR", 3)), None);
+        assert_eq!(copies.wait(0, &of("", 3)), None, "of whom no country is known, nobody but neighbours is introduced");
+        let mut nobody = RequestCoalescer::new(LINE, Ladder::default().up_to(Tier::SameAddress).with(Tier::SameAddress, SharePolicy::Off));
+        assert_eq!([(); 2].map(|()| nobody.wait(0, &visitor(0))), [None, None], "nobody ever is");
+    }
+
+    #[test]
     fn nobody_waits_where_the_line_is_fast_or_unknown_or_far_too_thin() {
         let waits = |line, bytes| {
-            let mut copies = RequestCoalescer::new(line, PeerScope::Any);
+            let mut copies = RequestCoalescer::new(line, Ladder::default());
             copies.wait(0, &Visitor { bytes, ..visitor(0) });
             copies.wait(0, &Visitor { bytes, ..visitor(0) }).is_some()
         };

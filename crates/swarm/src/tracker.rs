@@ -25,7 +25,7 @@ use crate::{
 pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
 pub use output::{CloseReason, TrackerOutput};
-pub use stats::{Matches, Refused, Reported, TrackerStats};
+pub use stats::{Matches, MatchesByTier, Refused, Reported, TrackerStats};
 pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
@@ -105,7 +105,7 @@ impl Tracker {
             session_places: Places::default(),
             browsers: BTreeSet::new(),
             pages: BTreeMap::new(),
-            candidates: Candidates::default(),
+            candidates: Candidates::new(config.ladder.has_leech_tiers()),
             readied: 0,
             timers: Timers::default(),
             leases: OriginLeases::default(),

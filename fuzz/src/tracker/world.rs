@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use viral_swarm::{
     coverage::Coverage,
     limits::OUTPUTS_MAX,
-    locality::{self, PeerScope},
+    locality::{Ladder, SharePolicy},
     tracker::{Answerer, ClientAddr, Seeking, Tracker, TrackerConfig, TrackerOutput},
 };
 use viral_wire::{
@@ -70,8 +70,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(peer_scope: PeerScope, seed: u64) -> Self {
-        let config = TrackerConfig { peer_scope, sessions_max: SESSIONS_MAX, tickets_max: TICKETS_MAX, ..TrackerConfig::default() };
+    pub(crate) fn new(ladder: Ladder, seed: u64) -> Self {
+        let config = TrackerConfig { ladder, sessions_max: SESSIONS_MAX, tickets_max: TICKETS_MAX, ..TrackerConfig::default() };
         Self {
             tracker: Tracker::new(config, seed),
             now_ms: 1_000,
@@ -249,7 +249,10 @@ impl World {
         for offer in offers {
             let maker = self.open.get(&offer.peer).expect("only who is there");
             assert!(maker.browser.is_none() || maker.browser != addr.browser, "nobody is introduced to its own browser");
-            assert!(locality::between(maker.public, addr.public) <= self.config.peer_scope.farthest(), "nobody is introduced out of reach");
+            let policy = self.config.ladder.policy(maker.place().tier_to(&addr.place()));
+            let gives = policy == SharePolicy::On || (policy == SharePolicy::Leech && maker.is_native);
+            assert!(gives, "nobody is introduced out of reach");
+            assert!(maker.share == SharePolicy::On && addr.share != SharePolicy::Off, "nobody gives who only takes, or meets nobody");
             assert!(offer.push.is_none_or(|push| push.budget <= self.config.push_bytes_max));
             let ufrag = offer.description.ufrag().to_owned();
             assert!(!self.answered.contains(&ufrag), "an answered offer is never given again");

@@ -5,6 +5,7 @@ use viral_wire::{Digest, Ticket, signal::Offer};
 use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
 use crate::{
     coverage::Coverage,
+    locality::SharePolicy,
     pageset::Size,
     request_coalescing::{RequestCoalescer, Visitor},
     tracker::{ClientAddr, Seeking, Tracker},
@@ -136,11 +137,12 @@ pub fn admit<C: Coverage>(
         (Decision::Full(reason), _) => reason,
         (Decision::Thin(_), None) => Reason::NoPeerNear,
     };
-    if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head) {
+    if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head && facts.addr.share != SharePolicy::Off)
+    {
         let is_served_at_once = evidence.is_native_peer || facts.was_here;
         let visitor = Visitor {
             manifest: page.manifest,
-            address: facts.addr.public,
+            place: facts.addr.place(),
             bytes: page.app_bytes,
             came_ms: facts.came_ms,
             is_served_at_once,
@@ -169,7 +171,7 @@ fn introduce<C: Coverage>(
         if offers.is_empty() {
             return None;
         }
-        coalescer.note_introduced(now_ms, seeking.manifest, facts.addr.public);
+        coalescer.note_introduced(now_ms, seeking.manifest, &facts.addr.place());
     }
     Some(Admission::Thin { offers, crowd: tracker.is_crowded(&seeking.manifest) })
 }

@@ -6,14 +6,14 @@ use crate::{
         RANDOM_SHARE_PERMILLE, RESERVE_MS, SESSIONS_MAX, SLOTS_MAX, SOLE_REPORTER_DROPS_MAX, TICKET_AGE_MAX_MS, TICKETS_MAX,
         UP_BYTES_PER_S,
     },
-    locality::PeerScope,
+    locality::Ladder,
 };
 
 /// Settings of a [`Tracker`](super::Tracker).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrackerConfig {
-    /// How far visitors may be introduced to each other.
-    pub peer_scope: PeerScope,
+    /// On which tiers visitors may be introduced to each other.
+    pub ladder: Ladder,
     /// Sessions at once; the newest beyond is refused.
     pub sessions_max: usize,
     /// Thin visits remembered at once; beyond, no visitor is offered peers.
@@ -49,7 +49,7 @@ pub struct TrackerConfig {
 impl Default for TrackerConfig {
     fn default() -> Self {
         Self {
-            peer_scope: PeerScope::Any,
+            ladder: Ladder::default(),
             sessions_max: SESSIONS_MAX,
             tickets_max: TICKETS_MAX,
             ticket_age_max_ms: TICKET_AGE_MAX_MS,

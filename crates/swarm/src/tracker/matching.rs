@@ -10,6 +10,7 @@ use viral_wire::{
 
 use super::{
     Tracker,
+    candidates::Who,
     leecher::{Match, MatchState, Told},
     offers::Reservation,
     timers::Timer,
@@ -20,7 +21,7 @@ use crate::{
     coverage::{Coverage, permille},
     ice_candidates,
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
-    locality::{self, Tier},
+    locality::{self, Place, SharePolicy, Tier},
     random::Random,
 };
 
@@ -28,6 +29,7 @@ use crate::{
 struct Search<'a> {
     now_ms: u64,
     addr: ClientAddr,
+    place: Place,
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -51,6 +53,8 @@ struct Choice {
     /// Holds (nearly) all of the very manifest that is wanted, so that it can push.
     can_push: bool,
     network: IpAddr,
+    /// At the searcher's network or site, of which one visitor may get any number.
+    is_own: bool,
 }
 
 impl Choice {
@@ -74,10 +78,10 @@ struct Seen {
 }
 
 impl Seen {
-    fn note(&mut self, choice: &Choice, own: IpAddr) {
+    fn note(&mut self, choice: &Choice) {
         let kinds = [(choice.is_fine(), &mut self.fine), (choice.is_fine() && !choice.is_unproven, &mut self.good)];
         for (_, networks) in kinds.into_iter().filter(|(is_one, _)| *is_one) {
-            if choice.network == own || !networks.contains(&choice.network) {
+            if choice.is_own || !networks.contains(&choice.network) {
                 networks.push(choice.network);
             }
         }
@@ -100,17 +104,20 @@ impl Tracker {
         };
         let random = &mut self.random.clone();
         let sources = self.sources(&search, random);
-        self.tiers().any(|tier| !self.choices(&search, tier, (&sources, &[]), 1, random).is_empty())
+        self.tiers(&search).any(|tier| !self.choices(&search, tier, (&sources, &[]), 1, random).is_empty())
     }
 
-    /// How near two may be, nearest first.
-    fn tiers(&self) -> impl Iterator<Item = Tier> {
-        let farthest = self.config.peer_scope.farthest();
-        [Tier::SameAddress, Tier::SamePrefix, Tier::Anyone].into_iter().take_while(move |tier| *tier <= farthest)
+    /// How near others may be, nearest first: what is not known of the searcher's place is not looked for.
+    fn tiers(&self, search: &Search<'_>) -> impl Iterator<Item = Tier> + use<> {
+        let place = search.place;
+        self.config.ladder.tiers().filter(move |tier| *tier == Tier::Anyone || place.key(*tier).is_some())
     }
 
     /// The search for a visit that may not be known yet; none if there is no place for it.
     fn search_for<'s>(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &'s dyn Coverage) -> Option<Search<'s>> {
+        if seeking.addr.share == SharePolicy::Off {
+            return None;
+        }
         let is_new = !self.members.visits.contains(&seeking.ticket);
         if is_new && self.members.visits.len() >= self.config.tickets_max && self.members.visits.in_the_way(seeking.addr.public).is_none() {
             return None;
@@ -118,6 +125,7 @@ impl Tracker {
         Some(Search {
             now_ms: self.now_ms.max(now_ms),
             addr: seeking.addr,
+            place: seeking.addr.place(),
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
@@ -147,6 +155,9 @@ impl Tracker {
     }
 
     fn give(&mut self, who: Answerer, addr: ClientAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
+        if addr.share == SharePolicy::Off {
+            return Vec::new();
+        }
         let (now_ms, reserve_ms) = (self.now_ms, self.config.reserve_ms);
         let Some(leecher) = self.members.leecher_mut(who) else { return Vec::new() };
         let room = leecher.make_room(now_ms, reserve_ms);
@@ -161,7 +172,8 @@ impl Tracker {
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
         let is_thin = matches!(who, Answerer::Ticket(_));
         let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
-        let search = Search { now_ms, addr, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
+        let place = addr.place();
+        let search = Search { now_ms, addr, place, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -197,8 +209,7 @@ impl Tracker {
             return chosen;
         }
         let sources = self.sources(search, random);
-        let own = locality::network_key(search.addr.public);
-        for tier in self.tiers() {
+        for tier in self.tiers(search) {
             if chosen.len() >= search.count_max {
                 break;
             }
@@ -209,8 +220,13 @@ impl Tracker {
                 let equal = choices.iter().take_while(|choice| choice.is_as_good_as(&choices[0])).count();
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
                 let choice = choices.remove(usize::try_from(index).unwrap_or(0));
-                let is_known = choice.network != own && chosen.iter().any(|other| other.network == choice.network);
-                if is_known { spare.push(choice) } else { chosen.push(choice) }
+                let is_known = !choice.is_own && chosen.iter().any(|other| other.network == choice.network);
+                if !is_known {
+                    chosen.push(choice);
+                } else if spare.iter().all(|other| other.peer != choice.peer) {
+                    // Whoever was found here is found on every farther tier, too.
+                    spare.push(choice);
+                }
             }
         }
         let missing = if search.is_thin { 0 } else { search.count_max - chosen.len() };
@@ -241,22 +257,22 @@ impl Tracker {
         random: &mut Random,
     ) -> Vec<Choice> {
         let (mut choices, mut seen) = (Vec::new(), Seen::default());
-        let own = locality::network_key(search.addr.public);
+        let who = if self.config.ladder.policy(tier) == SharePolicy::Leech { Who::Natives } else { Who::Everybody };
         for is_proven in [true, false] {
             for source in sources {
                 let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
                 let left = scan_max.saturating_sub(choices.len());
                 let start = random.next_u64();
-                for peer in self.candidates.holders(source.0, search.addr.public, tier, (is_proven, start), left) {
+                for peer in self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left) {
                     // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
-                    let best = if is_proven || tier != Tier::Anyone { seen.good.len() } else { seen.fine.len() };
+                    let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
                     if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
                         return choices;
                     }
                     if chosen.iter().all(|choice| choice.peer != peer)
                         && let Some(choice) = self.judged(search, peer, source, random)
                     {
-                        seen.note(&choice, own);
+                        seen.note(&choice);
                         choices.push(choice);
                     }
                 }
@@ -273,11 +289,16 @@ impl Tracker {
         }
         let own = locality::network_key(search.addr.public);
         let session = self.members.sessions.get(&peer).filter(|session| !session.addr.is_same_browser(&search.addr))?;
+        match self.config.ladder.policy(search.place.tier_to(&session.addr.place())) {
+            SharePolicy::Off => return None,
+            SharePolicy::Leech if !session.addr.is_native => return None,
+            SharePolicy::Leech | SharePolicy::On => {}
+        }
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let is_no_choice = covered < u32::from(search.covered_min)
             || session.standing.is_cooling_down_for(search.now_ms, own)
-            || !session.has_room_for(own);
+            || !session.has_room_for(&search.addr);
         (!is_no_choice).then(|| Choice {
             fault_count: session.standing.fault_count_for(search.now_ms, own),
             is_unproven: !session.standing.is_proven_to(own),
@@ -288,15 +309,18 @@ impl Tracker {
             peer,
             can_push: manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
             network: locality::network_key(session.addr.public),
+            is_own: own == locality::network_key(session.addr.public) || search.addr.is_same_site(&session.addr),
         })
     }
 
     /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
     fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>) -> Option<Offer> {
-        let (leecher, to) = (self.members.leecher(who)?.id, self.members.address_of(who)?);
+        let (leecher, addr) = (self.members.leecher(who)?.id, self.members.addr_of(who)?);
+        let to = addr.public;
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
+        let tier = addr.place().tier_to(&from.place());
         let free = session.book.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
         offer.reservation = Some(Reservation { leecher, network: locality::network_key(to), until_ms });
@@ -313,6 +337,7 @@ impl Tracker {
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;
+        self.totals.matches_by_tier.note(tier);
         self.refresh(peer);
         self.top_up(peer);
         Some(out)

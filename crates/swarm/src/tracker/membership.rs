@@ -22,6 +22,7 @@ use crate::{
     coverage::{Coverage, permille},
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
     lineage::VisitKind,
+    locality::SharePolicy,
     places::Use,
 };
 
@@ -116,6 +117,8 @@ impl Tracker {
         if !page.starts_with('/') || page.len() > PATH_LEN_MAX {
             return self.refuse(peer, ErrorCode::Malformed, "page is not the path of a page");
         }
+        // What was said of the visit holds for its session: a browser may say less as it connects.
+        let visit = ticket.and_then(|ticket| self.members.visits.get(&ticket)).map_or(SharePolicy::On, |visit| visit.addr.share);
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         if session.page.is_some() {
             return self.refuse(peer, ErrorCode::Unexpected, "registered already");
@@ -124,7 +127,8 @@ impl Tracker {
         session.page = Some(page.clone());
         session.thin = ticket.is_some();
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
-        let slots = slots.min(self.config.slots_max);
+        session.addr.share = session.addr.share.max(visit);
+        let slots = if session.addr.share == SharePolicy::On { slots.min(self.config.slots_max) } else { 0 };
         let offers_wanted = session.book.open(slots, self.config.offers_wanted);
         let up_bytes_per_s = self.config.up_bytes_per_s;
         if let Some(ticket) = ticket {
@@ -248,7 +252,8 @@ impl Tracker {
         match self.members.sessions.get(&peer) {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
-                self.readied += u64::from(self.candidates.insert(peer, held.manifest, session.addr.public, session.standing.is_proven()));
+                let kind = (session.standing.is_proven(), session.addr.is_native);
+                self.readied += u64::from(self.candidates.insert(peer, held.manifest, &session.addr.place(), kind));
             }
             _ => self.candidates.remove(peer),
         }

@@ -1,9 +1,6 @@
 //! Scripted meetings in virtual time: a world of one tracker and visitors who do as they are told.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::{
     Description, Digest, Ticket,
@@ -16,6 +13,7 @@ use crate::coverage::Coverage;
 mod connections;
 mod faults;
 mod limits;
+mod locality;
 mod matching;
 mod membership;
 mod origin_leases;
@@ -137,7 +135,10 @@ impl World {
     }
 
     fn join_as(&mut self, address: &str, browser: Option<u64>) -> PeerNumber {
-        let addr = ClientAddr { public: address.parse().unwrap(), rewrite_to: None, browser };
+        self.join_from(ClientAddr { browser, ..ClientAddr::at(address.parse().unwrap()) })
+    }
+
+    fn join_from(&mut self, addr: ClientAddr) -> PeerNumber {
         let peer = self.tracker.handle_join(self.now_ms, addr);
         self.drain();
         peer
@@ -200,8 +201,10 @@ impl World {
     }
 
     fn seek_as(&mut self, address: &str, browser: Option<u64>, ticket: Ticket, wanted: usize) -> Vec<Offer> {
-        let public: IpAddr = address.parse().unwrap();
-        let addr = ClientAddr { public, rewrite_to: None, browser };
+        self.seek_from(ClientAddr { browser, ..ClientAddr::at(address.parse().unwrap()) }, ticket, wanted)
+    }
+
+    fn seek_from(&mut self, addr: ClientAddr, ticket: Ticket, wanted: usize) -> Vec<Offer> {
         let seeking = Seeking { addr, page: "/", manifest: version(1), wanted, ticket };
         let ready = self.tracker.ready(self.now_ms, &seeking, &Versions);
         let is_anybody = self.tracker.is_anybody_ready(self.now_ms, &seeking, &Versions);

@@ -1,14 +1,15 @@
 //! What the tracker remembers of one socket.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    net::IpAddr,
-};
+use std::collections::{BTreeSet, VecDeque};
 
 use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
 use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
-use crate::{address::ClientAddr, limits::UPLOADS_PER_PEER_MAX, locality};
+use crate::{
+    address::ClientAddr,
+    limits::UPLOADS_PER_PEER_MAX,
+    locality::{self, SharePolicy},
+};
 
 /// One session.
 #[derive(Debug)]
@@ -51,14 +52,16 @@ impl Session {
         !self.book.offers.is_empty() || !self.book.uploads.is_empty() || !self.served.is_empty()
     }
 
-    /// Whether it has room for one more of this network; its own may have all of it.
-    pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
-        self.book.has_room_for(network) || network == locality::network_key(self.addr.public)
+    /// Whether it has room for one more of where this one is; its own network and site may have all of it.
+    pub(super) fn has_room_for(&self, other: &ClientAddr) -> bool {
+        let network = locality::network_key(other.public);
+        self.book.has_room_for(network) || network == locality::network_key(self.addr.public) || self.addr.is_same_site(other)
     }
 
     /// Whether it could serve one more leecher now.
     pub(super) fn is_ready(&self) -> bool {
         self.page.is_some()
+            && self.addr.share == SharePolicy::On
             && self.held.is_some()
             && self.cooldown_until_ms.is_none()
             && self.book.free_slots() > 0

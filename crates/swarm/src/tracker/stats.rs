@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use viral_wire::signal::Fault;
 
 use super::{leecher::Leecher, session::Session, visit::Visits};
-use crate::limits::LEECHER_AGE_MAX_MS;
+use crate::{limits::LEECHER_AGE_MAX_MS, locality::Tier};
 
 /// How the swarm is now, and what happened since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub struct TrackerStats {
     pub bans: u64,
     /// Introductions.
     pub matches: Matches,
+    /// Offers given to leechers, by how near the two are.
+    pub matches_by_tier: MatchesByTier,
     /// What visitors report about themselves.
     pub reported: Reported,
     /// Fault reports by fault, only those about peers whom the reporter met.
@@ -44,6 +46,28 @@ pub struct Matches {
     pub opened: u64,
     /// Answers whose connection ended or timed out before it opened.
     pub failed: u64,
+}
+
+/// Introductions by tier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MatchesByTier([u64; Tier::ALL.len()]);
+
+impl MatchesByTier {
+    /// How many there were on a tier.
+    #[must_use]
+    pub const fn on(&self, tier: Tier) -> u64 {
+        self.0[tier as usize]
+    }
+
+    pub(super) fn note(&mut self, tier: Tier) {
+        self.0[tier as usize] += 1;
+    }
+}
+
+impl Serialize for MatchesByTier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Tier::ALL.map(|tier| (tier.name(), self.on(tier))))
+    }
 }
 
 /// Bytes as visitors report them; nobody checks these.
@@ -79,6 +103,7 @@ pub struct Refused {
 pub(super) struct Totals {
     pub(super) bans: u64,
     pub(super) matches: Matches,
+    pub(super) matches_by_tier: MatchesByTier,
     pub(super) reported: Reported,
     pub(super) faults: BTreeMap<Fault, u64>,
     pub(super) refused: Refused,
@@ -110,6 +135,7 @@ impl TrackerStats {
             ready,
             bans: totals.bans,
             matches: totals.matches,
+            matches_by_tier: totals.matches_by_tier,
             reported: totals.reported,
             faults: totals.faults.clone(),
             refused: totals.refused,

@@ -63,7 +63,7 @@ async fn quiet() {
 /// A session of a browser that came by a full answer.
 fn session(viral: &Viral, browser: Option<u64>) -> (PeerNumber, mpsc::Receiver<Outgoing>) {
     let hub = &viral.app.hub;
-    let (peer, outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None, browser });
+    let (peer, outgoing) = hub.join(ClientAddr { browser, ..ClientAddr::at([127, 0, 0, 1].into()) });
     hub.message(peer, PeerToTracker::Register { page: "/".to_owned(), manifest: None, ticket: None, slots: 4 });
     (peer, outgoing)
 }

@@ -79,7 +79,7 @@ async fn whoever_waits_hears_when_somebody_who_has_room_holds_enough() {
     assert_eq!(answer(&first), "full; reason=no-peer-near");
     let manifest = viral.app.hub.page(&viral.app.site.current(), &document(&viral)).unwrap().manifest;
     let (hub, offers) = (&viral.app.hub, vec![ReadyOffer { offer: 1, description: description("actpass") }]);
-    let (peer, _outgoing) = hub.join(ClientAddr { public: [127, 0, 0, 1].into(), rewrite_to: None, browser: None });
+    let (peer, _outgoing) = hub.join(ClientAddr::at([127, 0, 0, 1].into()));
     hub.message(peer, PeerToTracker::Register { page: "/".to_owned(), manifest: Some(manifest), ticket: None, slots: 4 });
     hub.message(peer, PeerToTracker::Offers { offers });
     let (came, second) = (Instant::now(), waiting(&viral));

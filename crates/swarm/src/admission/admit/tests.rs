@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     admission::{CookieState, tests::visit},
     coverage::CoverageCache,
-    locality::PeerScope,
+    locality::Ladder,
     tracker::TrackerConfig,
 };
 
@@ -29,7 +29,7 @@ impl World {
     fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
-        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, PeerScope::Any), coverage }
+        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, Ladder::default()), coverage }
     }
 
     /// Somebody who has all of the page and left this many offers.
@@ -58,7 +58,7 @@ impl World {
 fn visitor() -> VisitFacts {
     VisitFacts {
         evidence: visit(),
-        addr: ClientAddr { public: [192, 0, 2, 1].into(), rewrite_to: None, browser: None },
+        addr: ClientAddr::at([192, 0, 2, 1].into()),
         ticket: Ticket([1; 16]),
         peers_wanted: 4,
         is_head: false,

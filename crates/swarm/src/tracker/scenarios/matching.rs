@@ -1,7 +1,7 @@
 //! Who is introduced to whom.
 
 use super::*;
-use crate::locality::PeerScope;
+use crate::locality::{Ladder, PeerScope};
 
 #[test]
 fn a_visitor_is_given_offers_of_distinct_peers_up_to_what_it_wants() {
@@ -21,7 +21,7 @@ fn nobody_is_his_own_peer() {
     world.seed(own, version(1));
     let ticket = world.fresh_ticket();
     assert_eq!(world.seek_as(HERE, Some(7), ticket, 4), [], "a reload, or another page");
-    let addr = ClientAddr { public: HERE.parse().unwrap(), rewrite_to: None, browser: Some(7) };
+    let addr = ClientAddr { browser: Some(7), ..ClientAddr::at(HERE.parse().unwrap()) };
     let seeking = Seeking { addr, page: "/", manifest: version(1), wanted: 4, ticket: world.fresh_ticket() };
     assert_eq!(world.tracker.ready(0, &seeking, &Versions), 0);
     assert_eq!(world.tracker.ready(0, &Seeking { addr: ClientAddr { browser: Some(8), ..addr }, ..seeking.clone() }, &Versions), 1);
@@ -101,7 +101,7 @@ fn whoever_gave_verified_bytes_to_a_stranger_comes_first() {
 #[test]
 fn reach_keeps_strangers_apart() {
     for (peer_scope, expected) in [(PeerScope::Near, 1), (PeerScope::Prefix, 2), (PeerScope::Any, 3)] {
-        let mut world = World::with(TrackerConfig { peer_scope, ..TrackerConfig::default() });
+        let mut world = World::with(TrackerConfig { ladder: Ladder::from(peer_scope), ..TrackerConfig::default() });
         for address in ["198.51.100.1", "203.0.113.200", HERE] {
             world.seeder(address);
         }

@@ -1,5 +1,7 @@
 //! What is relayed, to whom, and what is refused.
 
+use std::net::IpAddr;
+
 use viral_wire::description::Address;
 
 use super::*;
@@ -131,7 +133,7 @@ fn an_answered_number_cannot_be_left_again_while_its_connection_lives() {
 fn local_names_are_rewritten_in_both_directions_where_the_rule_allows() {
     let mut world = World::new();
     let (seeder_lan, leecher_lan): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-    let addr = |address| ClientAddr { public: address, rewrite_to: Some(address), browser: None };
+    let addr = |address| ClientAddr { rewrite_to: Some(address), ..ClientAddr::at(address) };
     let seeder = world.tracker.handle_join(world.now_ms, addr(seeder_lan));
     world.register(seeder, None);
     world.held(seeder, version(1), APP_BYTES);
