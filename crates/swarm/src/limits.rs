@@ -264,3 +264,12 @@ pub const VISIT_AGE_MAX_MS: u64 = 1_800_000;
 
 /// A visit that asked for nothing during this time has what it needs for now, in milliseconds: a script of some megabytes is compiled in less.
 pub const VISIT_QUIET_MS: u64 = 1_000;
+
+/// Bytes of the operator's file of sites: 64 bytes for each of its ranges.
+pub const SITES_FILE_LEN_MAX: usize = 4 * 1024 * 1024;
+
+/// Ranges of addresses of all sites: many times what an enterprise of 10,000 branches has. 4 MiB in memory.
+pub const SITE_RANGES_MAX: usize = 65_536;
+
+/// Bytes of a site's name.
+pub const SITE_NAME_LEN_MAX: usize = 100;

@@ -3,6 +3,7 @@
 mod keys;
 mod ladder;
 mod place;
+pub mod sites;
 
 pub use keys::{address_key, are_neighbours, network_key};
 pub use ladder::{Ladder, PeerScope, SharePolicy, Tier};
