@@ -11,12 +11,14 @@ use viral_swarm::tracker::ClientAddr;
 
 use crate::access::AccessLog;
 use crate::client::{
-    Proxies, ProxyFault, Socket, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault, rewrite_address,
+    Proxies, ProxyFault, Socket, asks_for_privacy, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault,
+    rewrite_address,
 };
 use crate::config::{Base, OwnServiceWorker, RewriteLocal};
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
 use crate::hub::Hub;
+use crate::locality::Whereabouts;
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -39,6 +41,8 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// What the operator's files say of addresses.
+    pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) own_service_worker: OwnServiceWorker,
     pub(crate) rewrite_local: RewriteLocal,
     pub(crate) trust_proxy: Proxies,
@@ -130,9 +134,15 @@ impl App {
         });
     }
 
+    /// Where the visitor is, as far as trusted proxies tell.
+    pub(crate) fn address_of(&self, socket: Socket, headers: &HeaderMap) -> IpAddr {
+        client_ip(socket, headers, &self.trust_proxy)
+    }
+
     /// Who asks, as the tracker needs it.
     pub(crate) fn client_addr(&self, socket: Socket, headers: &HeaderMap) -> ClientAddr {
-        let public = client_ip(socket, headers, &self.trust_proxy);
+        let public = self.address_of(socket, headers);
+        let (region, share) = self.whereabouts.of(public);
         // A proxy on this machine that nobody told us to trust: its visitors are elsewhere.
         let is_proxied = socket == Socket::Unix
             || headers.contains_key(&self.trust_proxy.header)
@@ -142,6 +152,8 @@ impl App {
             rewrite_to: rewrite_address(public, self.rewrite_local, own),
             browser: cookies::browser(headers),
             is_native: is_native_peer(headers),
+            share: share.max(self.policy.share_of(asks_for_privacy(headers))),
+            region,
             ..ClientAddr::at(public)
         }
     }

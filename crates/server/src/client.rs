@@ -110,6 +110,11 @@ pub(crate) fn is_native_peer(headers: &HeaderMap) -> bool {
     headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"viral/"))
 }
 
+/// Whether the visitor asks for privacy: `Sec-GPC: 1` (Global Privacy Control).
+pub(crate) fn asks_for_privacy(headers: &HeaderMap) -> bool {
+    headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1")
+}
+
 /// The proxies that are believed.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {

@@ -3,6 +3,7 @@
 mod acme;
 #[cfg(feature = "cli")]
 mod file;
+mod locality;
 mod site;
 mod values;
 
@@ -15,6 +16,7 @@ use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
+pub use locality::{Gpc, LocalityTable, TierRule};
 pub use site::{HostPattern, SiteConfig};
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
@@ -114,6 +116,28 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_REACH", value_name = "REACH", value_enum, default_value_t = PeerScope::Any))]
     pub reach: PeerScope,
 
+    /// What may be given and taken among visitors who are no nearer to each other than this: `country=off`, `anyone=leech`. Tiers are `address`, `site`, `prefix`, `network`, `country`, `continent` and `anyone`; policies are `on`, `leech` (browsers take, only native peers such as `viral seed` give) and `off`. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TIER", value_name = "TIER=POLICY", value_delimiter = ','))]
+    #[serde(with = "values::one_or_more")]
+    pub tier: Vec<TierRule>,
+
+    /// File that says which addresses are one office: a line `name, CIDR, policy` for each range (CSV), or tables `[[site]]` with `name`, `cidr` and `policy` if it ends with `.toml`. Visitors of one site meet before all others but those of their own address. Of ranges in each other the smallest counts; the policy is `on`, `leech` (its visitors take and never give) or `off` (they meet nobody: a VPN). Read anew when it changes
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SITES", value_name = "FILE"))]
+    pub sites: Option<PathBuf>,
+
+    /// File of MaxMind's format (MMDB) that says in which network (ASN), country and continent an address is: GeoLite2, DB-IP or IPinfo. Of several the first counts that knows. Read anew when it is replaced. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_GEO", value_name = "FILE", value_delimiter = '\n'))]
+    #[serde(with = "values::one_or_more")]
+    pub geo: Vec<PathBuf>,
+
+    /// Show the address of a visitor only to others at the same public address, who know it: nobody else is introduced, whatever `--reach` and `--tier` allow
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_HIDE_ADDRESSES", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub hide_addresses: bool,
+
+    /// Visitors whose browser asks for privacy (`Sec-GPC: 1`): `plain` gives them plain answers, `leech` lets them take from others and never give, `ignore` treats them like all others
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_GPC", value_name = "RULE", value_enum, default_value_t = Gpc::Ignore))]
+    pub gpc: Gpc,
+
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR"))]
     pub cache_dir: Option<PathBuf>,
@@ -200,6 +224,11 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT))]
     pub log: String,
 
+    /// `sites`, `geo` and `tier` in a table of their own. In `viral.toml` only
+    #[cfg_attr(feature = "cli", arg(skip))]
+    #[serde(skip_serializing_if = "LocalityTable::is_empty")]
+    pub locality: LocalityTable,
+
     /// The sites of a server that has several, by host; see [`SiteConfig`]. In `viral.toml` only
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -245,6 +274,11 @@ impl Default for Config {
             immutable: Vec::new(),
             min_app_bytes: APP_BYTES_MIN,
             reach: PeerScope::Any,
+            tier: Vec::new(),
+            sites: None,
+            geo: Vec::new(),
+            hide_addresses: false,
+            gpc: Gpc::Ignore,
             cache_dir: None,
             state_dir: None,
             trust_proxy: Vec::new(),
@@ -266,6 +300,7 @@ impl Default for Config {
             access_log: None,
             access_log_format: AccessLogFormat::Combined,
             log: LOG_DEFAULT.to_owned(),
+            locality: LocalityTable::default(),
             site: Vec::new(),
         }
     }

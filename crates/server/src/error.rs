@@ -24,6 +24,14 @@ pub enum OpenError {
         /// The directory as it was given.
         path: PathBuf,
     },
+    /// What the operator says of addresses cannot be used.
+    #[error("{path}: {reason}")]
+    Locality {
+        /// The file as it was given.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The access log cannot be written.
     #[error(
         "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"

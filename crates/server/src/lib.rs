@@ -7,6 +7,7 @@
 //! | `brotli` | yes | The coding `br` is neither made nor offered. A file `x.js.br` is served as it is, under its own name only. |
 //! | `zstd` | yes | The same of the coding `zstd` and of files `x.js.zst`. |
 //! | `watch` | yes | A directory is read once, and again after [`Viral::reload`]. |
+//! | `geo` | no | There are no networks and countries of visitors ([`geo`](config::Config::geo)). |
 //! | `cli` | no | [`Config`](config::Config) has no flags, environment variables and `viral.toml`. |
 //!
 //! `gzip` is always there.
@@ -38,6 +39,7 @@ mod layer;
 mod limits;
 mod listen;
 mod listener;
+mod locality;
 mod meter;
 mod metered_stream;
 mod observed;

@@ -192,3 +192,14 @@ pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;
 
 /// Longest wait for the handshake of TLS: two round trips, whose packets are sent again after 1 s and after 3 s where they are lost (RFC 6298).
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the operator's files of sites and geography are looked at. A changed one is read at the second look at the earliest.
+pub(crate) const LOCALITY_LOOK: Duration = Duration::from_secs(2);
+
+/// Bytes of one file of geography: GeoLite2 City has 60 MB, IPinfo's largest 1 GB with what nobody here needs.
+#[cfg(feature = "geo")]
+pub(crate) const GEO_FILE_LEN_MAX: u64 = 512 * 1024 * 1024;
+
+/// Files of geography: one for networks, one for countries, and as many for each family.
+#[cfg(feature = "geo")]
+pub(crate) const GEO_FILES_MAX: usize = 8;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
-use viral_swarm::tracker::{Matches, TrackerStats};
+use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 
 use crate::page_stats::PageSnapshot;
@@ -95,6 +95,7 @@ impl Stats {
             seeders: tracker.seeders,
             leechers: tracker.leechers,
             matches: tracker.matches,
+            matches_by_tier: tracker.matches_by_tier,
             bans: tracker.bans,
             uptime_s,
             pages,
@@ -113,6 +114,7 @@ pub(crate) struct Snapshot {
     seeders: usize,
     leechers: usize,
     matches: Matches,
+    matches_by_tier: MatchesByTier,
     bans: u64,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
@@ -149,6 +151,8 @@ mod tests {
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
+        let tiers = serde_json::json!({ "address": 0, "site": 0, "prefix": 0, "network": 0, "country": 0, "continent": 0, "anyone": 0 });
+        assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!(json["peer_bytes"], 9);
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");

@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _};
 use viral_swarm::admission::Policy;
-use viral_swarm::locality::{self, Ladder};
 use viral_swarm::pageset::{PageSetConfig, PageState};
 use viral_swarm::tracker::TrackerConfig;
 use viral_wire::OWN_PATHS;
@@ -25,7 +24,7 @@ use viral_wire::limits::MANIFEST_ASSETS_MAX;
 use crate::access::AccessLog;
 use crate::app::App;
 use crate::client::{Proxies, Socket, is_native_peer, primary_address};
-use crate::config::{Base, Config, Macos, PeerScope};
+use crate::config::{Base, Config, Macos};
 use crate::connection_limit::ConnectionLimit;
 use crate::counting::counted;
 use crate::deflated_cache::DeflatedCache;
@@ -37,6 +36,7 @@ use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
+use crate::locality::Whereabouts;
 use crate::meter::Meter;
 use crate::pages::page_path;
 
@@ -92,6 +92,7 @@ impl Viral {
         if dir.is_none() && config.state_dir.is_some() && config.acme.is_empty() {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
         }
+        let whereabouts = Whereabouts::open(config).await?;
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;
@@ -109,7 +110,8 @@ impl Viral {
             base: config.base.clone(),
             unasked: Unasked::new(),
             scripts,
-            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow },
+            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow, gpc: config.gpc.into() },
+            whereabouts,
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
@@ -396,11 +398,7 @@ fn site_options(config: &Config) -> SiteOptions {
 
 fn tracker_config(config: &Config) -> TrackerConfig {
     TrackerConfig {
-        ladder: Ladder::from(match config.reach {
-            PeerScope::Near => locality::PeerScope::Near,
-            PeerScope::Prefix => locality::PeerScope::Prefix,
-            PeerScope::Any => locality::PeerScope::Any,
-        }),
+        ladder: config.ladder(),
         up_bytes_per_s: config.up_limit,
         // Each session has a connection, and who comes for a page must find a place, too.
         sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),

@@ -5,7 +5,7 @@ mod sharing;
 
 use std::fmt;
 
-use crate::pageset::Size;
+use crate::{locality::SharePolicy, pageset::Size};
 
 pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit, takes_part};
 pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
@@ -61,6 +61,8 @@ pub struct Evidence {
     pub has_sec_fetch: bool,
     /// `Save-Data: on`.
     pub save_data: bool,
+    /// `Sec-GPC: 1`: the visitor asks for privacy (Global Privacy Control).
+    pub gpc: bool,
     /// The cookies.
     pub cookie: CookieState,
     /// `?viral=plain` in the address.
@@ -104,6 +106,18 @@ impl Evidence {
     }
 }
 
+/// What becomes of visitors who ask for privacy by `Sec-GPC: 1`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Gpc {
+    /// They get plain answers, and meet nobody.
+    Plain,
+    /// They take from others and never give: where nobody has the page, they get a plain answer in place of a full one.
+    Leech,
+    /// They are visitors like all others.
+    #[default]
+    Ignore,
+}
+
 /// What the operator decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -111,11 +125,25 @@ pub struct Policy {
     pub app_bytes_min: u64,
     /// Take part also where a peer connection may raise a permission prompt.
     pub prompts_allowed: bool,
+    /// Visitors who ask for privacy.
+    pub gpc: Gpc,
+}
+
+impl Policy {
+    /// What a visitor gives and takes, by whether it sends `Sec-GPC: 1`.
+    #[must_use]
+    pub fn share_of(&self, sends_gpc: bool) -> SharePolicy {
+        match self.gpc {
+            Gpc::Plain if sends_gpc => SharePolicy::Off,
+            Gpc::Leech if sends_gpc => SharePolicy::Leech,
+            Gpc::Plain | Gpc::Leech | Gpc::Ignore => SharePolicy::On,
+        }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { app_bytes_min: crate::limits::APP_BYTES_MIN, prompts_allowed: false }
+        Self { app_bytes_min: crate::limits::APP_BYTES_MIN, prompts_allowed: false, gpc: Gpc::Ignore }
     }
 }
 
@@ -153,6 +181,8 @@ pub enum Reason {
     OptOut,
     /// Plain: the visitor saves data.
     SaveData,
+    /// Plain: the visitor asks for privacy (`Sec-GPC: 1`).
+    Gpc,
     /// Plain: no `Sec-Fetch-*`, so an old browser, a tool, or an insecure origin.
     NotABrowser,
     /// Plain: a service worker passed the visit on, whose answer it may keep or change. Full: it is one that has ours in it.
@@ -181,7 +211,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
@@ -191,6 +221,7 @@ impl Reason {
         Self::Storage,
         Self::OptOut,
         Self::SaveData,
+        Self::Gpc,
         Self::NotABrowser,
         Self::PassedOn,
         Self::Bot,
@@ -218,6 +249,7 @@ impl Reason {
             Self::Storage => "storage",
             Self::OptOut => "opt-out",
             Self::SaveData => "save-data",
+            Self::Gpc => "gpc",
             Self::NotABrowser => "not-a-browser",
             Self::PassedOn => "passed-on",
             Self::Bot => "bot",
@@ -266,11 +298,14 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if evidence.stored {
         return Decision::Thin(Reason::Stored);
     }
+    // Whoever gets the full answer is to give the page to others.
+    let full =
+        |reason| if policy.share_of(evidence.gpc) == SharePolicy::On { Decision::Full(reason) } else { Decision::Plain(Reason::Gpc) };
     if evidence.unchanged {
-        return Decision::Full(Reason::Unchanged);
+        return full(Reason::Unchanged);
     }
     if is_too_little(evidence.size, policy) {
-        return Decision::Full(Reason::Learning);
+        return full(Reason::Learning);
     }
     if evidence.by_own_worker {
         return Decision::Full(Reason::PassedOn);
@@ -278,7 +313,7 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if evidence.is_peer_ready {
         return Decision::Thin(Reason::PeerNear);
     }
-    Decision::Full(Reason::NoPeerNear)
+    full(Reason::NoPeerNear)
 }
 
 /// Whether what is known to be used is less than what peers are worth.
@@ -305,6 +340,7 @@ fn plain_reason(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
         (evidence.storage_blocked, Reason::Storage),
         (evidence.cookie == CookieState::Off, Reason::OptOut),
         (evidence.save_data, Reason::SaveData),
+        (evidence.gpc && policy.gpc == Gpc::Plain, Reason::Gpc),
         (!evidence.has_sec_fetch, Reason::NotABrowser),
         (evidence.is_passed_on() && !evidence.by_own_worker, Reason::PassedOn),
         (evidence.bot, Reason::Bot),
@@ -445,10 +481,35 @@ mod tests {
     #[test]
     fn the_operator_may_accept_prompts_and_small_apps() {
         let evidence = Evidence { platform_prompts: true, size: Size::Known { bytes: 0 }, ..visit() };
-        let policy = Policy { app_bytes_min: 0, prompts_allowed: true };
+        let policy = Policy { app_bytes_min: 0, prompts_allowed: true, ..Policy::default() };
         assert_eq!(decide(&evidence, &policy), Decision::Thin(Reason::PeerNear));
         let unknown = Evidence { size: Size::Unknown { at_least: 0 }, ..evidence };
         assert_eq!(decide(&unknown, &policy), Decision::Thin(Reason::PeerNear), "with 0 there is nothing to learn");
+    }
+
+    #[test]
+    fn who_asks_for_privacy_gets_what_the_operator_says() {
+        let asked = |gpc, change: Change| {
+            let mut evidence = Evidence { gpc: true, ..visit() };
+            change(&mut evidence);
+            decide(&evidence, &Policy { gpc, ..Policy::default() })
+        };
+        for change in [(|_| ()) as Change, |e| e.stored = true, |e| e.unchanged = true, |e| e.is_peer_ready = false] {
+            assert_eq!(asked(Gpc::Plain, change), Decision::Plain(Reason::Gpc));
+            let mut evidence = visit();
+            change(&mut evidence);
+            assert_eq!(asked(Gpc::Ignore, change), decide(&evidence, &Policy::default()));
+            assert_eq!(
+                decide(&evidence, &Policy { gpc: Gpc::Plain, ..Policy::default() }),
+                decide(&evidence, &Policy::default()),
+                "who does not"
+            );
+        }
+        assert_eq!(asked(Gpc::Leech, |_| ()), Decision::Thin(Reason::PeerNear));
+        assert_eq!(asked(Gpc::Leech, |e| e.stored = true), Decision::Thin(Reason::Stored));
+        let never_full: [Change; 3] = [|e| e.is_peer_ready = false, |e| e.unchanged = true, |e| e.size = Size::Unknown { at_least: 1 }];
+        assert!(never_full.iter().all(|change| asked(Gpc::Leech, *change) == Decision::Plain(Reason::Gpc)));
+        assert_eq!(asked(Gpc::Leech, |e| e.save_data = true), Decision::Plain(Reason::SaveData), "other reasons as ever");
     }
 
     #[test]

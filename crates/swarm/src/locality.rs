@@ -6,5 +6,5 @@ mod place;
 pub mod sites;
 
 pub use keys::{address_key, are_neighbours, network_key};
-pub use ladder::{Ladder, PeerScope, SharePolicy, Tier};
+pub use ladder::{Ladder, NameError, PeerScope, SharePolicy, Tier};
 pub use place::{Code, Key, Place, Region, SiteId};

@@ -43,7 +43,14 @@ pub fn load(matches: &ArgMatches, path: Option<&Path>) -> Result<Config, ConfigE
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
     let wrong = |error: toml::de::Error| wrong(path, &text, &error);
     let from_file: Config = toml::from_str(&text).map_err(wrong)?;
+    let from_file = from_file.with_locality().map_err(|name| twice(path, &text, name))?;
     Ok(overlaid(from_file, &flags, matches))
+}
+
+/// A setting of `[locality]` that is given above it, too.
+fn twice(path: &Path, text: &str, name: &str) -> ConfigError {
+    let line = text.lines().position(|line| line.trim() == "[locality]").map_or(1, |at| at + 1);
+    ConfigError::Wrong { path: path.to_owned(), line, message: format!("{name} is given here and above; leave one of them out") }
 }
 
 /// The commented file that `viral config` prints: every key with its manual and default.
@@ -64,6 +71,7 @@ pub fn default_file() -> String {
             None => out.push_str(&format!("# {key} = \"\"\n")),
         }
     }
+    out.push_str(LOCALITY);
     out.push_str(SITES);
     out
 }
@@ -80,6 +88,15 @@ const SITES: &str = r#"
 # host = "*.shop.example"
 # upstream = "http://127.0.0.1:3000"
 # share = ["/static/*"]
+"#;
+
+/// The other place of some of them.
+const LOCALITY: &str = r#"
+# `sites`, `geo` and `tier` may also stand in a table of their own.
+# [locality]
+# sites = "sites.csv"
+# geo = ["GeoLite2-ASN.mmdb", "GeoLite2-Country.mmdb"]
+# tier = ["anyone=off"]
 "#;
 
 /// Keys of `[[site]]` that are no settings above it.
@@ -162,6 +179,25 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(toml::from_str::<Config>(&example).unwrap().site.len(), 2, "{example}");
+    }
+
+    #[test]
+    fn a_table_of_locality_says_what_flags_say() {
+        let text = "spa = true\n\n[locality]\nsites = \"offices.csv\"\ngeo = \"asn.mmdb\"\ntier = [\"country=off\"]\n";
+        let read = load(&matches(&[]), Some(file(text).path())).unwrap();
+        let flags = load(&matches(&["--spa", "--sites", "offices.csv", "--geo", "asn.mmdb", "--tier", "country=off"]), None).unwrap();
+        assert_eq!(read, flags);
+        assert_eq!(load(&matches(&["--sites", "other.csv"]), Some(file(text).path())).unwrap().sites, Some("other.csv".into()));
+        for (text, said) in [
+            ("sites = \"a\"\n[locality]\nsites = \"b\"\n", "line 2: sites is given here and above"),
+            ("[locality]\nsight = \"b\"\n", "line 2: unknown key `sight`"),
+            ("[locality]\ntier = [\"country=maybe\"]\n", "line 2: "),
+        ] {
+            let fault = load(&matches(&[]), Some(file(text).path())).unwrap_err().to_string();
+            assert!(fault.contains(said), "{fault}");
+        }
+        let example: String = LOCALITY.lines().filter_map(|line| line.strip_prefix("# ")).skip(1).map(|line| format!("{line}\n")).collect();
+        assert!(!toml::from_str::<Config>(&example).unwrap().locality.is_empty(), "{example}");
     }
 
     #[test]

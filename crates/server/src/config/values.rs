@@ -47,6 +47,9 @@ pub enum ValueError {
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
+    /// No tier with its policy.
+    #[error("`{0}` is no tier with its policy, write it as country=off: {1}")]
+    Tier(String, String),
     /// Neither an address nor a network.
     #[error("`{0}` is neither an address, a network such as 10.0.0.0/8 nor `unix`")]
     Proxy(String),

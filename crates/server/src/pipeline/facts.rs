@@ -11,7 +11,7 @@ use viral_swarm::platform::{Hints, is_too_old, prompts};
 use viral_wire::Ticket;
 
 use crate::app::App;
-use crate::client::{Socket, is_native_peer};
+use crate::client::{Socket, asks_for_privacy, is_native_peer};
 use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
 use crate::scripts::FOR_WORKER;
@@ -38,6 +38,7 @@ pub(super) fn of_request(request: &Parts) -> Evidence {
             && text(headers, "priority").is_some_and(|priority| priority.split(',').any(|parameter| parameter.trim() == "u=4")),
         has_sec_fetch: has_sec_fetch(headers),
         save_data: text(headers, "save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
+        gpc: asks_for_privacy(headers),
         cookie: visitor_state(headers),
         forced_plain: asks_for_plain(request),
         storage_blocked: has_pair(request, STORAGE_QUERY),
@@ -183,6 +184,7 @@ mod tests {
     fn what_the_visitor_wishes_is_heard() {
         assert!(evidence("/", &[("save-data", "on")]).save_data);
         assert!(!evidence("/", &[("save-data", "off")]).save_data);
+        assert!(evidence("/", &[("sec-gpc", "1")]).gpc && !evidence("/", &[("sec-gpc", "0")]).gpc);
         assert_eq!(evidence("/", &[("cookie", "viral=off")]).cookie, CookieState::Off);
         assert!(evidence("/?a=b&viral=plain", &[]).forced_plain);
         assert!(!evidence("/?viral=plainly", &[]).forced_plain);

@@ -60,7 +60,7 @@ pub(super) fn document(
         return response;
     }
     if let Some(Visitor { browser, is_first }) = visitor {
-        let address = app.client_addr(Socket::of(request), &request.headers).public;
+        let address = app.address_of(Socket::of(request), &request.headers);
         if is_first && kind == AnswerKind::Full {
             app.unasked.note_given();
         }

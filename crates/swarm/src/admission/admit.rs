@@ -132,6 +132,7 @@ pub fn admit<C: Coverage>(
         (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
         (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, (tracker, coalescer, coverage)) {
             Some(thin) => return thin,
+            None if policy.share_of(evidence.gpc) != SharePolicy::On => return Admission::Plain(Reason::Gpc),
             None => Reason::NoPeerNear,
         },
         (Decision::Full(reason), _) => reason,

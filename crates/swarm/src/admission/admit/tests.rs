@@ -7,7 +7,7 @@ use viral_wire::{Description, Piece};
 
 use super::*;
 use crate::{
-    admission::{CookieState, tests::visit},
+    admission::{CookieState, Gpc, tests::visit},
     coverage::CoverageCache,
     locality::Ladder,
     tracker::TrackerConfig,
@@ -101,7 +101,7 @@ fn set(page: &mut Option<PageFacts<'static>>, change: impl FnOnce(&mut PageFacts
 #[test]
 fn each_reason_comes_of_what_is_known() {
     // What a service behind the site answers is never admitted.
-    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn, Reason::NotShareable]);
+    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn, Reason::Gpc, Reason::NotShareable]);
     for (name, change, expected) in ROWS {
         let (mut world, mut facts, mut page) = (World::new(0), visitor(), Some(PAGE));
         world.seeder(2);
@@ -112,6 +112,30 @@ fn each_reason_comes_of_what_is_known() {
         }
     }
     assert_eq!(met, Reason::ALL.into_iter().collect(), "every reason is in the table or has a test of its own");
+}
+
+#[test]
+fn who_asks_for_privacy_takes_where_it_may_and_waits_for_nobody_where_it_may_not() {
+    let mut facts = visitor();
+    facts.evidence.gpc = true;
+    let admit_under = |world: &mut World, gpc| {
+        let policy = Policy { gpc, ..Policy::default() };
+        let facts = VisitFacts { addr: ClientAddr { share: policy.share_of(true), ..facts.addr }, ..facts.clone() };
+        let swarm = Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, coverage: &world.coverage };
+        admit(0, &facts, Some(&PAGE), |_| false, &policy, swarm)
+    };
+    for gpc in [Gpc::Plain, Gpc::Leech] {
+        let mut alone = World::new(1_000_000);
+        assert_eq!(
+            [(); 2].map(|()| admit_under(&mut alone, gpc)),
+            [Admission::Plain(Reason::Gpc), Admission::Plain(Reason::Gpc)],
+            "{gpc:?}"
+        );
+    }
+    let mut world = World::new(0);
+    world.seeder(2);
+    assert_eq!(admit_under(&mut world, Gpc::Plain), Admission::Plain(Reason::Gpc));
+    assert!(matches!(admit_under(&mut world, Gpc::Leech), Admission::Thin { .. }));
 }
 
 #[test]
