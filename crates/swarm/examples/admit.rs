@@ -1,13 +1,14 @@
-//! How long one decision of a visit takes, by how many sessions there are: `cargo xtask bench admit`.
+//! How long one decision of a visit takes and what a session costs, by how many there are: `cargo xtask bench admit`.
 #![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use std::hint::black_box;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
-use viral_swarm::locality::Ladder;
+use viral_swarm::locality::{Code, Ladder, Region};
 use viral_swarm::pageset::Size;
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{ClientAddr, Tracker, TrackerConfig};
@@ -22,6 +23,11 @@ const VISITS: u64 = 10_000;
 
 const RUNS: usize = 7;
 
+/// Runs with a million sessions, which take seconds to come.
+const RUNS_OF_A_MILLION: usize = 3;
+
+const MILLION: u64 = 1_000_000;
+
 fn address(number: u64) -> ClientAddr {
     let [.., a, b, c] = number.to_be_bytes();
     ClientAddr { browser: Some(number), ..ClientAddr::at(IpAddr::from([11, a, b, c])) }
@@ -33,13 +39,32 @@ fn description() -> Description {
     Description::parse(&text).expect("a description as browsers make it")
 }
 
+/// What a host with a file of networks and countries knows of such an address: 1,000 networks in 100 countries of 7 continents.
+fn known(number: u64) -> Region {
+    let code =
+        |number: u64| Code::new(std::str::from_utf8(&[b'A' + (number / 26 % 26) as u8, b'A' + (number % 26) as u8]).unwrap_or_default());
+    Region {
+        site: None,
+        network: NonZeroU32::new(1 + (number >> 8) as u32 % 1_000),
+        country: code((number >> 8) % 100),
+        continent: code((number >> 8) % 7),
+    }
+}
+
+/// Bytes of memory that this process has for itself; 0 where the system does not tell.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
 /// A tracker with so many seeders of one page, each with two offers.
-fn tracker(sessions: u64, manifest: Digest, coverage: &CoverageCache) -> Tracker {
-    let config = TrackerConfig { sessions_max: 1 << 20, tickets_max: 1 << 20, ..TrackerConfig::default() };
+fn tracker(sessions: u64, manifest: Digest, coverage: &CoverageCache, knows: bool) -> Tracker {
+    let config = TrackerConfig { sessions_max: 1 << 21, tickets_max: 1 << 20, ..TrackerConfig::default() };
     let mut tracker = Tracker::new(config, 7);
     let description = description();
     for number in 0..sessions {
-        let peer = tracker.handle_join(0, address(number));
+        let peer = tracker.handle_join(0, addr(number, knows));
         let offers = (1..=2).map(|offer| ReadyOffer { offer, description: description.clone() }).collect();
         for message in [
             PeerToTracker::Register { page: "/".to_owned(), manifest: Some(manifest), ticket: None, slots: 4 },
@@ -53,12 +78,18 @@ fn tracker(sessions: u64, manifest: Digest, coverage: &CoverageCache) -> Tracker
     tracker
 }
 
-/// Time of one decision: a visit from a network of its own, introduced to four seeders.
-fn decision(sessions: u64) -> Duration {
+fn addr(number: u64, knows: bool) -> ClientAddr {
+    ClientAddr { region: if knows { known(number) } else { Region::default() }, ..address(number) }
+}
+
+/// Time of one decision, a visit from a network of its own that is introduced to four seeders, and the memory that a session takes, if that is seen.
+fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
     let manifest = Digest::of(b"manifest");
     let mut coverage = CoverageCache::default();
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
-    let mut tracker = tracker(sessions, manifest, &coverage);
+    let before = resident();
+    let mut tracker = tracker(sessions, manifest, &coverage, knows);
+    let session_len = resident().saturating_sub(before) / sessions;
     let mut coalescer = RequestCoalescer::new(0, Ladder::default());
     let page = PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) } };
     let evidence = Evidence {
@@ -81,7 +112,7 @@ fn decision(sessions: u64) -> Duration {
     let visits = VISITS.min(sessions / 4);
     let (mut spent, mut thin) = (Duration::ZERO, 0);
     for visit in 0..visits {
-        facts.addr = address((1 << 23) + (visit << 8));
+        facts.addr = addr((1 << 23) + (visit << 8), knows);
         facts.ticket.0[..8].copy_from_slice(&visit.to_be_bytes());
         let swarm = Swarm { tracker: &mut tracker, coalescer: &mut coalescer, coverage: &coverage };
         let begun = Instant::now();
@@ -91,25 +122,40 @@ fn decision(sessions: u64) -> Duration {
         while tracker.poll().is_some() {}
     }
     assert!(thin * 2 > visits, "{thin} of {visits} visits were introduced to somebody");
-    spent / u32::try_from(visits).unwrap_or(u32::MAX)
+    (spent / u32::try_from(visits).unwrap_or(u32::MAX), session_len)
 }
 
 fn main() {
-    let counts = [100, 10_000, 100_000];
-    let mut runs = counts.map(|_| Vec::new());
-    // In turns, so that a noisy minute is in all of them.
-    for _ in 0..RUNS {
-        for (times, sessions) in runs.iter_mut().zip(counts) {
-            times.push(decision(sessions));
+    let rows = [100, 10_000, 100_000, MILLION].map(|sessions| [(sessions, false), (sessions, true)]).concat();
+    let mut runs: Vec<Vec<Duration>> = rows.iter().map(|_| Vec::new()).collect();
+    let mut lens = vec![0; rows.len()];
+    // In turns, so that a noisy minute is in all of them. The largest first, while what they take is not yet there to be taken again.
+    for run in 0..RUNS {
+        for (at, (sessions, knows)) in rows.iter().copied().enumerate().rev() {
+            if sessions == MILLION && run >= RUNS_OF_A_MILLION {
+                continue;
+            }
+            let (time, len) = decision(sessions, knows);
+            runs[at].push(time);
+            lens[at] = lens[at].max(len);
         }
     }
-    let medians = runs.map(|mut times| {
-        times.sort_unstable();
-        times[times.len() / 2]
-    });
-    println!("| sessions | one decision, µs | beside {} sessions |", counts[0]);
-    println!("|---:|---:|---:|");
-    for (sessions, median) in counts.into_iter().zip(medians) {
-        println!("| {sessions} | {:.1} | {:.2} |", median.as_secs_f64() * 1e6, median.as_secs_f64() / medians[0].as_secs_f64());
+    let medians: Vec<Duration> = runs
+        .into_iter()
+        .map(|mut times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        })
+        .collect();
+    println!("| sessions | geography | one decision, µs | beside {} sessions | bytes of a session |", rows[0].0);
+    println!("|---:|---|---:|---:|---:|");
+    for (((sessions, knows), median), len) in rows.into_iter().zip(&medians).zip(lens) {
+        let len = if sessions < MILLION { String::new() } else { len.to_string() };
+        let knows = if knows { "known" } else { "" };
+        println!(
+            "| {sessions} | {knows} | {:.1} | {:.2} | {len} |",
+            median.as_secs_f64() * 1e6,
+            median.as_secs_f64() / medians[0].as_secs_f64()
+        );
     }
 }

@@ -52,6 +52,7 @@ mod output;
 mod reports;
 mod reputation;
 mod session;
+mod small_map;
 mod standing;
 mod stats;
 mod timers;
@@ -178,7 +179,7 @@ impl Tracker {
     /// How the swarm is at `now_ms`.
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
-        TrackerStats::of(now_ms, self.members.sessions.values(), &self.members.visits, &self.totals)
+        TrackerStats::of(now_ms, self.members.sessions.values().map(AsRef::as_ref), &self.members.visits, &self.totals)
     }
 
     /// Who got the app from whom.

@@ -212,7 +212,9 @@ impl TryFrom<Parts> for Description {
         }
         let candidates = candidates.iter().enumerate();
         let candidates = candidates.map(|(index, text)| text.parse().map_err(|_| DescriptionError::Candidate { index }));
-        let candidates = candidates.collect::<Result<_, _>>()?;
+        let mut candidates = candidates.collect::<Result<Vec<_>, _>>()?;
+        // Trackers keep many of these for minutes.
+        candidates.shrink_to_fit();
         let refused = extra.iter().position(|line| !is_extra_line(line));
         match refused.or((extra.len() > EXTRA_LINES_MAX).then_some(EXTRA_LINES_MAX)) {
             Some(index) => Err(DescriptionError::Extra { index }),

@@ -1,10 +1,10 @@
 //! Connections that were made from answered offers: whether they opened, and when their slot is free again.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
 
-use super::{Tracker, leecher::MatchState, offers::PeerUpload, timers::Timer, types::Answerer};
+use super::{Tracker, leecher::MatchState, offers::PeerUpload, small_map::SmallMap, timers::Timer, types::Answerer};
 use crate::limits::COOLDOWN_MS;
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -67,8 +67,8 @@ impl Tracker {
     }
 
     /// A maker is gone: nobody waits for its connections. They may live on between the two pages.
-    pub(super) fn end_connections_with(&mut self, maker: PeerNumber, uploads: &BTreeMap<u32, PeerUpload>) {
-        for (offer, upload) in uploads {
+    pub(super) fn end_connections_with(&mut self, maker: PeerNumber, uploads: &SmallMap<u32, PeerUpload>) {
+        for (offer, upload) in uploads.iter() {
             self.mark_match(&Ends { maker, answerer: upload.number }, *offer, MatchState::Closed);
         }
     }

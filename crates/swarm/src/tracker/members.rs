@@ -10,7 +10,7 @@ use crate::{address::ClientAddr, locality};
 /// Everybody the tracker knows.
 #[derive(Debug)]
 pub(super) struct Members {
-    pub(super) sessions: HashMap<PeerNumber, Session>,
+    pub(super) sessions: HashMap<PeerNumber, Box<Session>>,
     pub(super) visits: Visits,
 }
 

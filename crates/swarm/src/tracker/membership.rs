@@ -62,7 +62,7 @@ impl Tracker {
             mistakes: 0,
             loaded: 0,
         };
-        self.members.sessions.insert(peer, session);
+        self.members.sessions.insert(peer, Box::new(session));
         self.session_places.insert(peer, addr.public, Use::Idle);
         self.browsers.extend(addr.browser.map(|browser| (browser, peer)));
         self.timers.set(register_due_ms, Timer::Register(peer));

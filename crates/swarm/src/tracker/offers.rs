@@ -1,10 +1,13 @@
 //! What a seeder has to give, and to whom: its slots, its ready-made offers (left, renewed, reserved, lapsed, expired, asked for again), and whoever answered one.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use viral_wire::{Description, limits::OFFERS_PER_PEER_MAX, signal::PeerNumber};
 
-use super::timers::{Timer, Timers};
+use super::{
+    small_map::SmallMap,
+    timers::{Timer, Timers},
+};
 use crate::limits::ASKED_WAIT_MS;
 
 /// An offer nobody answered yet.
@@ -58,18 +61,18 @@ pub(super) struct OfferBook {
     /// Whose it is: its timers are named so.
     peer: PeerNumber,
     pub(super) slots: u8,
-    pub(super) offers: BTreeMap<u32, ReadyOffer>,
+    pub(super) offers: SmallMap<u32, ReadyOffer>,
     /// Offers it was asked for and has not left yet.
     asked: usize,
     /// When it was last asked, in milliseconds.
     asked_ms: u64,
     /// The uploads that came of its offers, by the offer.
-    pub(super) uploads: BTreeMap<u32, PeerUpload>,
+    pub(super) uploads: SmallMap<u32, PeerUpload>,
 }
 
 impl OfferBook {
     pub(super) fn new(now_ms: u64, peer: PeerNumber) -> Self {
-        Self { peer, slots: 0, offers: BTreeMap::new(), asked: 0, asked_ms: now_ms, uploads: BTreeMap::new() }
+        Self { peer, slots: 0, offers: SmallMap::default(), asked: 0, asked_ms: now_ms, uploads: SmallMap::default() }
     }
 
     /// So many leechers may be served at a time. Returns how many offers are asked for.
@@ -160,10 +163,10 @@ impl OfferBook {
 
     /// Nothing waits any more for what is in it.
     pub(super) fn close(&self, timers: &mut Timers<Timer>) {
-        for (number, offer) in &self.offers {
+        for (number, offer) in self.offers.iter() {
             self.clear_timers(timers, *number, offer);
         }
-        for (number, upload) in &self.uploads {
+        for (number, upload) in self.uploads.iter() {
             if let Some(due_ms) = upload.open_due_ms {
                 timers.clear(due_ms, Timer::Open(self.peer, *number));
             }
