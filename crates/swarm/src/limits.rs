@@ -125,6 +125,9 @@ pub const TIER_SCAN_PROVEN_MAX: usize = 48;
 /// found (the best of four random ones is hardly worse than the best of all).
 pub const TIER_SCAN_ENOUGH: usize = 16;
 
+/// Of these so many for each prefix, on tiers between the prefix and the last one: a visitor gets one of them, and the best of four random ones is hardly worse than the best of all.
+pub const TIER_SCAN_CELL_MAX: usize = 4;
+
 /// Manifests looked at for one match: the wanted one and others that may share pieces with it.
 pub const MANIFEST_SCAN_MAX: usize = 64;
 

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use viral_wire::signal::PeerNumber;
 
 use super::list::{List, Table, place, round};
-use crate::locality::{Key, Place, Tier};
+use crate::{
+    limits::TIER_SCAN_CELL_MAX,
+    locality::{Key, Place, Tier},
+};
 
 /// The tiers of which each cell is in a list, where it has their key; in the last list are all cells.
 const CELL_TIERS: [Tier; 6] = [Tier::SameSite, Tier::SamePrefix, Tier::SameNetwork, Tier::SameCountry, Tier::SameContinent, Tier::Anyone];
@@ -105,6 +108,10 @@ impl Holders {
             (Tier::SamePrefix, Some([only])) => {
                 let peers = self.cells.get(*only).map(|cell| cell.peers.as_slice());
                 Box::new(peers.into_iter().flat_map(move |peers| round(peers, start, count_max)).copied())
+            }
+            // Whoever is left out here is found on the last tier.
+            (Tier::SameNetwork | Tier::SameCountry | Tier::SameContinent, Some(cells)) => {
+                Box::new(self.one_of_each(cells, start, count_max.min(cells.len().saturating_mul(TIER_SCAN_CELL_MAX))))
             }
             (_, Some(cells)) => Box::new(self.one_of_each(cells, start, count_max)),
         }
