@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
+use viral_swarm::locality::Ladder;
 
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 #[cfg(feature = "cli")]
@@ -251,6 +252,29 @@ impl Config {
             site: Vec::new(),
             ..self.clone()
         }
+    }
+
+    /// The settings with those of `[locality]` where they belong, or the name of one that is given twice.
+    #[cfg(feature = "cli")]
+    pub(super) fn with_locality(mut self) -> Result<Self, &'static str> {
+        let LocalityTable { sites, geo, tier } = std::mem::take(&mut self.locality);
+        let twice = [
+            (self.sites.is_some() && sites.is_some(), "sites"),
+            (!self.geo.is_empty() && !geo.is_empty(), "geo"),
+            (!self.tier.is_empty() && !tier.is_empty(), "tier"),
+        ];
+        if let Some((_, name)) = twice.into_iter().find(|(is_twice, _)| *is_twice) {
+            return Err(name);
+        }
+        self.sites = self.sites.or(sites);
+        self.geo.extend(geo);
+        self.tier.extend(tier);
+        Ok(self)
+    }
+
+    /// On which tiers visitors are introduced.
+    pub(crate) fn ladder(&self) -> Ladder {
+        locality::ladder(&self.tier, self.reach, self.hide_addresses)
     }
 }
 

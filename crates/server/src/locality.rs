@@ -42,12 +42,16 @@ struct Files {
 static OPEN: Mutex<Vec<Weak<Whereabouts>>> = Mutex::new(Vec::new());
 
 impl Whereabouts {
-    /// Reads the files that the settings name and follows them until the last user is gone.
+    /// Reads the files that the settings name and follows them until the last user is gone. The site is in `folder`, if in any.
     ///
     /// # Errors
-    /// When one cannot be read, or used.
-    pub(crate) async fn open(config: &Config) -> Result<Arc<Self>, OpenError> {
+    /// When one cannot be read, or used, or would be served.
+    pub(crate) async fn open(config: &Config, folder: Option<&Path>) -> Result<Arc<Self>, OpenError> {
         let files = Files { sites: config.sites.clone(), geo: config.geo.clone() };
+        if let Some(served) = files.sites.iter().chain(&files.geo).find(|path| folder.is_some_and(|folder| is_within(path, folder))) {
+            let reason = "lies in the site and would be served to everybody; put it elsewhere".to_owned();
+            return Err(OpenError::Locality { path: served.clone(), reason });
+        }
         say_once_what_is_missing(&files);
         if let Some(open) = open_ones().iter().filter_map(Weak::upgrade).find(|open| open.files == files) {
             return Ok(open);
@@ -141,6 +145,12 @@ fn parse_sites(path: &Path, bytes: Vec<u8>) -> Result<Sites, String> {
 
 fn fault(path: &Path, flag: &'static str) -> impl Fn(String) -> OpenError {
     move |reason| OpenError::Locality { path: path.to_owned(), reason: format!("{reason} (file of {flag})") }
+}
+
+/// Whether a file is in a folder, whatever links lead there.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(path).zip(real(folder)).is_some_and(|(path, folder)| path.starts_with(folder))
 }
 
 fn open_ones() -> std::sync::MutexGuard<'static, Vec<Weak<Whereabouts>>> {

@@ -92,7 +92,7 @@ impl Viral {
         if dir.is_none() && config.state_dir.is_some() && config.acme.is_empty() {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
         }
-        let whereabouts = Whereabouts::open(config).await?;
+        let whereabouts = Whereabouts::open(config, dir.as_deref()).await?;
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;

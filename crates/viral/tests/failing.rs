@@ -32,6 +32,31 @@ fn a_seeder_that_fails_says_so_in_one_object() {
 }
 
 #[test]
+fn a_file_of_sites_or_of_geography_that_cannot_be_used_ends_the_start() {
+    let (site, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(site.path().join("index.html"), "<!doctype html><title>t</title>").unwrap();
+    let (sites, geo) = (dir.path().join("sites.csv"), dir.path().join("geo.mmdb"));
+    std::fs::write(&sites, "# offices\nBerlin, 10.1.0.1/16\n").unwrap();
+    std::fs::write(&geo, "no such file").unwrap();
+    for (flag, file, said) in
+        [("--sites", &sites, "sites.csv: line 2: 10.1.0.1/16 has bits"), ("--geo", &geo, "geo.mmdb: is no whole MMDB file")]
+    {
+        let output = viral(&[
+            "serve",
+            site.path().to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "off",
+            flag,
+            file.to_str().unwrap(),
+        ]);
+        let said_so = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said_so.contains(said) && said_so.contains(flag), "{said_so}");
+    }
+}
+
+#[test]
 fn a_cause_is_printed_once() {
     let output = viral(&["seed", "--store", "/dev/null/store", "http://127.0.0.1:1/"]);
     let line = String::from_utf8(output.stderr).unwrap();

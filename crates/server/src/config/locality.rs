@@ -8,8 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use viral_swarm::admission;
 use viral_swarm::locality::{self, Ladder, SharePolicy, Tier};
 
-use super::values::{self, ValueError};
-use super::{Config, PeerScope};
+use super::values::{self, PeerScope, ValueError};
 
 /// What becomes of visitors whose browser sends `Sec-GPC: 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,12 +76,12 @@ impl<'de> Deserialize<'de> for TierRule {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LocalityTable {
-    /// See [`Config::sites`].
+    /// As `sites` above it.
     pub sites: Option<PathBuf>,
-    /// See [`Config::geo`].
+    /// As `geo` above it.
     #[serde(with = "values::one_or_more")]
     pub geo: Vec<PathBuf>,
-    /// See [`Config::tier`].
+    /// As `tier` above it.
     #[serde(with = "values::one_or_more")]
     pub tier: Vec<TierRule>,
 }
@@ -93,36 +92,16 @@ impl LocalityTable {
     }
 }
 
-impl Config {
-    /// The settings with those of `[locality]` where they belong, or the name of one that is given twice.
-    #[cfg(feature = "cli")]
-    pub(super) fn with_locality(mut self) -> Result<Self, &'static str> {
-        let LocalityTable { sites, geo, tier } = std::mem::take(&mut self.locality);
-        let twice = [
-            (self.sites.is_some() && sites.is_some(), "sites"),
-            (!self.geo.is_empty() && !geo.is_empty(), "geo"),
-            (!self.tier.is_empty() && !tier.is_empty(), "tier"),
-        ];
-        if let Some((_, name)) = twice.into_iter().find(|(is_twice, _)| *is_twice) {
-            return Err(name);
-        }
-        self.sites = self.sites.or(sites);
-        self.geo.extend(geo);
-        self.tier.extend(tier);
-        Ok(self)
-    }
-
-    /// On which tiers visitors are introduced.
-    pub(crate) fn ladder(&self) -> Ladder {
-        let scope = match self.reach {
-            PeerScope::Near => locality::PeerScope::Near,
-            PeerScope::Prefix => locality::PeerScope::Prefix,
-            PeerScope::Any => locality::PeerScope::Any,
-        };
-        let ladder = self.tier.iter().fold(Ladder::default(), |ladder, rule| ladder.with(rule.tier, rule.policy));
-        let ladder = ladder.up_to(scope.farthest());
-        if self.hide_addresses { ladder.up_to(Tier::SameAddress) } else { ladder }
-    }
+/// On which tiers visitors are introduced: by the rules of single tiers, and no farther than `reach`, or than the address if those are hidden.
+pub(crate) fn ladder(rules: &[TierRule], reach: PeerScope, hide_addresses: bool) -> Ladder {
+    let scope = match reach {
+        PeerScope::Near => locality::PeerScope::Near,
+        PeerScope::Prefix => locality::PeerScope::Prefix,
+        PeerScope::Any => locality::PeerScope::Any,
+    };
+    let ladder = rules.iter().fold(Ladder::default(), |ladder, rule| ladder.with(rule.tier, rule.policy));
+    let ladder = ladder.up_to(scope.farthest());
+    if hide_addresses { ladder.up_to(Tier::SameAddress) } else { ladder }
 }
 
 #[cfg(test)]
@@ -141,13 +120,10 @@ mod tests {
 
     #[test]
     fn reach_and_hidden_addresses_leave_out_what_is_farther() {
-        let tiers = |change: fn(&mut Config)| {
-            let mut config = Config { tier: vec!["site=off".parse().unwrap(), "country=leech".parse().unwrap()], ..Config::default() };
-            change(&mut config);
-            config.ladder().tiers().map(Tier::name).collect::<Vec<_>>()
-        };
-        assert_eq!(tiers(|_| ()), ["address", "prefix", "network", "country", "continent", "anyone"]);
-        assert_eq!(tiers(|config| config.reach = PeerScope::Prefix), ["address", "prefix"]);
-        assert_eq!(tiers(|config| config.hide_addresses = true), ["address"]);
+        let rules: [TierRule; 2] = ["site=off", "country=leech"].map(|rule| rule.parse().unwrap());
+        let tiers = |reach, hide_addresses| ladder(&rules, reach, hide_addresses).tiers().map(Tier::name).collect::<Vec<_>>();
+        assert_eq!(tiers(PeerScope::Any, false), ["address", "prefix", "network", "country", "continent", "anyone"]);
+        assert_eq!(tiers(PeerScope::Prefix, false), ["address", "prefix"]);
+        assert_eq!(tiers(PeerScope::Any, true), ["address"]);
     }
 }

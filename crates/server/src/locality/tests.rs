@@ -18,7 +18,7 @@ fn asn() -> Vec<u8> {
 }
 
 async fn refused(config: Config) -> String {
-    Whereabouts::open(&config).await.unwrap_err().to_string()
+    Whereabouts::open(&config, None).await.unwrap_err().to_string()
 }
 
 #[cfg(feature = "geo")]
@@ -28,14 +28,14 @@ async fn an_address_has_its_site_and_its_geography() {
     let sites = written(dir.path(), "sites.csv", b"Berlin, 10.1.0.0/16\nVPN, 10.1.9.0/24, off\n");
     let geo = written(dir.path(), "asn.mmdb", &asn());
     let config = Config { sites: Some(sites), geo: vec![geo], ..Config::default() };
-    let whereabouts = Whereabouts::open(&config).await.unwrap();
+    let whereabouts = Whereabouts::open(&config, None).await.unwrap();
     let known = Region { network: NonZeroU32::new(64_500), country: Code::new("DE"), ..Region::default() };
     let of = |address: &str| whereabouts.of(address.parse().unwrap());
     assert_eq!(of("203.0.113.7"), (known, SharePolicy::On));
     assert_eq!(of("::ffff:10.1.2.3"), (Region { site: Some(SiteId::of("Berlin")), ..known }, SharePolicy::On));
     assert_eq!(of("10.1.9.3"), (Region { site: Some(SiteId::of("VPN")), ..known }, SharePolicy::Off));
     assert_eq!(of("2001:db8::1"), (Region::default(), SharePolicy::On));
-    assert!(Arc::ptr_eq(&whereabouts, &Whereabouts::open(&config).await.unwrap()), "sites of one server share them");
+    assert!(Arc::ptr_eq(&whereabouts, &Whereabouts::open(&config, None).await.unwrap()), "sites of one server share them");
 }
 
 #[tokio::test]
@@ -45,6 +45,9 @@ async fn a_file_that_cannot_be_used_is_named_at_the_start() {
     assert!(refused(sites("a.csv", b"# offices\nBerlin, 10.1.0.1/16\n")).await.contains("a.csv: line 2: 10.1.0.1/16 has bits behind"));
     assert!(refused(sites("b.toml", b"\n[[site]]\nname = 1\n")).await.contains("b.toml: line 3: "));
     assert!(refused(sites("c.csv", b"a, 10.0.0.0/8\n\xff\n")).await.contains("line 2: this is not UTF-8"));
+    let inside = Config { sites: Some(written(dir.path(), "d.csv", b"a, 10.0.0.0/8\n")), ..Config::default() };
+    let served = Whereabouts::open(&inside, Some(dir.path())).await.unwrap_err().to_string();
+    assert!(served.contains("d.csv: lies in the site and would be served"), "{served}");
     let none = refused(Config { sites: Some(dir.path().join("none.csv")), ..Config::default() }).await;
     assert!(none.contains("none.csv: cannot be read") && none.contains("--sites"), "{none}");
     let geo = refused(Config { geo: vec![written(dir.path(), "x.mmdb", b"nothing")], ..Config::default() }).await;
@@ -61,7 +64,7 @@ async fn a_truncated_file_is_an_error_at_the_start_and_refused_later() {
     let config = Config { geo: vec![path.clone()], ..Config::default() };
     assert!(refused(config.clone()).await.contains("is no whole MMDB file"));
     std::fs::write(&path, &whole).unwrap();
-    let whereabouts = Whereabouts::open(&config).await.unwrap();
+    let whereabouts = Whereabouts::open(&config, None).await.unwrap();
     let network = || whereabouts.of("203.0.113.7".parse().unwrap()).0.network;
     std::fs::write(&path, cut).unwrap();
     (0..3).for_each(|_| whereabouts.look());
@@ -76,7 +79,7 @@ async fn a_truncated_file_is_an_error_at_the_start_and_refused_later() {
 async fn sites_are_followed_without_being_asked() {
     let dir = tempfile::tempdir().unwrap();
     let path = written(dir.path(), "sites.csv", b"Berlin, 10.1.0.0/16\n");
-    let whereabouts = Whereabouts::open(&Config { sites: Some(path.clone()), ..Config::default() }).await.unwrap();
+    let whereabouts = Whereabouts::open(&Config { sites: Some(path.clone()), ..Config::default() }, None).await.unwrap();
     let site = || whereabouts.of("10.1.2.3".parse().unwrap()).0.site;
     assert_eq!(site(), Some(SiteId::of("Berlin")));
     std::fs::write(&path, "Hamburg & Berlin, 10.1.0.0/16\n").unwrap();
