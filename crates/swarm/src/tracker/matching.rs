@@ -321,9 +321,8 @@ impl Tracker {
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
-        let free = session.book.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
-        let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
-        offer.reservation = Some(Reservation { leecher, network: locality::network_key(to), until_ms });
+        let number = session.book.reserve(Reservation { leecher, network: locality::network_key(to), until_ms })?;
+        let offer = session.book.offers.get(&number)?;
         let given = Match {
             serial: offer.serial,
             state: MatchState::Given,
@@ -332,7 +331,7 @@ impl Tracker {
             ordinal: session.leecher.ordinal,
             told: Told::default(),
         };
-        let mut out = Offer { peer, offer: *number, description: offer.description.clone(), push };
+        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push };
         out.description.set_candidates(ice_candidates::relayed(out.description.candidates(), &from, to));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);

@@ -62,6 +62,8 @@ pub(super) struct OfferBook {
     peer: PeerNumber,
     pub(super) slots: u8,
     pub(super) offers: SmallMap<u32, ReadyOffer>,
+    /// Those of them that wait for somebody, counted: a match looks at many sessions, whose offers are elsewhere in memory.
+    reserved: usize,
     /// Offers it was asked for and has not left yet.
     asked: usize,
     /// When it was last asked, in milliseconds.
@@ -72,7 +74,7 @@ pub(super) struct OfferBook {
 
 impl OfferBook {
     pub(super) fn new(now_ms: u64, peer: PeerNumber) -> Self {
-        Self { peer, slots: 0, offers: SmallMap::default(), asked: 0, asked_ms: now_ms, uploads: SmallMap::default() }
+        Self { peer, slots: 0, offers: SmallMap::default(), reserved: 0, asked: 0, asked_ms: now_ms, uploads: SmallMap::default() }
     }
 
     /// So many leechers may be served at a time. Returns how many offers are asked for.
@@ -85,18 +87,20 @@ impl OfferBook {
 
     /// Slots that are neither taken nor reserved.
     pub(super) fn free_slots(&self) -> usize {
-        let promised = self.offers.values().filter(|offer| offer.reservation.is_some()).count();
-        usize::from(self.slots).saturating_sub(self.uploads.len() + promised)
+        usize::from(self.slots).saturating_sub(self.uploads.len() + self.reserved)
     }
 
     /// Offers that wait for nobody.
     pub(super) fn unreserved(&self) -> usize {
-        self.offers.values().filter(|offer| offer.reservation.is_none()).count()
+        self.offers.len() - self.reserved
     }
 
     /// Whether it has room for one more of this network. Strangers of one network have no more slots promised, or answered and not open, than are free: answers that never
     /// open cost others at most half of them, and an office whose connections open takes all.
     pub(super) fn has_room_for(&self, network: IpAddr) -> bool {
+        if self.reserved == 0 && self.uploads.is_empty() {
+            return true;
+        }
         let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
         let unopened = self.uploads.values().filter(|upload| upload.network == network && upload.open_due_ms.is_some());
         let pending = promised.count() + unopened.count();
@@ -112,11 +116,9 @@ impl OfferBook {
         if !self.offers.contains_key(&number) && self.offers.len() >= OFFERS_PER_PEER_MAX {
             return Err(Unwelcome::TooMany);
         }
-        let renewed = self.offers.remove(&number);
-        if let Some(renewed) = renewed {
-            self.clear_timers(timers, number, &renewed);
-        }
+        self.take(timers, number);
         timers.set(offer.expires_ms, Timer::OfferAge(self.peer, number));
+        self.reserved += usize::from(offer.reservation.is_some());
         self.offers.insert(number, offer);
         Ok(())
     }
@@ -124,15 +126,24 @@ impl OfferBook {
     /// Takes an outstanding offer out, with everything that waits for it.
     pub(super) fn take(&mut self, timers: &mut Timers<Timer>, number: u32) -> Option<ReadyOffer> {
         let offer = self.offers.remove(&number)?;
+        self.reserved -= usize::from(offer.reservation.is_some());
         self.clear_timers(timers, number, &offer);
         Some(offer)
     }
 
+    /// Keeps the oldest offer that waits for nobody; its number.
+    pub(super) fn reserve(&mut self, reservation: Reservation) -> Option<u32> {
+        let free = self.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
+        let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
+        offer.reservation = Some(reservation);
+        self.reserved += 1;
+        Some(*number)
+    }
+
     /// The leecher to whom an offer was given did not answer in time.
     pub(super) fn lapse(&mut self, number: u32) {
-        if let Some(offer) = self.offers.get_mut(&number) {
-            offer.reservation = None;
-        }
+        let lapsed = self.offers.get_mut(&number).and_then(|offer| offer.reservation.take());
+        self.reserved -= usize::from(lapsed.is_some());
     }
 
     /// Throws an old offer away, unless a leecher may be answering it just now: then when its reservation is over. True if it is gone.

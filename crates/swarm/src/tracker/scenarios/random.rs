@@ -250,6 +250,8 @@ impl Watched {
         let mut ready = 0;
         for session in tracker.members.sessions.values() {
             assert!(session.book.offers.len() <= OFFERS_PER_PEER_MAX);
+            let free = session.book.offers.values().filter(|offer| offer.reservation.is_none());
+            assert_eq!(session.book.unreserved(), free.count());
             assert!(session.book.uploads.len() <= usize::from(session.book.slots), "no seeder is overbooked");
             assert!(session.served.len() <= UPLOADS_PER_PEER_MAX);
             assert!(session.standing.len() <= 2 * REPORTERS_PER_PEER_MAX);
