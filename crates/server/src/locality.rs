@@ -79,6 +79,7 @@ impl Whereabouts {
         let read_geo =
             |path: &PathBuf| Followed::open(path.clone(), GEO_FILE_LEN_MAX, |_, bytes| Geo::read(bytes)).map_err(fault(path, "--geo"));
         let geo = files.geo.iter().map(read_geo).collect::<Result<Vec<_>, _>>()?;
+        geo.iter().for_each(|geo| say_read(geo.path(), &geo.now().described()));
         Ok(Self { sites: read_sites(&files)?, geo, files })
     }
 
@@ -118,11 +119,11 @@ impl Whereabouts {
     /// Reads what changed since the last look and is whole. Of a file that cannot be used, what was read before stays.
     fn look(&self) {
         if let Some(sites) = &self.sites {
-            say(sites.path(), sites.look(), Sites::len);
+            say(sites.path(), sites.look(), described);
         }
         #[cfg(feature = "geo")]
         for geo in &self.geo {
-            say(geo.path(), geo.look(), Geo::built_s);
+            say(geo.path(), geo.look(), Geo::described);
         }
     }
 }
@@ -130,7 +131,7 @@ impl Whereabouts {
 fn read_sites(files: &Files) -> Result<Option<Followed<Sites>>, OpenError> {
     let Some(path) = &files.sites else { return Ok(None) };
     let sites = Followed::open(path.clone(), SITES_FILE_LEN_MAX as u64, parse_sites).map_err(fault(path, "--sites"))?;
-    tracing::info!(file = %path.display(), ranges = sites.now().len(), "sites were read");
+    say_read(path, &described(&sites.now()));
     Ok(Some(sites))
 }
 
@@ -169,11 +170,19 @@ fn say_once_what_is_missing(files: &Files) {
     SAID.call_once(|| tracing::info!(missing, "who is near whom is told without these tiers"));
 }
 
-fn say<T>(path: &Path, looked: Looked<T>, count: impl FnOnce(&T) -> usize) {
+fn described(sites: &Sites) -> String {
+    format!("{} ranges of sites", sites.len())
+}
+
+fn say_read(path: &Path, holds: &str) {
+    tracing::info!(file = %path.display(), holds, "read what it says of addresses");
+}
+
+fn say<T>(path: &Path, looked: Looked<T>, described: impl FnOnce(&T) -> String) {
     match looked {
         Looked::Unchanged => {}
         Looked::Replaced(now) => {
-            tracing::info!(file = %path.display(), holds = count(&now), "was read anew; it holds for visits from now on")
+            tracing::info!(file = %path.display(), holds = described(&now), "was read anew; it holds for visits from now on")
         }
         Looked::Refused(reason) => {
             tracing::error!(file = %path.display(), %reason, "changed and cannot be used; what was read before stays");

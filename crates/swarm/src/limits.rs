@@ -4,7 +4,7 @@
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
 pub const APP_BYTES_MIN: u64 = 512 * 1024;
 
-/// Sessions the tracker holds. One is about 4 KiB with its offers, so 80 MiB at the limit.
+/// Sessions the tracker holds. One is about 2 KiB with its offers, so 40 MiB at the limit.
 pub const SESSIONS_MAX: usize = 20_000;
 
 /// Thin visits the tracker remembers; more than one per session, for visitors without a socket.

@@ -9,12 +9,16 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::time::{Duration, SystemTime};
 
 use maxminddb::{LookupResult, PathElement, Reader, WithinOptions};
 use viral_swarm::locality::{Code, Region};
 
 /// Records looked at to see what a file is about.
 const PROBED_MAX: usize = 10_000;
+
+/// The first second of the year 10000, since 1970.
+const YEAR_10000_S: u64 = 253_402_300_800;
 
 /// Where a country stands, the first that is there counts.
 const COUNTRY: [&[PathElement<'static>]; 3] =
@@ -66,9 +70,13 @@ impl Geo {
         }
     }
 
-    /// When it was built, in seconds since 1970.
-    pub(crate) fn built_s(&self) -> usize {
-        usize::try_from(self.reader.metadata().build_epoch).unwrap_or(usize::MAX)
+    /// What it is, for the log.
+    pub(crate) fn described(&self) -> String {
+        let metadata = self.reader.metadata();
+        // A later one cannot be written.
+        let built_s = Some(metadata.build_epoch).filter(|built_s| *built_s < YEAR_10000_S);
+        let built = built_s.map(|built_s| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(built_s)));
+        format!("{} of {}", metadata.database_type, built.as_deref().unwrap_or("no date"))
     }
 }
 
@@ -140,6 +148,17 @@ mod tests {
         }
         let v6 = Geo::read(file(6, &[("2001:db8::/32", map([("country_code", text("FR"))]))])).unwrap();
         assert_eq!(known(&v6, "2001:db8::1"), region(0, "FR", ""));
+    }
+
+    #[test]
+    fn the_log_tells_kind_and_date_whatever_the_file_says() {
+        let mut bytes = file(4, &[("203.0.113.0/24", map([("country_code", text("DE"))]))]);
+        assert_eq!(Geo::read(bytes.clone()).unwrap().described(), "Test of Tue, 14 Nov 2023 22:13:20 GMT");
+        let date = bytes.windows(8).position(|window| window == 1_700_000_000_u64.to_be_bytes()).unwrap();
+        for (built_s, said) in [(YEAR_10000_S, "Test of no date"), (YEAR_10000_S - 1, "Test of Fri, 31 Dec 9999 23:59:59 GMT")] {
+            bytes[date..date + 8].copy_from_slice(&built_s.to_be_bytes());
+            assert_eq!(Geo::read(bytes.clone()).unwrap().described(), said);
+        }
     }
 
     #[test]
