@@ -2,13 +2,14 @@
 
 use std::{
     fmt::Debug,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use viral_wire::{
     Channel, Description, Frame, Manifest,
     limits::{CANDIDATES_MAX, DESCRIPTION_LEN_MAX, MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX, MESSAGE_LEN_MAX},
     signal::{self, AnswerPost, PeerToTracker, RecordPost, Signal, ThinBoot, TrackerToPeer, VisitPost},
+    stun,
 };
 
 /// A message on a data channel.
@@ -73,6 +74,25 @@ pub fn signal(data: &[u8]) {
     again::<AnswerPost>(data);
     again::<VisitPost>(data);
     again::<RecordPost>(data);
+}
+
+/// A STUN datagram.
+///
+/// # Panics
+/// Where an answer is a request itself, is longer than is safe, or names another address than it was asked from.
+pub fn stun(data: &[u8]) {
+    let source = SocketAddr::from(([203, 0, 113, 7], 54_321));
+    let transaction = data.get(8..20).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+    if let Some(answer) = stun::decode_request(data).ok().and_then(|request| request.answer(source)) {
+        assert!(stun::decode_request(&answer).is_err(), "two servers could go on for ever");
+        if stun::is_success(&answer) {
+            assert!(answer.len() <= data.len() + 24);
+            assert_eq!(stun::decode_success(&answer, &transaction), Ok(source));
+        } else {
+            assert!(answer.len() <= data.len());
+        }
+    }
+    assert!(stun::decode_success(data, &transaction).is_err() || stun::is_success(data));
 }
 
 /// The boot block of a thin answer.

@@ -9,7 +9,7 @@ mod headers;
 pub mod seeds;
 mod tracker;
 
-pub use codecs::{boot, description, frame, manifest, signal};
+pub use codecs::{boot, description, frame, manifest, signal, stun};
 pub use download::download_ops;
 pub use headers::{accept_encoding, range_header};
 pub use tracker::tracker_ops;
@@ -18,12 +18,13 @@ pub use tracker::tracker_ops;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("frame", frame),
     ("manifest", manifest),
     ("description", description),
     ("signal", signal),
     ("boot", boot),
+    ("stun", stun),
     ("range_header", range_header),
     ("accept_encoding", accept_encoding),
     ("tracker_ops", tracker_ops),

@@ -40,6 +40,18 @@ const ACCEPTED: [&str; 8] = [
     ",;,",
 ];
 
+/// The request and the two successes of RFC 5769, a bare request, and one that demands what nobody knows.
+const STUN: [&str; 5] = [
+    "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff80290008932ff9b151263b36\
+     000600096576746a3a68367659202020000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf",
+    "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000080001a147e112a643000800142b91f599fd9e90c38c74\
+     89f92af9ba53f06be7d780280004c07d4c96",
+    "010100482112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d9\
+     00080014a382954e4be67bf11784c97c8292c275bfe3ed4180280004c8fb0b4c",
+    "000100002112a442b7e7a701bc34d686fa87dfae",
+    "000100102112a442b7e7a701bc34d686fa87dfae0003000c000000000000000000000000",
+];
+
 /// The seeds of a target; none for one that is not known.
 ///
 /// # Panics
@@ -52,6 +64,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "description" => descriptions(),
         "signal" => signals(|kind| kind != "ThinBoot"),
         "boot" => signals(|kind| kind == "ThinBoot"),
+        "stun" => STUN.map(|message| unhex(message, 0)).to_vec(),
         "range_header" => ASSET_LENS.iter().flat_map(|len| RANGES.map(|range| [&len.to_be_bytes(), range.as_bytes()].concat())).collect(),
         "accept_encoding" => ACCEPTED.map(|header| header.as_bytes().to_vec()).to_vec(),
         "tracker_ops" => scripts(),

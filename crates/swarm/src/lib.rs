@@ -21,6 +21,7 @@ mod random;
 #[cfg(test)]
 mod replay;
 pub mod request_coalescing;
+pub mod stun;
 pub mod tracker;
 pub mod upload;
 pub mod visits;

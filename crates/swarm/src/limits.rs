@@ -276,3 +276,17 @@ pub const SITE_RANGES_MAX: usize = 65_536;
 
 /// Bytes of a site's name.
 pub const SITE_NAME_LEN_MAX: usize = 100;
+/// STUN requests that one network (/24, /48) may make at once. A visit makes up to 16: four connections, two families, two ports.
+pub const STUN_BURST_MAX: u32 = 4_096;
+
+/// And then in a second. Chromium asks again every 10 s for each idle offer (PLATFORM section 2): an office of 1,000 seeders asks 400 to 800 times a second.
+pub const STUN_PER_S: u32 = 1_024;
+
+/// The same of all networks together: about a fifth of one core.
+pub const STUN_TOTAL_BURST_MAX: u32 = 65_536;
+
+/// And then in a second.
+pub const STUN_TOTAL_PER_S: u32 = 32_768;
+
+/// Buckets of networks. Each is 16 B, so 256 KiB.
+pub const STUN_NETWORKS_MAX: usize = 16_384;

@@ -12,6 +12,7 @@ pub mod piece_codec;
 pub mod push;
 pub mod record;
 pub mod signal;
+pub mod stun;
 
 mod reader;
 mod text;

@@ -124,3 +124,9 @@ pub const PIECES_PER_REQUEST_MAX: usize = 16;
 
 /// Peer numbers are below this, so that JavaScript holds them exactly.
 pub const PEER_NUMBER_END: u64 = 1 << 53;
+
+/// A STUN message, in bytes: what fits the smallest IPv4 packet that every host takes, 576 B, less 28 (RFC 8489 section 6.1).
+pub const STUN_LEN_MAX: usize = 548;
+
+/// Attributes named in a refusal by STUN; a request that demands more gets none.
+pub const STUN_UNKNOWN_MAX: usize = 8;
