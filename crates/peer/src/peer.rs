@@ -410,7 +410,7 @@ impl Peer {
     /// Prepares a connection for each offer that is of use, and answers them.
     fn dial(&mut self, offers: Vec<Offer>, by_post: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
-        for Offer { peer, offer, description, push } in offers {
+        for Offer { peer, offer, description, push, far: _ } in offers {
             match self.network.links.answer(Instant::now(), (peer, offer), &description) {
                 Ok((key, description)) => {
                     dialled.push((key, Introduction { number: peer, offer, push, dialled: true }));

@@ -1,7 +1,7 @@
 //! What every handler shares: the site, its pages, its tracker and its numbers, and what they tell of who asks.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 
 use http::{HeaderMap, Method, header};
 use tokio::sync::Semaphore;
@@ -24,6 +24,7 @@ use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
+use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
 use viral_site::Site;
 
@@ -54,6 +55,8 @@ pub(crate) struct App {
     pub(crate) unknown_warned: Once,
     /// What visitors who came over TLS are told of coming again.
     pub(crate) hsts: Option<http::HeaderValue>,
+    /// Where visitors may ask how the world sees them, once it is answered.
+    pub(crate) stun: OnceLock<StunAnnounced>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -69,7 +72,13 @@ pub(crate) struct App {
 impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs())
+        let stun = self.stun.get().map(StunAnnounced::numbers);
+        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun)
+    }
+
+    /// The ports at which this visitor may ask how the world sees it.
+    pub(crate) fn stun_ports(&self, visitor: &ClientAddr) -> Vec<u16> {
+        self.stun.get().map(|stun| stun.ports().of_use_to(visitor)).unwrap_or_default()
     }
 
     /// Whether [`Viral::service`](crate::Viral::service) would give the request to the pipeline as it is, and nothing is added to the answer.

@@ -5,6 +5,7 @@ mod acme;
 mod file;
 mod locality;
 mod site;
+mod stun;
 mod values;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -19,6 +20,7 @@ pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 pub use file::{ConfigError, default_file, load};
 pub use locality::{Gpc, LocalityTable, TierRule};
 pub use site::{HostPattern, SiteConfig};
+pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
     AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
@@ -53,6 +55,10 @@ pub struct Config {
     /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default()))]
     pub admin_listen: AdminListen,
+
+    /// Where visitors ask over UDP how the world sees them (STUN), which those behind different NATs need to reach each other: an address or a name and its port, `off`, or `auto`, the addresses and port numbers of `--listen`. The next port number is used, too. Open both in the firewall, for UDP. Pages ask at the host name under which they came
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_STUN_LISTEN", value_name = "ADDR:PORT", default_value_t = StunListen::default()))]
+    pub stun_listen: StunListen,
 
     /// Certificate for TLS on the addresses of `--listen`, with those above it, in PEM form. Read anew when it changes and at SIGHUP; connections that are there stay. May be given more than once: visitors are shown the one for the name that they ask for, and the first if there is none
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CERT", value_name = "FILE", value_delimiter = '\n', requires = "tls_key"))]
@@ -283,6 +289,7 @@ impl Default for Config {
         Self {
             listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
+            stun_listen: StunListen::default(),
             tls_cert: Vec::new(),
             tls_key: Vec::new(),
             tls: None,

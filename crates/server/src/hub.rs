@@ -17,6 +17,7 @@ use viral_swarm::admission::{self, Admission, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::request_coalescing::RequestCoalescer;
+use viral_swarm::stun::StunPorts;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, VisitsOutput};
 use viral_wire::Digest;
@@ -89,6 +90,11 @@ impl Hub {
             let swarm = Swarm { tracker, coalescer, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
         })
+    }
+
+    /// Peers that register from now on are told to ask there how the world sees them.
+    pub(crate) fn set_stun(&self, ports: StunPorts) {
+        self.lock().tracker.set_stun(ports);
     }
 
     /// The manifest of the page whose document this is; none if the page cannot travel.

@@ -61,6 +61,7 @@ mod sites;
 mod socket;
 mod state;
 mod stats;
+mod stun;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "tls")]
@@ -74,5 +75,6 @@ pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;
 pub use sites::{HostedSite, Sites};
+pub use stun::{StunAnnounced, StunServer};
 pub use viral::Viral;
 pub use viral_site::{EmbeddedFile, OpenSite, Site, SiteError, Source};

@@ -203,3 +203,15 @@ pub(crate) const GEO_FILE_LEN_MAX: u64 = 512 * 1024 * 1024;
 /// Files of geography: one for networks, one for countries, and as many for each family.
 #[cfg(feature = "geo")]
 pub(crate) const GEO_FILES_MAX: usize = 8;
+
+/// Bytes of one buffer that STUN is received in. A request has [`STUN_LEN_MAX`](viral_wire::limits::STUN_LEN_MAX) at most, and the system may join some of one sender.
+pub(crate) const STUN_ROOM_LEN: usize = 2 * 1024;
+
+/// Batches of datagrams, 32 each on Linux, that one socket takes before others get a turn: about half a millisecond.
+pub(crate) const STUN_BATCHES_PER_TURN: usize = 8;
+
+/// Bytes that wait for STUN in the system: about 1,000 datagrams as Linux counts them.
+pub(crate) const STUN_RECEIVE_BUFFER_LEN: usize = 1024 * 1024;
+
+/// Pause after receiving failed.
+pub(crate) const STUN_PAUSE: Duration = Duration::from_millis(100);

@@ -9,6 +9,7 @@ use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 
 use crate::page_stats::PageSnapshot;
+use crate::stun::StunNumbers;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Stats {
     }
 
     /// The counters now, together with what the tracker knows.
-    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64) -> Snapshot {
+    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64, stun: Option<StunNumbers>) -> Snapshot {
         let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
         let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
@@ -97,6 +98,7 @@ impl Stats {
             matches: tracker.matches,
             matches_by_tier: tracker.matches_by_tier,
             bans: tracker.bans,
+            stun,
             uptime_s,
             pages,
         }
@@ -116,6 +118,8 @@ pub(crate) struct Snapshot {
     matches: Matches,
     matches_by_tier: MatchesByTier,
     bans: u64,
+    /// Null where STUN is off. Sites of one server share it.
+    stun: Option<StunNumbers>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
 }
@@ -147,13 +151,13 @@ mod tests {
         stats.add_sent(Cause::Pieces, 7);
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
-        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5)).unwrap();
+        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5, None)).unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
         let tiers = serde_json::json!({ "address": 0, "site": 0, "prefix": 0, "network": 0, "country": 0, "continent": 0, "anyone": 0 });
         assert_eq!(json["matches_by_tier"], tiers);
-        assert_eq!(json["peer_bytes"], 9);
+        assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");
         assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));

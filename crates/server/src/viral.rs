@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -47,6 +47,7 @@ use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker, Tasks};
 use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
+use crate::stun::StunAnnounced;
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
@@ -119,6 +120,7 @@ impl Viral {
             unknown_warned: Once::new(),
             trust_proxy: Proxies::of(config),
             hsts: hsts_of(config.hsts),
+            stun: OnceLock::new(),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -294,6 +296,13 @@ impl Viral {
     pub fn reopen_log(&self) {
         if let Some(access) = &self.app.access {
             access.reopen();
+        }
+    }
+
+    /// From now on visitors are told to ask there how the world sees them; its numbers are in `/stats`. The first call counts.
+    pub fn announce_stun(&self, stun: &StunAnnounced) {
+        if self.app.stun.set(stun.clone()).is_ok() {
+            self.app.hub.set_stun(stun.ports().clone());
         }
     }
 

@@ -276,6 +276,7 @@ pub const SITE_RANGES_MAX: usize = 65_536;
 
 /// Bytes of a site's name.
 pub const SITE_NAME_LEN_MAX: usize = 100;
+
 /// STUN requests that one network (/24, /48) may make at once. A visit makes up to 16: four connections, two families, two ports.
 pub const STUN_BURST_MAX: u32 = 4_096;
 

@@ -1,12 +1,33 @@
-//! Which STUN requests are answered: none whose answer could be made to hit somebody, and of each network only so many.
+//! Who is told to ask by STUN how the world sees it, and which requests are answered: none whose answer could be made to hit somebody, and of each network only so many.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
+    address::ClientAddr,
     limits::{STUN_BURST_MAX, STUN_NETWORKS_MAX, STUN_PER_S, STUN_TOTAL_BURST_MAX, STUN_TOTAL_PER_S},
     locality::network_key,
     random::Random,
 };
+
+/// The UDP ports at which STUN is answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StunPorts {
+    /// At most [`STUN_PORTS_MAX`](viral_wire::limits::STUN_PORTS_MAX); none where STUN is off.
+    pub ports: Vec<u16>,
+    /// Whether others than this machine can reach them.
+    pub is_open: bool,
+}
+
+impl StunPorts {
+    /// Those at which this visitor should ask; none where it would learn nothing by it.
+    ///
+    /// Of a visitor whose `.local` names are replaced, peers are told the address anyway. A visitor on this machine is no further away than itself.
+    #[must_use]
+    pub fn of_use_to(&self, visitor: &ClientAddr) -> Vec<u16> {
+        let learns = visitor.rewrite_to.is_none() && !visitor.public.to_canonical().is_loopback();
+        if self.is_open && learns { self.ports.clone() } else { Vec::new() }
+    }
+}
 
 /// What to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +113,21 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stun_is_announced_to_whom_it_helps() {
+        let open = StunPorts { ports: vec![443, 444], is_open: true };
+        let told = |ports: &StunPorts, public: &str, rewrite_to: Option<&str>| {
+            let ip = |text: &str| text.parse().unwrap();
+            ports.of_use_to(&ClientAddr { public: ip(public), rewrite_to: rewrite_to.map(ip), browser: None })
+        };
+        assert_eq!(told(&open, "198.51.100.7", None), [443, 444]);
+        assert_eq!(told(&open, "2001:db8::7", None), [443, 444]);
+        assert_eq!(told(&open, "10.0.0.7", None), [443, 444], "the operator does not let the server tell the address");
+        assert!(told(&open, "10.0.0.7", Some("10.0.0.7")).is_empty(), "peers are told that address anyway");
+        assert!(told(&open, "127.0.0.1", None).is_empty() && told(&open, "::ffff:127.0.0.1", None).is_empty());
+        assert!(told(&StunPorts { is_open: false, ..open }, "198.51.100.7", None).is_empty(), "nobody else reaches it");
+    }
 
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()

@@ -20,6 +20,7 @@ use crate::{
     lineage::Lineage,
     places::Places,
     random::Random,
+    stun::StunPorts,
 };
 
 pub use crate::address::ClientAddr;
@@ -66,6 +67,8 @@ mod scenarios;
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackerConfig,
+    /// Where peers may ask how the world sees them.
+    stun: StunPorts,
     random: Random,
     now_ms: u64,
     members: Members,
@@ -100,6 +103,7 @@ impl Tracker {
     pub fn new(config: TrackerConfig, seed: u64) -> Self {
         Self {
             config,
+            stun: StunPorts::default(),
             random: Random::new(seed),
             now_ms: 0,
             members: Members::new(config.ticket_age_max_ms),
@@ -121,6 +125,11 @@ impl Tracker {
     /// What the host must do next, if anything.
     pub fn poll(&mut self) -> Option<TrackerOutput> {
         self.outputs.pop_front()
+    }
+
+    /// Peers that register from now on are told to ask there how the world sees them, if it helps them.
+    pub fn set_stun(&mut self, ports: StunPorts) {
+        self.stun = ports;
     }
 
     /// When [`Self::handle_timeout`] must be called at the latest, in milliseconds; `None` while nothing waits.

@@ -112,7 +112,7 @@ async fn on_all(addresses: &[SocketAddr], others: &[Listener], flag: &str) -> an
 }
 
 /// What a name stands for, each address once. `localhost` is this machine whatever its resolver says (RFC 6761 section 6.3).
-async fn addresses_of(name: &str, port: u16, flag: &str) -> anyhow::Result<Vec<SocketAddr>> {
+pub(crate) async fn addresses_of(name: &str, port: u16, flag: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     if name.eq_ignore_ascii_case("localhost") {
         return Ok(loopback.map(|address| SocketAddr::new(address, port)).to_vec());

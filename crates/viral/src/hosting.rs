@@ -1,12 +1,12 @@
 //! Several sites by host: opened as `viral.toml` names them, and exchanged when that is read anew.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, bail};
 use tokio::sync::Mutex;
 use viral_server::config::{Config, SiteConfig};
-use viral_server::{HostedSite, Sites, Source, Viral};
+use viral_server::{HostedSite, Sites, Source, StunAnnounced, Viral};
 use viral_upstream::UpstreamAddr;
 
 use crate::cli::SettingsFile;
@@ -25,6 +25,8 @@ struct Inner {
     /// Settings of the listeners, which hold until the end.
     first: Config,
     opened: Mutex<Vec<Opened>>,
+    /// What every site tells its visitors, those that come later as well.
+    stun: OnceLock<StunAnnounced>,
 }
 
 /// A site that is served.
@@ -55,11 +57,17 @@ impl Hosting {
     pub(crate) async fn open(config: &Config, file: SettingsFile) -> anyhow::Result<Self> {
         let opened = opened(config, config, &[]).await?;
         let sites = Sites::new(config, opened.iter().map(|opened| opened.site.clone()).collect())?;
-        Ok(Self(Arc::new(Inner { sites, file, first: config.clone(), opened: Mutex::new(opened) })))
+        Ok(Self(Arc::new(Inner { sites, file, first: config.clone(), opened: Mutex::new(opened), stun: OnceLock::new() })))
     }
 
     pub(crate) fn sites(&self) -> &Sites {
         &self.0.sites
+    }
+
+    /// As [`Viral::announce_stun`], of each site.
+    pub(crate) fn announce_stun(&self, stun: &StunAnnounced) {
+        let _ = self.0.stun.set(stun.clone());
+        self.0.sites.current().iter().for_each(|site| site.viral().announce_stun(stun));
     }
 
     /// Reads which sites there are, and each of them. Of a fault nothing changes.
@@ -68,6 +76,9 @@ impl Hosting {
         match self.renewed(&before).await {
             Ok(now) => {
                 self.0.sites.replace(now.iter().map(|opened| opened.site.clone()).collect());
+                if let Some(stun) = self.0.stun.get() {
+                    now.iter().for_each(|opened| opened.site.viral().announce_stun(stun));
+                }
                 tracing::info!(sites = now.len(), "the sites are as the settings say");
                 *before = now;
             }
@@ -139,6 +150,7 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
     Config {
         listen: first.listen.clone(),
         admin_listen: first.admin_listen.clone(),
+        stun_listen: first.stun_listen.clone(),
         tls_cert: first.tls_cert.clone(),
         tls_key: first.tls_key.clone(),
         tls: first.tls,

@@ -11,6 +11,7 @@ mod progress;
 mod run;
 mod served;
 mod simulate;
+mod stun;
 mod systemd;
 mod tls;
 mod upstream;

@@ -1,6 +1,7 @@
 //! Doing what the command line said: listen, tell where, serve, end well.
 
 use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
 use viral_server::tls::Tls;
-use viral_server::{EmbeddedFile, Listener, Source, Viral};
+use viral_server::{EmbeddedFile, Listener, Source, StunServer, Viral};
 
 use crate::audit;
 use crate::bind;
@@ -22,6 +24,7 @@ use crate::manual;
 use crate::peer;
 use crate::served::Served;
 use crate::simulate;
+use crate::stun;
 use crate::systemd;
 use crate::tls;
 use crate::upstream::upstream_of;
@@ -121,7 +124,8 @@ pub(crate) fn raise_descriptor_limit() {
 }
 
 async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
-    let mut listeners = public_listeners(config).await?;
+    let (mut listeners, is_given) = public_listeners(config).await?;
+    let stun = stun::bind(config, &locals(&listeners)?, is_given).await?;
     let certificates = tls::of(config, &locals(&listeners)?, config.state_dir.clone().or_else(systemd_state_dir))?;
     let certificate = certificates.as_ref().map(|certificates| certificates.tls.clone());
     let challenges = certificates.as_ref().and_then(|certificates| certificates.challenges.clone());
@@ -157,7 +161,9 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
     warn_of(config, &public, &operators);
     let redirected = locals(&redirecting)?;
-    say(&announcement(&public, &operators, &redirected, (is_demo, certificate.is_some())))?;
+    let stun_locals = stun.as_ref().map(StunServer::locals).unwrap_or_default();
+    say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, certificate.is_some())))?;
+    let answering = stun::start(stun, &served);
     systemd::ready();
     let redirects = tokio::spawn({
         let served = served.clone();
@@ -169,18 +175,19 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     }
     served.serve(listeners, admin).await;
     let _ = redirects.await;
+    answering.inspect(JoinHandle::abort);
     tracing::info!("ended");
     Ok(())
 }
 
-/// The sockets that systemd gives, else those of the settings.
-async fn public_listeners(config: &Config) -> anyhow::Result<Vec<Listener>> {
+/// The sockets that systemd gives, else those of the settings; and whether systemd gave them.
+async fn public_listeners(config: &Config) -> anyhow::Result<(Vec<Listener>, bool)> {
     let given = systemd::sockets()?;
     if given.is_empty() {
-        return bind::listen(&config.listen, "--listen").await;
+        return Ok((bind::listen(&config.listen, "--listen").await?, false));
     }
     tracing::info!(sockets = %named(&locals(&given)?), "systemd gives these sockets; they are listened on in place of --listen");
-    Ok(given)
+    Ok((given, true))
 }
 
 /// The listeners, behind proxies that say first for whom they connect if the settings say so.
@@ -236,7 +243,13 @@ fn https_port(config: &Config, public: &[ListenAt], is_tls: bool) -> anyhow::Res
     }
 }
 
-fn announcement(public: &[ListenAt], operators: &[ListenAt], redirected: &[ListenAt], (is_demo, is_tls): (bool, bool)) -> String {
+fn announcement(
+    public: &[ListenAt],
+    operators: &[ListenAt],
+    redirected: &[ListenAt],
+    stun: &[SocketAddr],
+    (is_demo, is_tls): (bool, bool),
+) -> String {
     let shown = |at: &ListenAt, scheme: &str| if matches!(at, ListenAt::Unix(_)) { at.to_string() } else { format!("{scheme}://{at}") };
     let mut text = String::new();
     let scheme = if is_tls { "https" } else { "http" };
@@ -244,6 +257,9 @@ fn announcement(public: &[ListenAt], operators: &[ListenAt], redirected: &[Liste
         for at in places {
             text.push_str(&format!("{what} on {}\n", shown(at, scheme)));
         }
+    }
+    for at in stun {
+        text.push_str(&format!("stun on {at}\n"));
     }
     let address = public.iter().find_map(|at| if let ListenAt::At(address) = at { Some(address) } else { None });
     if let Some(address) = address.filter(|_| is_demo) {

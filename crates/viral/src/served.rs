@@ -1,7 +1,7 @@
 //! What is served: one site, or several by host.
 
 use viral_server::tls::Challenges;
-use viral_server::{Listener, Viral};
+use viral_server::{Listener, StunAnnounced, Viral};
 use viral_upstream::ProxyService;
 
 use crate::hosting::Hosting;
@@ -44,6 +44,14 @@ impl Served {
         match self {
             Self::One(viral) | Self::Proxy(viral, _) => viral.reload(),
             Self::Many(hosting) => hosting.reload().await,
+        }
+    }
+
+    /// As [`Viral::announce_stun`].
+    pub(crate) fn announce_stun(&self, stun: &StunAnnounced) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.announce_stun(stun),
+            Self::Many(hosting) => hosting.announce_stun(stun),
         }
     }
 

@@ -130,3 +130,6 @@ pub const STUN_LEN_MAX: usize = 548;
 
 /// Attributes named in a refusal by STUN; a request that demands more gets none.
 pub const STUN_UNKNOWN_MAX: usize = 8;
+
+/// Ports at which one server answers STUN: two tell what kind of NAT somebody is behind.
+pub const STUN_PORTS_MAX: usize = 2;

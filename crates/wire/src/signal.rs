@@ -140,6 +140,11 @@ pub enum TrackerToPeer {
         slots: u8,
         /// Upload cap in bytes per second; 0 means none.
         up_bytes_per_s: u32,
+        /// UDP ports of the server's host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where that is of no
+        /// use to this peer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<u16>>", optional)]
+        stun: Vec<u16>,
     },
     /// What this page's manifest is now.
     Manifest {
@@ -220,6 +225,10 @@ pub struct Offer {
     pub description: Description,
     /// What the maker will send unasked.
     pub push: Option<Push>,
+    /// The maker is not behind the same address: it may need to know how the world sees who answers. Left out where false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub far: bool,
 }
 
 /// An answer to an [`Offer`].

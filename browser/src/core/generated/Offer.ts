@@ -22,4 +22,8 @@ description: Description,
 /**
  * What the maker will send unasked.
  */
-push: Push | null, };
+push: Push | null, 
+/**
+ * The maker is not behind the same address: it may need to know how the world sees who answers. Left out where false.
+ */
+far?: boolean, };

@@ -44,4 +44,8 @@ deploy: Deploy,
 /**
  * Others fetch the same now and share the work: whoever can asks the tracker for its part before it asks the origin. Left out where false.
  */
-crowd?: boolean, };
+crowd?: boolean, 
+/**
+ * UDP ports of this host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where no offer needs it.
+ */
+stun?: Array<number>, };

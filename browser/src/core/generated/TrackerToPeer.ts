@@ -26,7 +26,12 @@ slots: number,
 /**
  * Upload cap in bytes per second; 0 means none.
  */
-up_bytes_per_s: number, } | { "kind": "manifest", 
+up_bytes_per_s: number, 
+/**
+ * UDP ports of the server's host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where that is of no
+ * use to this peer.
+ */
+stun?: Array<number>, } | { "kind": "manifest", 
 /**
  * Path of the page.
  */

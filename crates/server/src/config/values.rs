@@ -32,6 +32,9 @@ pub enum ValueError {
     /// Nothing to listen on, nor `off`.
     #[error("`{0}` is neither ADDR:PORT, NAME:PORT, unix:PATH nor `off`")]
     AdminListen(String),
+    /// Nowhere that STUN could be answered.
+    #[error("`{0}` is neither ADDR:PORT, NAME:PORT, `auto` nor `off`")]
+    StunListen(String),
     /// Not `Name: value`.
     #[error("`{0}` is not a header, write it as `Name: value`")]
     Header(String),

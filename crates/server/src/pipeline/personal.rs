@@ -217,7 +217,7 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
         app.hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Thin, is_first: false });
     }
     // Nothing is waited for: the page is there.
-    Some(ThinBoot { critical: 0, ..render::thin_boot((document, &page), facts.ticket, (offers, false)) })
+    Some(ThinBoot { critical: 0, ..render::thin_boot((document, &page), facts.ticket, (offers, false), app.stun_ports(&facts.addr)) })
 }
 
 #[cfg(test)]

@@ -71,7 +71,14 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
 }
 
 /// What is told to a visitor who takes a page from these.
-pub(super) fn thin_boot((document, page): (&Asset, &PageManifest), ticket: Ticket, (offers, crowd): (Vec<Offer>, bool)) -> ThinBoot {
+pub(super) fn thin_boot(
+    (document, page): (&Asset, &PageManifest),
+    ticket: Ticket,
+    (offers, crowd): (Vec<Offer>, bool),
+    stun: Vec<u16>,
+) -> ThinBoot {
+    // Who is behind the same address needs nothing from outside.
+    let stun = if offers.iter().any(|offer| offer.far) { stun } else { Vec::new() };
     ThinBoot {
         version: BOOT_VERSION,
         page: page_path(document).to_owned(),
@@ -82,6 +89,7 @@ pub(super) fn thin_boot((document, page): (&Asset, &PageManifest), ticket: Ticke
         offers,
         deploy: document.document().map_or(Deploy::Reload, facts::deploy_of),
         crowd,
+        stun,
     }
 }
 
@@ -89,7 +97,7 @@ pub(super) fn thin_boot((document, page): (&Asset, &PageManifest), ticket: Ticke
 fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
     let RenderedVisit { version, document, request, facts, .. } = *visit;
     span::note_ticket(facts.ticket);
-    let boot = thin_boot((document, &page), facts.ticket, (offers, crowd));
+    let boot = thin_boot((document, &page), facts.ticket, (offers, crowd), app.stun_ports(&facts.addr));
     let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }

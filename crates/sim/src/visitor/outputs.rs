@@ -150,7 +150,7 @@ impl Visitor {
     /// Prepares a connection for each offer that is of use, and answers them.
     fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
-        for Offer { peer, offer, description, push } in offers {
+        for Offer { peer, offer, description, push, .. } in offers {
             let Some(maker) = description::visitor(&description).filter(|_| self.line.len() < LINKS_MAX) else { continue };
             let conn = context.net.open(context.now, Kind::DataChannel, self.endpoint(), maker + 1);
             let Some(answer) = description::description(self.index, Some(conn)) else { continue };

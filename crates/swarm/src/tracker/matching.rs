@@ -331,7 +331,8 @@ impl Tracker {
             ordinal: session.leecher.ordinal,
             told: Told::default(),
         };
-        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push };
+        let far = !locality::are_neighbours(from.public, to);
+        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far };
         out.description.set_candidates(ice_candidates::relayed(out.description.candidates(), &from, to));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);

@@ -131,6 +131,7 @@ impl Tracker {
         let slots = if session.addr.share == SharePolicy::On { slots.min(self.config.slots_max) } else { 0 };
         let offers_wanted = session.book.open(slots, self.config.offers_wanted);
         let up_bytes_per_s = self.config.up_bytes_per_s;
+        let stun = self.stun.of_use_to(&session.addr);
         if let Some(ticket) = ticket {
             let fresh = Leecher::new(self.next_serial());
             self.members.link_visit(self.now_ms, peer, ticket, fresh);
@@ -138,7 +139,7 @@ impl Tracker {
         if let Some(ordinal) = self.join_lineage(Answerer::Peer(peer)) {
             self.lineage.rejoin(ordinal);
         }
-        self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s });
+        self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s, stun });
         let entry = self.pages.entry(page.clone()).or_default();
         entry.peers.insert(peer);
         match entry.manifest {

@@ -7,7 +7,7 @@ use crate::{
     limits::{
         ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, MANIFEST_ASSETS_MAX,
         OFFERS_PER_LEECHER_MAX, OFFERS_PER_PEER_MAX, PATH_LEN_MAX, PERSONAL_POST_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX,
-        SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, VISIT_POST_LEN_MAX,
+        SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, STUN_PORTS_MAX, VISIT_POST_LEN_MAX,
     },
     text::is_path,
 };
@@ -88,8 +88,10 @@ impl Signal for TrackerToPeer {
             Self::Used { page, assets } => check_used(page, assets),
             Self::Answer { push, .. } => check_push(push.as_ref()),
             Self::Peers { offers } => check_offers(offers),
-            Self::OffersWanted { count } | Self::Welcome { offers_wanted: count, .. } => {
-                require(usize::from(*count) <= OFFERS_PER_PEER_MAX, "offers_wanted")
+            Self::OffersWanted { count } => require(usize::from(*count) <= OFFERS_PER_PEER_MAX, "offers_wanted"),
+            Self::Welcome { offers_wanted: count, stun, .. } => {
+                require(usize::from(*count) <= OFFERS_PER_PEER_MAX, "offers_wanted")?;
+                check_stun(stun)
             }
             Self::Error { message, .. } => require(message.len() <= ERROR_MESSAGE_LEN_MAX, "message"),
             Self::Share { pieces, .. } => require(pieces.len() <= SHARE_PIECES_MAX, "pieces"),
@@ -139,6 +141,7 @@ impl Signal for ThinBoot {
         require(self.version == BOOT_VERSION, "version")?;
         check_path(&self.page, "page")?;
         require(u64::from(self.critical) <= MANIFEST_ASSETS_MAX as u64, "critical")?;
+        check_stun(&self.stun)?;
         check_offers(&self.offers)
     }
 }
@@ -164,6 +167,10 @@ fn check_answers(answers: &[Answer]) -> Result<(), &'static str> {
 fn check_offers(offers: &[Offer]) -> Result<(), &'static str> {
     require(offers.len() <= OFFERS_PER_LEECHER_MAX, "offers")?;
     offers.iter().try_for_each(|offer| check_push(offer.push.as_ref()))
+}
+
+fn check_stun(ports: &[u16]) -> Result<(), &'static str> {
+    require(ports.len() <= STUN_PORTS_MAX && !ports.contains(&0), "stun")
 }
 
 fn check_push(push: Option<&Push>) -> Result<(), &'static str> {

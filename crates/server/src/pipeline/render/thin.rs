@@ -157,6 +157,7 @@ mod tests {
             offer: 1,
             description: description(n),
             push: Some(viral_wire::signal::Push { manifest: Digest::of(b"m"), stripe: n as u8 - 1, stripes: 4, budget: 1 << 20 }),
+            far: true,
         });
         ThinBoot {
             version: 1,
@@ -168,6 +169,7 @@ mod tests {
             offers: offers.collect(),
             deploy: Deploy::Write,
             crowd: false,
+            stun: vec![8443, 8444],
         }
     }
 

@@ -22,7 +22,8 @@ impl Visitor {
     fn new(change: impl FnOnce(&mut SessionConfig), offers: usize) -> Self {
         let mut config = SessionConfig { takes_page: true, meets: true, slots: 4, page: "/".to_owned(), ..SessionConfig::default() };
         change(&mut config);
-        let offers = (1..=offers as u64).map(|number| Offer { peer: peer(number), offer: 1, description: description(), push: None });
+        let offers =
+            (1..=offers as u64).map(|number| Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false });
         let mut visitor = Self { session: Session::new(config, offers.collect()), now: 0, said: Vec::new() };
         visitor.drain();
         visitor
@@ -144,7 +145,7 @@ fn description() -> Description {
 }
 
 fn welcome() -> TrackerToPeer {
-    TrackerToPeer::Welcome { peer: peer(99), offers_wanted: 2, slots: 4, up_bytes_per_s: 0 }
+    TrackerToPeer::Welcome { peer: peer(99), offers_wanted: 2, slots: 4, up_bytes_per_s: 0, stun: Vec::new() }
 }
 
 fn named() -> TrackerToPeer {
@@ -256,7 +257,7 @@ fn one_of_a_crowd_with_peers_waits_for_the_manifest_from_them() {
     let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
     visitor.hears(welcome());
     visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
     assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![offer] }), ["dial 1"]);
     let asked: Vec<u64> = visitor.passes(20_000).into_iter().filter(|(_, what)| what.starts_with("ask origin")).map(|(at, _)| at).collect();
     assert_eq!(asked.first(), Some(&CROWD_MANIFEST_WAIT_MS));
@@ -267,7 +268,7 @@ fn when_the_last_one_to_wait_for_is_gone_the_lease_is_asked_for() {
     let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
     visitor.hears(welcome());
     visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     let gone = visitor.does(|session, now| session.handle_closed(now, 7));
     assert!(gone.contains(&"closed 7".to_owned()) && gone.contains(&"share 0".to_owned()), "{gone:?}");
@@ -284,7 +285,7 @@ fn a_lost_tracker_ends_leases_and_offers_but_no_connection() {
     );
     assert_eq!(visitor.session.registration().last().map(words), Some("share 0".to_owned()));
     visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     let lost = visitor.does(Session::handle_lost);
     assert_eq!(lost, ["withdraw offers"]);
@@ -317,7 +318,7 @@ fn pieces_that_come_before_the_manifest_are_used_once_it_is_here() {
     let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
     let mut visitor = thin(0);
     visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: Some(push) };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     assert!(!visitor.opens(7).contains(&"7 want-manifest".to_owned()), "it comes with the push");
     assert_eq!(visitor.is_sent(7, piece(0)), Vec::<String>::new());
@@ -331,7 +332,9 @@ fn pushed_to() -> Visitor {
     let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
     let mut visitor = thin(0);
     visitor.hears(welcome());
-    visitor.hears(TrackerToPeer::Peers { offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push) }] });
+    visitor.hears(TrackerToPeer::Peers {
+        offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false }],
+    });
     visitor.opens(7);
     visitor
 }
@@ -475,7 +478,7 @@ fn the_tracker_may_refuse_a_page_that_it_does_not_know() {
 /// One thing that may happen, drawn at random: what, of whom, and which piece.
 fn happens(visitor: &mut Visitor, (what, number, id): (u8, u64, u32)) {
     let ids = replay::ids(&[id, id + 1]);
-    let offer = Offer { peer: peer(number), offer: 1, description: description(), push: None };
+    let offer = Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false };
     let frame = match what {
         0 => return drop(visitor.hears(welcome())),
         1 => return drop(visitor.hears(named())),
