@@ -7,15 +7,26 @@ import { ANSWER_GATHER_MS } from './limits';
 import { answerOffer, closeLink, gathered } from './link';
 import type { Link } from './link';
 
+/** Told of links, and of the answers made on them. */
+type Send = (links: readonly Link[], answers: Answer[]) => unknown;
+
 /**
- * Makes the answers to `offers`, the n-th on the n-th link, once every link has a first candidate or none came in time: a seeder
- * finds us by our checks even without. They go as SDP text, which the server makes compact: the loader is spared the code. A link whose offer is unusable is closed and has no answer.
+ * Makes the answers to `offers`, the n-th on the n-th link, and has them sent once every link has a first candidate or none came in time: a seeder
+ * finds us by our checks even without. Those of other networks follow once the server said how it sees us, which a NAT's other side must know; those nearby do not wait for that.
+ * They go as SDP text, which the server makes compact: the loader is spared the code. A link whose offer is unusable is closed and has no answer.
  */
-export async function answersTo(offers: readonly Offer[], links: readonly Link[]): Promise<Answer[]> {
+export async function answersTo(offers: readonly Offer[], links: readonly Link[], send: Send): Promise<void> {
   await Promise.all(offers.map(({ description }, at) => answerOffer(links[at]!, description).catch(() => closeLink(links[at]!))));
-  await Promise.race([wait(ANSWER_GATHER_MS), Promise.all(links.map((link) => gathered(link, false)))]);
-  return links.flatMap(({ pc, peer, offer }) => {
-    const sdp = pc.localDescription?.sdp;
-    return sdp ? [{ peer, offer, description: sdp }] : [];
-  });
+  const late = wait(ANSWER_GATHER_MS);
+  await Promise.all(
+    [false, true].map(async (far) => {
+      const group = links.filter((link) => link.far === far);
+      await Promise.race([late, Promise.all(group.map((link) => gathered(link, false)))]);
+      const answers = group.flatMap(({ pc, peer, offer }) => {
+        const sdp = pc.localDescription?.sdp;
+        return sdp ? [{ peer, offer, description: sdp }] : [];
+      });
+      await send(group, answers);
+    }),
+  );
 }

@@ -35,24 +35,25 @@ let earlyBytes = 0;
 
 /** Dials every offer, and looks for the manifest at the peers, in the store and at last at the origin. Resolves once the answers are sent. */
 export async function download(boot: ThinBoot): Promise<void> {
-  const { offers, manifest, ticket } = boot;
+  const { offers, manifest, ticket, stun } = boot;
   marks.dialled = now();
-  for (const [key, { peer, offer }] of offers.entries()) {
-    const link = newLink(key, peer, offer);
+  for (const [key, { peer, offer, far }] of offers.entries()) {
+    const link = newLink(key, peer, offer, far && stun);
     links.push(link);
     link.handler = handler(boot, offers[key]?.push ? new Parts() : null);
     engine.handleDial(now(), key, []);
   }
   pump();
   void askManifest(boot);
-  const answers = await answersTo(offers, links);
-  void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
-  const sent = answers.length > 0 && (await postJson('/.viral/answer', { ticket, answers }));
-  for (const link of links) {
-    if (link.opened || (sent && !link.closed)) continue;
-    closeLink(link);
-    disconnected(link);
-  }
+  await answersTo(offers, links, async (group, answers) => {
+    void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
+    const sent = answers.length > 0 && (await postJson('/.viral/answer', { ticket, answers }));
+    for (const link of group) {
+      if (link.opened || (sent && !link.closed)) continue;
+      closeLink(link);
+      disconnected(link);
+    }
+  });
 }
 
 function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {

@@ -16,6 +16,8 @@ export interface Link {
   peer: number;
   /** The offer's number, given by its maker. */
   readonly offer: number;
+  /** Whether the server is asked how it sees us, for somebody of another network. */
+  readonly far: boolean;
   readonly pc: RTCPeerConnection;
   readonly control: RTCDataChannel;
   readonly pieces: RTCDataChannel;
@@ -44,12 +46,14 @@ export interface LinkHandler {
   handleClosed(link: Link): void;
 }
 
-/** A new connection, not yet told anything. Each has a certificate of its own: nobody can tell two of them for one page's, and none is waited for. */
-export function newLink(key: PeerKey, peer: number, offer: number): Link {
-  const pc = new RTCPeerConnection();
+/**
+ * A new connection, not yet told anything. At the UDP ports `stun` of the page's own host the browser asks how the world sees it, and nobody else. Each has a certificate of its own: nobody can tell two of them for one page's, and none is waited for.
+ */
+export function newLink(key: PeerKey, peer: number, offer: number, stun?: readonly number[] | false): Link {
+  const pc = new RTCPeerConnection({ iceServers: stun ? [{ urls: stun.map((port) => `stun:${location.hostname}:${port}`) }] : [] });
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
-  const link: Link = { key, peer, offer, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
+  const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
   const { control, pieces } = link;
   control.binaryType = pieces.binaryType = 'arraybuffer';
   const closed = (): void => {
@@ -118,18 +122,18 @@ export function localDescription({ pc }: Link): Description | null {
   return compact.ok ? compact.value : null;
 }
 
-/** Resolves once the connection has a candidate (`whole`: all of them), or has none to hope for. */
-export function gathered({ pc }: Link, whole: boolean): Promise<void> {
+/** Resolves once the connection has a candidate that the other end can use (`whole`: all of them), or has none to hope for. */
+export function gathered({ pc, far }: Link, whole: boolean): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (pc.iceGatheringState === 'complete' || (!whole && hasCandidate(pc))) resolve();
+      if (pc.iceGatheringState === 'complete' || (!whole && hasCandidate(pc, far))) resolve();
     };
     pc.onicegatheringstatechange = pc.onicecandidate = look;
     look();
   });
 }
 
-/** Whether a local candidate was found. */
-export const hasCandidate = (pc: RTCPeerConnection): boolean => sdpOf(pc).includes('a=candidate');
+/** Whether a local candidate was found (`far`: one that the server told us). */
+export const hasCandidate = (pc: RTCPeerConnection, far = false): boolean => sdpOf(pc).includes(far ? 'typ srflx' : 'a=candidate');
 
 const sdpOf = (pc: RTCPeerConnection): string => pc.localDescription?.sdp ?? '';

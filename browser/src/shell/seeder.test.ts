@@ -68,7 +68,7 @@ function linkTo(key: number, sent: Frame[]): Link {
       bufferedAmount: 0,
     }) as unknown as RTCDataChannel;
   const pc = { close: () => undefined } as unknown as RTCPeerConnection;
-  return { key, peer: 100 + key, offer: 1, pc, control: channel(0), pieces: channel(1), startedAt: 0, usedAt: 0, opened: true, closed: false };
+  return { key, peer: 100 + key, offer: 1, pc, control: channel(0), pieces: channel(1), startedAt: 0, usedAt: 0, far: false, opened: true, closed: false };
 }
 
 /** A page of three pieces, of which those named are held. */
@@ -84,7 +84,7 @@ let done: boolean;
 function start(thin: boolean): Seeder {
   const pieceStore = Object.assign(new PieceStore(), { has: (id: string) => held.has(id) });
   const engine = { progress: () => ({ done }), handleOpen: () => undefined };
-  const engineDriver = { engine, tell: {}, links: [], pump: () => undefined, takeControl: () => false, disconnected: () => undefined, answersTo: async () => [] };
+  const engineDriver = { engine, tell: {}, links: [], pump: () => undefined, takeControl: () => false, disconnected: () => undefined, answersTo: async () => undefined };
   const host = {
     page: '/',
     pieceStore,

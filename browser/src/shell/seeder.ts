@@ -61,6 +61,8 @@ export class Seeder implements PeersOwner, TrackerHost {
   #nextOffer = 1;
   /** Offers that the tracker wants and did not get yet. */
   #offersWanted = 0;
+  /** Where the server says how it sees us. */
+  #stun: readonly number[] | undefined;
   readonly #search = new Search();
   readonly #sleep = alarm(() => this.#handleTimeout());
   #followTimer: ReturnType<typeof setTimeout> | undefined;
@@ -127,6 +129,7 @@ export class Seeder implements PeersOwner, TrackerHost {
       case 'welcome':
         this.number = signal.peer;
         this.#offersWanted = signal.offers_wanted;
+        this.#stun = signal.stun;
         this.peers.limit(signal.slots, signal.up_bytes_per_s);
         this.#host.welcomed();
         this.#host.report.handleWelcome();
@@ -208,7 +211,7 @@ export class Seeder implements PeersOwner, TrackerHost {
     const length = Math.min(this.#offersWanted, this.peers.room());
     if (!length || !this.current?.held.pieces) return;
     this.#offersWanted = 0;
-    const offers = await this.#offers.make(Array.from({ length }, () => this.#newLink(0, this.#nextOffer++)));
+    const offers = await this.#offers.make(Array.from({ length }, () => newLink(nextKey++, 0, this.#nextOffer++, this.#stun)));
     if (offers.length) this.ready = this.tracker.send({ kind: 'offers', offers });
     this.#host.changed();
   }
@@ -230,15 +233,10 @@ export class Seeder implements PeersOwner, TrackerHost {
   async #dial(offers: readonly Offer[]): Promise<void> {
     const engineDriver = this.#host.handover?.engineDriver;
     const room = engineDriver ? offers.slice(0, this.peers.room()) : [];
-    const links = room.map(({ peer, offer }) => this.#newLink(peer, offer));
+    const links = room.map(({ peer, offer, far }) => newLink(nextKey++, peer, offer, far && this.#stun));
     for (const link of links) this.peers.add(link);
-    const answers = await engineDriver?.answersTo(room, links);
-    if (answers?.length) this.tracker.send({ kind: 'answers', answers });
+    await engineDriver?.answersTo(room, links, (_, answers) => answers.length && this.tracker.send({ kind: 'answers', answers }));
     for (const link of links) if (link.closed) this.peers.handleClosed(link);
-  }
-
-  #newLink(peer: number, offer: number): Link {
-    return newLink(nextKey++, peer, offer);
   }
 
   handleOpened(link: Link): void {
