@@ -9,11 +9,11 @@ export const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
 /** Scripts a visitor may get, with the most bytes each may have after brotli 11. */
 export const ENTRIES = [
-  { name: 'loader', bytesMax: 11_520 },
-  { name: 'addition', bytesMax: 11_904 },
+  { name: 'loader', bytesMax: 11_648 },
+  { name: 'addition', bytesMax: 12_096 },
   { name: 'worker', bytesMax: 5_120 },
   { name: 'inside', source: 'worker', bytesMax: 6_144 },
-  { name: 'beside', bytesMax: 10_880 },
+  { name: 'beside', bytesMax: 11_136 },
   { name: 'doctor', bytesMax: 4_096 },
 ];
 

@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod http;
 pub mod line;
 pub mod native;
+pub mod network;
 pub mod nginx;
 pub mod process;
 pub mod proxy;

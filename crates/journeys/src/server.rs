@@ -40,6 +40,9 @@ pub struct Stats {
     /// What became of introductions: a promise of ours, not of the contract; only shown in messages.
     #[serde(default)]
     pub matches: serde_json::Value,
+    /// What came of STUN, null where it is off.
+    #[serde(default)]
+    pub stun: serde_json::Value,
     /// How often each reason decided, by kind of answer.
     #[serde(default)]
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,

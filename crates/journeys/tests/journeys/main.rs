@@ -14,6 +14,7 @@ mod loading;
 mod losses;
 mod native;
 mod own_workers;
+mod networks;
 mod pages;
 mod pairs;
 mod proxies;
