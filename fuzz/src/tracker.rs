@@ -168,7 +168,10 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
         Op::Tell => {
             let Some((seeder, peer, offer)) = world.connection(bytes.below(256)) else { return };
             let is_open = bytes.flag();
-            world.say(seeder, if is_open { PeerToTracker::Opened { peer, offer, ms: 1 } } else { PeerToTracker::Closed { peer, offer } });
+            world.say(
+                seeder,
+                if is_open { PeerToTracker::Opened { peer, offer, ms: 1 } } else { PeerToTracker::Closed { peer, offer, cause: None } },
+            );
         }
         Op::Malformed => {
             let peer = world.peer(bytes.below(256));
@@ -211,7 +214,7 @@ fn message(world: &mut World, op: Op, bytes: &mut Bytes<'_>) -> PeerToTracker {
             PeerToTracker::Loaded { page: page(bytes).to_owned(), assets }
         }
         Op::Opened => PeerToTracker::Opened { peer: other(bytes), offer: u32::from(bytes.byte() % 8), ms: 1 },
-        Op::Closed => PeerToTracker::Closed { peer: other(bytes), offer: u32::from(bytes.byte() % 8) },
+        Op::Closed => PeerToTracker::Closed { peer: other(bytes), offer: u32::from(bytes.byte() % 8), cause: None },
         Op::Report => PeerToTracker::Report(fault(world, bytes)),
         _ => {
             let sources = (0..bytes.below(4)).map(|_| SourceBytes { peer: other(bytes), bytes: u64::from(bytes.byte()) << 56 });

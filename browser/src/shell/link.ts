@@ -35,6 +35,8 @@ export interface Link {
   controlSince?: number;
   /** Manifests that the other end asked for; none yet if absent. */
   manifestsAsked?: number;
+  /** How far the connection was when it ended. */
+  reached?: RTCPeerConnectionState;
 }
 
 /** Who hears of what happens on a link. */
@@ -107,6 +109,7 @@ export function sendOn(link: Link, channel: RTCDataChannel, message: Uint8Array<
 export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
   if (reason) sendFrame(link, { kind: 'bye', reason });
   link.closed = true;
+  link.reached ??= link.pc.connectionState;
   link.pc.close();
 }
 

@@ -1,7 +1,9 @@
 /** Ready-made offers: connections that wait, gathered, for somebody to answer them. */
 
 import type { ReadyOffer } from '../core/generated/ReadyOffer';
+import type { NatKind } from '../core/generated/NatKind';
 import { OFFERS_PER_PEER_MAX } from '../core/limits';
+import { natOf, natOfAll } from '../core/nat';
 import { wait } from './clock';
 import { OFFER_GATHER_MS } from './limits';
 import { closeLink, gathered, localDescription } from './link';
@@ -10,6 +12,8 @@ import type { Link } from './link';
 /** The offers nobody answered yet. */
 export class Offers {
   readonly #ready = new Map<number, Link>();
+  /** What this browser is behind, as far as its offers showed. */
+  nat: NatKind | null = null;
 
   /** Makes an offer of each new link, all at once; the oldest ones beyond the limit are withdrawn. */
   async make(links: readonly Link[]): Promise<ReadyOffer[]> {
@@ -31,6 +35,8 @@ export class Offers {
         return description ? [{ offer: link.offer, description }] : [];
       }),
     );
+    const kinds = links.map(({ pc }) => (pc.iceGatheringState === 'complete' ? natOf(pc.localDescription?.sdp ?? '') : null));
+    this.nat = natOfAll(kinds, this.nat);
     return made.flat();
   }
 

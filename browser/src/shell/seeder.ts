@@ -2,6 +2,7 @@
 
 import { sdpFromCompact } from '../core/description';
 import type { Digest, PieceId } from '../core/digest';
+import type { ConnectFailure } from '../core/generated/ConnectFailure';
 import type { Fault } from '../core/generated/Fault';
 import type { PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
@@ -15,7 +16,7 @@ import type { Report } from '../core/session/report';
 import { Search } from '../core/session/search';
 import { alarm, now } from './clock';
 import { FOLLOW_MS } from './limits';
-import { closeLink, newLink } from './link';
+import { closeLink, hasCandidate, newLink } from './link';
 import type { Link } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
@@ -212,6 +213,8 @@ export class Seeder implements PeersOwner, TrackerHost {
     if (!length || !this.current?.held.pieces) return;
     this.#offersWanted = 0;
     const offers = await this.#offers.make(Array.from({ length }, () => newLink(nextKey++, 0, this.#nextOffer++, this.#stun)));
+    // Firefox asks once and then leaves its idle offers alone (PLATFORM section 2); a NAT forgets them.
+    if (this.#stun) this.tracker.send({ kind: 'nat', nat: this.#offers.nat, fades: navigator.userAgent.includes('Firefox') });
     if (offers.length) this.ready = this.tracker.send({ kind: 'offers', offers });
     this.#host.changed();
   }
@@ -245,7 +248,7 @@ export class Seeder implements PeersOwner, TrackerHost {
   }
 
   handleDisconnected(link: Link): void {
-    this.tracker.send({ kind: 'closed', peer: link.peer, offer: link.offer });
+    this.tracker.send({ kind: 'closed', peer: link.peer, offer: link.offer, ...failureOf(link) });
     this.handleChange();
   }
 
@@ -256,4 +259,10 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.#offers.clear();
     this.#host.changed();
   }
+}
+
+/** Why a connection never opened. */
+function failureOf({ opened, reached, pc }: Link): { cause?: ConnectFailure } {
+  if (opened) return {};
+  return { cause: reached === 'connected' ? 'no_channel' : hasCandidate(pc) ? 'no_path' : 'no_candidate' };
 }

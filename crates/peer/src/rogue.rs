@@ -247,7 +247,7 @@ impl Rogue {
                 self.is_shown_out = self.crime == Crime::Hogs;
                 self.links.close(Instant::now(), key, None);
                 if let Some(Introduction { number: peer, offer, .. }) = self.met.remove(&key) {
-                    self.tracker.send(PeerToTracker::Closed { peer, offer });
+                    self.tracker.send(PeerToTracker::Closed { peer, offer, cause: None });
                 }
             }
             LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low => {}

@@ -97,6 +97,7 @@ impl Stats {
             leechers: tracker.leechers,
             matches: tracker.matches,
             matches_by_tier: tracker.matches_by_tier,
+            connect_failures_by_cause: tracker.connect_failures.clone(),
             bans: tracker.bans,
             stun,
             uptime_s,
@@ -117,6 +118,7 @@ pub(crate) struct Snapshot {
     leechers: usize,
     matches: Matches,
     matches_by_tier: MatchesByTier,
+    connect_failures_by_cause: BTreeMap<&'static str, u64>,
     bans: u64,
     /// Null where STUN is off. Sites of one server share it.
     stun: Option<StunNumbers>,
@@ -151,6 +153,7 @@ mod tests {
         stats.add_sent(Cause::Pieces, 7);
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
+        tracker.connect_failures.insert("no_path", 3);
         let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5, None)).unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
@@ -158,6 +161,7 @@ mod tests {
         let tiers = serde_json::json!({ "address": 0, "site": 0, "prefix": 0, "network": 0, "country": 0, "continent": 0, "anyone": 0 });
         assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
+        assert_eq!(json["connect_failures_by_cause"], serde_json::json!({ "no_path": 3 }));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");
         assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));

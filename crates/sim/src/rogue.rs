@@ -145,7 +145,7 @@ impl Rogue {
             context.net.close(context.now, link.conn, link.side, true);
         }
         if let Some(from) = self.met.remove(&key) {
-            self.socket.send(context, PeerToTracker::Closed { peer: from.number, offer: from.offer });
+            self.socket.send(context, PeerToTracker::Closed { peer: from.number, offer: from.offer, cause: None });
         }
     }
 

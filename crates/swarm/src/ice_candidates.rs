@@ -75,6 +75,11 @@ enum Rank {
     Name,
 }
 
+/// Whether an address is one of the whole internet.
+pub(crate) fn is_global(address: IpAddr) -> bool {
+    scope(address.to_canonical()) == Scope::Global
+}
+
 fn scope(address: IpAddr) -> Scope {
     match address {
         IpAddr::V4(v4) => v4_scope(v4),

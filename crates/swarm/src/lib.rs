@@ -14,6 +14,7 @@ pub mod ice_candidates;
 pub mod limits;
 pub mod lineage;
 pub mod locality;
+pub mod nat;
 pub mod pageset;
 pub mod places;
 pub mod platform;

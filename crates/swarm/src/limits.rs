@@ -25,6 +25,13 @@ pub const RESERVE_MS: u64 = 10_000;
 /// 15 minutes (PLATFORM section 2).
 pub const OFFER_AGE_MAX_MS: u64 = 900_000;
 
+/// Age at which an unanswered offer ends of a peer whose NAT forgets it meanwhile, in milliseconds. A NAT keeps a port for 30 s after one exchange (PLATFORM section 15); this leaves
+/// time to answer.
+pub const FADING_OFFER_AGE_MS: u64 = 22_000;
+
+/// Such offers of one peer end so far apart, in milliseconds: a new one is there long before the next one ends.
+pub const FADING_OFFER_STEP_MS: u64 = 8_000;
+
 /// How long an answered offer may take to open before its slot is free again, in milliseconds. Firefox gives up
 /// on a path at 5 s; a first mDNS contact took 3.07 s (PLATFORM section 4).
 pub const OPEN_WAIT_MS: u64 = 20_000;

@@ -119,7 +119,7 @@ mod tests {
         let open = StunPorts { ports: vec![443, 444], is_open: true };
         let told = |ports: &StunPorts, public: &str, rewrite_to: Option<&str>| {
             let ip = |text: &str| text.parse().unwrap();
-            ports.of_use_to(&ClientAddr { public: ip(public), rewrite_to: rewrite_to.map(ip), browser: None })
+            ports.of_use_to(&ClientAddr { rewrite_to: rewrite_to.map(ip), ..ClientAddr::at(ip(public)) })
         };
         assert_eq!(told(&open, "198.51.100.7", None), [443, 444]);
         assert_eq!(told(&open, "2001:db8::7", None), [443, 444]);

@@ -110,6 +110,19 @@ pub enum PeerToTracker {
         peer: PeerNumber,
         /// The offer it was made from.
         offer: u32,
+        /// Why it never opened. Left out where it did, or nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        cause: Option<ConnectFailure>,
+    },
+    /// What this peer learned of its way to others. The newest replaces the older ones.
+    Nat {
+        /// What it is behind; null while that is not known.
+        nat: Option<NatKind>,
+        /// Nothing keeps the addresses alive that the server told its idle offers: they soon lead nowhere. Left out where false.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(as = "Option<bool>", optional)]
+        fades: bool,
     },
     /// A connection opened.
     Opened {
@@ -256,6 +269,34 @@ pub struct Push {
     pub stripes: u8,
     /// Raw bytes at most.
     pub budget: u32,
+}
+
+/// What somebody is behind, by how it gives out ports and whom it lets in (RFC 4787 sections 4 and 5). Who cannot tell whom it lets in says `port_restricted`, the commonest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NatKind {
+    /// Nothing: the world sees its own address and port.
+    Open,
+    /// One port for everybody; anybody is let in.
+    FullCone,
+    /// One port for everybody; addresses are let in to which it sent.
+    AddressRestricted,
+    /// One port for everybody; addresses and ports are let in to which it sent.
+    PortRestricted,
+    /// Another port for each destination, which alone is let in.
+    Symmetric,
+}
+
+/// Why a connection never opened, as one end sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectFailure {
+    /// This end has no address of its own to tell: a policy forbids it.
+    NoCandidate,
+    /// No packet found a way.
+    NoPath,
+    /// There is a path, but the channels did not open by the deadline.
+    NoChannel,
 }
 
 /// How a peer misbehaved.

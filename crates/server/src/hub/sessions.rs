@@ -66,6 +66,7 @@ impl Hub {
             | PeerToTracker::Share { .. }
             | PeerToTracker::Answers { .. }
             | PeerToTracker::Closed { .. }
+            | PeerToTracker::Nat { .. }
             | PeerToTracker::Opened { .. }
             | PeerToTracker::Report(_)
             | PeerToTracker::Counts(_) => message,

@@ -377,7 +377,7 @@ impl Session {
             Event::Faulted { number: peer, fault } => self.signal(PeerToTracker::Report(FaultReport { peer, fault })),
             Event::Forged => self.report.handle_forged(),
             Event::Closed { number: peer, offer } => {
-                self.signal(PeerToTracker::Closed { peer, offer });
+                self.signal(PeerToTracker::Closed { peer, offer, cause: None });
                 self.look_for_peers();
                 self.ask_if_alone();
             }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use viral_wire::signal::{ErrorCode, Fault, PeerNumber};
+use viral_wire::signal::{ConnectFailure, ErrorCode, Fault, PeerNumber};
 
 use super::{Tracker, leecher::MatchState, offers::PeerUpload, small_map::SmallMap, timers::Timer, types::Answerer};
 use crate::limits::COOLDOWN_MS;
@@ -11,6 +11,28 @@ use crate::limits::COOLDOWN_MS;
 struct Ends {
     maker: PeerNumber,
     answerer: PeerNumber,
+}
+
+/// How the tracker hears that a connection is over, or will not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FailedConnect {
+    /// One end says so, and perhaps why.
+    Told(Option<ConnectFailure>),
+    /// Nobody said anything until the deadline.
+    Silent,
+}
+
+impl FailedConnect {
+    /// Its name in the statistics.
+    const fn token(self) -> &'static str {
+        match self {
+            Self::Told(Some(ConnectFailure::NoCandidate)) => "no_candidate",
+            Self::Told(Some(ConnectFailure::NoPath)) => "no_path",
+            Self::Told(Some(ConnectFailure::NoChannel)) => "no_channel",
+            Self::Told(None) => "unsaid",
+            Self::Silent => "silent",
+        }
+    }
 }
 
 impl Tracker {
@@ -38,14 +60,14 @@ impl Tracker {
         }
     }
 
-    pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
+    pub(super) fn handle_closed(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32, cause: Option<ConnectFailure>) {
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         let upload = self.members.sessions.get(&ends.maker).and_then(|session| session.book.uploads.get(&offer));
         if teller != ends.maker && upload.is_some_and(PeerUpload::is_denied) {
             // The maker is still to say that it opened.
             return;
         }
-        self.end_connection(&ends, offer, false);
+        self.end_connection(&ends, offer, FailedConnect::Told(cause));
     }
 
     /// Both ends tell of one connection, so news of an ended one is expected; news of one that never was is not.
@@ -63,7 +85,7 @@ impl Tracker {
     pub(super) fn handle_never_opened(&mut self, maker: PeerNumber, offer: u32) {
         let upload = self.members.sessions.get(&maker).and_then(|session| session.book.uploads.get(&offer));
         let Some(answerer) = upload.map(|upload| upload.number) else { return };
-        self.end_connection(&Ends { maker, answerer }, offer, true);
+        self.end_connection(&Ends { maker, answerer }, offer, FailedConnect::Silent);
     }
 
     /// A maker is gone: nobody waits for its connections. They may live on between the two pages.
@@ -73,15 +95,18 @@ impl Tracker {
         }
     }
 
-    fn end_connection(&mut self, ends: &Ends, offer: u32, timed_out: bool) {
+    fn end_connection(&mut self, ends: &Ends, offer: u32, failed: FailedConnect) {
         let Some(session) = self.members.sessions.get_mut(&ends.maker) else { return };
         let Some(upload) = session.book.uploads.remove(&offer) else { return };
         if let Some(due_ms) = upload.open_due_ms {
             self.timers.clear(due_ms, Timer::Open(ends.maker, offer));
-            self.totals.matches.failed += u64::from(!upload.is_opened);
+            if !upload.is_opened {
+                self.totals.matches.failed += 1;
+                *self.totals.connect_failures.entry(failed.token()).or_default() += 1;
+            }
         }
         self.mark_match(ends, offer, MatchState::Closed);
-        let is_fault = timed_out || upload.is_denied();
+        let is_fault = failed == FailedConnect::Silent || upload.is_denied();
         if is_fault && let Some(network) = self.members.network_of(self.members.known_as(ends.answerer)) {
             self.count_fault(ends.maker, network, None);
         }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 use viral_wire::{
     Digest,
     limits::OFFERS_PER_LEECHER_MAX,
-    signal::{Offer, PeerNumber, Push},
+    signal::{NatKind, Offer, PeerNumber, Push},
 };
 
 use super::{
@@ -22,6 +22,7 @@ use crate::{
     ice_candidates,
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
     locality::{self, Place, SharePolicy, Tier},
+    nat::Reach,
     random::Random,
 };
 
@@ -30,6 +31,8 @@ struct Search<'a> {
     now_ms: u64,
     addr: ClientAddr,
     place: Place,
+    /// What it says that it is behind; a thin visit could not say yet.
+    nat: Option<NatKind>,
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -44,6 +47,8 @@ struct Search<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Choice {
     fault_count: u32,
+    /// Most others cannot connect to it from where the seeker is.
+    is_hard_to_reach: bool,
     is_unproven: bool,
     partial: bool,
     free_slots: Reverse<usize>,
@@ -60,11 +65,12 @@ struct Choice {
 impl Choice {
     /// Nothing speaks against it, though nothing may speak for it.
     fn is_fine(&self) -> bool {
-        self.fault_count == 0 && !self.partial
+        self.fault_count == 0 && !self.is_hard_to_reach && !self.partial
     }
 
     fn is_as_good_as(&self, best: &Self) -> bool {
-        (self.fault_count, self.is_unproven, self.partial) == (best.fault_count, best.is_unproven, best.partial)
+        let rank = |choice: &Self| (choice.fault_count, choice.is_hard_to_reach, choice.is_unproven, choice.partial);
+        rank(self) == rank(best)
     }
 }
 
@@ -126,6 +132,7 @@ impl Tracker {
             now_ms: self.now_ms.max(now_ms),
             addr: seeking.addr,
             place: seeking.addr.place(),
+            nat: None,
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
@@ -172,8 +179,10 @@ impl Tracker {
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
         let is_thin = matches!(who, Answerer::Ticket(_));
         let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
+        let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
+        let nat = own.and_then(|own| own.nat);
         let place = addr.place();
-        let search = Search { now_ms, addr, place, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
+        let search = Search { now_ms, addr, place, nat, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -296,11 +305,17 @@ impl Tracker {
         }
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
+        let reach = session.reach();
+        let seeker = Reach { addr: &search.addr, nat: search.nat, candidates: &[] };
+        // Whose NAT is not known is most likely behind one that does not meet a symmetric one.
+        let likely = Reach { nat: Some(NatKind::PortRestricted), ..seeker };
         let is_no_choice = covered < u32::from(search.covered_min)
             || session.standing.is_cooling_down_for(search.now_ms, own)
-            || !session.has_room_for(&search.addr);
+            || !session.has_room_for(&search.addr)
+            || !seeker.may_connect(&reach);
         (!is_no_choice).then(|| Choice {
             fault_count: session.standing.fault_count_for(search.now_ms, own),
+            is_hard_to_reach: search.nat.is_none() && !likely.may_connect(&reach),
             is_unproven: !session.standing.is_proven_to(own),
             partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
             free_slots: Reverse(session.book.free_slots()),

@@ -48,6 +48,8 @@ impl Tracker {
         let register_due_ms = self.now_ms.saturating_add(REGISTER_WAIT_MS);
         let session = Session {
             addr,
+            nat: None,
+            fades: false,
             register_due_ms,
             page: None,
             ticket: None,

@@ -1,6 +1,7 @@
 //! What peers say on their sockets, one rule for each kind of message.
 
 use viral_wire::{
+    description::{Candidate, CandidateKind},
     limits::{ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, LOADED_REPORTS_MAX, OFFERS_PER_PEER_MAX},
     signal::{self, ErrorCode, PeerNumber, PeerToTracker, SignalError, TrackerToPeer},
 };
@@ -43,7 +44,12 @@ impl Tracker {
                     self.refuse(peer, answer_error_code(error), &error.to_string());
                 }
             }
-            PeerToTracker::Closed { peer: other, offer } => self.handle_closed(peer, other, offer),
+            PeerToTracker::Closed { peer: other, offer, cause } => self.handle_closed(peer, other, offer, cause),
+            PeerToTracker::Nat { nat, fades } => {
+                if let Some(session) = self.members.sessions.get_mut(&peer) {
+                    (session.nat, session.fades) = (nat, fades);
+                }
+            }
             PeerToTracker::Opened { peer: other, offer, ms: _ } => self.handle_opened(peer, other, offer),
             PeerToTracker::Report(report) => {
                 if !self.handle_fault(Answerer::Peer(peer), &report) {
@@ -88,12 +94,15 @@ impl Tracker {
 
     fn leave_offer(&mut self, peer: PeerNumber, offer: signal::ReadyOffer) {
         let serial = self.next_serial();
-        let expires_ms = self.now_ms.saturating_add(self.config.offer_age_max_ms);
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         let mut description = offer.description;
         if let Some(address) = session.addr.rewrite_to {
             description.rewrite_local(address);
         }
+        let is_reflexive = |candidate: &Candidate| candidate.kind == CandidateKind::ServerReflexive;
+        let fades = session.fades && description.candidates().iter().any(is_reflexive);
+        let age_ms = if fades { session.book.fading_age_ms(self.now_ms, offer.offer) } else { self.config.offer_age_max_ms };
+        let expires_ms = self.now_ms.saturating_add(age_ms);
         let ready = ReadyOffer { serial, description, expires_ms, reservation: None };
         match session.book.leave(&mut self.timers, offer.offer, ready) {
             Ok(()) => {}

@@ -8,7 +8,7 @@ use super::{
     small_map::SmallMap,
     timers::{Timer, Timers},
 };
-use crate::limits::ASKED_WAIT_MS;
+use crate::limits::{ASKED_WAIT_MS, FADING_OFFER_AGE_MS, FADING_OFFER_STEP_MS};
 
 /// An offer nobody answered yet.
 #[derive(Debug)]
@@ -138,6 +138,14 @@ impl OfferBook {
         offer.reservation = Some(reservation);
         self.reserved += 1;
         Some(*number)
+    }
+
+    /// How long an offer of this number lasts whose addresses nothing keeps alive, in milliseconds. Those of one session end one after the other, so that there always is one.
+    pub(super) fn fading_age_ms(&self, now_ms: u64, number: u32) -> u64 {
+        let until_ms = now_ms.saturating_add(FADING_OFFER_AGE_MS);
+        let is_beside =
+            |(other, offer): (&u32, &ReadyOffer)| *other != number && offer.expires_ms.abs_diff(until_ms) < FADING_OFFER_STEP_MS;
+        if self.offers.iter().any(is_beside) { FADING_OFFER_AGE_MS - FADING_OFFER_STEP_MS } else { FADING_OFFER_AGE_MS }
     }
 
     /// The leecher to whom an offer was given did not answer in time.

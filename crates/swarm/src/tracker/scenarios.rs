@@ -16,6 +16,7 @@ mod limits;
 mod locality;
 mod matching;
 mod membership;
+mod nats;
 mod origin_leases;
 mod random;
 mod relay;

@@ -2,19 +2,27 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use viral_wire::{Digest, Ticket, signal::PeerNumber};
+use viral_wire::{
+    Digest, Ticket,
+    signal::{NatKind, PeerNumber},
+};
 
 use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
 use crate::{
     address::ClientAddr,
     limits::UPLOADS_PER_PEER_MAX,
     locality::{self, SharePolicy},
+    nat::Reach,
 };
 
 /// One session.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) addr: ClientAddr,
+    /// What it says that it is behind.
+    pub(super) nat: Option<NatKind>,
+    /// Its idle offers name addresses that nothing keeps alive.
+    pub(super) fades: bool,
     /// By when it must have registered; meaningless afterwards.
     pub(super) register_due_ms: u64,
     /// Path of its page, once registered.
@@ -47,6 +55,12 @@ pub(super) struct Held {
 }
 
 impl Session {
+    /// Its way to others.
+    pub(super) fn reach(&self) -> Reach<'_> {
+        let candidates = self.book.offers.values().next().map_or(&[][..], |offer| offer.description.candidates());
+        Reach { addr: &self.addr, nat: self.nat, candidates }
+    }
+
     /// Whether somebody can be introduced to it, or is connected with it.
     pub(super) fn is_reachable(&self) -> bool {
         !self.book.offers.is_empty() || !self.book.uploads.is_empty() || !self.served.is_empty()

@@ -27,6 +27,8 @@ pub struct TrackerStats {
     pub matches: Matches,
     /// Offers given to leechers, by how near the two are.
     pub matches_by_tier: MatchesByTier,
+    /// Why answered offers did not become connections, by what one end says: `no_candidate`, `no_path`, `no_channel`, `unsaid`; or `silent`, where neither said anything.
+    pub connect_failures: BTreeMap<&'static str, u64>,
     /// What visitors report about themselves.
     pub reported: Reported,
     /// Fault reports by fault, only those about peers whom the reporter met.
@@ -106,6 +108,7 @@ pub(super) struct Totals {
     pub(super) matches_by_tier: MatchesByTier,
     pub(super) reported: Reported,
     pub(super) faults: BTreeMap<Fault, u64>,
+    pub(super) connect_failures: BTreeMap<&'static str, u64>,
     pub(super) refused: Refused,
 }
 
@@ -136,6 +139,7 @@ impl TrackerStats {
             bans: totals.bans,
             matches: totals.matches,
             matches_by_tier: totals.matches_by_tier,
+            connect_failures: totals.connect_failures.clone(),
             reported: totals.reported,
             faults: totals.faults.clone(),
             refused: totals.refused,

@@ -163,7 +163,11 @@ fn words(signal: &PeerToTracker) -> String {
         PeerToTracker::Counts(counts) => {
             format!("counts {} {} {}", counts.bytes_from_peers, counts.bytes_from_origin, counts.bytes_to_peers)
         }
-        PeerToTracker::Register { .. } | PeerToTracker::Offers { .. } | PeerToTracker::Loaded { .. } | PeerToTracker::Answers { .. } => {
+        PeerToTracker::Register { .. }
+        | PeerToTracker::Nat { .. }
+        | PeerToTracker::Offers { .. }
+        | PeerToTracker::Loaded { .. }
+        | PeerToTracker::Answers { .. } => {
             format!("{signal:?}")
         }
     }

@@ -46,7 +46,7 @@ fn a_seeder_with_every_slot_taken_is_left_alone_until_one_is_free() {
     world.leave_offers(seeder, 1);
     let ticket = world.fresh_ticket();
     assert_eq!(world.seek(HERE, ticket, 1), [], "an offer but no slot");
-    world.say(seeder, PeerToTracker::Closed { peer: leecher, offer: first.offer });
+    world.say(seeder, PeerToTracker::Closed { peer: leecher, offer: first.offer, cause: None });
     assert_eq!(world.seek(HERE, ticket, 1).len(), 1);
 }
 
@@ -76,8 +76,8 @@ fn either_end_may_tell_and_telling_twice_does_no_harm() {
     world.told(leecher);
     world.say(leecher, PeerToTracker::Opened { peer: seeder, offer: offer.offer, ms: 9 });
     world.say(seeder, PeerToTracker::Opened { peer: alias, offer: offer.offer, ms: 9 });
-    world.say(leecher, PeerToTracker::Closed { peer: seeder, offer: offer.offer });
-    world.say(seeder, PeerToTracker::Closed { peer: alias, offer: offer.offer });
+    world.say(leecher, PeerToTracker::Closed { peer: seeder, offer: offer.offer, cause: None });
+    world.say(seeder, PeerToTracker::Closed { peer: alias, offer: offer.offer, cause: None });
     let matches = world.tracker.snapshot(world.now_ms).matches;
     assert_eq!((matches.opened, matches.failed), (1, 0));
     assert_eq!((errors(&world.told(leecher)), errors(&world.told(seeder))), (vec![], vec![]));
@@ -89,7 +89,7 @@ fn nobody_can_close_the_connections_of_others() {
     let seeder = world.seeder(HERE);
     let (_, offer) = world.connected(HERE);
     let stranger = world.seeder("198.51.100.1");
-    world.say(stranger, PeerToTracker::Closed { peer: seeder, offer: offer.offer });
+    world.say(stranger, PeerToTracker::Closed { peer: seeder, offer: offer.offer, cause: None });
     assert_eq!(errors(&world.told(stranger)), [signal::ErrorCode::Unknown]);
     world.leave_offers(seeder, 1);
     let ticket = world.fresh_ticket();

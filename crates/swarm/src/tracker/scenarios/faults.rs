@@ -47,7 +47,7 @@ fn served_from(world: &mut World, address: &str, seeder: PeerNumber) -> Ticket {
     let (ticket, offer) = world.connected(address);
     assert_eq!(offer.peer, seeder);
     let (leecher, number) = opens(world, seeder);
-    world.say(seeder, PeerToTracker::Closed { peer: leecher, offer: number });
+    world.say(seeder, PeerToTracker::Closed { peer: leecher, offer: number, cause: None });
     world.leave_offers(seeder, 1);
     ticket
 }
@@ -113,7 +113,7 @@ fn the_word_of_a_quick_reporter_waits_for_that_of_a_slow_forger() {
     world.say(leecher, PeerToTracker::Counts(Counts { pieces_verified: 1, ..Counts::default() }));
     world.say(leecher, PeerToTracker::Opened { peer: forger, offer: offer.offer, ms: 9 });
     world.say(leecher, PeerToTracker::Report(FaultReport { peer: forger, fault: FORGED }));
-    world.say(leecher, PeerToTracker::Closed { peer: forger, offer: offer.offer });
+    world.say(leecher, PeerToTracker::Closed { peer: forger, offer: offer.offer, cause: None });
     assert_eq!(world.closed, BTreeMap::new());
     world.say(forger, PeerToTracker::Opened { peer: alias, offer: offer.offer, ms: 9 });
     assert_eq!(world.closed.keys().collect::<Vec<_>>(), [&forger]);
@@ -147,10 +147,10 @@ fn a_forger_cannot_have_its_connections_forgotten_by_those_it_met() {
         let leecher = world.join(address);
         world.register(leecher, Some(ticket));
         world.say(leecher, PeerToTracker::Opened { peer: forger, offer: offer.offer, ms: 9 });
-        world.say(leecher, PeerToTracker::Closed { peer: forger, offer: offer.offer });
+        world.say(leecher, PeerToTracker::Closed { peer: forger, offer: offer.offer, cause: None });
         world.tracker.handle_leave(world.now_ms, leecher);
         let (alias, ..) = the_answer(&world.told(forger));
-        world.say(forger, PeerToTracker::Closed { peer: alias, offer: offer.offer });
+        world.say(forger, PeerToTracker::Closed { peer: alias, offer: offer.offer, cause: None });
         world.leave_offers(forger, 1);
     }
     let ticket = world.fresh_ticket();

@@ -166,7 +166,7 @@ impl Watched {
             Step::Tell(index, opened) => {
                 let Some((seeder, peer, offer)) = self.connections.iter().rev().nth(index).copied() else { return };
                 let opening = PeerToTracker::Opened { peer, offer, ms: 1 };
-                self.world.say(seeder, if opened { opening } else { PeerToTracker::Closed { peer, offer } });
+                self.world.say(seeder, if opened { opening } else { PeerToTracker::Closed { peer, offer, cause: None } });
             }
             Step::Leave(index) => self.world.tracker.handle_leave(self.world.now_ms, self.peer(index)),
             Step::Seek(thin, address, wanted) => {
@@ -212,7 +212,7 @@ impl Watched {
             }
             Said::Find(count) => PeerToTracker::Find { manifest: Some(version(1)), count },
             Said::Opened(other, offer) => PeerToTracker::Opened { peer: self.peer(other), offer, ms: 1 },
-            Said::Closed(other, offer) => PeerToTracker::Closed { peer: self.peer(other), offer },
+            Said::Closed(other, offer) => PeerToTracker::Closed { peer: self.peer(other), offer, cause: None },
             Said::Report(other, fault) => PeerToTracker::Report(FaultReport { peer: self.peer(other), fault: FAULTS[fault] }),
             Said::Counts(other, bytes) => {
                 let sources = vec![SourceBytes { peer: self.peer(other), bytes }];
