@@ -230,6 +230,7 @@ async fn plan(
         page: "/".to_owned(),
         ticket: None,
         offers: Vec::new(),
+        stun: Vec::new(),
         manifest: None,
         takes_page: true,
         mirrors: false,
@@ -252,6 +253,7 @@ async fn plan(
             config.manifest = Some(boot.manifest);
             config.in_crowd = boot.crowd;
             config.offers = boot.offers;
+            config.stun = boot.stun;
             (config, Answer::Thin, Wanted::Page)
         }
         VisitAnswer::Full { page, manifest, body } => {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::net::{Protocol, Receive, Transmit};
-use str0m::{Candidate, Input};
+use str0m::{Candidate, CandidateKind, Input};
 use viral_swarm::client::config::LINKS_MAX;
 use viral_swarm::fetch::PeerKey;
 use viral_swarm::ice_candidates;
@@ -59,6 +59,35 @@ impl Links {
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         })
+    }
+
+    /// The world sees these sockets at these addresses: connections made from now on tell others so. True if that is news.
+    pub(crate) fn set_reflexive(&mut self, mapped: &[(SocketAddr, SocketAddr)]) -> bool {
+        let reflexive = |(base, mapped): &(SocketAddr, SocketAddr)| Candidate::server_reflexive(*mapped, *base, "udp").ok();
+        let hosts = self.config.candidates.iter().filter(|candidate| candidate.kind() == CandidateKind::Host);
+        let candidates: Vec<Candidate> = hosts.cloned().chain(mapped.iter().filter_map(reflexive)).collect();
+        let is_news = candidates != self.config.candidates;
+        self.config.candidates = candidates;
+        is_news
+    }
+
+    /// Makes the offers that nobody answered anew, under their numbers: those of before name addresses that lead nowhere any more.
+    pub(crate) fn renew_offers(&mut self, now: Instant) -> Vec<(u32, Description)> {
+        let waiting: Vec<(PeerKey, u32)> =
+            self.links.values().filter(|link| link.is_waiting()).map(|link| (link.key, link.offer)).collect();
+        let mut renewed = Vec::new();
+        for (old, number) in waiting {
+            self.links.remove(&old);
+            let key = self.fresh_key();
+            match Link::offering(&self.config, now, key, number) {
+                Ok((link, description)) => {
+                    self.links.insert(key, link);
+                    renewed.push((number, description));
+                }
+                Err(error) => tracing::warn!(%error, "an offer cannot be renewed"),
+            }
+        }
+        renewed
     }
 
     /// Makes a ready-made offer. The oldest that nobody answered is withdrawn when there are too many.

@@ -3,6 +3,7 @@
 //! Whoever owns a [`Peer`] calls [`Peer::turn`] in a loop. A turn waits for one thing to happen and then does everything that follows from it without waiting
 //! again, so it may be cancelled at any time.
 
+mod addresses;
 mod mirror;
 mod network;
 mod pieces;
@@ -20,7 +21,7 @@ use viral_swarm::client::manifests::KnownManifest;
 use viral_swarm::client::peers::Introduction;
 use viral_swarm::client::{Output, Refusal, Session, SessionConfig};
 use viral_swarm::fetch::{PeerKey, Progress, Source};
-use viral_wire::signal::{Answer, DropReason, Offer, PeerToTracker, ReadyOffer, TrackerToPeer};
+use viral_wire::signal::{Answer, DropReason, NatKind, Offer, PeerToTracker, TrackerToPeer};
 use viral_wire::{AssetRecord, Digest, Ticket};
 
 use crate::encoded_cache::EncodedCache;
@@ -32,6 +33,7 @@ use crate::seed::Disk;
 use crate::store::Store;
 use crate::throttle::Throttle;
 use crate::tracker_client::{TrackerClient, TrackerEvent};
+use addresses::{Held, learn_addresses};
 pub(crate) use mirror::Mirror;
 use network::Network;
 use requests::Requests;
@@ -67,6 +69,8 @@ pub(crate) struct PeerConfig {
     /// The thin visit this peer came from, and what came with it.
     pub(crate) ticket: Option<Ticket>,
     pub(crate) offers: Vec<Offer>,
+    /// Ports at which the server says how it sees this peer.
+    pub(crate) stun: Vec<u16>,
     /// The manifest to fetch; none = what the tracker names.
     pub(crate) manifest: Option<Digest>,
     /// Whether to fetch the page's app at all, or only what [`Peer::add_records`] names.
@@ -121,12 +125,20 @@ pub(crate) struct Peer {
     /// Only for mirrors of a whole site.
     pub(crate) mirror: Option<Mirror>,
     pub(crate) faults: Faults,
+    /// What waits until the server said how it sees this peer, or it is too late.
+    held: Held,
+    /// What the tracker was told last that this peer is behind.
+    nat: Option<NatKind>,
 }
 
 impl Peer {
     /// Opens sockets, dials the offers that came with the visit, and begins a session with the tracker.
     pub(crate) async fn start(config: PeerConfig) -> Result<Self, PeerError> {
-        let network = Network::open(&config).await?;
+        let start = Instant::now();
+        let mut network = Network::open(&config).await?;
+        if config.offers.iter().any(|offer| offer.far) {
+            learn_addresses(&mut network, start, &config.stun).await;
+        }
         let session = SessionConfig {
             seed: rand::random(),
             page: config.page.clone(),
@@ -140,7 +152,7 @@ impl Peer {
             up_bytes_per_s: config.up.map_or(0, |rate| rate.0),
         };
         let mut peer = Self {
-            start: Instant::now(),
+            start,
             session: Session::new(session, config.offers),
             network,
             requests: Requests::new(config.origin, config.ticket),
@@ -152,6 +164,8 @@ impl Peer {
             disk: config.disk,
             mirror: config.mirrors.then(Mirror::default),
             faults: Faults::default(),
+            held: Held::default(),
+            nat: None,
         };
         peer.pump();
         peer.tracker = Some(TrackerClient::open(&peer.requests.origin, peer.session.registration()));
@@ -240,7 +254,9 @@ impl Peer {
     /// The next thing that is due.
     fn due(&self) -> Instant {
         let ask_at = self.mirror.as_ref().map(|mirror| mirror.ask_at);
-        let ms = self.session.poll_timeout().into_iter().chain(ask_at).min();
+        let reflexive = &self.network.reflexive;
+        let stun_at = reflexive.waits_until(self.now()).filter(|_| !self.held.is_empty()).into_iter().chain(reflexive.poll_timeout());
+        let ms = self.session.poll_timeout().into_iter().chain(ask_at).chain(stun_at).min();
         let at = ms.map(|ms| self.start + Duration::from_millis(ms));
         at.into_iter().chain(self.network.links.poll_timeout()).min().unwrap_or_else(|| Instant::now() + SLEEP_MAX)
     }
@@ -249,6 +265,8 @@ impl Peer {
         self.network.links.handle_timeout(Instant::now());
         let now = self.now();
         self.session.handle_timeout(now);
+        self.network.reflexive.handle_timeout(now);
+        self.network.send_questions();
         if self.mirror.as_ref().is_some_and(|mirror| mirror.ask_at <= now) {
             self.ask_listing();
         }
@@ -262,10 +280,14 @@ impl Peer {
                 if let TrackerToPeer::Error { code, message } = &*signal {
                     tracing::debug!(?code, message, "the tracker refuses");
                 }
-                if matches!(*signal, TrackerToPeer::Welcome { .. }) {
+                if let TrackerToPeer::Welcome { stun, .. } = &*signal {
                     self.faults.lost = None;
+                    self.nat = None;
+                    self.network.ask(now, stun);
                 }
-                self.session.handle_signal(now, *signal);
+                if let Some(signal) = self.not_held(*signal) {
+                    self.session.handle_signal(now, signal);
+                }
             }
             TrackerEvent::Lost(reason) => {
                 self.faults.lost = Some(reason);
@@ -315,6 +337,7 @@ impl Peer {
 
     /// Does everything that follows from what was heard, until nothing does any more.
     fn pump(&mut self) {
+        self.note_addresses();
         loop {
             let mut quiet = true;
             while let Some((key, event)) = self.network.links.poll_event() {
@@ -374,13 +397,19 @@ impl Peer {
             Output::AskManifest { manifest } => self.requests.ask_manifest(manifest),
             Output::AskPieces { ids } => self.requests.ask_pieces(ids),
             Output::Dial { offers, by_post } => self.dial(offers, by_post),
-            Output::MakeOffers { count } => self.make_offers(count),
+            Output::MakeOffers { count } => {
+                self.held.offers = self.held.offers.saturating_add(count);
+                self.release();
+            }
             Output::Accept { offer, number, description, push } => {
                 if let Some(key) = links.accept(Instant::now(), offer, number, &description) {
                     self.session.handle_accepted(self.now(), key, Introduction { number, offer, push, dialled: false });
                 }
             }
-            Output::WithdrawOffers => links.withdraw_offers(),
+            Output::WithdrawOffers => {
+                links.withdraw_offers();
+                self.held = Held::default();
+            }
             Output::Close { peer, reason } => {
                 tracing::debug!(key = peer, ?reason, "connection ended");
                 links.close(Instant::now(), peer, reason);
@@ -427,19 +456,6 @@ impl Peer {
             self.requests.post(answers);
         } else {
             self.signal(PeerToTracker::Answers { answers });
-        }
-    }
-
-    fn make_offers(&mut self, count: u8) {
-        let mut offers = Vec::new();
-        for _ in 0..count {
-            match self.network.links.offer(Instant::now()) {
-                Ok((offer, description)) => offers.push(ReadyOffer { offer, description }),
-                Err(error) => tracing::warn!(%error, "no offer can be made"),
-            }
-        }
-        if !offers.is_empty() {
-            self.signal(PeerToTracker::Offers { offers });
         }
     }
 }

@@ -165,9 +165,9 @@ impl Page {
 
     fn config(&self, origin: Origin, visit: VisitAnswer) -> Result<PeerConfig, SeedError> {
         let host = origin.host();
-        let (page, ticket, manifest, offers, document) = match visit {
-            VisitAnswer::Thin(boot) => (boot.page, Some(boot.ticket), Some(boot.manifest), boot.offers, None),
-            VisitAnswer::Full { page, body, .. } => (page, None, None, Vec::new(), Some(body)),
+        let (page, ticket, manifest, (offers, stun), document) = match visit {
+            VisitAnswer::Thin(boot) => (boot.page, Some(boot.ticket), Some(boot.manifest), (boot.offers, boot.stun), None),
+            VisitAnswer::Full { page, body, .. } => (page, None, None, (Vec::new(), Vec::new()), Some(body)),
             VisitAnswer::Plain { reason, .. } => return Err(self.hopeless(GetError::DoesNotTravel(reason))),
             VisitAnswer::Other { path, status } if status.is_success() => {
                 let said = format!("{path} came without a viral-answer header, so it is no page of a viral server");
@@ -182,6 +182,7 @@ impl Page {
             page,
             ticket,
             offers,
+            stun,
             manifest,
             takes_page: true,
             mirrors: self.all,

@@ -13,6 +13,7 @@
 //! | [`search`] | when the tracker is asked for more peers |
 //! | [`report`] | when the tracker is told what is held and what grew |
 //! | [`peers`] | which connections there are, and which are over |
+//! | [`reflexive`] | when the server is asked how the world sees the visitor; its host drives it beside the session |
 //! | [`serving`] | what peers are given, with [`announce`]: what they are told of |
 //! | [`fetch`](crate::fetch), [`upload`](crate::upload) | who is asked for which piece, and who is given one next |
 
@@ -25,6 +26,7 @@ pub mod leases;
 pub mod manifests;
 pub mod parts;
 pub mod peers;
+pub mod reflexive;
 pub mod report;
 pub mod search;
 pub mod serving;

@@ -298,3 +298,15 @@ pub const STUN_TOTAL_PER_S: u32 = 32_768;
 
 /// Buckets of networks. Each is 16 B, so 256 KiB.
 pub const STUN_NETWORKS_MAX: usize = 16_384;
+
+/// The server is asked by STUN this often how it sees a socket, in milliseconds: a NAT forgets after 30 s (PLATFORM section 15).
+pub const STUN_KEEP_MS: u64 = 20_000;
+
+/// First pause before a question by STUN is asked again, in milliseconds; doubled each time. RFC 8489 section 6.2.1 begins with 500, for round trips that nobody knows.
+pub const STUN_AGAIN_MS: u64 = 250;
+
+/// Times that a question is asked before it counts as not answered.
+pub const STUN_TRIES_MAX: u32 = 4;
+
+/// Longest wait for a first answer by STUN, in milliseconds, of answers and offers that would tell it: as long as a page waits (`ANSWER_GATHER_MS` of `browser/src/shell/limits.ts`).
+pub const STUN_WAIT_MS: u64 = 200;
