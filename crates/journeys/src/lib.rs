@@ -6,6 +6,7 @@
 pub mod apps;
 pub mod browser;
 pub mod certificate;
+pub mod coturn;
 pub mod deadlines;
 pub mod driver;
 pub mod figures;
@@ -20,5 +21,6 @@ pub mod proxy;
 pub mod server;
 pub mod shop;
 pub mod site;
+pub mod stun;
 pub mod visitor;
 pub mod wait;

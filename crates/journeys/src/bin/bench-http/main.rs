@@ -7,6 +7,7 @@ mod load;
 mod options;
 mod secure;
 mod stream;
+mod stun;
 
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ async fn main() -> anyhow::Result<()> {
         if options.wants("rewriting") {
             stream::rewriting(&fronts, options.rounds)?;
         }
+    }
+    if options.wants(stun::ROW.0) {
+        stun::measure(options.rounds).await?;
     }
     Ok(())
 }
