@@ -13,7 +13,7 @@ COPY --from=build /viral /usr/bin/viral
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/viral/
 # Nobody may write anywhere but to /tmp.
 ENV VIRAL_CACHE_DIR=/tmp/viral
-EXPOSE 8080
+EXPOSE 8080 8080/udp 8081/udp
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/viral"]
 CMD ["serve", "/srv", "--listen", "0.0.0.0:8080", "--admin-listen", "off"]

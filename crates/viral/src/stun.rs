@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use tokio::task::JoinHandle;
 use viral_server::StunServer;
 use viral_server::config::{Config, ListenAt, StunListen};
@@ -23,9 +23,8 @@ pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool) -
                 ListenAt::Name(name, port) => bind::addresses_of(name, *port, "--stun-listen").await?,
                 ListenAt::Unix(path) => bail!("STUN is answered over UDP, which {} is not; give --stun-listen ADDR:PORT", path.display()),
             };
-            let server = StunServer::bind(&addresses);
-            server.map(Some).with_context(|| {
-                format!("cannot answer STUN on {at} over UDP; choose another address with --stun-listen ADDR:PORT, or `off`")
+            StunServer::bind(&addresses).map(Some).map_err(|error| {
+                anyhow!("STUN cannot be answered on {at} over UDP: {error}; choose another address with --stun-listen ADDR:PORT, or `off`")
             })
         }
         StunListen::AsListen => Ok(beside(config, public, is_given)),
