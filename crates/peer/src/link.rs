@@ -37,6 +37,8 @@ pub(crate) enum LinkError {
 /// What happened on a link.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
+    /// There is a path, and it is encrypted.
+    Path,
     /// Both channels opened.
     Opened,
     /// A frame came.
@@ -256,6 +258,7 @@ impl Link {
             }
             Event::Connected => {
                 self.connected = true;
+                event(LinkEvent::Path);
                 self.open_if_ready(event);
             }
             Event::ChannelData(data) => {

@@ -360,6 +360,7 @@ impl Peer {
     fn handle_link(&mut self, key: PeerKey, event: LinkEvent) {
         let now = self.now();
         match event {
+            LinkEvent::Path => self.session.handle_path(now, key),
             LinkEvent::Opened => {
                 tracing::debug!(key, "connection opened");
                 self.session.handle_open(now, key);

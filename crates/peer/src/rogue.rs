@@ -250,7 +250,7 @@ impl Rogue {
                     self.tracker.send(PeerToTracker::Closed { peer, offer, cause: None });
                 }
             }
-            LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low => {}
+            LinkEvent::Path | LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low => {}
         }
     }
 

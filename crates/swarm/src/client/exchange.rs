@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use viral_wire::frame::{ByeReason, Encoding};
 use viral_wire::push::planned;
-use viral_wire::signal::PeerNumber;
+use viral_wire::signal::{ConnectFailure, PeerNumber};
 use viral_wire::{Digest, Frame, Piece, PieceId};
 
 use super::manifests::{ArrivedPiece, ManifestConfig, ManifestOutput, Manifests};
@@ -30,7 +30,7 @@ pub(super) enum Event {
     /// A peer sent bytes that are not what it said.
     Forged,
     /// A connection is over.
-    Closed { number: PeerNumber, offer: u32 },
+    Closed { number: PeerNumber, offer: u32, cause: Option<ConnectFailure> },
     /// The download wants a lease.
     AskLease { done: u32 },
     /// Pieces are missing and there is no peer.
@@ -184,7 +184,7 @@ impl Exchange {
         if self.peers.get(peer).is_none() {
             self.output(Output::Close { peer, reason: None });
             // The tracker counts it as one of ours until it hears of the end.
-            self.out.push_back(Event::Closed { number: from.number, offer: from.offer });
+            self.out.push_back(Event::Closed { number: from.number, offer: from.offer, cause: None });
         } else if from.dialled {
             let push = self.announced_push(peer);
             self.fetch.handle_dial(self.now, peer, &push);
@@ -341,7 +341,7 @@ impl Exchange {
         self.output(Output::Close { peer, reason });
         self.fetch.handle_closed(self.now, peer);
         self.serving.handle_closed(self.now, peer);
-        self.out.push_back(Event::Closed { number: link.from.number, offer: link.from.offer });
+        self.out.push_back(Event::Closed { number: link.from.number, offer: link.from.offer, cause: link.failure() });
     }
 
     pub(super) fn handle_timeout(&mut self) {

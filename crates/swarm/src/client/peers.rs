@@ -8,7 +8,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
-use viral_wire::signal::{PeerNumber, Push};
+use viral_wire::signal::{ConnectFailure, PeerNumber, Push};
 use viral_wire::{Channel, Digest, Frame};
 
 use super::config::{CONTROL_FRAMES_PER_S_MAX, DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LINKS_MAX};
@@ -47,6 +47,8 @@ pub struct PeerLink {
     pub from: Introduction,
     /// When the offer was answered, in milliseconds.
     pub started_at: u64,
+    /// Whether packets found a way, and are encrypted.
+    pub has_path: bool,
     /// Whether both channels opened.
     pub opened: bool,
     /// Manifests the other end said it holds whole.
@@ -60,6 +62,13 @@ pub struct PeerLink {
 }
 
 impl PeerLink {
+    /// Why it never opened, if it did not.
+    #[must_use]
+    pub fn failure(&self) -> Option<ConnectFailure> {
+        let cause = if self.has_path { ConnectFailure::NoChannel } else { ConnectFailure::NoPath };
+        (!self.opened).then_some(cause)
+    }
+
     /// What the other end of a dial will send unasked.
     #[must_use]
     pub fn awaited_push(&self) -> Option<Push> {
@@ -87,6 +96,7 @@ impl Peers {
             let link = PeerLink {
                 from,
                 started_at: now,
+                has_path: false,
                 opened: false,
                 holds: Vec::new(),
                 parts: Parts::default(),
@@ -94,6 +104,13 @@ impl Peers {
                 control_frames: (now, 0),
             };
             self.links.insert(peer, link);
+        }
+    }
+
+    /// A connection has a path; its channels may open now.
+    pub fn handle_path(&mut self, peer: PeerKey) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.has_path = true;
         }
     }
 

@@ -229,6 +229,12 @@ impl Session {
         self.exchange.end_unopened();
     }
 
+    /// A connection has a path, which its channels may yet fail to use.
+    pub fn handle_path(&mut self, now: u64, peer: PeerKey) {
+        self.at(now);
+        self.exchange.peers.handle_path(peer);
+    }
+
     /// Both channels of a connection opened.
     pub fn handle_open(&mut self, now: u64, peer: PeerKey) {
         self.at(now);
@@ -376,8 +382,8 @@ impl Session {
             Event::Opened { number: peer, offer, ms } => self.signal(PeerToTracker::Opened { peer, offer, ms }),
             Event::Faulted { number: peer, fault } => self.signal(PeerToTracker::Report(FaultReport { peer, fault })),
             Event::Forged => self.report.handle_forged(),
-            Event::Closed { number: peer, offer } => {
-                self.signal(PeerToTracker::Closed { peer, offer, cause: None });
+            Event::Closed { number: peer, offer, cause } => {
+                self.signal(PeerToTracker::Closed { peer, offer, cause });
                 self.look_for_peers();
                 self.ask_if_alone();
             }

@@ -183,3 +183,16 @@ fn only_who_was_dialled_is_awaited_with_a_push() {
     let awaited = |peer| peers.get(peer).and_then(PeerLink::awaited_push);
     assert_eq!((awaited(1), awaited(2)), (Some(push), None));
 }
+
+#[test]
+fn why_a_connection_never_opened_is_told_by_how_far_it_came() {
+    let mut peers = Peers::default();
+    for peer in 1..=3 {
+        peers.handle_answered(0, peer, from(peer, true));
+    }
+    peers.handle_path(2);
+    peers.handle_path(3);
+    peers.handle_open(3);
+    let failures: Vec<_> = (1..=3).filter_map(|peer| peers.handle_closed(peer)).map(|link| link.failure()).collect();
+    assert_eq!(failures, [Some(ConnectFailure::NoPath), Some(ConnectFailure::NoChannel), None]);
+}
