@@ -161,3 +161,28 @@ fn the_access_log_goes_to_stdout_if_it_is_asked_to() {
     assert!(line.starts_with("127.0.0.1 - - [") && line.contains("\"GET /? HTTP/1.1\" 200 "), "{line}");
     end(server);
 }
+
+#[test]
+fn stun_is_answered_at_the_port_of_the_site_or_a_word_is_said_of_why_not() {
+    let dir = folder();
+    let (server, said) = start(dir.path(), &["--listen", "127.0.0.1:0"], 3);
+    let port = said[0].strip_prefix("listening on http://").unwrap();
+    assert_eq!(said[2], format!("stun on {port}"), "{said:?}");
+    end(server);
+
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (server, _) = start(dir.path(), &["--listen", &taken.local_addr().unwrap().to_string()], 2);
+    let warned = end(server);
+    assert!(warned.contains("STUN is off, since this port cannot be had over UDP"), "{warned}");
+
+    let (server, _) = start(dir.path(), &["--listen", "127.0.0.1:0", "--trust-proxy", "127.0.0.1"], 2);
+    let told = end(server);
+    assert_eq!(told.matches("STUN is off, since only systemd or a proxy knows").count(), 1, "{told}");
+
+    let at = taken.local_addr().unwrap().to_string();
+    let refused = fault(dir.path(), &["--listen", "127.0.0.1:0", "--stun-listen", &at]);
+    assert!(
+        refused.contains(&format!("STUN cannot be answered on {at} over UDP")) && refused.contains("--stun-listen ADDR:PORT, or `off`"),
+        "{refused}"
+    );
+}
