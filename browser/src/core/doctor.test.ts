@@ -22,6 +22,7 @@ describe('a diagnosis', () => {
     ['a hidden address', { gathered: { ...gathered, host: false, named: true } }, ['candidates limited']],
     ['a silent STUN server', { gathered: { ...gathered, reflexive: false } }, ['stun limited']],
     ['no STUN server', { gathered: { ...gathered, reflexive: false }, server: { ...server, stun: [] } }, ['stun limited']],
+    ['no STUN server in an office', { gathered: { ...gathered, reflexive: false }, server: { ...server, stun: [], address: '10.1.2.3' } }, []],
     ['a symmetric NAT', { gathered: { ...gathered, symmetric: true } }, ['nat limited']],
     ['no WebSocket', { socket: false }, ['websocket bad']],
     ['a permission that was refused', { permission: 'denied' }, ['permission limited']],

@@ -79,6 +79,9 @@ function basics({ secure, webrtc, worker, inflates, stores }: Facts): Finding[] 
   ];
 }
 
+/** Addresses of one's own network: loopback, private, link-local, unique local. */
+const NEAR = /^(127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.|^(::1$|f[cd]|fe[89ab])/i;
+
 function candidates({ gathered, server, webrtc }: Facts): Finding[] {
   if (!webrtc) return [];
   if (!gathered || !(gathered.host || gathered.named || gathered.reflexive)) {
@@ -92,7 +95,9 @@ function candidates({ gathered, server, webrtc }: Facts): Finding[] {
     ? finding('stun', 'good', 'The server told the browser how the world sees it.')
     : asked
       ? finding('stun', 'limited', 'The server did not answer over UDP, so nobody of another network can connect.', `Let UDP through to the server's port ${server.stun.join(' and ')}. Inside one network nothing is missing.`)
-      : finding('stun', 'limited', 'The server does not tell browsers how the world sees them.', 'Start it with --stun-listen, if visitors of different networks are to meet. Inside one network nothing is missing.');
+      : server && NEAR.test(server.address)
+        ? finding('stun', 'good', 'The server is in the same network, where nobody needs to know how the world sees this browser.')
+        : finding('stun', 'limited', 'The server does not tell browsers how the world sees them.', 'Start it with --stun-listen ADDR, if visitors of different networks are to meet. Inside one network nothing is missing.');
   const nat = gathered.symmetric
     ? [finding('nat', 'limited', 'The router gives each destination a port of its own: many visitors of other networks cannot be reached.', 'IPv6 helps, or a router with endpoint-independent mapping.')]
     : gathered.reflexive

@@ -137,7 +137,7 @@ pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decisio
     let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
     admission.decision().map(|decision| match decision {
         Decision::Full(_) | Decision::Thin(_) if is_personal => Decision::Full(Reason::NotShareable),
-        other => other,
+        Decision::Full(_) | Decision::Thin(_) | Decision::Plain(_) | Decision::Asset => decision,
     })
 }
 

@@ -106,7 +106,7 @@ impl End {
         let drained = self.link.drain(now, &mut self.transmits, |event| match event {
             LinkEvent::Opened => *is_open = true,
             LinkEvent::Frame(Frame::Piece { .. }) => *arrived = true,
-            LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low | LinkEvent::Closed => {}
+            LinkEvent::Frame(_) | LinkEvent::Malformed | LinkEvent::Low | LinkEvent::Path | LinkEvent::Closed => {}
         });
         drained.map_err(|error| error.to_string())?;
         while let Some(transmit) = self.transmits.pop_front() {

@@ -36,7 +36,7 @@ struct View<'a> {
     /// Whether anybody seeds now. How many is for the operator.
     seeds: bool,
     /// UDP ports at which it tells how it sees who asks.
-    stun: &'a [u16],
+    stun: Vec<u16>,
 }
 
 /// `GET /.viral/doctor`
@@ -72,12 +72,13 @@ pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Respo
         Decision::Plain(reason) => Some(("plain", reason)),
         Decision::Asset => None,
     });
+    let visitor = app.client_addr(Socket::of(&request), &request.headers);
     let view = View {
-        address: app.client_addr(Socket::of(&request), &request.headers).public,
+        address: visitor.public,
         answer: answer.map(|(answer, _)| answer),
         reason: answer.map(|(_, reason)| reason.as_token()),
         seeds: app.hub.numbers().seeders > 0,
-        stun: &[],
+        stun: app.stun_ports(&visitor),
     };
     let mut response = Response::new(Body::from(serde_json::to_string(&view).expect("numbers and names are JSON")));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
