@@ -210,7 +210,7 @@ async fn stores_itself(engine: Engine, site: &Site, changes: u64) {
     assert_eq!(visitor.run("return [window.reloads, window.shown && shown.changes]").await[1].as_u64().unwrap_or(changes), changes);
     let after = server.stats().await;
     let sent = after.origin_bytes.all() - before.origin_bytes.all();
-    assert!(sent < site.len() / 4, "of {} bytes the origin sent {sent}: {:?}", site.len(), after.origin_bytes);
+    assert!(sent < site.len() * 2 / 5, "of {} bytes the origin sent {sent}: {:?}", site.len(), after.origin_bytes);
     visitor.reopen().await;
     visitor.open(&server.url("/")).await;
     visitor.until_app_runs().await;
