@@ -85,6 +85,8 @@ export class Fetch {
     if (table._dialBy < 0) table._dialBy = table._now + DIAL_MS + OPEN_MS;
     const state = this.#meet(peer);
     if (!state || state._open) return;
+    // One that is dialled anew while it is dialled has the time of a first dial again.
+    state._overdue = false;
     state._grace = table._now + DIAL_MS;
     for (const piece of this.#known(push)) table._announcePush(state, piece);
   }

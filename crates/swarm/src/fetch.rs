@@ -112,6 +112,8 @@ impl Fetch {
         if state.open {
             return;
         }
+        // One that is dialled anew while it is dialled has the time of a first dial again.
+        state.overdue = false;
         state.grace = now + DIAL_MS;
         for i in self.known(push) {
             self.table.announce_push(at, i);

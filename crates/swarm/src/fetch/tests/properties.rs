@@ -161,6 +161,15 @@ proptest! {
     }
 }
 
+#[test]
+fn a_peer_that_is_dialled_anew_while_it_is_overdue_keeps_the_origin_from_nothing() {
+    let mut traced = Traced::new(0);
+    traced.call(0, Input::Dial { peer: 0, ids: Vec::new() });
+    traced.call(0, Input::AddPieces { lens: vec![1] });
+    play_to_the_end(&mut traced, vec![(350, Input::Timeout), (0, Input::Dial { peer: 0, ids: Vec::new() })]);
+    assert!(traced.fetch.progress().done);
+}
+
 /// Not a property but its cousin for the other implementations: the same noise each time, as a trace.
 #[test]
 fn noise_is_answered_the_same_way_everywhere() {
