@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { natOf, natOfAll } from './nat';
+import type { NatKind } from './generated/NatKind';
+import { NatBelief, natOf } from './nat';
 
 const line = (priority: number, address: string, port: number, kind = 'srflx'): string =>
   `a=candidate:1 1 udp ${priority} ${address} ${port} typ ${kind} raddr 0.0.0.0 rport 0 generation 0\r\n`;
@@ -22,13 +23,23 @@ describe('natOf', () => {
   });
 });
 
-describe('natOfAll', () => {
-  it('believes one connection alone only where it was believed before', () => {
-    expect(natOfAll(['symmetric'], null)).toBe('port_restricted');
-    expect(natOfAll(['symmetric', 'symmetric'], null)).toBe('symmetric');
-    expect(natOfAll(['symmetric', null], 'symmetric')).toBe('symmetric');
-    expect(natOfAll(['symmetric', 'port_restricted'], 'symmetric')).toBe('port_restricted');
-    expect(natOfAll([null], 'symmetric')).toBe('symmetric');
-    expect(natOfAll([], null)).toBeNull();
+describe('what is believed', () => {
+  const believed = (...batches: (NatKind | null)[][]): NatKind | null => {
+    const belief = new NatBelief();
+    for (const kinds of batches) belief.note(kinds);
+    return belief.kind;
+  };
+  it('needs two in a row for a port for each destination, of one batch or of two', () => {
+    expect(believed(['symmetric'])).toBe('port_restricted');
+    expect(believed(['symmetric', 'symmetric'])).toBe('symmetric');
+    expect(believed(['symmetric'], ['symmetric'])).toBe('symmetric');
+    expect(believed(['symmetric'], [null], ['symmetric'])).toBe('symmetric');
+    expect(believed(['port_restricted'], ['symmetric'])).toBe('port_restricted');
+    expect(believed(['port_restricted'], ['symmetric'], ['symmetric'])).toBe('symmetric');
+  });
+  it('changes back at once, and is nothing while nothing was shown', () => {
+    expect(believed(['symmetric', 'symmetric'], ['port_restricted'])).toBe('port_restricted');
+    expect(believed(['symmetric', 'symmetric'], [null])).toBe('symmetric');
+    expect([believed(), believed([null])]).toEqual([null, null]);
   });
 });

@@ -18,10 +18,18 @@ export function natOf(sdp: string): NatKind | null {
   return nat;
 }
 
-/** Of several connections: what one alone shows may be chance, so one port for everybody is believed sooner. `before` is what was believed. */
-export function natOfAll(kinds: readonly (NatKind | null)[], before: NatKind | null): NatKind | null {
-  const known = kinds.filter((kind) => kind !== null);
-  if (!known.length) return before;
-  const repeated = known.length > 1 || before === 'symmetric';
-  return known.every((kind) => kind === 'symmetric') && repeated ? 'symmetric' : 'port_restricted';
+/** What a browser is behind, by what its connections show one after the other. */
+export class NatBelief {
+  /** What is believed; null while nothing was shown. */
+  kind: NatKind | null = null;
+  #last: NatKind | null = null;
+
+  /** What some connections show, in order. One alone may be chance: that each destination has a port of its own is believed of two in a row. */
+  note(kinds: readonly (NatKind | null)[]): void {
+    for (const kind of kinds) {
+      if (!kind) continue;
+      this.kind = kind === 'symmetric' && this.#last !== kind ? (this.kind ?? 'port_restricted') : kind;
+      this.#last = kind;
+    }
+  }
 }

@@ -13,6 +13,9 @@ export const ANSWER_GATHER_MS = 200;
 /** Longest gathering of a ready-made offer; Chromium needs 120-133 ms to say "complete" (PLATFORM section 3). */
 export const OFFER_GATHER_MS = 300;
 
+/** The same of one that asks the server how the world sees it: a round trip, and the question once more if it was lost (RFC 8489 section 6.2.1). Nobody waits for such an offer. */
+export const FAR_GATHER_MS = 1_500;
+
 /** The progress line appears after this: a faster deploy shows none. */
 export const PROGRESS_AFTER_MS = 300;
 

@@ -1,11 +1,10 @@
 /** Ready-made offers: connections that wait, gathered, for somebody to answer them. */
 
 import type { ReadyOffer } from '../core/generated/ReadyOffer';
-import type { NatKind } from '../core/generated/NatKind';
 import { OFFERS_PER_PEER_MAX } from '../core/limits';
-import { natOf, natOfAll } from '../core/nat';
+import { NatBelief, natOf } from '../core/nat';
 import { wait } from './clock';
-import { OFFER_GATHER_MS } from './limits';
+import { FAR_GATHER_MS, OFFER_GATHER_MS } from './limits';
 import { closeLink, gathered, localDescription } from './link';
 import type { Link } from './link';
 
@@ -13,7 +12,7 @@ import type { Link } from './link';
 export class Offers {
   readonly #ready = new Map<number, Link>();
   /** What this browser is behind, as far as its offers showed. */
-  nat: NatKind | null = null;
+  readonly nat = new NatBelief();
 
   /** Makes an offer of each new link, all at once; the oldest ones beyond the limit are withdrawn. */
   async make(links: readonly Link[]): Promise<ReadyOffer[]> {
@@ -27,7 +26,7 @@ export class Offers {
       links.map(async (link) => {
         try {
           await link.pc.setLocalDescription();
-          await Promise.race([gathered(link, true), wait(OFFER_GATHER_MS)]);
+          await Promise.race([gathered(link, true), wait(link.far ? FAR_GATHER_MS : OFFER_GATHER_MS)]);
         } catch {
           this.#ready.delete(link.offer);
         }
@@ -36,7 +35,7 @@ export class Offers {
       }),
     );
     const kinds = links.map(({ pc }) => (pc.iceGatheringState === 'complete' ? natOf(pc.localDescription?.sdp ?? '') : null));
-    this.nat = natOfAll(kinds, this.nat);
+    this.nat.note(kinds);
     return made.flat();
   }
 

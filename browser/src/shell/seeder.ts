@@ -214,7 +214,7 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.#offersWanted = 0;
     const offers = await this.#offers.make(Array.from({ length }, () => newLink(nextKey++, 0, this.#nextOffer++, this.#stun)));
     // Firefox asks once and then leaves its idle offers alone (PLATFORM section 2); a NAT forgets them.
-    if (this.#stun) this.tracker.send({ kind: 'nat', nat: this.#offers.nat, fades: navigator.userAgent.includes('Firefox') });
+    if (this.#stun) this.tracker.send({ kind: 'nat', nat: this.#offers.nat.kind, fades: navigator.userAgent.includes('Firefox') });
     if (offers.length) this.ready = this.tracker.send({ kind: 'offers', offers });
     this.#host.changed();
   }

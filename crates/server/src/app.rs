@@ -45,6 +45,8 @@ pub(crate) struct App {
     /// What the operator's files say of addresses.
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) own_service_worker: OwnServiceWorker,
+    /// Only visitors of one address are introduced to each other.
+    pub(crate) is_for_neighbours_alone: bool,
     pub(crate) rewrite_local: RewriteLocal,
     pub(crate) trust_proxy: Proxies,
     /// Said once, for the log is no place for every request.

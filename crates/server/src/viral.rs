@@ -113,6 +113,7 @@ impl Viral {
             scripts,
             policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow, gpc: config.gpc.into() },
             whereabouts,
+            is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),
             own_service_worker: config.own_service_worker,
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
@@ -301,7 +302,8 @@ impl Viral {
 
     /// From now on visitors are told to ask there how the world sees them; its numbers are in `/stats`. The first call counts.
     pub fn announce_stun(&self, stun: &StunAnnounced) {
-        if self.app.stun.set(stun.clone()).is_ok() {
+        // Neighbours need not know how the world sees them.
+        if !self.app.is_for_neighbours_alone && self.app.stun.set(stun.clone()).is_ok() {
             self.app.hub.set_stun(stun.ports().clone());
         }
     }

@@ -9,9 +9,10 @@ use crate::{address::ClientAddr, limits::CANDIDATE_ADDRESSES_MAX, locality};
 /// What may be relayed of the candidates of `from` to a session at `to`, best first, at most [`CANDIDATE_ADDRESSES_MAX`] addresses.
 ///
 /// Its own address as the server sees it (or the one that the server puts in place of its names); one global address of the other family; mDNS names, which
-/// resolve on the link of who asks or not at all; and, where both ends are behind one address, private, link-local and loopback ones.
+/// resolve on the link of who asks or not at all; and, where both ends are behind one address, private, link-local and loopback ones. Nothing of the other family where
+/// addresses are hidden: behind one address of IPv4 strangers may be, and an address of IPv6 is one machine's.
 #[must_use]
-pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr) -> Vec<Candidate> {
+pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr, hides: bool) -> Vec<Candidate> {
     let own = from.public.to_canonical();
     let are_neighbours = locality::are_neighbours(own, to);
     let rank = |candidate: &Candidate| {
@@ -24,7 +25,7 @@ pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr) -> Vec<C
             Scope::Nobody => None,
             Scope::Machine | Scope::Link if !are_neighbours => None,
             _ if is_own => Some(Rank::Own),
-            Scope::Global if address.is_ipv4() != own.is_ipv4() => Some(Rank::OtherFamily),
+            Scope::Global if !hides && address.is_ipv4() != own.is_ipv4() => Some(Rank::OtherFamily),
             Scope::Machine | Scope::Link | Scope::Private if are_neighbours => Some(Rank::Near),
             Scope::Machine | Scope::Link | Scope::Private | Scope::Global => None,
         }
@@ -196,14 +197,21 @@ mod tests {
         ];
         for (from, to, named, expected) in table {
             let from = ClientAddr::at(ip(from));
-            assert_eq!(told(&relayed(&candidates(named), &from, ip(to))), *expected, "{from:?} to {to}: {named:?}");
+            assert_eq!(told(&relayed(&candidates(named), &from, ip(to), false)), *expected, "{from:?} to {to}: {named:?}");
         }
     }
 
     #[test]
     fn what_the_server_put_in_place_of_names_is_relayed() {
         let from = ClientAddr { rewrite_to: Some(ip("192.168.1.9")), ..ClientAddr::at(ip("127.0.0.1")) };
-        assert_eq!(told(&relayed(&candidates(&["192.168.1.9"]), &from, ip("192.168.1.20"))), ["192.168.1.9"]);
+        assert_eq!(told(&relayed(&candidates(&["192.168.1.9"]), &from, ip("192.168.1.20"), false)), ["192.168.1.9"]);
+    }
+
+    #[test]
+    fn where_addresses_are_hidden_neighbours_behind_one_learn_no_other() {
+        let from = ClientAddr::at(ip("203.0.114.7"));
+        let named = candidates(&["203.0.114.7", "2a00::1", "10.0.0.5"]);
+        assert_eq!(told(&relayed(&named, &from, ip("203.0.114.7"), true)), ["203.0.114.7", "10.0.0.5"]);
     }
 
     #[test]
@@ -212,7 +220,7 @@ mod tests {
         let names: Vec<String> = (0..5).map(name).collect();
         let named: Vec<&str> = names.iter().map(String::as_str).chain([names[0].as_str()]).collect();
         let from = ClientAddr::at(ip("203.0.114.7"));
-        assert_eq!(told(&relayed(&candidates(&named), &from, ip("198.51.100.1"))), names[..3]);
+        assert_eq!(told(&relayed(&candidates(&named), &from, ip("198.51.100.1"), false)), names[..3]);
     }
 
     #[test]

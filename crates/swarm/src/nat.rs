@@ -27,7 +27,7 @@ impl Reach<'_> {
     /// Whether two may connect: neighbours and those with IPv6 pass no NAT, and of whom nothing is known is given a chance.
     pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
         let is_near = locality::are_neighbours(self.addr.public, other.addr.public)
-            || (self.addr.rewrite_to.is_some() && other.addr.rewrite_to.is_some());
+            || (self.addr.is_told_to_peers() && other.addr.is_told_to_peers());
         let passes_no_nat = is_near || (self.has_ipv6() && other.has_ipv6());
         passes_no_nat || self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other))
     }

@@ -24,7 +24,7 @@ impl StunPorts {
     /// Of a visitor whose `.local` names are replaced, peers are told the address anyway. A visitor on this machine is no further away than itself.
     #[must_use]
     pub fn of_use_to(&self, visitor: &ClientAddr) -> Vec<u16> {
-        let learns = visitor.rewrite_to.is_none() && !visitor.public.to_canonical().is_loopback();
+        let learns = !visitor.is_told_to_peers() && !visitor.public.to_canonical().is_loopback();
         if self.is_open && learns { self.ports.clone() } else { Vec::new() }
     }
 }

@@ -166,6 +166,12 @@ impl Ladder {
         Tier::ALL.into_iter().filter(move |tier| policies[*tier as usize] != SharePolicy::Off)
     }
 
+    /// Whether only neighbours of one address meet: then nobody is told an address but those who know it.
+    #[must_use]
+    pub fn is_for_neighbours_alone(&self) -> bool {
+        self.tiers().all(|tier| tier == Tier::SameAddress)
+    }
+
     /// Whether there is a tier on which only native peers give.
     #[must_use]
     pub fn has_leech_tiers(&self) -> bool {

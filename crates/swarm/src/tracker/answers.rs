@@ -64,7 +64,12 @@ impl Tracker {
         if let Some(address) = addr.rewrite_to {
             description.rewrite_local(address);
         }
-        description.set_candidates(ice_candidates::relayed(description.candidates(), &addr, to));
+        description.set_candidates(ice_candidates::relayed(
+            description.candidates(),
+            &addr,
+            to,
+            self.config.ladder.is_for_neighbours_alone(),
+        ));
         let open_due_ms = self.now_ms.saturating_add(self.config.open_wait_ms);
         let session = self.members.sessions.get_mut(&answer.peer)?;
         session.book.uploads.insert(

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
 
 use viral_wire::{
-    Digest,
+    Candidate, Digest,
     limits::OFFERS_PER_LEECHER_MAX,
     signal::{NatKind, Offer, PeerNumber, Push},
 };
@@ -33,6 +33,8 @@ struct Search<'a> {
     place: Place,
     /// What it says that it is behind; a thin visit could not say yet.
     nat: Option<NatKind>,
+    /// Its own candidates, as far as its offers name them.
+    candidates: &'a [Candidate],
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -133,6 +135,7 @@ impl Tracker {
             addr: seeking.addr,
             place: seeking.addr.place(),
             nat: None,
+            candidates: &[],
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
@@ -180,9 +183,10 @@ impl Tracker {
         let is_thin = matches!(who, Answerer::Ticket(_));
         let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
         let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
-        let nat = own.and_then(|own| own.nat);
+        let (nat, candidates) = own.map_or((None, &[][..]), |own| (own.nat, own.reach().candidates));
         let place = addr.place();
-        let search = Search { now_ms, addr, place, nat, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
+        let search =
+            Search { now_ms, addr, place, nat, candidates, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -213,7 +217,7 @@ impl Tracker {
     /// Picks distinct ready seeders: nearest tier first, within it the best ones and a share of random ones, of each foreign network one. Only who can ask again gets more of one
     /// network, where there are no others.
     fn choose(&self, search: &Search<'_>, random: &mut Random) -> Vec<Choice> {
-        let (mut chosen, mut spare): (Vec<Choice>, Vec<Choice>) = (Vec::new(), Vec::new());
+        let (mut chosen, mut spare, mut hard): (Vec<Choice>, Vec<Choice>, Vec<Choice>) = (Vec::new(), Vec::new(), Vec::new());
         if search.count_max == 0 || self.candidates.len() == 0 {
             return chosen;
         }
@@ -230,7 +234,12 @@ impl Tracker {
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
                 let choice = choices.remove(usize::try_from(index).unwrap_or(0));
                 let is_known = !choice.is_own && chosen.iter().any(|other| other.network == choice.network);
-                if !is_known {
+                if choice.is_hard_to_reach {
+                    // Somebody farther away who can be reached is worth more.
+                    if hard.iter().all(|other| other.peer != choice.peer) {
+                        hard.push(choice);
+                    }
+                } else if !is_known {
                     chosen.push(choice);
                 } else if spare.iter().all(|other| other.peer != choice.peer) {
                     // Whoever was found here is found on every farther tier, too.
@@ -238,6 +247,8 @@ impl Tracker {
                 }
             }
         }
+        let left = search.count_max - chosen.len();
+        chosen.extend(hard.into_iter().take(left));
         let missing = if search.is_thin { 0 } else { search.count_max - chosen.len() };
         chosen.extend(spare.into_iter().take(missing));
         chosen
@@ -306,7 +317,7 @@ impl Tracker {
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let reach = session.reach();
-        let seeker = Reach { addr: &search.addr, nat: search.nat, candidates: &[] };
+        let seeker = Reach { addr: &search.addr, nat: search.nat, candidates: search.candidates };
         // Whose NAT is not known is most likely behind one that does not meet a symmetric one.
         let likely = Reach { nat: Some(NatKind::PortRestricted), ..seeker };
         let is_no_choice = covered < u32::from(search.covered_min)
@@ -348,7 +359,12 @@ impl Tracker {
         };
         let far = !locality::are_neighbours(from.public, to);
         let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far };
-        out.description.set_candidates(ice_candidates::relayed(out.description.candidates(), &from, to));
+        out.description.set_candidates(ice_candidates::relayed(
+            out.description.candidates(),
+            &from,
+            to,
+            self.config.ladder.is_for_neighbours_alone(),
+        ));
         self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
         self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);
         self.totals.matches.offered += 1;
