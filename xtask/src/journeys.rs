@@ -17,23 +17,24 @@ const TRIED_AGAIN_MAX: usize = 6;
 
 /// Installs the apps that journeys serve.
 pub(crate) fn install_apps() -> anyhow::Result<()> {
-    install("apps", &["--omit=optional"])
+    // With what is optional: Vite and Workbox bundle by binaries that are.
+    install("apps")
 }
 
 /// Installs what benches measure viral against.
 pub(crate) fn install_rivals() -> anyhow::Result<()> {
     // WebTorrent's WebRTC for node is an optional package, one for each platform.
-    install("rivals", &[])
+    install("rivals")
 }
 
 /// Installs what a folder's package.json names, unless what is installed is already that.
-fn install(folder: &str, more: &[&str]) -> anyhow::Result<()> {
+fn install(folder: &str) -> anyhow::Result<()> {
     let folder = root().join("crates/journeys").join(folder);
     if shell::are_packages_installed(&folder) {
         return Ok(());
     }
     // What npm says is no output of ours: the lab's is one object.
-    shell::run(npm(&folder).args(["ci", "--ignore-scripts"]).args(more).stdout(Stdio::from(std::io::stderr())))
+    shell::run(npm(&folder).args(["ci", "--ignore-scripts"]).stdout(Stdio::from(std::io::stderr())))
 }
 
 /// Runs the journeys whose name contains `filter`, all without one.
