@@ -52,7 +52,8 @@ fn module(at: usize, version: &str) -> String {
 
 /// Until the worker knows that the page can begin without the origin.
 async fn until_kept(visitor: &Visitor) {
-    let script = "const state = await caches.match('/.viral/bindings'); return state ? (await state.json()).stored : [];";
+    let script =
+        "const state = await caches.match('/.viral/bindings', { ignoreSearch: true }); return state ? (await state.json()).stored : [];";
     wait::until("the page is kept", Duration::from_secs(20), async || {
         let stored = visitor.run_async(script).await;
         if stored.as_array().is_some_and(|list| !list.is_empty()) { Ok(()) } else { Err(stored.to_string()) }
