@@ -2,10 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{
-    ice_candidates::is_global,
-    locality::{Place, Region, SharePolicy},
-};
+use crate::locality::{Place, Region, SharePolicy};
 
 /// Where a visitor is, as the server sees it, and what the operator lets it do there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +32,6 @@ impl ClientAddr {
     #[must_use]
     pub fn place(&self) -> Place {
         Place { address: self.public, region: self.region }
-    }
-
-    /// Whether peers are told an address in place of its names at which they find it: one that no NAT stands in front of. A global one of IPv4 may be a NAT's, with other ports.
-    pub(crate) fn is_told_to_peers(&self) -> bool {
-        self.rewrite_to.is_some_and(|address| address.to_canonical().is_ipv6() || !is_global(address))
     }
 
     /// Whether both are known to be one browser.

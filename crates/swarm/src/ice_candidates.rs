@@ -76,6 +76,11 @@ enum Rank {
     Name,
 }
 
+/// Whether peers are told an address in place of the names of this visitor at which they find it: one that no NAT stands in front of. A global one of IPv4 may be a NAT's, with other ports.
+pub(crate) fn is_told_of(visitor: &ClientAddr) -> bool {
+    visitor.rewrite_to.is_some_and(|address| address.to_canonical().is_ipv6() || !is_global(address))
+}
+
 /// Whether an address is one of the whole internet.
 pub(crate) fn is_global(address: IpAddr) -> bool {
     scope(address.to_canonical()) == Scope::Global

@@ -5,7 +5,11 @@ use viral_wire::{
     signal::NatKind,
 };
 
-use crate::{address::ClientAddr, ice_candidates::is_global, locality};
+use crate::{
+    address::ClientAddr,
+    ice_candidates::{is_global, is_told_of},
+    locality,
+};
 
 /// What the tracker knows of one end's way to others.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +30,7 @@ impl Reach<'_> {
 
     /// Whether two may connect: neighbours and those with IPv6 pass no NAT, and of whom nothing is known is given a chance.
     pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
-        let is_near = locality::are_neighbours(self.addr.public, other.addr.public)
-            || (self.addr.is_told_to_peers() && other.addr.is_told_to_peers());
+        let is_near = locality::are_neighbours(self.addr.public, other.addr.public) || (is_told_of(self.addr) && is_told_of(other.addr));
         let passes_no_nat = is_near || (self.has_ipv6() && other.has_ipv6());
         passes_no_nat || self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other))
     }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     address::ClientAddr,
+    ice_candidates::is_told_of,
     limits::{STUN_BURST_MAX, STUN_NETWORKS_MAX, STUN_PER_S, STUN_TOTAL_BURST_MAX, STUN_TOTAL_PER_S},
     locality::network_key,
     random::Random,
@@ -24,7 +25,7 @@ impl StunPorts {
     /// Of a visitor whose `.local` names are replaced, peers are told the address anyway. A visitor on this machine is no further away than itself.
     #[must_use]
     pub fn of_use_to(&self, visitor: &ClientAddr) -> Vec<u16> {
-        let learns = !visitor.is_told_to_peers() && !visitor.public.to_canonical().is_loopback();
+        let learns = !is_told_of(visitor) && !visitor.public.to_canonical().is_loopback();
         if self.is_open && learns { self.ports.clone() } else { Vec::new() }
     }
 }
