@@ -1,6 +1,7 @@
 //! One connection to another peer: a str0m `Rtc` with the two negotiated channels, frames in and out.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
@@ -93,6 +94,16 @@ pub(crate) struct LinkConfig {
 }
 
 impl LinkConfig {
+    /// Of sockets at these addresses, with a certificate of its own.
+    pub(crate) fn new(addresses: &[SocketAddr]) -> Result<Self, LinkError> {
+        let unusable = |error: &dyn std::fmt::Display| LinkError::Description(error.to_string());
+        let candidates = addresses.iter().map(|address| Candidate::host(*address, "udp"));
+        let candidates = candidates.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
+        let provider = str0m::crypto::from_feature_flags();
+        let certificate = provider.dtls_provider.generate_certificate().ok_or_else(|| unusable(&"no certificate"))?;
+        Ok(Self { certificate, candidates })
+    }
+
     fn rtc(&self, now: Instant) -> Rtc {
         let mut rtc = RtcConfig::new()
             .clear_codecs()

@@ -41,13 +41,8 @@ pub(crate) struct Links {
 impl Links {
     /// No connections yet; `addresses` are those of the sockets.
     pub(crate) fn new(addresses: &[SocketAddr]) -> Result<Self, LinkError> {
-        let unusable = |error: &dyn std::fmt::Display| LinkError::Description(error.to_string());
-        let candidates = addresses.iter().map(|address| Candidate::host(*address, "udp"));
-        let candidates = candidates.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
-        let provider = str0m::crypto::from_feature_flags();
-        let certificate = provider.dtls_provider.generate_certificate().ok_or_else(|| unusable(&"no certificate"))?;
         Ok(Self {
-            config: LinkConfig { certificate, candidates },
+            config: LinkConfig::new(addresses)?,
             own: addresses.iter().map(SocketAddr::ip).collect(),
             links: BTreeMap::new(),
             by_source: HashMap::new(),

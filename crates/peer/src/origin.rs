@@ -1,5 +1,6 @@
 //! The origin over HTTP: the visit itself, and what peers could not give.
 
+mod look;
 mod preconnect;
 mod visit;
 
@@ -27,8 +28,9 @@ use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, OWN_PATHS, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, DOCTOR_VIEW_LEN_MAX, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
 use crate::throttle::Throttle;
+pub(crate) use look::DoctorView;
 use preconnect::Preconnect;
 pub(crate) use visit::VisitAnswer;
 
@@ -144,15 +146,6 @@ pub(crate) type Connector = HttpsConnector<HttpConnector>;
 /// A connection, plain or TLS.
 pub(crate) type Stream = <Connector as tower::Service<Uri>>::Response;
 
-/// How the server sees this machine, as if a browser came from here: `/.viral/doctor.json`.
-#[derive(Debug, serde::Deserialize)]
-pub(crate) struct DoctorView {
-    pub(crate) address: IpAddr,
-    pub(crate) answer: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) seeds: bool,
-}
-
 /// One origin. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
@@ -256,18 +249,6 @@ impl Origin {
     /// A new connection for something else than requests.
     pub(crate) async fn connection(&self, uri: &Uri) -> Result<Stream, BoxError> {
         connect(self.connector.clone(), uri.clone()).await
-    }
-
-    /// How the server sees this machine, and would answer a browser that comes to `page`.
-    pub(crate) async fn doctor_view(&self, page: &str) -> Result<DoctorView, OriginError> {
-        let url = self.url(&format!("/.viral/doctor.json?page={page}"));
-        // A browser, not a native peer: the answer is about browsers.
-        let request =
-            Request::builder().method(Method::GET).uri(url.as_str()).header("sec-fetch-dest", "empty").header("sec-fetch-mode", "cors");
-        let request = request.header("sec-fetch-site", "same-origin").body(Full::default());
-        let answer = self.successful("/.viral/doctor.json", self.send(request).await?)?;
-        let json = self.body(answer, DOCTOR_VIEW_LEN_MAX).await?;
-        serde_json::from_slice(&json).map_err(|error| self.malformed(&error.to_string()))
     }
 
     /// The blob of a manifest, verified.

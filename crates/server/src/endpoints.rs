@@ -4,6 +4,7 @@ mod disclosure;
 mod doctor;
 mod lineage;
 mod listing;
+mod own_page;
 mod pieces;
 mod scripts;
 mod signals;

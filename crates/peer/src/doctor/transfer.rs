@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use str0m::Input;
 use str0m::net::{Protocol, Receive, Transmit};
-use str0m::{Candidate, Input};
 use tokio::time::{sleep_until, timeout};
 use viral_wire::frame::Encoding;
 use viral_wire::signal::PeerNumber;
@@ -76,10 +76,8 @@ async fn run() -> Result<Duration, String> {
 
 fn socket() -> Result<(LinkConfig, Sockets), String> {
     let sockets = Sockets::bind(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], BODY_LEN).map_err(|error| error.to_string())?;
-    let addresses = sockets.addresses();
-    let candidates: Result<Vec<Candidate>, _> = addresses.iter().map(|address| Candidate::host(*address, "udp")).collect();
-    let certificate = str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().ok_or("no certificate can be made")?;
-    Ok((LinkConfig { certificate, candidates: candidates.map_err(|error| error.to_string())? }, sockets))
+    let config = LinkConfig::new(&sockets.addresses()).map_err(|error| error.to_string())?;
+    Ok((config, sockets))
 }
 
 impl End {

@@ -50,6 +50,12 @@ pub(crate) enum VisitAnswer {
 impl Origin {
     /// Opens a page as a visitor would, redirects followed, those to another origin only if that is allowed; afterwards this is the origin that answered.
     pub(crate) async fn visit(&mut self, url: &Url, allow_other: bool) -> Result<VisitAnswer, OriginError> {
+        let (url, answer) = self.go_to(Method::GET, url, allow_other).await?;
+        self.judge(&url, answer).await
+    }
+
+    /// Asks for a page as a browser would, wherever redirects lead: where the page is, and the answer.
+    pub(super) async fn go_to(&mut self, method: Method, url: &Url, allow_other: bool) -> Result<(Url, Response<Incoming>), OriginError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
             self.move_to(&url)?;
@@ -57,7 +63,7 @@ impl Origin {
                 self.preconnect.open(self.connector.clone(), uri);
             }
             let request = || {
-                self.request(Method::GET, &url)
+                self.request(method.clone(), &url)
                     .header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8")
                     .header(header::ACCEPT_ENCODING, "br")
                     .header("sec-fetch-dest", "document")
@@ -81,25 +87,8 @@ impl Origin {
                     self.may_follow(&url, &next, allow_other)?;
                     url = next;
                 }
-                None => return self.judge(&url, answer).await,
+                None => return Ok((url, answer)),
             }
-        }
-        Err(self.malformed("it redirects without end"))
-    }
-
-    /// Looks at a page as a visitor would, without a visit: nobody is introduced. Its path, the status, and whether the server is one of ours; redirects as for [`visit`](Self::visit).
-    pub(crate) async fn look(&mut self, url: &Url, allow_other: bool) -> Result<(String, StatusCode, bool), OriginError> {
-        let mut url = url.clone();
-        for _ in 0..=REDIRECTS_MAX {
-            self.move_to(&url)?;
-            let request = self.request(Method::HEAD, &url).header("sec-fetch-dest", "document").header("sec-fetch-mode", "navigate");
-            let answer = self.send(request.header("sec-fetch-site", "none").body(Full::default())).await?;
-            let Some(next) = target(&url, &answer) else {
-                self.note_below(url.path(), answer.headers());
-                return Ok((url.path().to_owned(), answer.status(), answer.headers().contains_key("viral-answer")));
-            };
-            self.may_follow(&url, &next, allow_other)?;
-            url = next;
         }
         Err(self.malformed("it redirects without end"))
     }

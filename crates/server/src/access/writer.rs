@@ -224,5 +224,7 @@ mod tests {
             written += 1;
             assert!(written <= 20 * ACCESS_LOG_LINES_MAX, "all of it is waited for");
         }
+        let dropped = writer.told.dropped.load(Relaxed);
+        assert!(dropped <= written as u64, "{dropped} of {written}");
     }
 }

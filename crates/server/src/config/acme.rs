@@ -7,6 +7,7 @@ use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ValueError;
+use super::values::serde_as_text;
 
 /// Longest name, in bytes (RFC 1035 section 2.3.4), and longest part of one.
 const NAME_LEN_MAX: usize = 253;
@@ -89,17 +90,7 @@ macro_rules! as_text {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
+        serde_as_text!($name);
     )*};
 }
 

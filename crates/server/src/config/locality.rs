@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use viral_swarm::admission;
 use viral_swarm::locality::{self, Ladder, SharePolicy, Tier};
 
-use super::values::{self, PeerScope, ValueError};
+use super::values::{self, PeerScope, ValueError, serde_as_text};
 
 /// What becomes of visitors whose browser sends `Sec-GPC: 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,17 +60,7 @@ impl FromStr for TierRule {
     }
 }
 
-impl Serialize for TierRule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TierRule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(TierRule);
 
 /// `[locality]` of `viral.toml`: the same as the settings of these names above it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::values::serde_as_text;
 use super::{HeaderLine, ValueError};
 
 /// Longest name of a host, in bytes (RFC 1035 section 2.3.4).
@@ -54,17 +55,7 @@ impl FromStr for HostPattern {
     }
 }
 
-impl Serialize for HostPattern {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for HostPattern {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(HostPattern);
 
 /// One `[[site]]`. What it leaves out is as the settings above it say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::values::{ListenAt, ValueError};
+use super::values::{ListenAt, ValueError, serde_as_text};
 
 /// Where STUN is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,17 +44,7 @@ impl FromStr for StunListen {
     }
 }
 
-impl Serialize for StunListen {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for StunListen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(StunListen);
 
 #[cfg(test)]
 mod tests {

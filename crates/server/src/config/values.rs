@@ -285,6 +285,8 @@ macro_rules! serde_as_text {
         }
     };
 }
+pub(super) use serde_as_text;
+
 serde_as_text!(AdminListen);
 serde_as_text!(ListenAt);
 serde_as_text!(TrustedProxy);

@@ -7,6 +7,7 @@ use axum::extract::State;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_swarm::admission::CookieState;
 
+use super::own_page::own_page;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies::{self, visitor_state};
@@ -28,14 +29,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
         ("You are <strong>taking part</strong>, if your browser can.", "Opt out", "opt-out", "#22b573")
     };
     let html = TEMPLATE.replace("{{state}}", state).replace("{{button}}", button).replace("{{dot}}", dot);
-    let html = html.replace("{{action}}", &app.base.own(action)).replace("{{base}}", app.base.as_str());
-    let mut response = Response::new(Body::from(html));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    response.extensions_mut().insert(Cause::Documents);
-    response
+    own_page(&app, &html.replace("{{action}}", &app.base.own(action)), POLICY)
 }
 
 /// `POST /.viral/opt-out`

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use viral_swarm::admission::Decision;
 
+use super::own_page::own_page;
 use super::scripts;
 use crate::app::App;
 use crate::client::Socket;
@@ -42,14 +43,7 @@ struct View<'a> {
 /// `GET /.viral/doctor`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Response<Body> {
     let html = TEMPLATE.replace("{{script}}", &app.base.own("doctor.js")).replace("{{about}}", &app.base.own(""));
-    let html = html.replace("{{base}}", app.base.as_str());
-    let mut response = Response::new(Body::from(html));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    response.extensions_mut().insert(Cause::Documents);
-    response
+    own_page(&app, &html, POLICY)
 }
 
 /// `GET /.viral/doctor.js`

@@ -68,14 +68,7 @@ impl PersonalVisit {
         }
         let coding = if accepted(headers).contains(&Coding::Gzip) { "gzip" } else { "identity" };
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
-        for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE] {
-            headers.remove(name);
-        }
-        let known: Vec<HeaderValue> = tags::theirs(headers, app.scripts.tag_suffix());
-        headers.remove(header::IF_NONE_MATCH);
-        for tag in known {
-            headers.append(header::IF_NONE_MATCH, tag);
-        }
+        tags::ask_for_whole(headers, app.scripts.tag_suffix());
     }
 
     /// What the visitor gets of the answer of the service.

@@ -36,13 +36,7 @@ impl WorkerScript {
     pub(crate) fn prepare(request: &mut Parts, app: &App) -> Self {
         let headers = &mut request.headers;
         let coding = accepted(headers).first().copied();
-        let known = tags::theirs(headers, app.scripts.worker_tag_suffix());
-        for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH] {
-            headers.remove(name);
-        }
-        for tag in known {
-            headers.append(header::IF_NONE_MATCH, tag);
-        }
+        tags::ask_for_whole(headers, app.scripts.worker_tag_suffix());
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         Self { coding }
     }

@@ -2,8 +2,19 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+/// Makes a request ask for the whole of what something of ours is put into, and compare it only with what it was put into before.
+pub(in crate::pipeline) fn ask_for_whole(headers: &mut HeaderMap, suffix: &str) {
+    let known = theirs(headers, suffix);
+    for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH] {
+        headers.remove(name);
+    }
+    for tag in known {
+        headers.append(header::IF_NONE_MATCH, tag);
+    }
+}
+
 /// The tags of `If-None-Match` that are ours, as the service gave them.
-pub(in crate::pipeline) fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
+fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let tags = values.flat_map(|value| value.split(',')).map(str::trim);
     let stripped = tags.filter_map(|tag| {
