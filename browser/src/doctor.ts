@@ -2,9 +2,10 @@
 
 import { diagnose, summary } from './core/doctor';
 import type { Facts, Finding, Gathered, ServerView } from './core/doctor';
+import { natOf, stunServers } from './core/nat';
 import { isCapable, keepsAnything } from './shell/capable';
 import { now, wait, within } from './shell/clock';
-import { isBarred, isOursAlone, registration } from './shell/workerclient';
+import { isOursAlone, lacksOurs, registration } from './shell/workerclient';
 
 /** Longest wait for any one answer, in milliseconds: a browser asks a silent STUN server for several seconds. */
 const WAIT_MS = 6_000;
@@ -20,28 +21,16 @@ async function serverView(): Promise<ServerView | null> {
 
 /** What a connection to nobody gathers. */
 async function gather(stun: readonly number[]): Promise<Gathered> {
-  const pc = new RTCPeerConnection({ iceServers: stun.length ? [{ urls: stun.map((port) => `stun:${location.hostname}:${port}`) }] : [] });
+  const pc = new RTCPeerConnection({ iceServers: stunServers(location.hostname, stun) });
   try {
     pc.createDataChannel('');
     const done = new Promise<void>((resolve) => pc.addEventListener('icegatheringstatechange', () => pc.iceGatheringState === 'complete' && resolve()));
     await pc.setLocalDescription();
     await within(WAIT_MS, done);
-    const all = [...(pc.localDescription?.sdp ?? '').matchAll(/^a=candidate:\S+ \d (\w+) (\d+) (\S+) (\d+) typ (\w+)/gim)].filter(([, protocol]) => /udp/i.test(protocol!));
-    const reflexive = all.filter(([, , , , , kind]) => kind === 'srflx');
-    const ports = new Map<string, Set<string>>();
-    for (const [, , priority, address, port] of reflexive) {
-      const socket = `${address} ${Number(priority) >>> 16}`;
-      ports.set(socket, (ports.get(socket) ?? new Set()).add(port!));
-    }
-    const hosts = all.filter(([, , , , , kind]) => kind === 'host');
-    const isNamed = ([, , , address]: RegExpMatchArray): boolean => address!.endsWith('.local');
-    return {
-      host: hosts.some((one) => !isNamed(one)),
-      named: hosts.some(isNamed),
-      reflexive: reflexive.length > 0,
-      v6: all.some(([, , , address]) => address!.includes(':')),
-      symmetric: [...ports.values()].some(({ size }) => size > 1),
-    };
+    const sdp = pc.localDescription?.sdp ?? '';
+    const all = [...sdp.matchAll(/^a=candidate:\S+ \d udp \d+ (\S+) \d+ typ (\w+)/gim)];
+    const hosts = all.filter(([, , kind]) => kind === 'host').map(([, address]) => address!.endsWith('.local'));
+    return { host: hosts.includes(false), named: hosts.includes(true), reflexive: all.some(([, , kind]) => kind === 'srflx'), symmetric: natOf(sdp) === 'symmetric' };
   } finally {
     pc.close();
   }
@@ -92,7 +81,7 @@ async function permission(): Promise<PermissionState | null> {
 async function siteWorker(): Promise<Facts['siteWorker']> {
   const found = await registration();
   if (!found || isOursAlone(found)) return 'none';
-  return (await isBarred()) ? 'without' : 'with-ours';
+  return (await lacksOurs(found)) ? 'without' : 'with-ours';
 }
 
 async function facts(): Promise<Facts> {

@@ -3,7 +3,7 @@ import { diagnose, summary } from './doctor';
 import type { Facts, Gathered, ServerView } from './doctor';
 
 const server: ServerView = { address: '203.0.113.7', answer: 'full', reason: 'no-peer-near', seeds: true, stun: [3478] };
-const gathered: Gathered = { host: true, named: false, reflexive: true, v6: false, symmetric: false };
+const gathered: Gathered = { host: true, named: false, reflexive: true, symmetric: false };
 const fine: Facts = { secure: true, webrtc: true, worker: true, inflates: true, stores: true, permission: null, siteWorker: 'none', gathered, socket: true, transferMs: 31.4, server };
 const troubles = (more: Partial<Facts>) => diagnose({ ...fine, ...more }).filter(({ verdict }) => verdict !== 'good').map(({ check, verdict }) => `${check} ${verdict}`);
 

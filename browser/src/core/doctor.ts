@@ -21,8 +21,6 @@ export interface Gathered {
   readonly named: boolean;
   /** An address by which the world sees it, as the server said. */
   readonly reflexive: boolean;
-  /** Any of them is of IPv6. */
-  readonly v6: boolean;
   /** Two questions from one port had two answers: each destination sees another port. */
   readonly symmetric: boolean;
 }

@@ -18,6 +18,9 @@ export function natOf(sdp: string): NatKind | null {
   return nat;
 }
 
+/** Where a connection asks how the world sees it: at these UDP ports of a host, and nowhere else. */
+export const stunServers = (host: string, ports: readonly number[]): RTCIceServer[] => (ports.length ? [{ urls: ports.map((port) => `stun:${host}:${port}`) }] : []);
+
 /** What a browser is behind, by what its connections show one after the other. */
 export class NatBelief {
   /** What is believed; null while nothing was shown. */

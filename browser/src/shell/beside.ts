@@ -18,16 +18,17 @@ import { disconnected, engine, links, stop, tell, totals } from './enginedriver'
 import { leaveEngine } from './leave';
 import { BESIDE_WAIT_MS, WORKER_WAIT_MS } from './limits';
 import { post } from './post';
-import { controller, isBarred, registerWorker, registration } from './workerclient';
+import { controller, lacksOurs, registerWorker, registration } from './workerclient';
 
 const faults: FaultReport[] = [];
 let over = false;
 
 /** Takes part, if there is somebody to take from and the site has no worker of its own. */
 export async function visitBeside(): Promise<void> {
-  if (await isBarred()) {
+  const before = await registration();
+  if (before && (await lacksOurs(before))) {
     // One that is just being installed may have ours in it.
-    if ((await registration())?.active) document.cookie = plainCookie('own-sw', location.protocol);
+    if (before.active) document.cookie = plainCookie('own-sw', location.protocol);
     return;
   }
   const boot = await within(BESIDE_WAIT_MS, askBoot());

@@ -6,6 +6,7 @@ import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeControl } from '../core/frame';
 import type { Channel, ControlFrame, Frame } from '../core/frame';
 import type { Push } from '../core/generated/Push';
+import { stunServers } from '../core/nat';
 import { now } from './clock';
 
 /** A connection, dialled or offered. The loader leaves these to the addition, so there are no methods on them. */
@@ -52,7 +53,7 @@ export interface LinkHandler {
  * A new connection, not yet told anything. At the UDP ports `stun` of the page's own host the browser asks how the world sees it, and nobody else. Each has a certificate of its own: nobody can tell two of them for one page's, and none is waited for.
  */
 export function newLink(key: PeerKey, peer: number, offer: number, stun?: readonly number[] | false): Link {
-  const pc = new RTCPeerConnection({ iceServers: stun ? [{ urls: stun.map((port) => `stun:${location.hostname}:${port}`) }] : [] });
+  const pc = new RTCPeerConnection({ iceServers: stunServers(location.hostname, stun || []) });
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
   const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };

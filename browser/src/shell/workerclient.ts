@@ -87,11 +87,10 @@ export const controller = (): ServiceWorker | null => (hasWorkers() ? real('cont
 /** The registration for this page, whoever made it. */
 export const registration = async (): Promise<ServiceWorkerRegistration | undefined> => (hasWorkers() ? real('getRegistration')() : undefined);
 
-/** Whether the site has a worker of its own here that has not ours in it. */
-export async function isBarred(): Promise<boolean> {
-  const before = await registration();
-  if (!before || isOursAlone(before)) return false;
-  return !before.active || (await within(INSIDE_WAIT_MS, askWorker(before.active, { kind: 'viral-ping' }))) === null;
+/** Whether a registration is the site's own, with a worker that has not ours in it, as far as it says. */
+export async function lacksOurs(one: ServiceWorkerRegistration): Promise<boolean> {
+  if (isOursAlone(one)) return false;
+  return !one.active || (await within(INSIDE_WAIT_MS, askWorker(one.active, { kind: 'viral-ping' }))) === null;
 }
 
 /**
@@ -99,8 +98,8 @@ export async function isBarred(): Promise<boolean> {
  * meanwhile.
  */
 export async function registerWorker(): Promise<ServiceWorkerRegistration | null> {
-  if (await isBarred()) return null;
   const before = await registration();
+  if (before && (await lacksOurs(before))) return null;
   if (!before || isOursAlone(before)) await navigator.serviceWorker.register(WORKER_URL, { scope: BASE });
   return real('ready');
 }
@@ -113,10 +112,13 @@ export function hideWorker(): Promise<void> {
   const { serviceWorker } = navigator;
   return new Promise((answered) => {
     let settle = (): void => undefined;
+    /** The site missed that its own worker answers the page now. */
+    let missed = false;
     const show = (): void => {
       serviceWorker.removeEventListener('controllerchange', hide);
       for (const name in shown) Reflect.deleteProperty(serviceWorker, name);
-      serviceWorker.dispatchEvent(new Event('controllerchange'));
+      // Else the browser's own event is still to come.
+      if (missed) serviceWorker.dispatchEvent(new Event('controllerchange'));
     };
     const ready = new Promise<ServiceWorkerRegistration>((resolve) => {
       settle = () =>
@@ -144,9 +146,12 @@ export function hideWorker(): Promise<void> {
     for (const name in shown) Object.defineProperty(serviceWorker, name, { ...shown[name], configurable: true });
     const hide = (event: Event): void => {
       event.stopImmediatePropagation();
+      missed = !isOurs(controller());
       answered();
       settle();
     };
+    // While the site's worker waits for ours Firefox finds it once more, and throws that away (measured); an app would take it for another one.
+    void registration().then((one) => one?.addEventListener('updatefound', (event) => one.waiting && !isOurs(one.waiting) && isOurs(one.active) && event.stopImmediatePropagation()));
     serviceWorker.addEventListener('controllerchange', hide);
     serviceWorker.addEventListener('message', (event) => {
       if (event.data !== SHOWN) return;
