@@ -65,6 +65,12 @@ fn site_with(worker: &str) -> Site {
     site
 }
 
+/// Closes the page and opens it in a new tab: to a reload WebDriver's Firefox shows no worker.
+async fn comes_back(visitor: &Visitor, server: &Server) {
+    visitor.reopen().await;
+    visitor.open(&server.url("/")).await;
+}
+
 async fn pairs(steps: impl AsyncFn(Engine)) {
     for engine in [Chromium, Firefox] {
         println!("{engine:?}");
@@ -89,8 +95,7 @@ async fn a_worker_that_answers_everything_stays_and_its_site_travels() {
         // What the page loaded before its worker claimed it that worker does not see, without us either.
         assert!(asked.as_array().is_some_and(|paths| !paths.contains(&json!("/main.js"))), "{asked}");
         let before = server.stats().await;
-        visitor.reopen().await;
-        visitor.open(&server.url("/")).await;
+        comes_back(&visitor, &server).await;
         assert_whole(&visitor.until_app_runs().await, &site);
         assert_eq!(shown(&visitor).await, json!(["/sw.js", true, 0, "/sw.js"]));
         visitor.until_status("it seeds again", |status| status.role == "seeder").await;
@@ -116,8 +121,7 @@ async fn a_worker_for_push_alone_stays_and_its_site_travels() {
         let kind = "return Object.getPrototypeOf((await navigator.serviceWorker.ready).pushManager) === PushManager.prototype";
         assert_eq!(visitor.run_async(kind).await, true);
         // Where that worker answers nothing, the next visit is answered from the store, as on any site.
-        visitor.reopen().await;
-        visitor.open(&server.url("/")).await;
+        comes_back(&visitor, &server).await;
         assert_whole(&visitor.until_app_runs().await, &site);
         assert_eq!(server.stats().await.reason("thin", "stored"), 1);
     }))
@@ -146,8 +150,7 @@ async fn a_site_replaces_its_own_worker_when_it_says_so() {
             const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await kept.arrayBuffer()));
             return Array.from(digest, byte => byte.toString(16).padStart(2, '0')).join('')";
         assert_eq!(visitor.run_async(stored).await, site.digests()["/parts/0.bin"]);
-        visitor.reopen().await;
-        visitor.open(&server.url("/")).await;
+        comes_back(&visitor, &server).await;
         assert_whole(&visitor.until_app_runs().await, &site);
         visitor.until("the page is its worker's", "navigator.serviceWorker.controller").await;
         let asked = "return (await fetch('/version-of-worker')).text()";
@@ -167,8 +170,7 @@ async fn a_site_replaces_its_own_worker_when_it_says_so() {
         visitor.until("it took over", "shown.changes === 1").await;
         assert_eq!(visitor.run_async(asked).await, "two");
         assert_eq!(visitor.run_async("return (await registered).unregister()").await, true);
-        visitor.reopen().await;
-        visitor.open(&server.url("/")).await;
+        comes_back(&visitor, &server).await;
         assert_whole(&visitor.until_app_runs().await, &site);
     }))
     .await;
@@ -201,24 +203,36 @@ async fn stores_itself(engine: Engine, site: &Site, changes: u64) {
     first.until_status("it seeds", |status| status.role == "seeder").await;
     first.until_async("it stored the site", STORED, |count| count.as_u64() > Some(8)).await;
     seeds_all(&server, site.len() / 2).await;
+    let (mut visitor, mut sent) = visit_that_stores(engine, &server, changes).await;
+    let sent_max = site.len() * 2 / 5;
+    if sent > sent_max {
+        // As in `fed_by_peers`: on a busy machine the origin is faster than a dial, which says nothing about peers.
+        println!("{engine:?} was fed mostly by the origin, trying once more: {sent} {:?}", visitor.status().await);
+        visitor.leave().await;
+        server.until_seeders(1).await;
+        (visitor, sent) = visit_that_stores(engine, &server, changes).await;
+    }
+    assert!(sent <= sent_max, "of {} bytes the origin sent {sent}: {:?}", site.len(), visitor.status().await);
+    comes_back(&visitor, &server).await;
+    visitor.until_app_runs().await;
+    visitor.until_status("the page that its worker stored seeds", |status| status.role == "seeder").await;
+    server.stop().await;
+    comes_back(&visitor, &server).await;
+    visitor.until_app_runs().await;
+}
+
+/// A thin visit until the site's worker stored the site and took the page over; how many bytes the origin sent meanwhile.
+async fn visit_that_stores(engine: Engine, server: &Server, changes: u64) -> (Visitor, u64) {
     let before = server.stats().await;
     let visitor = Visitor::visiting(engine, &server.url("/")).await;
     visitor.until_app_runs().await;
     assert_eq!(visitor.status().await.answer, "thin");
     visitor.until_async("it stored the site", STORED, |count| count.as_u64() > Some(8)).await;
     visitor.until("its own worker took the page over", "navigator.serviceWorker.controller").await;
-    assert_eq!(visitor.run("return [window.reloads, window.shown && shown.changes]").await[1].as_u64().unwrap_or(changes), changes);
-    let after = server.stats().await;
-    let sent = after.origin_bytes.all() - before.origin_bytes.all();
-    assert!(sent < site.len() * 2 / 5, "of {} bytes the origin sent {sent}: {:?}", site.len(), after.origin_bytes);
-    visitor.reopen().await;
-    visitor.open(&server.url("/")).await;
-    visitor.until_app_runs().await;
-    visitor.until_status("the page that its worker stored seeds", |status| status.role == "seeder").await;
-    server.stop().await;
-    visitor.reopen().await;
-    visitor.open(&server.url("/")).await;
-    visitor.until_app_runs().await;
+    assert_eq!(visitor.run("return window.shown ? shown.changes : 1").await, changes);
+    assert_eq!(visitor.run("return window.reloads ?? 0").await, 0, "an app that reloads for a newer worker saw none");
+    let sent = server.stats().await.origin_bytes.all() - before.origin_bytes.all();
+    (visitor, sent)
 }
 
 /// How many files of the site lie in caches of its own.
