@@ -1,4 +1,4 @@
-/** Unit tests of `src/core`; with `VIRAL_CORE=min` they run against the minified modules, with `lean` against those that know no crowd, as visitors get them. */
+/** Unit tests of `src/core`; with `VIRAL_CORE=min` they run against the minified modules, as visitors get them. */
 
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 
 const source = resolve('src/core');
 const core = process.env.VIRAL_CORE;
-const minified = resolve(`node_modules/.cache/viral-core-${core}`);
+const minified = resolve('node_modules/.cache/viral-core');
 
 /** Sends what a test imports from `src/core` to the minified bundle, except other tests' helpers. */
 const swap = {
@@ -21,7 +21,6 @@ const swap = {
 };
 
 export default defineConfig({
-  define: { CROWD: String(core !== 'lean') },
   plugins: core ? [swap] : [],
   test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'], environment: 'node', testTimeout: 20_000 },
 });

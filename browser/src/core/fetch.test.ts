@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Fetch } from './fetch';
 import type { FetchOutput, PeerKey, Source } from './fetch';
+import { newOriginLease } from './fetch/originlease';
 import type { Piece } from './manifest';
 
 const FOLDER = '../vectors/fetch';
@@ -81,7 +82,7 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
     case 'fault':
       return fetch.handleFault(now, input.peer, input.fault);
     case 'crowd':
-      return fetch.handleCrowd(now, input.in_crowd);
+      return fetch.handleCrowd(now, input.in_crowd ? newOriginLease : null);
     case 'share':
       return fetch.handleLease(now, ids);
     case 'timeout':
@@ -96,8 +97,8 @@ function drain(fetch: Fetch): unknown[] {
 }
 
 describe('the fetch engine decides as the Rust one does', () => {
-  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json') && (CROWD || !name.startsWith('crowd-')));
-  it('in many stories', () => expect(names.length).toBeGreaterThan(CROWD ? 30 : 20));
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+  it('in many stories', () => expect(names.length).toBeGreaterThan(30));
   for (const name of names) {
     it(name, () => {
       const trace = JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as Trace;
@@ -111,16 +112,6 @@ describe('the fetch engine decides as the Rust one does', () => {
       });
     });
   }
-});
-
-describe.skipIf(CROWD)('an engine that is built without crowds', () => {
-  it('does as if nobody told it of one', () => {
-    const fetch = new Fetch();
-    fetch.handleCrowd(0, true);
-    fetch.addPieces(0, [{ len: 1, digest: digestOf(0) }]);
-    fetch.handleLease(0, []);
-    expect(drain(fetch)).toEqual([{ kind: 'ask-origin', ids: [0] }, { kind: 'need-peers' }]);
-  });
 });
 
 /** Peers 1 to 4, open and complete. */

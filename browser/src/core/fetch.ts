@@ -11,7 +11,7 @@ import { schedule } from './fetch/schedule';
 import { DEMANDED, EXPECTED, NEVER, WANTED, backoff, bePatient, noteActivity, measure, newSourceState, startOver, turnBack } from './fetch/state';
 import type { SourceState, PieceState } from './fetch/state';
 import { leaveCrowd, newPolicy, settled } from './fetch/origin';
-import { OriginLease } from './fetch/originlease';
+import type { OriginLease } from './fetch/originlease';
 import { due, expire } from './fetch/timeouts';
 import type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/types';
 import type { Piece } from './manifest';
@@ -41,7 +41,7 @@ export class Fetch {
   addPieces(now: number, pieces: readonly Piece[], peersOnly = false, outside = false): void {
     const table = this.#at(now);
     const { _pieces: known } = table;
-    if (CROWD && table._held === known.length) this.#policy._lease?._begin(table._now);
+    if (table._held === known.length) this.#policy._lease?._begin(table._now);
     const isPage = !outside && known.length === (peersOnly ? table._boot : 0);
     for (const { len, digest } of pieces) {
       const id = digest.slice(0, 32);
@@ -142,7 +142,7 @@ export class Fetch {
     for (const piece of this.#known(ids)) {
       if (piece._held || state._has.has(piece)) continue;
       state._has.add(piece);
-      if (CROWD) piece._availability++;
+      piece._availability++;
       turnBack(state, piece);
     }
     if (!state._asking) return;
@@ -162,7 +162,7 @@ export class Fetch {
     for (const piece of refused) {
       table._unassign(state, piece);
       state._asked.delete(piece);
-      if (state._has.delete(piece) && CROWD) piece._availability--;
+      if (state._has.delete(piece)) piece._availability--;
     }
     startOver(table._origin);
     if (state._pause !== NEVER) return;
@@ -196,25 +196,26 @@ export class Fetch {
     }
     const slow = state ? measure(state, table._now, piece.len) : false;
     if (!piece._held) this.#settle(piece, state);
-    if (CROWD && this.#policy._lease) return;
+    if (this.#policy._lease) return;
     if (slow && state && state !== table._origin && table._missing && !table._origin._refusals && this.#policy._help._lead > 0) table._drop(state, 'slow');
   }
 
-  /** Whether this is one of a crowd, that takes from the origin what the tracker gives it as its lease, and more only where nobody gives anything. */
-  handleCrowd(now: number, inCrowd: boolean): void {
-    if (!CROWD) return;
+  /**
+   * Whether this is one of a crowd, that takes from the origin what the tracker gives it as its lease, and more only where nobody gives anything: `lease` makes the policy, which only
+   * the script of a crowd has; null = not in a crowd.
+   */
+  handleCrowd(now: number, lease: ((now: number, salt: number) => OriginLease) | null): void {
     const table = this.#at(now);
     startOver(table._origin);
-    if (!inCrowd) leaveCrowd(this.#policy);
+    if (!lease) leaveCrowd(this.#policy);
     else if (!this.#policy._lease) {
-      this.#policy._lease = new OriginLease(table._now, this.#random);
+      this.#policy._lease = lease(table._now, this.#random);
       for (const state of table._peers.values()) bePatient(state);
     }
   }
 
   /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */
   handleLease(now: number, ids: readonly PieceId[]): void {
-    if (!CROWD) return;
     const table = this.#at(now);
     const pieces = this.#known(ids);
     this.#policy._lease?._give(table._now, pieces);
@@ -234,7 +235,7 @@ export class Fetch {
     const table = this.#at(now);
     const origin = table._origin;
     for (const piece of this.#known(ids)) table._unassign(origin, piece);
-    if (CROWD) this.#policy._lease?._shrinkFallback();
+    this.#policy._lease?._shrinkFallback();
     this.#alone = false;
     if (origin._pause !== NEVER) return;
     const ms = backoff(RETRY_MS, origin._refusals++, RETRY_MS_MAX);
@@ -244,7 +245,7 @@ export class Fetch {
   /** Time passed. */
   handleTimeout(now: number): void {
     const table = this.#at(now);
-    if (CROWD) this.#policy._lease?._expire(table._now);
+    this.#policy._lease?._expire(table._now);
     expire(table);
   }
 
@@ -261,7 +262,7 @@ export class Fetch {
 
   /** When to call {@link handleTimeout}; null = not needed. */
   pollTimeout(): number | null {
-    const lease = CROWD && this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;
+    const lease = this.#policy._lease && !this.progress().done ? this.#policy._lease._due() : NEVER;
     const at = Math.min(lease, due(this.#table));
     return at === NEVER ? null : at;
   }
@@ -299,7 +300,7 @@ export class Fetch {
     let state = table._peers.get(peer);
     if (!state && table._peers.size < PEERS_MAX) {
       table._peers.set(peer, (state = newSourceState(peer)));
-      if (CROWD && this.#policy._lease) bePatient(state);
+      if (this.#policy._lease) bePatient(state);
     }
     if (state) this.#alone = false;
     return state;

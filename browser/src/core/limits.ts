@@ -16,6 +16,7 @@ export const CANDIDATES_MAX = 8;
 export const OFFERS_PER_PEER_MAX = 4;
 export const OFFERS_PER_LEECHER_MAX = 8;
 export const ANSWERS_MAX = 8;
+export const LEASE_FIRST_PIECES = 32;
 export const LOADED_ASSETS_MAX = 1024;
 export const LOADED_REPORTS_MAX = 16;
 export const SOURCES_MAX = 64;

@@ -2,6 +2,9 @@
 
 export const HANDOVER = Symbol.for('viral');
 
+/** Where the loader leaves what the script of a crowd takes. */
+export const CROWD = Symbol.for('viral-crowd');
+
 /** Key of `localStorage` under which a page that was made for its visitor leaves the manifest of which everything was here. */
 export const HELD = 'viral-held';
 

@@ -2,7 +2,7 @@
 
 import type { PieceId } from '../core/digest';
 import type { Frame } from '../core/frame';
-import { EARLY_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from '../core/generated/sessionPolicy';
+import { CROWD_MANIFEST_WAIT_MS, EARLY_BYTES_MAX, MANIFEST_WAIT_MS, ORIGIN_PROBE_MS } from '../core/generated/sessionPolicy';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import { decodeManifest, distinctPieces, pieceIdOf } from '../core/manifest';
 import type { Manifest, Piece } from '../core/manifest';
@@ -44,7 +44,7 @@ export async function download(boot: ThinBoot): Promise<void> {
     engine.handleDial(now(), key, []);
   }
   pump();
-  void askManifest(boot);
+  void askManifest(boot, manifestWait(boot));
   await answersTo(offers, links, async (group, answers) => {
     void stored(manifestKey(manifest)).then(async (kept) => kept && useManifest(boot, new Uint8Array(await kept.arrayBuffer())));
     const sent = answers.length > 0 && (await postJson('/.viral/answer', { ticket, answers }));
@@ -56,7 +56,14 @@ export async function download(boot: ThinBoot): Promise<void> {
   });
 }
 
-function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
+/** How long peers may take to give it. Of a crowd only the first asks the origin at once: the others have it from those who came before. */
+function manifestWait({ offers, crowd, first }: ThinBoot): number {
+  if (crowd && !first && !offers.some(({ push }) => push)) return CROWD_MANIFEST_WAIT_MS;
+  return offers.length && !first ? MANIFEST_WAIT_MS : 0;
+}
+
+/** What is done on a connection until the app is there; `pushed`: whether its other end sends the manifest unasked. */
+export function handler(boot: ThinBoot, pushed: Parts | null): LinkHandler {
   const parts = pushed ?? new Parts();
   const { manifest } = boot;
   return {
@@ -93,8 +100,9 @@ function misbehaved({ key }: Link): void {
   pump();
 }
 
-async function askManifest(boot: ThinBoot): Promise<void> {
-  for (let ms = boot.offers.length && MANIFEST_WAIT_MS; ; ms = ORIGIN_PROBE_MS) {
+/** Asks the origin for the manifest after a while, until it is there. */
+export async function askManifest(boot: ThinBoot, waitMs: number): Promise<void> {
+  for (let ms = waitMs; ; ms = ORIGIN_PROBE_MS) {
     await wait(ms);
     if (got.bytes) return;
     try {
@@ -147,6 +155,7 @@ async function begin(boot: ThinBoot, manifest: Manifest): Promise<void> {
     pieces[ring].push(...record.pieces);
     held.push(...record.pieces.map(({ digest }) => pieceIdOf(digest)).filter((id) => !asset?.need.has(id)));
   }
+  tell.begins();
   engine.addPieces(now(), pieces[CRITICAL]);
   if (!(navigator as { connection?: { saveData?: boolean } }).connection?.saveData) engine.addPieces(now(), pieces[EXPECTED], true);
   engine.handleHeld(now(), held);

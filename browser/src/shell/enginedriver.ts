@@ -54,6 +54,10 @@ export const tell = {
   fault: (link: Link, fault: Fault): void => void [link, fault],
   /** What is missing cannot be had any more. */
   lost: (): void => undefined,
+  /** One of a crowd wants a lease, and holds so many more pieces of earlier ones. */
+  share: (done: number): void => void done,
+  /** The manifest is known, and its pieces are named to the engine next. */
+  begins: (): void => undefined,
   /** This piece is held; without one, everything is, or nobody is there to give what is missing. */
   grew: (id?: PieceId): void => void id,
 };
@@ -163,7 +167,8 @@ export function pump(): void {
       if (!link) continue;
       if (output.kind === 'drop') ban(link, output.fault);
       else sendFrame(link, { kind: output.kind, ids: output.ids });
-    } else tell.grew();
+    } else if (output.kind === 'ask-share') tell.share(output.done);
+    else tell.grew();
   }
   clearTimeout(timer);
   const at = engine.pollTimeout();

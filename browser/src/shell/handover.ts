@@ -8,6 +8,7 @@ import type { Manifest } from '../core/manifest';
 import { HANDOVER } from './carrier';
 import type { Carrier } from './carrier';
 import type { answersTo } from './dial';
+import type { CrowdSession } from './join';
 import type { assets, bytesOf, engine, disconnected, isHere, links, pump, refused, takeControl, takePiece, tell } from './enginedriver';
 
 /** Milliseconds since the navigation began, of what happened on the way to the deploy. */
@@ -21,7 +22,7 @@ export interface Marks {
 
 /** The loader's fetch engine goes on working, for the expected ring and for what the page asks for: a full page has none and needs none. */
 export interface EngineDriver {
-  readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'progress'>;
+  readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'progress' | 'handleCrowd' | 'handleLease'>;
   readonly links: typeof links;
   readonly tell: typeof tell;
   readonly assets: typeof assets;
@@ -51,6 +52,8 @@ export interface Handover {
   readonly engineDriver: EngineDriver;
   /** `fetch` as it was before the site's first script. */
   readonly request: typeof fetch;
+  /** Of one of a crowd: its session at the tracker, which goes on. */
+  readonly session: CrowdSession | undefined;
 }
 
 /** Leaves it on the window. */

@@ -6,11 +6,15 @@ import type { Manifest } from '../core/manifest';
 import { answersTo } from './dial';
 import { marks, stores } from './download';
 import { assets, blobs, bytesOf, disconnected, engine, isHere, links, pump, refused, takeControl, takePiece, tell, totals } from './enginedriver';
+import type { CrowdSession } from './join';
 import { leaveHandover } from './handover';
+import type { EngineDriver } from './handover';
 import { request } from './request';
 
-/** From now on the addition drives it. */
-export function leaveEngine(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest, faults: FaultReport[]): void {
-  const engineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
-  leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request });
+/** The engine and what drives it, for scripts that go on with it. */
+export const engineDriver: EngineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
+
+/** From now on the addition drives it; `session`: what the script of a crowd began. */
+export function leaveEngine(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest, faults: FaultReport[], session?: CrowdSession): void {
+  leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request, session });
 }

@@ -22,6 +22,9 @@ export const PROGRESS_AFTER_MS = 300;
 /** Without any new piece for this long the plain page is loaded instead. */
 export const STALL_MS = 10_000;
 
+/** The same in a crowd, in milliseconds: what everybody waits for comes over the origin's line one piece after the other, and a hundred share it. */
+export const CROWD_STALL_MS = 30_000;
+
 /** Longest storing of what was downloaded, in milliseconds: 1 GiB at 20 MB/s, a slow disk. */
 export const STORE_WAIT_MS = 60_000;
 

@@ -71,7 +71,9 @@ export class PageSession implements SeederHost, StatusSource {
     this.#gatherer = new Gatherer(this.pieceStore, () => this.#keep());
     if (handover) this.#follow(handover);
     this.totals = handover?.totals ?? noTotals();
-    this.report = new Report(this.totals);
+    this.report = handover?.session?.report ?? new Report(this.totals);
+    this.#seeder = handover?.session?.seeder ?? null;
+    if (this.#seeder) this.#seeder.host = this;
     this.marks = handover?.marks ?? {};
     this.answer = handover ? 'thin' : 'full';
     // Until the observer below runs; the browser's own limit of 250 would cut what is counted and reported.
@@ -196,11 +198,15 @@ export class PageSession implements SeederHost, StatusSource {
 
   async #seed(): Promise<void> {
     const handover = this.handover;
-    const seeder = new Seeder(this);
+    const begun = this.#seeder;
+    const seeder = begun ?? new Seeder(this);
     this.#seeder = seeder;
     const known = this.#known ?? (handover ? { ...handover, digest: handover.boot.manifest, pieces: distinctPieces(handover.manifest), held: { pieces: 0, bytes: 0 } } : null);
     if (known) await this.#fill(known);
-    seeder.start(known);
+    if (begun && known) {
+      seeder.know(known);
+      this.welcomed();
+    } else seeder.start(known);
     this.changed();
   }
 

@@ -30,12 +30,16 @@ export interface PeersHost {
   readonly pieceStore: PieceStore;
   readonly totals: Totals;
   /** Of a thin visit: its engine, and what that fetches. */
-  readonly handover: Handover | undefined;
+  readonly handover: Pick<Handover, 'boot' | 'engineDriver'> | undefined;
 }
 
 /** Who hears of the connections, and knows what they may be given. */
 export interface PeersOwner {
   readonly manifests: ReadonlyMap<Digest, PageManifest>;
+  /** Who has what the connections need: the page, or before it is there the visit. */
+  readonly host: PeersHost;
+  /** Who hears of a connection first, in a crowd. */
+  handlerOf(peers: LinkHandler): LinkHandler;
   handleOpened(link: Link): void;
   handleDisconnected(link: Link): void;
   handleFault(peer: number, fault: Fault): void;
@@ -47,16 +51,14 @@ export interface PeersOwner {
 export class Peers implements LinkHandler {
   readonly #links = new Map<PeerKey, Link>();
   readonly #upload = new Upload();
-  readonly #host: PeersHost;
   readonly #engineDriver: EngineDriver | undefined;
   readonly #owner: PeersOwner;
   readonly #announce = new Announce(true);
   readonly #sleep = alarm(() => this.#handleTimeout());
 
-  constructor(host: PeersHost, owner: PeersOwner) {
-    this.#host = host;
+  constructor(owner: PeersOwner) {
     this.#owner = owner;
-    this.#engineDriver = host.handover?.engineDriver;
+    this.#engineDriver = owner.host.handover?.engineDriver;
     if (this.#engineDriver) this.#engineDriver.tell.fault = (link, fault) => this.#dropped(link, fault);
   }
 
@@ -65,7 +67,7 @@ export class Peers implements LinkHandler {
     this.#links.set(link.key, link);
     link.pushPlan = push;
     if (this.#engineDriver) this.#engineDriver.links[link.key] = link;
-    link.handler = this;
+    link.handler = this.#owner.handlerOf(this);
     link.pieces.bufferedAmountLowThreshold = BUFFER_LEN_LOW;
     link.pieces.onbufferedamountlow = () => {
       this.#upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
@@ -104,7 +106,7 @@ export class Peers implements LinkHandler {
   }
 
   handleFrame(link: Link, frame: Frame): void {
-    const { pieceStore, handover } = this.#host;
+    const { pieceStore, handover } = this.#owner.host;
     const { key } = link;
     const holds = (id: PieceId): boolean => pieceStore.has(id);
     if (frame.kind === 'piece') {
@@ -165,6 +167,11 @@ export class Peers implements LinkHandler {
     return Math.max(0, LINKS_MAX - this.#links.size);
   }
 
+  /** Whether there is no connection, not even one that may open. */
+  isEmpty(): boolean {
+    return !this.#links.size;
+  }
+
   /** How many connections there are, for the search for more. */
   met(): Met {
     return met(now(), this.#links.values());
@@ -202,9 +209,9 @@ export class Peers implements LinkHandler {
   }
 
   async #send(link: Link, id: PieceId): Promise<void> {
-    const encoded = await this.#host.pieceStore.read(id);
+    const encoded = await this.#owner.host.pieceStore.read(id);
     if (encoded && sendServing(link, { kind: 'piece', id, encoding: encoded.encoding, body: encoded.body })) {
-      this.#host.totals.bytes.bytes_to_peers += encoded.len;
+      this.#owner.host.totals.bytes.bytes_to_peers += encoded.len;
       this.#upload.handleBuffered(now(), link.key, link.pieces.bufferedAmount);
       this.#upload.handleSent(now(), link.key, id, encoded.body.length);
       this.#owner.grew();

@@ -17,7 +17,7 @@ import { Search } from '../core/session/search';
 import { alarm, now } from './clock';
 import { FOLLOW_MS } from './limits';
 import { closeLink, hasCandidate, newLink } from './link';
-import type { Link } from './link';
+import type { Link, LinkHandler } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
 import { Peers } from './peers';
@@ -27,6 +27,24 @@ import type { TrackerHost } from './trackerclient';
 
 /** Names the next connection: never one that the engine, which outlives a session, knows already. The loader numbered its own below this. */
 let nextKey: PeerKey = OFFERS_PER_LEECHER_MAX;
+
+/** What only one of a crowd does, who gives while it still takes. */
+export interface CrowdPart {
+  /** What is fetched, known or not yet. */
+  readonly manifest: Digest;
+  /** How many it serves at once. */
+  readonly slots: number;
+  /** What the first messages of a session say besides. */
+  asks(): PeerToTracker[];
+  handleWelcome(): void;
+  handleLost(): void;
+  /** The tracker grants a lease. */
+  handleShare(signal: Extract<TrackerToPeer, { kind: 'share' }>): void;
+  /** There may be nobody left to wait for. */
+  handleFewer(): void;
+  /** Who hears of a connection before `peers`. */
+  handlerOf(peers: LinkHandler): LinkHandler;
+}
 
 /** What the seeder needs from the page around it. */
 export interface SeederHost extends PeersHost {
@@ -53,7 +71,9 @@ export class Seeder implements PeersOwner, TrackerHost {
   number: number | null = null;
   /** Whether offers lie with the tracker. */
   ready = false;
-  readonly #host: SeederHost;
+  /** The page, or before it is there the visit. */
+  host: SeederHost;
+  readonly #crowd: CrowdPart | undefined;
   readonly manifests = new Map<Digest, PageManifest>();
   readonly #offers = new Offers();
   readonly tracker = new TrackerClient(this);
@@ -70,17 +90,28 @@ export class Seeder implements PeersOwner, TrackerHost {
   #followMs = FOLLOW_MS;
   #stopped = false;
 
-  constructor(host: SeederHost) {
-    this.#host = host;
-    this.peers = new Peers(host, this);
+  constructor(host: SeederHost, crowd?: CrowdPart) {
+    this.host = host;
+    this.#crowd = crowd;
+    this.peers = new Peers(this);
+  }
+
+  handlerOf(peers: LinkHandler): LinkHandler {
+    return this.#crowd?.handlerOf(peers) ?? peers;
   }
 
   /** Connects. `known` is the manifest this page came from, if it came from peers. */
   start(known: PageManifest | null): void {
     if (known) this.#remember(known);
     // Of the visit. There are gaps when this is not the first session of the page.
-    this.#host.handover?.engineDriver.links.forEach((link) => link.closed || this.peers.add(link));
+    this.host.handover?.engineDriver.links.forEach((link) => link.closed || this.peers.add(link));
     this.tracker.open();
+  }
+
+  /** The page's manifest, and what of it is held. */
+  know(page: PageManifest): void {
+    this.#remember(page);
+    this.#report();
   }
 
   /** Ends every connection and the session. */
@@ -113,18 +144,19 @@ export class Seeder implements PeersOwner, TrackerHost {
 
   /** Something grew: the page hears of it now and the tracker soon. */
   grew(): void {
-    this.#host.changed();
-    this.#host.report.handleGrowth(now());
+    this.host.changed();
+    this.host.report.handleGrowth(now(), this.host.handover?.engineDriver.engine.progress());
     this.#pump();
   }
 
-  /** The first message of each session. */
-  register(): PeerToTracker {
-    const { page, handover } = this.#host;
-    return { kind: 'register', page, manifest: this.current?.digest ?? null, ticket: handover?.boot.ticket ?? null, slots: SLOTS };
+  /** The first messages of each session. */
+  register(): PeerToTracker[] {
+    const { page, handover } = this.host;
+    const crowd = this.#crowd;
+    const manifest = this.current?.digest ?? crowd?.manifest ?? null;
+    return [{ kind: 'register', page, manifest, ticket: handover?.boot.ticket ?? null, slots: crowd?.slots ?? SLOTS }, ...(crowd?.asks() ?? [])];
   }
 
-  /** What it says of leases is for native peers: a thin visit came to seeders. */
   async handleSignal(signal: TrackerToPeer): Promise<void> {
     switch (signal.kind) {
       case 'welcome':
@@ -132,29 +164,33 @@ export class Seeder implements PeersOwner, TrackerHost {
         this.#offersWanted = signal.offers_wanted;
         this.#stun = signal.stun;
         this.peers.limit(signal.slots, signal.up_bytes_per_s);
-        this.#host.welcomed();
-        this.#host.report.handleWelcome();
+        this.host.welcomed();
+        this.host.report.handleWelcome();
+        this.#crowd?.handleWelcome();
         return this.handleChange();
       case 'manifest':
         return this.#named.put(signal.manifest);
       case 'answer':
         return this.#handleAnswer(signal);
       case 'peers':
-        return this.#dial(signal.offers);
+        await this.#dial(signal.offers);
+        return this.#crowd?.handleFewer();
+      case 'share':
+        return this.#crowd?.handleShare(signal);
       case 'used':
-        return this.#host.handleUsed(signal.assets);
+        return this.host.handleUsed(signal.assets);
       case 'offers_wanted':
         this.#offersWanted += signal.count;
         return this.#makeOffers();
       case 'dropped':
-        return this.#host.handleDropped(signal.reason);
+        return this.host.handleDropped(signal.reason);
     }
   }
 
   /** Gets the page's manifest, tries again later if that fails, and tells what of it is held. */
   async #follow(digest: Digest): Promise<void> {
     clearTimeout(this.#followTimer);
-    const page = await this.#host.hold(digest);
+    const page = await this.host.hold(digest);
     if (page) {
       this.#followMs = FOLLOW_MS;
       this.#remember(page);
@@ -168,30 +204,33 @@ export class Seeder implements PeersOwner, TrackerHost {
   /** Tells the tracker what is held and what grew, and leaves offers once there is something to give. */
   #report(): void {
     // Without a session nothing can be sent, and so nothing counts as told.
-    this.#host.report.handleReport(true, () => {
+    this.host.report.handleReport(true, () => {
+      const crowd = this.#crowd;
       const { current } = this;
-      return current && { manifest: current.digest, ...(current.held = this.#host.pieceStore.count(current.pieces)) };
+      if (current) return { manifest: current.digest, ...(current.held = this.host.pieceStore.count(current.pieces)) };
+      // One of a crowd gives what it has not got yet: it will have it soon.
+      return crowd ? { manifest: crowd.manifest, pieces: 0, bytes: 0 } : null;
     });
-    this.#host.changed();
+    this.host.changed();
     this.#pump();
     void this.#makeOffers();
   }
 
   /** Whether anything is missing that peers may have. */
   #misses(): boolean {
-    const { handover } = this.#host;
+    const { handover } = this.host;
     return !!handover && !handover.engineDriver.engine.progress().done;
   }
 
   #handleTimeout(): void {
     this.#search.handleTimeout(now(), this.peers.met(), this.#misses());
-    if ((this.#host.report.pollTimeout() ?? Infinity) <= now()) this.#report();
+    if ((this.host.report.pollTimeout() ?? Infinity) <= now()) this.#report();
     else this.#pump();
   }
 
   /** Says what is to be said, then sleeps until something is due. */
   #pump(): void {
-    const { report, handover } = this.#host;
+    const { report, handover } = this.host;
     if (this.#stopped) return;
     for (let signal: PeerToTracker | null; (signal = report.poll()); ) if (!this.tracker.send(signal)) report.handleUnsent(signal);
     const find = this.#search.poll();
@@ -210,13 +249,13 @@ export class Seeder implements PeersOwner, TrackerHost {
   /** Leaves as many offers as the tracker wants, once there is something to give. */
   async #makeOffers(): Promise<void> {
     const length = Math.min(this.#offersWanted, this.peers.room());
-    if (!length || !this.current?.held.pieces) return;
+    if (!length || !(this.#crowd?.slots ?? this.current?.held.pieces)) return;
     this.#offersWanted = 0;
     const offers = await this.#offers.make(Array.from({ length }, () => newLink(nextKey++, 0, this.#nextOffer++, this.#stun)));
     // Firefox asks once and then leaves its idle offers alone (PLATFORM section 2); a NAT forgets them.
     if (this.#stun) this.tracker.send({ kind: 'nat', nat: this.#offers.nat.kind, fades: navigator.userAgent.includes('Firefox') });
     if (offers.length) this.ready = this.tracker.send({ kind: 'offers', offers });
-    this.#host.changed();
+    this.host.changed();
   }
 
   async #handleAnswer({ offer, peer, description, push }: Extract<TrackerToPeer, { kind: 'answer' }>): Promise<void> {
@@ -234,7 +273,7 @@ export class Seeder implements PeersOwner, TrackerHost {
   }
 
   async #dial(offers: readonly Offer[]): Promise<void> {
-    const engineDriver = this.#host.handover?.engineDriver;
+    const engineDriver = this.host.handover?.engineDriver;
     const room = engineDriver ? offers.slice(0, this.peers.room()) : [];
     const links = room.map(({ peer, offer, far }) => newLink(nextKey++, peer, offer, far && this.#stun));
     for (const link of links) this.peers.add(link);
@@ -244,12 +283,13 @@ export class Seeder implements PeersOwner, TrackerHost {
 
   handleOpened(link: Link): void {
     this.tracker.send({ kind: 'opened', peer: link.peer, offer: link.offer, ms: now() - link.startedAt });
-    this.#host.changed();
+    this.host.changed();
   }
 
   handleDisconnected(link: Link): void {
     this.tracker.send({ kind: 'closed', peer: link.peer, offer: link.offer, ...failureOf(link) });
     this.handleChange();
+    this.#crowd?.handleFewer();
   }
 
   /** Offers made to a tracker that is gone cannot be answered; connections go on without it. */
@@ -257,7 +297,8 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.ready = false;
     this.#offersWanted = 0;
     this.#offers.clear();
-    this.#host.changed();
+    this.#crowd?.handleLost();
+    this.host.changed();
   }
 }
 

@@ -6,8 +6,8 @@ import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 
 /** Who hears of the socket. */
 export interface TrackerHost {
-  /** The first message of each session. */
-  register(): PeerToTracker;
+  /** The first messages of each session. */
+  register(): PeerToTracker[];
   handleSignal(signal: TrackerToPeer): unknown;
   /** The session ended; another one is tried. */
   handleLost(): void;
@@ -37,7 +37,7 @@ export class TrackerClient {
     clearTimeout(this.#timer);
     const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/.viral/ws`);
     this.#socket = socket;
-    socket.onopen = () => this.send(this.#host.register());
+    socket.onopen = () => this.#host.register().forEach((signal) => this.send(signal));
     socket.onmessage = ({ data }: MessageEvent<unknown>) => {
       if (socket !== this.#socket || typeof data !== 'string') return;
       const signal = JSON.parse(data) as TrackerToPeer;

@@ -1,6 +1,6 @@
 /** A thin visit from the first statement to the deploy, with every way out of it: it ends with the app or on the way to the plain answer. */
 
-import { countsOf } from '../core/counts';
+import { countsOf, noTotals } from '../core/counts';
 import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
@@ -9,10 +9,12 @@ import { now } from './clock';
 import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
 import { holdOverOpen } from './hold';
-import { download, got, left, marks, stores } from './download';
+import { askManifest, download, got, handler, left, marks, stores } from './download';
 import { blobs, engine, links, stop, tell, totals } from './enginedriver';
-import { leaveEngine } from './leave';
-import { PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
+import { join } from './join';
+import type { CrowdSession } from './join';
+import { engineDriver, leaveEngine } from './leave';
+import { CROWD_STALL_MS, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
@@ -20,6 +22,8 @@ import { transferredBytes } from './timings';
 import { registerWorker } from './workerclient';
 
 const faults: FaultReport[] = [];
+/** Of one of a crowd. */
+const session: CrowdSession = {};
 let over = false;
 let watch: ReturnType<typeof setInterval>;
 
@@ -38,7 +42,9 @@ export async function visit(boot: ThinBoot): Promise<void> {
   addEventListener('pagehide', () => over || end(boot));
   // Restored from the back/forward cache in the middle of it: the connections are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
-  watchOver(leave);
+  watchOver(leave, boot.crowd ? CROWD_STALL_MS : STALL_MS);
+  const ask = (): void => void askManifest(boot, 0);
+  if (boot.script) join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, ask);
   const dialled = download(boot);
   // Not at once: the new worker's process would compete with the first connection for the processor (measured on two cores).
   const worker = dialled.then(registerWorker);
@@ -48,7 +54,7 @@ export async function visit(boot: ThinBoot): Promise<void> {
 }
 
 /** Shows how far it is, and notices when it goes no further. */
-function watchOver(leave: (cause: PlainCause) => void): void {
+function watchOver(leave: (cause: PlainCause) => void, stallMs: number): void {
   const began = now();
   let advancedAt = began;
   let seen = 0;
@@ -58,7 +64,7 @@ function watchOver(leave: (cause: PlainCause) => void): void {
     if (seen < (seen = bytesHeld + bytesTotal)) advancedAt = now();
     if (now() - began >= PROGRESS_AFTER_MS) (draw ??= progressLine())(Math.min(1, bytesHeld / (left.bytes || 1)));
     // Storing what came may take long on a slow disk, but not for ever.
-    if (now() - advancedAt >= (marks.held ? STORE_WAIT_MS : STALL_MS)) leave('fault');
+    if (now() - advancedAt >= (marks.held ? STORE_WAIT_MS : stallMs)) leave('fault');
     // Gathering is over and there is nothing: a policy forbids it.
     if (links.length && links.every(({ pc }) => pc.iceGatheringState === 'complete' && !hasCandidate(pc))) leave('incapable');
   }, WATCH_MS);
@@ -70,7 +76,8 @@ function end({ ticket }: ThinBoot): void {
   clearInterval(watch);
   stop();
   totals.bytes.bytes_from_origin = transferredBytes();
-  const post: VisitPost = { ticket, counts: countsOf(totals), faults };
+  // Of what its session told the tracker nothing is told again.
+  const post: VisitPost = { ticket, counts: (session.report ? session.report.takeGrowth() : countsOf(totals)) ?? countsOf(noTotals()), faults };
   // A page that is put in place by a reload reads there what its visit came to.
   navigator.sendBeacon('/.viral/visit', (sessionStorage['viral'] = JSON.stringify(post)));
 }
@@ -91,7 +98,7 @@ async function deploy(boot: ThinBoot, worker: Promise<ServiceWorkerRegistration 
   over = true;
   clearInterval(watch);
   marks.deployed = now();
-  leaveEngine(boot, bytes, manifest, faults);
+  leaveEngine(boot, bytes, manifest, faults, session);
   const color = colorsOver();
   holdOverOpen();
   document.open();

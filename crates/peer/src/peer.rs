@@ -148,6 +148,7 @@ impl Peer {
             follows: config.follows,
             meets: config.meets,
             in_crowd: config.in_crowd,
+            is_first: false,
             slots: if config.up == Some(Rate(0)) { 0 } else { config.slots },
             up_bytes_per_s: config.up.map_or(0, |rate| rate.0),
         };

@@ -21,7 +21,7 @@ use viral_wire::{ADDITION_PATH, PERSONAL_PATH};
 
 use crate::app::App;
 use crate::replies::refusal;
-use crate::scripts::{BESIDE_PATH, INSIDE_PATH};
+use crate::scripts::{BESIDE_PATH, CROWD_PATH, INSIDE_PATH};
 
 pub(crate) use lineage::stream as lineage_stream;
 
@@ -38,6 +38,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/worker.js", get(scripts::worker))
         .route(INSIDE_PATH, get(scripts::inside))
         .route(BESIDE_PATH, get(scripts::beside))
+        .route(CROWD_PATH, get(scripts::crowd))
         .route(PERSONAL_PATH, post(signals::personal))
         .route("/.viral/manifest/{digest}", get(pieces::manifest))
         .route("/.viral/pieces", get(pieces::pieces))

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Duration, Instant};
 use viral_swarm::admission::{self, Admission, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
+use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::stun::StunPorts;
@@ -54,7 +55,7 @@ impl Hub {
         inherited: BTreeMap<String, PageState>,
         shared_line: u64,
     ) -> Self {
-        let coalescer = RequestCoalescer::new(shared_line, config.ladder);
+        let (coalescer, crowds) = (RequestCoalescer::new(shared_line, config.ladder), Crowds::new(shared_line));
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),
@@ -64,6 +65,7 @@ impl Hub {
             lineage_seen: 0,
             readied_seen: 0,
             coalescer,
+            crowds,
         };
         Self {
             start: Instant::now(),
@@ -86,8 +88,8 @@ impl Hub {
         self.with(|inner, now_ms| {
             let current = inner.current_page(now_ms, version, document);
             let page = current.map(|page| page.facts(page_path(document)));
-            let Inner { tracker, coalescer, coverage, .. } = inner;
-            let swarm = Swarm { tracker, coalescer, coverage };
+            let Inner { tracker, coalescer, crowds, coverage, .. } = inner;
+            let swarm = Swarm { tracker, coalescer, crowds, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
         })
     }

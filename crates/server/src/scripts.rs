@@ -6,10 +6,14 @@ use base64::Engine as _;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use viral_wire::signal::CrowdScript;
 use viral_wire::{ADDITION_PATH, OWN_PATHS};
 
 /// Path of the script of pages that are made for each visitor.
 pub(crate) const BESIDE_PATH: &str = "/.viral/beside.js";
+
+/// Path of the script with which a browser is one of a crowd.
+pub(crate) const CROWD_PATH: &str = "/.viral/crowd.js";
 
 /// Path of the script that goes in front of a site's own service worker.
 pub(crate) const INSIDE_PATH: &str = "/.viral/inside.js";
@@ -32,6 +36,8 @@ static INSIDE: &str = include_str!("../scripts/inside.js");
 /// Script in the head of every page that is made for its visitor.
 static BESIDE: &str = include_str!("../scripts/beside.js");
 
+/// What a browser needs beside the loader to be one of a crowd.
+static CROWD: &str = include_str!("../scripts/crowd.js");
 /// Script of `/.viral/doctor`.
 static DOCTOR: &str = include_str!("../scripts/doctor.js");
 
@@ -57,6 +63,11 @@ impl Script {
     }
 }
 
+/// A script as policies and `integrity` name it: `sha256-…`.
+fn integrity(script: &str) -> String {
+    format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script)))
+}
+
 /// The scripts of a site below a base.
 pub(crate) struct Scripts {
     /// The loader as it stands between `<script>` and `</script>`.
@@ -71,6 +82,10 @@ pub(crate) struct Scripts {
     pub(crate) inside: Script,
     /// The script of pages that are made for each visitor, encoded once.
     pub(crate) beside: Script,
+    /// The script with which a browser is one of a crowd, encoded once.
+    pub(crate) crowd: Script,
+    /// Where it is asked for, and its digest.
+    crowd_tag: CrowdScript,
     /// The script of the page that says what a browser can do here, encoded once.
     pub(crate) doctor: Script,
     /// Where the addition is asked for.
@@ -96,18 +111,19 @@ impl Scripts {
     fn make(base: &Base) -> Self {
         let based = |text: &str| text.replace(OWN_PATHS, &base.own(""));
         let loader = based(LOADER);
-        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&loader));
         let (addition, beside) = (Script::of(based(ADDITION)), Script::of(based(BESIDE)));
-        let inside = Script::of(based(INSIDE));
+        let (inside, crowd) = (Script::of(based(INSIDE)), Script::of(based(CROWD)));
         Self {
+            loader_hash: integrity(&loader),
             loader,
-            loader_hash: format!("sha256-{hash}"),
             tag_suffix: format!("-v{:.4}{:.4}", addition.version, beside.version),
             addition,
             worker_tag_suffix: format!("-w{:.8}", inside.version),
             inside_path: based(INSIDE_PATH),
             inside,
             worker: Script::of(based(WORKER)),
+            crowd_tag: CrowdScript { src: format!("{}?v={}", based(CROWD_PATH), crowd.version), integrity: integrity(&based(CROWD)) },
+            crowd,
             doctor: Script::of(based(DOCTOR)),
             beside,
             addition_path: based(ADDITION_PATH),
@@ -133,6 +149,11 @@ impl Scripts {
     /// What the entity tags end in of scripts that ours is in front of.
     pub(crate) fn worker_tag_suffix(&self) -> &str {
         &self.worker_tag_suffix
+    }
+
+    /// What a visitor is told of the script with which it is one of a crowd.
+    pub(crate) fn crowd_tag(&self) -> CrowdScript {
+        self.crowd_tag.clone()
     }
 
     /// Where the script is that goes in front of the site's own service worker, from the root on.

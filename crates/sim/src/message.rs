@@ -1,5 +1,6 @@
 //! What travels, and how many bytes it has on its way.
 
+use viral_swarm::admission::CrowdRole;
 use viral_wire::frame::ByeReason;
 use viral_wire::signal::{AnswerPost, Offer, PeerToTracker, TrackerToPeer, encode};
 use viral_wire::{Channel, Digest, Frame, PieceId, Ticket};
@@ -60,7 +61,7 @@ pub enum VisitAnswer {
         /// With whom to begin.
         offers: Vec<Offer>,
         /// Others fetch it by leases.
-        crowd: bool,
+        crowd: CrowdRole,
     },
 }
 

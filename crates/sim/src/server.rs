@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use viral_swarm::admission::{Admission, Decision, Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
+use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
+use viral_swarm::crowd::Crowds;
 use viral_swarm::limits::PEERS_WANTED;
 use viral_swarm::locality::Ladder;
 use viral_swarm::pageset::Size;
@@ -26,6 +27,9 @@ const THIN_LEN: u32 = 11_492;
 /// What a browser fetches of ours besides: the worker, and after a full answer the addition, in bytes (docs/BENCHMARKS.md).
 const WORKER_LEN: u32 = 4_673;
 const ADDITION_LEN: u32 = 11_582;
+
+/// What it needs besides to be one of a crowd.
+const CROWD_LEN: u32 = 9_000;
 
 /// Pause before a visit that waits looks at the tracker again. `WAITING_LOOK` of the server.
 const WAITING_LOOK: Nanos = 50 * MS;
@@ -67,6 +71,7 @@ struct Waiting {
 pub struct Server {
     tracker: Tracker,
     coalescer: RequestCoalescer,
+    crowds: Crowds,
     coverage: CoverageCache,
     policy: Policy,
     sessions: BTreeMap<PeerNumber, ConnId>,
@@ -93,6 +98,7 @@ impl Server {
         Self {
             tracker: Tracker::new(TrackerConfig::default(), seed),
             coalescer: RequestCoalescer::new(shared_line, Ladder::default()),
+            crowds: Crowds::new(shared_line),
             coverage,
             policy: Policy::default(),
             sessions: BTreeMap::new(),
@@ -163,6 +169,7 @@ impl Server {
         self.restarts += 1;
         self.tracker = Tracker::new(TrackerConfig::default(), context.plan.seed.wrapping_add(self.restarts));
         self.coalescer = RequestCoalescer::new(self.shared_line, Ladder::default());
+        self.crowds = Crowds::new(self.shared_line);
         context.invariants.leases_forgotten();
         self.readied = 0;
         for (_, conn) in std::mem::take(&mut self.sessions) {
@@ -252,9 +259,11 @@ impl Server {
             came_ms: visit.came / MS,
             was_here: false,
             may_wait: self.waiting.len() < WAITING_MAX,
+            may_share: true,
         };
         let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };
-        let swarm = Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, coverage: &self.coverage };
+        let (tracker, coalescer, crowds) = (&mut self.tracker, &mut self.coalescer, &mut self.crowds);
+        let swarm = Swarm { tracker, coalescer, crowds, coverage: &self.coverage };
         let admission = admit(now_ms, &facts, Some(&page), |_| false, &self.policy, swarm);
         if let Admission::Wait { until_ms } = admission {
             self.counts.waited += u64::from(visit.until == 0);
@@ -279,8 +288,9 @@ impl Server {
                 let ours = if is_browser { ADDITION_LEN + WORKER_LEN } else { 0 };
                 (VisitAnswer::Full { manifest, version: self.version }, document, ours)
             }
-            Admission::Thin { offers, crowd } => {
-                let ours = THIN_LEN + if is_browser { WORKER_LEN } else { 0 };
+            Admission::Thin { offers, crowd, .. } => {
+                let engine = if is_browser && crowd != CrowdRole::None { CROWD_LEN } else { 0 };
+                let ours = THIN_LEN + engine + if is_browser { WORKER_LEN } else { 0 };
                 (VisitAnswer::Thin { ticket, manifest: current.digest, offers, crowd }, 0, ours)
             }
             Admission::Asset | Admission::Plain(_) | Admission::Stored | Admission::Wait { .. } => (VisitAnswer::Plain, document, 0),

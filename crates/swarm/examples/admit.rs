@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
+use viral_swarm::crowd::Crowds;
 use viral_swarm::locality::{Code, Ladder, Region};
 use viral_swarm::pageset::Size;
 use viral_swarm::request_coalescing::RequestCoalescer;
@@ -90,7 +91,7 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
     let before = resident();
     let mut tracker = tracker(sessions, manifest, &coverage, knows);
     let session_len = resident().saturating_sub(before) / sessions;
-    let mut coalescer = RequestCoalescer::new(0, Ladder::default());
+    let (mut coalescer, mut crowds) = (RequestCoalescer::new(0, Ladder::default()), Crowds::default());
     let page = PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) } };
     let evidence = Evidence {
         method_get: true,
@@ -108,13 +109,14 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
         came_ms: 0,
         was_here: false,
         may_wait: true,
+        may_share: true,
     };
     let visits = VISITS.min(sessions / 4);
     let (mut spent, mut thin) = (Duration::ZERO, 0);
     for visit in 0..visits {
         facts.addr = addr((1 << 23) + (visit << 8), knows);
         facts.ticket.0[..8].copy_from_slice(&visit.to_be_bytes());
-        let swarm = Swarm { tracker: &mut tracker, coalescer: &mut coalescer, coverage: &coverage };
+        let swarm = Swarm { tracker: &mut tracker, coalescer: &mut coalescer, crowds: &mut crowds, coverage: &coverage };
         let begun = Instant::now();
         let admission = black_box(admit(1, &facts, Some(&page), |_| false, &Policy::default(), swarm));
         spent += begun.elapsed();

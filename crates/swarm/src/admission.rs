@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{locality::SharePolicy, pageset::Size};
 
-pub use admit::{Admission, PageFacts, Swarm, VisitFacts, admit, takes_part};
+pub use admit::{Admission, CrowdRole, PageFacts, Swarm, VisitFacts, admit, takes_part};
 pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
 
 /// What the browser's cookies say about this visitor.
@@ -171,6 +171,8 @@ pub enum Reason {
     Unchanged,
     /// Thin: somebody does.
     PeerNear,
+    /// Thin: nobody has it, and those who come now share one copy of the origin's.
+    Crowd,
     /// Thin: the visitor stores the page already.
     Stored,
     /// Plain: the address asks for it.
@@ -211,11 +213,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
         Self::PeerNear,
+        Self::Crowd,
         Self::Stored,
         Self::Requested,
         Self::Storage,
@@ -244,6 +247,7 @@ impl Reason {
             Self::Learning => "learning",
             Self::Unchanged => "unchanged",
             Self::PeerNear => "peer-near",
+            Self::Crowd => "crowd",
             Self::Stored => "stored",
             Self::Requested => "requested",
             Self::Storage => "storage",

@@ -7,6 +7,7 @@ mod address;
 pub mod admission;
 pub mod client;
 pub mod coverage;
+pub mod crowd;
 #[cfg(test)]
 mod exported_policy;
 pub mod fetch;

@@ -89,12 +89,35 @@ pub const LEASE_MS_MAX: u64 = 3_500;
 /// A lease that is not fetched after this is given to somebody else, too, in milliseconds.
 pub const LEASE_WAIT_MS: u64 = 10_000;
 
+/// A lease that came with an answer is given to somebody else, too, unless whoever has it is connected after this, in milliseconds: the page's second script and a session take a
+/// second over a line of 0.5 Mbit/s that others use as well. Whoever only asks for pages holds nobody up for longer.
+pub const FIRST_LEASE_MS: u64 = 3_000;
+
 /// Somebody who was told that it comes first has asked for a lease after this, in milliseconds, or does not: several times a document of 100 KB on a line of 1 Mbit/s. Where that
 /// takes longer a second one is told the same, which costs one more manifest and nothing else.
 pub const FIRST_VISITOR_MS: u64 = 10_000;
 
 /// With so many ready peers that hold everything nobody is sent to the origin.
 pub const LEASE_SEEDERS_ENOUGH: usize = 4;
+
+/// Bytes of an app below which nobody shares a copy of it in a crowd: the second script and the meeting cost tens of kilobytes.
+pub const CROWD_BYTES_MIN: u64 = 512 * 1024;
+
+/// Time in which a visitor's line carries an app from which on it pays to share the copy, in milliseconds, while somebody else takes one: four times what script, session and connections
+/// take on that line.
+pub const CROWD_MS_MIN: u64 = 700;
+
+/// And for somebody who comes alone, who loses the same time and gains nothing unless others come: two hundred milliseconds are no more than three in a hundred of it.
+pub const CROWD_ALONE_MS_MIN: u64 = 6_000;
+
+/// Where nobody knows the line, somebody who came this long ago may still be taking a copy, in milliseconds.
+pub const CROWD_UNKNOWN_MS: u64 = 5_000;
+
+/// Downloads by which the line is known: the median of the last ones.
+pub const CROWD_RATES: usize = 15;
+
+/// Pages of which the last copy is remembered. 64 KiB.
+pub const CROWD_PAGES_MAX: usize = 1_024;
 
 /// First copies remembered: pages, times neighbourhoods where not everybody is introduced to everybody. 80 KiB.
 pub const COALESCED_COPIES_MAX: usize = 1_024;

@@ -175,6 +175,15 @@ impl Tracker {
         self.leases.take_first_place(self.now_ms, manifest)
     }
 
+    /// Admits a visit to those who fetch a manifest together: opens it, and if it is the first of them gives it the first pieces. Whether it is.
+    #[must_use]
+    pub fn join_crowd(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> bool {
+        self.advance(now_ms);
+        let Some(pieces) = coverage.pieces(&seeking.manifest).filter(|_| self.open_visit(seeking)) else { return false };
+        let number = self.members.number_of(Answerer::Ticket(seeking.ticket));
+        number.is_some_and(|number| self.leases.begin(self.now_ms, number, seeking.manifest, pieces))
+    }
+
     /// How many registered peers of a page hold its manifest of now whole and can be introduced.
     #[must_use]
     pub fn seeders_of(&self, page: &str) -> usize {

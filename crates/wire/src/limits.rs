@@ -89,6 +89,9 @@ pub const OFFERS_PER_LEECHER_MAX: usize = 8;
 /// Pieces of the origin given to one peer in one `share`: 256 of 20 KiB are 5 MiB, so that a fast line is not kept waiting for the tracker.
 pub const SHARE_PIECES_MAX: usize = 256;
 
+/// Pieces that whoever comes first to a crowd begins with before it asks the tracker, at most: what flows while its script and its session come, on a line of 10 Mbit/s.
+pub const LEASE_FIRST_PIECES: u32 = 32;
+
 /// Answers in one signal or one `POST /.viral/answer`.
 pub const ANSWERS_MAX: usize = OFFERS_PER_LEECHER_MAX;
 

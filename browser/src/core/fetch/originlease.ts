@@ -1,7 +1,4 @@
-/**
- * What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something.
- * A script that is built without `CROWD` has nothing of this.
- */
+/** What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something. */
 
 import type { PieceTable } from './piecetable';
 import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS } from './config';
@@ -121,3 +118,6 @@ export class OriginLease {
     return done;
   }
 }
+
+/** Makes the lease of an engine that becomes one of a crowd. */
+export const newOriginLease = (now: number, salt: number): OriginLease => new OriginLease(now, salt);

@@ -110,7 +110,7 @@ export class PieceTable {
       if (!piece._from.length) this._free--;
     }
     piece._held = true;
-    if (CROWD) for (const state of this._peers.values()) state._has.delete(piece);
+    for (const state of this._peers.values()) state._has.delete(piece);
     this._held++;
     this._bytesHeld += piece.len;
     for (const state of piece._from) {
@@ -153,7 +153,7 @@ export class PieceTable {
   _remove(state: SourceState): void {
     this._release(state);
     this._peers.delete(state.peer);
-    if (CROWD) for (const piece of state._has) piece._availability--;
+    for (const piece of state._has) piece._availability--;
     startOver(this._origin);
   }
 

@@ -12,7 +12,7 @@ import type { OriginLease } from './originlease';
 
 /** One round: sets every source to work and puts the frames and requests for that into `table._out`. */
 export function schedule(table: PieceTable, policy: OriginPolicy): void {
-  const lease = CROWD ? policy._lease : undefined;
+  const lease = policy._lease;
   const peers = [...table._peers.values()];
   for (const state of peers) query(table, state);
   askPeers(table, peers, DEMANDED, lease);
@@ -21,7 +21,7 @@ export function schedule(table: PieceTable, policy: OriginPolicy): void {
     for (const state of peers) if (!state._overdue && !owed(state).length) endGame(table, state);
   }
   askPeers(table, peers, EXPECTED, lease);
-  if (CROWD && lease) askForLease(table, lease);
+  if (lease) askForLease(table, lease);
   else askOrigin(table, policy);
   for (const state of peers) {
     emit(table, 'cancel', state, state._cancels);
@@ -51,7 +51,7 @@ function query(table: PieceTable, state: SourceState): void {
 
 /** Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once. */
 function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number, lease?: OriginLease): void {
-  const crowd = (CROWD && ring && lease) || undefined;
+  const crowd = (ring && lease) || undefined;
   // The rarest piece is looked for in all rings at once.
   if (crowd && ring === EXPECTED) return;
   let ready = peers.filter(
@@ -116,7 +116,7 @@ function askOrigin(table: PieceTable, policy: OriginPolicy): void {
   watch(policy._help, table);
   const origin = table._origin;
   // A request that hangs is no reason to wait for it alone.
-  const requestsMax = (CROWD && !origin._overdue && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
+  const requestsMax = (!origin._overdue && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
   while (origin._pause === NEVER && table._requestCount < requestsMax) {
     const batch: PieceState[] = [];
     hedge(table, batch);

@@ -118,11 +118,11 @@ export const backoff = (base: number, times: number, max: number): number => Mat
 
 /** When a source that owes pieces is dropped for its silence. */
 export const timeoutAt = (state: SourceState): number =>
-  state._since + (CROWD && state._patient ? CROWD_TIMEOUT_MS : Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS, 3 * (state._gap >> 3))));
+  state._since + (state._patient ? CROWD_TIMEOUT_MS : Math.min(TIMEOUT_MS_MAX, Math.max(TIMEOUT_MS, 3 * (state._gap >> 3))));
 
 /** When a source that owes pieces is overdue. */
 export const overdueAt = (state: SourceState): number =>
-  Math.min(timeoutAt(state), state._since + Math.max(CROWD && state._patient ? CROWD_OVERDUE_MS : OVERDUE_MS, state._gap >> 2));
+  Math.min(timeoutAt(state), state._since + Math.max(state._patient ? CROWD_OVERDUE_MS : OVERDUE_MS, state._gap >> 2));
 
 /** In a crowd a line is shared by many: a gap says little, and a small window leaves the choice of the next piece for later. */
 export function bePatient(state: SourceState): void {
@@ -142,7 +142,7 @@ export function startOver({ _cursors }: SourceState): void {
 
 /** Whether it opened and then said nothing in all the time it had for that: nobody waits for what it announced any more. */
 export const isMute = ({ peer, _open, _known, _grace, _heard, _patient }: SourceState): boolean =>
-  _open && _grace === NEVER && !_known && !_heard && !(CROWD && _patient) && peer >= 0;
+  _open && _grace === NEVER && !_known && !_heard && !_patient && peer >= 0;
 
 /** Whether its silence counts: it owes something, or never said a word. */
 export const isAwaited = (state: SourceState): boolean => state._open && (state._flight.size > 0 || isMute(state));

@@ -35,12 +35,12 @@ export class Report {
    */
   constructor(totals: Totals, inCrowd?: boolean) {
     this.#totals = totals;
-    if (CROWD) this.#inCrowd = inCrowd;
+    this.#inCrowd = inCrowd;
   }
 
   /** Something grew: a report is due soon. `progress` is that of the download; only a crowd needs it. */
   handleGrowth(now: number, progress?: Progress): void {
-    const at = now + (CROWD && this.#inCrowd && progress && !mattersToTracker(progress, this.#held?.pieces ?? 0) ? CROWD_REPORT_MS : REPORT_MS);
+    const at = now + (this.#inCrowd && progress && !mattersToTracker(progress, this.#held?.pieces ?? 0) ? CROWD_REPORT_MS : REPORT_MS);
     this.#due = Math.min(this.#due ?? at, at);
   }
 

@@ -4,6 +4,7 @@
 mod apps;
 mod bad_input;
 mod common;
+mod crowds;
 mod deploys;
 mod doctor;
 mod examples;

@@ -1,4 +1,4 @@
-//! `/.viral/addition.js`, `/.viral/worker.js`, `/.viral/inside.js` and `/.viral/beside.js`.
+//! `/.viral/addition.js`, `/.viral/worker.js`, `/.viral/inside.js`, `/.viral/crowd.js` and `/.viral/beside.js`.
 
 use std::sync::Arc;
 
@@ -22,6 +22,11 @@ pub(crate) async fn addition(State(app): State<Arc<App>>, RawQuery(query): RawQu
 /// `GET /.viral/beside.js`
 pub(crate) async fn beside(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
     script(&app.scripts.beside, query.as_deref(), &headers)
+}
+
+/// `GET /.viral/crowd.js`
+pub(crate) async fn crowd(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    script(&app.scripts.crowd, query.as_deref(), &headers)
 }
 
 /// `GET /.viral/inside.js`

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use viral_swarm::coverage::CoverageCache;
+use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{Report, ReportKind};
 use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Tracker, TrackerOutput};
@@ -29,6 +30,7 @@ pub(super) struct Inner {
     pub(super) lineage_seen: u64,
     pub(super) readied_seen: u64,
     pub(super) coalescer: RequestCoalescer,
+    pub(super) crowds: Crowds,
 }
 
 /// What the tracker's words are carried out on, each behind a lock of its own.

@@ -115,6 +115,7 @@ pub(super) fn of_visit(
         // Whoever reloads the page was the first one, perhaps.
         was_here: cookies::pinned_version(&request.headers).is_some(),
         may_wait: true,
+        may_share: true,
     }
 }
 

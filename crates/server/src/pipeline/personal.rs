@@ -9,7 +9,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use tokio::time::Instant;
 use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
-use viral_swarm::admission::{Admission, Decision, Evidence, Reason, says, takes_part};
+use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, Reason, says, takes_part};
 use viral_swarm::visits::{AnswerKind, Opening};
 use viral_wire::Digest;
 use viral_wire::signal::ThinBoot;
@@ -201,7 +201,7 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
     // The page itself was gone to, and asks for this.
     let evidence = facts::as_visit(request);
     let mut facts = facts::of_visit(app, (&version, document), request, (evidence, Instant::now()));
-    facts.may_wait = false;
+    (facts.may_wait, facts.may_share) = (false, false);
     let (page, admission) = app.hub.admit((&version, document), &facts, |manifest| held == Some(*manifest), &app.policy);
     let (Some(page), Admission::Thin { offers, .. }) = (page, admission) else { return None };
     // From now on it is heard of as one that takes from peers.
@@ -210,7 +210,10 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
         app.hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Thin, is_first: false });
     }
     // Nothing is waited for: the page is there.
-    Some(ThinBoot { critical: 0, ..render::thin_boot((document, &page), facts.ticket, (offers, false), app.stun_ports(&facts.addr)) })
+    Some(ThinBoot {
+        critical: 0,
+        ..render::thin_boot((document, &page), facts.ticket, (offers, CrowdRole::None), &app.scripts, app.stun_ports(&facts.addr))
+    })
 }
 
 #[cfg(test)]

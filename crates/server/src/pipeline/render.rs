@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Response, header, request::Parts};
 use viral_site::{Asset, Version, Which, respond};
-use viral_swarm::admission::{Admission, Decision, Reason, VisitFacts};
+use viral_swarm::admission::{Admission, CrowdRole, Decision, Reason, VisitFacts};
 use viral_wire::Ticket;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
@@ -20,6 +20,7 @@ use super::{facts, observe, span};
 use crate::app::App;
 use crate::headers::VIRAL_MANIFEST;
 use crate::pages::{PageManifest, page_path};
+use crate::scripts::Scripts;
 use crate::stats::Cause;
 
 pub(super) use stored::names as stores;
@@ -42,7 +43,7 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
     let mut response = match (admission, page) {
         (Admission::Asset, _) => as_is(Which::Raw, Cause::Assets).await,
         (Admission::Stored, Some(page)) => stored::respond(request, &page.manifest),
-        (Admission::Thin { offers, crowd }, Some(page)) => thin_answer(app, visit, page, (offers, crowd)),
+        (Admission::Thin { offers, crowd, .. }, Some(page)) => thin_answer(app, visit, page, (offers, crowd)),
         (Admission::Full { names_manifest, .. }, page) => {
             let mut response = as_is(Which::Full, Cause::Documents).await;
             name_manifest(&mut response, page.filter(|_| names_manifest));
@@ -74,7 +75,8 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
 pub(super) fn thin_boot(
     (document, page): (&Asset, &PageManifest),
     ticket: Ticket,
-    (offers, crowd): (Vec<Offer>, bool),
+    (offers, crowd): (Vec<Offer>, CrowdRole),
+    scripts: &Scripts,
     stun: Vec<u16>,
 ) -> ThinBoot {
     // Who is behind the same address needs nothing from outside. What kind of NAT it is, seeders tell.
@@ -88,16 +90,18 @@ pub(super) fn thin_boot(
         ticket,
         offers,
         deploy: document.document().map_or(Deploy::Reload, facts::deploy_of),
-        crowd,
+        crowd: crowd != CrowdRole::None,
+        first: crowd == CrowdRole::First,
+        script: (crowd != CrowdRole::None).then(|| scripts.crowd_tag()),
         stun,
     }
 }
 
 /// The thin answer. HEAD gets its head.
-fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, bool)) -> Response<Body> {
+fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers, crowd): (Vec<Offer>, CrowdRole)) -> Response<Body> {
     let RenderedVisit { version, document, request, facts, .. } = *visit;
     span::note_ticket(facts.ticket);
-    let boot = thin_boot((document, &page), facts.ticket, (offers, crowd), app.stun_ports(&facts.addr));
+    let boot = thin_boot((document, &page), facts.ticket, (offers, crowd), &app.scripts, app.stun_ports(&facts.addr));
     let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
     if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }

@@ -1,5 +1,6 @@
 //! From the first request to the app, and what follows.
 
+use viral_swarm::admission::CrowdRole;
 use viral_swarm::client::{Session, SessionConfig};
 use viral_wire::Piece;
 use viral_wire::signal::Offer;
@@ -97,8 +98,8 @@ impl Visitor {
             VisitAnswer::Thin { ticket, manifest, offers, crowd } => {
                 self.answered = Some(Answered::Thin);
                 self.ticket = Some(ticket);
-                let in_crowd = crowd && is_native;
-                self.begin(context, SessionConfig { ticket: Some(ticket), manifest: Some(manifest), in_crowd, ..config }, offers);
+                let (in_crowd, is_first) = (crowd != CrowdRole::None, crowd == CrowdRole::First);
+                self.begin(context, SessionConfig { ticket: Some(ticket), manifest: Some(manifest), in_crowd, is_first, ..config }, offers);
             }
         }
     }

@@ -5,6 +5,7 @@ use viral_wire::{Digest, Ticket, signal::Offer};
 use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
 use crate::{
     coverage::Coverage,
+    crowd::{Crowds, Newcomer},
     locality::SharePolicy,
     pageset::Size,
     request_coalescing::{RequestCoalescer, Visitor},
@@ -43,6 +44,8 @@ pub struct VisitFacts {
     pub was_here: bool,
     /// There is a place for one more who waits.
     pub may_wait: bool,
+    /// It is answered with a page, so that it can be one of a crowd.
+    pub may_share: bool,
 }
 
 /// Where a visit is admitted to.
@@ -52,8 +55,22 @@ pub struct Swarm<'s, C> {
     pub tracker: &'s mut Tracker,
     /// Which first copies are on their way.
     pub coalescer: &'s mut RequestCoalescer,
+    /// Whether it pays to share them.
+    pub crowds: &'s mut Crowds,
     /// What holders of other manifests are worth.
     pub coverage: &'s C,
+}
+
+/// What somebody is in the crowd that fetches a page together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CrowdRole {
+    /// There is no crowd.
+    #[default]
+    None,
+    /// One of it: the tracker says what to take from the origin.
+    Member,
+    /// The first of it, who begins with the first pieces before it asks; see [`Tracker::join_crowd`].
+    First,
 }
 
 /// What becomes of a visit.
@@ -75,10 +92,12 @@ pub enum Admission {
     Stored,
     /// The loader, with whom to begin.
     Thin {
-        /// Reserved offers, nearest first. None for HEAD.
+        /// Why.
+        reason: Reason,
+        /// Reserved offers, nearest first. None for HEAD, and there may be none in a crowd.
         offers: Vec<Offer>,
-        /// Some fetch this manifest by leases now.
-        crowd: bool,
+        /// Whether some fetch this manifest by leases now.
+        crowd: CrowdRole,
     },
     /// It waits for a copy that is on its way to somebody else, and asks again once a peer is ready or this time has come, in milliseconds.
     Wait {
@@ -96,7 +115,7 @@ impl Admission {
             Self::Plain(reason) => Decision::Plain(*reason),
             Self::Full { reason, .. } => Decision::Full(*reason),
             Self::Stored => Decision::Thin(Reason::Stored),
-            Self::Thin { .. } => Decision::Thin(Reason::PeerNear),
+            Self::Thin { reason, .. } => Decision::Thin(*reason),
             Self::Wait { .. } => return None,
         })
     }
@@ -111,7 +130,7 @@ pub fn admit<C: Coverage>(
     policy: &Policy,
     swarm: Swarm<'_, C>,
 ) -> Admission {
-    let Swarm { tracker, coalescer, coverage } = swarm;
+    let Swarm { tracker, coalescer, crowds, coverage } = swarm;
     let seeking = page.map(|page| Seeking {
         addr: facts.addr,
         page: page.path,
@@ -138,6 +157,20 @@ pub fn admit<C: Coverage>(
         (Decision::Full(reason), _) => reason,
         (Decision::Thin(_), None) => Reason::NoPeerNear,
     };
+    if let (Reason::NoPeerNear, Some(page), Some(seeking)) = (reason, page, &seeking)
+        && !evidence.is_native_peer
+        && facts.may_share
+        && !facts.was_here
+        && facts.addr.share != SharePolicy::Off
+    {
+        let newcomer = Newcomer { manifest: page.manifest, bytes: page.app_bytes, is_crowded: tracker.is_crowded(&page.manifest) };
+        if crowds.pays(now_ms, &newcomer) {
+            return share_copy(now_ms, facts, seeking, tracker, coverage);
+        }
+        if !facts.is_head {
+            crowds.note_copy(now_ms, page.manifest);
+        }
+    }
     if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head && facts.addr.share != SharePolicy::Off)
     {
         let is_served_at_once = evidence.is_native_peer || facts.was_here;
@@ -174,7 +207,20 @@ fn introduce<C: Coverage>(
         }
         coalescer.note_introduced(now_ms, seeking.manifest, &facts.addr.place());
     }
-    Some(Admission::Thin { offers, crowd: tracker.is_crowded(&seeking.manifest) })
+    let crowd = if tracker.is_crowded(&seeking.manifest) { CrowdRole::Member } else { CrowdRole::None };
+    Some(Admission::Thin { reason: Reason::PeerNear, offers, crowd })
+}
+
+/// The thin answer of somebody who shares the origin's copy with others.
+fn share_copy<C: Coverage>(now_ms: u64, facts: &VisitFacts, seeking: &Seeking<'_>, tracker: &mut Tracker, coverage: &C) -> Admission {
+    let (mut offers, mut crowd) = (Vec::new(), CrowdRole::Member);
+    if !facts.is_head {
+        if tracker.join_crowd(now_ms, seeking, coverage) {
+            crowd = CrowdRole::First;
+        }
+        offers = tracker.neighbours_for(now_ms, seeking, coverage);
+    }
+    Admission::Thin { reason: Reason::Crowd, offers, crowd }
 }
 
 /// Whether what a page loads may travel that is made for this visitor and does so itself never. `page` stands for all such pages; nobody waits or is introduced here.

@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 
 use viral_wire::frame::{ByeReason, Encoding};
 use viral_wire::push::planned;
-use viral_wire::signal::{ConnectFailure, PeerNumber};
+use viral_wire::signal::{ConnectFailure, Offer, PeerNumber};
 use viral_wire::{Digest, Frame, Piece, PieceId};
 
+use super::config::{CROWD_MANIFEST_WAIT_MS, MANIFEST_WAIT_MS};
 use super::manifests::{ArrivedPiece, ManifestConfig, ManifestOutput, Manifests};
 use super::parts::Part;
 use super::peers::{Introduction, Peers, PeersOutput};
@@ -65,7 +66,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Nobody is met, and nothing is here.
-    pub(super) fn new(config: &SessionConfig, has_offers: bool) -> Self {
+    pub(super) fn new(config: &SessionConfig, offers: &[Offer]) -> Self {
         let &SessionConfig { takes_page, follows, in_crowd, manifest, .. } = config;
         let manifests = ManifestConfig { takes_page, follows, has_ticket: config.ticket.is_some(), in_crowd };
         let mut random = Random::new(config.seed);
@@ -75,7 +76,7 @@ impl Exchange {
             random,
             serving: Serving::new(config.slots, config.up_bytes_per_s),
             peers: Peers::default(),
-            manifests: Manifests::new(manifests, manifest, has_offers),
+            manifests: Manifests::new(manifests, manifest, manifest_wait_ms(config, offers)),
             is_taking_up: false,
             reset_at: None,
             advanced_at: (0, None),
@@ -422,6 +423,17 @@ impl Exchange {
     fn announced_push(&self, peer: PeerKey) -> Vec<PieceId> {
         let push = self.peers.get(peer).and_then(super::peers::PeerLink::awaited_push);
         push.and_then(|push| self.manifests.get(&push.manifest).map(|known| planned(&push, &known.pieces))).unwrap_or_default()
+    }
+}
+
+/// How long peers may take to give the manifest before the origin is asked for it, in milliseconds. Of a crowd only the first asks at once: the others have it from those who came before.
+fn manifest_wait_ms(config: &SessionConfig, offers: &[Offer]) -> u64 {
+    let is_pushed = offers.iter().any(|offer| offer.push.is_some());
+    match (is_pushed, config.in_crowd && config.ticket.is_some() && !config.is_first) {
+        (false, true) => CROWD_MANIFEST_WAIT_MS,
+        (true, _) => MANIFEST_WAIT_MS,
+        (false, false) if config.is_first || offers.is_empty() => 0,
+        (false, false) => MANIFEST_WAIT_MS,
     }
 }
 

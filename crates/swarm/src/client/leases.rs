@@ -8,10 +8,12 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use viral_wire::Digest;
+use serde::{Deserialize, Serialize};
+use viral_wire::{Digest, limits::LEASE_FIRST_PIECES};
 
 /// What the host must do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum LeaseOutput {
     /// Send a `share`; [`Leases::handle_unsent`] if that fails.
     Ask {
@@ -48,16 +50,22 @@ enum First {
 pub struct Leases {
     in_crowd: bool,
     first: First,
+    /// The download wants to ask, and there is no session yet: of which manifest, with how many pieces done.
+    owed: Option<(Digest, u32)>,
     out: VecDeque<LeaseOutput>,
 }
 
 impl Leases {
     /// `in_crowd`: whether nobody had the app when this visitor came. `asks_at_once`: whether it was told the manifest and met nobody, so that the registration
-    /// asks for a lease.
+    /// asks for a lease. `is_first`: whether it was given the first pieces with the visit's answer.
     #[must_use]
-    pub fn new(in_crowd: bool, asks_at_once: bool) -> Self {
-        let first = if in_crowd && asks_at_once { First::Asked } else { First::Unasked };
-        Self { in_crowd, first, out: VecDeque::new() }
+    pub fn new(in_crowd: bool, asks_at_once: bool, is_first: bool) -> Self {
+        let first = match (in_crowd, is_first, asks_at_once) {
+            (true, true, _) => First::Given((0..LEASE_FIRST_PIECES).collect()),
+            (true, false, true) => First::Asked,
+            (true, false, false) | (false, _, _) => First::Unasked,
+        };
+        Self { in_crowd, first, owed: None, out: VecDeque::new() }
     }
 
     /// Whether the first messages of a session ask for a lease.
@@ -70,12 +78,13 @@ impl Leases {
     /// there is one.
     #[must_use]
     pub fn is_leasing(&self, live: bool) -> bool {
-        self.in_crowd && (self.is_asked() || live)
+        self.in_crowd && (self.is_asked() || live || matches!(self.first, First::Given(_)))
     }
 
     /// There is no session: nobody grants leases any more.
     pub fn handle_lost(&mut self) {
         self.first = First::Over;
+        self.owed = None;
     }
 
     /// Another manifest is looked for in place of one that was not here yet. Whether the registration changed by that.
@@ -118,13 +127,21 @@ impl Leases {
         self.out.push_back(LeaseOutput::Take { manifest, places });
     }
 
-    /// The download of `manifest` wants a lease; `done` as it says.
-    pub fn handle_wanted(&mut self, manifest: Digest, done: u32) {
+    /// There is a session now: what could not be asked until then is.
+    pub fn handle_welcome(&mut self) {
+        if let Some((manifest, done)) = self.owed.take() {
+            self.out.push_back(LeaseOutput::Ask { manifest, done });
+        }
+    }
+
+    /// The download of `manifest` wants a lease; `done` as it says. `live`: whether there is a session to ask in.
+    pub fn handle_wanted(&mut self, manifest: Digest, done: u32, live: bool) {
         match std::mem::replace(&mut self.first, First::Over) {
             // The answer is on its way.
             First::Asked if done == 0 => self.first = First::Asked,
             First::Given(places) => self.out.push_back(LeaseOutput::Take { manifest, places }),
-            First::Unasked | First::Asked | First::Over => self.out.push_back(LeaseOutput::Ask { manifest, done }),
+            First::Unasked | First::Asked | First::Over if live => self.out.push_back(LeaseOutput::Ask { manifest, done }),
+            First::Unasked | First::Asked | First::Over => self.owed = Some((manifest, done)),
         }
     }
 

@@ -8,7 +8,7 @@ mod tests;
 use viral_wire::frame::Encoding;
 use viral_wire::{Digest, Manifest, ManifestError, Piece, PieceId};
 
-use super::config::{CROWD_MANIFEST_WAIT_MS, EARLY_BYTES_MAX, MANIFEST_WAIT_MS, MANIFESTS_MAX, ORIGIN_PROBE_MS};
+use super::config::{CROWD_MANIFEST_WAIT_MS, EARLY_BYTES_MAX, MANIFESTS_MAX, ORIGIN_PROBE_MS};
 use crate::fetch::PeerKey;
 
 /// What the host must do next.
@@ -86,10 +86,10 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// None is known. `sought`: what the visit was told; `has_offers`: whether it came with offers of peers that may give it.
+    /// None is known. `sought`: what the visit was told; `wait_ms`: how long peers may take to give it before the origin is asked.
     #[must_use]
-    pub fn new(config: ManifestConfig, sought: Option<Digest>, has_offers: bool) -> Self {
-        let due = sought.map(|_| if has_offers { MANIFEST_WAIT_MS } else { 0 });
+    pub fn new(config: ManifestConfig, sought: Option<Digest>, wait_ms: u64) -> Self {
+        let due = sought.map(|_| wait_ms);
         Self { config, sought, due, ..Self::default() }
     }
 

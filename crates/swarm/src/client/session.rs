@@ -48,9 +48,9 @@ impl Session {
             live: false,
             offers_wanted: 0,
             awaits_peer: false,
-            exchange: Exchange::new(&config, !offers.is_empty()),
+            exchange: Exchange::new(&config, &offers),
             // Without offers nobody takes leases yet: the first one is asked for before anything else is known.
-            leases: Leases::new(in_crowd, config.manifest.is_some() && offers.is_empty()),
+            leases: Leases::new(in_crowd, config.manifest.is_some() && offers.is_empty(), config.is_first),
             report: Report::new(in_crowd),
             search: Search::default(),
             out: VecDeque::new(),
@@ -389,7 +389,7 @@ impl Session {
             }
             Event::AskLease { done } => {
                 if let Some(digest) = self.current().map(|known| known.digest) {
-                    self.leases.handle_wanted(digest, done);
+                    self.leases.handle_wanted(digest, done, self.live);
                     self.drain_leases();
                 }
             }
@@ -407,6 +407,8 @@ impl Session {
         if self.current().is_some() {
             self.begin_leasing();
         }
+        self.leases.handle_welcome();
+        self.drain_leases();
         self.report.handle_welcome();
         self.report_now();
         self.look_for_peers();

@@ -25,6 +25,8 @@ pub struct SessionConfig {
     pub meets: bool,
     /// Whether nobody had the app when this visitor came, so that the tracker grants leases of it to all who come meanwhile.
     pub in_crowd: bool,
+    /// Whether this visitor is the first of a crowd, who has the first [`LEASE_FIRST_PIECES`](viral_wire::limits::LEASE_FIRST_PIECES) pieces without asking.
+    pub is_first: bool,
     /// Leechers to serve at once; 0 = nothing is uploaded.
     pub slots: u8,
     /// Upload limit in bytes per second; 0 = none.

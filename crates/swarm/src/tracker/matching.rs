@@ -45,6 +45,17 @@ struct Search<'a> {
     coverage: &'a dyn Coverage,
 }
 
+/// Whom somebody asks for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    manifest: Digest,
+    count: usize,
+    /// They are to send it something unasked, at once.
+    push: bool,
+    /// See [`Search::covered_min`].
+    covered_min: u16,
+}
+
 /// Somebody who could be picked. The order of the fields is the order of preference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Choice {
@@ -153,7 +164,18 @@ impl Tracker {
         if !self.open_visit(seeking) {
             return Vec::new();
         }
-        self.give(Answerer::Ticket(seeking.ticket), seeking.addr, seeking.manifest, seeking.wanted, true, coverage)
+        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push: true, covered_min: COVERAGE_MIN_PERMILLE };
+        self.give(Answerer::Ticket(seeking.ticket), seeking.addr, asked, coverage)
+    }
+
+    /// Reserves ready-made offers of others who fetch the same manifest now, whatever they hold of it.
+    pub fn neighbours_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
+        self.advance(now_ms);
+        if !self.open_visit(seeking) {
+            return Vec::new();
+        }
+        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push: false, covered_min: 0 };
+        self.give(Answerer::Ticket(seeking.ticket), seeking.addr, asked, coverage)
     }
 
     /// More peers for a session. Nothing is pushed to it, since it may hold anything by now.
@@ -161,10 +183,12 @@ impl Tracker {
         let Some(session) = self.members.sessions.get(&peer) else { return Vec::new() };
         let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
         let Some(manifest) = manifest.or(current) else { return Vec::new() };
-        self.give(Answerer::Peer(peer), session.addr, manifest, count, false, coverage)
+        // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
+        self.give(Answerer::Peer(peer), session.addr, Asked { manifest, count, push: false, covered_min: 0 }, coverage)
     }
 
-    fn give(&mut self, who: Answerer, addr: ClientAddr, manifest: Digest, count: usize, push: bool, coverage: &dyn Coverage) -> Vec<Offer> {
+    fn give(&mut self, who: Answerer, addr: ClientAddr, asked: Asked, coverage: &dyn Coverage) -> Vec<Offer> {
+        let Asked { manifest, count, push, covered_min } = asked;
         if addr.share == SharePolicy::Off {
             return Vec::new();
         }
@@ -179,9 +203,7 @@ impl Tracker {
         let excluded = |peer| Answerer::Peer(peer) == who || leecher.is_engaged_with(peer) || uploads.contains(&peer);
         let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
         let mut random = self.random.clone();
-        // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
         let is_thin = matches!(who, Answerer::Ticket(_));
-        let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
         let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
         let (nat, candidates) = own.map_or((None, &[][..]), |own| (own.nat, own.reach().candidates));
         let place = addr.place();

@@ -136,6 +136,9 @@ impl Tracker {
         let stun = self.stun.of_use_to(&session.addr);
         if let Some(ticket) = ticket {
             let fresh = Leecher::new(self.next_serial());
+            if let Some(before) = self.members.number_of(Answerer::Ticket(ticket)) {
+                self.leases.handle_connected(self.now_ms, before, peer);
+            }
             self.members.link_visit(self.now_ms, peer, ticket, fresh);
         }
         if let Some(ordinal) = self.join_lineage(Answerer::Peer(peer)) {
@@ -188,7 +191,10 @@ impl Tracker {
 
     /// A visit was forgotten.
     pub(super) fn end_visit(&mut self, visit: Option<ThinVisit>) {
-        if let Some(ordinal) = visit.and_then(|visit| visit.leecher).and_then(|leecher| leecher.ordinal) {
+        let Some(visit) = visit else { return };
+        let granted = self.leases.handle_gone(self.now_ms, visit.number);
+        self.grant(granted);
+        if let Some(ordinal) = visit.leecher.and_then(|leecher| leecher.ordinal) {
             self.lineage.leave(ordinal);
         }
     }

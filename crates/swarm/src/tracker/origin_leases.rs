@@ -6,11 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use viral_wire::{Digest, limits::SHARE_PIECES_MAX, signal::PeerNumber};
+use viral_wire::{
+    Digest,
+    limits::{LEASE_FIRST_PIECES, SHARE_PIECES_MAX},
+    signal::PeerNumber,
+};
 
 use super::timers::Timers;
 use crate::limits::{
-    FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_PIECES_FIRST, LEASE_PIECES_MIN, LEASE_WAIT_MS,
+    FIRST_LEASE_MS, FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_PIECES_FIRST, LEASE_PIECES_MIN, LEASE_WAIT_MS,
     LEASE_WINDOW_ALONE, LEASE_WINDOW_MAX, LEASE_WINDOW_MIN, LEASE_WINDOW_START,
 };
 
@@ -146,6 +150,41 @@ impl OriginLeases {
             first_visitors.insert(manifest, now_ms);
         }
         is_first
+    }
+
+    /// Gives the first pieces of a manifest to somebody who comes now and is not connected yet, if it is the first; see [`Self::take_first_place`]. It has them for
+    /// [`FIRST_LEASE_MS`], and as long as any lease once [`Self::handle_connected`].
+    pub(super) fn begin(&mut self, now_ms: u64, first: PeerNumber, manifest: Digest, pieces: u32) -> bool {
+        let has_room = self.by_manifest.len() < LEASE_MANIFESTS_MAX;
+        if !has_room || !self.take_first_place(now_ms, manifest) {
+            return false;
+        }
+        let due_ms = now_ms.saturating_add(FIRST_LEASE_MS);
+        let mut leased = ManifestLeases::of(pieces);
+        let given: VecDeque<u32> = std::iter::from_fn(|| leased.take()).take(LEASE_FIRST_PIECES as usize).collect();
+        leased.leases.insert(first, Lease { pieces: given, given_ms: now_ms, due_ms });
+        leased.waiters.insert(first, Waiter { asked_ms: now_ms, done: 0 });
+        self.by_manifest.insert(manifest, leased);
+        self.holders.insert(first, manifest);
+        self.timers.set(due_ms, first);
+        true
+    }
+
+    /// Whoever others know as `before` has a session of the number `peer` now, and goes on with what it was given.
+    pub(super) fn handle_connected(&mut self, now_ms: u64, before: PeerNumber, peer: PeerNumber) {
+        let Some(manifest) = self.holders.remove(&before) else { return };
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return };
+        self.holders.insert(peer, manifest);
+        leased.queue.retain(|other| *other != before);
+        if let Some(waiter) = leased.waiters.remove(&before) {
+            leased.waiters.insert(peer, waiter);
+        }
+        if let Some(mut lease) = leased.leases.remove(&before) {
+            self.timers.clear(lease.due_ms, before);
+            lease.due_ms = now_ms.saturating_add(LEASE_WAIT_MS);
+            self.timers.set(lease.due_ms, peer);
+            leased.leases.insert(peer, lease);
+        }
     }
 
     /// A peer holds all of a manifest.

@@ -55,6 +55,16 @@ pub enum Deploy {
     Reload,
 }
 
+/// The script with which a browser is one of a crowd: its address and its digest, as in a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct CrowdScript {
+    /// From the root on, with its version.
+    pub src: String,
+    /// `sha256-…`, in Base64.
+    pub integrity: String,
+}
+
 /// What the thin answer tells the loader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +91,15 @@ pub struct ThinBoot {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(as = "Option<bool>", optional)]
     pub crowd: bool,
+    /// Of a crowd: nobody else fetches it yet. The visitor begins with the first [`LEASE_FIRST_PIECES`](crate::limits::LEASE_FIRST_PIECES) distinct pieces, as if the tracker had granted
+    /// them. Left out where false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub first: bool,
+    /// Of a crowd: the script that a browser needs to take part. Left out where there is no crowd.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub script: Option<CrowdScript>,
     /// UDP ports of this host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where no offer needs it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<u16>>", optional)]

@@ -168,7 +168,9 @@ mod tests {
             ticket: Ticket([7; 16]),
             offers: offers.collect(),
             deploy: Deploy::Write,
-            crowd: false,
+            crowd: true,
+            first: true,
+            script: Some(scripts().crowd_tag()),
             stun: vec![8443, 8444],
         }
     }

@@ -22,6 +22,7 @@ const PAGE: PageFacts<'static> =
 struct World {
     tracker: Tracker,
     coalescer: RequestCoalescer,
+    crowds: Crowds,
     coverage: CoverageCache,
 }
 
@@ -29,7 +30,12 @@ impl World {
     fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
-        Self { tracker: Tracker::new(TrackerConfig::default(), 7), coalescer: RequestCoalescer::new(line, Ladder::default()), coverage }
+        Self {
+            tracker: Tracker::new(TrackerConfig::default(), 7),
+            coalescer: RequestCoalescer::new(line, Ladder::default()),
+            crowds: Crowds::default(),
+            coverage,
+        }
     }
 
     /// Somebody who has all of the page and left this many offers.
@@ -49,7 +55,8 @@ impl World {
     }
 
     fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
-        let swarm = Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, coverage: &self.coverage };
+        let swarm =
+            Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, crowds: &mut self.crowds, coverage: &self.coverage };
         admit(facts.came_ms, facts, page, |_| false, &Policy::default(), swarm)
     }
 }
@@ -65,6 +72,7 @@ fn visitor() -> VisitFacts {
         came_ms: 0,
         was_here: false,
         may_wait: true,
+        may_share: true,
     }
 }
 
@@ -121,7 +129,8 @@ fn who_asks_for_privacy_takes_where_it_may_and_waits_for_nobody_where_it_may_not
     let admit_under = |world: &mut World, gpc| {
         let policy = Policy { gpc, ..Policy::default() };
         let facts = VisitFacts { addr: ClientAddr { share: policy.share_of(true), ..facts.addr }, ..facts.clone() };
-        let swarm = Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, coverage: &world.coverage };
+        let swarm =
+            Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, crowds: &mut world.crowds, coverage: &world.coverage };
         admit(0, &facts, Some(&PAGE), |_| false, &policy, swarm)
     };
     for gpc in [Gpc::Plain, Gpc::Leech] {
@@ -149,7 +158,8 @@ fn a_visit_that_a_worker_passed_on_is_plain() {
 #[test]
 fn who_stores_the_page_needs_nobody() {
     let mut world = World::new(0);
-    let swarm = Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, coverage: &world.coverage };
+    let swarm =
+        Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, crowds: &mut world.crowds, coverage: &world.coverage };
     let admission = admit(0, &visitor(), Some(&PAGE), |manifest| *manifest == PAGE.manifest, &Policy::default(), swarm);
     assert_eq!(admission, Admission::Stored);
 }
@@ -159,7 +169,10 @@ fn a_thin_visit_is_introduced_and_head_reserves_nobody() {
     let mut world = World::new(0);
     world.seeder(1);
     let head = VisitFacts { is_head: true, ..visitor() };
-    assert_eq!([(); 2].map(|()| world.admit(&head, Some(&PAGE))), [(); 2].map(|()| Admission::Thin { offers: Vec::new(), crowd: false }));
+    assert_eq!(
+        [(); 2].map(|()| world.admit(&head, Some(&PAGE))),
+        [(); 2].map(|()| Admission::Thin { reason: Reason::PeerNear, offers: Vec::new(), crowd: CrowdRole::None })
+    );
     let Admission::Thin { offers, .. } = world.admit(&visitor(), Some(&PAGE)) else { panic!("its one offer is free") };
     assert_eq!(offers.len(), 1);
     let next = VisitFacts { ticket: Ticket([2; 16]), ..visitor() };

@@ -11,7 +11,7 @@ const PUSH: Push = Push { manifest: MANIFEST, stripe: 0, stripes: 1, budget: 1 <
 
 /// A manifest of three pieces, and somebody who holds the first `held` of them.
 fn holder(slots: u8, bytes_per_s: u64, held: u32) -> (Serving, Manifests) {
-    let mut manifests = Manifests::new(ManifestConfig::default(), Some(MANIFEST), false);
+    let mut manifests = Manifests::new(ManifestConfig::default(), Some(MANIFEST), 0);
     manifests.handle_given(MANIFEST, replay::manifest(&[0, 1, 2])).unwrap().unwrap();
     let mut serving = Serving::new(slots, bytes_per_s);
     (0..held).for_each(|number| serving.handle_found(replay::id(number), 1_000));
@@ -91,7 +91,7 @@ fn who_asks_for_manifests_without_end_is_at_fault() {
 
 #[test]
 fn who_asks_for_a_manifest_that_is_not_here_yet_gets_it_once_it_is() {
-    let mut manifests = Manifests::new(ManifestConfig::default(), Some(MANIFEST), false);
+    let mut manifests = Manifests::new(ManifestConfig::default(), Some(MANIFEST), 0);
     let mut serving = Serving::new(2, 0);
     serving.handle_open(0, 1, None, &manifests);
     want_manifest(&mut serving, &manifests, 1, 1);
