@@ -90,7 +90,7 @@ pub(crate) async fn serve_connection(arrival: Arrival, service: Service, permit:
 async fn serve_http1(stream: Seated<Stream>, permit: ConnectionPermit, answerer: Answerer, stats: Option<Arc<Stats>>, shutdown: &Shutdown) {
     let meter = Meter::new(stats);
     let asked = meter.clone();
-    let metered = MeteredStream::new(stream, meter.clone(), permit);
+    let metered = MeteredStream::new(stream, meter.clone(), answerer.peer.address(), permit);
     let service = hyper::service::service_fn(move |request| {
         let answering = answerer.clone().answer(request, asked.clone());
         async move { Ok::<_, Infallible>(answering.await) }
@@ -112,7 +112,7 @@ async fn serve_http1(stream: Seated<Stream>, permit: ConnectionPermit, answerer:
 #[cfg(feature = "tls")]
 async fn serve_http2(stream: Seated<Stream>, permit: ConnectionPermit, answerer: Answerer, stats: Option<Arc<Stats>>, shutdown: &Shutdown) {
     let shares = Arc::new(Shares::default());
-    let metered = MeteredStream::new(stream, Meter::shared(stats.clone(), Arc::clone(&shares)), permit);
+    let metered = MeteredStream::new(stream, Meter::shared(stats.clone(), Arc::clone(&shares)), answerer.peer.address(), permit);
     let asked = Arc::clone(&shares);
     let service = hyper::service::service_fn(move |request| {
         let (share, meter) = (asked.begin(), Meter::new(stats.clone()));

@@ -9,6 +9,7 @@ mod tasks;
 mod told;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -92,6 +93,12 @@ impl Hub {
             let swarm = Swarm { tracker, coalescer, crowds, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
         })
+    }
+
+    /// Visitors' downloads were measured, in bytes per second.
+    pub(crate) fn note_rates(&self, rates: impl IntoIterator<Item = (IpAddr, u64)>) {
+        let mut inner = self.lock();
+        rates.into_iter().for_each(|(address, rate)| inner.crowds.note_rate(address, rate));
     }
 
     /// Peers that register from now on are told to ask there how the world sees them.

@@ -80,6 +80,9 @@ pub(crate) const SOCKET_CONTROL_BURST_MAX: u64 = 32;
 /// Pings and pongs that a client may send in a second, for ever.
 pub(crate) const SOCKET_CONTROL_PER_S: u64 = 1;
 
+/// Measures of visitors' lines that wait to be looked at.
+pub(crate) const RATES_MAX: usize = 256;
+
 /// Bytes that one WebSocket may send at once, whatever they are: a message may come as frames of which nobody hears, empty ones for example. Sixteen of the longest signals.
 pub(crate) const SOCKET_RECEIVED_BURST_MAX: u64 = 16 * viral_wire::limits::SIGNAL_LEN_MAX as u64;
 

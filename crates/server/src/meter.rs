@@ -1,10 +1,12 @@
 //! What one connection sent and for which cause, counted where the bytes leave, so that it holds whoever wrote them: handlers, hyper or a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwapOption;
 use http::Request;
+use tokio::time::Instant;
 
 #[cfg(feature = "tls")]
 use crate::shares::Shares;
@@ -45,6 +47,13 @@ impl Meter {
         let beyond = self.0.beyond_shares(bytes as u64);
         if let Some(stats) = self.0.stats.load().as_ref().filter(|_| beyond > 0) {
             stats.add_sent(Cause::from_index(self.0.cause.load(Relaxed)), beyond);
+        }
+    }
+
+    /// Nothing could be written from `since` until now; `bytes` went out since that last was so.
+    pub(crate) fn note_blocked(&self, address: IpAddr, since: Instant, bytes: u64) {
+        if let Some(stats) = self.0.stats.load().as_ref() {
+            stats.note_blocked(address, since, bytes);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) struct MeteredStream<S, H> {
     stream: S,
     meter: Meter,
     stall: Stall,
+    /// The other end of the connection.
+    address: IpAddr,
+    /// Bytes that left since something could not; none before the first time, since what left until then only filled the system's buffer.
+    moved: Option<u64>,
     linger: Option<Linger>,
     /// What a WebSocket may still send.
     received: Allowance,
@@ -46,15 +51,20 @@ struct Linger {
 
 impl<S, H> MeteredStream<S, H> {
     /// Wraps `stream`; `held` is dropped with it.
-    pub(crate) fn new(stream: S, meter: Meter, held: H) -> Self {
+    pub(crate) fn new(stream: S, meter: Meter, address: IpAddr, held: H) -> Self {
         let received = Allowance::new(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
-        Self { stream, meter, stall: Stall::default(), linger: None, received, _held: held }
+        Self { stream, meter, stall: Stall::default(), address, moved: None, linger: None, received, _held: held }
     }
 
     fn wrote(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match &polled {
             Poll::Ready(Ok(len)) => {
-                self.stall.note_moved();
+                if let Some(since) = self.stall.note_moved()
+                    && let Some(moved) = self.moved.replace(0)
+                {
+                    self.meter.note_blocked(self.address, since, moved);
+                }
+                self.moved = self.moved.map(|moved| moved + *len as u64);
                 self.meter.add(*len);
             }
             Poll::Ready(Err(_)) => {}
@@ -86,11 +96,11 @@ impl<S: AsyncRead + Unpin, H> MeteredStream<S, H> {
 }
 
 impl Stall {
-    /// Something left: the time until the next thing is to leave does not count.
-    fn note_moved(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.blocked += since.elapsed();
-        }
+    /// Something left: the time until the next thing is to leave does not count. Since when nothing could, if that was so.
+    fn note_moved(&mut self) -> Option<Instant> {
+        let since = self.since.take()?;
+        self.blocked += since.elapsed();
+        Some(since)
     }
 
     /// Ready when too little left in the time that could be waited for it; asked when nothing can leave now.
@@ -173,7 +183,7 @@ mod tests {
         let stats = Arc::new(Stats::default());
         let meter = Meter::new(Some(Arc::clone(&stats)));
         let (ours, theirs) = duplex(len);
-        (MeteredStream::new(ours, meter.clone(), ()), theirs, meter, stats)
+        (MeteredStream::new(ours, meter.clone(), [192, 0, 2, 1].into(), ()), theirs, meter, stats)
     }
 
     #[tokio::test]

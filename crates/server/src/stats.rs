@@ -1,13 +1,17 @@
 //! What the server did, in numbers: answers by kind and reason, bytes sent by cause, what the tracker knows.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
+use tokio::time::Instant;
+use viral_swarm::crowd::LineMeter;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 
+use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
 
@@ -52,6 +56,22 @@ pub(crate) struct Stats {
     answers: [AtomicU64; 3],
     sent: [AtomicU64; 5],
     reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    line: Mutex<Line>,
+}
+
+/// What visitors' lines carry.
+#[derive(Debug)]
+struct Line {
+    start: Instant,
+    meter: LineMeter,
+    /// Measured and not yet taken, in bytes per second.
+    rates: Vec<(IpAddr, u64)>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { start: Instant::now(), meter: LineMeter::default(), rates: Vec::new() }
+    }
 }
 
 impl Stats {
@@ -60,6 +80,20 @@ impl Stats {
         self.answers[kind as usize].fetch_add(1, Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *reasons.entry((kind.as_token(), reason)).or_default() += 1;
+    }
+
+    /// Nothing could be written to a connection from `since` until now; `bytes` went out on it since that last was so.
+    pub(crate) fn note_blocked(&self, address: IpAddr, since: Instant, bytes: u64) {
+        let Line { start, meter, rates } = &mut *self.line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ms_of = |at: Instant| u64::try_from(at.saturating_duration_since(*start).as_millis()).unwrap_or(u64::MAX);
+        let rate = meter.note(ms_of(Instant::now()), address, ms_of(since), bytes);
+        // Where nobody comes for them, old ones are as good as new ones.
+        rates.extend(rate.filter(|_| rates.len() < RATES_MAX).map(|rate| (address, rate)));
+    }
+
+    /// What was measured since this was last asked, in bytes per second.
+    pub(crate) fn take_rates(&self) -> Vec<(IpAddr, u64)> {
+        std::mem::take(&mut self.line.lock().unwrap_or_else(std::sync::PoisonError::into_inner).rates)
     }
 
     /// Counts bytes handed to a socket.

@@ -4,18 +4,23 @@
 //! thin enough hides what it costs. What the line carries is measured; nobody has to say it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use viral_wire::Digest;
 
-use crate::limits::{CROWD_ALONE_MS_MIN, CROWD_BYTES_MIN, CROWD_MS_MIN, CROWD_PAGES_MAX, CROWD_RATES, CROWD_UNKNOWN_MS};
+use crate::limits::{
+    CROWD_ALONE_MS_MIN, CROWD_BYTES_MIN, CROWD_MS_MIN, CROWD_PAGES_MAX, CROWD_RATES, CROWD_UNKNOWN_MS, LINE_BUSY_MS, LINE_BYTES_ENOUGH,
+    LINE_BYTES_MIN, LINE_VISITORS_MAX,
+};
+use crate::locality::network_key;
 
 /// What is known of the copies of a site's pages that are under way, and of the line that carries them.
 #[derive(Debug, Default)]
 pub struct Crowds {
     /// What the operator says that a shared line carries, in bytes per second; 0 = nothing.
     line: u64,
-    /// What the last visitors' downloads got, in bytes per second.
-    rates: VecDeque<u64>,
+    /// What the last visitors' downloads got, in bytes per second, one of each network.
+    rates: VecDeque<(IpAddr, u64)>,
     /// When the last copy of each manifest began, in milliseconds.
     copies: BTreeMap<Digest, u64>,
 }
@@ -38,18 +43,20 @@ impl Crowds {
         Self { line, ..Self::default() }
     }
 
-    /// A visitor's download was measured: so many bytes per second.
-    pub fn note_rate(&mut self, bytes_per_s: u64) {
+    /// A visitor's download was measured: so many bytes per second. A network has one word.
+    pub fn note_rate(&mut self, address: IpAddr, bytes_per_s: u64) {
+        let network = network_key(address);
+        self.rates.retain(|(known, _)| *known != network);
         if self.rates.len() >= CROWD_RATES {
             self.rates.pop_front();
         }
-        self.rates.push_back(bytes_per_s.max(1));
+        self.rates.push_back((network, bytes_per_s.max(1)));
     }
 
     /// What a visitor's download gets, in bytes per second, as far as anybody knows.
     #[must_use]
     pub fn rate(&self) -> Option<u64> {
-        let mut rates: Vec<u64> = self.rates.iter().copied().collect();
+        let mut rates: Vec<u64> = self.rates.iter().map(|(_, rate)| *rate).collect();
         rates.sort_unstable();
         let measured = rates.get(rates.len() / 2).copied();
         // An operator who names a thin line knows of those who share it; what is measured is one of them.
@@ -83,11 +90,46 @@ impl Crowds {
     }
 }
 
+/// Measures what visitors' lines carry, by the time in which nothing more could be written to them.
+#[derive(Debug, Default)]
+pub struct LineMeter {
+    visitors: BTreeMap<IpAddr, Busy>,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    until_ms: u64,
+    busy_ms: u64,
+    bytes: u64,
+}
+
+impl LineMeter {
+    /// One of a visitor's connections took nothing from `since_ms` until now, and `bytes` went out on it since it last did. What its line carries, in bytes per second, once that is sure.
+    pub fn note(&mut self, now_ms: u64, address: IpAddr, since_ms: u64, bytes: u64) -> Option<u64> {
+        if self.visitors.len() >= LINE_VISITORS_MAX && !self.visitors.contains_key(&address) {
+            let longest = self.visitors.iter().min_by_key(|(_, busy)| busy.until_ms).map(|(address, _)| *address);
+            longest.map(|longest| self.visitors.remove(&longest));
+        }
+        let busy = self.visitors.entry(address).or_default();
+        // Several connections that wait at the same time wait for the same line.
+        busy.busy_ms += now_ms.saturating_sub(since_ms.max(busy.until_ms));
+        busy.until_ms = busy.until_ms.max(now_ms);
+        busy.bytes += bytes;
+        if busy.busy_ms < LINE_BUSY_MS && busy.bytes < LINE_BYTES_ENOUGH {
+            return None;
+        }
+        let busy = self.visitors.remove(&address)?;
+        // Who reads next to nothing says nothing of the line.
+        (busy.bytes >= LINE_BYTES_MIN).then(|| busy.bytes.saturating_mul(1000) / busy.busy_ms.max(1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const MIB: u64 = 1024 * 1024;
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1));
 
     fn newcomer(bytes: u64) -> Newcomer {
         Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false }
@@ -108,35 +150,51 @@ mod tests {
     #[test]
     fn on_a_thin_line_even_the_first_one_shares_and_on_a_fast_one_nobody() {
         let mut crowds = Crowds::default();
-        crowds.note_rate(MIB / 4);
+        crowds.note_rate(HERE, MIB / 4);
         assert!(crowds.pays(0, &newcomer(8 * MIB)));
         assert!(!crowds.pays(0, &newcomer(MIB)), "it takes four seconds alone");
         crowds.note_copy(0, newcomer(0).manifest);
         assert!(crowds.pays(3_999, &newcomer(MIB)), "who came before is not done yet");
         assert!(!crowds.pays(4_000, &newcomer(MIB)));
         let mut fast = Crowds::default();
-        fast.note_rate(100 * MIB);
+        fast.note_rate(HERE, 100 * MIB);
         fast.note_copy(0, newcomer(0).manifest);
         assert!(!fast.pays(1, &Newcomer { is_crowded: true, ..newcomer(8 * MIB) }));
     }
 
     #[test]
-    fn what_most_visitors_get_counts_and_what_the_operator_says_if_it_is_less() {
+    fn what_most_networks_get_counts_and_what_the_operator_says_if_it_is_less() {
         let mut crowds = Crowds::new(0);
         assert_eq!(crowds.rate(), None);
-        for rate in (0..CROWD_RATES as u64).map(|n| 100 + n) {
-            crowds.note_rate(rate);
+        for n in 0..CROWD_RATES as u8 {
+            crowds.note_rate([192, 0, n, 1].into(), 100 + u64::from(n));
         }
         assert_eq!(crowds.rate(), Some(107));
-        crowds.note_rate(1_000);
-        assert_eq!(crowds.rate(), Some(108), "the oldest is forgotten");
+        crowds.note_rate([192, 0, 0, 2].into(), 1_000);
+        assert_eq!(crowds.rate(), Some(108), "what the same network said before is forgotten");
+        crowds.note_rate([198, 51, 100, 1].into(), 1_000);
+        assert_eq!(crowds.rate(), Some(109), "so is the oldest");
         let mut told = Crowds::new(50);
         assert_eq!(told.rate(), Some(50));
-        told.note_rate(1_000);
+        told.note_rate(HERE, 1_000);
         assert_eq!(told.rate(), Some(50));
-        told.note_rate(10);
-        told.note_rate(10);
+        told.note_rate(HERE, 10);
         assert_eq!(told.rate(), Some(10));
+    }
+
+    #[test]
+    fn a_line_is_known_once_it_was_busy_for_long_enough() {
+        let mut meter = LineMeter::default();
+        assert_eq!(meter.note(LINE_BUSY_MS / 2, HERE, 0, 50_000), None);
+        assert_eq!(meter.note(LINE_BUSY_MS / 2, HERE, 0, 50_000), None, "two connections wait for one line");
+        assert_eq!(meter.note(LINE_BUSY_MS, HERE, LINE_BUSY_MS / 2, 50_000), Some(150_000 * 1000 / LINE_BUSY_MS));
+        assert_eq!(meter.note(5_000, HERE, 0, 10), None, "who reads next to nothing says nothing");
+        assert_eq!(meter.note(5_002, HERE, 5_000, LINE_BYTES_ENOUGH), Some(LINE_BYTES_ENOUGH * 500), "so much is enough on a fast line");
+        assert!(meter.visitors.is_empty());
+        for n in 0..=LINE_VISITORS_MAX as u64 {
+            meter.note(n, IpAddr::from(u32::try_from(n).unwrap().to_be_bytes()), n, 1);
+        }
+        assert_eq!(meter.visitors.len(), LINE_VISITORS_MAX);
     }
 
     #[test]

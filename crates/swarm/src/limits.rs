@@ -116,6 +116,18 @@ pub const CROWD_UNKNOWN_MS: u64 = 5_000;
 /// Downloads by which the line is known: the median of the last ones.
 pub const CROWD_RATES: usize = 15;
 
+/// How long nothing more could be written to a visitor before its line counts as measured, in milliseconds.
+pub const LINE_BUSY_MS: u64 = 400;
+
+/// And how much left in that time at least: whoever reads less is no measure of a line.
+pub const LINE_BYTES_MIN: u64 = 16 * 1024;
+
+/// So much is enough to know a fast line by, whose time is short.
+pub const LINE_BYTES_ENOUGH: u64 = 512 * 1024;
+
+/// Visitors whose lines are being measured. 20 KiB.
+pub const LINE_VISITORS_MAX: usize = 256;
+
 /// Pages of which the last copy is remembered. 64 KiB.
 pub const CROWD_PAGES_MAX: usize = 1_024;
 

@@ -7,6 +7,7 @@ use viral_swarm::admission::{Admission, VisitFacts};
 
 use super::render::stores;
 use crate::app::App;
+use crate::client::Socket;
 use crate::limits::WAITING_LOOK;
 use crate::pages::PageManifest;
 
@@ -20,6 +21,11 @@ pub(super) async fn admit(
     let (mut readied, mut versions) = (app.hub.readied(), app.site.subscribe());
     let is_outdated = || app.site.current().tag() != version.tag();
     let mut place = None;
+    let rates = app.stats.take_rates();
+    if !rates.is_empty() {
+        // What a proxy reads says nothing of its visitors' lines.
+        app.hub.note_rates(rates.into_iter().filter(|(address, _)| !app.trust_proxy.are(Socket::At(*address))));
+    }
     loop {
         readied.borrow_and_update();
         // While it waited the site may have changed: never a document of one version with the manifest of another.
