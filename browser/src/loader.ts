@@ -3,7 +3,7 @@
 import type { ThinBoot } from './core/generated/ThinBoot';
 import { isOptedOut } from './core/cookie';
 import { isCapable, keepsAnything } from './shell/capable';
-import { holdLoad } from './shell/hold';
+import { holdLoad, isHeldHarmlessly } from './shell/hold';
 import { goPlain } from './shell/plain';
 import { visit } from './shell/visit';
 
@@ -13,8 +13,8 @@ async function load(): Promise<void> {
   // The browser may show a thin page of its cache to somebody who opted out since.
   if (isOptedOut(document.cookie)) return location.reload();
   const boot = JSON.parse(document.getElementById('viral-boot')?.textContent ?? '') as ThinBoot;
+  if (!boot.crowd || isHeldHarmlessly()) holdLoad();
   await visit(boot);
 }
 
 load().catch(() => goPlain('fault'));
-holdLoad();

@@ -58,14 +58,12 @@ export class Fetch {
     for (const state of table._peers.values()) if (state._complete) state._answered = Math.max(state._answered, table._boot);
   }
 
-  /** Whether one of these is held or a peer gives it now, or in a crowd will; null while a peer may still say so. */
+  /** Whether one of these is held or a peer gives it now; null while a peer may still say so. */
   supply(ids: readonly PieceId[]): boolean | null {
     const table = this.#table;
     const pieces = this.#known(ids);
     const peers = [...table._peers.values()];
-    // Somebody of a crowd takes each piece of the page manifest from the origin.
-    const end = this.#policy._lease ? table._boot : 0;
-    if (pieces.some((piece) => piece._at < end || piece._held || piece._from.length || peers.some((state) => table._can(state, piece)))) return true;
+    if (pieces.some((piece) => piece._held || piece._from.length || peers.some((state) => table._can(state, piece)))) return true;
     return pieces.every((piece) => table._noPeerHas(piece)) ? false : null;
   }
 
@@ -214,6 +212,11 @@ export class Fetch {
       this.#policy._lease = lease(table._now, this.#random);
       for (const state of table._peers.values()) bePatient(state);
     }
+  }
+
+  /** No more than so many requests to the origin at the same time. */
+  limit(requests: number): void {
+    this.#policy._requestsMax = requests;
   }
 
   /** The tracker's reply to a `share`: pieces to take from the origin; none = everything is with somebody. */

@@ -97,7 +97,6 @@ class Crowd implements CrowdPart {
   handleLost(): void {
     this.#live = false;
     this.#leases.handleLost();
-    this.#setOut();
     this.handleFewer();
   }
 

@@ -3,6 +3,9 @@
  * that scrolls to where a visitor was) gets the app then, not the empty page.
  */
 
+/** Whether nothing ends with the hold. Firefox ends the requests and sockets of a page that has not loaded at its `document.open` (measured); one of a crowd needs them. */
+export const isHeldHarmlessly = (): boolean => 'userAgentData' in navigator;
+
 /** A frame that is being written to holds the event of its page up, without a request. It goes with the page it is in. */
 export function holdLoad(): void {
   const frame = document.createElement('iframe');
@@ -16,5 +19,5 @@ export function holdLoad(): void {
  * Firefox must fire the first one there: its drivers wait for the `pageshow` behind it, and no other comes (measured).
  */
 export function holdOverOpen(): void {
-  if ('userAgentData' in navigator) new Image().src = '';
+  if (isHeldHarmlessly()) new Image().src = '';
 }

@@ -13,7 +13,7 @@ import { byteRange } from '../core/range';
 import type { ByteRange } from '../core/range';
 import { ON_DEMAND } from '../core/ring';
 import { now, wait, within } from './clock';
-import { adopt, arrival, assets, blobs, bytesOf, engine, fill, isHere, links, memory, pump, refused } from './enginedriver';
+import { adopt, arrival, assets, blobs, bytesOf, crowd, engine, fill, isHere, links, memory, pump, refused } from './enginedriver';
 import type { Asset } from './enginedriver';
 import { AHEAD_BYTES, ANSWER_MS_MAX, ASKS_MAX, BEAT_MS, KEEP_BYTES_MAX, LOOSE_BYTES_MAX, PING_MS, RECORD_DELAY_MS, RECORDS_MAX, SUPPLY_DIAL_WAIT_MS, SUPPLY_STEP_MS, SUPPLY_WAIT_MS } from './limits';
 import { askRecords } from './records';
@@ -59,7 +59,7 @@ async function serve({ path, range }: WorkerToPage, port: MessagePort): Promise<
   const about = { digest: record.digest, headers: [...recordHeaders(record)] as [string, string][], ...part, total: record.len };
   if (whole) return say({ kind: 'blob', blob: whole.slice(part.from, part.to), ...about });
   // A part of an asset that is no part of the page set: whoever fetches it from the origin by pieces can pass them on.
-  if ((range && ring === ON_DEMAND && memory.bytes < LOOSE_BYTES_MAX) || (await hasSource(pieces))) {
+  if ((range && ring === ON_DEMAND && memory.bytes < LOOSE_BYTES_MAX) || (crowd.shares && ring !== ON_DEMAND) || (await hasSource(pieces))) {
     say({ kind: 'begin', ...about });
     return whileOpen(stream(pieces, part, port));
   }

@@ -10,11 +10,11 @@ import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
 import { holdOverOpen } from './hold';
 import { askManifest, download, got, handler, left, marks, stores } from './download';
-import { blobs, engine, links, stop, tell, totals } from './enginedriver';
+import { blobs, crowd, engine, links, stop, tell, totals } from './enginedriver';
 import { join } from './join';
 import type { CrowdSession } from './join';
 import { engineDriver, leaveEngine } from './leave';
-import { CROWD_STALL_MS, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
+import { CROWD_STALL_MS, FIRST_REQUESTS_MAX, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
@@ -43,14 +43,25 @@ export async function visit(boot: ThinBoot): Promise<void> {
   // Restored from the back/forward cache in the middle of it: the connections are gone.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
   watchOver(leave, boot.crowd ? CROWD_STALL_MS : STALL_MS);
-  const ask = (): void => void askManifest(boot, 0);
-  if (boot.script) join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, ask);
+  if (boot.script) share(boot);
   const dialled = download(boot);
   // Not at once: the new worker's process would compete with the first connection for the processor (measured on two cores).
   const worker = dialled.then(registerWorker);
   worker.then((active) => active ?? leave('own-sw'), () => undefined);
   got.ready = () => void deploy(boot, worker).catch(fault);
   await dialled;
+}
+
+/** Is one of a crowd, once the script for that is there. */
+function share(boot: ThinBoot): void {
+  const ask = (): void => void askManifest(boot, 0);
+  crowd.shares = true;
+  // Two requests are the pieces that came with the answer; the others are granted to those who come next.
+  if (boot.first) engine.limit(FIRST_REQUESTS_MAX);
+  join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, () => {
+    crowd.shares = false;
+    ask();
+  });
 }
 
 /** Shows how far it is, and notices when it goes no further. */

@@ -71,20 +71,13 @@ impl Fetch {
         self.add(now, pieces, Ring::Expected, false);
     }
 
-    /// Whether one of these is held or a peer gives it now, or in a crowd will; `None` while a peer may still say so.
+    /// Whether one of these is held or a peer gives it now; `None` while a peer may still say so.
     #[must_use]
     pub fn supply(&self, ids: &[PieceId]) -> Option<bool> {
         let table = &self.table;
         let peers = ORIGIN + 1..table.sources.len();
         let known = self.known(ids);
-        // Somebody of a crowd takes each piece of the page manifest from the origin.
-        let in_crowd = self.policy.lease.is_some();
-        let gives = |i: usize| {
-            (in_crowd && i < table.boot)
-                || table.pieces[i].held
-                || !table.pieces[i].from.is_empty()
-                || peers.clone().any(|at| table.can(at, i))
-        };
+        let gives = |i: usize| table.pieces[i].held || !table.pieces[i].from.is_empty() || peers.clone().any(|at| table.can(at, i));
         if known.iter().any(|&i| gives(i)) {
             return Some(true);
         }

@@ -5,20 +5,25 @@ use viral_journeys::browser::Engine;
 
 use super::{Plan, Scenario, Settings, office};
 
-/// Who comes with a browser, spread over the visitors in this order. The rest are native peers.
-const BROWSERS: [Engine; 6] = [Engine::Chromium, Engine::Firefox, Engine::Chromium, Engine::Chromium, Engine::Firefox, Engine::Chromium];
+/// Visitors with a browser, spread over all: as many as two cores carry at a fifth of the rates. The rest are native peers.
+const BROWSERS: usize = 16;
+
+/// Every so many of them come with Firefox, the others with Chromium.
+const FIREFOX_EVERY: usize = 4;
 
 pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
-    let peers = settings.peers.unwrap_or(office::PEERS).max(BROWSERS.len());
+    let peers = settings.peers.unwrap_or(office::PEERS);
     let mut plan = office::plan(&Settings { peers: Some(peers), ..*settings }, random);
     let peers = plan.visitors.len();
-    for (turn, engine) in BROWSERS.into_iter().enumerate() {
-        plan.visitors[(2 * turn + 1) * peers / (2 * BROWSERS.len())].browser = Some(engine);
+    let browsers = BROWSERS.min(peers);
+    for turn in 0..browsers {
+        let engine = if turn % FIREFOX_EVERY == 1 { Engine::Firefox } else { Engine::Chromium };
+        plan.visitors[(2 * turn + 1) * peers / (2 * browsers)].browser = Some(engine);
     }
     plan.scenario = Scenario::Browsers;
-    // Browsers do not share what nobody has yet, so the server is told to let them wait for the first copy.
-    plan.shared_line = plan.network.gateways.first().map(|line| line.down.rate_bps / 8);
-    plan.description.push_str(" Four of them come with Chromium and two with Firefox; the server knows the line (--shared-line).");
+    plan.description.push_str(
+        " Sixteen of them, or all if they are fewer, come with a browser, every fourth with Firefox. Nobody has the app, and the server knows nothing of the line.",
+    );
     plan
 }
 
@@ -29,12 +34,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn six_browsers_come_whatever_the_number_of_native_peers() {
-        for (peers, natives) in [(None, 14), (Some(11), 5), (Some(7), 1), (Some(2), 0)] {
+    fn sixteen_browsers_come_if_so_many_come() {
+        for (peers, natives, browsers) in [(None, 4, [12, 4]), (Some(30), 14, [12, 4]), (Some(17), 1, [12, 4]), (Some(6), 0, [4, 2])] {
             let settings = Settings { peers, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
             let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
             let count = |browser: Option<Engine>| plan.visitors.iter().filter(|visitor| visitor.browser == browser).count();
-            assert_eq!([count(None), count(Some(Engine::Chromium)), count(Some(Engine::Firefox))], [natives, 4, 2], "{peers:?}");
+            assert_eq!(
+                [count(None), count(Some(Engine::Chromium)), count(Some(Engine::Firefox))],
+                [natives, browsers[0], browsers[1]],
+                "{peers:?}"
+            );
         }
     }
 }

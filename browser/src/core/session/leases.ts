@@ -8,9 +8,11 @@ import { LEASE_FIRST_PIECES } from '../limits';
  * somebody. `ask-manifest`: ask the origin for the manifest now.
  */
 export type LeaseOutput =
-  | { readonly kind: 'ask'; readonly manifest: Digest; readonly done: number }
+  | Ask
   | { readonly kind: 'take'; readonly manifest: Digest; readonly places: readonly number[] }
   | { readonly kind: 'ask-manifest' };
+
+type Ask = { readonly kind: 'ask'; readonly manifest: Digest; readonly done: number };
 
 /** How far the first lease is: not asked for, asked for, given before the manifest was here, or the download asks by itself. */
 type First = 'unasked' | 'asked' | 'over' | readonly number[];
@@ -19,7 +21,9 @@ type First = 'unasked' | 'asked' | 'over' | readonly number[];
 export class Leases {
   #first: First = 'unasked';
   /** The download wants to ask, and there is no session yet. */
-  #owed: LeaseOutput | null = null;
+  #owed: Ask | null = null;
+  /** A `share` of this manifest waits for its reply. */
+  #asked: Digest | null = null;
   readonly #inCrowd: boolean;
   readonly #out: LeaseOutput[] = [];
 
@@ -40,10 +44,11 @@ export class Leases {
     return this.#inCrowd && (this.isAsked() || live || typeof this.#first !== 'string');
   }
 
-  /** There is no session: nobody grants leases any more. */
+  /** There is no session: nobody grants leases until there is another. What waits for a reply is asked again then. */
   handleLost(): void {
     this.#first = 'over';
-    this.#owed = null;
+    if (this.#asked !== null) this.#owed ??= { kind: 'ask', manifest: this.#asked, done: 0 };
+    this.#asked = null;
   }
 
   /** Another manifest is looked for in place of one that was not here yet. Whether the registration changed by that. */
@@ -58,7 +63,7 @@ export class Leases {
     if (!this.#inCrowd) return;
     if (this.#first === 'unasked' && live) {
       this.#first = 'asked';
-      this.#out.push({ kind: 'ask', manifest, done: 0 });
+      this.#ask({ kind: 'ask', manifest, done: 0 });
     }
     if (this.#first !== 'asked') this.#out.push({ kind: 'ask-manifest' });
   }
@@ -66,6 +71,7 @@ export class Leases {
   /** The tracker grants a lease of the manifest that is sought. Whether it is empty: then whoever is alone has to ask the origin all the same. */
   handleEarly(places: readonly number[]): boolean {
     this.#first = places;
+    this.#asked = null;
     if (places.length) this.#out.push({ kind: 'ask-manifest' });
     return !places.length;
   }
@@ -73,12 +79,13 @@ export class Leases {
   /** The tracker grants a lease of a manifest that is here. */
   handleGiven(manifest: Digest, places: readonly number[]): void {
     this.#first = 'over';
+    this.#asked = null;
     this.#out.push({ kind: 'take', manifest, places });
   }
 
   /** There is a session now: what could not be asked until then is. */
   handleWelcome(): void {
-    if (this.#owed) this.#out.push(this.#owed);
+    if (this.#owed) this.#ask(this.#owed);
     this.#owed = null;
   }
 
@@ -89,7 +96,7 @@ export class Leases {
     if (first === 'asked' && !done) return;
     this.#first = 'over';
     if (typeof first !== 'string') this.#out.push({ kind: 'take', manifest, places: first });
-    else if (live) this.#out.push({ kind: 'ask', manifest, done });
+    else if (live) this.#ask({ kind: 'ask', manifest, done });
     else this.#owed = { kind: 'ask', manifest, done };
   }
 
@@ -98,6 +105,11 @@ export class Leases {
     if (this.#first !== 'asked') return;
     this.#first = 'unasked';
     this.#out.push({ kind: 'ask-manifest' });
+  }
+
+  #ask(ask: Ask): void {
+    this.#asked = ask.manifest;
+    this.#out.push(ask);
   }
 
   /** The next thing to do; null when there is nothing until the next call. */

@@ -52,6 +52,8 @@ pub struct Leases {
     first: First,
     /// The download wants to ask, and there is no session yet: of which manifest, with how many pieces done.
     owed: Option<(Digest, u32)>,
+    /// A `share` of this manifest waits for its reply.
+    asked: Option<Digest>,
     out: VecDeque<LeaseOutput>,
 }
 
@@ -65,7 +67,7 @@ impl Leases {
             (true, false, true) => First::Asked,
             (true, false, false) | (false, _, _) => First::Unasked,
         };
-        Self { in_crowd, first, owed: None, out: VecDeque::new() }
+        Self { in_crowd, first, owed: None, asked: None, out: VecDeque::new() }
     }
 
     /// Whether the first messages of a session ask for a lease.
@@ -81,10 +83,10 @@ impl Leases {
         self.in_crowd && (self.is_asked() || live || matches!(self.first, First::Given(_)))
     }
 
-    /// There is no session: nobody grants leases any more.
+    /// There is no session: nobody grants leases until there is another. What waits for a reply is asked again then.
     pub fn handle_lost(&mut self) {
         self.first = First::Over;
-        self.owed = None;
+        self.owed = self.owed.or(self.asked.take().map(|manifest| (manifest, 0)));
     }
 
     /// Another manifest is looked for in place of one that was not here yet. Whether the registration changed by that.
@@ -104,7 +106,7 @@ impl Leases {
         }
         if self.first == First::Unasked && live {
             self.first = First::Asked;
-            self.out.push_back(LeaseOutput::Ask { manifest: sought, done: 0 });
+            self.ask(sought, 0);
         }
         if self.first != First::Asked {
             self.out.push_back(LeaseOutput::AskManifest);
@@ -113,6 +115,7 @@ impl Leases {
 
     /// The tracker grants a lease of the manifest that is sought. Whether it is empty: then whoever is alone has to ask the origin all the same.
     pub fn handle_early(&mut self, places: Vec<u32>) -> bool {
+        self.asked = None;
         let is_empty = places.is_empty();
         self.first = First::Given(places);
         if !is_empty {
@@ -123,14 +126,14 @@ impl Leases {
 
     /// The tracker grants a lease of a manifest that is here.
     pub fn handle_given(&mut self, manifest: Digest, places: Vec<u32>) {
-        self.first = First::Over;
+        (self.first, self.asked) = (First::Over, None);
         self.out.push_back(LeaseOutput::Take { manifest, places });
     }
 
     /// There is a session now: what could not be asked until then is.
     pub fn handle_welcome(&mut self) {
         if let Some((manifest, done)) = self.owed.take() {
-            self.out.push_back(LeaseOutput::Ask { manifest, done });
+            self.ask(manifest, done);
         }
     }
 
@@ -140,7 +143,7 @@ impl Leases {
             // The answer is on its way.
             First::Asked if done == 0 => self.first = First::Asked,
             First::Given(places) => self.out.push_back(LeaseOutput::Take { manifest, places }),
-            First::Unasked | First::Asked | First::Over if live => self.out.push_back(LeaseOutput::Ask { manifest, done }),
+            First::Unasked | First::Asked | First::Over if live => self.ask(manifest, done),
             First::Unasked | First::Asked | First::Over => self.owed = Some((manifest, done)),
         }
     }
@@ -151,6 +154,11 @@ impl Leases {
             self.first = First::Unasked;
             self.out.push_back(LeaseOutput::AskManifest);
         }
+    }
+
+    fn ask(&mut self, manifest: Digest, done: u32) {
+        self.asked = Some(manifest);
+        self.out.push_back(LeaseOutput::Ask { manifest, done });
     }
 
     /// The next thing to do; `None` when there is nothing until the next call.

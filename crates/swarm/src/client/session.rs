@@ -149,13 +149,13 @@ impl Session {
         self.exchange.serving.handle_gone(id);
     }
 
-    /// There is no session with the tracker any more, or still none. Connections go on without it.
+    /// There is no session with the tracker any more, or still none. Connections go on without it, and so does a crowd: what was granted is fetched, and what nobody gives for a while comes
+    /// from the origin, until a new session grants more.
     pub fn handle_lost(&mut self, now: u64) {
         self.at(now);
         self.live = false;
         self.leases.handle_lost();
         self.renew_registration();
-        self.exchange.fetch.handle_crowd(self.exchange.now, false);
         self.out.push_back(Output::WithdrawOffers);
         self.offers_wanted = 0;
         self.awaits_peer = false;

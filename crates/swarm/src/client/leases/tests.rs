@@ -115,6 +115,11 @@ fn a_lost_session_ends_all_waiting_for_a_first_lease() {
     assert_eq!(leases.call(Input::Alone { live: false }), [LeaseOutput::AskManifest]);
     assert!(leases.leases.is_leasing(true), "a new session grants leases to a download that asks");
     assert_eq!(leases.wanted(5), [ask(5)]);
+    leases.call(Input::Lost);
+    assert_eq!(leases.call(Input::Welcome), [ask(0)], "the reply never came");
+    leases.call(Input::Given { places: vec![1] });
+    leases.call(Input::Lost);
+    assert_eq!(leases.call(Input::Welcome), []);
     leases.check("lost");
 }
 
@@ -157,7 +162,7 @@ fn who_comes_first_begins_at_once_and_asks_for_more_once_there_is_a_session() {
     assert_eq!(leases.call(Input::Welcome), []);
     leases.call(Input::Wanted { done: 3, live: false });
     leases.call(Input::Lost);
-    assert_eq!(leases.call(Input::Welcome), [], "a new session begins with nothing owed");
+    assert_eq!(leases.call(Input::Welcome), [ask(3)], "what was done counts in a new session, too");
     leases.check("first");
 }
 

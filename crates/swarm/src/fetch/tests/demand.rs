@@ -195,12 +195,6 @@ fn what_the_manifest_does_not_have_is_asked_about_before_anybody_is_asked_for_it
     world.run_on(4_000);
     assert_eq!(world.traced.fetch.supply(&ids(&[8])), Some(true));
     assert_eq!(world.traced.fetch.supply(&ids(&[10, 11])), Some(false));
-    let mut alone = page(4, 4, []);
-    assert_eq!(alone.traced.fetch.supply(&ids(&[7])), Some(false));
-    alone.call(Input::Crowd { in_crowd: true });
-    assert_eq!(alone.traced.fetch.supply(&ids(&[7])), Some(true), "one of a crowd takes it");
-    alone.call(Input::AddOnDemand { lens: vec![LEN; 4] });
-    assert_eq!(alone.traced.fetch.supply(&ids(&[8])), Some(false));
     assert_eq!(world.origin_requests, 0);
     world.traced.check("on-demand");
 }
