@@ -110,6 +110,9 @@ pub const CROWD_MS_MIN: u64 = 700;
 /// And for somebody who comes alone, who loses the same time and gains nothing unless others come: two hundred milliseconds are no more than three in a hundred of it.
 pub const CROWD_ALONE_MS_MIN: u64 = 6_000;
 
+/// Bytes of an app from which on even the first of all visitors shares its copy, as long as nobody knows the line: 2 MiB take a line of 10 Mbit/s nearly two seconds.
+pub const CROWD_UNKNOWN_BYTES_MIN: u64 = 2 * 1024 * 1024;
+
 /// Where nobody knows the line, somebody who came this long ago may still be taking a copy, in milliseconds.
 pub const CROWD_UNKNOWN_MS: u64 = 5_000;
 

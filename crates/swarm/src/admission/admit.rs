@@ -163,7 +163,12 @@ pub fn admit<C: Coverage>(
         && !facts.was_here
         && facts.addr.share != SharePolicy::Off
     {
-        let newcomer = Newcomer { manifest: page.manifest, bytes: page.app_bytes, is_crowded: tracker.is_crowded(&page.manifest) };
+        let newcomer = Newcomer {
+            manifest: page.manifest,
+            bytes: page.app_bytes,
+            is_crowded: tracker.is_crowded(&page.manifest),
+            is_here: facts.addr.public.is_loopback(),
+        };
         if crowds.pays(now_ms, &newcomer) {
             return share_copy(now_ms, facts, seeking, tracker, coverage);
         }

@@ -123,7 +123,9 @@ impl ManifestLeases {
     /// A lease was fetched so fast, or so slowly: more or less may be under way at once.
     fn adapt(&mut self, took_ms: u64) {
         if took_ms < LEASE_MS_MIN {
-            self.window = (self.window + self.window.div_ceil(4)).min(LEASE_WINDOW_MAX);
+            // Who is alone waits for nobody else's pieces, so that the window may grow as that of a download does at first.
+            let step = if self.waiters.len() > 1 { self.window.div_ceil(4) } else { self.window };
+            self.window = (self.window + step).min(LEASE_WINDOW_MAX);
         } else if took_ms > LEASE_MS_MAX {
             self.window = (self.window - self.window / 4).max(LEASE_WINDOW_MIN);
         }
