@@ -59,7 +59,7 @@ pub struct Run {
 pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
     let topology = Topology::build(&plan.network, folder.to_owned())?;
     let server = match contestant {
-        Contestant::Viral => server::start_viral(&topology, site, plan.shared_line)?,
+        Contestant::Viral => server::start_viral(&topology, site)?,
         Contestant::Nginx => server::start_nginx(&topology, site)?,
         Contestant::WebTorrent => torrent::start_seeder(&topology, site)?,
     };

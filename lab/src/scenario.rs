@@ -116,8 +116,6 @@ pub struct Plan {
     pub limit_s: f64,
     /// Seconds for which a visitor without a stay of its own serves others once it has the app: until the slowest should be done.
     pub stay_s: f64,
-    /// What the operator tells the server of a thin line, in bytes per second.
-    pub shared_line: Option<u64>,
     /// Share of the bytes that peers can carry at best, where the scenario has such a bound.
     pub offload_bound: Option<f64>,
     /// One paragraph for the report.

@@ -74,11 +74,11 @@ fn beside(name: &str) -> PathBuf {
     std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(name))).unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// Starts `viral serve` in the origin's namespace; `shared_line` is what the operator says of a thin line, in bytes per second.
+/// Starts `viral serve` in the origin's namespace.
 ///
 /// # Errors
 /// When it does not get ready.
-pub fn start_viral(topology: &Topology, site: &Site, shared_line: Option<u64>) -> anyhow::Result<Process> {
+pub fn start_viral(topology: &Topology, site: &Site) -> anyhow::Result<Process> {
     let mut serve = command(viral_binary());
     serve
         .arg("serve")
@@ -88,9 +88,6 @@ pub fn start_viral(topology: &Topology, site: &Site, shared_line: Option<u64>) -
         .env("TMPDIR", &topology.folder)
         .current_dir(&topology.folder);
     // Not said where there is nothing to say: another build may not know it.
-    if let Some(line) = shared_line {
-        serve.args(["--shared-line", &line.to_string()]);
-    }
     let log = topology.folder.join("viral-serve.log");
     let process = topology.origin().run(move || Process::start(&mut serve, "viral serve", &log)).wait()??;
     process.expect_line("listening", READY)?;

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Once, OnceLock};
 
 use http::{HeaderMap, Method, header};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
 use viral_swarm::tracker::ClientAddr;
@@ -64,8 +63,6 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     pub(crate) shutdown: Shutdown,
     pub(crate) task_tracker: TaskTracker,
-    /// A place for each visit that waits for somebody else's copy.
-    pub(crate) waiting: Semaphore,
     /// This machine's own address per family, asked for once.
     pub(crate) own_v4: Option<IpAddr>,
     pub(crate) own_v6: Option<IpAddr>,

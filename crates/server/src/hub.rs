@@ -13,12 +13,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 use viral_swarm::admission::{self, Admission, Policy, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
-use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::stun::StunPorts;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, VisitsOutput};
@@ -44,7 +43,6 @@ pub(crate) struct Hub {
     /// Wakes the timekeeper when something is due earlier than it knew.
     due_earlier: Notify,
     lineage_changed: watch::Sender<()>,
-    readied: watch::Sender<()>,
 }
 
 impl Hub {
@@ -56,7 +54,6 @@ impl Hub {
         inherited: BTreeMap<String, PageState>,
         shared_line: u64,
     ) -> Self {
-        let (coalescer, crowds) = (RequestCoalescer::new(shared_line, config.ladder), Crowds::new(shared_line));
         let inner = Inner {
             tracker: Tracker::new(config, rand::random()),
             pages: Pages::new(sets, PAGES_MAX, MANIFESTS_LEN_MAX, inherited),
@@ -64,9 +61,7 @@ impl Hub {
             sessions: BTreeMap::new(),
             due_ms: None,
             lineage_seen: 0,
-            readied_seen: 0,
-            coalescer,
-            crowds,
+            crowds: Crowds::new(shared_line),
         };
         Self {
             start: Instant::now(),
@@ -74,7 +69,6 @@ impl Hub {
             around: Around { site, visits: Arc::new(VisitLog::new()), counters: PageCounters::default() },
             due_earlier: Notify::new(),
             lineage_changed: watch::Sender::new(()),
-            readied: watch::Sender::new(()),
         }
     }
 
@@ -89,8 +83,8 @@ impl Hub {
         self.with(|inner, now_ms| {
             let current = inner.current_page(now_ms, version, document);
             let page = current.map(|page| page.facts(page_path(document)));
-            let Inner { tracker, coalescer, crowds, coverage, .. } = inner;
-            let swarm = Swarm { tracker, coalescer, crowds, coverage };
+            let Inner { tracker, crowds, coverage, .. } = inner;
+            let swarm = Swarm { tracker, crowds, coverage };
             (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
         })
     }
@@ -109,11 +103,6 @@ impl Hub {
     /// The manifest of the page whose document this is; none if the page cannot travel.
     pub(crate) fn page(&self, version: &Version, document: &Asset) -> Option<PageManifest> {
         self.with(|inner, now_ms| inner.current_page(now_ms, version, document))
-    }
-
-    /// Changes whenever a peer may have become one to be introduced.
-    pub(crate) fn readied(&self) -> watch::Receiver<()> {
-        self.readied.subscribe()
     }
 
     /// What was sent to whom. Its lock is never held while the hub's is waited for.
@@ -154,10 +143,6 @@ impl Hub {
         if std::mem::replace(&mut inner.lineage_seen, next_event) != next_event {
             self.lineage_changed.send_replace(());
         }
-        let readied = inner.tracker.readied();
-        if std::mem::replace(&mut inner.readied_seen, readied) != readied {
-            self.readied.send_replace(());
-        }
         result
     }
 
@@ -168,11 +153,6 @@ impl Hub {
 
     fn now_ms(&self) -> u64 {
         self.ms_of(Instant::now())
-    }
-
-    /// The moment that the tracker counts as so many milliseconds.
-    pub(crate) fn at(&self, ms: u64) -> Instant {
-        self.start + Duration::from_millis(ms)
     }
 
     /// Milliseconds since the start, as the tracker counts them.

@@ -51,13 +51,6 @@ pub(crate) const DEFLATED_LEN_MAX: usize = 32 * 1024 * 1024;
 /// Offers inlined in a thin answer. Four dials open in about 60 ms (PLATFORM section 3); more do not fit the 14,600 bytes of a first round trip.
 pub(crate) const THIN_OFFERS_MAX: usize = 4;
 
-/// Visits that wait for somebody else's copy at one time; more are answered at once. Each looks at the tracker whenever a peer has room: at most 512 searches of about
-/// 50 us in [`WAITING_LOOK`].
-pub(crate) const WAITING_MAX: usize = 512;
-
-/// Pause before a visit that waits looks at the tracker again: less than anybody notices.
-pub(crate) const WAITING_LOOK: Duration = Duration::from_millis(50);
-
 /// Manifests that a visitor's worker may say it stores. It stores those of the pages visited last.
 pub(crate) const STORED_NAMES_MAX: usize = 8;
 

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use http::{Response, request::Parts};
-use tokio::time::Instant;
 use tracing::Instrument as _;
 use viral_swarm::admission::{Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::pageset::Size;
@@ -58,19 +57,8 @@ async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
     .await
 }
 
-/// What the site has for a request.
+/// What the site has for a request, as it is now.
 async fn site_answer(app: &App, request: &Parts) -> Response<Body> {
-    let came = Instant::now();
-    loop {
-        // Only a visit that waits while the site changes is answered anew.
-        if let Some(response) = current_answer(app, request, came).await {
-            return response;
-        }
-    }
-}
-
-/// Answers from the site as it is now, to somebody who came at `came`; none if it changed meanwhile.
-async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Response<Body>> {
     let current = app.site.current();
     let told = facts::goes_there(&request.headers);
     let goes_there = told.unwrap_or(false);
@@ -83,43 +71,29 @@ async fn current_answer(app: &App, request: &Parts, came: Instant) -> Option<Res
         Resolved::Redirect(_) => false,
     };
     if !told.unwrap_or(looks_visited) {
-        return Some(part_answer(app, current, resolved, request).await);
+        return part_answer(app, current, resolved, request).await;
     }
     // Read for visits alone: most requests are for parts of a page, and telling a bot takes longer than finding an asset.
     let evidence = facts::of_request(request);
     // On the heap: each connection has room for the whole of its answer's future, and most never answer a visit.
-    Box::pin(visit_answer(app, &current, resolved, request, (evidence, came)).instrument(span::of_visit(path))).await
+    Box::pin(visit_answer(app, &current, resolved, request, evidence).instrument(span::of_visit(path))).await
 }
 
-/// Answers somebody who goes to an address, from the current version; none if there is another version before that.
-async fn visit_answer(
-    app: &App,
-    current: &Version,
-    resolved: Resolved,
-    request: &Parts,
-    (evidence, came): (Evidence, Instant),
-) -> Option<Response<Body>> {
-    Some(match resolved {
-        Resolved::Asset(document) if document.is_document() => {
-            return document_answer(app, current, &document, request, (evidence, came)).await;
-        }
+/// Answers somebody who goes to an address, from the current version.
+async fn visit_answer(app: &App, current: &Version, resolved: Resolved, request: &Parts, evidence: Evidence) -> Response<Body> {
+    match resolved {
+        Resolved::Asset(document) if document.is_document() => document_answer(app, current, &document, request, evidence).await,
         Resolved::Asset(page) if page.is_page() => unfit_answer(app, current, &page, request, evidence).await,
         Resolved::NotFound(page) => not_found_answer(app, current, page.as_deref(), request, evidence).await,
         Resolved::Asset(_) | Resolved::Redirect(_) => bare_answer(current, resolved, request).await,
-    })
+    }
 }
 
-/// A document of the current version, for whoever asks; none if there is another version before it is answered.
-async fn document_answer(
-    app: &App,
-    version: &Version,
-    document: &Asset,
-    request: &Parts,
-    asked: (Evidence, Instant),
-) -> Option<Response<Body>> {
-    let mut facts = facts::of_visit(app, (version, document), request, asked);
-    let (page, admission) = admit::admit(app, (version, document), request, &mut facts).await?;
-    Some(render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await)
+/// A document of the current version, for whoever asks.
+async fn document_answer(app: &App, version: &Version, document: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let facts = facts::of_visit(app, (version, document), request, evidence);
+    let (page, admission) = admit::admit(app, (version, document), request, &facts);
+    render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await
 }
 
 /// How somebody would be answered who goes to a page now, as far as the request that asks tells; none where there is no page. Nobody is introduced, nothing is counted.
@@ -132,12 +106,12 @@ pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decisio
         Resolved::NotFound(_) => Arc::clone(version.personal()?),
     };
     let is_personal = version.personal().is_some_and(|personal| Arc::ptr_eq(personal, &document));
-    let mut facts = facts::of_visit(app, (&version, &document), request, (facts::as_visit(request), Instant::now()));
-    (facts.is_head, facts.may_wait) = (true, false);
+    let mut facts = facts::of_visit(app, (&version, &document), request, facts::as_visit(request));
+    facts.is_head = true;
     let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
-    admission.decision().map(|decision| match decision {
+    Some(match admission.decision() {
         Decision::Full(_) | Decision::Thin(_) if is_personal => Decision::Full(Reason::NotShareable),
-        Decision::Full(_) | Decision::Thin(_) | Decision::Plain(_) | Decision::Asset => decision,
+        decision @ (Decision::Full(_) | Decision::Thin(_) | Decision::Plain(_) | Decision::Asset) => decision,
     })
 }
 

@@ -12,7 +12,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _};
 use viral_swarm::admission::Policy;
@@ -33,7 +32,7 @@ use crate::error::OpenError;
 use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
 use crate::layer::ViralLayer;
-use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, WAITING_MAX};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
 use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::locality::Whereabouts;
@@ -127,7 +126,6 @@ impl Viral {
             started: Instant::now(),
             shutdown: Shutdown::new(),
             task_tracker: TaskTracker::new(),
-            waiting: Semaphore::new(WAITING_MAX),
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
         });

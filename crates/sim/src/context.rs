@@ -31,8 +31,6 @@ pub enum Event {
     Fail(usize),
     /// The tracker's timers.
     Server,
-    /// Who waits for a first copy is looked at again.
-    Admit,
     /// A new version of the app.
     Deploy(usize),
     /// The tracker forgets everything.

@@ -6,9 +6,7 @@ use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, PageFacts
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::limits::PEERS_WANTED;
-use viral_swarm::locality::Ladder;
 use viral_swarm::pageset::Size;
-use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Answerer, ClientAddr, Tracker, TrackerConfig, TrackerOutput};
 use viral_wire::Ticket;
 use viral_wire::signal::{PeerNumber, PeerToTracker, TrackerToPeer};
@@ -31,12 +29,6 @@ const ADDITION_LEN: u32 = 11_582;
 /// What it needs besides to be one of a crowd.
 const CROWD_LEN: u32 = 9_000;
 
-/// Pause before a visit that waits looks at the tracker again. `WAITING_LOOK` of the server.
-const WAITING_LOOK: Nanos = 50 * MS;
-
-/// Visits that wait at one time. `WAITING_MAX` of the server.
-const WAITING_MAX: usize = 512;
-
 /// The answer to an upgrade, in bytes.
 const UPGRADED_LEN: u32 = 130;
 
@@ -49,8 +41,6 @@ pub struct ServerCounts {
     pub thin: u64,
     /// With a plain one.
     pub plain: u64,
-    /// Visits that waited for somebody else's copy.
-    pub waited: u64,
     /// Documents, assets and pieces handed to sockets, in bytes.
     pub payload_bytes: u64,
     /// Everything else: loaders, manifests, signals, in bytes.
@@ -59,27 +49,16 @@ pub struct ServerCounts {
     pub closed: u64,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    conn: ConnId,
-    visitor: usize,
-    came: Nanos,
-    until: Nanos,
-}
-
 /// The origin.
 pub struct Server {
     tracker: Tracker,
-    coalescer: RequestCoalescer,
     crowds: Crowds,
     coverage: CoverageCache,
     policy: Policy,
     sessions: BTreeMap<PeerNumber, ConnId>,
     numbers: BTreeMap<ConnId, PeerNumber>,
-    waiting: Vec<Waiting>,
     /// Which version is current.
     version: usize,
-    readied: u64,
     wake_at: Option<Nanos>,
     shared_line: u64,
     restarts: u64,
@@ -97,15 +76,12 @@ impl Server {
         }
         Self {
             tracker: Tracker::new(TrackerConfig::default(), seed),
-            coalescer: RequestCoalescer::new(shared_line, Ladder::default()),
             crowds: Crowds::new(shared_line),
             coverage,
             policy: Policy::default(),
             sessions: BTreeMap::new(),
             numbers: BTreeMap::new(),
-            waiting: Vec::new(),
             version: 0,
-            readied: 0,
             wake_at: None,
             shared_line,
             restarts: 0,
@@ -134,7 +110,6 @@ impl Server {
     /// A visitor's socket is gone.
     pub fn handle_closed(&mut self, context: &mut Context<'_>, conn: ConnId) {
         self.handle_lost(context, conn);
-        self.waiting.retain(|waiting| waiting.conn != conn);
         self.hand_out(context);
     }
 
@@ -168,10 +143,8 @@ impl Server {
     pub fn handle_restart(&mut self, context: &mut Context<'_>) {
         self.restarts += 1;
         self.tracker = Tracker::new(TrackerConfig::default(), context.plan.seed.wrapping_add(self.restarts));
-        self.coalescer = RequestCoalescer::new(self.shared_line, Ladder::default());
         self.crowds = Crowds::new(self.shared_line);
         context.invariants.leases_forgotten();
-        self.readied = 0;
         for (_, conn) in std::mem::take(&mut self.sessions) {
             context.net.send(context.now, conn, Side::B, 4, Payload::SocketClosed);
         }
@@ -181,8 +154,7 @@ impl Server {
     fn handle_request(&mut self, context: &mut Context<'_>, conn: ConnId, visitor: usize, request: Request) {
         match request {
             Request::Visit => {
-                let waiting = Waiting { conn, visitor, came: context.now, until: 0 };
-                self.admit(context, waiting);
+                self.admit(context, conn, visitor);
             }
             Request::Assets { bytes } => {
                 self.counts.payload_bytes += bytes;
@@ -225,18 +197,10 @@ impl Server {
         context.net.send(context.now, conn, Side::B, len, Payload::Answer(answer));
     }
 
-    /// Whoever waits for a first copy is looked at again.
-    pub fn handle_admit(&mut self, context: &mut Context<'_>) {
-        for waiting in std::mem::take(&mut self.waiting) {
-            self.admit(context, waiting);
-        }
-        self.hand_out(context);
-    }
-
-    fn admit(&mut self, context: &mut Context<'_>, visit: Waiting) {
+    fn admit(&mut self, context: &mut Context<'_>, conn: ConnId, visitor: usize) {
         let now_ms = context.now / MS;
         let current = &context.versions[self.version];
-        let plan = &context.plan.visitors[visit.visitor];
+        let plan = &context.plan.visitors[visitor];
         let evidence = Evidence {
             method_get: true,
             fetch_dest: Some("document".to_owned()),
@@ -252,34 +216,22 @@ impl Server {
         ticket[8..].copy_from_slice(&context.random.next_u64().to_be_bytes());
         let facts = VisitFacts {
             evidence,
-            addr: address(context, visit.visitor),
+            addr: address(context, visitor),
             ticket: Ticket(ticket),
             peers_wanted: PEERS_WANTED,
             is_head: false,
-            came_ms: visit.came / MS,
             was_here: false,
-            may_wait: self.waiting.len() < WAITING_MAX,
             may_share: true,
         };
         let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };
-        let (tracker, coalescer, crowds) = (&mut self.tracker, &mut self.coalescer, &mut self.crowds);
-        let swarm = Swarm { tracker, coalescer, crowds, coverage: &self.coverage };
+        let swarm = Swarm { tracker: &mut self.tracker, crowds: &mut self.crowds, coverage: &self.coverage };
         let admission = admit(now_ms, &facts, Some(&page), |_| false, &self.policy, swarm);
-        if let Admission::Wait { until_ms } = admission {
-            self.counts.waited += u64::from(visit.until == 0);
-            let until = until_ms * MS;
-            if until != visit.until {
-                context.timeline.push(until, Event::Admit);
-            }
-            self.waiting.push(Waiting { until, ..visit });
-            return;
-        }
-        self.answer(context, &visit, admission, Ticket(ticket));
+        self.answer(context, (conn, visitor), admission, Ticket(ticket));
     }
 
-    fn answer(&mut self, context: &mut Context<'_>, visit: &Waiting, admission: Admission, ticket: Ticket) {
+    fn answer(&mut self, context: &mut Context<'_>, (conn, visitor): (ConnId, usize), admission: Admission, ticket: Ticket) {
         let current = &context.versions[self.version];
-        let is_browser = context.plan.visitors[visit.visitor].client == Client::Browser;
+        let is_browser = context.plan.visitors[visitor].client == Client::Browser;
         let document = u32::try_from(current.document_len).unwrap_or(u32::MAX / 2);
         let decision = admission.decision();
         let (answer, payload, other) = match admission {
@@ -293,17 +245,17 @@ impl Server {
                 let ours = THIN_LEN + engine + if is_browser { WORKER_LEN } else { 0 };
                 (VisitAnswer::Thin { ticket, manifest: current.digest, offers, crowd }, 0, ours)
             }
-            Admission::Asset | Admission::Plain(_) | Admission::Stored | Admission::Wait { .. } => (VisitAnswer::Plain, document, 0),
+            Admission::Asset | Admission::Plain(_) | Admission::Stored => (VisitAnswer::Plain, document, 0),
         };
         match decision {
-            Some(Decision::Full(_)) => self.counts.full += 1,
-            Some(Decision::Thin(_)) => self.counts.thin += 1,
-            Some(Decision::Plain(_) | Decision::Asset) | None => self.counts.plain += 1,
+            Decision::Full(_) => self.counts.full += 1,
+            Decision::Thin(_) => self.counts.thin += 1,
+            Decision::Plain(_) | Decision::Asset => self.counts.plain += 1,
         }
         self.counts.payload_bytes += u64::from(payload);
         self.counts.other_bytes += u64::from(other + ANSWER_LEN);
         let answer = Payload::Answer(Answer::Visit(Box::new(answer)));
-        context.net.send(context.now, visit.conn, Side::B, payload + other + ANSWER_LEN, answer);
+        context.net.send(context.now, conn, Side::B, payload + other + ANSWER_LEN, answer);
     }
 
     /// Does what the tracker says, until it has nothing more to say.
@@ -324,10 +276,6 @@ impl Server {
                 }
                 TrackerOutput::Loaded { .. } | TrackerOutput::Counted { .. } => {}
             }
-        }
-        let readied = self.tracker.readied();
-        if std::mem::replace(&mut self.readied, readied) != readied && !self.waiting.is_empty() {
-            context.timeline.push(context.now + WAITING_LOOK, Event::Admit);
         }
         if let Some(at) = self.tracker.poll_timeout().map(|ms| (ms * MS).max(context.now))
             && self.wake_at.is_none_or(|known| at < known)

@@ -265,7 +265,6 @@ impl<'p> World<'p> {
                 self.visitor(index, |visitor, context| visitor.handle_fail(context, is_killed));
             }
             Event::Server => self.with_server(Server::handle_timeout),
-            Event::Admit => self.with_server(Server::handle_admit),
             Event::Deploy(version) => self.with_server(|server, context| server.handle_deploy(context, version)),
             Event::Restart => self.with_server(Server::handle_restart),
             Event::Sample => self.sample(),

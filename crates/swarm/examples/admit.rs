@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use viral_swarm::admission::{Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
-use viral_swarm::locality::{Code, Ladder, Region};
+use viral_swarm::locality::{Code, Region};
 use viral_swarm::pageset::Size;
-use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{ClientAddr, Tracker, TrackerConfig};
 use viral_wire::signal::{PeerToTracker, ReadyOffer};
 use viral_wire::{Description, Digest, Piece, Ticket};
@@ -91,7 +90,7 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
     let before = resident();
     let mut tracker = tracker(sessions, manifest, &coverage, knows);
     let session_len = resident().saturating_sub(before) / sessions;
-    let (mut coalescer, mut crowds) = (RequestCoalescer::new(0, Ladder::default()), Crowds::default());
+    let mut crowds = Crowds::default();
     let page = PageFacts { path: "/", manifest, app_bytes: u64::from(BYTES), size: Size::Known { bytes: u64::from(BYTES) } };
     let evidence = Evidence {
         method_get: true,
@@ -106,9 +105,7 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
         ticket: Ticket([0; 16]),
         peers_wanted: 4,
         is_head: false,
-        came_ms: 0,
         was_here: false,
-        may_wait: true,
         may_share: true,
     };
     let visits = VISITS.min(sessions / 4);
@@ -116,11 +113,11 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
     for visit in 0..visits {
         facts.addr = addr((1 << 23) + (visit << 8), knows);
         facts.ticket.0[..8].copy_from_slice(&visit.to_be_bytes());
-        let swarm = Swarm { tracker: &mut tracker, coalescer: &mut coalescer, crowds: &mut crowds, coverage: &coverage };
+        let swarm = Swarm { tracker: &mut tracker, crowds: &mut crowds, coverage: &coverage };
         let begun = Instant::now();
         let admission = black_box(admit(1, &facts, Some(&page), |_| false, &Policy::default(), swarm));
         spent += begun.elapsed();
-        thin += u64::from(admission.decision().is_some_and(|decision| decision.header().is_some_and(|value| value.starts_with("thin"))));
+        thin += u64::from(admission.decision().header().is_some_and(|value| value.starts_with("thin")));
         while tracker.poll().is_some() {}
     }
     assert!(thin * 2 > visits, "{thin} of {visits} visits were introduced to somebody");

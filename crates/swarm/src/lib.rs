@@ -22,7 +22,6 @@ pub mod platform;
 mod random;
 #[cfg(test)]
 mod replay;
-pub mod request_coalescing;
 pub mod stun;
 pub mod tracker;
 pub mod upload;

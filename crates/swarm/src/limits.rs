@@ -134,26 +134,6 @@ pub const LINE_VISITORS_MAX: usize = 256;
 /// Pages of which the last copy is remembered. 64 KiB.
 pub const CROWD_PAGES_MAX: usize = 1_024;
 
-/// First copies remembered: pages, times neighbourhoods where not everybody is introduced to everybody. 80 KiB.
-pub const COALESCED_COPIES_MAX: usize = 1_024;
-
-/// So many first copies that came to nothing, one after the other: nobody waits for the next one.
-pub const COALESCE_LAPSES_MAX: u32 = 2;
-
-/// And nobody does for this long, in milliseconds.
-pub const COALESCE_COOLDOWN_MS: u64 = 60_000;
-
-/// Nobody waits for a copy that the shared line carries in less than this, in milliseconds: a connection to a peer takes a third of it (PLATFORM section 3).
-pub const COALESCE_MS_MIN: u64 = 300;
-
-/// Time for a page to load, to leave its app alone while that starts, and to leave its offers once the line has carried its bytes, in milliseconds: 1,000 for load and offers, and
-/// what the addition waits as a rule (twice `START_QUIET_MS` of the browser's limits).
-pub const COALESCE_SLACK_MS: u64 = 2_000;
-
-/// Longest wait for somebody else's copy, in milliseconds: about the longest that people look at an empty page (PLATFORM names no figure; 10 s is the limit of attention
-/// of Nielsen, "Response Times", 1993). A copy that would take longer with its slack is not waited for at all.
-pub const COALESCE_WAIT_MS_MAX: u64 = 8_000;
-
 /// Addresses of one peer that another is told: its own, one of the other family, and one more on its link. Each is sent checks until one answers.
 pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
 

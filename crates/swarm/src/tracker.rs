@@ -78,8 +78,6 @@ pub struct Tracker {
     /// Pages with at least one registered session.
     pages: BTreeMap<String, Page>,
     candidates: Candidates,
-    /// See [`Self::readied`].
-    readied: u64,
     /// Those of sessions; visits and leases have their own.
     timers: Timers<Timer>,
     leases: OriginLeases,
@@ -111,7 +109,6 @@ impl Tracker {
             browsers: BTreeSet::new(),
             pages: BTreeMap::new(),
             candidates: Candidates::new(config.ladder.has_leech_tiers()),
-            readied: 0,
             timers: Timers::default(),
             leases: OriginLeases::default(),
             reputation: Reputation::default(),
@@ -153,12 +150,6 @@ impl Tracker {
                 self.grant(granted);
             }
         }
-    }
-
-    /// How often a peer may have become one to be introduced, by its room or by what it holds: whoever waits for one looks again when this grew.
-    #[must_use]
-    pub fn readied(&self) -> u64 {
-        self.readied
     }
 
     /// Whether somebody fetches this manifest by leases now.

@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{Report, ReportKind};
-use viral_swarm::request_coalescing::RequestCoalescer;
 use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
@@ -28,8 +27,6 @@ pub(super) struct Inner {
     /// When the timekeeper will wake, in milliseconds since the start.
     pub(super) due_ms: Option<u64>,
     pub(super) lineage_seen: u64,
-    pub(super) readied_seen: u64,
-    pub(super) coalescer: RequestCoalescer,
     pub(super) crowds: Crowds,
 }
 

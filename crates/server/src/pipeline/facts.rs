@@ -4,7 +4,6 @@ mod fitness;
 
 use http::{HeaderMap, Method, request::Parts};
 use rand::RngCore as _;
-use tokio::time::Instant;
 use viral_site::{Asset, Version, Which, is_known};
 use viral_swarm::admission::{Evidence, VisitFacts, is_passed_on};
 use viral_swarm::platform::{Hints, is_too_old, prompts};
@@ -94,13 +93,8 @@ fn has_sec_fetch(headers: &HeaderMap) -> bool {
     ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user"].iter().any(|name| headers.contains_key(*name))
 }
 
-/// All that is known of a visit to a document before the page and its peers are looked at; it came at `came`.
-pub(super) fn of_visit(
-    app: &App,
-    (version, document): (&Version, &Asset),
-    request: &Parts,
-    (evidence, came): (Evidence, Instant),
-) -> VisitFacts {
+/// All that is known of a visit to a document before the page and its peers are looked at.
+pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), request: &Parts, evidence: Evidence) -> VisitFacts {
     VisitFacts {
         evidence: Evidence {
             page_viral: fitness::of(app, version, document, request),
@@ -111,10 +105,8 @@ pub(super) fn of_visit(
         ticket: fresh_ticket(),
         peers_wanted: THIN_OFFERS_MAX,
         is_head: request.method == Method::HEAD,
-        came_ms: app.hub.ms_of(came),
         // Whoever reloads the page was the first one, perhaps.
         was_here: cookies::pinned_version(&request.headers).is_some(),
-        may_wait: true,
         may_share: true,
     }
 }

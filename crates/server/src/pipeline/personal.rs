@@ -7,7 +7,6 @@ pub(super) mod tags;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use tokio::time::Instant;
 use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
 use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, Reason, says, takes_part};
 use viral_swarm::visits::{AnswerKind, Opening};
@@ -55,7 +54,7 @@ impl PersonalVisit {
         let version = app.site.current();
         let document = Arc::clone(version.personal()?);
         app.site.note_visit();
-        let facts = facts::of_visit(app, (&version, &document), request, (facts::of_request(request), Instant::now()));
+        let facts = facts::of_visit(app, (&version, &document), request, facts::of_request(request));
         let page = app.hub.page(&version, &document)?;
         let takes_part = takes_part(&facts, &page.facts(page_path(&document)), &app.policy);
         Some(Self { request: request.clone(), version, document, evidence: facts.evidence, page, takes_part })
@@ -200,8 +199,8 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
     let document: &Asset = version.personal()?;
     // The page itself was gone to, and asks for this.
     let evidence = facts::as_visit(request);
-    let mut facts = facts::of_visit(app, (&version, document), request, (evidence, Instant::now()));
-    (facts.may_wait, facts.may_share) = (false, false);
+    let mut facts = facts::of_visit(app, (&version, document), request, evidence);
+    facts.may_share = false;
     let (page, admission) = app.hub.admit((&version, document), &facts, |manifest| held == Some(*manifest), &app.policy);
     let (Some(page), Admission::Thin { offers, .. }) = (page, admission) else { return None };
     // From now on it is heard of as one that takes from peers.

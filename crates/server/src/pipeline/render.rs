@@ -38,7 +38,7 @@ pub(super) struct RenderedVisit<'v> {
 /// Carries out what was decided.
 pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admission) -> Response<Body> {
     let RenderedVisit { version, document, request, facts, page } = *visit;
-    let decision = admission.decision().expect("nobody is answered who waits");
+    let decision = admission.decision();
     let as_is = async |which, cause| with_cause(respond(version, document, which, request).await, cause);
     let mut response = match (admission, page) {
         (Admission::Asset, _) => as_is(Which::Raw, Cause::Assets).await,
@@ -49,9 +49,7 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
             name_manifest(&mut response, page.filter(|_| names_manifest));
             response
         }
-        (Admission::Plain(_) | Admission::Stored | Admission::Thin { .. } | Admission::Wait { .. }, _) => {
-            as_is(Which::Raw, Cause::Documents).await
-        }
+        (Admission::Plain(_) | Admission::Stored | Admission::Thin { .. }, _) => as_is(Which::Raw, Cause::Documents).await,
     };
     set_answer_header(app, &mut response, decision);
     keep_private(&mut response);

@@ -11,7 +11,6 @@ mod base;
 mod log;
 mod rules;
 mod visits;
-mod waiting;
 
 /// Two requests of one browser.
 const BROWSER: (&str, &str) = ("cookie", "viral-visit=00000000000000ab");

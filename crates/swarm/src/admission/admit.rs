@@ -1,4 +1,4 @@
-//! One visit to a page, decided at once: which answer, whom it is introduced to, or until when it waits.
+//! One visit to a page, decided at once: which answer, whom it is introduced to, and whether it shares a copy with others.
 
 use viral_wire::{Digest, Ticket, signal::Offer};
 
@@ -8,7 +8,6 @@ use crate::{
     crowd::{Crowds, Newcomer},
     locality::SharePolicy,
     pageset::Size,
-    request_coalescing::{RequestCoalescer, Visitor},
     tracker::{ClientAddr, Seeking, Tracker},
 };
 
@@ -38,12 +37,8 @@ pub struct VisitFacts {
     pub peers_wanted: usize,
     /// HEAD: the head of the answer, and nobody is reserved.
     pub is_head: bool,
-    /// When it came, in milliseconds.
-    pub came_ms: u64,
-    /// It was here a moment ago and has most of the page in its cache: it would wait for itself.
+    /// It was here a moment ago and has most of the page in its cache: it takes next to nothing.
     pub was_here: bool,
-    /// There is a place for one more who waits.
-    pub may_wait: bool,
     /// It is answered with a page, so that it can be one of a crowd.
     pub may_share: bool,
 }
@@ -53,9 +48,7 @@ pub struct VisitFacts {
 pub struct Swarm<'s, C> {
     /// Who is there.
     pub tracker: &'s mut Tracker,
-    /// Which first copies are on their way.
-    pub coalescer: &'s mut RequestCoalescer,
-    /// Whether it pays to share them.
+    /// Whether it pays to share the copies of pages that nobody near has.
     pub crowds: &'s mut Crowds,
     /// What holders of other manifests are worth.
     pub coverage: &'s C,
@@ -99,25 +92,19 @@ pub enum Admission {
         /// Whether some fetch this manifest by leases now.
         crowd: CrowdRole,
     },
-    /// It waits for a copy that is on its way to somebody else, and asks again once a peer is ready or this time has come, in milliseconds.
-    Wait {
-        /// Until when.
-        until_ms: u64,
-    },
 }
 
 impl Admission {
-    /// Answer and reason; none while it waits.
+    /// Answer and reason.
     #[must_use]
-    pub fn decision(&self) -> Option<Decision> {
-        Some(match self {
+    pub fn decision(&self) -> Decision {
+        match self {
             Self::Asset => Decision::Asset,
             Self::Plain(reason) => Decision::Plain(*reason),
             Self::Full { reason, .. } => Decision::Full(*reason),
             Self::Stored => Decision::Thin(Reason::Stored),
             Self::Thin { reason, .. } => Decision::Thin(*reason),
-            Self::Wait { .. } => return None,
-        })
+        }
     }
 }
 
@@ -130,7 +117,7 @@ pub fn admit<C: Coverage>(
     policy: &Policy,
     swarm: Swarm<'_, C>,
 ) -> Admission {
-    let Swarm { tracker, coalescer, crowds, coverage } = swarm;
+    let Swarm { tracker, crowds, coverage } = swarm;
     let seeking = page.map(|page| Seeking {
         addr: facts.addr,
         page: page.path,
@@ -149,7 +136,7 @@ pub fn admit<C: Coverage>(
         (Decision::Asset, _) => return Admission::Asset,
         (Decision::Plain(reason), _) => return Admission::Plain(reason),
         (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
-        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, (tracker, coalescer, coverage)) {
+        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, tracker, coverage) {
             Some(thin) => return thin,
             None if policy.share_of(evidence.gpc) != SharePolicy::On => return Admission::Plain(Reason::Gpc),
             None => Reason::NoPeerNear,
@@ -176,20 +163,6 @@ pub fn admit<C: Coverage>(
             crowds.note_copy(now_ms, page.manifest);
         }
     }
-    if let (Reason::NoPeerNear, Some(page), true) = (reason, page, facts.may_wait && !facts.is_head && facts.addr.share != SharePolicy::Off)
-    {
-        let is_served_at_once = evidence.is_native_peer || facts.was_here;
-        let visitor = Visitor {
-            manifest: page.manifest,
-            place: facts.addr.place(),
-            bytes: page.app_bytes,
-            came_ms: facts.came_ms,
-            is_served_at_once,
-        };
-        if let Some(until_ms) = coalescer.wait(now_ms, &visitor) {
-            return Admission::Wait { until_ms };
-        }
-    }
     let names_manifest = page.is_some_and(|page| {
         let is_native = evidence.is_native_peer;
         !is_native || (!facts.is_head && tracker.take_first_place(now_ms, page.manifest))
@@ -202,7 +175,8 @@ fn introduce<C: Coverage>(
     now_ms: u64,
     facts: &VisitFacts,
     seeking: &Seeking<'_>,
-    (tracker, coalescer, coverage): (&mut Tracker, &mut RequestCoalescer, &C),
+    tracker: &mut Tracker,
+    coverage: &C,
 ) -> Option<Admission> {
     let mut offers = Vec::new();
     if !facts.is_head {
@@ -210,7 +184,6 @@ fn introduce<C: Coverage>(
         if offers.is_empty() {
             return None;
         }
-        coalescer.note_introduced(now_ms, seeking.manifest, &facts.addr.place());
     }
     let crowd = if tracker.is_crowded(&seeking.manifest) { CrowdRole::Member } else { CrowdRole::None };
     Some(Admission::Thin { reason: Reason::PeerNear, offers, crowd })
@@ -228,7 +201,7 @@ fn share_copy<C: Coverage>(now_ms: u64, facts: &VisitFacts, seeking: &Seeking<'_
     Admission::Thin { reason: Reason::Crowd, offers, crowd }
 }
 
-/// Whether what a page loads may travel that is made for this visitor and does so itself never. `page` stands for all such pages; nobody waits or is introduced here.
+/// Whether what a page loads may travel that is made for this visitor and does so itself never. `page` stands for all such pages; nobody is introduced here.
 #[must_use]
 pub fn takes_part(facts: &VisitFacts, page: &PageFacts<'_>, policy: &Policy) -> bool {
     let evidence = Evidence { page_viral: fitness(facts, Some(page)), size: page.size, ..facts.evidence.clone() };

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     address::ClientAddr,
     coverage::{Coverage, permille},
-    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, REGISTER_WAIT_MS},
+    limits::{COMPLETE_MIN_PERMILLE, REGISTER_WAIT_MS},
     lineage::VisitKind,
     locality::SharePolicy,
     places::Use,
@@ -155,13 +155,9 @@ impl Tracker {
 
     pub(super) fn handle_held(&mut self, peer: PeerNumber, manifest: Digest, bytes: u64, coverage: &dyn Coverage) {
         let whole = coverage.bytes(&manifest);
-        let share_of = |bytes: u64| whole.map_or(0, |whole| permille(bytes, whole));
-        let share = share_of(bytes);
+        let share = whole.map_or(0, |whole| permille(bytes, whole));
         let complete = bytes > 0 && share >= COMPLETE_MIN_PERMILLE;
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
-        let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share_of(held.bytes));
-        // Only who holds much is introduced to a thin visitor.
-        self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share >= COVERAGE_MIN_PERMILLE);
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
@@ -262,7 +258,7 @@ impl Tracker {
             Some(session) if session.is_ready() => {
                 let Some(held) = session.held else { return };
                 let kind = (session.standing.is_proven(), session.addr.is_native);
-                self.readied += u64::from(self.candidates.insert(peer, held.manifest, &session.addr.place(), kind));
+                self.candidates.insert(peer, held.manifest, &session.addr.place(), kind);
             }
             _ => self.candidates.remove(peer),
         }

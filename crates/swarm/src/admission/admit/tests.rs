@@ -1,4 +1,4 @@
-//! Each reason once, with a tracker, a first copy and a page as they are.
+//! Each reason once, with a tracker, a crowd and a page as they are.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,6 @@ use super::*;
 use crate::{
     admission::{CookieState, Gpc, tests::visit},
     coverage::CoverageCache,
-    locality::Ladder,
     tracker::TrackerConfig,
 };
 
@@ -21,7 +20,6 @@ const PAGE: PageFacts<'static> =
 
 struct World {
     tracker: Tracker,
-    coalescer: RequestCoalescer,
     crowds: Crowds,
     coverage: CoverageCache,
 }
@@ -30,12 +28,7 @@ impl World {
     fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
-        Self {
-            tracker: Tracker::new(TrackerConfig::default(), 7),
-            coalescer: RequestCoalescer::new(line, Ladder::default()),
-            crowds: Crowds::default(),
-            coverage,
-        }
+        Self { tracker: Tracker::new(TrackerConfig::default(), 7), crowds: Crowds::new(line), coverage }
     }
 
     /// Somebody who has all of the page and left this many offers.
@@ -55,9 +48,8 @@ impl World {
     }
 
     fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
-        let swarm =
-            Swarm { tracker: &mut self.tracker, coalescer: &mut self.coalescer, crowds: &mut self.crowds, coverage: &self.coverage };
-        admit(facts.came_ms, facts, page, |_| false, &Policy::default(), swarm)
+        let swarm = Swarm { tracker: &mut self.tracker, crowds: &mut self.crowds, coverage: &self.coverage };
+        admit(0, facts, page, |_| false, &Policy::default(), swarm)
     }
 }
 
@@ -69,9 +61,7 @@ fn visitor() -> VisitFacts {
         ticket: Ticket([1; 16]),
         peers_wanted: 4,
         is_head: false,
-        came_ms: 0,
         was_here: false,
-        may_wait: true,
         may_share: true,
     }
 }
@@ -109,12 +99,12 @@ fn set(page: &mut Option<PageFacts<'static>>, change: impl FnOnce(&mut PageFacts
 #[test]
 fn each_reason_comes_of_what_is_known() {
     // What a service behind the site answers is never admitted.
-    let mut met = BTreeSet::from([Reason::Stored, Reason::PassedOn, Reason::Gpc, Reason::NotShareable]);
+    let mut met = BTreeSet::from([Reason::Stored, Reason::Crowd, Reason::PassedOn, Reason::Gpc, Reason::NotShareable]);
     for (name, change, expected) in ROWS {
         let (mut world, mut facts, mut page) = (World::new(0), visitor(), Some(PAGE));
         world.seeder(2);
         change(&mut facts, &mut page);
-        assert_eq!(world.admit(&facts, page.as_ref()).decision(), Some(*expected), "{name}");
+        assert_eq!(world.admit(&facts, page.as_ref()).decision(), *expected, "{name}");
         if let Decision::Full(reason) | Decision::Thin(reason) | Decision::Plain(reason) = expected {
             met.insert(*reason);
         }
@@ -129,8 +119,7 @@ fn who_asks_for_privacy_takes_where_it_may_and_waits_for_nobody_where_it_may_not
     let admit_under = |world: &mut World, gpc| {
         let policy = Policy { gpc, ..Policy::default() };
         let facts = VisitFacts { addr: ClientAddr { share: policy.share_of(true), ..facts.addr }, ..facts.clone() };
-        let swarm =
-            Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, crowds: &mut world.crowds, coverage: &world.coverage };
+        let swarm = Swarm { tracker: &mut world.tracker, crowds: &mut world.crowds, coverage: &world.coverage };
         admit(0, &facts, Some(&PAGE), |_| false, &policy, swarm)
     };
     for gpc in [Gpc::Plain, Gpc::Leech] {
@@ -158,8 +147,7 @@ fn a_visit_that_a_worker_passed_on_is_plain() {
 #[test]
 fn who_stores_the_page_needs_nobody() {
     let mut world = World::new(0);
-    let swarm =
-        Swarm { tracker: &mut world.tracker, coalescer: &mut world.coalescer, crowds: &mut world.crowds, coverage: &world.coverage };
+    let swarm = Swarm { tracker: &mut world.tracker, crowds: &mut world.crowds, coverage: &world.coverage };
     let admission = admit(0, &visitor(), Some(&PAGE), |manifest| *manifest == PAGE.manifest, &Policy::default(), swarm);
     assert_eq!(admission, Admission::Stored);
 }
@@ -184,18 +172,25 @@ fn a_thin_visit_is_introduced_and_head_reserves_nobody() {
 }
 
 #[test]
-fn who_comes_second_over_a_thin_line_waits_if_there_is_a_place() {
-    let mut world = World::new(1_000_000);
+fn who_comes_together_over_a_thin_line_shares_a_copy() {
+    let mut world = World::new(100_000);
     let full = Admission::Full { reason: Reason::NoPeerNear, names_manifest: true };
-    assert_eq!(world.admit(&visitor(), Some(&PAGE)), full);
-    assert_eq!(world.admit(&visitor(), Some(&PAGE)), Admission::Wait { until_ms: 5_000 });
-    for now in
-        [VisitFacts { may_wait: false, ..visitor() }, VisitFacts { is_head: true, ..visitor() }, VisitFacts { was_here: true, ..visitor() }]
-    {
-        assert_eq!(world.admit(&now, Some(&PAGE)), full, "{now:?}");
+    let crowd = |crowd| Admission::Thin { reason: Reason::Crowd, offers: Vec::new(), crowd };
+    let head = VisitFacts { is_head: true, ..visitor() };
+    assert_eq!(world.admit(&head, Some(&PAGE)), crowd(CrowdRole::Member), "nobody is admitted by HEAD");
+    for alone in [VisitFacts { may_share: false, ..visitor() }, VisitFacts { was_here: true, ..visitor() }] {
+        assert_eq!(world.admit(&alone, Some(&PAGE)), full, "{alone:?}");
     }
+    assert_eq!(world.admit(&visitor(), Some(&PAGE)), crowd(CrowdRole::First));
+    let next = VisitFacts { ticket: Ticket([2; 16]), ..visitor() };
+    assert_eq!(world.admit(&next, Some(&PAGE)), crowd(CrowdRole::Member));
+    let mut native = visitor();
+    native.evidence.is_native_peer = true;
+    assert_eq!(world.admit(&native, Some(&PAGE)).decision(), Decision::Full(Reason::NoPeerNear), "it joins by itself");
     world.seeder(2);
-    assert!(matches!(world.admit(&visitor(), Some(&PAGE)), Admission::Thin { .. }), "a peer is ready before the copy is due");
+    let third = VisitFacts { ticket: Ticket([3; 16]), ..visitor() };
+    let Admission::Thin { reason, crowd, offers } = world.admit(&third, Some(&PAGE)) else { panic!("somebody has it") };
+    assert_eq!((reason, crowd, offers.len()), (Reason::PeerNear, CrowdRole::Member, 1));
 }
 
 #[test]
