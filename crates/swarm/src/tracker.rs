@@ -32,6 +32,7 @@ pub use types::{AnswerError, Answerer, Seeking, VisitError};
 use self::{
     candidates::Candidates,
     members::Members,
+    nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
     stats::Totals,
@@ -40,6 +41,7 @@ use self::{
 
 mod answers;
 mod candidates;
+mod choice;
 mod config;
 mod connections;
 mod leecher;
@@ -47,6 +49,7 @@ mod matching;
 mod members;
 mod membership;
 mod messages;
+mod nearness;
 mod offers;
 mod origin_leases;
 mod output;
@@ -84,6 +87,7 @@ pub struct Tracker {
     timers: Timers<Timer>,
     leases: OriginLeases,
     reputation: Reputation,
+    nearness: Nearness,
     totals: Totals,
     lineage: Lineage,
     outputs: VecDeque<TrackerOutput>,
@@ -115,6 +119,7 @@ impl Tracker {
             timers: Timers::default(),
             leases: OriginLeases::default(),
             reputation: Reputation::default(),
+            nearness: Nearness::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),
             outputs: VecDeque::new(),

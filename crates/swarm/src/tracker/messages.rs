@@ -50,7 +50,7 @@ impl Tracker {
                     (session.nat, session.fades) = (nat, fades);
                 }
             }
-            PeerToTracker::Opened { peer: other, offer, ms: _ } => self.handle_opened(peer, other, offer),
+            PeerToTracker::Opened { peer: other, offer, ms } => self.handle_opened(peer, other, offer, ms),
             PeerToTracker::Report(report) => {
                 if !self.handle_fault(Answerer::Peer(peer), &report) {
                     self.refuse(peer, ErrorCode::Unknown, "you never met that peer, or reported too much");
