@@ -155,9 +155,9 @@ pub const TIER_SCAN_MAX: usize = 64;
 /// Of these so many that strangers vouched for: whoever collects vouchers for many sessions of few networks does not hide all others.
 pub const TIER_SCAN_PROVEN_MAX: usize = 48;
 
-/// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: four times as many as a visitor gets, so that the least busy ones are
-/// found (the best of four random ones is hardly worse than the best of all).
-pub const TIER_SCAN_ENOUGH: usize = 16;
+/// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: twice as many as a visitor gets, so that the least busy ones are
+/// found. The better of two random ones is nearly all that is to be had (Mitzenmacher, "The power of two choices", 2001).
+pub const TIER_SCAN_ENOUGH: usize = 8;
 
 /// Of these so many for each prefix, on tiers between the prefix and the last one: a visitor gets one of them, and the best of four random ones is hardly worse than the best of all.
 pub const TIER_SCAN_CELL_MAX: usize = 4;

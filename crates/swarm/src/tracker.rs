@@ -308,3 +308,12 @@ impl Tracker {
         }
     }
 }
+#[cfg(test)]
+#[test]
+fn zz_sizes() {
+    use std::mem::size_of;
+    eprintln!("Session {} addr {} leecher {} book {} standing {} served {} held {} bucket {} ReadyOffer {} Desc {} Member.. places {}",
+        size_of::<session::Session>(), size_of::<ClientAddr>(), size_of::<leecher::Leecher>(), size_of::<offers::OfferBook>(), size_of::<standing::Standing>(),
+        size_of::<VecDeque<PeerNumber>>(), size_of::<Option<session::Held>>(), size_of::<session::Bucket>(), size_of::<offers::ReadyOffer>(), size_of::<viral_wire::Description>(), size_of::<crate::locality::Place>());
+    eprintln!("reservation {} upload {} timer {} page String {} region {}", size_of::<Option<offers::Reservation>>(), size_of::<offers::PeerUpload>(), size_of::<(u64, Timer)>(), size_of::<Option<String>>(), size_of::<crate::locality::Region>());
+}

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use viral_wire::{
-    Candidate, Digest,
+    Digest,
     limits::OFFERS_PER_LEECHER_MAX,
     signal::{NatKind, Offer, PeerNumber, Push},
 };
@@ -15,6 +15,7 @@ use super::{
     leecher::{Match, MatchState, Told},
     nearness::Learned,
     offers::Reservation,
+    session::Session,
     timers::Timer,
     types::{Answerer, Seeking},
 };
@@ -28,6 +29,9 @@ use crate::{
     random::Random,
 };
 
+/// Sessions looked up one right after the other before the first is judged: a processor fetches several from memory at once, which a million of them need.
+const LOOKED_UP_AT_ONCE: usize = 8;
+
 /// What a choice among seeders is for.
 struct Search<'a> {
     now_ms: u64,
@@ -35,8 +39,8 @@ struct Search<'a> {
     place: Place,
     /// What it says that it is behind; a thin visit could not say yet.
     nat: Option<NatKind>,
-    /// Its own candidates, as far as its offers name them.
-    candidates: &'a [Candidate],
+    /// Whether its offers name an address of IPv6.
+    names_ipv6: bool,
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -94,7 +98,7 @@ impl Tracker {
             addr: seeking.addr,
             place,
             nat: None,
-            candidates: &[],
+            names_ipv6: false,
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
@@ -143,12 +147,12 @@ impl Tracker {
         let is_thin = matches!(who, Answerer::Ticket(_));
         let covered_min = if is_thin { COVERAGE_MIN_PERMILLE } else { 0 };
         let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
-        let (nat, candidates) = own.map_or((None, &[][..]), |own| (own.nat, own.reach().candidates));
+        let (nat, names_ipv6) = own.map_or((None, false), |own| (own.nat, own.names_ipv6));
         let place = addr.place();
         let learned = self.nearness.of(now_ms, &place);
         let excluded = &excluded;
         let search =
-            Search { now_ms, addr, place, nat, candidates, manifest, count_max, excluded, covered_min, is_thin, learned, coverage };
+            Search { now_ms, addr, place, nat, names_ipv6, manifest, count_max, excluded, covered_min, is_thin, learned, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -252,7 +256,8 @@ impl Tracker {
         let (mut choices, mut seen) = (Vec::new(), Seen::default());
         let who = if self.config.ladder.policy(tier) == SharePolicy::Leech { Who::Natives } else { Who::Everybody };
         let mut nearest = if tier == Tier::Anyone { search.learned.best() } else { Vec::new() };
-        nearest.truncate(search.count_max);
+        nearest.truncate(search.count_max.div_ceil(2));
+        let mut batch = Vec::with_capacity(LOOKED_UP_AT_ONCE);
         for is_proven in [true, false] {
             for source in sources {
                 let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
@@ -260,18 +265,24 @@ impl Tracker {
                 let start = random.next_u64();
                 // Those of whose networks this one got most come first; the others follow, so that there may be somebody better.
                 let known = nearest.iter().flat_map(|network| self.candidates.of_network(who, source.0, *network, (is_proven, start)));
-                for peer in known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)) {
-                    // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
-                    let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
-                    if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
-                        return choices;
-                    }
-                    if chosen.iter().all(|choice| choice.peer != peer)
-                        && (nearest.is_empty() || choices.iter().all(|choice| choice.peer != peer))
-                        && let Some(choice) = self.judged(search, peer, source, random)
-                    {
-                        seen.note(&choice);
-                        choices.push(choice);
+                let mut peers = known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
+                while peers.peek().is_some() {
+                    let looked_up = peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max));
+                    batch.extend(looked_up.filter_map(|peer| Some((peer, self.session_to_judge(search, peer)?))));
+                    for (peer, session) in batch.drain(..) {
+                        // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
+                        let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
+                        if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
+                            return choices;
+                        }
+                        let is_known = |others: &[Choice]| others.iter().any(|choice| choice.peer == peer);
+                        if is_known(chosen) || (!nearest.is_empty() && is_known(&choices)) {
+                            continue;
+                        }
+                        if let Some(choice) = self.judged(search, (peer, session), source, random) {
+                            seen.note(&choice);
+                            choices.push(choice);
+                        }
                     }
                 }
             }
@@ -279,14 +290,23 @@ impl Tracker {
         choices
     }
 
+    /// The session of a peer that may be another than the searcher's.
+    fn session_to_judge(&self, search: &Search<'_>, peer: PeerNumber) -> Option<&Session> {
+        self.members.sessions.get(&peer).map(AsRef::as_ref).filter(|session: &&Session| !session.addr.is_same_browser(&search.addr))
+    }
+
     /// A peer as somebody who could be picked for what a source is worth; none if it cannot.
-    fn judged(&self, search: &Search<'_>, peer: PeerNumber, source: &(Digest, u16, u64), random: &mut Random) -> Option<Choice> {
-        let &(manifest, share, bytes) = source;
+    fn judged(
+        &self,
+        search: &Search<'_>,
+        (peer, session): (PeerNumber, &Session),
+        &(manifest, share, bytes): &(Digest, u16, u64),
+        random: &mut Random,
+    ) -> Option<Choice> {
         if (search.excluded)(peer) {
             return None;
         }
         let own = locality::network_key(search.addr.public);
-        let session = self.members.sessions.get(&peer).filter(|session| !session.addr.is_same_browser(&search.addr))?;
         let place = session.addr.place();
         match self.config.ladder.policy(search.place.tier_to(&place)) {
             SharePolicy::Off => return None,
@@ -296,7 +316,7 @@ impl Tracker {
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let reach = session.reach();
-        let seeker = Reach { addr: &search.addr, nat: search.nat, candidates: search.candidates };
+        let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6 };
         // Whose NAT is not known is most likely behind one that does not meet a symmetric one.
         let likely = Reach { nat: Some(NatKind::PortRestricted), ..seeker };
         let is_no_choice = covered < u32::from(search.covered_min)

@@ -49,6 +49,7 @@ impl Tracker {
         let session = Session {
             addr,
             nat: None,
+            names_ipv6: false,
             fades: false,
             register_due_ms,
             page: None,

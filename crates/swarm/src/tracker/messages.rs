@@ -13,6 +13,7 @@ use super::{
     types::{AnswerError, Answerer},
 };
 use crate::coverage::Coverage;
+use crate::nat;
 use crate::pageset::{Report, ReportKind};
 use crate::places::Use;
 
@@ -99,6 +100,7 @@ impl Tracker {
         if let Some(address) = session.addr.rewrite_to {
             description.rewrite_local(address);
         }
+        session.names_ipv6 = nat::names_ipv6(description.candidates());
         let is_reflexive = |candidate: &Candidate| candidate.kind == CandidateKind::ServerReflexive;
         let fades = session.fades && description.candidates().iter().any(is_reflexive);
         let age_ms = if fades { session.book.fading_age_ms(self.now_ms, offer.offer) } else { self.config.offer_age_max_ms };

@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) addr: ClientAddr,
     /// What it says that it is behind.
     pub(super) nat: Option<NatKind>,
+    /// Its newest offer names an address of IPv6. Known here, since a match looks at many sessions and their offers are elsewhere in memory.
+    pub(super) names_ipv6: bool,
     /// Its idle offers name addresses that nothing keeps alive.
     pub(super) fades: bool,
     /// By when it must have registered; meaningless afterwards.
@@ -57,8 +59,7 @@ pub(super) struct Held {
 impl Session {
     /// Its way to others.
     pub(super) fn reach(&self) -> Reach<'_> {
-        let candidates = self.book.offers.values().next().map_or(&[][..], |offer| offer.description.candidates());
-        Reach { addr: &self.addr, nat: self.nat, candidates }
+        Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6 }
     }
 
     /// Whether somebody can be introduced to it, or is connected with it.
