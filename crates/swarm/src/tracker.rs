@@ -7,7 +7,10 @@
 //! offer is used up and a slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use viral_wire::{
     Digest,
@@ -40,6 +43,7 @@ use self::{
 };
 
 mod answers;
+mod by_peer;
 mod candidates;
 mod choice;
 mod config;
@@ -79,7 +83,7 @@ pub struct Tracker {
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
     /// Pages with at least one registered session.
-    pages: BTreeMap<String, Page>,
+    pages: BTreeMap<Arc<str>, Page>,
     candidates: Candidates,
     /// See [`Self::readied`].
     readied: u64,
@@ -307,13 +311,4 @@ impl Tracker {
             self.close(peer, CloseReason::TooManyMistakes);
         }
     }
-}
-#[cfg(test)]
-#[test]
-fn zz_sizes() {
-    use std::mem::size_of;
-    eprintln!("Session {} addr {} leecher {} book {} standing {} served {} held {} bucket {} ReadyOffer {} Desc {} Member.. places {}",
-        size_of::<session::Session>(), size_of::<ClientAddr>(), size_of::<leecher::Leecher>(), size_of::<offers::OfferBook>(), size_of::<standing::Standing>(),
-        size_of::<VecDeque<PeerNumber>>(), size_of::<Option<session::Held>>(), size_of::<session::Bucket>(), size_of::<offers::ReadyOffer>(), size_of::<viral_wire::Description>(), size_of::<crate::locality::Place>());
-    eprintln!("reservation {} upload {} timer {} page String {} region {}", size_of::<Option<offers::Reservation>>(), size_of::<offers::PeerUpload>(), size_of::<(u64, Timer)>(), size_of::<Option<String>>(), size_of::<crate::locality::Region>());
 }

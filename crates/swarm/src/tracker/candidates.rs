@@ -1,6 +1,6 @@
 //! The seeders that could serve one more leecher now, by what they hold and where they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::{Digest, signal::PeerNumber};
 
@@ -8,6 +8,7 @@ use self::{
     holders::{Holders, Standing},
     list::Table,
 };
+use super::by_peer::ByPeer;
 use crate::locality::{Key, Place, Tier};
 
 mod holders;
@@ -38,7 +39,7 @@ struct Pool {
 
 #[derive(Debug, Default)]
 struct Index {
-    members: HashMap<PeerNumber, Member>,
+    members: ByPeer<Member>,
     by_manifest: BTreeMap<Digest, u32>,
     holders: Table<(Digest, Holders)>,
 }

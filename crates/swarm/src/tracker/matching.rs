@@ -265,7 +265,8 @@ impl Tracker {
                 let start = random.next_u64();
                 // Those of whose networks this one got most come first; the others follow, so that there may be somebody better.
                 let known = nearest.iter().flat_map(|network| self.candidates.of_network(who, source.0, *network, (is_proven, start)));
-                let mut peers = known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
+                let mut peers =
+                    known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
                 while peers.peek().is_some() {
                     let looked_up = peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max));
                     batch.extend(looked_up.filter_map(|peer| Some((peer, self.session_to_judge(search, peer)?))));

@@ -1,5 +1,7 @@
 //! Joining, registering, leaving, and what the pages' manifests are.
 
+use std::sync::Arc;
+
 use viral_wire::{
     Digest, Ticket,
     limits::{LOADED_ASSETS_MAX, PATH_LEN_MAX, SIGNAL_LEN_MAX},
@@ -127,7 +129,8 @@ impl Tracker {
             return self.refuse(peer, ErrorCode::Unexpected, "registered already");
         }
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
-        session.page = Some(page.clone());
+        let known = self.pages.get_key_value(page.as_str()).map(|(known, _)| Arc::clone(known));
+        session.page = Some(known.unwrap_or_else(|| page.as_str().into()));
         session.thin = ticket.is_some();
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
         session.addr.share = session.addr.share.max(visit);
@@ -143,7 +146,8 @@ impl Tracker {
             self.lineage.rejoin(ordinal);
         }
         self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s, stun });
-        let entry = self.pages.entry(page.clone()).or_default();
+        let key = self.members.sessions.get(&peer).and_then(|session| session.page.clone());
+        let entry = self.pages.entry(key.unwrap_or_else(|| page.as_str().into())).or_default();
         entry.peers.insert(peer);
         match entry.manifest {
             Some(manifest) => self.send(peer, TrackerToPeer::Manifest { page, manifest }),
@@ -204,7 +208,7 @@ impl Tracker {
             Answerer::Peer(peer) => {
                 let session = self.members.sessions.get(&peer)?;
                 let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
-                (kind, session.page.clone()?)
+                (kind, session.page.as_ref()?.to_string())
             }
         };
         let ordinal = self.lineage.join(self.now_ms, kind, &page);

@@ -116,7 +116,7 @@ impl Tracker {
 
     fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
-        if session.page.as_ref() != Some(&page) {
+        if session.page.as_deref() != Some(page.as_str()) {
             return self.refuse(peer, ErrorCode::Unexpected, "report what the page used that you registered");
         }
         if assets.len() > LOADED_ASSETS_MAX {

@@ -100,7 +100,7 @@ impl Tracker {
             Answerer::Ticket(ticket) => self.members.visits.get(&ticket).map(|visit| visit.page.clone()),
             Answerer::Peer(peer) => {
                 let page = self.members.sessions.get(&peer)?.page.as_ref()?;
-                self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.clone())
+                self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.to_string())
             }
         }
     }

@@ -1,6 +1,9 @@
 //! What the tracker remembers of one socket.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use viral_wire::{
     Digest, Ticket,
@@ -27,8 +30,8 @@ pub(super) struct Session {
     pub(super) fades: bool,
     /// By when it must have registered; meaningless afterwards.
     pub(super) register_due_ms: u64,
-    /// Path of its page, once registered.
-    pub(super) page: Option<String>,
+    /// Path of its page, once registered; all sessions of one page share it.
+    pub(super) page: Option<Arc<str>>,
     /// The visit it belongs to, if that is remembered.
     pub(super) ticket: Option<Ticket>,
     /// Whether its page came by a thin answer.
