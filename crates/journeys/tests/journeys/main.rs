@@ -17,6 +17,7 @@ mod networks;
 mod own_workers;
 mod pages;
 mod pairs;
+mod prompts;
 mod proxies;
 mod quirks;
 mod respect;
