@@ -257,7 +257,7 @@ impl Tracker {
         let who = if self.config.ladder.policy(tier) == SharePolicy::Leech { Who::Natives } else { Who::Everybody };
         let mut nearest = if tier == Tier::Anyone { search.learned.best() } else { Vec::new() };
         nearest.truncate(search.count_max.div_ceil(2));
-        let mut batch = Vec::with_capacity(LOOKED_UP_AT_ONCE);
+        let (mut numbers, mut batch) = (Vec::with_capacity(LOOKED_UP_AT_ONCE), Vec::with_capacity(LOOKED_UP_AT_ONCE));
         for is_proven in [true, false] {
             for source in sources {
                 let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
@@ -268,8 +268,10 @@ impl Tracker {
                 let mut peers =
                     known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
                 while peers.peek().is_some() {
-                    let looked_up = peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max));
-                    batch.extend(looked_up.filter_map(|peer| Some((peer, self.session_to_judge(search, peer)?))));
+                    // Each step for all of them before the next one: what one needs from memory does not wait for what another does.
+                    numbers.extend(peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max)));
+                    batch.extend(numbers.drain(..).filter_map(|peer| Some((peer, self.members.sessions.get(&peer)?.as_ref()))));
+                    batch.retain(|(_, session): &(_, &Session)| !session.addr.is_same_browser(&search.addr));
                     for (peer, session) in batch.drain(..) {
                         // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
                         let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
@@ -289,11 +291,6 @@ impl Tracker {
             }
         }
         choices
-    }
-
-    /// The session of a peer that may be another than the searcher's.
-    fn session_to_judge(&self, search: &Search<'_>, peer: PeerNumber) -> Option<&Session> {
-        self.members.sessions.get(&peer).map(AsRef::as_ref).filter(|session: &&Session| !session.addr.is_same_browser(&search.addr))
     }
 
     /// A peer as somebody who could be picked for what a source is worth; none if it cannot.

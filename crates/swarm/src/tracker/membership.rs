@@ -62,6 +62,7 @@ impl Tracker {
             book: OfferBook::new(self.now_ms, peer),
             served: Default::default(),
             standing: Standing::new(addr.public, self.reputation.fault_count_of(self.now_ms, addr.public)),
+            listed: None,
             cooldown_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
@@ -164,6 +165,9 @@ impl Tracker {
         let before = session.held.filter(|held| held.manifest == manifest).map_or(0, |held| share_of(held.bytes));
         // Only who holds much is introduced to a thin visitor.
         self.readied += u64::from(before < COVERAGE_MIN_PERMILLE && share >= COVERAGE_MIN_PERMILLE);
+        if session.held.is_none_or(|held| held.manifest != manifest) {
+            session.listed = None;
+        }
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
@@ -257,13 +261,15 @@ impl Tracker {
 
     /// Puts a session among the candidates, those that could serve one more leecher, or takes it out.
     pub(super) fn refresh(&mut self, peer: PeerNumber) {
-        match self.members.sessions.get(&peer) {
-            Some(session) if session.is_ready() => {
-                let Some(held) = session.held else { return };
-                let kind = (session.standing.is_proven(), session.addr.is_native);
-                self.readied += u64::from(self.candidates.insert(peer, held.manifest, &session.addr.place(), kind));
-            }
-            _ => self.candidates.remove(peer),
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return self.candidates.remove(peer) };
+        let Some(held) = session.held.filter(|_| session.is_ready()) else {
+            session.listed = None;
+            return self.candidates.remove(peer);
+        };
+        let is_proven = session.standing.is_proven();
+        if session.listed.replace(is_proven) != Some(is_proven) {
+            let kind = (is_proven, session.addr.is_native);
+            self.readied += u64::from(self.candidates.insert(peer, held.manifest, &session.addr.place(), kind));
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Session {
     /// Everybody it ever served, newest last; they may report it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,
+    /// Whether it stands among the candidates, and there among those for which a stranger vouched. `None` also where that is to be looked at anew.
+    pub(super) listed: Option<bool>,
     /// When its cooldown for everybody ends, in milliseconds.
     pub(super) cooldown_until_ms: Option<u64>,
     pub(super) bucket: Bucket,

@@ -4,9 +4,7 @@
 #[derive(Debug)]
 pub(super) enum List<T> {
     One(T),
-    /// In a box, so that a list of one is no larger than that.
-    #[allow(clippy::box_collection, reason = "most lists have one entry, and a vector is three words")]
-    Many(Box<Vec<T>>),
+    Many(Vec<T>),
 }
 
 impl<T: Copy> List<T> {
@@ -24,7 +22,7 @@ impl<T: Copy> List<T> {
     /// Returns the place that the entry got.
     pub(super) fn push(&mut self, entry: T) -> u32 {
         match self {
-            Self::One(first) => *self = Self::Many(Box::new(vec![*first, entry])),
+            Self::One(first) => *self = Self::Many(vec![*first, entry]),
             Self::Many(entries) => entries.push(entry),
         }
         place(self.as_slice().len() - 1)
@@ -34,7 +32,7 @@ impl<T: Copy> List<T> {
     pub(super) fn take_out(&mut self, at: u32) -> Option<T> {
         match self {
             Self::One(_) => {
-                *self = Self::Many(Box::default());
+                *self = Self::Many(Vec::new());
                 None
             }
             Self::Many(entries) => {
@@ -121,7 +119,7 @@ mod tests {
         assert_eq!(list.take_out(1), None, "the last one");
         assert_eq!(list.as_slice(), ['c']);
         assert_eq!((list.take_out(0), list.is_empty()), (None, true));
-        assert_eq!((List::One('a').take_out(0), List::<u8>::Many(Box::default()).take_out(3)), (None, None));
+        assert_eq!((List::One('a').take_out(0), List::<u8>::Many(Vec::new()).take_out(3)), (None, None));
     }
 
     #[test]
