@@ -114,9 +114,9 @@ function network({ socket, permission, transferMs, webrtc }: Facts): Finding[] {
     );
   }
   if (permission === 'denied') {
-    found.push(finding('permission', 'limited', 'The browser does not let this site connect into the local network.', 'Allow it in the settings of the site, or by the policy LocalNetworkAccessAllowedForUrls.'));
+    found.push(finding('permission', 'limited', 'The browser does not let this site connect into the local network.', 'Allow it in the settings of the site, or by the policy LocalNetworkAllowedForUrls. Nothing is missing where the page says so itself, and nobody checks WebRTC.'));
   } else if (permission === 'prompt') {
-    found.push(finding('permission', 'good', 'The browser guards the local network, but does not ask before visitors connect.', 'Where a later version does, the policy LocalNetworkAccessAllowedForUrls allows it for everybody in a company.'));
+    found.push(finding('permission', 'good', 'The browser guards the local network, but does not ask before visitors connect.', 'Where connections to visitors are checked as well, the policy LocalNetworkAllowedForUrls allows them; see "Browsers of a company" in the guide.'));
   }
   if (webrtc) {
     found.push(
