@@ -1,12 +1,13 @@
 //! What the server did, in numbers: answers by kind and reason, bytes sent by cause, what the tracker knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
+use viral_wire::signal::{DoctorCheck, DoctorPost};
 
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
@@ -52,6 +53,17 @@ pub(crate) struct Stats {
     answers: [AtomicU64; 3],
     sent: [AtomicU64; 5],
     reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    doctor: Mutex<DoctorNumbers>,
+}
+
+/// What the doctor's page found in browsers that opened it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct DoctorNumbers {
+    visits: u64,
+    /// Visits in which this stood in the way of everything.
+    bad: BTreeMap<&'static str, u64>,
+    /// Visits in which something worked in part because of this.
+    limited: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
@@ -60,6 +72,23 @@ impl Stats {
         self.answers[kind as usize].fetch_add(1, Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *reasons.entry((kind.as_token(), reason)).or_default() += 1;
+    }
+
+    /// Counts what stands in the way of a browser, each cause once.
+    pub(crate) fn add_doctor(&self, post: &DoctorPost) {
+        let mut numbers = self.doctor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        numbers.visits += 1;
+        let DoctorNumbers { bad, limited, .. } = &mut *numbers;
+        for (found, counts) in [(&post.bad, bad), (&post.limited, limited)] {
+            for check in found.iter().copied().collect::<BTreeSet<DoctorCheck>>() {
+                *counts.entry(check.name()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What the doctor's page found so far.
+    pub(crate) fn doctor(&self) -> DoctorNumbers {
+        self.doctor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Counts bytes handed to a socket.
@@ -98,6 +127,7 @@ impl Stats {
             matches: tracker.matches,
             matches_by_tier: tracker.matches_by_tier,
             connect_failures_by_cause: tracker.connect_failures.clone(),
+            doctor: self.doctor(),
             bans: tracker.bans,
             stun,
             uptime_s,
@@ -119,6 +149,7 @@ pub(crate) struct Snapshot {
     matches: Matches,
     matches_by_tier: MatchesByTier,
     connect_failures_by_cause: BTreeMap<&'static str, u64>,
+    doctor: DoctorNumbers,
     bans: u64,
     /// Null where STUN is off. Sites of one server share it.
     stun: Option<StunNumbers>,
@@ -162,6 +193,7 @@ mod tests {
         assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
         assert_eq!(json["connect_failures_by_cause"], serde_json::json!({ "no_path": 3 }));
+        assert_eq!(json["doctor"], serde_json::json!({ "visits": 0, "bad": {}, "limited": {} }));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");
         assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));

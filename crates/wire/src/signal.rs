@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
-pub use http::{AnswerPost, Deploy, PersonalPost, RecordPost, ThinBoot, VisitPost};
+pub use http::{AnswerPost, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, VisitPost};
 
 mod decode;
 mod http;
