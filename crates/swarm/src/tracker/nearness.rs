@@ -84,9 +84,14 @@ impl Nearness {
         self.note(now_ms, giver, taker, Word::RoundTrip(round_trip_ms));
     }
 
-    /// `taker` gets so many bytes per second of `giver`.
+    /// `taker` got something of `giver`, so many bytes per second; 0 where that could not be measured.
     pub(super) fn note_rate(&mut self, now_ms: u64, giver: &Place, taker: &Place, rate: u32) {
-        self.note(now_ms, giver, taker, Word::Rate(u64::from(rate.max(1))));
+        if rate > 0 {
+            return self.note(now_ms, giver, taker, Word::Rate(u64::from(rate)));
+        }
+        if let Some(path) = self.known(giver, taker) {
+            (path.failed, path.retry_ms) = (0, 0);
+        }
     }
 
     /// `visitor`, who answered an offer of `giver`'s, found no way to it.
@@ -102,9 +107,7 @@ impl Nearness {
 
     /// They are introduced once more: nobody else meanwhile, where that kept failing.
     pub(super) fn note_tried(&mut self, now_ms: u64, giver: &Place, taker: &Place) {
-        let keys = taker.key(Tier::SamePrefix).zip(giver.key(Tier::SamePrefix));
-        let path = keys.and_then(|(taker, giver)| self.takers.get_mut(&taker)?.paths.get_mut(&giver));
-        if let Some(path) = path {
+        if let Some(path) = self.known(giver, taker) {
             path.wait(now_ms);
         }
     }
@@ -118,6 +121,11 @@ impl Nearness {
             learned.usual = learned.mean();
         }
         learned
+    }
+
+    /// The path of two networks, if anything is known of it.
+    fn known(&mut self, giver: &Place, taker: &Place) -> Option<&mut Path> {
+        self.takers.get_mut(&taker.key(Tier::SamePrefix)?)?.paths.get_mut(&giver.key(Tier::SamePrefix)?)
     }
 
     fn note(&mut self, now_ms: u64, giver: &Place, taker: &Place, word: Word) {
@@ -245,7 +253,6 @@ impl Learned<'_> {
     pub(super) fn best(&self) -> Vec<Key> {
         let mut best: Vec<(u8, Key)> = self.paths().filter(|(class, _)| *class < self.usual).collect();
         best.sort_unstable();
-        best.dedup_by_key(|(_, giver)| *giver);
         best.into_iter().map(|(_, giver)| giver).collect()
     }
 
@@ -263,8 +270,13 @@ impl Learned<'_> {
     }
 
     fn paths(&self) -> impl Iterator<Item = (u8, Key)> {
-        let paths = [self.own, self.wide].into_iter().flatten().flat_map(SmallMap::iter);
-        paths.filter(|(_, path)| self.is_new(path)).filter_map(|(giver, path)| Some((path.class?, *giver)))
+        let of = |paths: Option<_>| paths.into_iter().flat_map(SmallMap::iter);
+        let classes = move |(giver, path): (&Key, &Path)| path.class.filter(|_| self.is_new(path)).map(|class| (class, *giver));
+        // Its own visitors know better than those of the networks around.
+        let knows =
+            move |giver: &Key| self.own.and_then(|own| own.get(giver)).is_some_and(|path| path.class.is_some() && self.is_new(path));
+        let wide = of(self.wide).filter_map(classes).filter(move |(_, giver)| !knows(giver));
+        of(self.own).filter_map(classes).chain(wide)
     }
 
     fn mean(&self) -> u8 {

@@ -85,7 +85,7 @@ impl Tracker {
         let Some(source) = self.members.session_behind(number).filter(|_| self.is_confirmed(who, number)) else { return };
         self.handle_verified(who);
         let place = |who| self.members.addr_of(who).map(|addr| addr.place());
-        if let (Some(giver), Some(taker)) = (place(Answerer::Peer(source)).filter(|_| rate > 0), place(who)) {
+        if let (Some(giver), Some(taker)) = (place(Answerer::Peer(source)), place(who)) {
             self.nearness.note_rate(self.now_ms, &giver, &taker, rate);
         }
         if let (Some(network), Some(session)) = (self.members.network_of(who), self.members.sessions.get_mut(&source)) {

@@ -80,6 +80,31 @@ fn a_pair_that_keeps_failing_is_tried_ever_more_rarely_until_it_works() {
 }
 
 #[test]
+fn whoever_got_something_ends_a_row_of_failures_though_nothing_was_measured() {
+    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    (0..3).for_each(|visitor| table.note_failed(0, &network(1), &here, visitor));
+    assert!(table.of(1, &here).is_failing(&network(1)));
+    table.note_rate(1, &network(1), &here, 0);
+    assert!(!table.of(1, &here).is_failing(&network(1)));
+    table.note_rate(1, &network(2), &here, 0);
+    assert_eq!(table.len(), (1, 1), "it teaches nothing else");
+}
+
+#[test]
+fn what_a_network_knows_itself_counts_before_what_others_of_its_system_say() {
+    let mut table = Nearness::default();
+    let here = of_system(100, 64_500);
+    for number in 101..104 {
+        table.note_rate(0, &network(1), &of_system(number, 64_500), 8_000_000);
+        table.note_rate(0, &network(2), &of_system(number, 64_500), 300_000);
+    }
+    table.note_rate(0, &network(1), &here, 20_000);
+    let learned = table.of(0, &here);
+    assert!(learned.class(&network(1)) > learned.class(&network(2)));
+    assert_eq!(learned.best(), [network(2).key(Tier::SamePrefix).unwrap()]);
+}
+
+#[test]
 fn while_one_tries_a_failing_pair_again_nobody_else_does() {
     let (here, mut table) = (at("192.0.2.1"), Nearness::default());
     (0..3).for_each(|visitor| table.note_failed(0, &network(1), &here, visitor));
