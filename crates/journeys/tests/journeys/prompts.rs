@@ -141,3 +141,18 @@ async fn a_guarded_public_page_that_says_nothing_would_ask_and_has_its_app_all_t
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_doctor_asks_nobody_and_tries_a_transfer() {
+    journey(async {
+        let site = App::default().site();
+        let server = Server::serve(site.folder(), OUTSIDE).await;
+        let visitor = Visitor::with(Chromium, guarded(&server, true, &[])).await;
+        visitor.open(&server.url("/.viral/doctor")).await;
+        let found = visitor.until("it found out", "window.viralDoctor").await;
+        assert_eq!((states(&visitor).await, visitor.permissions_requested().await), (all("prompt"), 0), "{found}");
+        let transfer = found["findings"].as_array().and_then(|all| all.iter().find(|one| one["check"] == "transfer"));
+        assert_eq!(transfer.map(|transfer| &transfer["verdict"]), Some(&json!("good")), "{found}");
+    })
+    .await;
+}
