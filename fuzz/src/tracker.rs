@@ -217,7 +217,11 @@ fn message(world: &mut World, op: Op, bytes: &mut Bytes<'_>) -> PeerToTracker {
         Op::Closed => PeerToTracker::Closed { peer: other(bytes), offer: u32::from(bytes.byte() % 8), cause: None },
         Op::Report => PeerToTracker::Report(fault(world, bytes)),
         _ => {
-            let sources = (0..bytes.below(4)).map(|_| SourceBytes { peer: other(bytes), bytes: u64::from(bytes.byte()) << 56 });
+            let sources = (0..bytes.below(4)).map(|_| SourceBytes {
+                peer: other(bytes),
+                bytes: u64::from(bytes.byte()) << 56,
+                rate: u32::from(bytes.byte()) << 24,
+            });
             let sources: Vec<_> = sources.collect();
             let bytes_from_peers = u64::from(bytes.byte()) << 56;
             PeerToTracker::Counts(Counts { bytes_from_peers, sources, rings: [bytes_from_peers; 3], ..Counts::default() })

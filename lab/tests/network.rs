@@ -23,7 +23,14 @@ fn pair(mbit: f64) -> Option<(PacketLoop, Namespace, Namespace)> {
     }
     let shape = LinkShape::mbit(mbit, 100);
     let endpoint = |last| Endpoint { address: Ipv4Addr::new(10, 0, 0, last), up: shape, down: shape, delay_ns: 10_000_000, gateway: None };
-    let network = Network { endpoints: vec![endpoint(1), endpoint(2)], gateways: Vec::new(), loss: 0.0, unreachable: 0.0, seed: 1 };
+    let network = Network {
+        endpoints: vec![endpoint(1), endpoint(2)],
+        gateways: Vec::new(),
+        loss: 0.0,
+        unreachable: 0.0,
+        apart: Default::default(),
+        seed: 1,
+    };
     let (server, server_device) = Namespace::create("server", Ipv4Addr::new(10, 0, 0, 1)).expect("a network of two, as root");
     let (client, client_device) = Namespace::create("client", Ipv4Addr::new(10, 0, 0, 2)).expect("a network of two, as root");
     let packet_loop = PacketLoop::start(Fabric::new(network), vec![server_device, client_device]).expect("a network of two, as root");

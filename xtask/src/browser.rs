@@ -24,11 +24,9 @@ pub(crate) fn ensure_installed() -> anyhow::Result<()> {
 
 /// Makes the generated types again in place.
 pub(crate) fn write_types() -> anyhow::Result<()> {
-    let made = |tests: &[&str]| {
-        run(cargo().args(["test", "--quiet"]).args(tests).arg("export_bindings").env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
-    };
-    made(&["--package", "viral-wire", "--test", "types"])?;
-    made(&["--package", "viral-swarm", "--lib"])
+    // The signals are written by a test of `viral-wire`, the policies by one inside `viral-swarm`.
+    let tests = ["test", "--quiet", "-p", "viral-wire", "-p", "viral-swarm", "--lib", "--test", "types", "export_bindings"];
+    run(cargo().args(tests).env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
 }
 
 pub(crate) fn types_are_fresh() -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { diagnose, summary } from './doctor';
+import { diagnose, reportOf, summary } from './doctor';
 import type { Facts, Gathered, ServerView } from './doctor';
 
 const server: ServerView = { address: '203.0.113.7', answer: 'full', reason: 'no-peer-near', seeds: true, stun: [3478] };
@@ -12,6 +12,10 @@ describe('a diagnosis', () => {
     expect(troubles({})).toEqual([]);
     expect(summary(diagnose(fine))).toBe('This browser can take the site from other visitors and give it to them.');
     expect(diagnose(fine).find(({ check }) => check === 'answer')?.found).toContain('somebody seeds');
+  });
+  it('is told to the server by the names of what stands in the way', () => {
+    expect(reportOf(diagnose(fine))).toEqual({ bad: [], limited: [] });
+    expect(reportOf(diagnose({ ...fine, secure: false, permission: 'denied' }))).toEqual({ bad: ['secure-context'], limited: ['permission'] });
   });
   it.each([
     ['no secure connection', { secure: false, worker: false }, ['secure-context bad', 'service-worker bad']],

@@ -1,5 +1,8 @@
 /** What a browser and the server found, in plain words: whether this browser can take the site from other visitors and give it to them, and what to change. */
 
+import type { DoctorCheck } from './generated/DoctorCheck';
+import type { DoctorPost } from './generated/DoctorPost';
+
 /** How the server sees this browser: the JSON of `/.viral/doctor.json`. */
 export interface ServerView {
   /** Where it came from. */
@@ -50,7 +53,7 @@ export type Verdict = 'good' | 'limited' | 'bad';
 /** One thing that was looked at. */
 export interface Finding {
   /** Name of the check, for scripts. */
-  readonly check: string;
+  readonly check: DoctorCheck;
   readonly verdict: Verdict;
   /** What was found. */
   readonly found: string;
@@ -58,7 +61,7 @@ export interface Finding {
   readonly change: string;
 }
 
-const finding = (check: string, verdict: Verdict, found: string, change = ''): Finding => ({ check, verdict, found, change });
+const finding = (check: DoctorCheck, verdict: Verdict, found: string, change = ''): Finding => ({ check, verdict, found, change });
 
 /** What stands in the way of everything, by what is missing. */
 function basics({ secure, webrtc, worker, inflates, stores }: Facts): Finding[] {
@@ -114,9 +117,9 @@ function network({ socket, permission, transferMs, webrtc }: Facts): Finding[] {
     );
   }
   if (permission === 'denied') {
-    found.push(finding('permission', 'limited', 'The browser does not let this site connect into the local network.', 'Allow it in the settings of the site, or by the policy LocalNetworkAccessAllowedForUrls.'));
+    found.push(finding('permission', 'limited', 'The browser does not let this site connect into the local network.', 'Allow it in the settings of the site, or by the policy LocalNetworkAllowedForUrls. Nothing is missing where the page says so itself, and nobody checks WebRTC.'));
   } else if (permission === 'prompt') {
-    found.push(finding('permission', 'good', 'The browser guards the local network, but does not ask before visitors connect.', 'Where a later version does, the policy LocalNetworkAccessAllowedForUrls allows it for everybody in a company.'));
+    found.push(finding('permission', 'good', 'The browser guards the local network, but does not ask before visitors connect.', 'Where connections to visitors are checked as well, the policy LocalNetworkAllowedForUrls allows them; see "Browsers of a company" in the guide.'));
   }
   if (webrtc) {
     found.push(
@@ -167,4 +170,10 @@ export function summary(findings: readonly Finding[]): string {
   if (bad.some(({ check }) => check !== 'websocket')) return 'This browser cannot take the site from other visitors. It gets it from the server, as always.';
   if (bad.length) return 'This browser can take the site from other visitors, but cannot give it to them.';
   return findings.some(({ verdict }) => verdict === 'limited') ? 'This browser can take the site from other visitors and give it to them, with limits.' : 'This browser can take the site from other visitors and give it to them.';
+}
+
+/** What the server is told of it. */
+export function reportOf(findings: readonly Finding[]): DoctorPost {
+  const of = (verdict: Verdict) => findings.filter((one) => one.verdict === verdict).map(({ check }) => check);
+  return { bad: of('bad'), limited: of('limited') };
 }

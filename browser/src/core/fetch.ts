@@ -272,6 +272,11 @@ export class Fetch {
     return at === NEVER ? null : at;
   }
 
+  /** Bytes per second of a peer, smoothed; undefined while that is not measured. */
+  rateOf(peer: PeerKey): number | undefined {
+    return this.#table._peers.get(peer)?._rate || undefined;
+  }
+
   /** How far it is. */
   progress(): Progress {
     const { _held: held, _pieces: pieces, _bytesHeld: bytesHeld, _bytesTotal: bytesTotal } = this.#table;

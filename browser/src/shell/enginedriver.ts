@@ -129,6 +129,7 @@ export async function takePiece(frame: Extract<Frame, { kind: 'piece' }>, link?:
         totals.piecesFromPeers++;
         totals.rings[ring] += piece.len;
         totals.sources.set(link.peer, (totals.sources.get(link.peer) ?? 0) + piece.len);
+        totals.rates.set(link.peer, engine.rateOf(link.key));
       }
       deliver(frame.id, bytes, entry);
     }

@@ -50,6 +50,8 @@ pub struct Setting {
     pub downloads: Option<PathBuf>,
     /// A command and its arguments under which the driver, and so its browser, is started.
     pub under: &'static [&'static str],
+    /// More flags for the command line; Chromium only.
+    pub flags: Vec<String>,
     /// A certificate that is trusted; Chromium and Firefox, which then trusts any.
     pub trusts: Option<PathBuf>,
     /// Where its files go instead of the system's temporary folder.
@@ -84,6 +86,7 @@ fn chromium(folder: &Path, setting: &Setting) -> Value {
     flags.push(format!("--user-data-dir={}", folder.join("profile").display()));
     let user_agent = setting.user_agent.as_deref().unwrap_or(USER_AGENT);
     flags.push(format!("--user-agent={user_agent}"));
+    flags.extend_from_slice(&setting.flags);
     let mut asked = json!({
         "goog:chromeOptions": {
             "binary": "/usr/bin/chromium",

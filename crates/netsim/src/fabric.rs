@@ -273,7 +273,7 @@ mod tests {
 
     fn network() -> Network {
         let endpoints = vec![endpoint(1, None), endpoint(2, None), endpoint(3, None)];
-        Network { endpoints, gateways: Vec::new(), loss: 0.0, unreachable: 0.0, seed: 1 }
+        Network { endpoints, gateways: Vec::new(), loss: 0.0, unreachable: 0.0, apart: Default::default(), seed: 1 }
     }
 
     fn packet(to: u8) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! What a network consists of: endpoints with their links, gateways that several endpoints share, and who cannot reach whom.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use crate::link::{LinkShape, Nanos};
@@ -41,6 +42,8 @@ pub struct Network {
     pub loss: f64,
     /// Share of pairs of visitors between which nothing passes, 0 to 1. The origin is reached by everybody.
     pub unreachable: f64,
+    /// Pairs of endpoints between which nothing passes, the smaller number first.
+    pub apart: BTreeSet<(usize, usize)>,
     /// Makes the same losses and the same unreachable pairs again.
     pub seed: u64,
 }
@@ -64,7 +67,13 @@ impl Network {
     /// Whether nothing passes between `a` and `b`, the same in both directions.
     #[must_use]
     pub fn is_unreachable(&self, a: usize, b: usize) -> bool {
-        if a == ORIGIN || b == ORIGIN || self.unreachable <= 0.0 {
+        if a == ORIGIN || b == ORIGIN {
+            return false;
+        }
+        if self.apart.contains(&(a.min(b), a.max(b))) {
+            return true;
+        }
+        if self.unreachable <= 0.0 {
             return false;
         }
         let pair = ((a.min(b) as u64) << 32) | a.max(b) as u64;
@@ -86,7 +95,8 @@ mod tests {
 
     #[test]
     fn about_the_asked_share_of_pairs_is_unreachable_and_never_the_origin() {
-        let network = Network { endpoints: Vec::new(), gateways: Vec::new(), loss: 0.0, unreachable: 0.22, seed: 7 };
+        let network =
+            Network { endpoints: Vec::new(), gateways: Vec::new(), loss: 0.0, unreachable: 0.22, apart: BTreeSet::new(), seed: 7 };
         let pairs: Vec<(usize, usize)> = (1..200).flat_map(|a| (a + 1..200).map(move |b| (a, b))).collect();
         let blocked = pairs.iter().filter(|(a, b)| network.is_unreachable(*a, *b)).count();
         let share = blocked as f64 / pairs.len() as f64;

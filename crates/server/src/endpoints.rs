@@ -31,7 +31,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/", get(disclosure::page))
         .route("/.viral/opt-out", post(disclosure::opt_out))
         .route("/.viral/opt-in", post(disclosure::opt_in))
-        .route("/.viral/doctor", get(doctor::page))
+        .route("/.viral/doctor", get(doctor::page).post(doctor::report))
         .route("/.viral/doctor.js", get(doctor::script))
         .route("/.viral/doctor.json", get(doctor::view))
         .route(ADDITION_PATH, get(scripts::addition))

@@ -1,6 +1,6 @@
 //! What the server did, in numbers: answers by kind and reason, bytes sent by cause, what the tracker knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use viral_swarm::crowd::LineMeter;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
+use viral_wire::signal::{DoctorCheck, DoctorPost};
 
 use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
@@ -57,6 +58,7 @@ pub(crate) struct Stats {
     sent: [AtomicU64; 5],
     reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     line: Mutex<Line>,
+    doctor: Mutex<DoctorNumbers>,
 }
 
 /// What visitors' lines carry.
@@ -72,6 +74,16 @@ impl Default for Line {
     fn default() -> Self {
         Self { start: Instant::now(), meter: LineMeter::default(), rates: Vec::new() }
     }
+}
+
+/// What the doctor's page found in browsers that opened it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct DoctorNumbers {
+    visits: u64,
+    /// Visits in which this stood in the way of everything.
+    bad: BTreeMap<&'static str, u64>,
+    /// Visits in which something worked in part because of this.
+    limited: BTreeMap<&'static str, u64>,
 }
 
 impl Stats {
@@ -94,6 +106,23 @@ impl Stats {
     /// What was measured since this was last asked, in bytes per second.
     pub(crate) fn take_rates(&self) -> Vec<(IpAddr, u64)> {
         std::mem::take(&mut self.line.lock().unwrap_or_else(std::sync::PoisonError::into_inner).rates)
+    }
+
+    /// Counts what stands in the way of a browser, each cause once.
+    pub(crate) fn add_doctor(&self, post: &DoctorPost) {
+        let mut numbers = self.doctor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        numbers.visits += 1;
+        let DoctorNumbers { bad, limited, .. } = &mut *numbers;
+        for (found, counts) in [(&post.bad, bad), (&post.limited, limited)] {
+            for check in found.iter().copied().collect::<BTreeSet<DoctorCheck>>() {
+                *counts.entry(check.name()).or_default() += 1;
+            }
+        }
+    }
+
+    /// What the doctor's page found so far.
+    pub(crate) fn doctor(&self) -> DoctorNumbers {
+        self.doctor.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Counts bytes handed to a socket.
@@ -132,6 +161,7 @@ impl Stats {
             matches: tracker.matches,
             matches_by_tier: tracker.matches_by_tier,
             connect_failures_by_cause: tracker.connect_failures.clone(),
+            doctor: self.doctor(),
             bans: tracker.bans,
             stun,
             uptime_s,
@@ -153,6 +183,7 @@ pub(crate) struct Snapshot {
     matches: Matches,
     matches_by_tier: MatchesByTier,
     connect_failures_by_cause: BTreeMap<&'static str, u64>,
+    doctor: DoctorNumbers,
     bans: u64,
     /// Null where STUN is off. Sites of one server share it.
     stun: Option<StunNumbers>,
@@ -196,6 +227,7 @@ mod tests {
         assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
         assert_eq!(json["connect_failures_by_cause"], serde_json::json!({ "no_path": 3 }));
+        assert_eq!(json["doctor"], serde_json::json!({ "visits": 0, "bad": {}, "limited": {} }));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");
         assert_eq!((&json["seeders"], &json["leechers"], &json["bans"], &json["uptime_s"]), (&2.into(), &0.into(), &0.into(), &5.into()));

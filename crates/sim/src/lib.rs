@@ -13,6 +13,7 @@ pub mod description;
 pub mod flows;
 pub mod http;
 pub mod invariants;
+pub mod islands;
 pub mod line;
 pub mod message;
 pub mod net;

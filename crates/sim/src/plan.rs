@@ -51,6 +51,8 @@ pub struct VisitorPlan {
     pub fails_after: Nanos,
     /// The address that the origin sees.
     pub address: IpAddr,
+    /// Number of the network (autonomous system) that the origin knows it to be of; 0 = it knows none.
+    pub system: u32,
     /// Asks for little data (`Save-Data: on`).
     pub saves_data: bool,
     /// Serves nobody.

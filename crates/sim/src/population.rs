@@ -9,6 +9,7 @@ use viral_wire::limits::PIECE_LEN_MAX;
 
 use crate::app::AppShape;
 use crate::clock::{MS, Nanos, SECOND_NS, of_seconds};
+use crate::islands::Islands;
 use crate::net::Fidelity;
 use crate::plan::{Deploy, Plan, Role, VisitorPlan};
 use crate::random::Random;
@@ -54,10 +55,13 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
     let mut visitors = drawn(scenario, seed);
     visitors.sort_by_key(|visitor| visitor.arrives);
     let mut random = Random::of(seed, 2);
+    let mut islands = Islands::of(scenario);
     for (index, visitor) in visitors.iter_mut().enumerate() {
         let group = &scenario.group[visitor.group as usize];
         let office = group.office.as_ref().and_then(|name| scenario.office.iter().position(|office| office.name == *name));
-        let address = office.map_or_else(|| own_address(index), |office| Ipv4Addr::new(192, 0, 2, (office % 250) as u8 + 1));
+        let own = group.island.as_ref().and_then(|island| islands.settle(island, index + 1)).unwrap_or((own_address(index), 0));
+        let (address, system) = office.map_or(own, |office| (Ipv4Addr::new(192, 0, 2, (office % 250) as u8 + 1), 0));
+        visitor.system = system;
         visitor.address = IpAddr::V4(address);
         let (from, to) = group.delay_ms;
         let delay = if office.is_some() { LAN_DELAY } else { ((from + random.unit() * (to - from)) * 1e6) as Nanos };
@@ -77,7 +81,8 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
     };
     let gateways = scenario.office.iter().map(gateway).collect();
     let (loss, unreachable) = (scenario.network.loss, scenario.network.unreachable);
-    let network = Network { endpoints, gateways, loss, unreachable, seed };
+    let apart = islands.between(&scenario.network.apart);
+    let network = Network { endpoints, gateways, loss, unreachable, apart, seed };
     let fidelity = scenario.fidelity.unwrap_or(if visitors.len() <= PACKETS_UP_TO { Fidelity::Packets } else { Fidelity::Flows });
     let app = shape(scenario, fidelity);
     let (limit, patience) = limits(scenario, &visitors, &network, app.bytes);
@@ -122,6 +127,7 @@ fn drawn(scenario: &Scenario, seed: u64) -> Vec<VisitorPlan> {
                 role: group.role,
                 fails_after: of_seconds(group.fails_after_s),
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                system: 0,
                 saves_data: random.chance(group.save_data),
                 leeches: random.chance(group.leech),
                 leaves_after: closes.then(|| of_seconds(random.exponential(group.close_after_s))),

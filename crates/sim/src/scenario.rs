@@ -104,12 +104,14 @@ pub struct NetworkFile {
     pub loss: f64,
     /// Share of pairs of visitors that cannot connect, 0 to 1.
     pub unreachable: f64,
+    /// Pairs of islands between which nobody connects.
+    pub apart: Vec<[String; 2]>,
 }
 
 impl Default for NetworkFile {
     /// What consumer routers hold without queue management, and nothing lost; where nobody says otherwise all pairs connect.
     fn default() -> Self {
-        Self { queue_ms: 100.0, loss: 0.0, unreachable: 0.0 }
+        Self { queue_ms: 100.0, loss: 0.0, unreachable: 0.0, apart: Vec::new() }
     }
 }
 
@@ -154,6 +156,8 @@ pub struct GroupFile {
     pub delay_ms: (f64, f64),
     /// The office that they are in.
     pub office: Option<String>,
+    /// The provider whose customers they are, as far as the origin knows: one network (autonomous system), 250 of them in each /24. None = a /24 of its own for each.
+    pub island: Option<String>,
     /// How long they stay once they have the app; none = to the end.
     pub stay: Option<Stay>,
     /// What they do.

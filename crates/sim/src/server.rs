@@ -1,13 +1,15 @@
 //! The origin: the shipped tracker and admission, and what the server around them sends.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, PageFacts, Policy, Swarm, VisitFacts, admit};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::limits::PEERS_WANTED;
+use viral_swarm::locality::{Region, Tier};
 use viral_swarm::pageset::Size;
-use viral_swarm::tracker::{Answerer, ClientAddr, Tracker, TrackerConfig, TrackerOutput};
+use viral_swarm::tracker::{Answerer, ClientAddr, Matches, Tracker, TrackerConfig, TrackerOutput};
 use viral_wire::Ticket;
 use viral_wire::signal::{PeerNumber, PeerToTracker, TrackerToPeer};
 
@@ -47,6 +49,10 @@ pub struct ServerCounts {
     pub other_bytes: u64,
     /// Sessions that the tracker closed.
     pub closed: u64,
+    /// What became of introductions, since the last restart.
+    pub matches: Matches,
+    /// Introductions of visitors who have nothing in common but the world.
+    pub matches_of_anyone: u64,
 }
 
 /// The origin.
@@ -63,7 +69,7 @@ pub struct Server {
     shared_line: u64,
     restarts: u64,
     /// What was answered.
-    pub counts: ServerCounts,
+    counts: ServerCounts,
 }
 
 impl Server {
@@ -87,6 +93,13 @@ impl Server {
             restarts: 0,
             counts: ServerCounts::default(),
         }
+    }
+
+    /// What was answered, and what became of introductions.
+    #[must_use]
+    pub fn counts(&self, now_ms: u64) -> ServerCounts {
+        let stats = self.tracker.snapshot(now_ms);
+        ServerCounts { matches: stats.matches, matches_of_anyone: stats.matches_by_tier.on(Tier::Anyone), ..self.counts }
     }
 
     /// A message came from a visitor.
@@ -299,5 +312,6 @@ impl Server {
 fn address(context: &Context<'_>, visitor: usize) -> ClientAddr {
     let plan = &context.plan.visitors[visitor];
     let browser = (plan.client == Client::Browser).then_some(visitor as u64);
-    ClientAddr { browser, ..ClientAddr::at(plan.address) }
+    let region = Region { network: NonZeroU32::new(plan.system), ..Region::default() };
+    ClientAddr { browser, region, ..ClientAddr::at(plan.address) }
 }

@@ -168,3 +168,68 @@ proptest! {
         }
     }
 }
+
+/// Two islands of 20 native peers each that come at once while nobody has the app.
+const TWO_ISLANDS: &str = "
+fidelity = \"flows\"
+[app]
+mb = 4
+[origin]
+up_mbit = 20
+[[group]]
+client = \"native\"
+island = \"a\"
+visitors = 20
+arrive = { within_s = 2 }
+down_mbit = 50
+up_mbit = 20
+[[group]]
+client = \"native\"
+island = \"b\"
+visitors = 20
+arrive = { within_s = 2 }
+down_mbit = 50
+up_mbit = 20
+";
+
+#[test]
+fn two_islands_take_one_copy_between_them() {
+    let outcome = outcome(&plan(&Scenario::parse(TWO_ISLANDS).unwrap(), 1));
+    assert!(outcome.visitors.iter().all(|visitor| visitor.done.is_some()));
+    let (all, afar) = (outcome.server.matches.offered, outcome.server.matches_of_anyone);
+    assert!(afar * 20 > all && afar * 2 < all, "{afar} of {all} introductions lead to the other island");
+    assert!(outcome.server.payload_bytes < 4_800_000, "1.2 copies at most: {}", outcome.server.payload_bytes);
+}
+
+#[test]
+fn islands_between_which_nothing_passes_are_tried_rarely_and_everybody_has_the_app() {
+    let text = "
+fidelity = \"flows\"
+limit_s = 7400
+[app]
+mb = 1
+[origin]
+up_mbit = 20
+[network]
+apart = [[\"a\", \"b\"]]
+[[group]]
+island = \"a\"
+visitors = 6
+arrive = { within_s = 2 }
+down_mbit = 50
+up_mbit = 20
+[[group]]
+island = \"b\"
+visitors = 240
+arrive = { within_s = 7000, from_s = 60 }
+stay = { mean_s = 8 }
+down_mbit = 50
+up_mbit = 20
+";
+    let apart = outcome(&plan(&Scenario::parse(text).unwrap(), 1));
+    let joined = outcome(&plan(&Scenario::parse(&text.replace("apart = [[\"a\", \"b\"]]", "")).unwrap(), 1));
+    assert!(apart.visitors.iter().chain(&joined.visitors).all(|visitor| visitor.done.is_some()));
+    assert!(joined.server.matches.opened > 300 && joined.server.matches.failed == 0, "{:?}", joined.server.matches);
+    // 899 where nothing is learned.
+    assert!((3..60).contains(&apart.server.matches.failed), "{:?}", apart.server.matches);
+}

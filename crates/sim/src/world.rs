@@ -6,7 +6,7 @@ use viral_wire::ManifestError;
 
 use crate::app::Version;
 use crate::carrier::{Carried, ConnId, NetEvent, Side};
-use crate::clock::{Nanos, SECOND_NS};
+use crate::clock::{MS, Nanos, SECOND_NS};
 use crate::context::{Context, Event};
 use crate::invariants::{Broken, Causes, Invariants, Seconds, Violation};
 use crate::net::Net;
@@ -367,7 +367,7 @@ impl<'p> World<'p> {
         Ok(RunOutcome {
             visitors: self.outcomes,
             ended: self.now,
-            server: self.server.counts,
+            server: self.server.counts(self.now / MS),
             carried,
             samples: self.samples,
             causes: self.invariants.causes,

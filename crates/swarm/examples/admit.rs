@@ -125,7 +125,10 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
 }
 
 fn main() {
-    let rows = [100, 10_000, 100_000, MILLION].map(|sessions| [(sessions, false), (sessions, true)]).concat();
+    // As many sessions as are named, or the usual ones.
+    let named: Vec<u64> = std::env::args().skip(1).filter_map(|sessions| sessions.parse().ok()).collect();
+    let counts = if named.is_empty() { vec![100, 10_000, 100_000, MILLION] } else { named };
+    let rows: Vec<_> = counts.into_iter().flat_map(|sessions| [(sessions, false), (sessions, true)]).collect();
     let mut runs: Vec<Vec<Duration>> = rows.iter().map(|_| Vec::new()).collect();
     let mut lens = vec![0; rows.len()];
     // In turns, so that a noisy minute is in all of them. The largest first, while what they take is not yet there to be taken again.

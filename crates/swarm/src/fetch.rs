@@ -369,6 +369,12 @@ impl Fetch {
         }
     }
 
+    /// Bytes per second of a source, smoothed; 0 while that is not measured.
+    #[must_use]
+    pub fn rate_of(&self, source: Source) -> u64 {
+        self.table.find(source).map_or(0, |at| self.table.sources[at].rate)
+    }
+
     fn add(&mut self, now: u64, pieces: &[Piece], ring: Ring, is_page: bool) {
         self.at(now);
         let table = &mut self.table;

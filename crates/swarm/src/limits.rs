@@ -137,8 +137,35 @@ pub const CROWD_PAGES_MAX: usize = 1_024;
 /// Addresses of one peer that another is told: its own, one of the other family, and one more on its link. Each is sent checks until one answers.
 pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
 
-/// Share of picks that are random among equally near peers, in permille, so that swarms stay connected.
-pub const RANDOM_SHARE_PERMILLE: u16 = 250;
+/// Share of picks that are random among equally near peers, in permille, so that what was learned is tried against what is not known and islands join: 20 %.
+pub const RANDOM_SHARE_PERMILLE: u16 = 200;
+
+/// Networks of which is remembered what they got of others. A pair is about 150 bytes, so 5 MiB of all pairs.
+pub const NEARNESS_TAKERS_MAX: usize = 2_048;
+
+/// Networks of which one of them is remembered to have got something: a visitor is given 4 to 8 peers, so some ten visits.
+pub const NEARNESS_GIVERS_MAX: usize = 16;
+
+/// Networks of one autonomous system whose word on another network is remembered.
+pub const NEARNESS_VOICES_MAX: usize = 8;
+
+/// So many must have spoken before others of the system go by it: their median is none of a single one's.
+pub const NEARNESS_VOICES_MIN: usize = 3;
+
+/// What nobody repeats is forgotten after this, in milliseconds: the evening's load of a line is not the morning's, and it is longer than the rarest retry.
+pub const NEARNESS_AGE_MAX_MS: u64 = 7_200_000;
+
+/// Visitors in a row who found no way between two networks, from which on the two are hardly introduced: one or two may have left before they were connected.
+pub const FAILED_CONNECTS_MIN: u32 = 3;
+
+/// A connection that either end gave up sooner is no such failure, in milliseconds: the visitor had what it came for. A first contact by mDNS took 3.07 s (PLATFORM section 4).
+pub const FAILED_CONNECT_MS_MIN: u64 = 3_000;
+
+/// Two such networks are tried again after this, in milliseconds, and after twice as long each time that fails.
+pub const FAILED_WAIT_MS: u64 = 60_000;
+
+/// The longest such wait, in milliseconds: what an administrator changed is found within the hour.
+pub const FAILED_WAIT_MAX_MS: u64 = 3_600_000;
 
 /// Ready peers looked at on one tier, so that a match costs the same in a swarm of any size.
 pub const TIER_SCAN_MAX: usize = 64;
@@ -146,9 +173,9 @@ pub const TIER_SCAN_MAX: usize = 64;
 /// Of these so many that strangers vouched for: whoever collects vouchers for many sessions of few networks does not hide all others.
 pub const TIER_SCAN_PROVEN_MAX: usize = 48;
 
-/// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: four times as many as a visitor gets, so that the least busy ones are
-/// found (the best of four random ones is hardly worse than the best of all).
-pub const TIER_SCAN_ENOUGH: usize = 16;
+/// Ready peers looked at on one tier before no more are, where as many as are wanted are as good as any: twice as many as a visitor gets, so that the least busy ones are
+/// found. The better of two random ones is nearly all that is to be had (Mitzenmacher, "The power of two choices", 2001).
+pub const TIER_SCAN_ENOUGH: usize = 8;
 
 /// Of these so many for each prefix, on tiers between the prefix and the last one: a visitor gets one of them, and the best of four random ones is hardly worse than the best of all.
 pub const TIER_SCAN_CELL_MAX: usize = 4;

@@ -17,15 +17,19 @@ pub(crate) struct Reach<'a> {
     pub(crate) addr: &'a ClientAddr,
     /// What it says that it is behind, if it said so.
     pub(crate) nat: Option<NatKind>,
-    /// Its own candidates, as far as they are known.
-    pub(crate) candidates: &'a [Candidate],
+    /// Whether it named an address of IPv6; see [`names_ipv6`].
+    pub(crate) names_ipv6: bool,
+}
+
+/// Whether one of these candidates is an address of IPv6 of the whole internet, which no NAT changes.
+pub(crate) fn names_ipv6(candidates: &[Candidate]) -> bool {
+    candidates.iter().any(|candidate| matches!(candidate.address, Address::Ip(ip) if ip.to_canonical().is_ipv6() && is_global(ip)))
 }
 
 impl Reach<'_> {
     /// Whether it has an address of IPv6, which no NAT changes.
     fn has_ipv6(&self) -> bool {
-        let is_ipv6 = |candidate: &Candidate| matches!(candidate.address, Address::Ip(ip) if ip.to_canonical().is_ipv6() && is_global(ip));
-        self.addr.public.to_canonical().is_ipv6() || self.candidates.iter().any(is_ipv6)
+        self.addr.public.to_canonical().is_ipv6() || self.names_ipv6
     }
 
     /// Whether two may connect: neighbours and those with IPv6 pass no NAT, and of whom nothing is known is given a chance.
@@ -87,7 +91,8 @@ mod tests {
         ];
         for (one, other, expected) in rows {
             let (a, b) = (addr(one.0, one.1), addr(other.0, other.1));
-            let (a, b) = (Reach { addr: &a, nat: one.2, candidates: one.3 }, Reach { addr: &b, nat: other.2, candidates: other.3 });
+            let reach = |addr, (_, _, nat, candidates): &End<'_>| Reach { addr, nat: *nat, names_ipv6: names_ipv6(candidates) };
+            let (a, b) = (reach(&a, one), reach(&b, other));
             assert_eq!((a.may_connect(&b), b.may_connect(&a)), (*expected, *expected), "{one:?} {other:?}");
         }
     }

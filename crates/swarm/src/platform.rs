@@ -95,6 +95,9 @@ mod tests {
     const FIREFOX_MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:153.0) Gecko/20100101 Firefox/153.0";
     const SAFARI_MAC: &str =
         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.4 Safari/605.1.15";
+    const FIREFOX_LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0";
+    const CHROME_ANDROID: &str =
+        "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36";
     const CHROME_LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
     const CHROME_IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/156.0.0.0 Mobile/15E148 Safari/604.1";
 
@@ -128,6 +131,42 @@ mod tests {
         assert!(!by_agent(CHROME_LINUX));
         assert!(!by_agent(CHROME_IPHONE));
         assert!(!by_agent(""));
+    }
+
+    /// The rows of the administrators' guide: browser, system, and what is done there.
+    #[test]
+    fn the_guide_says_who_is_kept_out() {
+        let guide = include_str!("../../../docs/guide/administrators.md");
+        let rows =
+            guide.lines().skip_while(|line| !line.starts_with("| browser | system |")).skip(2).take_while(|line| line.starts_with('|'));
+        let mut seen = 0;
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [browser, systems, _, _, _, does] = cells[..] else { panic!("{row}") };
+            for hints in hints_of(browser, systems) {
+                assert_eq!(prompts(&hints), does == "plain", "{row}: {hints:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen >= 14, "{seen}");
+    }
+
+    /// What such browsers send on the systems that a row names.
+    fn hints_of(browser: &str, systems: &'static str) -> Vec<Hints<'static>> {
+        let versioned = |version| Hints { user_agent: CHROME_MAC, platform: Some("\"macOS\""), platform_version: Some(version) };
+        let by_agent = |user_agent| Hints { user_agent, ..Hints::default() };
+        let of = |system: &str| match (browser.split(' ').next(), system) {
+            (Some("Chromium"), "Windows" | "Linux") => by_agent(CHROME_LINUX),
+            (Some("Chromium"), "Android") => by_agent(CHROME_ANDROID),
+            (Some("Chromium"), "macOS 15") => versioned("\"15.6.1\""),
+            (Some("Chromium"), "macOS 26") => versioned("\"26.0.0\""),
+            (Some("Chromium"), "macOS version unknown") => by_agent(CHROME_MAC),
+            (Some("Firefox"), "Windows" | "Linux") => by_agent(FIREFOX_LINUX),
+            (Some("Firefox"), "macOS version unknown") => by_agent(FIREFOX_MAC),
+            (Some("Safari"), "macOS" | "iOS") => by_agent(if system == "iOS" { CHROME_IPHONE } else { SAFARI_MAC }),
+            other => panic!("the guide names {other:?}"),
+        };
+        if systems == "macOS, version unknown" { vec![of("macOS version unknown")] } else { systems.split(", ").map(of).collect() }
     }
 
     #[test]

@@ -7,7 +7,10 @@
 //! offer is used up and a slot is taken (*answered*, *opened*) → the connection ends and the slot is free. A reservation that lapses makes
 //! the offer ready again; the leecher may still answer it as long as nobody else was given it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use viral_wire::{
     Digest,
@@ -32,6 +35,7 @@ pub use types::{AnswerError, Answerer, Seeking, VisitError};
 use self::{
     candidates::Candidates,
     members::Members,
+    nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
     stats::Totals,
@@ -39,7 +43,9 @@ use self::{
 };
 
 mod answers;
+mod by_peer;
 mod candidates;
+mod choice;
 mod config;
 mod connections;
 mod leecher;
@@ -47,6 +53,7 @@ mod matching;
 mod members;
 mod membership;
 mod messages;
+mod nearness;
 mod offers;
 mod origin_leases;
 mod output;
@@ -76,12 +83,13 @@ pub struct Tracker {
     /// The sessions of each browser that is known.
     browsers: BTreeSet<(u64, PeerNumber)>,
     /// Pages with at least one registered session.
-    pages: BTreeMap<String, Page>,
+    pages: BTreeMap<Arc<str>, Page>,
     candidates: Candidates,
     /// Those of sessions; visits and leases have their own.
     timers: Timers<Timer>,
     leases: OriginLeases,
     reputation: Reputation,
+    nearness: Nearness,
     totals: Totals,
     lineage: Lineage,
     outputs: VecDeque<TrackerOutput>,
@@ -112,6 +120,7 @@ impl Tracker {
             timers: Timers::default(),
             leases: OriginLeases::default(),
             reputation: Reputation::default(),
+            nearness: Nearness::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),
             outputs: VecDeque::new(),

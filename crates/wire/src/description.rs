@@ -34,13 +34,14 @@ pub enum Setup {
     type = "readonly [ufrag: string, pwd: string, fingerprint: string, setup: 'actpass' | 'active' | 'passive', maxMessageSize: number, candidates: readonly string[], extra: readonly string[]]"
 )]
 pub struct Description {
-    ufrag: String,
-    pwd: String,
-    fingerprint: Digest,
+    /// User fragment and password, one after the other: trackers keep many descriptions for minutes.
+    ice: Box<str>,
+    ufrag_len: u16,
     setup: Setup,
     max_message_size: u32,
-    candidates: Vec<Candidate>,
-    extra: Vec<String>,
+    fingerprint: Digest,
+    candidates: Box<[Candidate]>,
+    extra: Box<[String]>,
 }
 
 /// Why something is not a description. Always the sender's fault.
@@ -100,12 +101,12 @@ impl Description {
 
     /// ICE user fragment.
     pub fn ufrag(&self) -> &str {
-        &self.ufrag
+        self.ice.split_at(usize::from(self.ufrag_len)).0
     }
 
     /// ICE password.
     pub fn pwd(&self) -> &str {
-        &self.pwd
+        self.ice.split_at(usize::from(self.ufrag_len)).1
     }
 
     /// SHA-256 of the DTLS certificate.
@@ -139,9 +140,9 @@ impl Description {
     }
 
     /// Replaces the candidates; at most [`CANDIDATES_MAX`] are taken.
-    pub fn set_candidates(&mut self, candidates: Vec<Candidate>) {
-        self.candidates = candidates;
-        self.candidates.truncate(CANDIDATES_MAX);
+    pub fn set_candidates(&mut self, mut candidates: Vec<Candidate>) {
+        candidates.truncate(CANDIDATES_MAX);
+        self.candidates = candidates.into();
     }
 
     /// Replaces every `<uuid>.local` by `address`; candidates that thereby become equal are kept once.
@@ -156,7 +157,7 @@ impl Description {
                 kept.push(candidate);
             }
         }
-        self.candidates = kept;
+        self.candidates = kept.into();
     }
 }
 
@@ -212,13 +213,15 @@ impl TryFrom<Parts> for Description {
         }
         let candidates = candidates.iter().enumerate();
         let candidates = candidates.map(|(index, text)| text.parse().map_err(|_| DescriptionError::Candidate { index }));
-        let mut candidates = candidates.collect::<Result<Vec<_>, _>>()?;
-        // Trackers keep many of these for minutes.
-        candidates.shrink_to_fit();
+        let candidates = candidates.collect::<Result<_, _>>()?;
         let refused = extra.iter().position(|line| !is_extra_line(line));
         match refused.or((extra.len() > EXTRA_LINES_MAX).then_some(EXTRA_LINES_MAX)) {
             Some(index) => Err(DescriptionError::Extra { index }),
-            None => Ok(Self { ufrag, pwd, fingerprint, setup, max_message_size, candidates, extra }),
+            None => {
+                let ufrag_len = u16::try_from(ufrag.len()).map_err(|_| DescriptionError::Ufrag)?;
+                let ice = (ufrag + &pwd).into_boxed_str();
+                Ok(Self { ice, ufrag_len, setup, max_message_size, fingerprint, candidates, extra: extra.into() })
+            }
         }
     }
 }
@@ -226,13 +229,13 @@ impl TryFrom<Parts> for Description {
 impl Serialize for Description {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut array = serializer.serialize_tuple(7)?;
-        array.serialize_element(&self.ufrag)?;
-        array.serialize_element(&self.pwd)?;
+        array.serialize_element(self.ufrag())?;
+        array.serialize_element(self.pwd())?;
         array.serialize_element(&self.fingerprint)?;
         array.serialize_element(self.setup.as_str())?;
         array.serialize_element(&self.max_message_size)?;
         array.serialize_element(&self.candidates.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        array.serialize_element(&self.extra)?;
+        array.serialize_element(self.extra())?;
         array.end()
     }
 }

@@ -119,6 +119,12 @@ pub const RECORD_POST_LEN_MAX: usize = 64 * 1024;
 /// Longest body of `POST /.viral/personal`, in bytes: one digest.
 pub const PERSONAL_POST_LEN_MAX: usize = 256;
 
+/// Things that one report of the doctor's page may name: each once.
+pub const DOCTOR_CHECKS_MAX: usize = 15;
+
+/// Largest body of `POST /.viral/doctor`, in bytes: 15 names of at most 20.
+pub const DOCTOR_POST_LEN_MAX: usize = 512;
+
 /// Paths in one `POST /.viral/record`.
 pub const RECORD_PATHS_MAX: usize = 256;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
-pub use http::{AnswerPost, CrowdScript, Deploy, PersonalPost, RecordPost, ThinBoot, VisitPost};
+pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, VisitPost};
 
 mod decode;
 mod http;
@@ -130,7 +130,7 @@ pub enum PeerToTracker {
         peer: PeerNumber,
         /// The offer it was made from.
         offer: u32,
-        /// From the answer to the open channel, in milliseconds.
+        /// From the answer to the open channel, in milliseconds: four round trips and what the two take to compute.
         ms: u32,
     },
     /// Another peer misbehaved.
@@ -348,6 +348,10 @@ pub struct Counts {
     pub rings: [u64; 3],
 }
 
+fn is_zero(rate: &u32) -> bool {
+    *rate == 0
+}
+
 fn are_zero(rings: &[u64; 3]) -> bool {
     *rings == [0; 3]
 }
@@ -361,6 +365,10 @@ pub struct SourceBytes {
     /// How much.
     #[ts(type = "number")]
     pub bytes: u64,
+    /// Bytes per second it gives, as the visitor measured; 0 or left out where it could not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(as = "Option<u32>", optional)]
+    pub rate: u32,
 }
 
 /// Why the tracker ends a session for good.

@@ -11,7 +11,7 @@ use std::{
 use ts_rs::TS;
 use viral_wire::{
     PieceId,
-    signal::{AnswerPost, PeerToTracker, RecordPost, ThinBoot, TrackerToPeer, VisitPost},
+    signal::{AnswerPost, DoctorPost, PeerToTracker, RecordPost, ThinBoot, TrackerToPeer, VisitPost},
 };
 
 /// Constants there, which `viral-swarm` makes.
@@ -41,6 +41,7 @@ fn export(folder: &Path) {
     AnswerPost::export_all_to(folder).unwrap();
     VisitPost::export_all_to(folder).unwrap();
     RecordPost::export_all_to(folder).unwrap();
+    DoctorPost::export_all_to(folder).unwrap();
     PieceId::export_all_to(folder).unwrap();
 }
 

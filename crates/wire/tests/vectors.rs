@@ -8,7 +8,7 @@ use viral_wire::{
     AssetRecord, Channel, Description, Digest, Frame, Manifest, Piece, PieceId,
     frame::{ByeReason, Encoding, RefuseReason},
     limits, push,
-    signal::{self, AnswerPost, PeerToTracker, Push, RecordPost, Signal, SignalError, ThinBoot, TrackerToPeer, VisitPost},
+    signal::{self, AnswerPost, DoctorPost, PeerToTracker, Push, RecordPost, Signal, SignalError, ThinBoot, TrackerToPeer, VisitPost},
 };
 
 fn read<T: DeserializeOwned>(name: &str) -> T {
@@ -309,6 +309,7 @@ fn again_as(kind: &str, text: &str) -> Result<String, SignalError> {
         "AnswerPost" => again::<AnswerPost>(text),
         "VisitPost" => again::<VisitPost>(text),
         "RecordPost" => again::<RecordPost>(text),
+        "DoctorPost" => again::<DoctorPost>(text),
         other => panic!("no such type: {other}"),
     }
 }
@@ -363,7 +364,7 @@ fn limits_have_exactly_these_values() {
         RECORD_HEADERS_MAX HEADER_LEN_MAX CANDIDATES_MAX ADDRESS_LEN_MAX EXTRA_LINES_MAX EXTRA_LINE_LEN_MAX
         UFRAG_LEN_MIN PWD_LEN_MIN ICE_TEXT_LEN_MAX DESCRIPTION_LEN_MAX SDP_LEN_MAX SIGNAL_LEN_MAX OFFERS_PER_PEER_MAX
         OFFERS_PER_LEECHER_MAX ANSWERS_MAX SHARE_PIECES_MAX LEASE_FIRST_PIECES LOADED_ASSETS_MAX LOADED_REPORTS_MAX SOURCES_MAX ERROR_MESSAGE_LEN_MAX ANSWER_POST_LEN_MAX
-        VISIT_POST_LEN_MAX RECORD_POST_LEN_MAX PERSONAL_POST_LEN_MAX RECORD_PATHS_MAX PIECES_PER_REQUEST_MAX PEER_NUMBER_END STUN_LEN_MAX
+        VISIT_POST_LEN_MAX RECORD_POST_LEN_MAX PERSONAL_POST_LEN_MAX DOCTOR_CHECKS_MAX DOCTOR_POST_LEN_MAX RECORD_PATHS_MAX PIECES_PER_REQUEST_MAX PEER_NUMBER_END STUN_LEN_MAX
         STUN_UNKNOWN_MAX STUN_PORTS_MAX
     }
 }

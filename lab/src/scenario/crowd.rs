@@ -34,7 +34,8 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
         visitors.push(Visitor::honest(peer + 1, arrives_s));
     }
-    let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
+    let network =
+        Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let fluid_bound = of(&network, peers, app_bytes);

@@ -11,7 +11,8 @@ pub(super) fn plan(settings: &Settings) -> Plan {
     let line = LinkShape::mbit(10.0, QUEUE_MS);
     let visitor = Endpoint { address: own_address(0), up: line, down: LinkShape::mbit(50.0, QUEUE_MS), delay_ns: 10 * MS, gateway: None };
     let endpoints = vec![origin(10.0, 10), visitor];
-    let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, seed: settings.seed };
+    let network =
+        Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let fluid_bound = of(&network, 1, app_bytes);

@@ -35,7 +35,8 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     }
     let line = LinkShape::mbit(LINE_MBIT, QUEUE_MS);
     let gateways = vec![Gateway { up: line, down: line, delay_ns: 10 * MS }];
-    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, seed: settings.seed }.scaled(settings.scale);
+    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed }
+        .scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let lan_bps = network.endpoints.get(1).map_or(1, |visitor| visitor.down.rate_bps);
     let fluid_bound = Crowd {

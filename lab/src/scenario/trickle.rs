@@ -37,7 +37,14 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         visitors.push(Visitor { stays_s: Some(weibull_s(random)), ..Visitor::honest(peer + 1, now_s) });
         now_s += -(1.0 - random.random::<f64>()).ln() / ARRIVALS_PER_S;
     }
-    let network = Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: UNREACHABLE, seed: settings.seed };
+    let network = Network {
+        endpoints,
+        gateways: Vec::new(),
+        loss: settings.loss,
+        unreachable: UNREACHABLE,
+        apart: Default::default(),
+        seed: settings.seed,
+    };
     let network = network.scaled(settings.scale);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let fluid_bound = of(&network, 1, app_bytes);

@@ -102,6 +102,6 @@ peer: PeerNumber,
  */
 offer: number, 
 /**
- * From the answer to the open channel, in milliseconds.
+ * From the answer to the open channel, in milliseconds: four round trips and what the two take to compute.
  */
 ms: number, } | { "kind": "report" } & FaultReport | { "kind": "counts" } & Counts;

@@ -12,4 +12,8 @@ peer: PeerNumber,
 /**
  * How much.
  */
-bytes: number, };
+bytes: number, 
+/**
+ * Bytes per second it gives, as the visitor measured; 0 or left out where it could not.
+ */
+rate?: number, };

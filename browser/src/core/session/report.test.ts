@@ -11,6 +11,7 @@ import type { Step } from './trace.harness';
 
 type Input =
   | { call: 'kept'; giver: 'origin' | { peer: number | null }; len: number }
+  | { call: 'rate'; peer: number; rate: number }
   | { call: 'sent'; len: number }
   | { call: 'growth'; held: number; total: number }
   | { call: 'welcome' }
@@ -49,6 +50,7 @@ replay(
   ({ inCrowd }: { inCrowd: boolean }) => new Counted(noTotals(), inCrowd),
   (report, { now, input }: ReportStep) => {
     if (input.call === 'kept') count(report.counted, input.giver, input.len);
+    else if (input.call === 'rate') report.counted.rates.set(input.peer, input.rate || undefined);
     else if (input.call === 'sent') report.counted.bytes.bytes_to_peers += input.len;
     else if (input.call === 'growth') report.handleGrowth(now, progress(input.held, input.total));
     else if (input.call === 'welcome') report.handleWelcome();

@@ -33,6 +33,12 @@ impl Visitor {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script })).await;
     }
 
+    /// How many permissions pages asked this browser for; with a window each is a prompt.
+    pub async fn permissions_requested(&self) -> u64 {
+        let found = self.devtools("Browser.getHistograms", &json!({ "query": "ContentSettings.PermissionRequested" })).await;
+        found["histograms"].as_array().map_or(0, |all| all.iter().filter_map(|histogram| histogram["count"].as_u64()).sum())
+    }
+
     /// Sends one command of the Chrome `DevTools` protocol.
     ///
     /// # Panics

@@ -18,6 +18,7 @@ mod networks;
 mod own_workers;
 mod pages;
 mod pairs;
+mod prompts;
 mod proxies;
 mod quirks;
 mod respect;

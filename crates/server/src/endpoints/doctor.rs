@@ -9,13 +9,14 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use viral_swarm::admission::Decision;
+use viral_wire::signal::DoctorPost;
 
 use super::own_page::own_page;
 use super::scripts;
 use crate::app::App;
 use crate::client::Socket;
 use crate::pipeline;
-use crate::replies::refusal;
+use crate::replies::{done, read_post, refusal};
 use crate::stats::Cause;
 
 /// The page with its places to fill.
@@ -44,6 +45,20 @@ struct View<'a> {
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Response<Body> {
     let html = TEMPLATE.replace("{{script}}", &app.base.own("doctor.js")).replace("{{about}}", &app.base.own(""));
     own_page(&app, &html, POLICY)
+}
+
+/// `POST /.viral/doctor`: what the page found in the way of this browser. Names alone are counted; nobody checks them.
+pub(crate) async fn report(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !app.is_own(peer, &headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
+    }
+    match read_post::<DoctorPost>(body).await {
+        Ok(post) => {
+            app.stats.add_doctor(&post);
+            done()
+        }
+        Err(refused) => refused,
+    }
 }
 
 /// `GET /.viral/doctor.js`
@@ -85,7 +100,7 @@ pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Respo
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::testing::{SITE, get, seeder, text, viral};
+    use crate::testing::{SITE, get, request, seeder, text, viral};
 
     const BROWSER: [(&str, &str); 3] = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
 
@@ -110,6 +125,19 @@ mod tests {
         assert_eq!(view("?page=/app.js", &[]).await["answer"], Value::Null);
         assert_eq!(view("", &[("cookie", "viral=off")]).await["reason"], "opt-out");
         assert_eq!(get(&viral, "/.viral/doctor.json?page=x", &BROWSER).await.status(), 400);
+    }
+
+    #[tokio::test]
+    async fn what_the_page_found_is_counted_by_cause() {
+        let viral = viral(&SITE, |_| ()).await;
+        let post = async |body: &str| request(&viral, "POST", "/.viral/doctor", &[], body.to_owned()).await.status();
+        assert_eq!(post(r#"{"bad":["webrtc","webrtc"],"limited":["stun"]}"#).await, 204);
+        assert_eq!(post(r#"{"bad":[],"limited":[]}"#).await, 204);
+        assert_eq!(post(r#"{"bad":["fever"],"limited":[]}"#).await, 400);
+        let found = viral.app.stats.doctor();
+        assert_eq!(serde_json::to_value(found).unwrap(), json!({ "visits": 2, "bad": { "webrtc": 1 }, "limited": { "stun": 1 } }));
+        let foreign = [("host", "app.example"), ("origin", "https://evil.example")];
+        assert_eq!(request(&viral, "POST", "/.viral/doctor", &foreign, "{}").await.status(), 403);
     }
 
     #[tokio::test]

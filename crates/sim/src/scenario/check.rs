@@ -104,6 +104,10 @@ pub(super) fn fault(scenario: &Scenario) -> Option<Fault> {
     let network = &scenario.network;
     check.at(Table::One("network")).range("queue_ms", network.queue_ms, 1.0, 10_000.0, " ms").share("loss", network.loss);
     check.share("unreachable", network.unreachable);
+    let is_island = |name: &String| scenario.group.iter().any(|group| group.island.as_ref() == Some(name));
+    if let Some(name) = network.apart.iter().take(TABLES_MAX).flatten().find(|name| !is_island(name)) {
+        check.fail("apart", format!("no group has `island = \"{name}\"`; give it to those who cannot connect to the other"));
+    }
     for (index, office) in scenario.office.iter().enumerate().take(TABLES_MAX) {
         check.at(Table::Many("office", index)).rate("down_mbit", office.down_mbit).range("delay_ms", office.delay_ms, 0.0, 10_000.0, " ms");
         for rate in office.up_mbit.as_slice() {
@@ -144,6 +148,9 @@ fn group(check: &mut Check, scenario: &Scenario, group: &GroupFile) {
         && !scenario.office.iter().any(|other| other.name == *office)
     {
         check.fail("office", format!("there is no office `{office}`; write it down as [[office]] with that name"));
+    }
+    if group.island.is_some() && group.office.is_some() {
+        check.fail("island", "an office has an address of its own; say `office` or `island`".to_owned());
     }
     match &group.arrive {
         Arrivals::Burst { within_s, from_s } => {

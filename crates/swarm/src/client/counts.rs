@@ -18,6 +18,8 @@ pub struct Totals {
     pub pieces_verified: u32,
     /// Verified bytes by the peer that gave them.
     pub sources: BTreeMap<PeerNumber, u64>,
+    /// Bytes per second of those of whom that was measured.
+    pub rates: BTreeMap<PeerNumber, u32>,
     /// Peers that sent bytes that were not what they said.
     pub bans: u32,
 }
@@ -26,9 +28,10 @@ impl Totals {
     /// Growth since `before`, the largest sources first; none if nothing grew.
     #[must_use]
     pub fn growth(&self, before: &Self) -> Option<Counts> {
+        let rate = |peer: PeerNumber| self.rates.get(&peer).copied().unwrap_or(0);
         let grown = self.sources.iter().map(|(peer, bytes)| (*peer, bytes - before.sources.get(peer).unwrap_or(&0)));
         let mut sources: Vec<SourceBytes> =
-            grown.filter(|(_, bytes)| *bytes > 0).map(|(peer, bytes)| SourceBytes { peer, bytes }).collect();
+            grown.filter(|(_, bytes)| *bytes > 0).map(|(peer, bytes)| SourceBytes { peer, bytes, rate: rate(peer) }).collect();
         sources.sort_by_key(|source| std::cmp::Reverse(source.bytes));
         sources.truncate(SOURCES_MAX);
         let counts = Counts {

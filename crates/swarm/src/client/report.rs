@@ -79,6 +79,13 @@ impl Report {
         self.totals.pieces_verified += 1;
     }
 
+    /// A peer gives so many bytes per second, as measured last.
+    pub fn handle_rate(&mut self, number: PeerNumber, rate: u64) {
+        if rate > 0 {
+            self.totals.rates.insert(number, u32::try_from(rate).unwrap_or(u32::MAX));
+        }
+    }
+
     /// So many bytes of a piece went to a peer.
     pub fn handle_sent(&mut self, len: u64) {
         self.totals.bytes_to_peers += len;

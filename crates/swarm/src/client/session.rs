@@ -15,7 +15,7 @@ use super::exchange::{Event, Exchange};
 use super::leases::{LeaseOutput, Leases};
 use super::manifests::{ArrivedPiece, KnownManifest, Named};
 use super::peers::Introduction;
-use super::report::Report;
+use super::report::{Giver, Report};
 use super::search::{Search, SearchOutput};
 use super::types::{Output, Refusal, SessionConfig};
 use crate::fetch::{Accepted, Fault, PeerKey, Progress, Source};
@@ -297,6 +297,9 @@ impl Session {
         self.at(now);
         let giver = self.exchange.handle_kept(source, id, len);
         self.report.handle_kept(giver, len.into());
+        if let Giver::Peer(Some(number)) = giver {
+            self.report.handle_rate(number, self.exchange.fetch.rate_of(source));
+        }
         self.report_soon();
     }
 

@@ -51,7 +51,7 @@ impl Tracker {
         let (id, found) = (leecher.id, *leecher.matches.get(&key)?);
         let session = self.members.sessions.get(&answer.peer)?;
         let offer = session.book.offers.get(&answer.offer)?;
-        let is_anothers = offer.reservation.is_some_and(|reservation| reservation.leecher != id);
+        let is_anothers = offer.reservation.as_ref().is_some_and(|reservation| reservation.leecher != id);
         // A lapsed reservation leaves the offer to whoever answers first, but not a slot that somebody else has taken.
         let has_slot = offer.reservation.is_some() || session.book.free_slots() > 0;
         if found.state != MatchState::Given || offer.serial != found.serial || is_anothers || !has_slot {

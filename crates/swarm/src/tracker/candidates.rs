@@ -1,6 +1,6 @@
 //! The seeders that could serve one more leecher now, by what they hold and where they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::{Digest, signal::PeerNumber};
 
@@ -8,7 +8,8 @@ use self::{
     holders::{Holders, Standing},
     list::Table,
 };
-use crate::locality::{Place, Tier};
+use super::by_peer::ByPeer;
+use crate::locality::{Key, Place, Tier};
 
 mod holders;
 mod list;
@@ -38,7 +39,7 @@ struct Pool {
 
 #[derive(Debug, Default)]
 struct Index {
-    members: HashMap<PeerNumber, Member>,
+    members: ByPeer<Member>,
     by_manifest: BTreeMap<Digest, u32>,
     holders: Table<(Digest, Holders)>,
 }
@@ -172,15 +173,30 @@ impl Candidates {
         (is_proven, start): (bool, u64),
         count_max: usize,
     ) -> Box<dyn Iterator<Item = PeerNumber> + '_> {
-        let pool = match who {
-            Who::Everybody => Some(&self.everybody),
-            Who::Natives => self.natives.as_deref(),
-        };
-        let index = pool.map(|pool| if is_proven { &pool.proven } else { &pool.unproven });
-        match index.and_then(|index| index.holders_of(&manifest)) {
+        match self.index(who, is_proven).and_then(|index| index.holders_of(&manifest)) {
             Some(holders) => holders.within(place, tier, start, count_max),
             None => Box::new(std::iter::empty()),
         }
+    }
+
+    /// A few ready holders of `manifest` in a network, as [`Self::holders`].
+    pub(super) fn of_network(
+        &self,
+        who: Who,
+        manifest: Digest,
+        network: Key,
+        (is_proven, start): (bool, u64),
+    ) -> impl Iterator<Item = PeerNumber> + '_ {
+        let holders = self.index(who, is_proven).and_then(|index| index.holders_of(&manifest));
+        holders.into_iter().flat_map(move |holders| holders.of_network(network, start))
+    }
+
+    fn index(&self, who: Who, is_proven: bool) -> Option<&Index> {
+        let pool = match who {
+            Who::Everybody => &self.everybody,
+            Who::Natives => self.natives.as_deref()?,
+        };
+        Some(if is_proven { &pool.proven } else { &pool.unproven })
     }
 }
 

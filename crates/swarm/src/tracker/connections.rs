@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use viral_wire::signal::{ConnectFailure, ErrorCode, Fault, PeerNumber};
 
 use super::{Tracker, leecher::MatchState, offers::PeerUpload, small_map::SmallMap, timers::Timer, types::Answerer};
-use crate::limits::COOLDOWN_MS;
+use crate::{
+    limits::{COOLDOWN_MS, FAILED_CONNECT_MS_MIN},
+    locality::Place,
+};
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
 struct Ends {
@@ -36,10 +39,14 @@ impl FailedConnect {
 }
 
 impl Tracker {
-    pub(super) fn handle_opened(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32) {
+    pub(super) fn handle_opened(&mut self, teller: PeerNumber, other: PeerNumber, offer: u32, ms: u32) {
         // Also of a connection that ended meanwhile: the other end may have been quicker to tell both.
         self.note_word(Answerer::Peer(teller), other);
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
+        // How near a maker is, those say who came to it.
+        if let Some((maker, answerer)) = self.places_of(&ends).filter(|_| teller != ends.maker) {
+            self.nearness.note_opened(self.now_ms, &maker, &answerer, ms);
+        }
         let Some(session) = self.members.sessions.get_mut(&ends.maker) else { return };
         let Some(upload) = session.book.uploads.get_mut(&offer) else { return };
         // Only the maker's own word ends the wait, so that no forger escapes the word of others by saying nothing.
@@ -103,6 +110,10 @@ impl Tracker {
             if !upload.is_opened {
                 self.totals.matches.failed += 1;
                 *self.totals.connect_failures.entry(failed.token()).or_default() += 1;
+                let waited_ms = self.now_ms.saturating_sub(due_ms.saturating_sub(self.config.open_wait_ms));
+                if waited_ms >= FAILED_CONNECT_MS_MIN {
+                    self.note_failed_between(ends, failed);
+                }
             }
         }
         self.mark_match(ends, offer, MatchState::Closed);
@@ -112,6 +123,20 @@ impl Tracker {
         }
         self.refresh(ends.maker);
         self.top_up(ends.maker);
+    }
+
+    /// Whoever said nothing may have left, and who has no address to tell reaches nobody: neither says anything of the two networks.
+    fn note_failed_between(&mut self, ends: &Ends, failed: FailedConnect) {
+        let is_of_path = matches!(failed, FailedConnect::Told(Some(ConnectFailure::NoPath | ConnectFailure::NoChannel)));
+        let visitor = self.members.leecher(self.members.known_as(ends.answerer)).map(|leecher| leecher.id).filter(|_| is_of_path);
+        if let (Some(visitor), Some((maker, answerer))) = (visitor, self.places_of(ends)) {
+            self.nearness.note_failed(self.now_ms, &maker, &answerer, visitor);
+        }
+    }
+
+    fn places_of(&self, ends: &Ends) -> Option<(Place, Place)> {
+        let place = |who| self.members.addr_of(who).map(|addr| addr.place());
+        Some((place(Answerer::Peer(ends.maker))?, place(self.members.known_as(ends.answerer))?))
     }
 
     /// Which connection is meant, if these two have one.

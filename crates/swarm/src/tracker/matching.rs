@@ -1,9 +1,9 @@
 //! Who is introduced to whom: the tiers of locality, the order within a tier, the push plan.
 
-use std::{cmp::Reverse, collections::BTreeSet, net::IpAddr};
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use viral_wire::{
-    Candidate, Digest,
+    Digest,
     limits::OFFERS_PER_LEECHER_MAX,
     signal::{NatKind, Offer, PeerNumber, Push},
 };
@@ -11,8 +11,11 @@ use viral_wire::{
 use super::{
     Tracker,
     candidates::Who,
+    choice::{Choice, Seen},
     leecher::{Match, MatchState, Told},
+    nearness::Learned,
     offers::Reservation,
+    session::Session,
     timers::Timer,
     types::{Answerer, Seeking},
 };
@@ -26,6 +29,9 @@ use crate::{
     random::Random,
 };
 
+/// Sessions looked up one right after the other before the first is judged: a processor fetches several from memory at once, which a million of them need.
+const LOOKED_UP_AT_ONCE: usize = 8;
+
 /// What a choice among seeders is for.
 struct Search<'a> {
     now_ms: u64,
@@ -33,8 +39,8 @@ struct Search<'a> {
     place: Place,
     /// What it says that it is behind; a thin visit could not say yet.
     nat: Option<NatKind>,
-    /// Its own candidates, as far as its offers name them.
-    candidates: &'a [Candidate],
+    /// Whether its offers name an address of IPv6.
+    names_ipv6: bool,
     manifest: Digest,
     count_max: usize,
     excluded: &'a dyn Fn(PeerNumber) -> bool,
@@ -42,6 +48,8 @@ struct Search<'a> {
     covered_min: u16,
     /// For a thin answer, whose holder cannot ask again: never two of one foreign network.
     is_thin: bool,
+    /// What others of its network got of whom.
+    learned: Learned<'a>,
     coverage: &'a dyn Coverage,
 }
 
@@ -56,55 +64,9 @@ struct Asked {
     covered_min: u16,
 }
 
-/// Somebody who could be picked. The order of the fields is the order of preference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Choice {
-    fault_count: u32,
-    /// Most others cannot connect to it from where the seeker is.
-    is_hard_to_reach: bool,
-    is_unproven: bool,
-    partial: bool,
-    free_slots: Reverse<usize>,
-    active: usize,
-    draw: u64,
-    peer: PeerNumber,
-    /// Holds (nearly) all of the very manifest that is wanted, so that it can push.
-    can_push: bool,
-    network: IpAddr,
-    /// At the searcher's network or site, of which one visitor may get any number.
-    is_own: bool,
-}
-
-impl Choice {
-    /// Nothing speaks against it, though nothing may speak for it.
-    fn is_fine(&self) -> bool {
-        self.fault_count == 0 && !self.is_hard_to_reach && !self.partial
-    }
-
-    fn is_as_good_as(&self, best: &Self) -> bool {
-        let rank = |choice: &Self| (choice.fault_count, choice.is_hard_to_reach, choice.is_unproven, choice.partial);
-        rank(self) == rank(best)
-    }
-}
-
-/// Those that could be picked so far, by network: many sessions of a foreign one are no more than one of it.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Against whom nothing speaks, and who are proven.
-    good: Vec<IpAddr>,
-    /// Against whom nothing speaks.
-    fine: Vec<IpAddr>,
-}
-
-impl Seen {
-    fn note(&mut self, choice: &Choice) {
-        let kinds = [(choice.is_fine(), &mut self.fine), (choice.is_fine() && !choice.is_unproven, &mut self.good)];
-        for (_, networks) in kinds.into_iter().filter(|(is_one, _)| *is_one) {
-            if choice.is_own || !networks.contains(&choice.network) {
-                networks.push(choice.network);
-            }
-        }
-    }
+/// Whether a tier is a part of the world, whose people do not share a line.
+const fn is_island(tier: Tier) -> bool {
+    matches!(tier, Tier::SameNetwork | Tier::SameCountry | Tier::SameContinent)
 }
 
 impl Tracker {
@@ -133,7 +95,7 @@ impl Tracker {
     }
 
     /// The search for a visit that may not be known yet; none if there is no place for it.
-    fn search_for<'s>(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &'s dyn Coverage) -> Option<Search<'s>> {
+    fn search_for<'s>(&'s self, now_ms: u64, seeking: &Seeking<'_>, coverage: &'s dyn Coverage) -> Option<Search<'s>> {
         if seeking.addr.share == SharePolicy::Off {
             return None;
         }
@@ -141,17 +103,19 @@ impl Tracker {
         if is_new && self.members.visits.len() >= self.config.tickets_max && self.members.visits.in_the_way(seeking.addr.public).is_none() {
             return None;
         }
+        let (now_ms, place) = (self.now_ms.max(now_ms), seeking.addr.place());
         Some(Search {
-            now_ms: self.now_ms.max(now_ms),
+            now_ms,
             addr: seeking.addr,
-            place: seeking.addr.place(),
+            place,
             nat: None,
-            candidates: &[],
+            names_ipv6: false,
             manifest: seeking.manifest,
             count_max: seeking.wanted.min(OFFERS_PER_LEECHER_MAX),
             excluded: &|_| false,
             covered_min: COVERAGE_MIN_PERMILLE,
             is_thin: true,
+            learned: self.nearness.of(now_ms, &place),
             coverage,
         })
     }
@@ -205,10 +169,12 @@ impl Tracker {
         let mut random = self.random.clone();
         let is_thin = matches!(who, Answerer::Ticket(_));
         let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
-        let (nat, candidates) = own.map_or((None, &[][..]), |own| (own.nat, own.reach().candidates));
+        let (nat, names_ipv6) = own.map_or((None, false), |own| (own.nat, own.names_ipv6));
         let place = addr.place();
+        let learned = self.nearness.of(now_ms, &place);
+        let excluded = &excluded;
         let search =
-            Search { now_ms, addr, place, nat, candidates, manifest, count_max, excluded: &excluded, covered_min, is_thin, coverage };
+            Search { now_ms, addr, place, nat, names_ipv6, manifest, count_max, excluded, covered_min, is_thin, learned, coverage };
         let chosen = self.choose(&search, &mut random);
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -244,13 +210,15 @@ impl Tracker {
             return chosen;
         }
         let sources = self.sources(search, random);
+        let among_own = search.count_max - self.picks_from_afar(search, random);
         for tier in self.tiers(search) {
-            if chosen.len() >= search.count_max {
-                break;
+            let count_max = if is_island(tier) { among_own } else { search.count_max };
+            if chosen.len() >= count_max {
+                continue;
             }
             let mut choices = self.choices(search, tier, (&sources, &chosen), TIER_SCAN_MAX, random);
             choices.sort_unstable();
-            while chosen.len() < search.count_max && !choices.is_empty() {
+            while chosen.len() < count_max && !choices.is_empty() {
                 let at_random = random.next_u64() % 1000 < u64::from(self.config.random_share_permille);
                 let equal = choices.iter().take_while(|choice| choice.is_as_good_as(&choices[0])).count();
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
@@ -274,6 +242,15 @@ impl Tracker {
         let missing = if search.is_thin { 0 } else { search.count_max - chosen.len() };
         chosen.extend(spare.into_iter().take(missing));
         chosen
+    }
+
+    /// So many picks of a session are made among everybody, however many there are in its part of the world: so that what one part has reaches the others. A thin visit takes
+    /// from whoever has much, and that may be near.
+    fn picks_from_afar(&self, search: &Search<'_>, random: &mut Random) -> usize {
+        if search.is_thin || self.config.ladder.policy(Tier::Anyone) == SharePolicy::Off || !self.tiers(search).any(is_island) {
+            return 0;
+        }
+        (0..search.count_max).filter(|_| random.next_u64() % 1000 < u64::from(self.config.random_share_permille)).count()
     }
 
     /// Manifests that hold enough of the wanted one: each with its share in permille and its bytes.
@@ -300,22 +277,37 @@ impl Tracker {
     ) -> Vec<Choice> {
         let (mut choices, mut seen) = (Vec::new(), Seen::default());
         let who = if self.config.ladder.policy(tier) == SharePolicy::Leech { Who::Natives } else { Who::Everybody };
+        let mut nearest = if tier == Tier::Anyone { search.learned.best() } else { Vec::new() };
+        nearest.truncate(search.count_max.div_ceil(2));
+        let (mut numbers, mut batch) = (Vec::with_capacity(LOOKED_UP_AT_ONCE), Vec::with_capacity(LOOKED_UP_AT_ONCE));
         for is_proven in [true, false] {
             for source in sources {
                 let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
                 let left = scan_max.saturating_sub(choices.len());
                 let start = random.next_u64();
-                for peer in self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left) {
-                    // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
-                    let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
-                    if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
-                        return choices;
-                    }
-                    if chosen.iter().all(|choice| choice.peer != peer)
-                        && let Some(choice) = self.judged(search, peer, source, random)
-                    {
-                        seen.note(&choice);
-                        choices.push(choice);
+                // Those of whose networks this one got most come first; the others follow, so that there may be somebody better.
+                let known = nearest.iter().flat_map(|network| self.candidates.of_network(who, source.0, *network, (is_proven, start)));
+                let mut peers =
+                    known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
+                while peers.peek().is_some() {
+                    // Each step for all of them before the next one: what one needs from memory does not wait for what another does.
+                    numbers.extend(peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max)));
+                    batch.extend(numbers.drain(..).filter_map(|peer| Some((peer, self.members.sessions.get(&peer)?.as_ref()))));
+                    batch.retain(|(_, session): &(_, &Session)| !session.addr.is_same_browser(&search.addr));
+                    for (peer, session) in batch.drain(..) {
+                        // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
+                        let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
+                        if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
+                            return choices;
+                        }
+                        let is_known = |others: &[Choice]| others.iter().any(|choice| choice.peer == peer);
+                        if is_known(chosen) || (!nearest.is_empty() && is_known(&choices)) {
+                            continue;
+                        }
+                        if let Some(choice) = self.judged(search, (peer, session), source, random) {
+                            seen.note(&choice);
+                            choices.push(choice);
+                        }
                     }
                 }
             }
@@ -324,14 +316,19 @@ impl Tracker {
     }
 
     /// A peer as somebody who could be picked for what a source is worth; none if it cannot.
-    fn judged(&self, search: &Search<'_>, peer: PeerNumber, source: &(Digest, u16, u64), random: &mut Random) -> Option<Choice> {
-        let &(manifest, share, bytes) = source;
+    fn judged(
+        &self,
+        search: &Search<'_>,
+        (peer, session): (PeerNumber, &Session),
+        &(manifest, share, bytes): &(Digest, u16, u64),
+        random: &mut Random,
+    ) -> Option<Choice> {
         if (search.excluded)(peer) {
             return None;
         }
         let own = locality::network_key(search.addr.public);
-        let session = self.members.sessions.get(&peer).filter(|session| !session.addr.is_same_browser(&search.addr))?;
-        match self.config.ladder.policy(search.place.tier_to(&session.addr.place())) {
+        let place = session.addr.place();
+        match self.config.ladder.policy(search.place.tier_to(&place)) {
             SharePolicy::Off => return None,
             SharePolicy::Leech if !session.addr.is_native => return None,
             SharePolicy::Leech | SharePolicy::On => {}
@@ -339,18 +336,20 @@ impl Tracker {
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let reach = session.reach();
-        let seeker = Reach { addr: &search.addr, nat: search.nat, candidates: search.candidates };
+        let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6 };
         // Whose NAT is not known is most likely behind one that does not meet a symmetric one.
         let likely = Reach { nat: Some(NatKind::PortRestricted), ..seeker };
         let is_no_choice = covered < u32::from(search.covered_min)
             || session.standing.is_cooling_down_for(search.now_ms, own)
             || !session.has_room_for(&search.addr)
+            || search.learned.is_failing(&place)
             || !seeker.may_connect(&reach);
         (!is_no_choice).then(|| Choice {
             fault_count: session.standing.fault_count_for(search.now_ms, own),
             is_hard_to_reach: search.nat.is_none() && !likely.may_connect(&reach),
             is_unproven: !session.standing.is_proven_to(own),
             partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
+            way: search.learned.class(&place),
             free_slots: Reverse(session.book.free_slots()),
             active: session.book.uploads.len(),
             draw: random.next_u64(),
@@ -369,6 +368,7 @@ impl Tracker {
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
+        self.nearness.note_tried(self.now_ms, &from.place(), &addr.place());
         let number = session.book.reserve(Reservation { leecher, network: locality::network_key(to), until_ms })?;
         let offer = session.book.offers.get(&number)?;
         let given = Match {

@@ -1,23 +1,23 @@
 //! Who is who: sessions and thin visits by the numbers under which others know them.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
 
 use viral_wire::{Ticket, signal::PeerNumber};
 
-use super::{leecher::Leecher, session::Session, types::Answerer, visit::Visits};
+use super::{by_peer::ByPeer, leecher::Leecher, session::Session, types::Answerer, visit::Visits};
 use crate::{address::ClientAddr, locality};
 
 /// Everybody the tracker knows.
 #[derive(Debug)]
 pub(super) struct Members {
-    pub(super) sessions: HashMap<PeerNumber, Box<Session>>,
+    pub(super) sessions: ByPeer<Box<Session>>,
     pub(super) visits: Visits,
 }
 
 impl Members {
     /// Nobody yet. A visit that nobody asks about is forgotten after `ticket_age_max_ms`.
     pub(super) fn new(ticket_age_max_ms: u64) -> Self {
-        Self { sessions: HashMap::new(), visits: Visits::new(ticket_age_max_ms) }
+        Self { sessions: ByPeer::default(), visits: Visits::new(ticket_age_max_ms) }
     }
 
     /// Joins a session to the visit its page came from. An older session of the same visit, whose end was not yet noticed, gives it up and is `fresh` from now on.

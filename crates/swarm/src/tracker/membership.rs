@@ -1,5 +1,7 @@
 //! Joining, registering, leaving, and what the pages' manifests are.
 
+use std::sync::Arc;
+
 use viral_wire::{
     Digest, Ticket,
     limits::{LOADED_ASSETS_MAX, PATH_LEN_MAX, SIGNAL_LEN_MAX},
@@ -49,6 +51,7 @@ impl Tracker {
         let session = Session {
             addr,
             nat: None,
+            names_ipv6: false,
             fades: false,
             register_due_ms,
             page: None,
@@ -59,6 +62,7 @@ impl Tracker {
             book: OfferBook::new(self.now_ms, peer),
             served: Default::default(),
             standing: Standing::new(addr.public, self.reputation.fault_count_of(self.now_ms, addr.public)),
+            listed: None,
             cooldown_until_ms: None,
             bucket: Bucket::full(self.now_ms, self.config.message_burst_max),
             mistakes: 0,
@@ -126,7 +130,8 @@ impl Tracker {
             return self.refuse(peer, ErrorCode::Unexpected, "registered already");
         }
         self.timers.clear(session.register_due_ms, Timer::Register(peer));
-        session.page = Some(page.clone());
+        let known = self.pages.get_key_value(page.as_str()).map(|(known, _)| Arc::clone(known));
+        session.page = Some(known.unwrap_or_else(|| page.as_str().into()));
         session.thin = ticket.is_some();
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
         session.addr.share = session.addr.share.max(visit);
@@ -145,7 +150,8 @@ impl Tracker {
             self.lineage.rejoin(ordinal);
         }
         self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s, stun });
-        let entry = self.pages.entry(page.clone()).or_default();
+        let key = self.members.sessions.get(&peer).and_then(|session| session.page.clone());
+        let entry = self.pages.entry(key.unwrap_or_else(|| page.as_str().into())).or_default();
         entry.peers.insert(peer);
         match entry.manifest {
             Some(manifest) => self.send(peer, TrackerToPeer::Manifest { page, manifest }),
@@ -158,6 +164,9 @@ impl Tracker {
         let share = whole.map_or(0, |whole| permille(bytes, whole));
         let complete = bytes > 0 && share >= COMPLETE_MIN_PERMILLE;
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
+        if session.held.is_none_or(|held| held.manifest != manifest) {
+            session.listed = None;
+        }
         session.held = Some(Held { manifest, bytes, complete });
         if let Some(ordinal) = session.leecher.ordinal.filter(|_| complete) {
             self.lineage.seeding(ordinal);
@@ -205,7 +214,7 @@ impl Tracker {
             Answerer::Peer(peer) => {
                 let session = self.members.sessions.get(&peer)?;
                 let kind = if session.thin { VisitKind::Thin } else { VisitKind::Full };
-                (kind, session.page.clone()?)
+                (kind, session.page.as_ref()?.to_string())
             }
         };
         let ordinal = self.lineage.join(self.now_ms, kind, &page);
@@ -254,13 +263,15 @@ impl Tracker {
 
     /// Puts a session among the candidates, those that could serve one more leecher, or takes it out.
     pub(super) fn refresh(&mut self, peer: PeerNumber) {
-        match self.members.sessions.get(&peer) {
-            Some(session) if session.is_ready() => {
-                let Some(held) = session.held else { return };
-                let kind = (session.standing.is_proven(), session.addr.is_native);
-                self.candidates.insert(peer, held.manifest, &session.addr.place(), kind);
-            }
-            _ => self.candidates.remove(peer),
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return self.candidates.remove(peer) };
+        let Some(held) = session.held.filter(|_| session.is_ready()) else {
+            session.listed = None;
+            return self.candidates.remove(peer);
+        };
+        let is_proven = session.standing.is_proven();
+        if session.listed.replace(is_proven) != Some(is_proven) {
+            let kind = (is_proven, session.addr.is_native);
+            self.candidates.insert(peer, held.manifest, &session.addr.place(), kind);
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     types::{AnswerError, Answerer},
 };
 use crate::coverage::Coverage;
+use crate::nat;
 use crate::pageset::{Report, ReportKind};
 use crate::places::Use;
 
@@ -50,7 +51,7 @@ impl Tracker {
                     (session.nat, session.fades) = (nat, fades);
                 }
             }
-            PeerToTracker::Opened { peer: other, offer, ms: _ } => self.handle_opened(peer, other, offer),
+            PeerToTracker::Opened { peer: other, offer, ms } => self.handle_opened(peer, other, offer, ms),
             PeerToTracker::Report(report) => {
                 if !self.handle_fault(Answerer::Peer(peer), &report) {
                     self.refuse(peer, ErrorCode::Unknown, "you never met that peer, or reported too much");
@@ -99,6 +100,7 @@ impl Tracker {
         if let Some(address) = session.addr.rewrite_to {
             description.rewrite_local(address);
         }
+        session.names_ipv6 = nat::names_ipv6(description.candidates());
         let is_reflexive = |candidate: &Candidate| candidate.kind == CandidateKind::ServerReflexive;
         let fades = session.fades && description.candidates().iter().any(is_reflexive);
         let age_ms = if fades { session.book.fading_age_ms(self.now_ms, offer.offer) } else { self.config.offer_age_max_ms };
@@ -114,7 +116,7 @@ impl Tracker {
 
     fn handle_loaded(&mut self, peer: PeerNumber, page: String, assets: Vec<String>) {
         let Some(session) = self.members.sessions.get_mut(&peer) else { return };
-        if session.page.as_ref() != Some(&page) {
+        if session.page.as_deref() != Some(page.as_str()) {
             return self.refuse(peer, ErrorCode::Unexpected, "report what the page used that you registered");
         }
         if assets.len() > LOADED_ASSETS_MAX {

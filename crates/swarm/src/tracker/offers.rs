@@ -16,7 +16,8 @@ pub(super) struct ReadyOffer {
     pub(super) serial: u64,
     pub(super) description: Description,
     pub(super) expires_ms: u64,
-    pub(super) reservation: Option<Reservation>,
+    /// Few offers are reserved at a time.
+    pub(super) reservation: Option<Box<Reservation>>,
 }
 
 /// For whom an offer waits.
@@ -63,9 +64,9 @@ pub(super) struct OfferBook {
     pub(super) slots: u8,
     pub(super) offers: SmallMap<u32, ReadyOffer>,
     /// Those of them that wait for somebody, counted: a match looks at many sessions, whose offers are elsewhere in memory.
-    reserved: usize,
+    reserved: u8,
     /// Offers it was asked for and has not left yet.
-    asked: usize,
+    asked: u8,
     /// When it was last asked, in milliseconds.
     asked_ms: u64,
     /// The uploads that came of its offers, by the offer.
@@ -81,18 +82,18 @@ impl OfferBook {
     pub(super) fn open(&mut self, slots: u8, wanted: u8) -> u8 {
         self.slots = slots;
         let wanted = wanted.min(slots);
-        self.asked = usize::from(wanted);
+        self.asked = wanted;
         wanted
     }
 
     /// Slots that are neither taken nor reserved.
     pub(super) fn free_slots(&self) -> usize {
-        usize::from(self.slots).saturating_sub(self.uploads.len() + self.reserved)
+        usize::from(self.slots).saturating_sub(self.uploads.len() + usize::from(self.reserved))
     }
 
     /// Offers that wait for nobody.
     pub(super) fn unreserved(&self) -> usize {
-        self.offers.len() - self.reserved
+        self.offers.len() - usize::from(self.reserved)
     }
 
     /// Whether it has room for one more of this network. Strangers of one network have no more slots promised, or answered and not open, than are free: answers that never
@@ -101,7 +102,8 @@ impl OfferBook {
         if self.reserved == 0 && self.uploads.is_empty() {
             return true;
         }
-        let promised = self.offers.values().filter_map(|offer| offer.reservation).filter(|reservation| reservation.network == network);
+        let promised =
+            self.offers.values().filter_map(|offer| offer.reservation.as_deref()).filter(|reservation| reservation.network == network);
         let unopened = self.uploads.values().filter(|upload| upload.network == network && upload.open_due_ms.is_some());
         let pending = promised.count() + unopened.count();
         pending == 0 || pending < self.free_slots()
@@ -118,7 +120,7 @@ impl OfferBook {
         }
         self.take(timers, number);
         timers.set(offer.expires_ms, Timer::OfferAge(self.peer, number));
-        self.reserved += usize::from(offer.reservation.is_some());
+        self.reserved += u8::from(offer.reservation.is_some());
         self.offers.insert(number, offer);
         Ok(())
     }
@@ -126,7 +128,7 @@ impl OfferBook {
     /// Takes an outstanding offer out, with everything that waits for it.
     pub(super) fn take(&mut self, timers: &mut Timers<Timer>, number: u32) -> Option<ReadyOffer> {
         let offer = self.offers.remove(&number)?;
-        self.reserved -= usize::from(offer.reservation.is_some());
+        self.reserved -= u8::from(offer.reservation.is_some());
         self.clear_timers(timers, number, &offer);
         Some(offer)
     }
@@ -135,7 +137,7 @@ impl OfferBook {
     pub(super) fn reserve(&mut self, reservation: Reservation) -> Option<u32> {
         let free = self.offers.iter_mut().filter(|(_, offer)| offer.reservation.is_none());
         let (number, offer) = free.min_by_key(|(_, offer)| offer.serial)?;
-        offer.reservation = Some(reservation);
+        offer.reservation = Some(Box::new(reservation));
         self.reserved += 1;
         Some(*number)
     }
@@ -151,13 +153,13 @@ impl OfferBook {
     /// The leecher to whom an offer was given did not answer in time.
     pub(super) fn lapse(&mut self, number: u32) {
         let lapsed = self.offers.get_mut(&number).and_then(|offer| offer.reservation.take());
-        self.reserved -= usize::from(lapsed.is_some());
+        self.reserved -= u8::from(lapsed.is_some());
     }
 
     /// Throws an old offer away, unless a leecher may be answering it just now: then when its reservation is over. True if it is gone.
     pub(super) fn expire(&mut self, timers: &mut Timers<Timer>, number: u32) -> bool {
         let Some(offer) = self.offers.get_mut(&number) else { return false };
-        if let Some(reservation) = offer.reservation {
+        if let Some(reservation) = &offer.reservation {
             offer.expires_ms = reservation.until_ms.saturating_add(1);
             timers.set(offer.expires_ms, Timer::OfferAge(self.peer, number));
             return false;
@@ -173,9 +175,9 @@ impl OfferBook {
         }
         let unreserved = self.unreserved();
         let useful = wanted.min(OFFERS_PER_PEER_MAX - self.offers.len().min(OFFERS_PER_PEER_MAX) + unreserved);
-        let missing = useful.min(self.free_slots()).saturating_sub(unreserved + self.asked);
+        let missing = useful.min(self.free_slots()).saturating_sub(unreserved + usize::from(self.asked));
         let count = u8::try_from(missing).ok().filter(|count| *count > 0)?;
-        self.asked += missing;
+        self.asked += count;
         self.asked_ms = now_ms;
         Some(count)
     }
@@ -194,7 +196,7 @@ impl OfferBook {
 
     fn clear_timers(&self, timers: &mut Timers<Timer>, number: u32, offer: &ReadyOffer) {
         timers.clear(offer.expires_ms, Timer::OfferAge(self.peer, number));
-        if let Some(reservation) = offer.reservation {
+        if let Some(reservation) = &offer.reservation {
             timers.clear(reservation.until_ms, Timer::Reservation(self.peer, number));
         }
     }

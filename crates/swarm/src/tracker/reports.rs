@@ -60,9 +60,9 @@ impl Tracker {
         if let Some(ordinal) = ordinal {
             self.lineage.bytes(ordinal, ORIGIN, from_origin);
         }
-        for SourceBytes { peer, bytes } in counts.sources.iter().take(SOURCES_MAX) {
+        for SourceBytes { peer, bytes, rate } in counts.sources.iter().take(SOURCES_MAX) {
             if *bytes > 0 {
-                self.handle_source(who, *peer);
+                self.handle_source(who, *peer, *rate);
             }
             if let (Some(ordinal), Some(from)) = (ordinal, self.source_ordinal(who, *peer)) {
                 self.lineage.bytes(ordinal, from, believed(*bytes));
@@ -80,10 +80,14 @@ impl Tracker {
     }
 
     /// Somebody says that it got verified bytes from a peer. That counts where the peer said, too, that their connection opened.
-    fn handle_source(&mut self, who: Answerer, number: PeerNumber) {
+    fn handle_source(&mut self, who: Answerer, number: PeerNumber, rate: u32) {
         self.note_word(who, number);
         let Some(source) = self.members.session_behind(number).filter(|_| self.is_confirmed(who, number)) else { return };
         self.handle_verified(who);
+        let place = |who| self.members.addr_of(who).map(|addr| addr.place());
+        if let (Some(giver), Some(taker)) = (place(Answerer::Peer(source)), place(who)) {
+            self.nearness.note_rate(self.now_ms, &giver, &taker, rate);
+        }
         if let (Some(network), Some(session)) = (self.members.network_of(who), self.members.sessions.get_mut(&source)) {
             session.standing.vouch(network);
             self.refresh(source);
@@ -96,7 +100,7 @@ impl Tracker {
             Answerer::Ticket(ticket) => self.members.visits.get(&ticket).map(|visit| visit.page.clone()),
             Answerer::Peer(peer) => {
                 let page = self.members.sessions.get(&peer)?.page.as_ref()?;
-                self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.clone())
+                self.pages.get(page).filter(|page| page.manifest.is_some()).map(|_| page.to_string())
             }
         }
     }

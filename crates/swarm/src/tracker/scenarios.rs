@@ -17,6 +17,7 @@ mod locality;
 mod matching;
 mod membership;
 mod nats;
+mod nearness;
 mod origin_leases;
 mod random;
 mod relay;

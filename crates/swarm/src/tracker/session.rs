@@ -1,6 +1,9 @@
 //! What the tracker remembers of one socket.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use viral_wire::{
     Digest, Ticket,
@@ -21,12 +24,14 @@ pub(super) struct Session {
     pub(super) addr: ClientAddr,
     /// What it says that it is behind.
     pub(super) nat: Option<NatKind>,
+    /// Its newest offer names an address of IPv6. Known here, since a match looks at many sessions and their offers are elsewhere in memory.
+    pub(super) names_ipv6: bool,
     /// Its idle offers name addresses that nothing keeps alive.
     pub(super) fades: bool,
     /// By when it must have registered; meaningless afterwards.
     pub(super) register_due_ms: u64,
-    /// Path of its page, once registered.
-    pub(super) page: Option<String>,
+    /// Path of its page, once registered; all sessions of one page share it.
+    pub(super) page: Option<Arc<str>>,
     /// The visit it belongs to, if that is remembered.
     pub(super) ticket: Option<Ticket>,
     /// Whether its page came by a thin answer.
@@ -37,6 +42,8 @@ pub(super) struct Session {
     /// Everybody it ever served, newest last; they may report it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,
+    /// Whether it stands among the candidates, and there among those for which a stranger vouched. `None` also where that is to be looked at anew.
+    pub(super) listed: Option<bool>,
     /// When its cooldown for everybody ends, in milliseconds.
     pub(super) cooldown_until_ms: Option<u64>,
     pub(super) bucket: Bucket,
@@ -57,8 +64,7 @@ pub(super) struct Held {
 impl Session {
     /// Its way to others.
     pub(super) fn reach(&self) -> Reach<'_> {
-        let candidates = self.book.offers.values().next().map_or(&[][..], |offer| offer.description.candidates());
-        Reach { addr: &self.addr, nat: self.nat, candidates }
+        Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6 }
     }
 
     /// Whether somebody can be introduced to it, or is connected with it.

@@ -17,16 +17,23 @@ use crate::{
 pub(super) struct Standing {
     /// Its own network.
     own: IpAddr,
+    /// Somebody of its own network got verified bytes from it.
+    is_vouched_inside: bool,
+    /// Faults with which it began, for what was done from its address, until a stranger vouches for it.
+    inherited: u32,
+    /// Of most peers nobody ever said anything.
+    said: Option<Box<Said>>,
+}
+
+/// What was said of a session.
+#[derive(Debug, Default)]
+struct Said {
     /// Networks, its own not among them, of which somebody got verified bytes from it.
     vouchers: BTreeSet<IpAddr>,
-    /// Somebody of its own network did.
-    is_vouched_inside: bool,
     /// Who said that it forged, by leecher id, and of which network that one is.
     accusers: BTreeMap<u64, IpAddr>,
     /// Faults since it last served somebody, by the network that met them.
     marks: BTreeMap<IpAddr, Marks>,
-    /// Faults with which it began, for what was done from its address, until a stranger vouches for it.
-    inherited: u32,
 }
 
 /// What one network met.
@@ -54,19 +61,16 @@ pub(super) enum Verdict {
 
 impl Standing {
     pub(super) fn new(address: IpAddr, inherited: u32) -> Self {
-        Self {
-            own: locality::network_key(address),
-            vouchers: BTreeSet::new(),
-            is_vouched_inside: false,
-            accusers: BTreeMap::new(),
-            marks: BTreeMap::new(),
-            inherited,
-        }
+        Self { own: locality::network_key(address), is_vouched_inside: false, inherited, said: None }
+    }
+
+    fn said(&mut self) -> &mut Said {
+        self.said.get_or_insert_default()
     }
 
     /// Whether it gave verified bytes to a stranger.
     pub(super) fn is_proven(&self) -> bool {
-        !self.vouchers.is_empty()
+        self.said.as_ref().is_some_and(|said| !said.vouchers.is_empty())
     }
 
     /// Whether it gave verified bytes to somebody whose word counts in this network: a stranger of it, or one of this very network.
@@ -78,74 +82,85 @@ impl Standing {
     pub(super) fn vouch(&mut self, network: IpAddr) {
         if network == self.own {
             self.is_vouched_inside = true;
-            self.marks.retain(|of, marks| *of != network || marks.is_forging);
+            if let Some(said) = &mut self.said {
+                said.marks.retain(|of, marks| *of != network || marks.is_forging);
+            }
             return;
         }
-        if self.vouchers.len() < REPORTERS_PER_PEER_MAX {
-            self.vouchers.insert(network);
-        }
         self.inherited = 0;
-        self.marks.retain(|_, marks| marks.is_forging);
+        let said = self.said();
+        if said.vouchers.len() < REPORTERS_PER_PEER_MAX {
+            said.vouchers.insert(network);
+        }
+        said.marks.retain(|_, marks| marks.is_forging);
     }
 
     /// One more fault, or a connection that never opened (`None`); true if so many networks met one that it should cool down for everybody.
     pub(super) fn count_fault(&mut self, now_ms: u64, network: IpAddr, fault: Option<Fault>) -> bool {
-        if !self.marks.contains_key(&network) && self.marks.len() >= REPORTERS_PER_PEER_MAX {
+        let inherited = self.inherited;
+        let said = self.said();
+        if !said.marks.contains_key(&network) && said.marks.len() >= REPORTERS_PER_PEER_MAX {
             return false;
         }
-        let marks = self.marks.entry(network).or_default();
+        let marks = said.marks.entry(network).or_default();
         if marks.cooldown_until_ms != 0 && marks.cooldown_until_ms <= now_ms {
             *marks = Marks { is_forging: marks.is_forging, ..Marks::default() };
         }
         // A slow peer is slow for one leecher, perhaps because of that leecher: only the order of picks should feel it.
         let is_slow = fault == Some(Fault::Slow);
-        let fault_count = self.inherited + marks.fault_count + 1;
+        let fault_count = inherited + marks.fault_count + 1;
         if !is_slow || fault_count < FAULT_COUNT_MAX {
             marks.fault_count += 1;
         }
         marks.is_failing |= !is_slow;
-        if self.inherited + marks.fault_count >= FAULT_COUNT_MAX && marks.cooldown_until_ms == 0 {
+        if inherited + marks.fault_count >= FAULT_COUNT_MAX && marks.cooldown_until_ms == 0 {
             marks.cooldown_until_ms = now_ms.saturating_add(COOLDOWN_MS);
         }
-        self.inherited + self.failing() >= FAULT_COUNT_MAX
+        inherited + said.failing() >= FAULT_COUNT_MAX
     }
 
     /// It cooled down for everybody. Who never gave anything begins again where one more fault makes it cool down.
     pub(super) fn cooled_down(&mut self, inherited: u32) {
-        self.marks.retain(|_, marks| marks.is_forging);
-        self.inherited = if self.vouchers.is_empty() { inherited.max(FAULT_COUNT_MAX - 1) } else { 0 };
+        if let Some(said) = &mut self.said {
+            said.marks.retain(|_, marks| marks.is_forging);
+        }
+        self.inherited = if !self.is_proven() { inherited.max(FAULT_COUNT_MAX - 1) } else { 0 };
     }
 
     /// How far back it stands among peers as near, for visitors of this network.
     pub(super) fn fault_count_for(&self, now_ms: u64, network: IpAddr) -> u32 {
-        let own = self.marks.get(&network).filter(|marks| marks.cooldown_until_ms == 0 || now_ms < marks.cooldown_until_ms);
+        let Some(said) = &self.said else { return self.inherited };
+        let own = said.marks.get(&network).filter(|marks| marks.cooldown_until_ms == 0 || now_ms < marks.cooldown_until_ms);
         // One other network proves nothing.
-        let others = Some(self.failing()).filter(|failing| *failing > 1);
+        let others = Some(said.failing()).filter(|failing| *failing > 1);
         self.inherited + own.map_or(0, |marks| marks.fault_count).max(others.unwrap_or(0))
     }
 
     /// Whether this network does not meet it now.
     pub(super) fn is_cooling_down_for(&self, now_ms: u64, network: IpAddr) -> bool {
-        self.marks.get(&network).is_some_and(|marks| marks.is_forging || now_ms < marks.cooldown_until_ms)
+        let marks = self.said.as_ref().and_then(|said| said.marks.get(&network));
+        marks.is_some_and(|marks| marks.is_forging || now_ms < marks.cooldown_until_ms)
     }
 
     /// Somebody of this network says that it forged. `met` are those that it met at all.
     pub(super) fn accuse(&mut self, reporter: u64, network: IpAddr, forged_reports_min: usize, met: usize) -> Verdict {
         let forged_reports_min = forged_reports_min.clamp(1, REPORTERS_PER_PEER_MAX);
-        let is_new = self.accusers.values().all(|of| *of != network);
+        let own = self.own;
+        let said = self.said();
+        let is_new = said.accusers.values().all(|of| *of != network);
         // Many voices of one network leave room for those of others.
-        if self.accusers.len() < REPORTERS_PER_PEER_MAX {
-            self.accusers.insert(reporter, network);
-        } else if is_new && let Some(twice) = self.one_of_many() {
-            self.accusers.remove(&twice);
-            self.accusers.insert(reporter, network);
+        if said.accusers.len() < REPORTERS_PER_PEER_MAX {
+            said.accusers.insert(reporter, network);
+        } else if is_new && let Some(twice) = said.one_of_many() {
+            said.accusers.remove(&twice);
+            said.accusers.insert(reporter, network);
         }
-        if network != self.own && (self.marks.contains_key(&network) || self.marks.len() < 2 * REPORTERS_PER_PEER_MAX) {
-            self.marks.entry(network).or_default().is_forging = true;
+        if network != own && (said.marks.contains_key(&network) || said.marks.len() < 2 * REPORTERS_PER_PEER_MAX) {
+            said.marks.entry(network).or_default().is_forging = true;
         }
-        let networks: BTreeSet<IpAddr> = self.accusers.values().copied().collect();
-        let neighbours = self.accusers.values().filter(|of| **of == self.own).count();
-        if networks.len() < self.vouchers.len() {
+        let networks: BTreeSet<IpAddr> = said.accusers.values().copied().collect();
+        let neighbours = said.accusers.values().filter(|of| **of == own).count();
+        if networks.len() < said.vouchers.len() {
             Verdict::Stays
         } else if networks.len() >= forged_reports_min {
             Verdict::Dropped
@@ -156,6 +171,13 @@ impl Standing {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.said.as_ref().map_or(0, |said| said.accusers.len().max(said.marks.len()).max(said.vouchers.len()))
+    }
+}
+
+impl Said {
     /// An accuser who is not the only one of its network.
     fn one_of_many(&self) -> Option<u64> {
         let count = |network: &IpAddr| self.accusers.values().filter(|of| *of == network).count();
@@ -165,11 +187,6 @@ impl Standing {
     /// Networks that met more than slowness.
     fn failing(&self) -> u32 {
         u32::try_from(self.marks.values().filter(|marks| marks.is_failing).count()).unwrap_or(u32::MAX)
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.accusers.len().max(self.marks.len()).max(self.vouchers.len())
     }
 }
 

@@ -2,12 +2,14 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Answer, AnswerPost, Counts, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TrackerToPeer, VisitPost};
+use super::{
+    Answer, AnswerPost, Counts, DoctorPost, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TrackerToPeer, VisitPost,
+};
 use crate::{
     limits::{
-        ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX, MANIFEST_ASSETS_MAX,
-        OFFERS_PER_LEECHER_MAX, OFFERS_PER_PEER_MAX, PATH_LEN_MAX, PERSONAL_POST_LEN_MAX, RECORD_PATHS_MAX, RECORD_POST_LEN_MAX,
-        SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, STUN_PORTS_MAX, VISIT_POST_LEN_MAX,
+        ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, DOCTOR_CHECKS_MAX, DOCTOR_POST_LEN_MAX, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX,
+        MANIFEST_ASSETS_MAX, OFFERS_PER_LEECHER_MAX, OFFERS_PER_PEER_MAX, PATH_LEN_MAX, PERSONAL_POST_LEN_MAX, RECORD_PATHS_MAX,
+        RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, STUN_PORTS_MAX, VISIT_POST_LEN_MAX,
     },
     text::is_path,
 };
@@ -116,6 +118,14 @@ impl Signal for VisitPost {
     fn check(&self) -> Result<(), &'static str> {
         check_counts(&self.counts)?;
         require(self.faults.len() <= SOURCES_MAX, "faults")
+    }
+}
+
+impl Signal for DoctorPost {
+    const LEN_MAX: usize = DOCTOR_POST_LEN_MAX;
+
+    fn check(&self) -> Result<(), &'static str> {
+        require(self.bad.len() + self.limited.len() <= DOCTOR_CHECKS_MAX, "bad")
     }
 }
 

@@ -45,6 +45,76 @@ pub struct PersonalPost {
     pub held: Option<Digest>,
 }
 
+/// Body of `POST /.viral/doctor`: what stands in the way in the browser that opened the doctor's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct DoctorPost {
+    /// Nothing can be taken or given because of these; with `limited` at most [`DOCTOR_CHECKS_MAX`](crate::limits::DOCTOR_CHECKS_MAX).
+    pub bad: Vec<DoctorCheck>,
+    /// It works in part because of these.
+    pub limited: Vec<DoctorCheck>,
+}
+
+/// What the doctor looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoctorCheck {
+    /// The page came over a secure connection.
+    SecureContext,
+    /// The browser has WebRTC.
+    Webrtc,
+    /// It has service workers.
+    ServiceWorker,
+    /// It unpacks pieces.
+    Inflate,
+    /// The site may keep files.
+    Storage,
+    /// It offers an address.
+    Candidates,
+    /// The server told it how the world sees it.
+    Stun,
+    /// Its router keeps one port.
+    Nat,
+    /// The socket to the tracker opens.
+    Websocket,
+    /// It may connect into the local network.
+    Permission,
+    /// A transfer inside the page arrives.
+    Transfer,
+    /// The site's own worker has ours in it.
+    OwnServiceWorker,
+    /// The server answers.
+    Server,
+    /// The server sees an address.
+    Address,
+    /// How the page would be answered.
+    Answer,
+}
+
+impl DoctorCheck {
+    /// Its name, the same as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SecureContext => "secure-context",
+            Self::Webrtc => "webrtc",
+            Self::ServiceWorker => "service-worker",
+            Self::Inflate => "inflate",
+            Self::Storage => "storage",
+            Self::Candidates => "candidates",
+            Self::Stun => "stun",
+            Self::Nat => "nat",
+            Self::Websocket => "websocket",
+            Self::Permission => "permission",
+            Self::Transfer => "transfer",
+            Self::OwnServiceWorker => "own-service-worker",
+            Self::Server => "server",
+            Self::Address => "address",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 /// How the loader puts the page in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]

@@ -12,6 +12,7 @@ const MANIFEST: Digest = Digest([7; 32]);
 #[serde(tag = "call", rename_all = "kebab-case")]
 enum Input {
     Kept { giver: Giver, len: u64 },
+    Rate { peer: PeerNumber, rate: u64 },
     Sent { len: u64 },
     Growth { held: usize, total: usize },
     Welcome,
@@ -34,6 +35,7 @@ impl Traced {
     fn call(&mut self, now: u64, input: Input) -> Vec<PeerToTracker> {
         match input {
             Input::Kept { giver, len } => self.report.handle_kept(giver, len),
+            Input::Rate { peer, rate } => self.report.handle_rate(peer, rate),
             Input::Sent { len } => self.report.handle_sent(len),
             Input::Growth { held, total } => self.report.handle_growth(now, &progress(held, total)),
             Input::Welcome => self.report.handle_welcome(),
@@ -178,4 +180,24 @@ fn bytes_of_a_peer_that_is_gone_count_for_nobody() {
     let PeerToTracker::Counts(grown) = &said[0] else { panic!("{said:?}") };
     assert_eq!((grown.bytes_from_peers, grown.sources.len(), grown.sources[0].bytes), (1_000, 1, 600));
     traced.check("gone");
+}
+
+#[test]
+fn a_report_says_how_fast_each_gave_as_measured_last() {
+    let mut traced = Traced::new(false);
+    let [first, second] = [3, 4].map(PeerNumber::from_bits);
+    for (peer, len, rate) in [(first, 600, 0), (first, 600, 2_000_000), (second, 400, 0), (first, 100, 3_000_000)] {
+        traced.call(0, Input::Kept { giver: Giver::Peer(Some(peer)), len });
+        traced.call(0, Input::Rate { peer, rate });
+    }
+    let rates = |said: &[PeerToTracker]| {
+        let [PeerToTracker::Counts(grown)] = said else { panic!("{said:?}") };
+        grown.sources.iter().map(|source| (source.peer, source.bytes, source.rate)).collect::<Vec<_>>()
+    };
+    let said = traced.call(1, Input::Report { live: true, held: None });
+    assert_eq!(rates(&said), [(first, 1_300, 3_000_000), (second, 400, 0)]);
+    traced.call(2, Input::Kept { giver: Giver::Peer(Some(first)), len: 50 });
+    let said = traced.call(3, Input::Report { live: true, held: None });
+    assert_eq!(rates(&said), [(first, 50, 3_000_000)]);
+    traced.check("rate");
 }

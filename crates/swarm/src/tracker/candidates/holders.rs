@@ -117,6 +117,12 @@ impl Holders {
         }
     }
 
+    /// A few of a network, from one on that `start` names.
+    pub(super) fn of_network(&self, network: Key, start: u64) -> impl Iterator<Item = PeerNumber> + '_ {
+        let cells = self.by_key.get(&network).map_or(&[][..], List::as_slice);
+        self.one_of_each(cells, start, TIER_SCAN_CELL_MAX)
+    }
+
     /// One of each cell, from a random cell on, then the second of each, and so on, until there are `count_max`. Looks up no more than is taken.
     fn one_of_each<'h>(&'h self, cells: &'h [u32], start: u64, count_max: usize) -> impl Iterator<Item = PeerNumber> + 'h {
         let peers = move || round(cells, start, count_max).filter_map(|number| self.cells.get(*number)).map(|cell| cell.peers.as_slice());

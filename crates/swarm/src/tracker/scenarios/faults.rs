@@ -21,7 +21,7 @@ fn report(world: &mut World, ticket: Ticket, peer: PeerNumber, fault: Fault) {
 
 /// A visitor says that it got verified bytes from a peer.
 fn vouch(world: &mut World, ticket: Ticket, peer: PeerNumber) {
-    let counts = Counts { pieces_verified: 1, sources: vec![SourceBytes { peer, bytes: 10 }], ..Counts::default() };
+    let counts = Counts { pieces_verified: 1, sources: vec![SourceBytes { peer, bytes: 10, rate: 0 }], ..Counts::default() };
     beacon(world, ticket, counts, Vec::new());
 }
 

@@ -88,7 +88,7 @@ fn whoever_gave_verified_bytes_to_a_stranger_comes_first() {
     let (ticket, offer) = world.connected("192.0.2.1");
     let (leecher, number, _) = the_answer(&world.told(first));
     world.say(first, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
-    let sources = vec![signal::SourceBytes { peer: first, bytes: 1 }];
+    let sources = vec![signal::SourceBytes { peer: first, bytes: 1, rate: 0 }];
     let counts = signal::Counts { pieces_verified: 1, sources, ..signal::Counts::default() };
     world.tracker.handle_visit(world.now_ms, &signal::VisitPost { ticket, counts, faults: Vec::new() }).unwrap();
     let others: Vec<_> = (1..=6).map(|number| world.seeder(&format!("192.0.{}.1", number + 2))).collect();

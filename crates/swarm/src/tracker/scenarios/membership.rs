@@ -217,7 +217,7 @@ fn the_lineage_tells_who_got_the_app_from_whom() {
     world.say(seeder, PeerToTracker::Opened { peer: leecher, offer: offer.offer, ms: 30 });
     let peer = world.join(HERE);
     world.register(peer, Some(ticket));
-    let sources = vec![SourceBytes { peer: seeder, bytes: 900 }];
+    let sources = vec![SourceBytes { peer: seeder, bytes: 900, rate: 0 }];
     let counts = Counts { bytes_from_peers: 900, bytes_from_origin: 100, sources, ..Counts::default() };
     world.say(peer, PeerToTracker::Counts(counts));
     world.held(peer, version(1), APP_BYTES);
@@ -240,7 +240,8 @@ fn a_thin_visitor_without_a_socket_reports_by_beacon() {
     let mut world = World::new();
     let seeder = world.seeder(HERE);
     let (ticket, _) = world.connected(HERE);
-    let sources = vec![SourceBytes { peer: seeder, bytes: 700 }, SourceBytes { peer: PeerNumber::from_bits(5), bytes: 9 }];
+    let sources =
+        vec![SourceBytes { peer: seeder, bytes: 700, rate: 0 }, SourceBytes { peer: PeerNumber::from_bits(5), bytes: 9, rate: 0 }];
     let counts = Counts { bytes_from_peers: 709, pieces_verified: 3, sources, ..Counts::default() };
     let post = VisitPost { ticket, counts, faults: Vec::new() };
     assert_eq!(world.tracker.handle_visit(world.now_ms, &post), Ok(()));

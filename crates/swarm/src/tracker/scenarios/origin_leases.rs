@@ -92,7 +92,7 @@ fn with_enough_seeders_nobody_is_sent_to_the_origin() {
         unproven.retain(|seeder| *seeder != offer.peer);
         let (leecher, number, _) = the_answer(&world.told(offer.peer));
         world.say(offer.peer, PeerToTracker::Opened { peer: leecher, offer: number, ms: 9 });
-        let sources = vec![signal::SourceBytes { peer: offer.peer, bytes: 1 }];
+        let sources = vec![signal::SourceBytes { peer: offer.peer, bytes: 1, rate: 0 }];
         let counts = signal::Counts { bytes_from_peers: 1, sources, ..signal::Counts::default() };
         let post = signal::VisitPost { ticket, counts, faults: Vec::new() };
         world.tracker.handle_visit(world.now_ms, &post).unwrap();

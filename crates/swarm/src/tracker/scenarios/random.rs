@@ -215,7 +215,7 @@ impl Watched {
             Said::Closed(other, offer) => PeerToTracker::Closed { peer: self.peer(other), offer, cause: None },
             Said::Report(other, fault) => PeerToTracker::Report(FaultReport { peer: self.peer(other), fault: FAULTS[fault] }),
             Said::Counts(other, bytes) => {
-                let sources = vec![SourceBytes { peer: self.peer(other), bytes }];
+                let sources = vec![SourceBytes { peer: self.peer(other), bytes, rate: bytes as u32 }];
                 PeerToTracker::Counts(Counts { bytes_from_peers: bytes, sources, ..Counts::default() })
             }
         };
