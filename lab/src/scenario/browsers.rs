@@ -17,7 +17,8 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     }
     plan.scenario = Scenario::Browsers;
     // Browsers do not share what nobody has yet, so the server is told to let them wait for the first copy.
-    plan.shared_line = plan.network.gateways.first().map(|line| line.down.rate_bps / 8);
+    let line = plan.network.gateways.first().map(|line| line.down.rate_bps / 8);
+    plan.server_options.extend(line.into_iter().flat_map(|line| ["--shared-line".to_owned(), line.to_string()]));
     plan.description.push_str(" Four of them come with Chromium and two with Firefox; the server knows the line (--shared-line).");
     plan
 }
