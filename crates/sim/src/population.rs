@@ -57,7 +57,7 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
     for (index, visitor) in visitors.iter_mut().enumerate() {
         let group = &scenario.group[visitor.group as usize];
         let office = group.office.as_ref().and_then(|name| scenario.office.iter().position(|office| office.name == *name));
-        let address = office.map_or_else(|| own_address(index), |office| Ipv4Addr::new(192, 0, 2, (office % 250) as u8 + 1));
+        let address = office.map_or_else(|| own_address(index), |office| Ipv4Addr::new(198, 18, (office % 250) as u8 + 1, 1));
         visitor.address = IpAddr::V4(address);
         let (from, to) = group.delay_ms;
         let delay = if office.is_some() { LAN_DELAY } else { ((from + random.unit() * (to - from)) * 1e6) as Nanos };

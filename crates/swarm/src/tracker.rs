@@ -31,6 +31,7 @@ pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
     candidates::Candidates,
+    lines::Lines,
     members::Members,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
@@ -43,6 +44,7 @@ mod candidates;
 mod config;
 mod connections;
 mod leecher;
+mod lines;
 mod matching;
 mod members;
 mod membership;
@@ -83,6 +85,7 @@ pub struct Tracker {
     /// Those of sessions; visits and leases have their own.
     timers: Timers<Timer>,
     leases: OriginLeases,
+    lines: Lines,
     reputation: Reputation,
     totals: Totals,
     lineage: Lineage,
@@ -114,6 +117,7 @@ impl Tracker {
             readied: 0,
             timers: Timers::default(),
             leases: OriginLeases::default(),
+            lines: Lines::default(),
             reputation: Reputation::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),
@@ -242,6 +246,9 @@ impl Tracker {
         let is_given = || self.members.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let asked = Asked { peer, manifest, done, pieces, holds_all, is_given: &is_given };
         let granted = self.leases.handle_asked(self.now_ms, &asked);
+        if let Some(session) = self.members.sessions.get(&peer) {
+            self.lines.join(peer, manifest, &session.addr);
+        }
         self.grant(granted);
     }
 
