@@ -37,9 +37,10 @@ const INTERRUPTED: i32 = 130;
 /// Measures a crowd of real visitors on a network of namespaces and shaped links.
 #[derive(Debug, Parser)]
 #[command(name = "viral-lab", bin_name = "cargo xtask lab", max_term_width = 100)]
-#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 struct Cli {
     /// What to run
+    #[arg(required = true)]
     scenario: Option<Scenario>,
     #[command(subcommand)]
     other: Option<Other>,
@@ -105,7 +106,7 @@ struct NatArgs {
     /// Exit with 5 when a pair does not do what theory says
     #[arg(long)]
     strict: bool,
-    /// Beside which file the logs of pairs against theory go
+    /// Beside which file the logs of pairs go that did not connect, or should not have
     #[arg(long, value_name = "FILE", default_value = "lab.html")]
     report: PathBuf,
 }
@@ -117,20 +118,21 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let need = match (&cli.other, cli.scenario) {
-        (Some(Other::Nat(_)), _) => Need::Routers,
-        (None, Some(scenario)) => Need::Scenario(scenario, cli.with_webtorrent),
-        (None, None) => return ExitCode::from(UNABLE),
-    };
+    match (&cli.other, cli.scenario) {
+        (Some(Other::Nat(args)), _) => ended(Need::Routers, args.strict, || meet(args)),
+        (None, Some(scenario)) => ended(Need::Scenario(scenario, cli.with_webtorrent), cli.strict, || measure(&cli, scenario)),
+        // Clap sees that there is one of them.
+        (None, None) => ExitCode::from(UNABLE),
+    }
+}
+
+/// Measures, if this machine has what is needed, and says how it ended.
+fn ended(need: Need, is_strict: bool, measure: impl FnOnce() -> anyhow::Result<Verdict>) -> ExitCode {
     if let Err(error) = preflight::check(need) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
-    let (verdict, is_strict) = match (&cli.other, cli.scenario) {
-        (Some(Other::Nat(args)), _) => (meet(args), args.strict),
-        (None, scenario) => (scenario.map_or(Ok(Verdict::Met), |scenario| measure(&cli, scenario)), cli.strict),
-    };
-    match verdict {
+    match measure() {
         Ok(Verdict::Busy) => ExitCode::from(BUSY),
         Ok(Verdict::Missed) if is_strict => ExitCode::from(MISSED),
         Ok(Verdict::Met | Verdict::Missed) => ExitCode::SUCCESS,
