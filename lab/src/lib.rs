@@ -4,8 +4,11 @@ pub use viral_netsim::{self as network, fluid_bound};
 
 pub mod client;
 pub mod forward;
+pub mod home;
+pub mod matrix;
 pub mod measures;
 pub mod namespace;
+pub mod nat;
 pub mod outcome;
 pub mod packet_loop;
 pub mod preflight;

@@ -7,10 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use viral_lab::matrix::{self, Judgement};
+use viral_lab::nat::Kind;
 use viral_lab::outcome::{Outcome, Verdict};
+use viral_lab::preflight::Need;
 use viral_lab::run::{self, Contestant, Run};
 use viral_lab::scenario::{Plan, Scenario, Settings};
 use viral_lab::site::Site;
@@ -34,9 +37,13 @@ const INTERRUPTED: i32 = 130;
 /// Measures a crowd of real visitors on a network of namespaces and shaped links.
 #[derive(Debug, Parser)]
 #[command(name = "viral-lab", bin_name = "cargo xtask lab", max_term_width = 100)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 struct Cli {
     /// What to run
-    scenario: Scenario,
+    #[arg(required = true)]
+    scenario: Option<Scenario>,
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How many visitors [default: the scenario's own number]
     #[arg(long)]
     peers: Option<usize>,
@@ -75,6 +82,35 @@ struct Cli {
     report: PathBuf,
 }
 
+/// What is measured otherwise than by a crowd.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Who connects to whom through real NATs
+    Nat(NatArgs),
+}
+
+#[derive(Debug, Args)]
+struct NatArgs {
+    /// Only these kinds of routers
+    #[arg(long, value_delimiter = ',', value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// A few pairs, in less than half a minute
+    #[arg(long, conflicts_with = "kinds")]
+    small: bool,
+    /// Pairs at one time
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=32))]
+    at_once: u8,
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Exit with 5 when a pair does not do what theory says
+    #[arg(long)]
+    strict: bool,
+    /// Beside which file the logs of pairs go that did not connect, or should not have
+    #[arg(long, value_name = "FILE", default_value = "lab.html")]
+    report: PathBuf,
+}
+
 fn a_scale(text: &str) -> Result<f64, String> {
     let scale = text.parse::<f64>().map_err(|error| error.to_string())?;
     if (0.01..=100.0).contains(&scale) { Ok(scale) } else { Err("must be from 0.01 to 100".to_owned()) }
@@ -82,13 +118,23 @@ fn a_scale(text: &str) -> Result<f64, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = preflight::check(cli.scenario, cli.with_webtorrent) {
+    match (&cli.other, cli.scenario) {
+        (Some(Other::Nat(args)), _) => ended(Need::Routers, args.strict, || meet(args)),
+        (None, Some(scenario)) => ended(Need::Scenario(scenario, cli.with_webtorrent), cli.strict, || measure(&cli, scenario)),
+        // Clap sees that there is one of them.
+        (None, None) => ExitCode::from(UNABLE),
+    }
+}
+
+/// Measures, if this machine has what is needed, and says how it ended.
+fn ended(need: Need, is_strict: bool, measure: impl FnOnce() -> anyhow::Result<Verdict>) -> ExitCode {
+    if let Err(error) = preflight::check(need) {
         eprintln!("lab: {error:#}");
         return ExitCode::from(UNABLE);
     }
-    match measure(&cli) {
+    match measure() {
         Ok(Verdict::Busy) => ExitCode::from(BUSY),
-        Ok(Verdict::Missed) if cli.strict => ExitCode::from(MISSED),
+        Ok(Verdict::Missed) if is_strict => ExitCode::from(MISSED),
         Ok(Verdict::Met | Verdict::Missed) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lab: {error:#}");
@@ -97,7 +143,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
+/// Pairs of visitors behind NATs.
+fn meet(args: &NatArgs) -> anyhow::Result<Verdict> {
+    let folder = tempfile::Builder::new().prefix("vlab-").tempdir().context("no temporary folder")?;
+    end_on_signal(folder.path())?;
+    let kinds = if args.kinds.is_empty() { Kind::value_variants() } else { &args.kinds };
+    let plan = if args.small { matrix::Plan::small() } else { matrix::Plan::whole(kinds, usize::from(args.at_once)) };
+    let cells = plan.run(folder.path())?;
+    for (number, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.judgement != Judgement::Right) {
+        let logs = args.report.with_extension(format!("{}.logs", cell.name.replace(' ', "-")));
+        copy_logs(&folder.path().join(format!("pair-{number}")), &logs);
+    }
+    if args.json {
+        println!("{}", matrix::json(&cells));
+    } else {
+        println!("{}", matrix::text(&cells));
+    }
+    let is_met = cells.iter().all(|cell| cell.judgement != Judgement::AgainstTheory);
+    Ok(if is_met { Verdict::Met } else { Verdict::Missed })
+}
+
+fn measure(cli: &Cli, scenario: Scenario) -> anyhow::Result<Verdict> {
     let folder = tempfile::Builder::new().prefix("vlab-").tempdir().context("no temporary folder")?;
     end_on_signal(folder.path())?;
     let settings = |run: u32| Settings {
@@ -108,13 +174,14 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
         scale: cli.scale,
         seed: cli.seed + u64::from(run),
     };
-    let plan = Plan::new(cli.scenario, &settings(0));
+    let plan = Plan::new(scenario, &settings(0));
     let site = Site::make(folder.path(), plan.app_bytes)?;
-    let mut outcome = Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), honest: Vec::new(), webtorrent: Vec::new() };
+    let mut outcome =
+        Outcome { plan, scale: cli.scale, viral: Vec::new(), nginx: Vec::new(), compared: Vec::new(), webtorrent: Vec::new() };
     // In the trickle nobody waits for the others, so the server alone is as good as its line.
     let has_nginx = !cli.without_nginx && outcome.plan.fluid_bound.server_alone_s() < NGINX_MAX_S;
     for number in 0..cli.runs {
-        let plan = Plan::new(cli.scenario, &settings(number));
+        let plan = Plan::new(scenario, &settings(number));
         let once = |plan: &Plan, contestant: Contestant| -> anyhow::Result<Run> {
             eprintln!("lab: run {} of {}, {contestant:?}", number + 1, cli.runs);
             let place = folder.path().join("run");
@@ -124,8 +191,8 @@ fn measure(cli: &Cli) -> anyhow::Result<Verdict> {
             Ok(run)
         };
         outcome.viral.push(once(&plan, Contestant::Viral)?);
-        if cli.scenario == Scenario::Hostile {
-            outcome.honest.push(once(&plan.clone().all_honest(), Contestant::Viral)?);
+        if let Some(compared) = plan.clone().compared() {
+            outcome.compared.push(once(&compared, Contestant::Viral)?);
         }
         if has_nginx {
             outcome.nginx.push(once(&plan, Contestant::Nginx)?);
@@ -153,9 +220,12 @@ fn write_report(outcome: &Outcome, file: &Path) -> anyhow::Result<()> {
 
 /// What the processes of the last run said, beside the report; for whoever wonders about a number.
 fn keep_logs(place: &Path, report: &Path, contestant: Contestant) {
-    let logs = report.with_extension(format!("{contestant:?}.logs").to_lowercase());
-    let _ = fs::remove_dir_all(&logs);
-    let _ = fs::create_dir_all(&logs);
+    copy_logs(place, &report.with_extension(format!("{contestant:?}.logs").to_lowercase()));
+}
+
+fn copy_logs(place: &Path, logs: &Path) {
+    let _ = fs::remove_dir_all(logs);
+    let _ = fs::create_dir_all(logs);
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         let is_log = entry.path().extension().is_some_and(|extension| extension == "log");
         if is_log && entry.metadata().is_ok_and(|metadata| metadata.len() > 0) {

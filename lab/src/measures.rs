@@ -31,6 +31,8 @@ pub struct Measures {
     pub offload: Option<f64>,
     /// Bytes that came down the shared line, headers included, over one copy of the app.
     pub line_ratio: Option<f64>,
+    /// The same of the shared line that carried most.
+    pub fullest_line_ratio: Option<f64>,
     /// Bytes that visitors accepted and that are not the origin's, of those who wrote down what they got.
     pub forged_bytes_deployed: u64,
     /// Bytes that forgers sent in place of pieces; `None` where nobody forges.
@@ -78,6 +80,7 @@ impl Measures {
                 .then(|| origin_bytes.overhead() as f64 / plan.visitors.len() as f64),
             offload: (peers + origin > 0).then(|| peers as f64 / (peers + origin) as f64),
             line_ratio: (run.line_bytes > 0).then(|| run.line_bytes as f64 / app),
+            fullest_line_ratio: run.account.down_each_line.iter().max().map(|most| *most as f64 / app),
             forged_bytes_deployed: honest.iter().filter_map(|visit| visit.forged_bytes).sum(),
             forged_bytes_sent: plan.visitors.iter().any(|visitor| visitor.role == Role::Forging).then_some(run.forged_bytes_sent as f64),
             bans: honest.iter().map(|visit| visit.got.bans).sum(),
@@ -107,6 +110,7 @@ impl Measures {
             origin_overhead_bytes_per_visitor: over(&|one| one.origin_overhead_bytes_per_visitor),
             offload: over(&|one| one.offload),
             line_ratio: over(&|one| one.line_ratio),
+            fullest_line_ratio: over(&|one| one.fullest_line_ratio),
             forged_bytes_deployed: all.iter().map(|one| one.forged_bytes_deployed).max().unwrap_or(0),
             forged_bytes_sent: over(&|one| one.forged_bytes_sent),
             bans: all.iter().map(|one| one.bans).max().unwrap_or(0),

@@ -10,6 +10,9 @@ use crate::scenario::{Plan, Scenario};
 /// Bytes of the first flight of TCP, which a thin answer must fit into (RFC 6928: ten segments of 1,460 bytes).
 const THIN_BYTES: f64 = 14_600.0;
 
+/// Copies of the app over the line of each of two offices, at most.
+const TWO_OFFICES_MAX: f64 = 1.1;
+
 /// Everything that came of one scenario.
 pub struct Outcome {
     /// What was run.
@@ -20,8 +23,8 @@ pub struct Outcome {
     pub viral: Vec<Run>,
     /// Each run with nginx; empty where it would take too long.
     pub nginx: Vec<Run>,
-    /// Each run of the same visitors, all honest; only in `hostile`.
-    pub honest: Vec<Run>,
+    /// Each run of what the scenario is compared with ([`Plan::compared`]).
+    pub compared: Vec<Run>,
     /// Each run with WebTorrent, where it was asked for.
     pub webtorrent: Vec<Run>,
 }
@@ -133,12 +136,21 @@ impl Outcome {
                     at_most("bytes over the line / one copy", measures.line_ratio, most),
                 ]
             }
+            Scenario::TwoOffices => vec![at_most("bytes over the fuller line / one copy", measures.fullest_line_ratio, TWO_OFFICES_MAX)],
+            Scenario::Isps => {
+                let islands = self.plan.network.gateways.len() as f64;
+                let strangers_s = self.median(&self.compared).last_s;
+                vec![
+                    at_most("copies across transit / islands", over(measures.line_ratio, Some(islands)), 1.2),
+                    at_most("last completion / no locality", over(measures.last_s, strangers_s), 1.05),
+                ]
+            }
             Scenario::Trickle => {
                 let value = over(measures.offload, self.plan.offload_bound);
                 vec![Figure { name: "offload / its bound", value, target: Target::AtLeast(0.85) }]
             }
             Scenario::Hostile => {
-                let honest_s = self.median(&self.honest).app_p99_s;
+                let honest_s = self.median(&self.compared).app_p99_s;
                 vec![
                     at_most("time to app p99 / all honest p99", over(measures.app_p99_s, honest_s), 1.5),
                     at_most("forged bytes deployed", Some(measures.forged_bytes_deployed as f64), 0.0),
@@ -171,7 +183,7 @@ impl Outcome {
     /// The busiest run's idle share, in per cent: every run that a figure rests on counts.
     #[must_use]
     pub fn idle_pct(&self) -> f64 {
-        self.viral.iter().chain(&self.nginx).chain(&self.honest).map(|run| run.cpu_idle_pct).fold(100.0, f64::min)
+        self.viral.iter().chain(&self.nginx).chain(&self.compared).map(|run| run.cpu_idle_pct).fold(100.0, f64::min)
     }
 }
 

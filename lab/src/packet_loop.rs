@@ -44,6 +44,8 @@ pub struct Sample {
 pub struct Account {
     /// The counters over time; the last sample is the end.
     pub samples: Vec<Sample>,
+    /// Bytes that came down each shared line from the beginning to the end.
+    pub down_each_line: Vec<u64>,
     /// Processor time of the thread, kernel included.
     pub cpu: Duration,
     /// Packets written later than due by more than 2 ms.
@@ -132,6 +134,7 @@ impl Router {
             std::thread::sleep(ROUND);
         }
         self.sample(elapsed_ns(self.began));
+        self.account.down_each_line = self.fabric.bytes_down_each_gateway();
         let cpu = clock_gettime(ClockId::ThreadCPUTime);
         self.account.cpu = Duration::new(u64::try_from(cpu.tv_sec).unwrap_or(0), u32::try_from(cpu.tv_nsec).unwrap_or(0));
         Ok(self.account)

@@ -9,8 +9,17 @@ use crate::scenario::Scenario;
 use crate::server;
 use crate::visit::torrent;
 
+/// What is to be run.
+#[derive(Debug, Clone, Copy)]
+pub enum Need {
+    /// A crowd, and whether WebTorrent comes, too.
+    Scenario(Scenario, bool),
+    /// Visitors behind routers.
+    Routers,
+}
+
 /// A program, and how to get it.
-type Need = (PathBuf, &'static str);
+type Program = (PathBuf, &'static str);
 
 /// Where Debian puts the browsers; the harness starts these and no others.
 const BROWSERS: &[(&str, &str)] = &[
@@ -20,12 +29,12 @@ const BROWSERS: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
 ];
 
-/// Says what is missing for `scenario`.
+/// Says what is missing.
 ///
 /// # Errors
 /// When something is.
-pub fn check(scenario: Scenario, has_webtorrent: bool) -> anyhow::Result<()> {
-    if has_webtorrent && scenario != Scenario::Crowd {
+pub fn check(need: Need) -> anyhow::Result<()> {
+    if matches!(need, Need::Scenario(scenario, true) if scenario != Scenario::Crowd) {
         bail!("WebTorrent is measured in `crowd` only");
     }
     if !rustix::process::geteuid().is_root() {
@@ -39,27 +48,39 @@ pub fn check(scenario: Scenario, has_webtorrent: bool) -> anyhow::Result<()> {
     if !has_get.status.success() {
         bail!("{} has no `get`; point VIRAL_BIN at a build that has it", viral.display());
     }
-    let rival = if has_webtorrent { webtorrent() } else { Vec::new() };
-    let missing: Vec<Need> = needs(scenario).into_iter().chain(rival).filter(|(program, _)| found(program).is_none()).collect();
+    let programs = match need {
+        Need::Scenario(scenario, has_webtorrent) => {
+            let rival = if has_webtorrent { webtorrent() } else { Vec::new() };
+            needs(scenario).into_iter().chain(rival).collect()
+        }
+        Need::Routers => vec![routers()],
+    };
+    let missing: Vec<Program> = programs.into_iter().filter(|(program, _)| found(program).is_none()).collect();
     if missing.is_empty() { Ok(()) } else { bail!(complaint(&missing)) }
 }
 
 /// What only some scenarios need.
-fn needs(scenario: Scenario) -> Vec<Need> {
+fn needs(scenario: Scenario) -> Vec<Program> {
     match scenario {
         Scenario::Hostile => vec![(server::rogue_binary(), "built by cargo xtask lab; or point ROGUE_BIN at one")],
         Scenario::Browsers => {
             let geckodriver = std::env::var_os("GECKODRIVER").map_or_else(|| PathBuf::from("geckodriver"), PathBuf::from);
-            let mut needs: Vec<Need> = BROWSERS.iter().map(|(program, package)| (PathBuf::from(program), *package)).collect();
+            let mut needs: Vec<Program> = BROWSERS.iter().map(|(program, package)| (PathBuf::from(program), *package)).collect();
             needs.push((geckodriver, "built by cargo xtask lab; or cargo install geckodriver, or point GECKODRIVER at one"));
             needs
         }
-        Scenario::Crowd | Scenario::Office | Scenario::Trickle | Scenario::Lone => Vec::new(),
+        Scenario::TwoOffices => vec![routers()],
+        Scenario::Crowd | Scenario::Office | Scenario::Isps | Scenario::Trickle | Scenario::Lone => Vec::new(),
     }
 }
 
+/// What makes a namespace a router.
+fn routers() -> Program {
+    (PathBuf::from("nft"), "nftables")
+}
+
 /// What the rival needs.
-fn webtorrent() -> Vec<Need> {
+fn webtorrent() -> Vec<Program> {
     vec![(PathBuf::from("node"), "nodejs"), (torrent::package(), "npm ci --ignore-scripts in its folder; cargo xtask lab does that")]
 }
 
@@ -69,10 +90,12 @@ fn found(program: &Path) -> Option<PathBuf> {
         return program.is_file().then(|| program.to_owned());
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+    // Debian keeps programs of administrators in /usr/sbin, which a plain user's PATH leaves out.
+    let mut folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.find_map(|folder| Some(folder.join(program)).filter(|candidate| candidate.is_file()))
 }
 
-fn complaint(missing: &[Need]) -> String {
+fn complaint(missing: &[Program]) -> String {
     let listed: Vec<String> = missing
         .iter()
         .map(|(program, source)| {

@@ -18,7 +18,7 @@ use crate::run::Run;
 pub fn json(outcome: &Outcome) -> Value {
     let measures = outcome.measures();
     let mut all = json!({
-        "scenario": format!("{:?}", outcome.plan.scenario).to_lowercase(),
+        "scenario": outcome.plan.name(),
         "peers": outcome.plan.visitors.len(),
         "app_bytes": outcome.plan.app_bytes,
         "scale": outcome.scale,
@@ -182,6 +182,7 @@ const ROWS: &[Row] = &[
     ("other origin bytes per visitor", |one| one.origin_overhead_bytes_per_visitor),
     ("share from other visitors", |one| one.offload),
     ("bytes over the shared line / copy", |one| one.line_ratio),
+    ("of the fullest line", |one| one.fullest_line_ratio),
     ("forged bytes sent", |one| one.forged_bytes_sent),
     ("forgers banned, by all visitors", |one| one.forged_bytes_sent.map(|_| one.bans as f64)),
     ("forgers dropped by the tracker", |one| one.forged_bytes_sent.map(|_| one.bans_by_tracker as f64)),

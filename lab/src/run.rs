@@ -57,9 +57,9 @@ pub struct Run {
 /// # Errors
 /// When the network or the server cannot be made. A visitor that fails is a result, not an error.
 pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> anyhow::Result<Run> {
-    let topology = Topology::build(&plan.network, folder.to_owned())?;
+    let topology = Topology::build(&plan.network, &plan.homes, folder.to_owned())?;
     let server = match contestant {
-        Contestant::Viral => server::start_viral(&topology, site)?,
+        Contestant::Viral => server::start_viral(&topology, site, &plan.server_options)?,
         Contestant::Nginx => server::start_nginx(&topology, site)?,
         Contestant::WebTorrent => torrent::start_seeder(&topology, site)?,
     };

@@ -3,9 +3,11 @@
 mod browsers;
 mod crowd;
 mod hostile;
+mod isps;
 mod lone;
 mod office;
 mod trickle;
+mod two_offices;
 
 use std::net::Ipv4Addr;
 
@@ -15,6 +17,7 @@ use rand::rngs::SmallRng;
 use viral_journeys::browser::Engine;
 
 use crate::fluid_bound::Crowd;
+use crate::home::Home;
 use crate::network::link::{LinkShape, Nanos};
 use crate::network::plan::{Endpoint, Network};
 
@@ -40,6 +43,10 @@ pub enum Scenario {
     Hostile,
     /// One visitor and nobody else
     Lone,
+    /// Thirty visitors in two offices, each behind a NAT and a line of 10 Mbit/s
+    TwoOffices,
+    /// Five islands of twenty visitors, each with 2 Mbit/s to everybody else
+    Isps,
     /// As `office`, with four Chromium and two Firefox among the visitors
     Browsers,
 }
@@ -106,6 +113,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// The network, already scaled.
     pub network: Network,
+    /// Which endpoints are routers, and what is behind them.
+    pub homes: Vec<Home>,
     /// Who comes.
     pub visitors: Vec<Visitor>,
     /// Bytes of the app: F.
@@ -116,6 +125,8 @@ pub struct Plan {
     pub limit_s: f64,
     /// Seconds for which a visitor without a stay of its own serves others once it has the app: until the slowest should be done.
     pub stay_s: f64,
+    /// What the server is told besides.
+    pub server_options: Vec<String>,
     /// Share of the bytes that peers can carry at best, where the scenario has such a bound.
     pub offload_bound: Option<f64>,
     /// One paragraph for the report.
@@ -133,13 +144,30 @@ impl Plan {
             Scenario::Trickle => trickle::plan(settings, &mut random),
             Scenario::Hostile => hostile::plan(settings, &mut random),
             Scenario::Lone => lone::plan(settings),
+            Scenario::TwoOffices => two_offices::plan(settings, &mut random),
+            Scenario::Isps => isps::plan(settings, &mut random),
             Scenario::Browsers => browsers::plan(settings, &mut random),
         }
     }
 
-    /// The same plan with nobody but honest visitors.
+    /// What the scenario is compared with, where that is another plan: the same visitors, all honest, or with nothing known of who is near whom.
     #[must_use]
-    pub fn all_honest(mut self) -> Self {
+    pub fn compared(self) -> Option<Self> {
+        match self.scenario {
+            Scenario::Hostile => Some(self.all_honest()),
+            Scenario::Isps => Some(isps::without_locality(self)),
+            Scenario::Crowd | Scenario::Office | Scenario::TwoOffices | Scenario::Trickle | Scenario::Lone | Scenario::Browsers => None,
+        }
+    }
+
+    /// The scenario's name, as the command line has it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.scenario.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The same plan with nobody but honest visitors.
+    fn all_honest(mut self) -> Self {
         for visitor in &mut self.visitors {
             if visitor.role == Role::Slow {
                 let line = &mut self.network.endpoints[visitor.endpoint];

@@ -1,5 +1,6 @@
 //! The origin: the release build of viral, or nginx on the same files.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,12 +36,41 @@ pub struct OriginBytes {
 }
 
 /// The part of `GET /stats` that the lab reads.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Stats {
     /// Bytes that left, by cause.
     pub origin_bytes: OriginBytes,
     /// Peers that the tracker dropped because others reported forgeries.
     pub bans: u64,
+    /// What is known of each page.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// What became of introductions.
+    #[serde(default)]
+    pub matches: Matches,
+    /// Why some did not become connections.
+    #[serde(default)]
+    pub connect_failures_by_cause: BTreeMap<String, u64>,
+}
+
+/// One page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Page {
+    /// Peers that hold all of it and can be introduced.
+    pub seeders: u64,
+}
+
+/// What became of introductions.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub struct Matches {
+    /// Offers given to visitors.
+    pub offered: u64,
+    /// Connections that opened.
+    pub opened: u64,
+    /// Answers without a connection.
+    pub failed: u64,
 }
 
 impl OriginBytes {
@@ -74,20 +104,20 @@ fn beside(name: &str) -> PathBuf {
     std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(name))).unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// Starts `viral serve` in the origin's namespace.
+/// Starts `viral serve` in the origin's namespace with `more` options.
 ///
 /// # Errors
 /// When it does not get ready.
-pub fn start_viral(topology: &Topology, site: &Site) -> anyhow::Result<Process> {
+pub fn start_viral(topology: &Topology, site: &Site, more: &[String]) -> anyhow::Result<Process> {
     let mut serve = command(viral_binary());
     serve
         .arg("serve")
         .arg(&site.folder)
         .args(["--listen", &origin_address().to_string()])
         .args(["--admin-listen", &SocketAddr::from(ADMIN).to_string()])
+        .args(more)
         .env("TMPDIR", &topology.folder)
         .current_dir(&topology.folder);
-    // Not said where there is nothing to say: another build may not know it.
     let log = topology.folder.join("viral-serve.log");
     let process = topology.origin().run(move || Process::start(&mut serve, "viral serve", &log)).wait()??;
     process.expect_line("listening", READY)?;

@@ -63,6 +63,8 @@ enum Chore {
     Lab(lab::Lab),
     /// The crowd of twelve that `test` ends with.
     SmallCrowd,
+    /// The pairs behind NATs that `test` ends with.
+    SmallMatrix,
     /// Check which crate depends on which against the code map in ARCHITECTURE.md, and that no files use each other in a circle.
     Deps,
     /// Check that links between documents lead somewhere.
@@ -122,6 +124,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         // Has no steps.
         Chore::Lab(_) => Ok(()),
         Chore::SmallCrowd => small_crowd(steps),
+        Chore::SmallMatrix => small_matrix(steps),
         Chore::Deps => steps.run("dependencies point one way", deps::check),
         Chore::Docs => steps.run("links between documents", docs::check),
         Chore::Deny => steps.run("others' crates", deny::check),
@@ -155,7 +158,8 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     journeys_with_build(steps, None)?;
-    small_crowd(steps)
+    small_crowd(steps)?;
+    small_matrix(steps)
 }
 
 /// In the order in which faults are usually found.
@@ -186,6 +190,10 @@ fn scripts(steps: &mut Steps) -> anyhow::Result<()> {
 
 fn small_crowd(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("a crowd of twelve in the lab", lab::small_crowd)
+}
+
+fn small_matrix(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.run("six pairs behind NATs in the lab", lab::small_matrix)
 }
 
 fn journeys_with_build(steps: &mut Steps, filter: Option<&str>) -> anyhow::Result<()> {

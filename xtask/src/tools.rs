@@ -40,6 +40,9 @@ pub(crate) const BENCH_HTTP: &[Tool] = &[("nginx", "nginx-light"), ("wrk", "wrk"
 /// What the lab needs.
 pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
 
+/// What the lab's routers need besides [`LAB`].
+pub(crate) const LAB_ROUTERS: &[Tool] = &[("nft", "nftables")];
+
 /// What the lab's real browsers need besides [`LAB`].
 pub(crate) const LAB_BROWSERS: &[Tool] = &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 

@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -92,7 +92,8 @@ impl<P> Ord for Flight<P> {
 /// sleep until [`poll_timeout`](Self::poll_timeout). Time is an argument and never decreases.
 pub struct Fabric<P = Vec<u8>> {
     network: Network,
-    by_address: BTreeMap<Ipv4Addr, usize>,
+    by_address: BTreeMap<IpAddr, usize>,
+    by_prefix: BTreeMap<u64, usize>,
     ups: Vec<Link>,
     downs: Vec<Link>,
     gateway_ups: Vec<Link>,
@@ -108,7 +109,8 @@ impl<P: Packet> Fabric<P> {
     #[must_use]
     pub fn new(network: Network) -> Self {
         Self {
-            by_address: network.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.address, index)).collect(),
+            by_address: network.endpoints.iter().enumerate().map(|(index, endpoint)| (endpoint.address.into(), index)).collect(),
+            by_prefix: BTreeMap::new(),
             ups: network.endpoints.iter().map(|endpoint| Link::new(endpoint.up)).collect(),
             downs: network.endpoints.iter().map(|endpoint| Link::new(endpoint.down)).collect(),
             gateway_ups: network.gateways.iter().map(|gateway| Link::new(gateway.up)).collect(),
@@ -121,11 +123,19 @@ impl<P: Packet> Fabric<P> {
         }
     }
 
+    /// Every IPv6 address of the /64 of `within` is behind `endpoint` from now on.
+    pub fn add_prefix(&mut self, within: Ipv6Addr, endpoint: usize) {
+        self.by_prefix.insert(prefix_of(within), endpoint);
+    }
+
     /// Takes a whole packet that endpoint `from` sends at `now`.
     pub fn handle_packet(&mut self, now: Nanos, from: usize, packet: P) {
         let to = match packet.destination() {
             Destination::Endpoint(to) => Some(to).filter(|to| *to < self.ups.len()),
-            Destination::Address(address) => self.by_address.get(&address).copied(),
+            Destination::Address(address) => self.by_address.get(&address).copied().or_else(|| match address {
+                IpAddr::V6(v6) => self.by_prefix.get(&prefix_of(v6)).copied(),
+                IpAddr::V4(_) => None,
+            }),
             Destination::Nowhere => None,
         };
         let Some(to) = to else {
@@ -182,6 +192,12 @@ impl<P: Packet> Fabric<P> {
     #[must_use]
     pub fn gateway_down_bytes(&self) -> u64 {
         self.gateway_downs.iter().map(Link::carried_bytes).sum()
+    }
+
+    /// Bytes that came down each shared line so far.
+    #[must_use]
+    pub fn bytes_down_each_gateway(&self) -> Vec<u64> {
+        self.gateway_downs.iter().map(Link::carried_bytes).collect()
     }
 
     /// A packet reached the end of one stage and enters the next at the same moment.
@@ -258,8 +274,15 @@ impl<P: Packet> Fabric<P> {
     }
 }
 
+/// The upper half of an address of IPv6.
+fn prefix_of(address: Ipv6Addr) -> u64 {
+    (u128::from(address) >> 64) as u64
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::link::{LinkShape, SECOND_NS};
     use crate::plan::{Endpoint, Gateway};
@@ -362,7 +385,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ipv4_or_has_no_receiver_goes_nowhere() {
+    fn a_prefix_of_ipv6_is_behind_one_endpoint() {
+        let mut fabric = Fabric::new(network());
+        fabric.add_prefix("2a00:2::1".parse().unwrap(), 2);
+        for address in ["2a00:2::77", "2a00:3::77"] {
+            let mut packet = vec![0; 1500];
+            packet[0] = 0x60;
+            packet[24..40].copy_from_slice(&address.parse::<Ipv6Addr>().unwrap().octets());
+            fabric.handle_packet(0, 1, packet);
+        }
+        assert_eq!(arrivals(&mut fabric), vec![(22 * MS, 2)]);
+        assert_eq!(fabric.counts().dropped_unreachable, 1);
+    }
+
+    #[test]
+    fn what_has_no_receiver_goes_nowhere() {
         let mut fabric = Fabric::new(network());
         fabric.handle_packet(0, 0, packet(9));
         fabric.handle_packet(0, 0, vec![0x60; 40]);

@@ -93,7 +93,7 @@ impl Rogue {
             Some(bind) => vec![bind],
             None => own_addresses(origin.address().await).map_err(refused)?,
         };
-        let sockets = Sockets::bind(&addresses, SOCKET_BUFFER_LEN).map_err(refused)?;
+        let sockets = Sockets::bind(&addresses, SOCKET_BUFFER_LEN).await.map_err(refused)?;
         let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let register = PeerToTracker::Register { page: url.path().to_owned(), manifest: None, ticket: None, slots: VISITOR_SLOTS };
         let tracker = TrackerClient::open(&origin, vec![register]);

@@ -18,12 +18,17 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// Binds a free port on each of these addresses. Those that cannot be bound are left out; none left is an error.
-    pub(crate) fn bind(addresses: &[IpAddr], receive_buffer_len: usize) -> io::Result<Self> {
+    ///
+    /// What is sent at once leaves: until tokio has heard of a new socket it says that there is no room.
+    pub(crate) async fn bind(addresses: &[IpAddr], receive_buffer_len: usize) -> io::Result<Self> {
         let mut sockets = Vec::new();
         let mut refused = None;
         for address in addresses {
             match bind(*address, receive_buffer_len) {
-                Ok(socket) => sockets.push((socket.local_addr()?, socket)),
+                Ok(socket) => {
+                    socket.writable().await?;
+                    sockets.push((socket.local_addr()?, socket));
+                }
                 Err(error) => refused = Some(error),
             }
         }
@@ -137,6 +142,13 @@ mod tests {
         let found = ips(&["127.0.0.1", "::1", "192.0.2.7", "fe80::1", "2001:db8::7", "192.0.2.7"]);
         assert_eq!(usable(found.clone().into_iter(), ips(&["203.0.113.1"])[0], None), ips(&["192.0.2.7", "2001:db8::7"]));
         assert_eq!(usable(found.into_iter(), ips(&["127.0.0.1"])[0], None), ips(&["192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"]));
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_right_after_binding_leaves() {
+        let sockets = Sockets::bind(&ips(&["127.0.0.1"]), SOCKET_BUFFER_LEN).await.unwrap();
+        let own = sockets.addresses()[0];
+        assert!(sockets.send(own, own, b"here"));
     }
 
     #[test]

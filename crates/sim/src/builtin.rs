@@ -22,6 +22,8 @@ builtins! {
     "crowd-40"
     "crowd"
     "office"
+    "two-offices"
+    "isps"
     "trickle"
     "hostile"
     "lone"

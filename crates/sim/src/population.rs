@@ -60,7 +60,7 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
         let group = &scenario.group[visitor.group as usize];
         let office = group.office.as_ref().and_then(|name| scenario.office.iter().position(|office| office.name == *name));
         let own = group.island.as_ref().and_then(|island| islands.settle(island, index + 1)).unwrap_or((own_address(index), 0));
-        let (address, system) = office.map_or(own, |office| (Ipv4Addr::new(192, 0, 2, (office % 250) as u8 + 1), 0));
+        let (address, system) = office.map_or(own, |office| (Ipv4Addr::new(198, 18, (office % 250) as u8 + 1, 1), 0));
         visitor.system = system;
         visitor.address = IpAddr::V4(address);
         let (from, to) = group.delay_ms;

@@ -34,6 +34,7 @@ pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
     candidates::Candidates,
+    lines::Lines,
     members::Members,
     nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
@@ -49,6 +50,7 @@ mod choice;
 mod config;
 mod connections;
 mod leecher;
+mod lines;
 mod matching;
 mod members;
 mod membership;
@@ -88,6 +90,7 @@ pub struct Tracker {
     /// Those of sessions; visits and leases have their own.
     timers: Timers<Timer>,
     leases: OriginLeases,
+    lines: Lines,
     reputation: Reputation,
     nearness: Nearness,
     totals: Totals,
@@ -119,6 +122,7 @@ impl Tracker {
             candidates: Candidates::new(config.ladder.has_leech_tiers()),
             timers: Timers::default(),
             leases: OriginLeases::default(),
+            lines: Lines::default(),
             reputation: Reputation::default(),
             nearness: Nearness::default(),
             totals: Totals::default(),
@@ -242,6 +246,9 @@ impl Tracker {
         let is_given = || self.members.sessions.iter().any(|(other, session)| *other != peer && session.may_give(manifest));
         let asked = Asked { peer, manifest, done, pieces, holds_all, is_given: &is_given };
         let granted = self.leases.handle_asked(self.now_ms, &asked);
+        if let Some(session) = self.members.sessions.get(&peer) {
+            self.lines.join(peer, manifest, &session.addr);
+        }
         self.grant(granted);
     }
 

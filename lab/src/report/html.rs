@@ -16,7 +16,7 @@ const BIN_S: f64 = 1.0;
 #[must_use]
 pub fn page(outcome: &Outcome) -> String {
     let plan = &outcome.plan;
-    let name = format!("{:?}", plan.scenario).to_lowercase();
+    let name = plan.name();
     let class = match outcome.verdict() {
         Verdict::Met => "met",
         Verdict::Missed => "missed",

@@ -42,11 +42,13 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     Plan {
         scenario: Scenario::Crowd,
         network,
+        homes: Vec::new(),
         visitors,
         app_bytes,
         fluid_bound,
         limit_s: 30.0 + 4.0 * fluid_bound.bound_s(),
         stay_s: 5.0 + 1.5 * fluid_bound.bound_s(),
+        server_options: Vec::new(),
         offload_bound: None,
         description: format!(
             "{peers} visitors arrive within {ARRIVE_WITHIN_S} s at an origin with {ORIGIN_UP_MBIT} Mbit/s. Each has 4 Mbit/s down and 2 up{}; round trips are 20 to 100 ms.",

@@ -19,11 +19,13 @@ pub(super) fn plan(settings: &Settings) -> Plan {
     Plan {
         scenario: Scenario::Lone,
         network,
+        homes: Vec::new(),
         visitors: vec![Visitor::honest(1, 0.0)],
         app_bytes,
         fluid_bound,
         limit_s: 30.0 + 4.0 * fluid_bound.bound_s(),
         stay_s: 0.0,
+        server_options: Vec::new(),
         offload_bound: None,
         description: "One visitor with 50 Mbit/s, an origin with 10 Mbit/s up, 40 ms of round trip, nobody else.".to_owned(),
     }

@@ -50,11 +50,13 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     Plan {
         scenario: Scenario::Office,
         network,
+        homes: Vec::new(),
         visitors,
         app_bytes,
         fluid_bound,
         limit_s: 60.0 + 4.0 * fluid_bound.bound_s(),
         stay_s: 15.0,
+        server_options: Vec::new(),
         offload_bound: None,
         description: format!(
             "{peers} visitors in one office arrive within {ARRIVE_WITHIN_S} s. They share one line of {LINE_MBIT} Mbit/s; between them is a network of {LAN_MBIT} Mbit/s."

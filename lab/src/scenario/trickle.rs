@@ -53,11 +53,13 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
     Plan {
         scenario: Scenario::Trickle,
         network,
+        homes: Vec::new(),
         visitors,
         app_bytes,
         fluid_bound,
         limit_s: 60.0,
         stay_s: 0.0,
+        server_options: Vec::new(),
         offload_bound: Some(1.0 - (-ARRIVALS_PER_S * reachable * STAY_MEAN_S).exp()),
         description: format!(
             "{peers} visitors arrive as a Poisson process of {ARRIVALS_PER_S} per second and stay {STAY_MEAN_S} s on average (Weibull, shape {STAY_SHAPE}); {:.0} % of pairs cannot connect. 50 Mbit/s down and 10 up each.",

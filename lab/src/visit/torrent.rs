@@ -55,7 +55,7 @@ pub fn end_seeder(seeder: &Process) -> anyhow::Result<Stats> {
         bail!("the seeder of WebTorrent ended without a word; see its log")
     };
     let Uploaded { uploaded } = serde_json::from_str(&line).context("the seeder of WebTorrent")?;
-    Ok(Stats { origin_bytes: OriginBytes { pieces: uploaded, ..OriginBytes::default() }, bans: 0 })
+    Ok(Stats { origin_bytes: OriginBytes { pieces: uploaded, ..OriginBytes::default() }, ..Stats::default() })
 }
 
 /// Starts the peer of a visitor in its namespace; it waits for [`visit`].

@@ -40,7 +40,7 @@ pub(super) async fn loop_back() -> Result<Duration, String> {
 async fn run() -> Result<Duration, String> {
     let began = Instant::now();
     let said = |error: &dyn std::fmt::Display| error.to_string();
-    let [(config, near), (other_config, far)] = [socket()?, socket()?];
+    let [(config, near), (other_config, far)] = [socket().await?, socket().await?];
     let (offering, offer) = Link::offering(&config, began, 1, 1).map_err(|error| said(&error))?;
     let (answering, answer) =
         Link::answering(&other_config, began, 1, (PeerNumber::from_bits(1), 1), &offer).map_err(|error| said(&error))?;
@@ -74,8 +74,8 @@ async fn run() -> Result<Duration, String> {
     }
 }
 
-fn socket() -> Result<(LinkConfig, Sockets), String> {
-    let sockets = Sockets::bind(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], BODY_LEN).map_err(|error| error.to_string())?;
+async fn socket() -> Result<(LinkConfig, Sockets), String> {
+    let sockets = Sockets::bind(&[IpAddr::V4(Ipv4Addr::LOCALHOST)], BODY_LEN).await.map_err(|error| error.to_string())?;
     let config = LinkConfig::new(&sockets.addresses()).map_err(|error| error.to_string())?;
     Ok((config, sockets))
 }

@@ -28,7 +28,7 @@ impl Network {
     /// Opens sockets on all addresses at which others may reach this peer, or on the one that it is told.
     pub(super) async fn open(config: &PeerConfig) -> Result<Self, PeerError> {
         let server = config.origin.address().await.to_canonical();
-        let sockets = open_sockets(config, server)?;
+        let sockets = open_sockets(config, server).await?;
         let links = Links::new(&sockets.addresses()).map_err(|error| PeerError::Crypto(error.to_string()))?;
         let reflexive = Reflexive::new(rand::random());
         Ok(Self { sockets, links, reflexive, server, throttle: config.throttle.clone(), buffer: vec![0; DATAGRAM_LEN_MAX] })
@@ -84,7 +84,7 @@ fn answer_to(reflexive: &Reflexive, socket: SocketAddr, from: SocketAddr, bytes:
     decode_success(bytes, &awaited).ok().map(|mapped| (awaited, mapped))
 }
 
-fn open_sockets(config: &PeerConfig, server: IpAddr) -> Result<Sockets, PeerError> {
+async fn open_sockets(config: &PeerConfig, server: IpAddr) -> Result<Sockets, PeerError> {
     let refused = |cause| PeerError::Socket { bind: config.bind, cause };
     let receive_buffer_len = match config.down {
         Some(rate) => {
@@ -99,5 +99,5 @@ fn open_sockets(config: &PeerConfig, server: IpAddr) -> Result<Sockets, PeerErro
     if addresses.is_empty() {
         return Err(refused(io::Error::other("this machine has no address that others could reach")));
     }
-    Sockets::bind(&addresses, receive_buffer_len).map_err(refused)
+    Sockets::bind(&addresses, receive_buffer_len).await.map_err(refused)
 }

@@ -175,7 +175,12 @@ impl Tracker {
         let excluded = &excluded;
         let search =
             Search { now_ms, addr, place, nat, names_ipv6, manifest, count_max, excluded, covered_min, is_thin, learned, coverage };
-        let chosen = self.choose(&search, &mut random);
+        let mut chosen = self.choose(&search, &mut random);
+        if covered_min == 0 && self.leases.is_crowded(now_ms, &manifest) && !self.has_missed_neighbour(who, &addr) {
+            // Who is connected beyond the line takes over it what others took, too. One of those who share it is enough on average.
+            let sharing = self.lines.count(manifest, &addr).max(1);
+            chosen.retain(|choice| choice.is_own || random.next_u64().is_multiple_of(sharing));
+        }
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
         let mut stripe = 0;
@@ -189,6 +194,17 @@ impl Tracker {
             offers.extend(self.reserve(who, choice.peer, plan));
         }
         offers
+    }
+
+    /// Whether somebody was introduced to a neighbour in vain: where one provider has many behind one address, those may not reach each other.
+    fn has_missed_neighbour(&self, who: Answerer, addr: &ClientAddr) -> bool {
+        let own = locality::network_key(addr.public);
+        let matches = self.members.leecher(who).into_iter().flat_map(|leecher| &leecher.matches);
+        let mut missed = matches.filter(|(_, found)| found.state == MatchState::Closed && found.told == Told::default());
+        missed.any(|((peer, _), _)| {
+            let session = self.members.sessions.get(peer);
+            session.is_some_and(|session| locality::network_key(session.addr.public) == own)
+        })
     }
 
     fn push_plan(&self, manifest: Digest, stripe: usize, stripes: usize) -> Option<Push> {

@@ -139,6 +139,9 @@ impl Tracker {
         let offers_wanted = session.book.open(slots, self.config.offers_wanted);
         let up_bytes_per_s = self.config.up_bytes_per_s;
         let stun = self.stun.of_use_to(&session.addr);
+        if let Some(manifest) = manifest.or_else(|| self.pages.get(page.as_str()).and_then(|page| page.manifest)) {
+            self.lines.join(peer, manifest, &session.addr);
+        }
         if let Some(ticket) = ticket {
             let fresh = Leecher::new(self.next_serial());
             if let Some(before) = self.members.number_of(Answerer::Ticket(ticket)) {
@@ -232,6 +235,7 @@ impl Tracker {
     fn remove_session(&mut self, peer: PeerNumber) -> bool {
         let Some(session) = self.members.sessions.remove(&peer) else { return false };
         self.session_places.remove(&peer);
+        self.lines.leave(peer);
         if let Some(browser) = session.addr.browser {
             self.browsers.remove(&(browser, peer));
         }

@@ -13,6 +13,7 @@ use crate::coverage::Coverage;
 mod connections;
 mod faults;
 mod limits;
+mod lines;
 mod locality;
 mod matching;
 mod membership;

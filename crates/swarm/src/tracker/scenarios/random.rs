@@ -246,6 +246,7 @@ impl Watched {
         assert!(tracker.members.visits.is_consistent());
         assert!(tracker.outputs.is_empty());
         assert_eq!(tracker.session_places.len(), tracker.members.sessions.len());
+        assert!(tracker.lines.len() <= tracker.members.sessions.len());
         let mut timers = 0;
         let mut ready = 0;
         for session in tracker.members.sessions.values() {
