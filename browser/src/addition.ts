@@ -47,7 +47,9 @@ const retry = (): void => pageSession.retry();
 const reconsider = (): void => void pageSession.reconsider().catch(() => undefined);
 /** A page that is left is hidden, too, and must not open anything any more. */
 const shown = (): void => {
-  if (document.visibilityState === 'visible') reconsider();
+  const visible = document.visibilityState === 'visible';
+  pageSession.handleAway(!visible);
+  if (visible) reconsider();
 };
 
 async function run(): Promise<void> {

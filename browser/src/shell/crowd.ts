@@ -38,6 +38,8 @@ class Crowd implements CrowdPart {
   /** The distinct pieces of the manifest; none while it is not here. */
   #ids: PieceId[] = [];
   #live = false;
+  /** Nobody looks at the page: it may stand still any moment, so that nobody is to wait for what it was granted. */
+  #away = false;
   #resolve: (page: PageManifest) => void = () => undefined;
   readonly #known = new Promise<PageManifest>((resolve) => (this.#resolve = resolve));
 
@@ -70,9 +72,12 @@ class Crowd implements CrowdPart {
   begin(): void {
     const { tell } = this.#start.engineDriver;
     tell.share = (done) => {
-      this.#leases.handleWanted(this.manifest, done, this.#live);
+      this.#leases.handleWanted(this.manifest, done, this.#live && !this.#away);
       this.#pump();
     };
+    // Until the app is there, whose page sees to it from then on.
+    const look = (): void => this.handleAway(document.visibilityState === 'hidden');
+    document.addEventListener('visibilitychange', look);
     tell.grew = (id) => {
       if (id) this.#seeder.handleKept(id);
       else this.#seeder.handleChange();
@@ -90,7 +95,19 @@ class Crowd implements CrowdPart {
   handleWelcome(): void {
     this.#live = true;
     this.#setOut();
-    this.#leases.handleWelcome();
+    if (!this.#away) this.#leases.handleWelcome();
+    this.#pump();
+  }
+
+  handleAway(away: boolean): void {
+    if (away === this.#away) return;
+    this.#away = away;
+    if (!this.#live || !this.#ids.length) return;
+    if (away) {
+      this.#seeder.tracker.send({ kind: 'unshare' });
+      // Whatever was asked for is asked for again.
+      this.#leases.handleLost();
+    } else this.#leases.handleWelcome();
     this.#pump();
   }
 

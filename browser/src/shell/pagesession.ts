@@ -183,6 +183,11 @@ export class PageSession implements SeederHost, StatusSource {
     this.reason = reason;
   }
 
+  /** Nobody looks at the page, or somebody does again. */
+  handleAway(away: boolean): void {
+    this.#seeder?.handleAway(away);
+  }
+
   /** Something said that the network may be back. */
   retry(): void {
     this.#seeder?.tracker.retry();

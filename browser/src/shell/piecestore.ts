@@ -4,7 +4,7 @@ import { compressible, worthCompressing } from '../core/compressible';
 import type { Digest, PieceId } from '../core/digest';
 import { Lru } from '../core/lru';
 import { pieceIdOf } from '../core/manifest';
-import type { AssetRecord, Piece } from '../core/manifest';
+import type { AssetRecord, Manifest, Piece } from '../core/manifest';
 import { PIECE_LEN_MAX } from '../core/limits';
 import { COMPRESSED_BYTES_MAX, HELD_BYTES_MAX, SEGMENT_LEN, SEGMENTS_BYTES_MAX } from './limits';
 import { digestOf, feed } from './verify';
@@ -43,11 +43,18 @@ export class PieceStore {
   readonly #download: Pieces | undefined;
   readonly #kept: ((id: PieceId) => void) | undefined;
   #bytes = 0;
+  /** Pieces of a download that are worth compressing. */
+  readonly #compressible = new Set<PieceId>();
 
   /** `download`: pieces of a thin visit, those of assets that are not whole among them. `kept` hears of each piece that is held from then on. */
   constructor(download?: Pieces, kept?: (id: PieceId) => void) {
     this.#download = download;
     this.#kept = kept;
+  }
+
+  /** What the manifest says of its pieces: those of a download travel compressed, too, where that is worth it. */
+  describe({ assets }: Manifest): void {
+    for (const { mediaType, pieces } of assets) if (compressible(mediaType)) for (const { digest } of pieces) this.#compressible.add(pieceIdOf(digest));
   }
 
   /** Whether this piece can be sent. */
@@ -105,17 +112,15 @@ export class PieceStore {
     const known = this.#encoded.get(id);
     if (known) return known;
     try {
-      if (!slice) {
-        const body = await this.#download?.bytesOf(id);
-        return body ? { len: body.length, encoding: 0, body } : null;
-      }
-      const raw = await this.#bytesOf(slice);
-      const body = slice.compresses && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
+      const raw = slice ? await this.#bytesOf(slice) : await this.#download?.bytesOf(id);
+      if (!raw) return null;
+      const compresses = slice?.compresses ?? this.#compressible.has(id);
+      const body = compresses && 'CompressionStream' in globalThis ? await deflate(raw) : raw;
       const encoded: EncodedPiece = {
         len: raw.length,
         ...(worthCompressing(raw.length, body.length) ? { encoding: 1, body } : { encoding: 0, body: raw }),
       };
-      if (slice.compresses) this.#encoded.set(id, encoded, encoded.body.length);
+      if (compresses) this.#encoded.set(id, encoded, encoded.body.length);
       return encoded;
     } catch {
       return null;

@@ -42,6 +42,8 @@ export interface CrowdPart {
   handleShare(signal: Extract<TrackerToPeer, { kind: 'share' }>): void;
   /** There may be nobody left to wait for. */
   handleFewer(): void;
+  /** Nobody looks at the page, or somebody does again. */
+  handleAway(away: boolean): void;
   /** Who hears of a connection before `peers`. */
   handlerOf(peers: LinkHandler): LinkHandler;
 }
@@ -106,6 +108,11 @@ export class Seeder implements PeersOwner, TrackerHost {
     // Of the visit. There are gaps when this is not the first session of the page.
     this.host.handover?.engineDriver.links.forEach((link) => link.closed || this.peers.add(link));
     this.tracker.open();
+  }
+
+  /** Nobody looks at the page, or somebody does again. */
+  handleAway(away: boolean): void {
+    this.#crowd?.handleAway(away);
   }
 
   /** The page's manifest, and what of it is held. */
@@ -241,6 +248,7 @@ export class Seeder implements PeersOwner, TrackerHost {
   /** A page keeps few manifests: its own of this and of earlier deploys. */
   #remember(page: PageManifest): void {
     this.current = page;
+    this.host.pieceStore.describe(page.manifest);
     this.manifests.delete(page.digest);
     this.manifests.set(page.digest, page);
     for (const oldest of this.manifests.keys()) if (this.manifests.size > MANIFESTS_MAX) this.manifests.delete(oldest);

@@ -99,6 +99,8 @@ pub enum PeerToTracker {
         /// How many of the pieces given before, oldest first, are held now.
         done: u32,
     },
+    /// Gives back the pieces that it was granted and does not hold: a page that nobody looks at may stand still any moment. It asks again once it is looked at.
+    Unshare {},
     /// Answers to offers the tracker handed out.
     Answers {
         /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).

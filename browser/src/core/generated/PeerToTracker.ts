@@ -68,7 +68,7 @@ manifest: Digest,
 /**
  * How many of the pieces given before, oldest first, are held now.
  */
-done: number, } | { "kind": "answers", 
+done: number, } | { "kind": "unshare", } | { "kind": "answers", 
 /**
  * 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
  */

@@ -64,6 +64,7 @@ impl Hub {
             | PeerToTracker::Held { .. }
             | PeerToTracker::Find { .. }
             | PeerToTracker::Share { .. }
+            | PeerToTracker::Unshare {}
             | PeerToTracker::Answers { .. }
             | PeerToTracker::Closed { .. }
             | PeerToTracker::Nat { .. }

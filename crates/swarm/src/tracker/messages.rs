@@ -40,6 +40,10 @@ impl Tracker {
                 self.send(peer, TrackerToPeer::Peers { offers });
             }
             PeerToTracker::Share { manifest, done } => self.handle_lease(peer, manifest, done, coverage),
+            PeerToTracker::Unshare {} => {
+                let granted = self.leases.handle_returned(self.now_ms, peer);
+                self.grant(granted);
+            }
             PeerToTracker::Answers { answers } => {
                 if let Err(error) = self.handle_answers(now_ms, Answerer::Peer(peer), answers) {
                     self.refuse(peer, answer_error_code(error), &error.to_string());

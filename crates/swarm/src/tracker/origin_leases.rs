@@ -123,8 +123,9 @@ impl ManifestLeases {
     /// A lease was fetched so fast, or so slowly: more or less may be under way at once.
     fn adapt(&mut self, took_ms: u64) {
         if took_ms < LEASE_MS_MIN {
-            // Who is alone waits for nobody else's pieces, so that the window may grow as that of a download does at first.
-            let step = if self.waiters.len() > 1 { self.window.div_ceil(4) } else { self.window };
+            // On a fast line the window of one who is alone grows as that of a download does at first. A thin one would take too long for it once others come.
+            let is_fast = self.waiters.len() <= 1 && took_ms < LEASE_MS_MIN / 4;
+            let step = if is_fast { self.window } else { self.window.div_ceil(4) };
             self.window = (self.window + step).min(LEASE_WINDOW_MAX);
         } else if took_ms > LEASE_MS_MAX {
             self.window = (self.window - self.window / 4).max(LEASE_WINDOW_MIN);
@@ -243,6 +244,18 @@ impl OriginLeases {
         if deserted {
             self.by_manifest.remove(&manifest);
             return Vec::new();
+        }
+        self.grant(now_ms, manifest)
+    }
+
+    /// A peer gives back what it was given and did not fetch. It waits for nothing any more, but still fetches.
+    pub(super) fn handle_returned(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
+        let Some(manifest) = self.holders.get(&peer).copied() else { return Vec::new() };
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
+        leased.queue.retain(|other| *other != peer);
+        if let Some(lease) = leased.leases.remove(&peer) {
+            self.timers.clear(lease.due_ms, peer);
+            leased.returned.extend(lease.pieces);
         }
         self.grant(now_ms, manifest)
     }

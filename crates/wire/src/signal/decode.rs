@@ -76,9 +76,13 @@ impl Signal for PeerToTracker {
             Self::Find { count, .. } => require((1..=OFFERS_PER_LEECHER_MAX).contains(&usize::from(*count)), "count"),
             Self::Answers { answers } => check_answers(answers),
             Self::Counts(counts) => check_counts(counts),
-            Self::Held { .. } | Self::Share { .. } | Self::Nat { .. } | Self::Closed { .. } | Self::Opened { .. } | Self::Report(_) => {
-                Ok(())
-            }
+            Self::Held { .. }
+            | Self::Share { .. }
+            | Self::Unshare {}
+            | Self::Nat { .. }
+            | Self::Closed { .. }
+            | Self::Opened { .. }
+            | Self::Report(_) => Ok(()),
         }
     }
 }

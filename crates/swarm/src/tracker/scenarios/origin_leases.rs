@@ -1,7 +1,9 @@
 //! What a crowd is told to take from the origin.
 
 use super::*;
-use crate::limits::{FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_SEEDERS_ENOUGH, LEASE_WAIT_MS, LEASE_WINDOW_START};
+use viral_wire::limits::LEASE_FIRST_PIECES;
+
+use crate::limits::{FIRST_LEASE_MS, FIRST_VISITOR_MS, LEASE_MANIFESTS_MAX, LEASE_SEEDERS_ENOUGH, LEASE_WAIT_MS, LEASE_WINDOW_START};
 
 impl World {
     fn lease(&mut self, peer: PeerNumber, done: u32) -> Option<Vec<u32>> {
@@ -63,6 +65,51 @@ fn what_a_leaver_had_not_fetched_goes_to_who_waits() {
     world.drain();
     let got = world.leased(waiting).unwrap();
     assert!(got.iter().any(|piece| lost.contains(piece)), "{got:?} of {lost:?}");
+}
+
+#[test]
+fn what_a_page_that_nobody_looks_at_gives_back_goes_to_who_waits_and_it_may_ask_again() {
+    let mut world = World::new();
+    let away = world.newcomer();
+    let lost = world.lease(away, 0).unwrap();
+    let mut others = (0..LEASE_WINDOW_START).map(|_| world.newcomer()).collect::<Vec<_>>().into_iter();
+    let waiting = others.find(|other| world.lease(*other, 0).is_none()).unwrap();
+    world.say(away, PeerToTracker::Unshare {});
+    let got = world.leased(waiting).unwrap();
+    assert!(got.iter().any(|piece| lost.contains(piece)), "{got:?} of {lost:?}");
+    assert_eq!(world.leased(away), None);
+    world.say(waiting, PeerToTracker::Unshare {});
+    assert!(world.lease(away, 0).is_some());
+    world.say(world.seeder(HERE), PeerToTracker::Unshare {});
+}
+
+#[test]
+fn who_comes_first_has_its_pieces_until_it_is_connected_and_others_have_them_if_it_never_is() {
+    let mut world = World::new();
+    let (one, other) = (world.fresh_ticket(), world.fresh_ticket());
+    let join = |world: &mut World, ticket: Ticket| {
+        let addr = ClientAddr::at(HERE.parse().unwrap());
+        let seeking = Seeking { addr, page: "/", manifest: version(1), wanted: 4, ticket };
+        world.tracker.join_crowd(world.now_ms, &seeking, &Versions)
+    };
+    assert!(join(&mut world, one));
+    assert!(!join(&mut world, other), "somebody is the first");
+    assert!(world.tracker.is_crowded(&version(1)), "whoever comes now is one of a crowd");
+    let peer = world.join(HERE);
+    world.register(peer, Some(one));
+    let mut got = world.lease(peer, LEASE_FIRST_PIECES).unwrap();
+    assert!(got.iter().all(|piece| *piece >= LEASE_FIRST_PIECES), "{got:?}");
+    let mut world = World::new();
+    let gone = world.fresh_ticket();
+    assert!(join(&mut world, gone));
+    let late = world.newcomer();
+    got = world.lease(late, 0).unwrap_or_default();
+    world.wait(FIRST_LEASE_MS + 1);
+    for _ in 0..APP_PIECES {
+        let done = got.len() as u32;
+        got.extend(world.lease(late, done).unwrap_or_default());
+    }
+    assert!((0..LEASE_FIRST_PIECES).all(|piece| got.contains(&piece)));
 }
 
 #[test]
