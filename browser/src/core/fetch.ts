@@ -214,8 +214,9 @@ export class Fetch {
     }
   }
 
-  /** No more than so many requests to the origin at the same time. */
-  limit(requests: number): void {
+  /** No more than so many requests to the origin at the same time; without a number, as many as usual. */
+  limit(now: number, requests?: number): void {
+    this.#at(now);
     this.#policy._requestsMax = requests;
   }
 

@@ -25,6 +25,9 @@ export const STALL_MS = 10_000;
 /** The same in a crowd, in milliseconds: what everybody waits for comes over the origin's line one piece after the other, and a hundred share it. */
 export const CROWD_STALL_MS = 30_000;
 
+/** How long the script of a crowd may take to come, in milliseconds, before a visitor takes everything from the origin alone: several times 10 KB on a line of 0.1 Mbit/s. */
+export const CROWD_SCRIPT_WAIT_MS = 8_000;
+
 /** Requests at a time to the origin of whoever comes first to a crowd, until its script is there: sixteen pieces each, which are those it was given. */
 export const FIRST_REQUESTS_MAX = 2;
 

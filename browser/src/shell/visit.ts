@@ -5,16 +5,16 @@ import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
 import type { PlainCause } from '../core/plainpath';
-import { now } from './clock';
+import { now, wait } from './clock';
 import { colorsOver } from './colors';
 import { readyToDeploy } from './deploy';
 import { holdOverOpen } from './hold';
 import { askManifest, download, got, handler, left, marks, stores } from './download';
-import { blobs, crowd, engine, links, stop, tell, totals } from './enginedriver';
+import { blobs, crowd, engine, links, pump, stop, tell, totals } from './enginedriver';
 import { join } from './join';
 import type { CrowdSession } from './join';
 import { engineDriver, leaveEngine } from './leave';
-import { CROWD_STALL_MS, FIRST_REQUESTS_MAX, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
+import { CROWD_SCRIPT_WAIT_MS, CROWD_STALL_MS, FIRST_REQUESTS_MAX, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
@@ -55,13 +55,18 @@ export async function visit(boot: ThinBoot): Promise<void> {
 /** Is one of a crowd, once the script for that is there. */
 function share(boot: ThinBoot): void {
   const ask = (): void => void askManifest(boot, 0);
-  crowd.shares = true;
-  // Two requests are the pieces that came with the answer; the others are granted to those who come next.
-  if (boot.first) engine.limit(FIRST_REQUESTS_MAX);
-  join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, () => {
+  const alone = (): void => {
+    if (session.seeder) return;
     crowd.shares = false;
+    engine.limit(now());
+    pump();
     ask();
-  });
+  };
+  crowd.shares = true;
+  // Two requests are the pieces that came with the answer. The others are granted, once there is somebody to ask for them.
+  engine.limit(now(), boot.first ? FIRST_REQUESTS_MAX : 0);
+  join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, alone);
+  void wait(CROWD_SCRIPT_WAIT_MS).then(alone);
 }
 
 /** Shows how far it is, and notices when it goes no further. */

@@ -234,6 +234,7 @@ impl Server {
             peers_wanted: PEERS_WANTED,
             is_head: false,
             was_here: false,
+            is_proxied: false,
             may_share: true,
         };
         let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };

@@ -106,6 +106,7 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
         peers_wanted: 4,
         is_head: false,
         was_here: false,
+        is_proxied: false,
         may_share: true,
     };
     let visits = VISITS.min(sessions / 4);

@@ -34,8 +34,8 @@ pub struct Newcomer {
     pub bytes: u64,
     /// Others fetch it together now.
     pub is_crowded: bool,
-    /// It is on the server's own machine, which no line lies between.
-    pub is_here: bool,
+    /// Its line is of no use to ask about: it is on the server's own machine, or behind a proxy that reads faster than it does, and then nobody can measure it.
+    pub is_unmeasurable: bool,
 }
 
 impl Crowds {
@@ -68,7 +68,7 @@ impl Crowds {
     /// Whether it pays to share the copy that this one takes.
     #[must_use]
     pub fn pays(&self, now_ms: u64, newcomer: &Newcomer) -> bool {
-        let &Newcomer { manifest, bytes, is_crowded, is_here } = newcomer;
+        let &Newcomer { manifest, bytes, is_crowded, is_unmeasurable } = newcomer;
         if bytes < CROWD_BYTES_MIN {
             return false;
         }
@@ -79,7 +79,9 @@ impl Crowds {
                 whole_ms >= CROWD_ALONE_MS_MIN || (whole_ms >= CROWD_MS_MIN && (is_crowded || since_ms.is_some_and(|ms| ms < whole_ms)))
             }
             // The first of a flash crowd may be the first ever. If the line turns out to be fast, it was the only one who paid for that.
-            None => is_crowded || since_ms.is_some_and(|ms| ms < CROWD_UNKNOWN_MS) || (!is_here && bytes >= CROWD_UNKNOWN_BYTES_MIN),
+            None => {
+                is_crowded || since_ms.is_some_and(|ms| ms < CROWD_UNKNOWN_MS) || (!is_unmeasurable && bytes >= CROWD_UNKNOWN_BYTES_MIN)
+            }
         }
     }
 
@@ -135,7 +137,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1));
 
     fn newcomer(bytes: u64) -> Newcomer {
-        Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false, is_here: true }
+        Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false, is_unmeasurable: true }
     }
 
     #[test]
@@ -148,7 +150,7 @@ mod tests {
         assert!(!crowds.pays(CROWD_UNKNOWN_MS, &newcomer(8 * MIB)), "the first one has it by now, or left");
         assert!(crowds.pays(CROWD_UNKNOWN_MS, &Newcomer { is_crowded: true, ..newcomer(8 * MIB) }));
         assert!(!crowds.pays(100, &Newcomer { is_crowded: true, ..newcomer(CROWD_BYTES_MIN - 1) }));
-        let far = |bytes| Newcomer { is_here: false, ..newcomer(bytes) };
+        let far = |bytes| Newcomer { is_unmeasurable: false, ..newcomer(bytes) };
         let nobody = Crowds::default();
         assert!(nobody.pays(0, &far(CROWD_UNKNOWN_BYTES_MIN)), "the first of all may be the first of many");
         assert!(!nobody.pays(0, &far(CROWD_UNKNOWN_BYTES_MIN - 1)));

@@ -12,7 +12,7 @@ export interface OriginPolicy {
   /** What the origin does for slow peers, outside a crowd. */
   readonly _help: Help;
   /** Requests to the origin at the same time, if fewer than usual, where no tracker grants them. */
-  _requestsMax?: number;
+  _requestsMax?: number | undefined;
 }
 
 /** Of somebody alone. */

@@ -116,7 +116,7 @@ function askOrigin(table: PieceTable, policy: OriginPolicy): void {
   watch(policy._help, table);
   const origin = table._origin;
   // A request that hangs is no reason to wait for it alone.
-  const requestsMax = (!origin._overdue && policy._requestsMax) || ORIGIN_REQUESTS_MAX;
+  const requestsMax = origin._overdue ? ORIGIN_REQUESTS_MAX : (policy._requestsMax ?? ORIGIN_REQUESTS_MAX);
   while (origin._pause === NEVER && table._requestCount < requestsMax) {
     const batch: PieceState[] = [];
     hedge(table, batch);

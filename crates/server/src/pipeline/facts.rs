@@ -107,6 +107,7 @@ pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), reque
         is_head: request.method == Method::HEAD,
         // Whoever reloads the page was the first one, perhaps.
         was_here: cookies::pinned_version(&request.headers).is_some(),
+        is_proxied: app.trust_proxy.are(Socket::of(request)),
         may_share: true,
     }
 }

@@ -39,6 +39,8 @@ pub struct VisitFacts {
     pub is_head: bool,
     /// It was here a moment ago and has most of the page in its cache: it takes next to nothing.
     pub was_here: bool,
+    /// A proxy asks for it, whose line is not the visitor's.
+    pub is_proxied: bool,
     /// It is answered with a page, so that it can be one of a crowd.
     pub may_share: bool,
 }
@@ -154,7 +156,7 @@ pub fn admit<C: Coverage>(
             manifest: page.manifest,
             bytes: page.app_bytes,
             is_crowded: tracker.is_crowded(&page.manifest),
-            is_here: facts.addr.public.is_loopback(),
+            is_unmeasurable: facts.is_proxied || facts.addr.public.is_loopback(),
         };
         if crowds.pays(now_ms, &newcomer) {
             return share_copy(now_ms, facts, seeking, tracker, coverage);

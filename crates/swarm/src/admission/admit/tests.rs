@@ -62,6 +62,7 @@ fn visitor() -> VisitFacts {
         peers_wanted: 4,
         is_head: false,
         was_here: false,
+        is_proxied: false,
         may_share: true,
     }
 }
