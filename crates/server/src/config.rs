@@ -189,7 +189,7 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0))]
     pub up_limit: u32,
 
-    /// Bytes a second of a thin line that visitors share: this server's own, or an office's. Whoever comes while the first of them gets a page over it waits for that copy, 8 s at most, and takes the page from peers. Nobody waits for a page that takes the line less than 0.3 s or more than 4.6 s (uncompressed). 0 = nobody waits
+    /// Bytes a second of a thin line that visitors share, if you know one: this server's own, or an office's. A hint: the server measures what visitors' lines carry, and this only lowers it; behind a proxy nothing is measured. Those who come together over a line that is thin for the page share one copy of it; nobody waits for somebody else's. 0 = what is measured
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0))]
     pub shared_line: u64,
 
