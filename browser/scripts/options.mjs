@@ -12,7 +12,7 @@ export const ENTRIES = [
   { name: 'loader', bytesMax: 12_288 },
   { name: 'addition', bytesMax: 12_480 },
   { name: 'crowd', bytesMax: 10_240 },
-  { name: 'worker', bytesMax: 5_120 },
+  { name: 'worker', bytesMax: 5_184 },
   { name: 'inside', source: 'worker', bytesMax: 6_144 },
   { name: 'beside', bytesMax: 11_584 },
   { name: 'doctor', bytesMax: 4_096 },

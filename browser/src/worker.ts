@@ -15,7 +15,7 @@ import { fromStore, knows, learn, partOf, recordsOf, sweep } from './shell/answe
 import { askPage, copied } from './shell/ask';
 import { within } from './shell/clock';
 import { WORKER_HEADER, answers, claim, fetched as fetch, isAlone, isFirst, wrap } from './shell/inside';
-import { ASK_FIRST_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, HOLD_MS, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, SHARE_WAIT_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
+import { ASK_FIRST_MS, ASK_PATIENT_MS, ASK_UNKNOWN_MS, CLIENTS_PASSED_MAX, HOLD_MS, KEEP_BYTES_MAX, MANIFESTS_KEPT, PINNED_MS, SHARE_WAIT_MS, STORE_ANSWER_MS, USED_PAGES_MAX, USED_PATHS_MAX } from './shell/limits';
 import { keep, manifestKey, stored } from './shell/store';
 import { SHOWN } from './shell/workerclient';
 import type { PageToWorker } from './shell/workerclient';
@@ -27,6 +27,8 @@ const STATE_KEY = `/.viral/bindings?${encodeURIComponent(scope.registration.scop
 
 let bindings = new Bindings();
 let loaded = false;
+/** Pages of a crowd: over its line an asset would come once more for each of them. */
+const patient = new Set<string>();
 /** Clients that were looked at and run no manifest: their requests are not touched at all. */
 const passed = new Set<string>();
 /** Where pages hear us, by client id. A restarted worker has none and asks through the client, which may cost the page its place in the back/forward cache. */
@@ -118,6 +120,7 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
       if (ports[1]) ears.set(client, ports[1]);
       for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
+      if (message.patient && patient.size < CLIENTS_PASSED_MAX) patient.add(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
       event.waitUntil(kept);
       // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
@@ -280,7 +283,7 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
-  const asked = await askPage({ kind: 'viral-ask', path, range }, send, record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request, hold(event));
+  const asked = await askPage({ kind: 'viral-ask', path, range }, send, patient.has(binding.page) ? ASK_PATIENT_MS : record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request, hold(event));
   const { response } = asked;
   if (!response || !isExact?.(response.headers)) return response ?? networkAnswer(event, asked.keep);
   void response.body?.cancel();

@@ -64,6 +64,9 @@ export const HELD_BYTES_MAX = 512 * 1024 * 1024;
 /** The service worker waits this long for the page's first word on an asset of its manifest; the page may run the app's script meanwhile. Then the network. */
 export const ASK_FIRST_MS = 1_000;
 
+/** The same where a crowd shares one line, over which the network's answer is the whole asset once more. */
+export const ASK_PATIENT_MS = 8_000;
+
 /** The same for a path that is not in the manifest, of which the page may know nothing. */
 export const ASK_UNKNOWN_MS = 300;
 

@@ -110,7 +110,8 @@ async function stream(pieces: readonly Placed[], { from, to }: ByteRange, port: 
   });
   let { bytesHeld } = engine.progress();
   const beat = setInterval(() => {
-    if (bytesHeld < (bytesHeld = engine.progress().bytesHeld)) port.postMessage('');
+    // One of a crowd has a while of nothing now and then, and its engine sees to that.
+    if (bytesHeld < (bytesHeld = engine.progress().bytesHeld) || crowd.shares) port.postMessage('');
   }, BEAT_MS);
   try {
     await send();

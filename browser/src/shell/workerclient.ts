@@ -17,7 +17,7 @@ export type PageToWorker =
    * This page, whose path is `path`, was put in place from this manifest, whose blob is `bytes`; or, with a `url`, the next navigation to it is
    * to be answered from this manifest. A second port is where the page hears the worker. `hidden`: the site is shown no worker here. Answer: true.
    */
-  | { readonly kind: 'viral-bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined; readonly hidden?: boolean }
+  | { readonly kind: 'viral-bind'; readonly manifest: Digest; readonly bytes: Uint8Array<ArrayBuffer>; readonly path: string; readonly url: string | undefined; readonly patient?: boolean | undefined; readonly hidden?: boolean }
   /**
    * The document and the critical ring of this manifest are in the store; or, with the path of a page that came whole, its document is, and all else is in
    * the browser's own cache. No answer.
