@@ -8,7 +8,6 @@ import type { Manifest } from '../core/manifest';
 import { HANDOVER } from './carrier';
 import type { Carrier } from './carrier';
 import type { answersTo } from './dial';
-import type { CrowdSession } from './join';
 import type { assets, bytesOf, engine, disconnected, isHere, links, pump, refused, takeControl, takePiece, tell } from './enginedriver';
 
 /** Milliseconds since the navigation began, of what happened on the way to the deploy. */
@@ -52,8 +51,8 @@ export interface Handover {
   readonly engineDriver: EngineDriver;
   /** `fetch` as it was before the site's first script. */
   readonly request: typeof fetch;
-  /** Of one of a crowd: its session at the tracker, which goes on. */
-  readonly session: CrowdSession | undefined;
+  /** Of one of a crowd: its session at the tracker, which goes on (`CrowdSession` of `join`). */
+  readonly session: object | undefined;
 }
 
 /** Leaves it on the window. */

@@ -6,7 +6,6 @@ import type { Manifest } from '../core/manifest';
 import { answersTo } from './dial';
 import { marks, stores } from './download';
 import { assets, blobs, bytesOf, disconnected, engine, isHere, links, pump, refused, takeControl, takePiece, tell, totals } from './enginedriver';
-import type { CrowdSession } from './join';
 import { leaveHandover } from './handover';
 import type { EngineDriver } from './handover';
 import { request } from './request';
@@ -15,6 +14,6 @@ import { request } from './request';
 export const engineDriver: EngineDriver = { engine, links, tell, assets, refused, bytesOf, isHere, pump, takePiece, takeControl, disconnected, answersTo };
 
 /** From now on the addition drives it; `session`: what the script of a crowd began. */
-export function leaveEngine(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest, faults: FaultReport[], session?: CrowdSession): void {
+export function leaveEngine(boot: ThinBoot, bytes: Uint8Array<ArrayBuffer>, manifest: Manifest, faults: FaultReport[], session?: object): void {
   leaveHandover({ boot, bytes, manifest, blobs, stores, totals, faults, marks, engineDriver, request, session });
 }

@@ -19,6 +19,7 @@ import { Gatherer } from './gather';
 import { PieceStore } from './piecestore';
 
 import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
+import type { CrowdSession } from './join';
 import { closeLink } from './link';
 import { fetchManifest, fromHttpCache, holdManifest, isComplete } from './pagemanifest';
 import type { PageManifest } from './pagemanifest';
@@ -71,8 +72,9 @@ export class PageSession implements SeederHost, StatusSource {
     this.#gatherer = new Gatherer(this.pieceStore, () => this.#keep());
     if (handover) this.#follow(handover);
     this.totals = handover?.totals ?? noTotals();
-    this.report = handover?.session?.report ?? new Report(this.totals);
-    this.#seeder = handover?.session?.seeder ?? null;
+    const begun = handover?.session as CrowdSession | undefined;
+    this.report = begun?.report ?? new Report(this.totals);
+    this.#seeder = begun?.seeder ?? null;
     if (this.#seeder) this.#seeder.host = this;
     this.marks = handover?.marks ?? {};
     this.answer = handover ? 'thin' : 'full';

@@ -157,6 +157,7 @@ fn words(signal: &PeerToTracker) -> String {
         PeerToTracker::Held { pieces, .. } => format!("held {pieces}"),
         PeerToTracker::Find { count, .. } => format!("find {count}"),
         PeerToTracker::Share { done, .. } => format!("share {done}"),
+        PeerToTracker::Unshare {} => "unshare".to_owned(),
         PeerToTracker::Closed { peer, .. } => format!("closed {peer}"),
         PeerToTracker::Opened { peer, ms, .. } => format!("opened {peer} after {ms} ms"),
         PeerToTracker::Report(report) => format!("report {} {:?}", report.peer, report.fault),

@@ -80,7 +80,8 @@ fn what_a_page_that_nobody_looks_at_gives_back_goes_to_who_waits_and_it_may_ask_
     assert_eq!(world.leased(away), None);
     world.say(waiting, PeerToTracker::Unshare {});
     assert!(world.lease(away, 0).is_some());
-    world.say(world.seeder(HERE), PeerToTracker::Unshare {});
+    let seeder = world.seeder(HERE);
+    world.say(seeder, PeerToTracker::Unshare {});
 }
 
 #[test]
@@ -105,6 +106,7 @@ fn who_comes_first_has_its_pieces_until_it_is_connected_and_others_have_them_if_
     let late = world.newcomer();
     got = world.lease(late, 0).unwrap_or_default();
     world.wait(FIRST_LEASE_MS + 1);
+    got.extend(world.leased(late).unwrap_or_default());
     for _ in 0..APP_PIECES {
         let done = got.len() as u32;
         got.extend(world.lease(late, done).unwrap_or_default());
