@@ -14,7 +14,7 @@ const ORIGIN_SHARE_MAX_PERCENT: u64 = 40;
 
 /// Most that a thin visit may cost the origin besides the app: the thin answer (14,600 bytes) and the service worker with its head. The viral addition
 /// would be too much: it comes with the app. Whoever fed this visitor may fetch its own worker just now, too.
-const LOADER_BYTES_MAX: u64 = 25_000;
+const LOADER_BYTES_MAX: u64 = 26_000;
 
 /// The first visitor: gets the whole page and is ready to seed it.
 pub(crate) async fn first_seeder(server: &Server, site: &Site, engine: Engine) -> Visitor {

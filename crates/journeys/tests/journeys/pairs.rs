@@ -3,10 +3,9 @@
 use viral_journeys::browser::Engine::{self, Chromium, Firefox};
 use viral_journeys::server::Server;
 use viral_journeys::site::App;
-use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
-use crate::common::{assert_whole, fed_by_peers, first_seeder, seeds};
+use crate::common::{fed_by_peers, first_seeder, seeds};
 
 async fn one_feeds_the_other(seeder: Engine, leecher: Engine) {
     let site = App::default().site();
@@ -57,25 +56,6 @@ async fn five_visitors_in_a_chain_are_each_fed_by_the_one_before() {
         let stats = server.stats().await;
         assert_eq!(stats.answers.full, 1);
         assert!(stats.answers.thin >= 4);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn over_a_thin_line_one_of_two_that_come_at_once_waits_for_the_others_copy() {
-    journey(async {
-        let site = App::default().site();
-        // Such a line carries the app in three seconds, so its first copy is waited for up to six and a half.
-        let server = Server::serve(site.folder(), &["--shared-line", &(site.len() / 3).to_string()]).await;
-        let (one, other) = tokio::join!(Visitor::fresh(Chromium), Visitor::fresh(Firefox));
-        let url = server.url("/");
-        tokio::join!(one.open(&url), other.open(&url));
-        for visitor in [&one, &other] {
-            assert_whole(&visitor.until_app_runs().await, &site);
-        }
-        let stats = server.stats().await;
-        assert_eq!((stats.answers.full, stats.answers.thin), (1, 1));
-        assert!(stats.origin_bytes.of_app() < site.len() * 3 / 2, "{stats:?}");
     })
     .await;
 }
