@@ -34,8 +34,10 @@ pub struct Newcomer {
     pub bytes: u64,
     /// Others fetch it together now.
     pub is_crowded: bool,
-    /// Its line is of no use to ask about: it is on the server's own machine, or behind a proxy that reads faster than it does, and then nobody can measure it.
-    pub is_unmeasurable: bool,
+    /// It is on the server's own machine, which no line lies between.
+    pub is_here: bool,
+    /// A proxy asks for it, which reads faster than it does: nobody can measure its line.
+    pub is_proxied: bool,
 }
 
 impl Crowds {
@@ -68,7 +70,7 @@ impl Crowds {
     /// Whether it pays to share the copy that this one takes.
     #[must_use]
     pub fn pays(&self, now_ms: u64, newcomer: &Newcomer) -> bool {
-        let &Newcomer { manifest, bytes, is_crowded, is_unmeasurable } = newcomer;
+        let &Newcomer { manifest, bytes, is_crowded, is_here, is_proxied } = newcomer;
         if bytes < CROWD_BYTES_MIN {
             return false;
         }
@@ -80,7 +82,8 @@ impl Crowds {
             }
             // The first of a flash crowd may be the first ever. If the line turns out to be fast, it was the only one who paid for that.
             None => {
-                is_crowded || since_ms.is_some_and(|ms| ms < CROWD_UNKNOWN_MS) || (!is_unmeasurable && bytes >= CROWD_UNKNOWN_BYTES_MIN)
+                let is_first_of_many = !is_proxied && bytes >= CROWD_UNKNOWN_BYTES_MIN;
+                is_crowded || (!is_here && (is_first_of_many || since_ms.is_some_and(|ms| ms < CROWD_UNKNOWN_MS)))
             }
         }
     }
@@ -137,7 +140,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1));
 
     fn newcomer(bytes: u64) -> Newcomer {
-        Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false, is_unmeasurable: true }
+        Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false, is_here: false, is_proxied: true }
     }
 
     #[test]
@@ -150,7 +153,8 @@ mod tests {
         assert!(!crowds.pays(CROWD_UNKNOWN_MS, &newcomer(8 * MIB)), "the first one has it by now, or left");
         assert!(crowds.pays(CROWD_UNKNOWN_MS, &Newcomer { is_crowded: true, ..newcomer(8 * MIB) }));
         assert!(!crowds.pays(100, &Newcomer { is_crowded: true, ..newcomer(CROWD_BYTES_MIN - 1) }));
-        let far = |bytes| Newcomer { is_unmeasurable: false, ..newcomer(bytes) };
+        assert!(!crowds.pays(100, &Newcomer { is_here: true, ..newcomer(8 * MIB) }), "on this machine it is there already");
+        let far = |bytes| Newcomer { is_proxied: false, ..newcomer(bytes) };
         let nobody = Crowds::default();
         assert!(nobody.pays(0, &far(CROWD_UNKNOWN_BYTES_MIN)), "the first of all may be the first of many");
         assert!(!nobody.pays(0, &far(CROWD_UNKNOWN_BYTES_MIN - 1)));

@@ -156,7 +156,8 @@ pub fn admit<C: Coverage>(
             manifest: page.manifest,
             bytes: page.app_bytes,
             is_crowded: tracker.is_crowded(&page.manifest),
-            is_unmeasurable: facts.is_proxied || facts.addr.public.is_loopback(),
+            is_here: facts.addr.public.is_loopback(),
+            is_proxied: facts.is_proxied,
         };
         if crowds.pays(now_ms, &newcomer) {
             return share_copy(now_ms, facts, seeking, tracker, coverage);
