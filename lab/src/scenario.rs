@@ -12,14 +12,14 @@ mod two_offices;
 use std::net::Ipv4Addr;
 
 use clap::ValueEnum;
-use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
 use viral_journeys::browser::Engine;
 
 use crate::fluid_bound::Crowd;
 use crate::home::Home;
 use crate::network::link::{LinkShape, Nanos};
-use crate::network::plan::{Endpoint, Network};
+use crate::network::plan::{Endpoint, Gateway, Network};
 
 /// Queue of a line to a home or an office, in milliseconds: what consumer routers hold without queue management.
 pub const QUEUE_MS: u64 = 100;
@@ -193,4 +193,21 @@ fn origin(up_mbit: f64, delay_ms: u64) -> Endpoint {
         delay_ns: delay_ms * MS,
         gateway: None,
     }
+}
+
+/// When the visitor of this number comes, in seconds: the first one's arrival is the beginning.
+fn arrives_s(number: usize, within_s: f64, random: &mut SmallRng) -> f64 {
+    if number == 0 { 0.0 } else { random.random_range(0.0..within_s) }
+}
+
+/// A network in which everybody can connect to everybody, scaled.
+fn network(endpoints: Vec<Endpoint>, gateways: Vec<Gateway>, settings: &Settings) -> Network {
+    Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed }
+        .scaled(settings.scale)
+}
+
+/// The bound of so many visitors who are all like the first one and share its line: what the origin can send to all of them together is what that carries.
+fn behind_one_line(network: &Network, visitors: usize, app_bytes: u64) -> Crowd {
+    let (down_min_bps, up_bps) = network.endpoints.get(1).map_or((1, 1), |visitor| (visitor.down.rate_bps, visitor.up.rate_bps));
+    Crowd { visitors, app_bytes, origin_up_bps: network.gateways[0].down.rate_bps, down_min_bps, up_sum_bps: up_bps * visitors as u64 }
 }

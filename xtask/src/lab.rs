@@ -29,18 +29,8 @@ const IDLE_PCT_MIN: f64 = 20.0;
 /// A crowd of twelve, in a minute: everybody gets the app, in less than twice the time that physics needs, and the origin sends it hardly more than once.
 /// These bounds are looser than the targets of docs/LAB.md, which are for a quiet machine. Without root that is said, and nothing fails.
 pub(crate) fn small_crowd() -> anyhow::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: network namespaces need root");
-        return Ok(());
-    }
-    let words = ["crowd", "--peers", "12", "--without-nginx", "--json"].map(OsString::from);
-    let output =
-        prepare(&words, Build::Development)?.stdout(Stdio::piped()).stderr(Stdio::inherit()).output().context("cannot start the lab")?;
-    if output.status.code() == Some(UNABLE) {
-        println!("skipped: the lab cannot run here");
-        return Ok(());
-    }
-    let result: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("the lab ended with {}", output.status))?;
+    let Some(mut lab) = small(&["crowd", "--peers", "12", "--without-nginx", "--json"])? else { return Ok(()) };
+    let Some(result) = measured(&mut lab)? else { return Ok(()) };
     let number = |name: &str| result[name].as_f64();
     let (Some(bound_s), Some(last_s), Some(copies), Some(idle_pct)) =
         (number("bound_s"), number("last_s"), number("origin_payload_ratio"), number("cpu_idle_pct"))
@@ -62,20 +52,9 @@ pub(crate) fn small_crowd() -> anyhow::Result<()> {
 /// Six pairs of visitors behind real NATs: who can connect does, who cannot does not. What a busy machine made late gets one more try.
 /// Without root or nftables that is said, and nothing fails.
 pub(crate) fn small_matrix() -> anyhow::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: network namespaces need root");
-        return Ok(());
-    }
-    let words = ["nat", "--small", "--json"].map(OsString::from);
-    let mut lab = prepare(&words, Build::Development)?;
-    lab.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let Some(mut lab) = small(&["nat", "--small", "--json"])? else { return Ok(()) };
     for is_last in [false, true] {
-        let output = lab.output().context("cannot start the lab")?;
-        if output.status.code() == Some(UNABLE) {
-            println!("skipped: the lab cannot run here");
-            return Ok(());
-        }
-        let result: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("the lab ended with {}", output.status))?;
+        let Some(result) = measured(&mut lab)? else { return Ok(()) };
         if result["against_theory"] == 0 {
             println!("{} pairs do what theory says", result["pairs"].as_array().map_or(0, Vec::len));
             return Ok(());
@@ -86,6 +65,27 @@ pub(crate) fn small_matrix() -> anyhow::Result<()> {
         println!("trying again: {}", result["against_theory"]);
     }
     Ok(())
+}
+
+/// A lab of the development build that says what it measures in one JSON object; none, with a word of why, without root.
+fn small(words: &[&str]) -> anyhow::Result<Option<Command>> {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: network namespaces need root");
+        return Ok(None);
+    }
+    let mut lab = prepare(&words.iter().map(OsString::from).collect::<Vec<_>>(), Build::Development)?;
+    lab.stdout(Stdio::piped()).stderr(Stdio::inherit());
+    Ok(Some(lab))
+}
+
+/// What it measured; none, with a word of why, where it cannot run.
+fn measured(lab: &mut Command) -> anyhow::Result<Option<Value>> {
+    let output = lab.output().context("cannot start the lab")?;
+    if output.status.code() == Some(UNABLE) {
+        println!("skipped: the lab cannot run here");
+        return Ok(None);
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("the lab ended with {}", output.status)).map(Some)
 }
 
 /// Runs the lab. Nothing but its own words goes to standard output, so that `--json` stays one object.

@@ -3,7 +3,7 @@
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, arrives_s, network, origin, own_address};
 use crate::fluid_bound::Crowd;
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
@@ -30,13 +30,10 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
             delay_ns: random.random_range(DELAY_MS) * MS,
             gateway: None,
         });
-        // The first one's arrival is the beginning.
-        let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
+        let arrives_s = arrives_s(peer, ARRIVE_WITHIN_S, random);
         visitors.push(Visitor::honest(peer + 1, arrives_s));
     }
-    let network =
-        Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed };
-    let network = network.scaled(settings.scale);
+    let network = network(endpoints, Vec::new(), settings);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let fluid_bound = of(&network, peers, app_bytes);
     Plan {

@@ -5,10 +5,9 @@ use std::net::Ipv4Addr;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
-use crate::fluid_bound::Crowd;
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, arrives_s, behind_one_line, network, origin, own_address};
 use crate::network::link::LinkShape;
-use crate::network::plan::{Endpoint, Gateway, Network};
+use crate::network::plan::{Endpoint, Gateway};
 
 const ISLANDS: usize = 5;
 /// Visitors of all islands, where nobody says how many.
@@ -38,23 +37,15 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
             delay_ns: random.random_range(DELAY_MS) * MS,
             gateway: Some(island),
         });
-        let arrives_s = if index == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
+        let arrives_s = arrives_s(index, ARRIVE_WITHIN_S, random);
         visitors.push(Visitor::honest(index + 1, arrives_s));
     }
     let transit = LinkShape::mbit(TRANSIT_MBIT, QUEUE_MS);
     let gateways = vec![Gateway { up: transit, down: transit, delay_ns: TRANSIT_DELAY_MS * MS }; ISLANDS];
-    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed }
-        .scaled(settings.scale);
+    let network = network(endpoints, gateways, settings);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let visitor = &network.endpoints[1];
     // Of one island: the others have the same beside it.
-    let fluid_bound = Crowd {
-        visitors: each,
-        app_bytes,
-        origin_up_bps: network.gateways[0].down.rate_bps,
-        down_min_bps: visitor.down.rate_bps,
-        up_sum_bps: visitor.up.rate_bps * each as u64,
-    };
+    let fluid_bound = behind_one_line(&network, each, app_bytes);
     Plan {
         scenario: Scenario::Isps,
         network,

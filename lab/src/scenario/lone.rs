@@ -1,9 +1,9 @@
 //! One visitor and nobody to take anything from: what viral costs when it cannot help.
 
 use super::crowd::of;
-use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin, own_address};
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, network, origin, own_address};
 use crate::network::link::LinkShape;
-use crate::network::plan::{Endpoint, Network};
+use crate::network::plan::Endpoint;
 
 const APP_BYTES: u64 = 2_860_000;
 
@@ -11,9 +11,7 @@ pub(super) fn plan(settings: &Settings) -> Plan {
     let line = LinkShape::mbit(10.0, QUEUE_MS);
     let visitor = Endpoint { address: own_address(0), up: line, down: LinkShape::mbit(50.0, QUEUE_MS), delay_ns: 10 * MS, gateway: None };
     let endpoints = vec![origin(10.0, 10), visitor];
-    let network =
-        Network { endpoints, gateways: Vec::new(), loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed };
-    let network = network.scaled(settings.scale);
+    let network = network(endpoints, Vec::new(), settings);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
     let fluid_bound = of(&network, 1, app_bytes);
     Plan {

@@ -2,13 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin};
-use crate::fluid_bound::Crowd;
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, arrives_s, behind_one_line, network, origin};
 use crate::network::link::LinkShape;
-use crate::network::plan::{Endpoint, Gateway, Network};
+use crate::network::plan::{Endpoint, Gateway};
 
 /// Visitors where nobody says how many.
 pub(super) const PEERS: usize = 20;
@@ -30,23 +28,14 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         // One subnet; 0.2 ms to the switch.
         let address = Ipv4Addr::new(10, 200, 0, 2 + peer as u8);
         endpoints.push(Endpoint { address, up: lan, down: lan, delay_ns: MS / 5, gateway: Some(0) });
-        let arrives_s = if peer == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
+        let arrives_s = arrives_s(peer, ARRIVE_WITHIN_S, random);
         visitors.push(Visitor::honest(peer + 1, arrives_s));
     }
     let line = LinkShape::mbit(LINE_MBIT, QUEUE_MS);
     let gateways = vec![Gateway { up: line, down: line, delay_ns: 10 * MS }];
-    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed }
-        .scaled(settings.scale);
+    let network = network(endpoints, gateways, settings);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let lan_bps = network.endpoints.get(1).map_or(1, |visitor| visitor.down.rate_bps);
-    let fluid_bound = Crowd {
-        visitors: peers,
-        app_bytes,
-        // What the origin can send to all of them together is what the line carries.
-        origin_up_bps: network.gateways[0].down.rate_bps,
-        down_min_bps: lan_bps,
-        up_sum_bps: lan_bps * peers as u64,
-    };
+    let fluid_bound = behind_one_line(&network, peers, app_bytes);
     Plan {
         scenario: Scenario::Office,
         network,

@@ -2,15 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, origin};
-use crate::fluid_bound::Crowd;
+use super::{MS, Plan, QUEUE_MS, Scenario, Settings, Visitor, arrives_s, behind_one_line, network, origin};
 use crate::home::Home;
 use crate::nat::Kind;
 use crate::network::link::LinkShape;
-use crate::network::plan::{Endpoint, Gateway, Network};
+use crate::network::plan::{Endpoint, Gateway};
 
 const OFFICES: usize = 2;
 /// Visitors of both, where nobody says how many.
@@ -35,23 +33,15 @@ pub(super) fn plan(settings: &Settings, random: &mut SmallRng) -> Plan {
         homes.push(Home { machines: machines as u8, ..Home::single(1 + office, Kind::PortRestricted) });
     }
     for machine in 0..OFFICES * machines {
-        let arrives_s = if machine == 0 { 0.0 } else { random.random_range(0.0..ARRIVE_WITHIN_S) };
+        let arrives_s = arrives_s(machine, ARRIVE_WITHIN_S, random);
         visitors.push(Visitor::honest(endpoints.len() + machine, arrives_s));
     }
     let line = LinkShape::mbit(LINE_MBIT, QUEUE_MS);
     let gateways = vec![Gateway { up: line, down: line, delay_ns: 10 * MS }; OFFICES];
-    let network = Network { endpoints, gateways, loss: settings.loss, unreachable: 0.0, apart: Default::default(), seed: settings.seed }
-        .scaled(settings.scale);
+    let network = network(endpoints, gateways, settings);
     let app_bytes = settings.app_bytes.unwrap_or(APP_BYTES);
-    let lan_bps = network.endpoints[1].down.rate_bps;
     // Of one office: the other one has the same line beside it.
-    let fluid_bound = Crowd {
-        visitors: machines,
-        app_bytes,
-        origin_up_bps: network.gateways[0].down.rate_bps,
-        down_min_bps: lan_bps,
-        up_sum_bps: lan_bps * machines as u64,
-    };
+    let fluid_bound = behind_one_line(&network, machines, app_bytes);
     Plan {
         scenario: Scenario::TwoOffices,
         network,
