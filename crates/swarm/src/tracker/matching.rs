@@ -124,21 +124,26 @@ impl Tracker {
     ///
     /// Nobody is offered where too many visits are remembered already.
     pub fn offers_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
-        self.advance(now_ms);
-        if !self.open_visit(seeking) {
-            return Vec::new();
-        }
-        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push: true, covered_min: COVERAGE_MIN_PERMILLE };
-        self.give(Answerer::Ticket(seeking.ticket), seeking.addr, asked, coverage)
+        self.give_to_visit(now_ms, seeking, (true, COVERAGE_MIN_PERMILLE), coverage)
     }
 
     /// Reserves ready-made offers of others who fetch the same manifest now, whatever they hold of it.
     pub fn neighbours_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
+        self.give_to_visit(now_ms, seeking, (false, 0), coverage)
+    }
+
+    fn give_to_visit(
+        &mut self,
+        now_ms: u64,
+        seeking: &Seeking<'_>,
+        (push, covered_min): (bool, u16),
+        coverage: &dyn Coverage,
+    ) -> Vec<Offer> {
         self.advance(now_ms);
         if !self.open_visit(seeking) {
             return Vec::new();
         }
-        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push: false, covered_min: 0 };
+        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push, covered_min };
         self.give(Answerer::Ticket(seeking.ticket), seeking.addr, asked, coverage)
     }
 

@@ -178,7 +178,6 @@ impl OriginLeases {
         let Some(manifest) = self.holders.remove(&before) else { return };
         let Some(leased) = self.by_manifest.get_mut(&manifest) else { return };
         self.holders.insert(peer, manifest);
-        leased.queue.retain(|other| *other != before);
         if let Some(waiter) = leased.waiters.remove(&before) {
             leased.waiters.insert(peer, waiter);
         }
@@ -233,13 +232,8 @@ impl OriginLeases {
     /// A peer left, or wants another manifest: what it had not fetched goes to somebody else.
     pub(super) fn handle_gone(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
         let Some(manifest) = self.holders.remove(&peer) else { return Vec::new() };
-        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
-        leased.queue.retain(|other| *other != peer);
-        leased.waiters.remove(&peer);
-        if let Some(lease) = leased.leases.remove(&peer) {
-            self.timers.clear(lease.due_ms, peer);
-            leased.returned.extend(lease.pieces);
-        }
+        self.take_back(peer, manifest);
+        self.handle_satisfied(peer, manifest);
         let deserted = !self.holders.values().any(|other| *other == manifest);
         if deserted {
             self.by_manifest.remove(&manifest);
@@ -251,13 +245,18 @@ impl OriginLeases {
     /// A peer gives back what it was given and did not fetch. It waits for nothing any more, but still fetches.
     pub(super) fn handle_returned(&mut self, now_ms: u64, peer: PeerNumber) -> Vec<Granted> {
         let Some(manifest) = self.holders.get(&peer).copied() else { return Vec::new() };
-        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return Vec::new() };
+        self.take_back(peer, manifest);
+        self.grant(now_ms, manifest)
+    }
+
+    /// A peer neither waits for pieces of a manifest nor has any under way from now on.
+    fn take_back(&mut self, peer: PeerNumber, manifest: Digest) {
+        let Some(leased) = self.by_manifest.get_mut(&manifest) else { return };
         leased.queue.retain(|other| *other != peer);
         if let Some(lease) = leased.leases.remove(&peer) {
             self.timers.clear(lease.due_ms, peer);
             leased.returned.extend(lease.pieces);
         }
-        self.grant(now_ms, manifest)
     }
 
     /// When the next lease lapses, in milliseconds.
