@@ -27,8 +27,6 @@ const STATE_KEY = `/.viral/bindings?${encodeURIComponent(scope.registration.scop
 
 let bindings = new Bindings();
 let loaded = false;
-/** Pages of a crowd: over its line an asset would come once more for each of them. */
-const patient = new Set<string>();
 /** Clients that were looked at and run no manifest: their requests are not touched at all. */
 const passed = new Set<string>();
 /** Where pages hear us, by client id. A restarted worker has none and asks through the client, which may cost the page its place in the back/forward cache. */
@@ -113,14 +111,13 @@ async function handleMessage(event: ClientMessageEvent, client: string): Promise
   const message = data as PageToWorker;
   switch (message.kind) {
     case 'viral-bind': {
-      const { manifest, bytes, path, url, hidden } = message;
+      const { manifest, bytes, path, url, hidden, patient } = message;
       learn(manifest, bytes);
       if (url && !bindings.bindReload(url, manifest)) return false;
-      if (!url) bindings.bind(client, manifest, path, Date.now(), 'written', hidden);
+      if (!url) bindings.bind(client, manifest, path, Date.now(), 'written', hidden, patient);
       if (ports[1]) ears.set(client, ports[1]);
       for (const oldest of ears.keys()) if (ears.size > USED_PAGES_MAX) ears.delete(oldest);
       passed.delete(client);
-      if (message.patient && patient.size < CLIENTS_PASSED_MAX) patient.add(client);
       const kept = Promise.all([save(), keep(manifestKey(manifest), new Response(bytes))]);
       event.waitUntil(kept);
       // What a reload needs must be written: it may find another worker. A page that is here has this one's memory.
@@ -283,7 +280,7 @@ async function answerAsset(event: FetchEvent, { path, onDemand, fresh }: Extract
   if (late) return late;
   const send = binding.kind === 'written' && (record || onDemand) ? await earOf(clientId, binding) : undefined;
   if (!send) return fetch(request);
-  const asked = await askPage({ kind: 'viral-ask', path, range }, send, patient.has(binding.page) ? ASK_PATIENT_MS : record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request, hold(event));
+  const asked = await askPage({ kind: 'viral-ask', path, range }, send, binding.patient ? ASK_PATIENT_MS : record ? ASK_FIRST_MS : ASK_UNKNOWN_MS, request, hold(event));
   const { response } = asked;
   if (!response || !isExact?.(response.headers)) return response ?? networkAnswer(event, asked.keep);
   void response.body?.cancel();

@@ -13,6 +13,8 @@ export interface Binding {
   readonly kind: 'written' | 'stored' | 'full';
   /** The site is shown no worker here: none of its own has claimed the page, which came without one. */
   readonly hidden?: boolean;
+  /** It is one of a crowd: over its line an asset that the network gives would come once more for each of them. */
+  readonly patient?: boolean;
 }
 
 /** What is written to the store, so that a restarted worker goes on where it was. */
@@ -65,8 +67,8 @@ export class Bindings {
   }
 
   /** The page at `path` in this client was put in place from this manifest. */
-  bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind'], hidden = false): void {
-    this.#put(client, { manifest, page: client, at, kind, ...(hidden && { hidden }) });
+  bind(client: string, manifest: Digest, path: string, at: number, kind: Binding['kind'], hidden = false, patient = false): void {
+    this.#put(client, { manifest, page: client, at, kind, ...(hidden && { hidden }), ...(patient && { patient }) });
     if (kind !== 'full') this.use(path, manifest);
   }
 

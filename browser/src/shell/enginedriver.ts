@@ -44,6 +44,7 @@ export const loose = new Map<PieceId, Uint8Array<ArrayBuffer>>();
 
 /** Whether the manifest's pieces all come by the engine: somebody of a crowd takes each of them from the origin. */
 export const crowd = { shares: false };
+
 /** Bytes of `loose`. */
 export const memory = { bytes: 0 };
 /** Paths that the network answered, because the page had no better source. */

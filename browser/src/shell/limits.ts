@@ -28,9 +28,6 @@ export const CROWD_STALL_MS = 30_000;
 /** How long the script of a crowd may take to come, in milliseconds, before a visitor takes everything from the origin alone: several times 10 KB on a line of 0.1 Mbit/s. */
 export const CROWD_SCRIPT_WAIT_MS = 8_000;
 
-/** Requests at a time to the origin of whoever comes first to a crowd, until its script is there: sixteen pieces each, which are those it was given. */
-export const FIRST_REQUESTS_MAX = 2;
-
 /** Longest storing of what was downloaded, in milliseconds: 1 GiB at 20 MB/s, a slow disk. */
 export const STORE_WAIT_MS = 60_000;
 
@@ -147,7 +144,7 @@ export const RECORD_DELAY_MS = 5;
  */
 export const START_QUIET_MS = 500;
 
-/** But not much later than this: some pages never stop loading, and others may wait for this copy (`COALESCE_SLACK_MS` of the server). */
+/** But not much later than this: some pages never stop loading, and others may want this copy. */
 export const START_WAIT_MS = 1_500;
 
 /** What a full page used in a row is looked up together, after this. */

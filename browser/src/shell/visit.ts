@@ -1,9 +1,11 @@
 /** A thin visit from the first statement to the deploy, with every way out of it: it ends with the app or on the way to the plain answer. */
 
 import { countsOf, noTotals } from '../core/counts';
+import { ORIGIN_IDS_MAX } from '../core/generated/fetchPolicy';
 import type { FaultReport } from '../core/generated/FaultReport';
 import type { ThinBoot } from '../core/generated/ThinBoot';
 import type { VisitPost } from '../core/generated/VisitPost';
+import { LEASE_FIRST_PIECES } from '../core/limits';
 import type { PlainCause } from '../core/plainpath';
 import { now, wait } from './clock';
 import { colorsOver } from './colors';
@@ -14,7 +16,7 @@ import { blobs, crowd, engine, links, pump, stop, tell, totals } from './engined
 import { join } from './join';
 import type { CrowdSession } from './join';
 import { engineDriver, leaveEngine } from './leave';
-import { CROWD_SCRIPT_WAIT_MS, CROWD_STALL_MS, FIRST_REQUESTS_MAX, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
+import { CROWD_SCRIPT_WAIT_MS, CROWD_STALL_MS, PROGRESS_AFTER_MS, STALL_MS, STORE_WAIT_MS, WATCH_MS } from './limits';
 import { hasCandidate } from './link';
 import { goPlain } from './plain';
 import { progressLine } from './progress';
@@ -63,8 +65,8 @@ function share(boot: ThinBoot): void {
     ask();
   };
   crowd.shares = true;
-  // Two requests are the pieces that came with the answer. The others are granted, once there is somebody to ask for them.
-  engine.limit(now(), boot.first ? FIRST_REQUESTS_MAX : 0);
+  // So many requests are the pieces that came with the answer. The others are granted, once there is somebody to ask for them.
+  engine.limit(now(), boot.first ? LEASE_FIRST_PIECES / ORIGIN_IDS_MAX : 0);
   join({ boot, engineDriver, got, totals, session, handlerOf: () => handler(boot, null), askManifest: ask }, alone);
   void wait(CROWD_SCRIPT_WAIT_MS).then(alone);
 }

@@ -112,7 +112,8 @@ impl Scripts {
         let based = |text: &str| text.replace(OWN_PATHS, &base.own(""));
         let loader = based(LOADER);
         let (addition, beside) = (Script::of(based(ADDITION)), Script::of(based(BESIDE)));
-        let (inside, crowd) = (Script::of(based(INSIDE)), Script::of(based(CROWD)));
+        let (inside, crowd) = (Script::of(based(INSIDE)), based(CROWD));
+        let (crowd_integrity, crowd) = (integrity(&crowd), Script::of(crowd));
         Self {
             loader_hash: integrity(&loader),
             loader,
@@ -122,7 +123,7 @@ impl Scripts {
             inside_path: based(INSIDE_PATH),
             inside,
             worker: Script::of(based(WORKER)),
-            crowd_tag: CrowdScript { src: format!("{}?v={}", based(CROWD_PATH), crowd.version), integrity: integrity(&based(CROWD)) },
+            crowd_tag: CrowdScript { src: format!("{}?v={}", based(CROWD_PATH), crowd.version), integrity: crowd_integrity },
             crowd,
             doctor: Script::of(based(DOCTOR)),
             beside,

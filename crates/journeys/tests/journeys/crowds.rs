@@ -2,22 +2,22 @@
 
 use viral_journeys::browser::Engine::{Chromium, Firefox};
 use viral_journeys::server::Server;
-use viral_journeys::site::App;
+use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
 use crate::common::assert_whole;
 
-/// The line as the operator says it is: it carries the app in eight seconds.
-fn thin_line(len: u64) -> [String; 2] {
-    ["--shared-line".to_owned(), (len / 8).to_string()]
+/// A server that is told of a line that carries the app in eight seconds.
+async fn on_a_thin_line(site: &Site) -> Server {
+    Server::serve(site.folder(), &["--shared-line", &(site.len() / 8).to_string()]).await
 }
 
 #[tokio::test]
 async fn three_that_come_together_take_one_copy_from_the_origin() {
     journey(async {
         let site = App::default().site();
-        let server = Server::serve(site.folder(), &thin_line(site.len()).each_ref().map(String::as_str)).await;
+        let server = on_a_thin_line(&site).await;
         let (one, two, three) = tokio::join!(Visitor::fresh(Chromium), Visitor::fresh(Firefox), Visitor::fresh(Chromium));
         let url = server.url("/");
         tokio::join!(one.open(&url), two.open(&url), three.open(&url));
@@ -35,7 +35,7 @@ async fn three_that_come_together_take_one_copy_from_the_origin() {
 async fn somebody_who_comes_alone_takes_the_app_from_the_origin() {
     journey(async {
         let site = App::default().site();
-        let server = Server::serve(site.folder(), &thin_line(site.len()).each_ref().map(String::as_str)).await;
+        let server = on_a_thin_line(&site).await;
         for engine in [Chromium, Firefox] {
             let alone = Visitor::fresh(engine).await;
             alone.open(&server.url("/")).await;
