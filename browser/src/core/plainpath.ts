@@ -10,12 +10,7 @@ const LASTS_S: Record<PlainCause, number> = { incapable: 604_800, storage: 604_8
 
 /** The text to assign to `document.cookie`. An accident looks like `incapable` to the server, only shorter. */
 export function plainCookie(cause: PlainCause, protocol: string): string {
-  return stateCookie(plainCookieValue(cause), LASTS_S[cause], protocol);
-}
-
-/** The value by which the loader sees whether the cookie stuck. */
-export function plainCookieValue(cause: PlainCause): string {
-  return cause === 'own-sw' ? cause : 'incapable';
+  return stateCookie(cause === 'own-sw' ? cause : 'incapable', LASTS_S[cause], protocol);
 }
 
 /** The same address with `viral=plain` or `viral=storage` in its query, fragment kept: for browsers that refuse the cookie. */

@@ -4,7 +4,7 @@ import type { Answer } from '../core/generated/Answer';
 import type { Offer } from '../core/generated/Offer';
 import { wait } from './clock';
 import { ANSWER_GATHER_MS } from './limits';
-import { answerOffer, closeLink, gathered } from './link';
+import { answerOffer, closeLink, gathered, sdpOf } from './link';
 import type { Link } from './link';
 
 /** Told of links, and of the answers made on them. */
@@ -23,7 +23,7 @@ export async function answersTo(offers: readonly Offer[], links: readonly Link[]
       const group = links.filter((link) => link.far === far);
       await Promise.race([late, Promise.all(group.map((link) => gathered(link, false)))]);
       const answers = group.flatMap(({ pc, peer, offer }) => {
-        const sdp = pc.localDescription?.sdp;
+        const sdp = sdpOf(pc);
         return sdp ? [{ peer, offer, description: sdp }] : [];
       });
       await send(group, answers);

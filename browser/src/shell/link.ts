@@ -38,6 +38,8 @@ export interface Link {
   manifestsAsked?: number;
   /** How far the connection was when it ended. */
   reached?: RTCPeerConnectionState;
+  /** Our description as it was then: a closed connection does not tell it everywhere. */
+  sdp?: string;
 }
 
 /** Who hears of what happens on a link. */
@@ -111,6 +113,7 @@ export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
   if (reason) sendFrame(link, { kind: 'bye', reason });
   link.closed = true;
   link.reached ??= link.pc.connectionState;
+  link.sdp ??= sdpOf(link.pc);
   link.pc.close();
 }
 
@@ -140,4 +143,5 @@ export function gathered({ pc, far }: Link, whole: boolean): Promise<void> {
 /** Whether a local candidate was found (`far`: one that the server told us). */
 export const hasCandidate = (pc: RTCPeerConnection, far = false): boolean => sdpOf(pc).includes(far ? 'typ srflx' : 'a=candidate');
 
-const sdpOf = (pc: RTCPeerConnection): string => pc.localDescription?.sdp ?? '';
+/** Our description; empty while there is none, and of a closed connection, which Firefox does not let read (it throws; measured). */
+export const sdpOf = (pc: RTCPeerConnection): string => pc.connectionState === 'closed' ? '' : (pc.localDescription?.sdp ?? '');

@@ -5,7 +5,7 @@ import { OFFERS_PER_PEER_MAX } from '../core/limits';
 import { NatBelief, natOf } from '../core/nat';
 import { wait } from './clock';
 import { FAR_GATHER_MS, OFFER_GATHER_MS } from './limits';
-import { closeLink, gathered, localDescription } from './link';
+import { closeLink, gathered, localDescription, sdpOf } from './link';
 import type { Link } from './link';
 
 /** The offers nobody answered yet. */
@@ -34,7 +34,7 @@ export class Offers {
         return description ? [{ offer: link.offer, description }] : [];
       }),
     );
-    const kinds = links.map(({ pc }) => (pc.iceGatheringState === 'complete' ? natOf(pc.localDescription?.sdp ?? '') : null));
+    const kinds = links.map(({ pc }) => (pc.iceGatheringState === 'complete' ? natOf(sdpOf(pc)) : null));
     this.nat.note(kinds);
     return made.flat();
   }

@@ -16,7 +16,7 @@ import type { Report } from '../core/session/report';
 import { Search } from '../core/session/search';
 import { alarm, now } from './clock';
 import { FOLLOW_MS } from './limits';
-import { closeLink, hasCandidate, newLink } from './link';
+import { closeLink, newLink } from './link';
 import type { Link, LinkHandler } from './link';
 import { Offers } from './offers';
 import type { PageManifest } from './pagemanifest';
@@ -311,7 +311,7 @@ export class Seeder implements PeersOwner, TrackerHost {
 }
 
 /** Why a connection never opened. */
-function failureOf({ opened, reached, pc }: Link): { cause?: ConnectFailure } {
+function failureOf({ opened, reached, sdp }: Link): { cause?: ConnectFailure } {
   if (opened) return {};
-  return { cause: reached === 'connected' ? 'no_channel' : hasCandidate(pc) ? 'no_path' : 'no_candidate' };
+  return { cause: reached === 'connected' ? 'no_channel' : sdp?.includes('a=candidate') ? 'no_path' : 'no_candidate' };
 }

@@ -84,7 +84,7 @@ function watchOver(leave: (cause: PlainCause) => void, stallMs: number): void {
     // Storing what came may take long on a slow disk, but not for ever.
     if (now() - advancedAt >= (marks.held ? STORE_WAIT_MS : stallMs)) leave('fault');
     // Gathering is over and there is nothing: a policy forbids it.
-    if (links.length && links.every(({ pc }) => pc.iceGatheringState === 'complete' && !hasCandidate(pc))) leave('incapable');
+    if (links.length && links.every(({ pc, closed }) => !closed && pc.iceGatheringState === 'complete' && !hasCandidate(pc))) leave('incapable');
   }, WATCH_MS);
 }
 
