@@ -18,6 +18,7 @@ pub mod network;
 pub mod nginx;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod server;
 pub mod shop;
 pub mod site;

@@ -32,6 +32,8 @@ pub enum Setup {
     Behind,
     /// One worker in front of such a server, with connections that are used again: it keeps what is below `/kept/` and passes the rest on.
     Front(SocketAddr),
+    /// A load balancer in front of two servers, which sends each request to the other one in turn, and to the one that is left if one does not answer.
+    Balancer([SocketAddr; 2]),
 }
 
 /// One answer of its access log.
@@ -144,6 +146,14 @@ fn config(root: &Path, folder: &Path, ([port, secure], setup): ([u16; 2], Setup)
                 "proxy_cache_path {at}/kept keys_zone=kept:1m; upstream behind {{ server {behind}; keepalive 64; keepalive_requests 1000000; }}"
             ),
         ),
+        Setup::Balancer([one, other]) => (
+            "1",
+            "off".to_owned(),
+            format!(
+                "upstream both {{ server {one} max_fails=1 fail_timeout=2s; server {other} max_fails=1 fail_timeout=2s; }}
+                map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}"
+            ),
+        ),
     };
     let places = match setup {
         Setup::Usual | Setup::OneWorker => String::new(),
@@ -157,6 +167,13 @@ fn config(root: &Path, folder: &Path, ([port, secure], setup): ([u16; 2], Setup)
             location / { proxy_pass http://behind; }
             location /kept/ { proxy_pass http://behind; proxy_cache kept; add_header x-cache $upstream_cache_status; }"
             .to_owned(),
+        Setup::Balancer(_) => {
+            "location / { proxy_pass http://both; proxy_http_version 1.1; proxy_connect_timeout 1s; proxy_read_timeout 1h;
+            proxy_next_upstream error timeout non_idempotent; proxy_buffering off; proxy_set_header host $http_host;
+            proxy_set_header x-forwarded-for $proxy_add_x_forwarded_for; proxy_set_header x-forwarded-proto $scheme;
+            proxy_set_header upgrade $http_upgrade; proxy_set_header connection $connection_upgrade; }"
+                .to_owned()
+        }
     };
     format!(
         "user root; daemon off; worker_processes {workers}; pid {at}/nginx.pid; error_log {at}/error.log;

@@ -172,6 +172,11 @@ impl Server {
         assert!(status.success(), "SIGTERM ended the server with {status}:\n{}", self.process.log());
     }
 
+    /// Kills the server: it says goodbye to nobody.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Address of the app.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -13,6 +13,7 @@ use crate::client::{
     Proxies, ProxyFault, Socket, asks_for_privacy, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault,
     rewrite_address,
 };
+use crate::cluster::Cluster;
 use crate::config::{Base, OwnServiceWorker, RewriteLocal};
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
@@ -34,6 +35,8 @@ pub(crate) struct App {
     /// Where what is learned of pages is kept, if anywhere.
     pub(crate) state: Option<Arc<StateFile>>,
     pub(crate) stats: Arc<Stats>,
+    /// The other servers of the site, if there are any.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     /// Where each answer is noted, if anywhere.
     pub(crate) access: Option<AccessLog>,
     pub(crate) deflated: DeflatedCache,
@@ -72,7 +75,9 @@ impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
-        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun)
+        let mut snapshot = self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun);
+        snapshot.cluster = self.cluster.as_ref().map(|cluster| cluster.snapshot());
+        snapshot
     }
 
     /// The ports at which this visitor may ask how the world sees it.

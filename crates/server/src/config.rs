@@ -1,6 +1,7 @@
 //! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
 
 mod acme;
+mod cluster;
 #[cfg(feature = "cli")]
 mod file;
 mod locality;
@@ -16,6 +17,7 @@ use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX
 use viral_swarm::locality::Ladder;
 
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
+pub use cluster::{ClusterName, ClusterUrl};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
 pub use locality::{Gpc, LocalityTable, TierRule};
@@ -153,6 +155,14 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_STATE_DIR", value_name = "DIR"))]
     pub state_dir: Option<PathBuf>,
 
+    /// Redis or Valkey through which several servers of one site know of each other: `redis://HOST:PORT`, `redis://USER:PASSWORD@HOST:PORT/DB`, `rediss://` over TLS; of a cluster of Redis one node. A visitor of one server is given peers of all, what is learned of pages is learned together, and no load balancer needs sticky sessions. While it cannot be reached, each server goes on alone
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CLUSTER", hide_env_values = true, value_name = "URL"))]
+    pub cluster: Option<ClusterUrl>,
+
+    /// Name under which the servers of this site find each other there: sites that share one Redis need different ones
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CLUSTER_NAME", value_name = "NAME", default_value_t = ClusterName::default()))]
+    pub cluster_name: ClusterName,
+
     /// Proxy (address or CIDR, or `unix` for those at a Unix socket) that is believed for whom it asks, and whether over TLS. May be given more than once
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY", value_name = "CIDR", value_delimiter = ','))]
     pub trust_proxy: Vec<TrustedProxy>,
@@ -255,6 +265,7 @@ impl Config {
             state_dir: self.state_dir.clone().filter(|_| site.root.is_some()),
             // One log is for all.
             access_log: None,
+            cluster_name: self.cluster_name.of_site(&site.host.to_string()),
             site: Vec::new(),
             ..self.clone()
         }
@@ -312,6 +323,8 @@ impl Default for Config {
             gpc: Gpc::Ignore,
             cache_dir: None,
             state_dir: None,
+            cluster: None,
+            cluster_name: ClusterName::default(),
             trust_proxy: Vec::new(),
             trust_proxy_header: ProxyHeader::default(),
             proxy_protocol: false,

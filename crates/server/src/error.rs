@@ -32,6 +32,14 @@ pub enum OpenError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// The other servers of the site cannot be met.
+    #[error("cluster {url}: {reason}")]
+    Cluster {
+        /// Where they are to be met, without the password.
+        url: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The access log cannot be written.
     #[error(
         "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"

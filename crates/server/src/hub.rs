@@ -2,6 +2,7 @@
 //!
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
+mod clustered;
 mod inner;
 mod outgoing;
 mod sessions;
@@ -31,6 +32,8 @@ use viral_site::{Asset, Site, Version};
 
 use inner::{Around, Inner};
 
+use clustered::News;
+pub(crate) use clustered::Numbers;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
 
@@ -62,6 +65,7 @@ impl Hub {
             due_ms: None,
             lineage_seen: 0,
             crowds: Crowds::new(shared_line),
+            news: News::default(),
         };
         Self {
             start: Instant::now(),
@@ -121,8 +125,7 @@ impl Hub {
             VisitsOutput::Vote { page, voter, address, kind, paths } => {
                 let kind = if kind == AnswerKind::Full { ReportKind::Full } else { ReportKind::Seen };
                 let report = Report { voter, address, kind, paths };
-                let change = inner.pages.handle_report(now_ms, &self.around.site.current(), &page, report);
-                inner.apply(now_ms, change);
+                inner.handle_report(now_ms, &self.around.site.current(), &page, report);
             }
             VisitsOutput::Used { browser, page, paths } => inner.tracker.handle_used(now_ms, browser, &page, &paths),
         });

@@ -8,6 +8,7 @@
 //! | `zstd` | yes | The same of the coding `zstd` and of files `x.js.zst`. |
 //! | `watch` | yes | A directory is read once, and again after [`Viral::reload`]. |
 //! | `geo` | no | There are no networks and countries of visitors ([`geo`](config::Config::geo)). |
+//! | `cluster` | no | A server with [`cluster`](config::Config::cluster) does not start. |
 //! | `cli` | no | [`Config`](config::Config) has no flags, environment variables and `viral.toml`. |
 //!
 //! `gzip` is always there.
@@ -19,6 +20,8 @@ mod admin;
 mod allowance;
 mod app;
 mod client;
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "without the feature nobody joins a cluster"))]
+mod cluster;
 mod coding;
 mod connection;
 mod connection_limit;

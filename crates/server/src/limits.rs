@@ -211,3 +211,52 @@ pub(crate) const STUN_RECEIVE_BUFFER_LEN: usize = 1024 * 1024;
 
 /// Pause after receiving failed.
 pub(crate) const STUN_PAUSE: Duration = Duration::from_millis(100);
+
+/// Messages to other servers of the site that wait to be sent: what a busy second has. Beyond, they are lost, and whoever waits for a reply goes on without.
+pub(crate) const CLUSTER_OUTBOX_MAX: usize = 1_024;
+
+/// Questions to other servers that wait for a reply.
+pub(crate) const CLUSTER_WAITING_MAX: usize = 4_096;
+
+/// Longest wait of a visit for other servers' peers. They reply within milliseconds, or are in trouble.
+pub(crate) const CLUSTER_SEEK_WAIT: Duration = Duration::from_millis(250);
+
+/// Longest wait of answers for the server to which they go: whoever sends them has nothing better to do.
+pub(crate) const CLUSTER_ANSWER_WAIT: Duration = Duration::from_secs(1);
+
+/// Addresses, and pages, that other servers are to be told of and were not yet.
+pub(crate) const CLUSTER_NEWS_MAX: usize = 256;
+
+/// How often a server tells the others how it is.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_HELLO: Duration = Duration::from_millis(500);
+
+/// Longest wait for a connection to Redis, at the start and later.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_CONNECT_WAIT: Duration = Duration::from_secs(3);
+
+/// Longest wait for a reply of Redis; then it counts as gone.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_REPLY_WAIT: Duration = Duration::from_secs(2);
+
+/// First pause after Redis was lost, doubled until the longest.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_PAUSE: Duration = Duration::from_millis(100);
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Messages published at once.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_BATCH_MAX: usize = 64;
+
+/// For how long Redis lends a server its number; renewed with each hello.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_NUMBER_LEASE: Duration = Duration::from_secs(15);
+
+/// Numbers that are tried: with the most servers that a cluster has, one of a thousand is taken.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_NUMBER_TRIES: u32 = 8;
+
+/// Bytes of what is learned of one page, as JSON. Larger ones are not shared.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_PAGE_LEN_MAX: usize = 256 * 1024;

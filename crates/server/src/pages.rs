@@ -5,6 +5,7 @@ mod blobs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use http::header;
 use viral_swarm::admission;
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
 use viral_wire::{Digest, Manifest, ManifestError, PERSONAL_PATH, Piece};
@@ -12,6 +13,9 @@ use viral_wire::{Digest, Manifest, ManifestError, PERSONAL_PATH, Piece};
 use crate::page_stats::{PageFacts, Ring};
 use blobs::Blobs;
 use viral_site::{Asset, Version};
+
+/// Visits until a page is known well enough that single ones matter little.
+const YOUNG_VISITS_MAX: u64 = 16;
 
 /// What stands for a directory in the path of its index.
 const INDEX: &str = "index.html";
@@ -69,6 +73,8 @@ pub(crate) struct Pages {
     clock: u64,
     /// Grows with each report.
     revision: u64,
+    /// Manifests say when files were changed.
+    has_dates: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +86,7 @@ struct Page {
     set: PageSet,
     /// Paths of the assets without which nothing is shown; a page set begins with them.
     blocking: BTreeSet<String>,
+    has_dates: bool,
     /// None when the page has no manifest: it breaks a limit.
     current: Option<Made>,
     used: u64,
@@ -101,7 +108,21 @@ impl Pages {
     /// No pages yet; at most `pages_max` pages and `blobs_len_max` bytes of manifests are remembered. A page begins with what it inherits of
     /// `inherited`, by path.
     pub(crate) fn new(config: PageSetConfig, pages_max: usize, blobs_len_max: usize, inherited: BTreeMap<String, PageState>) -> Self {
-        Self { config, pages_max, pages: BTreeMap::new(), inherited, blobs: Blobs::new(blobs_len_max), clock: 0, revision: 0 }
+        Self {
+            config,
+            pages_max,
+            pages: BTreeMap::new(),
+            inherited,
+            blobs: Blobs::new(blobs_len_max),
+            clock: 0,
+            revision: 0,
+            has_dates: true,
+        }
+    }
+
+    /// Manifests do not say from now on when files were changed: other servers of the site have them of another time, and are to have the same manifest.
+    pub(crate) fn leave_out_dates(&mut self) {
+        self.has_dates = false;
     }
 
     /// The manifest of the page whose document this is, made if need be. A page never goes back to an older version.
@@ -123,8 +144,15 @@ impl Pages {
         let state = self.inherited.remove(path).unwrap_or_default();
         let ((references, blocking), served) = (references(version, document), |path: &str| served(version, path));
         let set = PageSet::restore(self.config, document.path(), state, &references, &served);
-        let mut page =
-            Page { document: document.path().to_owned(), version: version.number(), set, blocking, current: None, used: self.clock };
+        let mut page = Page {
+            document: document.path().to_owned(),
+            version: version.number(),
+            set,
+            blocking,
+            has_dates: self.has_dates,
+            current: None,
+            used: self.clock,
+        };
         let change = rebuild(&mut page, path, version, document, &mut self.blobs);
         let current = page.current();
         self.pages.insert(path.to_owned(), page);
@@ -161,6 +189,34 @@ impl Pages {
             change = rebuild(page, path, version, document, &mut self.blobs).or(change);
         }
         change
+    }
+
+    /// Another server of the site knows better what visits to a page use.
+    pub(crate) fn adopt(&mut self, version: &Version, path: &str, state: PageState) -> Option<Change> {
+        let Some(page) = self.pages.get_mut(path) else {
+            if self.inherited.len() < self.pages_max || self.inherited.contains_key(path) {
+                self.inherited.insert(path.to_owned(), state);
+            }
+            return None;
+        };
+        let document = version.document(&page.document)?;
+        self.revision += 1;
+        page.version = version.number();
+        let ((references, blocking), served) = (references(version, document), |path: &str| served(version, path));
+        page.set = PageSet::restore(self.config, document.path(), state, &references, &served);
+        page.blocking = blocking;
+        rebuild(page, path, version, document, &mut self.blobs)
+    }
+
+    /// What is worth keeping of one page.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn state(&self, path: &str) -> Option<PageState> {
+        self.pages.get(path).map(|page| page.set.state())
+    }
+
+    /// Whether few visits to a page were heard of.
+    pub(crate) fn is_young(&self, path: &str) -> bool {
+        self.pages.get(path).is_some_and(|page| page.set.visits() <= YOUNG_VISITS_MAX)
     }
 
     /// The set of a page, for people; none if it has no manifest.
@@ -252,13 +308,13 @@ fn refresh(page: &mut Page, path: &str, version: &Version, document: &Asset, blo
 /// the document alone where there is none.
 fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blobs: &mut Blobs) -> Option<Change> {
     let (critical, assets) = (page.awaited(), page.set.assets());
-    let made = match make(path, version, document, assets, critical) {
+    let made = match make((path, page.has_dates), version, document, assets, critical) {
         Ok(made) => made,
         Err(error) if page.current.is_some_and(|made| made.version == version.number()) => {
             tracing::warn!(page = path, %error, "this page keeps the manifest that it has");
             return None;
         }
-        Err(error) => match make(path, version, document, &[], 0) {
+        Err(error) => match make((path, page.has_dates), version, document, &[], 0) {
             Ok(made) => {
                 tracing::warn!(page = path, %error, "what visits to this page use does not fit a manifest; only its document travels");
                 made
@@ -282,7 +338,7 @@ fn rebuild(page: &mut Page, path: &str, version: &Version, document: &Asset, blo
 
 /// The manifest of a page: its document, the viral addition, then `assets`, of which the first `critical` are critical.
 fn make(
-    path: &str,
+    (path, has_dates): (&str, bool),
     version: &Version,
     document: &Asset,
     assets: &[String],
@@ -297,7 +353,10 @@ fn make(
     let (needed, others) = assets.split_at(critical.min(assets.len()));
     let needed: Vec<_> = own.chain(needed.iter().filter_map(record)).collect();
     let critical = u32::try_from(needed.len()).unwrap_or(u32::MAX);
-    let manifest = Manifest { assets: needed.into_iter().chain(others.iter().filter_map(record)).collect() };
+    let mut manifest = Manifest { assets: needed.into_iter().chain(others.iter().filter_map(record)).collect() };
+    if !has_dates {
+        manifest.assets.iter_mut().for_each(|record| record.headers.retain(|(name, _)| name != header::LAST_MODIFIED.as_str()));
+    }
     let blob = manifest.encode()?;
     let app_bytes = manifest.assets.iter().filter(|record| !record.is_ours()).map(|record| record.len).sum();
     let made = Made { version: version.number(), manifest: Digest::of(&blob), bytes: manifest.bytes(), app_bytes, critical, document_len };

@@ -91,7 +91,10 @@ async fn visit_answer(app: &App, current: &Version, resolved: Resolved, request:
 
 /// A document of the current version, for whoever asks.
 async fn document_answer(app: &App, version: &Version, document: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
-    let facts = facts::of_visit(app, (version, document), request, evidence);
+    let mut facts = facts::of_visit(app, (version, document), request, evidence);
+    if let Some(cluster) = &app.cluster {
+        facts.foreign = admit::foreign(app, cluster, (version, document), request, &facts).await;
+    }
     let (page, admission) = admit::admit(app, (version, document), request, &facts);
     render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await
 }

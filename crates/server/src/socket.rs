@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::Instrument as _;
 use viral_swarm::tracker::ClientAddr;
-use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
+use viral_wire::signal::{PeerNumber, PeerToTracker, TrackerToPeer, decode, encode};
 
 use crate::allowance::Allowance;
+use crate::cluster::Guest;
 use crate::hub::{Hub, Outgoing};
 use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
 use crate::shutdown::{Shutdown, TaskGuard};
@@ -37,11 +38,11 @@ pub(crate) struct Context {
 type End = (u16, &'static str);
 
 /// Runs a session until either side ends it. The tracker always hears that the peer left.
-pub(crate) async fn run(socket: WebSocket, client: ClientAddr, context: Context) {
+pub(crate) async fn run(socket: WebSocket, (client, guest): (ClientAddr, Option<Guest>), context: Context) {
     let hub = Arc::clone(&context.hub);
     let (peer, outgoing) = hub.join(client);
     let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
-    let mut session = Session { socket, peer, context, control };
+    let mut session = Session { socket, peer, context, control, guest };
     let lived = async {
         let end = session.exchange(outgoing).await;
         hub.leave(peer);
@@ -59,6 +60,8 @@ struct Session {
     context: Context,
     /// Pings and pongs that the client may still send.
     control: Allowance,
+    /// What the session is to other servers.
+    guest: Option<Guest>,
 }
 
 impl Session {
@@ -75,7 +78,7 @@ impl Session {
             tokio::select! {
                 () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
                 message = outgoing.recv() => match message {
-                    Some(Outgoing::Signal(signal)) => self.send(Message::Text(encode(&*signal).into())).await?,
+                    Some(Outgoing::Signal(signal)) => self.send_signal(&signal).await?,
                     Some(Outgoing::Close(reason)) => return Some((reason.code(), reason.as_token())),
                     None => return Some((POLICY, "too slow a reader")),
                 },
@@ -98,6 +101,7 @@ impl Session {
                         Err(_) => return Some((TOO_BIG, "message malformed or too long")),
                     }
                 },
+                found = found(&mut self.guest) => self.send(Message::Text(encode(&found).into())).await?,
                 _ = ping.tick() => {
                     if heard.elapsed() > IDLE_TIMEOUT {
                         return Some((GOING_AWAY, "no sign of life"));
@@ -110,12 +114,27 @@ impl Session {
 
     fn handle_text(&mut self, text: &[u8]) {
         match decode::<PeerToTracker>(text) {
-            Ok(signal) => self.context.hub.message(self.peer, signal),
+            Ok(signal) => {
+                let own = match &mut self.guest {
+                    Some(guest) => guest.take(signal),
+                    None => Some(signal),
+                };
+                if let Some(signal) = own {
+                    self.context.hub.message(self.peer, signal);
+                }
+            }
             Err(error) => {
                 tracing::debug!(%error, "malformed signal");
                 self.context.hub.malformed(self.peer, &error);
             }
         }
+    }
+
+    async fn send_signal(&mut self, signal: &TrackerToPeer) -> Option<()> {
+        if let (TrackerToPeer::Peers { offers }, Some(guest)) = (signal, &mut self.guest) {
+            guest.handle_peers(&self.context.hub, self.peer, offers.len());
+        }
+        self.send(Message::Text(encode(signal).into())).await
     }
 
     /// Sends and counts; `None` when the other side does not take it.
@@ -138,6 +157,14 @@ impl Session {
 
     async fn read_to_end(&mut self) {
         let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
+    }
+}
+
+/// Peers of other servers, once some are found.
+async fn found(guest: &mut Option<Guest>) -> TrackerToPeer {
+    match guest {
+        Some(guest) => guest.found().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,7 @@ use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
+use crate::cluster::Snapshot as ClusterSnapshot;
 use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
@@ -130,6 +131,16 @@ impl Stats {
         self.sent[cause as usize].fetch_add(bytes, Relaxed);
     }
 
+    /// Answers to visits so far: full, thin, plain.
+    pub(crate) fn answers(&self) -> [u64; 3] {
+        [AnswerKind::Full, AnswerKind::Thin, AnswerKind::Plain].map(|kind| self.answers[kind as usize].load(Relaxed))
+    }
+
+    /// Bytes sent so far.
+    pub(crate) fn sent_of_all(&self) -> u64 {
+        self.sent.iter().map(|sent| sent.load(Relaxed)).sum()
+    }
+
     /// Bytes sent so far for one cause.
     #[cfg(test)]
     pub(crate) fn sent(&self, cause: Cause) -> u64 {
@@ -164,6 +175,7 @@ impl Stats {
             doctor: self.doctor(),
             bans: tracker.bans,
             stun,
+            cluster: None,
             uptime_s,
             pages,
         }
@@ -187,6 +199,8 @@ pub(crate) struct Snapshot {
     bans: u64,
     /// Null where STUN is off. Sites of one server share it.
     stun: Option<StunNumbers>,
+    /// Null where there is no cluster.
+    pub(crate) cluster: Option<ClusterSnapshot>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
 }

@@ -23,6 +23,7 @@ use viral_wire::limits::MANIFEST_ASSETS_MAX;
 use crate::access::AccessLog;
 use crate::app::App;
 use crate::client::{Proxies, Socket, is_native_peer, primary_address};
+use crate::cluster::{self, RollingSite};
 use crate::config::{Base, Config, Macos};
 use crate::connection_limit::ConnectionLimit;
 use crate::counting::counted;
@@ -95,16 +96,24 @@ impl Viral {
         let whereabouts = Whereabouts::open(config, dir.as_deref()).await?;
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
+        let rolling = config.cluster.as_ref().map(|_| Arc::new(RollingSite::new(Arc::clone(&site))));
+        let site = rolling.clone().map_or(site, |rolling| rolling as Arc<dyn Site>);
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;
         // Two places of a manifest are taken by the document and the viral addition.
         let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
         let sets = PageSetConfig { assets_max, bytes_max: config.page_set_bytes_max, ..PageSetConfig::default() };
         let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
+        if rolling.is_some() {
+            hub.leave_out_dates();
+        }
+        let (stats, shutdown) = (Arc::<Stats>::default(), Shutdown::new());
+        let (cluster, meeting) = cluster::join(config, (&hub, rolling), &stats, &shutdown).await?.unzip();
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),
             state: state.clone(),
-            stats: Arc::default(),
+            stats,
+            cluster,
             access,
             deflated: DeflatedCache::new(DEFLATED_LEN_MAX),
             base: config.base.clone(),
@@ -124,7 +133,7 @@ impl Viral {
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
-            shutdown: Shutdown::new(),
+            shutdown,
             task_tracker: TaskTracker::new(),
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
@@ -134,6 +143,7 @@ impl Viral {
             tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
         ];
+        tasks.extend(meeting.map(tokio::spawn));
         tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, tasks: Arc::new(Tasks(tasks)) })
     }

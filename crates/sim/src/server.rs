@@ -236,6 +236,7 @@ impl Server {
             was_here: false,
             is_proxied: false,
             may_share: true,
+            foreign: Vec::new(),
         };
         let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };
         let swarm = Swarm { tracker: &mut self.tracker, crowds: &mut self.crowds, coverage: &self.coverage };
@@ -288,7 +289,7 @@ impl Server {
                 TrackerOutput::PageWanted { page } => {
                     self.tracker.handle_manifest(context.now / MS, &page, context.versions[self.version].digest);
                 }
-                TrackerOutput::Loaded { .. } | TrackerOutput::Counted { .. } => {}
+                TrackerOutput::Loaded { .. } | TrackerOutput::Counted { .. } | TrackerOutput::Flagged(_) => {}
             }
         }
         if let Some(at) = self.tracker.poll_timeout().map(|ms| (ms * MS).max(context.now))

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::locality::{Place, Region, SharePolicy};
 
 /// Where a visitor is, as the server sees it, and what the operator lets it do there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientAddr {
     /// The address it comes from.
     pub public: IpAddr,

@@ -1,6 +1,7 @@
 //! Which answer a request gets: full, thin, plain, or the bare asset. The first rule that fits wins.
 
 mod admit;
+mod foreign;
 mod sharing;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use crate::{locality::SharePolicy, pageset::Size};
 
 pub use admit::{Admission, CrowdRole, PageFacts, Swarm, VisitFacts, admit, takes_part};
+pub use foreign::{Lack, lacks};
 pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
 
 /// What the browser's cookies say about this visitor.

@@ -6,6 +6,7 @@
 mod address;
 pub mod admission;
 pub mod client;
+pub mod cluster;
 pub mod coverage;
 pub mod crowd;
 #[cfg(test)]

@@ -355,3 +355,21 @@ pub const STUN_TRIES_MAX: u32 = 4;
 
 /// Longest wait for a first answer by STUN, in milliseconds, of answers and offers that would tell it: as long as a page waits (`ANSWER_GATHER_MS` of `browser/src/shell/limits.ts`).
 pub const STUN_WAIT_MS: u64 = 200;
+
+/// Servers of one cluster that are known: each asks few of the others, and all tell of themselves twice a second.
+pub const CLUSTER_SERVERS_MAX: usize = 64;
+
+/// Manifests of which one server tells that its peers hold them: the pages that most have. 10 KiB twice a second.
+pub const CLUSTER_HOLDINGS_MAX: usize = 256;
+
+/// Servers asked for peers of one visit. Each reserves as many as are wanted, so that few of what is reserved is in vain.
+pub const CLUSTER_ASKED_MAX: usize = 3;
+
+/// A server that said nothing for so long is gone, in milliseconds: it speaks every half second.
+pub const CLUSTER_SILENCE_MAX_MS: u64 = 2_500;
+
+/// Versions of the site that one server tells of: more than it keeps.
+pub const CLUSTER_VERSIONS_MAX: usize = 16;
+
+/// A new version that not all servers have is shown all the same after this time, in milliseconds: a server that never gets it must not hold up a deploy.
+pub const CLUSTER_ROLL_MAX_MS: u64 = 300_000;

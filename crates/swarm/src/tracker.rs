@@ -18,6 +18,7 @@ use viral_wire::{
 };
 
 use crate::{
+    cluster::ServerNumber,
     coverage::Coverage,
     limits::{LEASE_SEEDERS_ENOUGH, OUTPUTS_MAX},
     lineage::Lineage,
@@ -30,7 +31,7 @@ pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
 pub use output::{CloseReason, TrackerOutput};
 pub use stats::{Matches, MatchesByTier, Refused, Reported, TrackerStats};
-pub use types::{AnswerError, Answerer, Seeking, VisitError};
+pub use types::{AnswerError, Answerer, GuestWish, Seeking, VisitError};
 
 use self::{
     candidates::Candidates,
@@ -78,6 +79,8 @@ pub struct Tracker {
     config: TrackerConfig,
     /// Where peers may ask how the world sees them.
     stun: StunPorts,
+    /// Which of several servers this is the tracker of.
+    server: Option<ServerNumber>,
     random: Random,
     now_ms: u64,
     members: Members,
@@ -113,6 +116,7 @@ impl Tracker {
         Self {
             config,
             stun: StunPorts::default(),
+            server: None,
             random: Random::new(seed),
             now_ms: 0,
             members: Members::new(config.ticket_age_max_ms),
@@ -140,6 +144,17 @@ impl Tracker {
     /// Peers that register from now on are told to ask there how the world sees them, if it helps them.
     pub fn set_stun(&mut self, ports: StunPorts) {
         self.stun = ports;
+    }
+
+    /// Peers that join from now on have numbers that name this server.
+    pub fn set_server(&mut self, number: ServerNumber) {
+        self.server = Some(number);
+    }
+
+    /// What ready peers hold: up to `count_max` manifests with how many hold (some of) each.
+    #[must_use]
+    pub fn holdings(&self, count_max: usize) -> Vec<(Digest, u32)> {
+        self.candidates.holdings(count_max)
     }
 
     /// When [`Self::handle_timeout`] must be called at the latest, in milliseconds; `None` while nothing waits.
@@ -202,6 +217,26 @@ impl Tracker {
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
         TrackerStats::of(now_ms, self.members.sessions.values().map(AsRef::as_ref), &self.members.visits, &self.totals)
+    }
+
+    /// Open sessions, registered or not.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.members.sessions.len()
+    }
+
+    /// What visitors reported about themselves so far.
+    #[must_use]
+    pub fn reported(&self) -> Reported {
+        self.totals.reported
+    }
+
+    /// The page of a registered session, and the manifest that it seeks: the one it names, or the page's.
+    #[must_use]
+    pub fn sought(&self, peer: PeerNumber, manifest: Option<Digest>) -> Option<(String, Digest)> {
+        let page = self.members.sessions.get(&peer)?.page.as_ref()?;
+        let manifest = manifest.or_else(|| self.pages.get(page)?.manifest)?;
+        Some((page.to_string(), manifest))
     }
 
     /// Who got the app from whom.
@@ -277,10 +312,11 @@ impl Tracker {
         self.serial
     }
 
-    /// A number nobody has: 53 random bits meet one of 60,000 once in 150 billion draws, and then the next is drawn.
+    /// A number nobody has: 53 random bits meet one of 60,000 once in 150 billion draws, and 37 of them one of a million once in 130,000. Then the next is drawn.
     fn fresh_number(&mut self) -> PeerNumber {
         loop {
-            let number = PeerNumber::from_bits(self.random.next_u64());
+            let bits = self.random.next_u64();
+            let number = self.server.map_or_else(|| PeerNumber::from_bits(bits), |server| server.peer(bits));
             if !self.members.sessions.contains_key(&number) && self.members.visits.known_as(number).is_none() {
                 return number;
             }

@@ -3,6 +3,7 @@
 
 mod apps;
 mod bad_input;
+mod clusters;
 mod common;
 mod crowds;
 mod deploys;

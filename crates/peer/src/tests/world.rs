@@ -133,7 +133,7 @@ impl World {
     }
 
     /// Waits until this is so of the server's numbers.
-    async fn until(&self, holds: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    pub(super) async fn until(&self, holds: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         for _ in 0..600 {
             let stats = self.stats().await;
             if holds(&stats) {

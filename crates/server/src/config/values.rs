@@ -23,6 +23,12 @@ pub enum ValueError {
     /// No certificate authority.
     #[error("`{0}` is no address of a certificate authority, write it as https://acme.example/directory")]
     AcmeDirectory(String),
+    /// No place where servers meet.
+    #[error("this is no address of Redis, write it as redis://HOST:PORT, redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS")]
+    ClusterUrl,
+    /// No name of a cluster.
+    #[error("`{0}` is no name of a cluster: write up to 64 letters, digits, `-`, `_` and `.`")]
+    ClusterName(String),
     /// No path that a site may lie below.
     #[error("`{0}` is no path to serve below: write it as /app/, of letters, digits, `-`, `.`, `_` and `~`")]
     Base(String),

@@ -14,6 +14,7 @@ use viral_wire::signal::{AnswerPost, PersonalPost, VisitPost};
 
 use crate::app::App;
 use crate::client::Socket;
+use crate::cluster::Guest;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
 use crate::pipeline;
@@ -43,13 +44,14 @@ pub(crate) async fn socket(
     let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _task: task };
     app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
+    let guest = app.cluster.as_ref().map(|cluster| Guest::new(cluster, client, pipeline::facts::fresh_ticket()));
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
     let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
     if let Some(Extension(meter)) = meter {
         meter.begin_session();
     }
-    let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, client, context)).into_response();
+    let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, (client, guest), context)).into_response();
     response.extensions_mut().insert(Cause::Signalling);
     response
 }
@@ -63,7 +65,11 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, peer: Socket, headers: H
         Ok(post) => post,
         Err(refused) => return refused,
     };
-    match app.hub.answers(post) {
+    let relayed = match &app.cluster {
+        Some(cluster) => cluster.answers(post).await,
+        None => app.hub.answers(post),
+    };
+    match relayed {
         Ok(()) => done(),
         Err(error) => refusal(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST), &error.to_string()),
     }
@@ -75,7 +81,7 @@ pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: He
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
     }
     match read_post::<VisitPost>(body).await {
-        Ok(post) => match app.hub.visit(&post) {
+        Ok(post) => match app.cluster.as_ref().map_or_else(|| app.hub.visit(&post), |cluster| cluster.visit(post.clone())) {
             Ok(()) => done(),
             Err(error) => refusal(StatusCode::FORBIDDEN, &error.to_string()),
         },

@@ -11,6 +11,7 @@ use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
+use super::clustered::News;
 use super::outgoing::Outgoing;
 use crate::page_stats::PageCounters;
 use crate::pages::{Change, PageManifest, Pages};
@@ -28,6 +29,8 @@ pub(super) struct Inner {
     pub(super) due_ms: Option<u64>,
     pub(super) lineage_seen: u64,
     pub(super) crowds: Crowds,
+    /// For the other servers of the site.
+    pub(super) news: News,
 }
 
 /// What the tracker's words are carried out on, each behind a lock of its own.
@@ -64,6 +67,7 @@ impl Inner {
                 }
                 TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, around, &page, (browser, report)),
                 TrackerOutput::Counted { page, from_peers, rings } => around.counters.add_from_peers(&page, from_peers, rings),
+                TrackerOutput::Flagged(address) => self.news.flag(address),
                 TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &around.site.current()),
             }
         }
@@ -87,7 +91,15 @@ impl Inner {
                 Report { voter: reported.voter, paths: reported.accepted, ..report }
             }
         };
-        let change = self.pages.handle_report(now_ms, &version, page, report);
+        self.handle_report(now_ms, &version, page, report);
+    }
+
+    /// What a visit to a page used. Other servers hear of what changes the page's manifest, and of the first visits, so that they learn together.
+    pub(super) fn handle_report(&mut self, now_ms: u64, version: &Version, page: &str, report: Report) {
+        let change = self.pages.handle_report(now_ms, version, page, report);
+        if change.is_some() || self.pages.is_young(page) {
+            self.news.learn(page);
+        }
         self.apply(now_ms, change);
     }
 

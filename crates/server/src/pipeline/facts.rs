@@ -102,17 +102,19 @@ pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), reque
             ..evidence
         },
         addr: app.client_addr(Socket::of(request), &request.headers),
-        ticket: fresh_ticket(),
+        ticket: app.cluster.as_ref().map_or_else(fresh_ticket, |cluster| cluster.ticket(fresh_ticket())),
         peers_wanted: THIN_OFFERS_MAX,
         is_head: request.method == Method::HEAD,
         // Whoever reloads the page was the first one, perhaps.
         was_here: cookies::pinned_version(&request.headers).is_some(),
         is_proxied: app.trust_proxy.are(Socket::of(request)),
         may_share: true,
+        foreign: Vec::new(),
     }
 }
 
-fn fresh_ticket() -> Ticket {
+/// A ticket that nobody can guess.
+pub(crate) fn fresh_ticket() -> Ticket {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     Ticket(bytes)

@@ -2,7 +2,7 @@
 
 use viral_wire::{Digest, Ticket, signal::Offer};
 
-use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
+use super::{Decision, Evidence, PageFitness, Policy, Reason, decide, foreign::together};
 use crate::{
     coverage::Coverage,
     crowd::{Crowds, Newcomer},
@@ -43,6 +43,8 @@ pub struct VisitFacts {
     pub is_proxied: bool,
     /// It is answered with a page, so that it can be one of a crowd.
     pub may_share: bool,
+    /// What other servers reserved for it, those of them first that hold most; see [`lacks`](super::lacks).
+    pub foreign: Vec<Offer>,
 }
 
 /// Where a visit is admitted to.
@@ -120,20 +122,10 @@ pub fn admit<C: Coverage>(
     swarm: Swarm<'_, C>,
 ) -> Admission {
     let Swarm { tracker, crowds, coverage } = swarm;
-    let seeking = page.map(|page| Seeking {
-        addr: facts.addr,
-        page: page.path,
-        manifest: page.manifest,
-        wanted: facts.peers_wanted,
-        ticket: facts.ticket,
-    });
-    let evidence = Evidence {
-        page_viral: fitness(facts, page),
-        size: page.map(|page| page.size).unwrap_or_default(),
-        stored: page.is_some_and(|page| stores(&page.manifest)),
-        is_peer_ready: seeking.as_ref().is_some_and(|seeking| tracker.is_anybody_ready(now_ms, seeking, coverage)),
-        ..facts.evidence.clone()
-    };
+    let seeking = page.map(|page| seeking_of(facts, page));
+    let is_ready = |seeking| !facts.foreign.is_empty() || tracker.is_anybody_ready(now_ms, seeking, coverage);
+    let is_peer_ready = seeking.as_ref().is_some_and(is_ready);
+    let evidence = Evidence { is_peer_ready, ..evidence_of(facts, page, page.is_some_and(|page| stores(&page.manifest))) };
     let reason = match (decide(&evidence, policy), &seeking) {
         (Decision::Asset, _) => return Admission::Asset,
         (Decision::Plain(reason), _) => return Admission::Plain(reason),
@@ -183,7 +175,11 @@ fn introduce<C: Coverage>(
 ) -> Option<Admission> {
     let mut offers = Vec::new();
     if !facts.is_head {
-        offers = tracker.offers_for(now_ms, seeking, coverage);
+        let near = facts.foreign.iter().filter(|offer| !offer.far).count();
+        let wanted = seeking.wanted.saturating_sub(near);
+        // Also where nobody of its own is wanted: the visit is known from now on.
+        let own = tracker.offers_for(now_ms, &Seeking { wanted, ..seeking.clone() }, coverage);
+        offers = together(own, &facts.foreign, seeking.wanted);
         if offers.is_empty() {
             return None;
         }
@@ -212,6 +208,17 @@ pub fn takes_part(facts: &VisitFacts, page: &PageFacts<'_>, policy: &Policy) -> 
     is_worth_it && !evidence.is_native_peer
 }
 
+/// What is known of a visit to a page, but for who is ready.
+pub(super) fn evidence_of(facts: &VisitFacts, page: Option<&PageFacts<'_>>, stored: bool) -> Evidence {
+    let size = page.map(|page| page.size).unwrap_or_default();
+    Evidence { page_viral: fitness(facts, page), size, stored, ..facts.evidence.clone() }
+}
+
+/// What the tracker is asked on behalf of a visit.
+pub(super) fn seeking_of<'p>(facts: &VisitFacts, page: &PageFacts<'p>) -> Seeking<'p> {
+    Seeking { addr: facts.addr, page: page.path, manifest: page.manifest, wanted: facts.peers_wanted, ticket: facts.ticket }
+}
+
 /// Whether the page can travel: what the document tells, and what visits have shown.
 fn fitness(facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> PageFitness {
     let told = facts.evidence.page_viral;
@@ -225,4 +232,4 @@ fn fitness(facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> PageFitness {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// One tier of locality; the smaller, the nearer. Two visitors meet on the nearest tier that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
@@ -67,7 +69,7 @@ impl FromStr for Tier {
 }
 
 /// What may be given and taken: on a tier, by the visitors of a site, or by one visitor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum SharePolicy {
     /// Everybody takes and gives.
     #[default]

@@ -6,6 +6,7 @@ use std::{
     num::{NonZeroU16, NonZeroU32, NonZeroU64},
 };
 
+use serde::{Deserialize, Serialize};
 use viral_wire::Digest;
 
 use super::{
@@ -23,7 +24,7 @@ pub struct Place {
 }
 
 /// What is known of an address beside itself; nothing by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Region {
     /// The operator's site.
     pub site: Option<SiteId>,
@@ -36,7 +37,7 @@ pub struct Region {
 }
 
 /// A site, by its name: the same name is the same site, whenever it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SiteId(NonZeroU64);
 
 impl SiteId {
@@ -49,7 +50,7 @@ impl SiteId {
 }
 
 /// A code of two letters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Code(NonZeroU16);
 
 impl Code {

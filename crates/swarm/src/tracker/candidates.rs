@@ -148,6 +148,19 @@ impl Candidates {
         self.everybody.proven.members.len() + self.everybody.unproven.members.len()
     }
 
+    /// Up to `count_max` manifests that somebody ready holds, with how many.
+    pub(super) fn holdings(&self, count_max: usize) -> Vec<(Digest, u32)> {
+        let mut counts = BTreeMap::new();
+        for index in [&self.everybody.proven, &self.everybody.unproven] {
+            for (manifest, number) in index.by_manifest.iter().take(count_max) {
+                let count = index.holders.get(*number).map_or(0, |(_, holders)| holders.count);
+                let all = counts.entry(*manifest).or_insert(0_u32);
+                *all = all.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            }
+        }
+        counts.into_iter().take(count_max).collect()
+    }
+
     /// Everybody ready who holds (some of) a manifest.
     pub(super) fn ready_holders(&self, manifest: Digest) -> impl Iterator<Item = PeerNumber> {
         self.everybody.proven.ready_holders(manifest).chain(self.everybody.unproven.ready_holders(manifest))

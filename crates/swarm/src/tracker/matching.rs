@@ -17,7 +17,7 @@ use super::{
     offers::Reservation,
     session::Session,
     timers::Timer,
-    types::{Answerer, Seeking},
+    types::{Answerer, GuestWish, Seeking},
 };
 use crate::{
     address::ClientAddr,
@@ -48,6 +48,8 @@ struct Search<'a> {
     covered_min: u16,
     /// For a thin answer, whose holder cannot ask again: never two of one foreign network.
     is_thin: bool,
+    /// Only of the nearest tiers, of which another server's visitor wants somebody.
+    near_only: bool,
     /// What others of its network got of whom.
     learned: Learned<'a>,
     coverage: &'a dyn Coverage,
@@ -62,6 +64,8 @@ struct Asked {
     push: bool,
     /// See [`Search::covered_min`].
     covered_min: u16,
+    /// See [`Search::near_only`].
+    near_only: bool,
 }
 
 /// Whether a tier is a part of the world, whose people do not share a line.
@@ -74,6 +78,14 @@ impl Tracker {
     #[must_use]
     pub fn ready(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> usize {
         self.search_for(now_ms, seeking, coverage).map_or(0, |search| self.choose(&search, &mut self.random.clone()).len())
+    }
+
+    /// How many of those are of the seeker's address, site or prefix, and how many they are together.
+    #[must_use]
+    pub fn ready_nearby(&self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> (usize, usize) {
+        let Some(search) = self.search_for(now_ms, seeking, coverage) else { return (0, 0) };
+        let chosen = self.choose(&search, &mut self.random.clone());
+        (chosen.iter().filter(|choice| choice.is_own).count(), chosen.len())
     }
 
     /// Whether [`Self::offers_for`] would give anybody now: looks no further than to the first.
@@ -90,8 +102,8 @@ impl Tracker {
 
     /// How near others may be, nearest first: what is not known of the searcher's place is not looked for.
     fn tiers(&self, search: &Search<'_>) -> impl Iterator<Item = Tier> + use<> {
-        let place = search.place;
-        self.config.ladder.tiers().filter(move |tier| *tier == Tier::Anyone || place.key(*tier).is_some())
+        let (place, farthest) = (search.place, if search.near_only { Tier::SamePrefix } else { Tier::Anyone });
+        self.config.ladder.tiers().filter(move |tier| *tier <= farthest && (*tier == Tier::Anyone || place.key(*tier).is_some()))
     }
 
     /// The search for a visit that may not be known yet; none if there is no place for it.
@@ -115,6 +127,7 @@ impl Tracker {
             excluded: &|_| false,
             covered_min: COVERAGE_MIN_PERMILLE,
             is_thin: true,
+            near_only: false,
             learned: self.nearness.of(now_ms, &place),
             coverage,
         })
@@ -124,26 +137,25 @@ impl Tracker {
     ///
     /// Nobody is offered where too many visits are remembered already.
     pub fn offers_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
-        self.give_to_visit(now_ms, seeking, (true, COVERAGE_MIN_PERMILLE), coverage)
+        let wish = GuestWish { near_only: false, push: true, takes_parts: false };
+        self.offers_for_guest(now_ms, seeking, wish, coverage)
     }
 
     /// Reserves ready-made offers of others who fetch the same manifest now, whatever they hold of it.
     pub fn neighbours_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
-        self.give_to_visit(now_ms, seeking, (false, 0), coverage)
+        let wish = GuestWish { near_only: false, push: false, takes_parts: true };
+        self.offers_for_guest(now_ms, seeking, wish, coverage)
     }
 
-    fn give_to_visit(
-        &mut self,
-        now_ms: u64,
-        seeking: &Seeking<'_>,
-        (push, covered_min): (bool, u16),
-        coverage: &dyn Coverage,
-    ) -> Vec<Offer> {
+    /// Reserves ready-made offers for a visitor of another server, or one of this server's own. Its answers come with the ticket, by whatever server.
+    pub fn offers_for_guest(&mut self, now_ms: u64, seeking: &Seeking<'_>, wish: GuestWish, coverage: &dyn Coverage) -> Vec<Offer> {
+        let GuestWish { near_only, push, takes_parts } = wish;
         self.advance(now_ms);
         if !self.open_visit(seeking) {
             return Vec::new();
         }
-        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push, covered_min };
+        let covered_min = if takes_parts { 0 } else { COVERAGE_MIN_PERMILLE };
+        let asked = Asked { manifest: seeking.manifest, count: seeking.wanted, push, covered_min, near_only };
         self.give(Answerer::Ticket(seeking.ticket), seeking.addr, asked, coverage)
     }
 
@@ -153,11 +165,11 @@ impl Tracker {
         let current = session.page.as_ref().and_then(|page| self.pages.get(page)).and_then(|page| page.manifest);
         let Some(manifest) = manifest.or(current) else { return Vec::new() };
         // A session can ask again and serves others meanwhile: another one that holds nothing yet is a neighbour like any.
-        self.give(Answerer::Peer(peer), session.addr, Asked { manifest, count, push: false, covered_min: 0 }, coverage)
+        self.give(Answerer::Peer(peer), session.addr, Asked { manifest, count, push: false, covered_min: 0, near_only: false }, coverage)
     }
 
     fn give(&mut self, who: Answerer, addr: ClientAddr, asked: Asked, coverage: &dyn Coverage) -> Vec<Offer> {
-        let Asked { manifest, count, push, covered_min } = asked;
+        let Asked { manifest, count, push, covered_min, near_only } = asked;
         if addr.share == SharePolicy::Off {
             return Vec::new();
         }
@@ -178,8 +190,21 @@ impl Tracker {
         let place = addr.place();
         let learned = self.nearness.of(now_ms, &place);
         let excluded = &excluded;
-        let search =
-            Search { now_ms, addr, place, nat, names_ipv6, manifest, count_max, excluded, covered_min, is_thin, learned, coverage };
+        let search = Search {
+            now_ms,
+            addr,
+            place,
+            nat,
+            names_ipv6,
+            manifest,
+            count_max,
+            excluded,
+            covered_min,
+            is_thin,
+            near_only,
+            learned,
+            coverage,
+        };
         let mut chosen = self.choose(&search, &mut random);
         if covered_min == 0 && self.leases.is_crowded(now_ms, &manifest) && !self.has_missed_neighbour(who, &addr) {
             // Who is connected beyond the line takes over it what others took, too. One of those who share it is enough on average.

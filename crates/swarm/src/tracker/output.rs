@@ -1,5 +1,7 @@
 //! What the tracker tells its host to do.
 
+use std::net::IpAddr;
+
 use viral_wire::signal::{DropReason, PeerNumber, TrackerToPeer};
 
 use crate::pageset::Report;
@@ -31,6 +33,8 @@ pub enum TrackerOutput {
         /// The same by ring, as far as it says: critical, expected, on demand.
         rings: [u64; 3],
     },
+    /// A forger was dropped that came from this address: other servers of the site are told by [`Tracker::handle_flagged`](super::Tracker::handle_flagged).
+    Flagged(IpAddr),
     /// Somebody registered for a page of which the tracker does not know the manifest: answer with
     /// [`Tracker::handle_manifest`](super::Tracker::handle_manifest), or with
     /// [`Tracker::handle_page_unknown`](super::Tracker::handle_page_unknown).

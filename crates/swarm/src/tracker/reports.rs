@@ -40,6 +40,12 @@ impl Tracker {
         Ok(())
     }
 
+    /// Another server of the site dropped a forger that came from this address.
+    pub fn handle_flagged(&mut self, now_ms: u64, address: IpAddr) {
+        self.advance(now_ms);
+        self.reputation.flag_address(self.now_ms, address);
+    }
+
     /// Adds what a visitor reports. Bytes from a peer count for the lineage only where the tracker matched the two.
     pub(super) fn handle_counts(&mut self, who: Answerer, counts: &Counts) {
         let believed = |bytes: u64| bytes.min(REPORTED_BYTES_MAX);
@@ -178,6 +184,7 @@ impl Tracker {
         self.totals.bans += 1;
         if let Some(address) = self.members.address_of(Answerer::Peer(peer)) {
             self.reputation.flag_address(self.now_ms, address);
+            self.put(TrackerOutput::Flagged(address));
         }
         if let Some(ordinal) = self.members.sessions.get(&peer).and_then(|session| session.leecher.ordinal) {
             self.lineage.dropped(ordinal);

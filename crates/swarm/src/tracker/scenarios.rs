@@ -118,7 +118,10 @@ impl World {
                     self.inboxes.entry(peer).or_default().push(message);
                 }
                 TrackerOutput::Close(peer, reason) => assert_eq!(self.closed.insert(peer, reason), None, "closed once"),
-                TrackerOutput::Loaded { .. } | TrackerOutput::Counted { .. } | TrackerOutput::PageWanted { .. } => self.others.push(output),
+                TrackerOutput::Loaded { .. }
+                | TrackerOutput::Counted { .. }
+                | TrackerOutput::Flagged(_)
+                | TrackerOutput::PageWanted { .. } => self.others.push(output),
             }
         }
     }

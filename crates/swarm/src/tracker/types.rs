@@ -1,5 +1,6 @@
 //! Who asks the tracker for something, and why it is refused.
 
+use serde::{Deserialize, Serialize};
 use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
 use crate::address::ClientAddr;
@@ -17,6 +18,17 @@ pub struct Seeking<'a> {
     pub wanted: usize,
     /// Stands for this visit; drawn by the host from a source of secrets.
     pub ticket: Ticket,
+}
+
+/// What another server asks for on behalf of its visitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestWish {
+    /// Only those of its address, site and prefix: others it has.
+    pub near_only: bool,
+    /// They are to send it something unasked, at once.
+    pub push: bool,
+    /// It fetches the manifest together with others, or asks again later: whoever holds anything of it is welcome.
+    pub takes_parts: bool,
 }
 
 /// Who answers.

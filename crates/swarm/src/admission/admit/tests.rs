@@ -15,17 +15,17 @@ use crate::{
 /// 2 MB, of which the shared line carries 1 MB/s.
 const APP_BYTES: u64 = 2_000_000;
 
-const PAGE: PageFacts<'static> =
+pub(in crate::admission) const PAGE: PageFacts<'static> =
     PageFacts { path: "/", manifest: Digest([7; 32]), app_bytes: APP_BYTES, size: Size::Known { bytes: APP_BYTES } };
 
-struct World {
-    tracker: Tracker,
+pub(in crate::admission) struct World {
+    pub(in crate::admission) tracker: Tracker,
     crowds: Crowds,
-    coverage: CoverageCache,
+    pub(in crate::admission) coverage: CoverageCache,
 }
 
 impl World {
-    fn new(line: u64) -> Self {
+    pub(in crate::admission) fn new(line: u64) -> Self {
         let mut coverage = CoverageCache::default();
         coverage.insert(PAGE.manifest, &[Piece { digest: Digest::of(b"piece"), len: 1000 }]);
         Self { tracker: Tracker::new(TrackerConfig::default(), 7), crowds: Crowds::new(line), coverage }
@@ -33,11 +33,16 @@ impl World {
 
     /// Somebody who has all of the page and left this many offers.
     fn seeder(&mut self, count: u32) {
+        self.seeder_at(visitor().addr, count);
+    }
+
+    /// The same elsewhere.
+    pub(in crate::admission) fn seeder_at(&mut self, addr: ClientAddr, count: u32) {
         let fingerprint = Digest::of(b"certificate");
         let text = format!(r#"["ufrag","passwordpasswordpassword","{fingerprint}","actpass",262144,["u|192.0.2.7|50001|zzzzz|h"],[]]"#);
         let description = Description::parse(&text).unwrap();
         let offers = (0..count).map(|offer| ReadyOffer { offer, description: description.clone() }).collect();
-        let peer = self.tracker.handle_join(0, visitor().addr);
+        let peer = self.tracker.handle_join(0, addr);
         for message in [
             PeerToTracker::Register { page: "/".to_owned(), manifest: Some(PAGE.manifest), ticket: None, slots: 4 },
             PeerToTracker::Held { manifest: PAGE.manifest, pieces: 1, bytes: 1000 },
@@ -47,14 +52,14 @@ impl World {
         }
     }
 
-    fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
+    pub(in crate::admission) fn admit(&mut self, facts: &VisitFacts, page: Option<&PageFacts<'_>>) -> Admission {
         let swarm = Swarm { tracker: &mut self.tracker, crowds: &mut self.crowds, coverage: &self.coverage };
         admit(0, facts, page, |_| false, &Policy::default(), swarm)
     }
 }
 
 /// A browser that navigates to the page.
-fn visitor() -> VisitFacts {
+pub(in crate::admission) fn visitor() -> VisitFacts {
     VisitFacts {
         evidence: visit(),
         addr: ClientAddr::at([192, 0, 2, 1].into()),
@@ -64,6 +69,7 @@ fn visitor() -> VisitFacts {
         was_here: false,
         is_proxied: false,
         may_share: true,
+        foreign: Vec::new(),
     }
 }
 

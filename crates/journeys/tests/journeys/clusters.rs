@@ -1,0 +1,100 @@
+//! Several servers of one site behind a load balancer that sends each request to another one.
+
+use std::time::Duration;
+
+use viral_journeys::browser::Engine::{self, Chromium, Firefox};
+use viral_journeys::nginx::{Nginx, Setup};
+use viral_journeys::redis::Redis;
+use viral_journeys::server::{Server, Stats};
+use viral_journeys::site::{App, Site};
+use viral_journeys::visitor::Visitor;
+use viral_journeys::wait::{self, journey};
+
+use crate::common::assert_whole;
+
+/// As many as a class has, three of four with the engine that most people have.
+const VISITORS: usize = 20;
+
+/// Visitors who come at the same time: more would measure how two cores start browsers.
+const TOGETHER: usize = 4;
+
+async fn one_of_two(redis: &Redis, site: &Site) -> Server {
+    Server::serve(site.folder(), &["--trust-proxy", "127.0.0.1", "--cluster", &redis.url()]).await
+}
+
+/// Waits until these servers together have so many seeders.
+async fn until_seeders(servers: &[&Server], count: u64) {
+    wait::until(&format!("{count} pages seed"), viral_journeys::deadlines::CONDITION, async || {
+        let mut seeders = 0;
+        for server in servers {
+            seeders += server.stats().await.seeders;
+        }
+        if seeders >= count { Ok(()) } else { Err(format!("{seeders}")) }
+    })
+    .await;
+}
+
+fn engine_of(number: usize) -> Engine {
+    if number % 4 == 3 { Firefox } else { Chromium }
+}
+
+/// So many visitors come to `url`, and all get the whole app.
+async fn come(numbers: std::ops::Range<usize>, url: &str, site: &Site) -> Vec<Visitor> {
+    let visits = numbers.map(|number| async move {
+        let visitor = Visitor::visiting(engine_of(number), url).await;
+        assert_whole(&visitor.until_app_runs().await, site);
+        visitor
+    });
+    futures_util::future::join_all(visits).await
+}
+
+#[tokio::test]
+async fn twenty_visitors_of_two_servers_carry_the_app_to_each_other_though_one_is_killed() {
+    journey(async {
+        let site = App::default().site();
+        let redis = Redis::start().await.expect("redis-server is installed");
+        let (one, mut other) = (one_of_two(&redis, &site).await, one_of_two(&redis, &site).await);
+        let balancer = Nginx::serve_as(site.folder(), Setup::Balancer([one.address(), other.address()])).await.expect("nginx starts");
+        let url = balancer.url("/");
+        let mut visitors = come(0..1, &url, &site).await;
+        until_seeders(&[&one, &other], 1).await;
+        for first in (1..VISITORS / 2).step_by(TOGETHER) {
+            visitors.extend(come(first..(first + TOGETHER).min(VISITORS / 2), &url, &site).await);
+        }
+        until_seeders(&[&one, &other], visitors.len() as u64).await;
+        let (here, there) = (one.stats().await, other.stats().await);
+        assert!(here.seeders > 0 && there.seeders > 0, "both have some of them: {here:?} {there:?}");
+        let thin = |stats: &[&Stats]| stats.iter().map(|stats| stats.answers.thin).sum::<u64>();
+        assert_eq!(thin(&[&here, &there]), VISITORS as u64 / 2 - 1);
+        assert!(from_app(&[&here, &there]) < 2 * site.len(), "one copy, and hedges: {here:?} {there:?}");
+
+        // Whoever comes now is fed by those who were here, wherever their sockets hung.
+        let before = here.answers.thin;
+        let fed = come(VISITORS / 2..VISITORS / 2 + TOGETHER, &url, &site);
+        let killed = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            other.kill();
+            std::time::Instant::now()
+        };
+        let (came, killed_at) = tokio::join!(fed, killed);
+        visitors.extend(came);
+        until_seeders(&[&one], visitors.len() as u64).await;
+        println!("all are registered {:?} after a server was killed", killed_at.elapsed());
+        for first in (visitors.len()..VISITORS).step_by(TOGETHER) {
+            visitors.extend(come(first..(first + TOGETHER).min(VISITORS), &url, &site).await);
+        }
+        until_seeders(&[&one], VISITORS as u64).await;
+        let last = one.stats().await;
+        assert!(last.answers.thin - before >= (VISITORS / 2 - TOGETHER) as u64, "{last:?}");
+        let mut from_peers = 0;
+        for visitor in &visitors[1..] {
+            from_peers += visitor.status().await.bytes_from_peers;
+        }
+        assert!(from_peers > site.len() * (VISITORS as u64 - 1) * 7 / 10, "{from_peers} of {VISITORS} times {}", site.len());
+    })
+    .await;
+}
+
+fn from_app(stats: &[&Stats]) -> u64 {
+    stats.iter().map(|stats| stats.origin_bytes.of_app()).sum()
+}
