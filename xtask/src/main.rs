@@ -134,15 +134,18 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
             steps.run("build viral (release)", release::build)?;
             steps.run("no paths of this machine", release::check)
         }
-        Chore::Tools => {
-            steps.run("tools", || tools::ensure(&[tools::NPM, tools::CERTIFICATES, tools::JOURNEYS, tools::BENCH, tools::BENCH_HTTP]))
-        }
+        Chore::Tools => steps.run("tools", || {
+            tools::ensure(&[tools::NPM, tools::CERTIFICATES, tools::CLUSTERS, tools::JOURNEYS, tools::BENCH, tools::BENCH_HTTP])
+        }),
     }
 }
 
 fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
-    let needed: &[&[tools::Tool]] =
-        if without_journeys { &[tools::NPM, tools::CERTIFICATES] } else { &[tools::NPM, tools::CERTIFICATES, tools::JOURNEYS] };
+    let needed: &[&[tools::Tool]] = if without_journeys {
+        &[tools::NPM, tools::CERTIFICATES, tools::CLUSTERS]
+    } else {
+        &[tools::NPM, tools::CERTIFICATES, tools::CLUSTERS, tools::JOURNEYS]
+    };
     steps.run("tools", || tools::ensure(needed))?;
     outline(steps)?;
     steps.run("others' crates", deny::check)?;

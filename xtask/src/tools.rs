@@ -31,6 +31,9 @@ pub(crate) const JOURNEYS: &[Tool] = &[
 /// What tests of certificates need: a certificate authority, names for it, and a look at what is shown.
 pub(crate) const CERTIFICATES: &[Tool] = &[("pebble", "pebble"), ("pebble-challtestsrv", "pebble"), ("openssl", "openssl")];
 
+/// Where servers meet.
+pub(crate) const CLUSTERS: &[Tool] = &[("redis-server", "redis-server")];
+
 /// What benches need besides what journeys do.
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 

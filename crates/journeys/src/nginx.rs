@@ -148,7 +148,7 @@ fn config(root: &Path, folder: &Path, ([port, secure], setup): ([u16; 2], Setup)
         ),
         Setup::Balancer([one, other]) => (
             "1",
-            "off".to_owned(),
+            format!("{at}/access.log sent"),
             format!(
                 "upstream both {{ server {one} max_fails=1 fail_timeout=2s; server {other} max_fails=1 fail_timeout=2s; }}
                 map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}"

@@ -2,7 +2,7 @@
 //!
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
-mod clustered;
+mod for_others;
 mod inner;
 mod outgoing;
 mod sessions;
@@ -32,8 +32,8 @@ use viral_site::{Asset, Site, Version};
 
 use inner::{Around, Inner};
 
-use clustered::News;
-pub(crate) use clustered::Numbers;
+use for_others::ForOthers;
+pub(crate) use for_others::Numbers;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
 
@@ -65,7 +65,7 @@ impl Hub {
             due_ms: None,
             lineage_seen: 0,
             crowds: Crowds::new(shared_line),
-            news: News::default(),
+            for_others: ForOthers::default(),
         };
         Self {
             start: Instant::now(),

@@ -22,6 +22,7 @@ mod app;
 mod client;
 #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "without the feature nobody joins a cluster"))]
 mod cluster;
+mod cluster_stats;
 mod coding;
 mod connection;
 mod connection_limit;

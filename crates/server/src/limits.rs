@@ -260,3 +260,14 @@ pub(crate) const CLUSTER_NUMBER_TRIES: u32 = 8;
 /// Bytes of what is learned of one page, as JSON. Larger ones are not shared.
 #[cfg(feature = "cluster")]
 pub(crate) const CLUSTER_PAGE_LEN_MAX: usize = 256 * 1024;
+
+/// What a server saw of visits and the others were not told yet: more than it can send until it tells them.
+pub(crate) const CLUSTER_SEEN_MAX: usize = 8_192;
+
+/// How much of that is in one message: about 32 KiB.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_SEEN_AT_ONCE: usize = 256;
+
+/// How often a server tells the others what it saw of visits. A page says what it used after it was quiet for longer.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_TELL: Duration = Duration::from_millis(200);

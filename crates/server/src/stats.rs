@@ -12,7 +12,7 @@ use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
-use crate::cluster::Snapshot as ClusterSnapshot;
+use crate::cluster_stats::ClusterSnapshot;
 use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;

@@ -1,10 +1,24 @@
 //! What was sent to which visit, behind a lock of its own: asked by every request for an asset, which must not wait for the hub.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, sleep_until};
 use viral_swarm::visits::{AnswerKind, Asked, Opening, Reported, Visits, VisitsConfig, VisitsOutput};
+
+use crate::limits::CLUSTER_SEEN_MAX;
+
+/// What a server saw of a visit, told to other servers of the site: whoever hears what a page used knows what was sent to that visit by all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Seen {
+    /// A document was answered.
+    Document { browser: u64, address: IpAddr, page: String, kind: AnswerKind, is_first: bool },
+    /// A part of it was sent whole.
+    Part { browser: u64, page: String, path: String },
+}
 
 /// The visits of one site. The hub may be locked by who calls, never the other way round.
 #[derive(Debug)]
@@ -13,6 +27,8 @@ pub(crate) struct VisitLog {
     inner: Mutex<Inner>,
     /// Wakes the timekeeper when something is due earlier than it knew.
     due_earlier: Notify,
+    /// Wakes who tells other servers: one of them gets the next request of a visit that began, perhaps.
+    begun: Notify,
 }
 
 #[derive(Debug)]
@@ -20,18 +36,63 @@ struct Inner {
     visits: Visits,
     /// When the timekeeper will wake, in milliseconds since the start.
     due_ms: Option<u64>,
+    /// For the other servers of the site, if there are any.
+    told: Option<Vec<Seen>>,
 }
 
 impl VisitLog {
     /// No visits yet.
     pub(crate) fn new() -> Self {
-        let inner = Inner { visits: Visits::new(VisitsConfig::default()), due_ms: None };
-        Self { start: Instant::now(), inner: Mutex::new(inner), due_earlier: Notify::new() }
+        let inner = Inner { visits: Visits::new(VisitsConfig::default()), due_ms: None, told: None };
+        Self { start: Instant::now(), inner: Mutex::new(inner), due_earlier: Notify::new(), begun: Notify::new() }
     }
 
     /// A visit begins.
     pub(crate) fn open(&self, opening: &Opening<'_>) {
         self.with(|visits, now_ms| visits.handle_document(now_ms, opening));
+        let Opening { browser, address, page, kind, is_first } = *opening;
+        self.tell(|_| Some(Seen::Document { browser, address, page: page.to_owned(), kind, is_first }));
+        self.begun.notify_one();
+    }
+
+    /// Waits until a visit begins.
+    #[cfg(feature = "cluster")]
+    pub(crate) async fn begun(&self) {
+        self.begun.notified().await;
+    }
+
+    /// Remembers from now on what other servers are to be told.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn tell_others(&self) {
+        self.lock().told.get_or_insert_default();
+    }
+
+    /// What they were not told yet.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn take_told(&self) -> Vec<Seen> {
+        self.lock().told.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// What another server saw.
+    pub(crate) fn handle_seen(&self, seen: &Seen) {
+        match seen {
+            Seen::Document { browser, address, page, kind, is_first } => {
+                let opening = Opening { browser: *browser, address: *address, page, kind: *kind, is_first: *is_first };
+                self.with(|visits, now_ms| visits.handle_document(now_ms, &opening));
+            }
+            Seen::Part { browser, page, path } => self.with(|visits, now_ms| {
+                if let Some(asked) = visits.handle_asked(now_ms, *browser, path, Some(page)) {
+                    visits.handle_sent(now_ms, asked);
+                }
+            }),
+        }
+    }
+
+    fn tell(&self, seen: impl FnOnce(&Visits) -> Option<Seen>) {
+        let Inner { visits, told, .. } = &mut *self.lock();
+        if let Some(told) = told.as_mut().filter(|told| told.len() < CLUSTER_SEEN_MAX) {
+            told.extend(seen(visits));
+        }
     }
 
     /// The page of the visit that a request is part of, and how it was answered.
@@ -46,6 +107,10 @@ impl VisitLog {
 
     /// That answer was handed out whole.
     pub(crate) fn sent(&self, asked: Asked) {
+        self.tell(|visits| {
+            let (browser, page, path) = visits.asked_for(&asked)?;
+            Some(Seen::Part { browser, page: page.to_owned(), path: path.to_owned() })
+        });
         self.with(|visits, now_ms| visits.handle_sent(now_ms, asked));
     }
 

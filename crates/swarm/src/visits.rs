@@ -106,6 +106,13 @@ impl Visits {
         Some(Asked { visit: serial, place })
     }
 
+    /// Of which browser and page that was, and what it asked for; none if the visit is gone.
+    #[must_use]
+    pub fn asked_for(&self, asked: &Asked) -> Option<(u64, &str, &str)> {
+        let visit = self.book.visit(asked.visit)?;
+        Some((visit.browser, &visit.page, visit.path_at(asked.place)?))
+    }
+
     /// The body of that answer was handed out whole, or the browser was told that it has it.
     pub fn handle_sent(&mut self, now_ms: u64, asked: Asked) {
         self.advance(now_ms);

@@ -12,13 +12,14 @@ use viral_swarm::cluster::ServerNumber;
 use viral_swarm::pageset::PageState;
 
 use super::message::Message;
-use super::{Cluster, Post, RollingSite};
+use super::others::{Cluster, Post};
+use super::rolling::RollingSite;
 use crate::config::{ClusterUrl, Config};
 use crate::error::OpenError;
 use crate::hub::Hub;
 use crate::limits::{
     CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_NUMBER_LEASE, CLUSTER_NUMBER_TRIES, CLUSTER_PAGE_LEN_MAX,
-    CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, PAGES_MAX,
+    CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, CLUSTER_SEEN_AT_ONCE, CLUSTER_TELL, PAGES_MAX,
 };
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
@@ -279,7 +280,10 @@ impl Bus {
         self.tolerate(read)?;
         let mut hello = interval(CLUSTER_HELLO);
         hello.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tell = interval(CLUSTER_TELL);
+        tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut versions = cluster.site.read();
+        cluster.hub.visits().tell_others();
         let mut batch = Vec::with_capacity(CLUSTER_BATCH_MAX);
         loop {
             tokio::select! {
@@ -288,6 +292,11 @@ impl Bus {
                         std::future::pending::<()>().await;
                     }
                     self.publish(commands, batch.drain(..)).await?;
+                }
+                () = cluster.hub.visits().begun() => self.tell_seen(cluster),
+                _ = tell.tick() => {
+                    self.tell_seen(cluster);
+                    cluster.tell_holdings();
                 }
                 // Others wait for it, perhaps.
                 Ok(()) = versions.changed() => {
@@ -302,6 +311,12 @@ impl Bus {
                     self.tell_news(cluster, commands).await?;
                 }
             }
+        }
+    }
+
+    fn tell_seen(&self, cluster: &Cluster) {
+        for seen in cluster.hub.visits().take_told().chunks(CLUSTER_SEEN_AT_ONCE) {
+            cluster.post(None, &Message::Seen { from: self.number, seen: seen.to_vec() });
         }
     }
 

@@ -10,6 +10,7 @@ use viral_wire::signal::{Answer, Offer, VisitPost};
 use viral_wire::{Digest, Ticket};
 
 use crate::hub::Numbers;
+use crate::visits::Seen;
 
 /// One message.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,6 +43,11 @@ pub(super) enum Message {
     /// What a visit of yours, or one that you gave peers to, reports.
     Visit {
         post: VisitPost,
+    },
+    /// To all: what was sent to visits.
+    Seen {
+        from: ServerNumber,
+        seen: Vec<Seen>,
     },
     /// To all: a forger came from this address.
     Flagged {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Cluster, RollingSite};
+use super::others::Cluster;
+use super::rolling::RollingSite;
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::hub::Hub;

@@ -7,7 +7,7 @@ use viral_swarm::tracker::{ClientAddr, GuestWish};
 use viral_wire::Ticket;
 use viral_wire::signal::{Answer, AnswerPost, Counts, Offer, PeerNumber, PeerToTracker, TrackerToPeer};
 
-use super::{Cluster, Sought};
+use super::others::{Cluster, Sought};
 use crate::hub::Hub;
 
 /// What other servers know of a session: a visitor with a ticket.

@@ -11,7 +11,7 @@ use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
-use super::clustered::News;
+use super::for_others::ForOthers;
 use super::outgoing::Outgoing;
 use crate::page_stats::PageCounters;
 use crate::pages::{Change, PageManifest, Pages};
@@ -30,7 +30,7 @@ pub(super) struct Inner {
     pub(super) lineage_seen: u64,
     pub(super) crowds: Crowds,
     /// For the other servers of the site.
-    pub(super) news: News,
+    pub(super) for_others: ForOthers,
 }
 
 /// What the tracker's words are carried out on, each behind a lock of its own.
@@ -67,7 +67,7 @@ impl Inner {
                 }
                 TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, around, &page, (browser, report)),
                 TrackerOutput::Counted { page, from_peers, rings } => around.counters.add_from_peers(&page, from_peers, rings),
-                TrackerOutput::Flagged(address) => self.news.flag(address),
+                TrackerOutput::Flagged(address) => self.for_others.flag(address),
                 TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &around.site.current()),
             }
         }
@@ -98,7 +98,7 @@ impl Inner {
     pub(super) fn handle_report(&mut self, now_ms: u64, version: &Version, page: &str, report: Report) {
         let change = self.pages.handle_report(now_ms, version, page, report);
         if change.is_some() || self.pages.is_young(page) {
-            self.news.learn(page);
+            self.for_others.learn(page);
         }
         self.apply(now_ms, change);
     }

@@ -1,13 +1,21 @@
-//! What sessions and visitors say to the tracker, and what is sent to them.
+//! What sessions, visitors and other servers of the site say to the tracker, and what is sent to them.
+
+use std::net::IpAddr;
 
 use tokio::sync::mpsc;
-use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, VisitError};
-use viral_wire::signal::{AnswerPost, PeerNumber, PeerToTracker, SignalError, VisitPost};
+use viral_swarm::admission::{self, Lack, Policy, VisitFacts};
+#[cfg(feature = "cluster")]
+use viral_swarm::cluster::ServerNumber;
+use viral_swarm::pageset::PageState;
+use viral_swarm::tracker::{AnswerError, Answerer, ClientAddr, GuestWish, Seeking, VisitError};
+use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, SignalError, VisitPost};
+use viral_wire::{Digest, Ticket};
 
+use super::inner::Inner;
 use super::{Hub, Outgoing};
 use crate::limits::SOCKET_QUEUE_MAX;
 use crate::pages::page_path;
-use viral_site::Resolved;
+use viral_site::{Asset, Resolved, Version};
 
 impl Hub {
     /// A socket opened: its number, and what to send on it. The receiver ends when the reader is too slow.
@@ -47,6 +55,66 @@ impl Hub {
     /// What a thin visit reports at its end.
     pub(crate) fn visit(&self, post: &VisitPost) -> Result<(), VisitError> {
         self.with(|inner, now_ms| inner.tracker.handle_visit(now_ms, post))
+    }
+
+    /// Peers that join from now on have numbers of this server.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_server(&self, number: ServerNumber) {
+        self.lock().tracker.set_server(number);
+    }
+
+    /// Manifests are to be the same as those of other servers.
+    pub(crate) fn leave_out_dates(&self) {
+        self.lock().pages.leave_out_dates();
+    }
+
+    /// What other servers are to be asked for before a visit is admitted, and of which manifest; see [`admission::lacks`].
+    pub(crate) fn lacks(
+        &self,
+        (version, document): (&Version, &Asset),
+        facts: &VisitFacts,
+        stores: impl FnOnce(&Digest) -> bool,
+        policy: &Policy,
+    ) -> Option<(Digest, Lack)> {
+        self.with(|inner, now_ms| {
+            let current = inner.current_page(now_ms, version, document)?;
+            let page = current.facts(page_path(document));
+            let lack = admission::lacks(now_ms, facts, &page, stores, policy, (&inner.tracker, &inner.coverage))?;
+            Some((current.manifest, lack))
+        })
+    }
+
+    /// Reserves peers for another server's visitor.
+    pub(crate) fn give_guest(
+        &self,
+        addr: ClientAddr,
+        (page, manifest): (&str, Digest),
+        (ticket, wanted): (Ticket, usize),
+        wish: GuestWish,
+    ) -> Vec<Offer> {
+        self.with(|inner, now_ms| {
+            let Inner { tracker, coverage, .. } = inner;
+            tracker.offers_for_guest(now_ms, &Seeking { addr, page, manifest, wanted, ticket }, wish, coverage)
+        })
+    }
+
+    /// The page of a session, and the manifest that it seeks: the one it names, or the page's.
+    pub(crate) fn sought(&self, peer: PeerNumber, manifest: Option<Digest>) -> Option<(String, Digest)> {
+        self.lock().tracker.sought(peer, manifest)
+    }
+
+    /// A forger came from this address, says another server.
+    pub(crate) fn flag(&self, address: IpAddr) {
+        self.with(|inner, now_ms| inner.tracker.handle_flagged(now_ms, address));
+    }
+
+    /// What visits to a page use is known better elsewhere.
+    pub(crate) fn adopt_page(&self, page: &str, state: PageState) {
+        let version = self.around.site.current();
+        self.with(|inner, now_ms| {
+            let change = inner.pages.adopt(&version, page, state);
+            inner.apply(now_ms, change);
+        });
     }
 
     /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.

@@ -8,6 +8,9 @@ use viral_swarm::tracker::TrackerStats;
 use viral_wire::Digest;
 
 use super::Hub;
+#[cfg(feature = "cluster")]
+use super::for_others::ForOthers;
+use super::for_others::Numbers;
 use crate::page_stats::{PageFacts, PageSnapshot};
 
 impl Hub {
@@ -62,5 +65,31 @@ impl Hub {
         let inner = self.lock();
         let lineage = inner.tracker.lineage();
         (lineage.snapshot(), lineage.next_event())
+    }
+
+    /// What is known of a page, if it was visited.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn page_state(&self, page: &str) -> Option<PageState> {
+        self.lock().pages.state(page)
+    }
+
+    /// What other servers were not told yet.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn take_news(&self) -> ForOthers {
+        std::mem::take(&mut self.lock().for_others)
+    }
+
+    /// Manifests that ready peers hold, with how many.
+    pub(crate) fn holdings(&self, count_max: usize) -> Vec<(Digest, u32)> {
+        self.lock().tracker.holdings(count_max)
+    }
+
+    /// The version that visitors get, the manifests that most ready peers hold, and the tracker's numbers.
+    pub(crate) fn tell(&self, holdings_max: usize) -> (String, Vec<(Digest, u32)>, Numbers) {
+        let version = self.around.site.current().tag().to_string();
+        let inner = self.lock();
+        let (sessions, reported) = (inner.tracker.session_count(), inner.tracker.reported());
+        let numbers = Numbers { sessions: sessions as u64, from_peers_bytes: reported.from_peers, ..Numbers::default() };
+        (version, inner.tracker.holdings(holdings_max), numbers)
     }
 }

@@ -1,8 +1,8 @@
 //! One visit to a page, decided at once: which answer, whom it is introduced to, and whether it shares a copy with others.
 
-use viral_wire::{Digest, Ticket, signal::Offer};
+use viral_wire::{Digest, Ticket, limits::OFFERS_PER_LEECHER_MAX, signal::Offer};
 
-use super::{Decision, Evidence, PageFitness, Policy, Reason, decide, foreign::together};
+use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
 use crate::{
     coverage::Coverage,
     crowd::{Crowds, Newcomer},
@@ -206,6 +206,15 @@ pub fn takes_part(facts: &VisitFacts, page: &PageFacts<'_>, policy: &Policy) -> 
     let evidence = Evidence { page_viral: fitness(facts, Some(page)), size: page.size, ..facts.evidence.clone() };
     let is_worth_it = matches!(decide(&evidence, policy), Decision::Full(reason) if reason != Reason::Learning);
     is_worth_it && !evidence.is_native_peer
+}
+
+/// Own and foreign offers together, those of the visitor's own address first, and own ones first among those.
+fn together(own: Vec<Offer>, foreign: &[Offer], wanted: usize) -> Vec<Offer> {
+    let mut offers = own;
+    offers.extend_from_slice(foreign);
+    offers.sort_by_key(|offer| offer.far);
+    offers.truncate(wanted.min(OFFERS_PER_LEECHER_MAX));
+    offers
 }
 
 /// What is known of a visit to a page, but for who is ready.

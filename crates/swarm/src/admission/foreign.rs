@@ -1,6 +1,6 @@
 //! A visit of which other servers are asked whether they have peers for it.
 
-use viral_wire::{Digest, limits::OFFERS_PER_LEECHER_MAX, signal::Offer};
+use viral_wire::{Digest, limits::OFFERS_PER_LEECHER_MAX};
 
 use super::{
     Decision, Policy, Reason,
@@ -43,15 +43,6 @@ pub fn lacks<C: Coverage>(
     let wanted = facts.peers_wanted.min(OFFERS_PER_LEECHER_MAX).saturating_sub(near);
     let wish = GuestWish { near_only: all >= facts.peers_wanted, push: all == 0, takes_parts: false };
     (wanted > 0).then_some(Lack { wanted, wish })
-}
-
-/// Own and foreign offers together, those of the visitor's own address first, and own ones first among those.
-pub(super) fn together(own: Vec<Offer>, foreign: &[Offer], wanted: usize) -> Vec<Offer> {
-    let mut offers = own;
-    offers.extend_from_slice(foreign);
-    offers.sort_by_key(|offer| offer.far);
-    offers.truncate(wanted.min(OFFERS_PER_LEECHER_MAX));
-    offers
 }
 
 #[cfg(test)]

@@ -154,6 +154,10 @@ impl Book {
         self.count(serial, 1);
     }
 
+    pub(super) fn visit(&self, serial: u64) -> Option<&Visit> {
+        self.visits.get(&serial)
+    }
+
     /// False if the visit is gone or was sent it before.
     pub(super) fn note_sent(&mut self, serial: u64, place: u64) -> bool {
         let Some(visit) = self.visits.get_mut(&serial) else { return false };

@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::{VISIT_BROWSERS_MAX, VISIT_BROWSERS_PER_NETWORK_MAX, VISIT_PATHS_ALL_MAX, VISIT_PATHS_MAX, VISITS_PER_BROWSER_MAX};
 
 /// Which kind of answer a document request got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AnswerKind {
     /// The whole document with the addition.
     Full,

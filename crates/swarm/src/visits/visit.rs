@@ -106,6 +106,11 @@ impl Visit {
         self.places.get(path).copied()
     }
 
+    /// The path that was asked for at a place.
+    pub(super) fn path_at(&self, place: u64) -> Option<&str> {
+        self.entries.get(&place).map(|entry| entry.path.as_ref())
+    }
+
     pub(super) fn is_sent_at(&self, place: u64) -> bool {
         self.entries.get(&place).is_some_and(|entry| entry.sent)
     }
