@@ -25,6 +25,7 @@ use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
+use crate::webtorrent::WebTorrent;
 use viral_site::Site;
 
 /// What every handler shares.
@@ -58,6 +59,8 @@ pub(crate) struct App {
     pub(crate) hsts: Option<http::HeaderValue>,
     /// Where visitors may ask how the world sees them, once it is answered.
     pub(crate) stun: OnceLock<StunAnnounced>,
+    /// The tracker for WebTorrent clients, if the operator wants one.
+    pub(crate) webtorrent: Option<Arc<WebTorrent>>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -72,7 +75,8 @@ impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
-        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun)
+        let snapshot = self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun);
+        snapshot.with_webtorrent(self.webtorrent.as_ref().map(|tracker| tracker.numbers()))
     }
 
     /// The ports at which this visitor may ask how the world sees it.

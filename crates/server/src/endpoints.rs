@@ -1,5 +1,6 @@
 //! Everything of ours under `/.viral/`.
 
+mod announce;
 mod disclosure;
 mod doctor;
 mod lineage;
@@ -45,6 +46,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/record", post(pieces::record))
         .route("/.viral/assets", get(listing::assets))
         .route("/.viral/ws", get(signals::socket))
+        .route("/.viral/announce", get(announce::socket))
         .route("/.viral/answer", post(signals::answer))
         .route("/.viral/visit", post(signals::visit))
         .route("/.viral/lineage", get(lineage::public))

@@ -29,6 +29,8 @@ mod deflated_cache;
 mod early;
 mod endpoints;
 mod error;
+mod followed;
+mod frames;
 mod headers;
 mod host_table;
 #[cfg(feature = "tls")]
@@ -69,6 +71,7 @@ pub mod tls;
 mod unasked;
 mod viral;
 mod visits;
+mod webtorrent;
 
 pub use client::Visitor;
 pub use error::OpenError;

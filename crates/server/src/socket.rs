@@ -2,24 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument as _;
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, decode, encode};
 
-use crate::allowance::Allowance;
+use crate::frames::{End, Frames, GOING_AWAY, POLICY, TOO_BIG, UNSUPPORTED};
 use crate::hub::{Hub, Outgoing};
-use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
+use crate::limits::{IDLE_TIMEOUT, PING_INTERVAL};
 use crate::shutdown::{Shutdown, TaskGuard};
-use crate::stats::{Cause, Stats};
-
-/// Close codes (RFC 6455 section 7.4.1).
-const GOING_AWAY: u16 = 1001;
-const UNSUPPORTED: u16 = 1003;
-const POLICY: u16 = 1008;
-const TOO_BIG: u16 = 1009;
+use crate::stats::Stats;
 
 /// What a session needs besides its socket.
 pub(crate) struct Context {
@@ -33,32 +27,26 @@ pub(crate) struct Context {
     pub(crate) _task: TaskGuard,
 }
 
-/// Why the loop ends; the code and reason of the close frame.
-type End = (u16, &'static str);
-
 /// Runs a session until either side ends it. The tracker always hears that the peer left.
 pub(crate) async fn run(socket: WebSocket, client: ClientAddr, context: Context) {
     let hub = Arc::clone(&context.hub);
     let (peer, outgoing) = hub.join(client);
-    let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
-    let mut session = Session { socket, peer, context, control };
+    let mut session = Session { frames: Frames::new(socket, context.stats.clone()), peer, context };
     let lived = async {
         let end = session.exchange(outgoing).await;
         hub.leave(peer);
         if let Some((code, reason)) = end {
             tracing::debug!(code, reason, "session closed");
-            session.close(code, reason).await;
+            session.frames.close((code, reason)).await;
         }
     };
     lived.instrument(tracing::debug_span!("session", %peer)).await;
 }
 
 struct Session {
-    socket: WebSocket,
+    frames: Frames,
     peer: PeerNumber,
     context: Context,
-    /// Pings and pongs that the client may still send.
-    control: Allowance,
 }
 
 impl Session {
@@ -75,23 +63,22 @@ impl Session {
             tokio::select! {
                 () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
                 message = outgoing.recv() => match message {
-                    Some(Outgoing::Signal(signal)) => self.send(Message::Text(encode(&*signal).into())).await?,
+                    Some(Outgoing::Signal(signal)) => self.frames.send(Message::Text(encode(&*signal).into())).await?,
                     Some(Outgoing::Close(reason)) => return Some((reason.code(), reason.as_token())),
                     None => return Some((POLICY, "too slow a reader")),
                 },
-                message = self.socket.recv() => {
+                message = self.frames.recv() => {
                     heard = Instant::now();
                     match message? {
                         Ok(Message::Text(text)) => self.handle_text(text.as_bytes()),
                         Ok(Message::Binary(_)) => return Some((UNSUPPORTED, "signals are text")),
                         // The reply is made already, and leaves while we read on to the end.
                         Ok(Message::Close(_)) => {
-                            self.read_to_end().await;
+                            self.frames.read_to_end().await;
                             return None;
                         }
-                        // Each ping is answered already, as far as there is room for it.
                         Ok(Message::Ping(_) | Message::Pong(_)) => {
-                            if !self.control.take(heard, 1) {
+                            if !self.frames.may_ping(heard) {
                                 return Some((POLICY, "too many pings"));
                             }
                         }
@@ -102,7 +89,7 @@ impl Session {
                     if heard.elapsed() > IDLE_TIMEOUT {
                         return Some((GOING_AWAY, "no sign of life"));
                     }
-                    self.send(Message::Ping(Default::default())).await?;
+                    self.frames.send(Message::Ping(Default::default())).await?;
                 }
             }
         }
@@ -117,41 +104,4 @@ impl Session {
             }
         }
     }
-
-    /// Sends and counts; `None` when the other side does not take it.
-    async fn send(&mut self, message: Message) -> Option<()> {
-        let len = frame_len(&message);
-        timeout(WRITE_TIMEOUT, self.socket.send(message)).await.ok()?.ok()?;
-        if let Some(stats) = &self.context.stats {
-            stats.add_sent(Cause::Signalling, len);
-        }
-        Some(())
-    }
-
-    async fn close(&mut self, code: u16, reason: &'static str) {
-        let sent = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
-        // Reading on lets the other side's close frame arrive, so that the socket ends without a reset.
-        if sent.is_some() {
-            self.read_to_end().await;
-        }
-    }
-
-    async fn read_to_end(&mut self) {
-        let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
-    }
-}
-
-/// Bytes on the wire of a frame from a server (RFC 6455 section 5.2).
-fn frame_len(message: &Message) -> u64 {
-    let payload = match message {
-        Message::Text(text) => text.len(),
-        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(frame) => frame.as_ref().map_or(0, |frame| 2 + frame.reason.len()),
-    };
-    let head = match payload {
-        0..=125 => 2,
-        126..=65_535 => 4,
-        _ => 10,
-    };
-    (head + payload) as u64
 }

@@ -15,6 +15,7 @@ use viral_wire::signal::{DoctorCheck, DoctorPost};
 use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
+use crate::webtorrent::WebTorrentNumbers;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +165,7 @@ impl Stats {
             doctor: self.doctor(),
             bans: tracker.bans,
             stun,
+            webtorrent: None,
             uptime_s,
             pages,
         }
@@ -187,8 +189,17 @@ pub(crate) struct Snapshot {
     bans: u64,
     /// Null where STUN is off. Sites of one server share it.
     stun: Option<StunNumbers>,
+    /// Null where there is no tracker for WebTorrent clients.
+    webtorrent: Option<WebTorrentNumbers>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
+}
+
+impl Snapshot {
+    /// The same with the numbers of the tracker for WebTorrent clients.
+    pub(crate) fn with_webtorrent(self, webtorrent: Option<WebTorrentNumbers>) -> Self {
+        Self { webtorrent, ..self }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -50,7 +50,8 @@ use crate::stun::StunAnnounced;
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
-use crate::{admin, endpoints, listen, pipeline, redirect, state};
+use crate::webtorrent::WebTorrent;
+use crate::{admin, endpoints, listen, pipeline, redirect, state, webtorrent};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// A site that visitors hand on to each other.
@@ -93,6 +94,7 @@ impl Viral {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
         }
         let whereabouts = Whereabouts::open(config, dir.as_deref()).await?;
+        let webtorrent = WebTorrent::open(config, dir.as_deref())?;
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let (state, inherited) = inherit(config.state_dir.clone().zip(dir), site.as_ref()).await?;
@@ -121,6 +123,7 @@ impl Viral {
             trust_proxy: Proxies::of(config),
             hsts: hsts_of(config.hsts),
             stun: OnceLock::new(),
+            webtorrent: webtorrent.clone(),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -134,6 +137,9 @@ impl Viral {
             tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
         ];
+        if let Some(tracker) = webtorrent {
+            tasks.extend([tokio::spawn(webtorrent::follow(Arc::downgrade(&tracker))), tokio::spawn(webtorrent::keep_time(tracker))]);
+        }
         tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, tasks: Arc::new(Tasks(tasks)) })
     }
