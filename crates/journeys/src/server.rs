@@ -43,6 +43,9 @@ pub struct Stats {
     /// What came of STUN, null where it is off.
     #[serde(default)]
     pub stun: serde_json::Value,
+    /// What the tracker for WebTorrent clients did, null where there is none.
+    #[serde(default)]
+    pub webtorrent: serde_json::Value,
     /// How often each reason decided, by kind of answer.
     #[serde(default)]
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,

@@ -25,4 +25,5 @@ mod respect;
 mod restarts;
 mod secure;
 mod shapes;
+mod torrents;
 mod upstreams;
