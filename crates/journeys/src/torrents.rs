@@ -21,7 +21,10 @@ pub const SEGMENTS: [&str; 3] = ["/segment0.bin", "/segment1.bin", "/segment2.bi
 #[must_use]
 pub fn site() -> Site {
     let mut site = Site::empty();
-    site.write("/index.html", "<!doctype html><title>torrents</title>");
+    site.write(
+        "/index.html",
+        "<!doctype html><title>torrents</title><script type=module>window.torrents = await import('/page.js')</script>",
+    );
     site.write("/page.js", include_str!("torrents/page.js"));
     for (path, package) in [
         ("/webtorrent.min.js", "webtorrent/dist/webtorrent.min.js"),

@@ -15,11 +15,11 @@ export async function seedFile(path) {
   const body = await (await fetch(path)).blob();
   const torrents = await client();
   window.seeding = torrents;
-  const torrent = await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     torrents.on('error', reject);
-    torrents.seed(new File([body], 'shared.bin'), { announce: [tracker] }, (torrent) => torrent.once('trackerAnnounce', () => resolve(torrent)));
+    const torrent = torrents.seed(new File([body], 'shared.bin'), { announce: [tracker] });
+    torrent.on('trackerAnnounce', () => resolve(Array.from(torrent.torrentFile)));
   });
-  return Array.from(torrent.torrentFile);
 }
 
 // The SHA-256 of what came from others.

@@ -52,9 +52,10 @@ async fn a_client_of_bittorrent_tracker_shows_what_is_wrong_and_stays() {
 async fn pages(engine: Engine) -> (Site, Server, [Visitor; 2]) {
     let site = torrents::site();
     let server = Server::serve(site.folder(), &["--webtorrent", "--webtorrent-open"]).await;
-    let pages = [Visitor::visiting(Chromium, &server.url("/")).await, Visitor::visiting(engine, &server.url("/")).await];
+    let pages = [Visitor::fresh(Chromium).await, Visitor::fresh(engine).await];
     for page in &pages {
-        page.run_async("window.torrents = await import('/page.js')").await;
+        page.open(&server.url("/")).await;
+        page.until("the page's script is there", "window.torrents !== undefined").await;
     }
     (site, server, pages)
 }
