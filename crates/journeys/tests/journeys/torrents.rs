@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 5;
 ///
 /// WebRTC of node tells both sides after 5 s each that it has gathered its addresses, and gives a connection up at 10 s: which is first is chance, so others are sent after one.
 fn takes_it(folder: &Path, server: &Server) {
-    let mut take = || {
+    let take = || {
         let mut leecher = torrents::node("get", folder, &tracker(server));
         leecher.expect_line(TAKEN, |line| line.starts_with("done ").then_some(()))
     };
