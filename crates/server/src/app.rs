@@ -89,6 +89,12 @@ impl App {
         *method == Method::GET && self.base.is_root() && Cause::of_path(path) == Cause::Documents
     }
 
+    /// Whether a WebTorrent client asks at the address of the site itself, as most trackers are addressed.
+    pub(crate) fn is_tracker_asked(&self, method: &Method, path: &str, headers: &HeaderMap) -> bool {
+        let is_handshake = || headers.get(header::UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        self.webtorrent.is_some() && *method == Method::GET && path == self.base.as_str() && is_handshake()
+    }
+
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
     /// browsers send it with no request of another site (`SameSite=Lax`).
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {

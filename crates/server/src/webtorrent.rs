@@ -29,8 +29,8 @@ pub(crate) use session::{Context, run};
 /// What a client is told of a torrent that is not served.
 const NOT_SERVED: &str = "this tracker does not serve this info_hash";
 
-/// What a client is told that announces more torrents than one socket may.
-const TOO_MANY: &str = "one connection announces too many torrents; stop some of them";
+/// What a client is told that announces more than one socket may.
+const TOO_MANY: &str = "one connection announces too many torrents, or too many peers of one; stop some of them";
 
 /// The tracker of one site.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl WebTorrent {
             return refused(NOT_SERVED);
         }
         let seat = client.seats.find(info_hash, peer_id);
-        if seat.is_none() && said.event != Event::Stopped && !client.seats.make_room(now_ms) {
+        if seat.is_none() && said.event != Event::Stopped && !client.seats.make_room(now_ms, info_hash) {
             return refused(TOO_MANY);
         }
         let mut swarms = self.shard(info_hash);

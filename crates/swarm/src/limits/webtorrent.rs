@@ -6,6 +6,9 @@ pub const WEBTORRENT_PEERS_MAX: usize = 65_536;
 /// Torrents, and peers in each, that one socket announces. `bittorrent-tracker` has one socket for each tracker, whatever the client shares.
 pub const WEBTORRENT_SEATS_MAX: usize = 128;
 
+/// Peers of one torrent that one socket announces: clients of one page or program share a socket. More would only take offers from others.
+pub const WEBTORRENT_SEATS_SAME_MAX: usize = 8;
+
 /// How often clients are asked to announce themselves, in seconds: as `aquatic_ws` and `bittorrent-tracker` ask it of clients with a WebSocket.
 pub const WEBTORRENT_INTERVAL_S: u32 = 120;
 

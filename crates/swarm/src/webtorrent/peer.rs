@@ -38,6 +38,8 @@ pub(super) struct Peer<H> {
     pub(super) at: usize,
     /// The offers that were passed to it, oldest first.
     unanswered: Vec<Given>,
+    /// Until then there is no room for another, unless it answers: most of a busy torrent are looked at no further.
+    full_until_ms: u64,
     /// How many lapsed since it last answered one.
     missed: u8,
 }
@@ -52,7 +54,18 @@ struct Given {
 
 impl<H> Peer<H> {
     pub(super) fn new(peer_id: Id, guest: Guest, reached_by: H, is_complete: bool) -> Self {
-        Self { peer_id, guest, reached_by, is_complete, said_ms: 0, check_ms: 0, at: 0, unanswered: Vec::new(), missed: 0 }
+        Self {
+            peer_id,
+            guest,
+            reached_by,
+            is_complete,
+            said_ms: 0,
+            check_ms: 0,
+            at: 0,
+            unanswered: Vec::new(),
+            full_until_ms: 0,
+            missed: 0,
+        }
     }
 
     /// Whether something comes of introducing two: one has what the other may take.
@@ -68,9 +81,8 @@ impl<H> Peer<H> {
 
     /// Whether another offer may be passed to it: not one of somebody whose last one it has not answered yet.
     pub(super) fn has_room(&self, now_ms: u64, from: Seat) -> bool {
-        let room = if self.missed >= WEBTORRENT_MISSED_MAX { 1 } else { WEBTORRENT_UNANSWERED_MAX };
-        let mut open = self.unanswered.iter().filter(|given| given.until_ms > now_ms).peekable();
-        open.peek().is_none() || (open.clone().all(|given| given.from != from) && open.count() < room)
+        let open = || self.unanswered.iter().filter(|given| given.until_ms > now_ms);
+        self.full_until_ms <= now_ms && open().all(|given| given.from != from)
     }
 
     pub(super) fn give(&mut self, now_ms: u64, from: Seat, offer_id: Id) {
@@ -79,6 +91,9 @@ impl<H> Peer<H> {
         let lapsed = u8::try_from(before - self.unanswered.len()).unwrap_or(u8::MAX);
         self.missed = self.missed.saturating_add(lapsed);
         self.unanswered.push(Given { offer_id, from, until_ms: now_ms.saturating_add(WEBTORRENT_OFFER_AGE_MAX_MS) });
+        let room = if self.missed >= WEBTORRENT_MISSED_MAX { 1 } else { WEBTORRENT_UNANSWERED_MAX };
+        // Each waits as long as the others, so the oldest lapses first.
+        self.full_until_ms = self.unanswered.first().filter(|_| self.unanswered.len() >= room).map_or(0, |oldest| oldest.until_ms);
     }
 
     /// It answers an offer: who made it, if it was passed to this one and waits for an answer.
@@ -86,7 +101,7 @@ impl<H> Peer<H> {
         let index =
             self.unanswered.iter().position(|given| given.offer_id == *offer_id && given.until_ms > now_ms && is_from(given.from))?;
         let given = self.unanswered.remove(index);
-        self.missed = 0;
+        (self.missed, self.full_until_ms) = (0, 0);
         if self.unanswered.is_empty() {
             // Most peers wait for hours with nothing to answer.
             self.unanswered = Vec::new();

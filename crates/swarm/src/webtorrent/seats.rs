@@ -3,7 +3,7 @@
 use viral_wire::webtorrent::Id;
 
 use super::peer::Seat;
-use crate::limits::{WEBTORRENT_PEER_AGE_MAX_MS, WEBTORRENT_SEATS_MAX};
+use crate::limits::{WEBTORRENT_PEER_AGE_MAX_MS, WEBTORRENT_SEATS_MAX, WEBTORRENT_SEATS_SAME_MAX};
 
 /// The peers of one socket.
 #[derive(Debug, Default)]
@@ -24,12 +24,16 @@ impl Seats {
         self.0.iter().find(|taken| taken.is(info_hash, peer_id)).map(|taken| taken.seat)
     }
 
-    /// Whether another peer may be announced at `now_ms`. Who said nothing for so long that it is forgotten makes room.
-    pub fn make_room(&mut self, now_ms: u64) -> bool {
-        if self.0.len() >= WEBTORRENT_SEATS_MAX {
+    /// Whether another peer of this torrent may be announced at `now_ms`. Who said nothing for so long that it is forgotten makes room.
+    pub fn make_room(&mut self, now_ms: u64, info_hash: &Id) -> bool {
+        let has_room = |seats: &[Taken]| {
+            let same = seats.iter().filter(|taken| taken.info_hash == *info_hash).count();
+            seats.len() < WEBTORRENT_SEATS_MAX && same < WEBTORRENT_SEATS_SAME_MAX
+        };
+        if !has_room(&self.0) {
             self.0.retain(|taken| taken.said_ms.saturating_add(WEBTORRENT_PEER_AGE_MAX_MS) > now_ms);
         }
-        self.0.len() < WEBTORRENT_SEATS_MAX
+        has_room(&self.0)
     }
 
     /// A peer said something at `now_ms`, and sits there now; none where it left.

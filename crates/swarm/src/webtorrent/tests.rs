@@ -7,7 +7,9 @@ use viral_wire::webtorrent::OfferIn;
 
 use super::*;
 use crate::{
-    limits::{WEBTORRENT_MISSED_MAX, WEBTORRENT_OFFER_AGE_MAX_MS, WEBTORRENT_SEATS_MAX, WEBTORRENT_UNANSWERED_MAX},
+    limits::{
+        WEBTORRENT_MISSED_MAX, WEBTORRENT_OFFER_AGE_MAX_MS, WEBTORRENT_SEATS_MAX, WEBTORRENT_SEATS_SAME_MAX, WEBTORRENT_UNANSWERED_MAX,
+    },
     locality::{Ladder, Place, SharePolicy, Tier},
 };
 
@@ -289,15 +291,20 @@ fn there_is_an_end_to_peers_and_to_those_of_one_socket() {
     let mut seats = Seats::default();
     let seat = world.seats[&1].1;
     for number in 0..u32::try_from(WEBTORRENT_SEATS_MAX).unwrap() {
-        assert!(seats.make_room(5));
+        assert!(seats.make_room(5, &id(number)));
         seats.note(5, (&id(number), &id(0)), Some(seat));
     }
-    assert!(!seats.make_room(5 + WEBTORRENT_PEER_AGE_MAX_MS - 1));
+    assert!(!seats.make_room(5 + WEBTORRENT_PEER_AGE_MAX_MS - 1, &id(999)));
     seats.note(6, (&id(3), &id(0)), Some(seat));
-    assert!(seats.make_room(5 + WEBTORRENT_PEER_AGE_MAX_MS), "who is forgotten makes room");
+    assert!(seats.make_room(5 + WEBTORRENT_PEER_AGE_MAX_MS, &id(999)), "who is forgotten makes room");
     assert_eq!((seats.iter().count(), seats.find(&id(3), &id(0)), seats.find(&id(4), &id(0))), (1, Some(seat), None));
     seats.note(7, (&id(3), &id(0)), None);
     assert_eq!(seats.iter().count(), 0);
+    for peer in 0..u32::try_from(WEBTORRENT_SEATS_SAME_MAX).unwrap() {
+        assert!(seats.make_room(7, &TORRENT));
+        seats.note(7, (&TORRENT, &id(peer)), Some(seat));
+    }
+    assert!(!seats.make_room(7, &TORRENT) && seats.make_room(7, &id(1)), "of one torrent it has enough");
 }
 
 #[test]
