@@ -79,7 +79,7 @@ impl<H: Clone> Swarms<H> {
         announce: &Announce<'_>,
         given: &mut Vec<(usize, H)>,
     ) -> Result<Announced, Full> {
-        self.advance(now_ms);
+        let now_ms = self.advance(now_ms);
         let seat = seat.filter(|seat| self.swarms.get(&announce.info_hash).is_some_and(|swarm| swarm.peer(*seat).is_some()));
         if announce.event == Event::Stopped {
             if let Some(seat) = seat {
@@ -108,7 +108,7 @@ impl<H: Clone> Swarms<H> {
 
     /// A peer answers an offer. Whom the answer goes to; nobody where the offer was not passed to this peer, was answered or lapsed, or where who made it has left.
     pub fn handle_answer(&mut self, now_ms: u64, info_hash: &Id, seat: Seat, answer: &AnswerIn<'_>) -> Option<H> {
-        self.advance(now_ms);
+        let now_ms = self.advance(now_ms);
         self.swarms.get_mut(info_hash)?.take_answer(now_ms, seat, &answer.offer_id, &answer.to_peer_id)
     }
 
@@ -172,7 +172,9 @@ impl<H: Clone> Swarms<H> {
         Ok(seat)
     }
 
-    fn advance(&mut self, now_ms: u64) {
+    /// The time now: who had to wait for its turn may come with an earlier one.
+    fn advance(&mut self, now_ms: u64) -> u64 {
         self.now_ms = self.now_ms.max(now_ms);
+        self.now_ms
     }
 }
