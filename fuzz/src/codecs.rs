@@ -7,9 +7,12 @@ use std::{
 
 use viral_wire::{
     Channel, Description, Frame, Manifest,
-    limits::{CANDIDATES_MAX, DESCRIPTION_LEN_MAX, MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX, MESSAGE_LEN_MAX},
+    limits::{
+        ANNOUNCE_OFFERS_MAX, ANNOUNCE_SDP_LEN_MAX, CANDIDATES_MAX, DESCRIPTION_LEN_MAX, MANIFEST_ASSETS_MAX, MANIFEST_BYTES_MAX,
+        MESSAGE_LEN_MAX, SCRAPE_HASHES_MAX,
+    },
     signal::{self, AnswerPost, PeerToTracker, RecordPost, Signal, ThinBoot, TrackerToPeer, VisitPost},
-    stun,
+    stun, webtorrent as torrents,
 };
 
 /// A message on a data channel.
@@ -93,6 +96,39 @@ pub fn stun(data: &[u8]) {
         }
     }
     assert!(stun::decode_success(data, &transaction).is_err() || stun::is_success(data));
+}
+
+/// A message of a WebTorrent client.
+///
+/// # Panics
+/// Where one is read over a limit, is passed on as something else, or its sender is not told what is wrong.
+pub fn webtorrent(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("what is sent is JSON");
+    match torrents::parse(text) {
+        Ok(torrents::Request::Announce(announce)) => {
+            assert!(announce.offers.len() <= ANNOUNCE_OFFERS_MAX);
+            let (info_hash, peer_id) = (&announce.info_hash, &announce.peer_id);
+            let offers = announce
+                .offers
+                .iter()
+                .map(|offer| (offer.offer, "offer", torrents::offer(info_hash, peer_id, &offer.offer_id, offer.offer)));
+            let answer = announce
+                .answer
+                .map(|answer| (answer.answer, "answer", torrents::answer(info_hash, peer_id, &answer.offer_id, answer.answer)));
+            for (raw, field, message) in offers.chain(answer) {
+                assert!(raw.len() <= ANNOUNCE_SDP_LEN_MAX && json(raw).is_object());
+                let message = json(&message);
+                assert_eq!(message[field], json(raw));
+                assert_eq!(message["info_hash"].as_str().and_then(torrents::Id::of_characters).as_ref(), Some(info_hash));
+            }
+        }
+        Ok(torrents::Request::Scrape(hashes)) => assert!((1..=SCRAPE_HASHES_MAX).contains(&hashes.len())),
+        Err(fault) => {
+            let reply = json(&fault.reply());
+            assert!(reply["action"].is_string() && reply["failure reason"] == fault.reason.to_string());
+        }
+    }
 }
 
 /// The boot block of a thin answer.

@@ -9,7 +9,7 @@ mod headers;
 pub mod seeds;
 mod tracker;
 
-pub use codecs::{boot, description, frame, manifest, signal, stun};
+pub use codecs::{boot, description, frame, manifest, signal, stun, webtorrent};
 pub use download::download_ops;
 pub use headers::{accept_encoding, range_header};
 pub use tracker::tracker_ops;
@@ -18,7 +18,7 @@ pub use tracker::tracker_ops;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("frame", frame),
     ("manifest", manifest),
     ("description", description),
@@ -27,6 +27,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("stun", stun),
     ("range_header", range_header),
     ("accept_encoding", accept_encoding),
+    ("webtorrent", webtorrent),
     ("tracker_ops", tracker_ops),
     ("download_ops", download_ops),
 ];

@@ -52,6 +52,16 @@ const STUN: [&str; 5] = [
     "000100102112a442b7e7a701bc34d686fa87dfae0003000c000000000000000000000000",
 ];
 
+/// What `bittorrent-tracker` 11.2.3 says, shortened, and faults.
+const WEBTORRENT: [&str; 6] = [
+    "{\"numwant\":2,\"uploaded\":0,\"downloaded\":0,\"left\":null,\"event\":\"started\",\"action\":\"announce\",\"info_hash\":\"\\bÈ\u{a5}§¦\\u0018:®\\u001e\\tØ1ßgHÕf\\tZ\\u0010\",\"peer_id\":\"-WW0300-abcdefghijkl\",\"offers\":[{\"offer\":{\"type\":\"offer\",\"sdp\":\"v=0\\r\\n\"},\"offer_id\":\"abcdefghijklmnopqrst\"}]}",
+    "{\"action\":\"announce\",\"info_hash\":\"h1SGeFOAB/gRTdYz+AbC\",\"peer_id\":\"-PM0203-abcdefghijkl\",\"to_peer_id\":\"-PM0203-abcdefghijkm\",\"answer\":{\"type\":\"answer\",\"sdp\":\"v=0\"},\"offer_id\":\"abcdefghijklmnopqrst\"}",
+    "{\"action\":\"scrape\",\"info_hash\":[\"h1SGeFOAB/gRTdYz+AbC\",\"abcdefghijklmnopqrst\"]}",
+    "{\"action\":\"scrape\",\"info_hash\":\"h1SGeFOAB/gRTdYz+AbC\"}",
+    "{\"action\":\"announce\",\"info_hash\":\"6831534765464f41422f67525464597a2b416243\",\"left\":\"x\"}",
+    "[\"announce\"]",
+];
+
 /// The seeds of a target; none for one that is not known.
 ///
 /// # Panics
@@ -67,6 +77,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "stun" => STUN.map(|message| unhex(message, 0)).to_vec(),
         "range_header" => ASSET_LENS.iter().flat_map(|len| RANGES.map(|range| [&len.to_be_bytes(), range.as_bytes()].concat())).collect(),
         "accept_encoding" => ACCEPTED.map(|header| header.as_bytes().to_vec()).to_vec(),
+        "webtorrent" => WEBTORRENT.map(|message| message.as_bytes().to_vec()).to_vec(),
         "tracker_ops" => scripts(),
         "download_ops" => traces(),
         _ => Vec::new(),

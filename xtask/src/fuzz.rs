@@ -10,8 +10,19 @@ use crate::shell::{cargo, command, root, run, target_dir};
 use crate::steps::Steps;
 
 /// Every target of `fuzz/Cargo.toml`.
-const TARGETS: [&str; 10] =
-    ["frame", "manifest", "description", "signal", "boot", "stun", "range_header", "accept_encoding", "tracker_ops", "download_ops"];
+const TARGETS: [&str; 11] = [
+    "frame",
+    "manifest",
+    "description",
+    "signal",
+    "boot",
+    "stun",
+    "range_header",
+    "accept_encoding",
+    "webtorrent",
+    "tracker_ops",
+    "download_ops",
+];
 
 /// What makes rustc count edges and compared values for libFuzzer, as cargo-fuzz has it. Stable rustc takes all of these; only the sanitizers need a nightly one.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

@@ -21,7 +21,7 @@ pub(crate) fn install_apps() -> anyhow::Result<()> {
     install("apps")
 }
 
-/// Installs what benches measure viral against.
+/// Installs what benches measure viral against, and what journeys let speak to its tracker.
 pub(crate) fn install_rivals() -> anyhow::Result<()> {
     // WebTorrent's WebRTC for node is an optional package, one for each platform.
     install("rivals")

@@ -203,5 +203,6 @@ fn journeys_with_build(steps: &mut Steps, filter: Option<&str>) -> anyhow::Resul
     steps.run("build viral", rust::build_viral)?;
     steps.run("geckodriver", tools::ensure_geckodriver)?;
     steps.run("real apps from npm", journeys::install_apps)?;
+    steps.run("real clients of WebTorrent from npm", journeys::install_rivals)?;
     steps.run("journeys", || journeys::run(filter))
 }

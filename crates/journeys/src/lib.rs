@@ -23,5 +23,6 @@ pub mod server;
 pub mod shop;
 pub mod site;
 pub mod stun;
+pub mod torrents;
 pub mod visitor;
 pub mod wait;

@@ -46,6 +46,9 @@ pub struct Stats {
     /// How the other servers of the site are, null where there are none.
     #[serde(default)]
     pub cluster: serde_json::Value,
+    /// What the tracker for WebTorrent clients did, null where there is none.
+    #[serde(default)]
+    pub webtorrent: serde_json::Value,
     /// How often each reason decided, by kind of answer.
     #[serde(default)]
     pub reasons: BTreeMap<String, BTreeMap<String, u64>>,

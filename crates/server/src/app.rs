@@ -26,6 +26,7 @@ use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
+use crate::webtorrent::WebTorrent;
 use viral_site::Site;
 
 /// What every handler shares.
@@ -61,6 +62,8 @@ pub(crate) struct App {
     pub(crate) hsts: Option<http::HeaderValue>,
     /// Where visitors may ask how the world sees them, once it is answered.
     pub(crate) stun: OnceLock<StunAnnounced>,
+    /// The tracker for WebTorrent clients, if the operator wants one.
+    pub(crate) webtorrent: Option<Arc<WebTorrent>>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -77,7 +80,7 @@ impl App {
         let stun = self.stun.get().map(StunAnnounced::numbers);
         let mut snapshot = self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun);
         snapshot.cluster = self.cluster.as_ref().map(|cluster| cluster.snapshot());
-        snapshot
+        snapshot.with_webtorrent(self.webtorrent.as_ref().map(|tracker| tracker.numbers()))
     }
 
     /// The ports at which this visitor may ask how the world sees it.
@@ -88,6 +91,12 @@ impl App {
     /// Whether [`Viral::service`](crate::Viral::service) would give the request to the pipeline as it is, and nothing is added to the answer.
     pub(crate) fn is_plainly_of_site(&self, method: &Method, path: &str) -> bool {
         *method == Method::GET && self.base.is_root() && Cause::of_path(path) == Cause::Documents
+    }
+
+    /// Whether a WebTorrent client asks at the address of the site itself, as most trackers are addressed.
+    pub(crate) fn is_tracker_asked(&self, method: &Method, path: &str, headers: &HeaderMap) -> bool {
+        let is_handshake = || headers.get(header::UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        self.webtorrent.is_some() && *method == Method::GET && path == self.base.as_str() && is_handshake()
     }
 
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:

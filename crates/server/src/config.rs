@@ -8,6 +8,7 @@ mod locality;
 mod site;
 mod stun;
 mod values;
+mod webtorrent;
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub use values::{
     AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
     TlsMode, TrustedProxy, ValueError,
 };
+pub use webtorrent::{InfoHash, WebTorrentOrigin};
 
 /// The name of [`PeerScope`] in 0.1.0.
 #[deprecated = "its name is PeerScope"]
@@ -237,6 +239,28 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined))]
     pub access_log_format: AccessLogFormat,
 
+    /// Be a tracker for WebTorrent clients (webtorrent, p2p-media-loader) at `wss://.../.viral/announce`. It is a private one: say with `--webtorrent-info-hash`, `--webtorrent-info-hashes` or `--webtorrent-open` which torrents it serves. Who is near whom (`--reach`, `--tier`, `--sites`, `--geo`) holds here, too
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub webtorrent: bool,
+
+    /// Page whose clients may connect besides those of this server's own pages: `https://app.example`, or `*` for any. Programs that are no browsers name no page and are let in; they get nothing without an info-hash that is served. May be given more than once
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT_ORIGIN", value_name = "ORIGIN", value_delimiter = ','))]
+    #[serde(with = "values::one_or_more")]
+    pub webtorrent_origin: Vec<WebTorrentOrigin>,
+
+    /// Torrent that the tracker serves: the 40 hexadecimal digits of its info-hash, the 32 letters of base32 of a magnet link, or the 20 characters of p2p-media-loader. May be given more than once. Without any, without a file and without `--webtorrent-open` the server does not start
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT_INFO_HASH", value_name = "HEX", value_delimiter = ','))]
+    #[serde(with = "values::one_or_more")]
+    pub webtorrent_info_hash: Vec<InfoHash>,
+
+    /// File of the same, one in each line; what stands after `#` is a comment. Read anew when it changes
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT_INFO_HASHES", value_name = "FILE"))]
+    pub webtorrent_info_hashes: Option<PathBuf>,
+
+    /// Serve every torrent, whoever shares it. Anybody can then use the tracker for anything
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT_OPEN", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub webtorrent_open: bool,
+
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT))]
     pub log: String,
@@ -343,6 +367,11 @@ impl Default for Config {
             upstream_timeout: UPSTREAM_TIMEOUT_S,
             access_log: None,
             access_log_format: AccessLogFormat::Combined,
+            webtorrent: false,
+            webtorrent_origin: Vec::new(),
+            webtorrent_info_hash: Vec::new(),
+            webtorrent_info_hashes: None,
+            webtorrent_open: false,
             log: LOG_DEFAULT.to_owned(),
             locality: LocalityTable::default(),
             site: Vec::new(),

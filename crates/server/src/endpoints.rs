@@ -1,5 +1,6 @@
 //! Everything of ours under `/.viral/`.
 
+mod announce;
 mod disclosure;
 mod doctor;
 mod lineage;
@@ -25,6 +26,9 @@ use crate::scripts::{BESIDE_PATH, CROWD_PATH, INSIDE_PATH};
 
 pub(crate) use lineage::stream as lineage_stream;
 
+/// Where the tracker for WebTorrent clients is.
+pub(crate) const ANNOUNCE_PATH: &str = "/.viral/announce";
+
 /// The routes. What is not among them is the site's.
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
@@ -45,6 +49,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/.viral/record", post(pieces::record))
         .route("/.viral/assets", get(listing::assets))
         .route("/.viral/ws", get(signals::socket))
+        .route(ANNOUNCE_PATH, get(announce::socket))
         .route("/.viral/answer", post(signals::answer))
         .route("/.viral/visit", post(signals::visit))
         .route("/.viral/lineage", get(lineage::public))

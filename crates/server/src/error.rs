@@ -40,6 +40,22 @@ pub enum OpenError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// The tracker for WebTorrent clients was not told which torrents it serves.
+    #[error(
+        "--webtorrent does not say which torrents it serves; name them with --webtorrent-info-hash or in a file with --webtorrent-info-hashes, or serve all with --webtorrent-open"
+    )]
+    WebTorrentServesNothing,
+    /// It was told so in two ways.
+    #[error("--webtorrent-open serves every torrent; leave it out, or --webtorrent-info-hash and --webtorrent-info-hashes")]
+    WebTorrentServesAll,
+    /// Its list of torrents cannot be used.
+    #[error("{path}: {reason} (file of --webtorrent-info-hashes)")]
+    WebTorrentFile {
+        /// The file as it was given.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The access log cannot be written.
     #[error(
         "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"

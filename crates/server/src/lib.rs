@@ -33,6 +33,8 @@ mod deflated_cache;
 mod early;
 mod endpoints;
 mod error;
+mod followed;
+mod frames;
 mod headers;
 mod host_table;
 #[cfg(feature = "tls")]
@@ -73,6 +75,7 @@ pub mod tls;
 mod unasked;
 mod viral;
 mod visits;
+mod webtorrent;
 
 pub use client::Visitor;
 pub use error::OpenError;

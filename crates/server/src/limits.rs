@@ -4,9 +4,11 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 pub(crate) use http2::*;
+pub(crate) use webtorrent::*;
 
 #[cfg(feature = "tls")]
 mod http2;
+mod webtorrent;
 
 /// How long the end waits for an answer of which no byte moves. Linux wakes a writer when a third of a buffer of up to 4 MB (`tcp_wmem`) is
 /// free, so a reader of 44 kB/s still shows in time.

@@ -1,6 +1,5 @@
 //! What the operator's files say of an address: its site, its network and country. They are read whole, and anew when they change.
 
-mod followed;
 #[cfg(feature = "geo")]
 mod geo;
 
@@ -12,9 +11,9 @@ use viral_swarm::limits::SITES_FILE_LEN_MAX;
 use viral_swarm::locality::sites::{Sites, SitesFormat};
 use viral_swarm::locality::{Region, SharePolicy};
 
-use self::followed::{Followed, Looked};
 use crate::config::Config;
 use crate::error::OpenError;
+use crate::followed::{Followed, Looked};
 use crate::limits::LOCALITY_LOOK;
 #[cfg(feature = "geo")]
 use crate::limits::{GEO_FILE_LEN_MAX, GEO_FILES_MAX};

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use http::Request;
 use tokio::time::Instant;
 
+use crate::allowance::Allowance;
 #[cfg(feature = "tls")]
 use crate::shares::Shares;
 use crate::stats::{Cause, Stats};
@@ -24,7 +25,9 @@ struct State {
     sent: AtomicU64,
     answering: AtomicBool,
     lingers: AtomicBool,
-    is_session: AtomicBool,
+    /// What it may send at once and in a second, in bytes, since it is a WebSocket; 0 before.
+    session_burst: AtomicU64,
+    session_per_s: AtomicU64,
     /// Where several answers share the connection, they know what leaves.
     #[cfg(feature = "tls")]
     shares: Option<Arc<Shares>>,
@@ -95,14 +98,16 @@ impl Meter {
         self.0.lingers.store(!is_whole, Relaxed);
     }
 
-    /// The connection is a WebSocket from now on.
-    pub(crate) fn begin_session(&self) {
-        self.0.is_session.store(true, Relaxed);
+    /// The connection is a WebSocket from now on, on which the client may send `burst` bytes at once and `per_s` in a second.
+    pub(crate) fn begin_session(&self, burst: u64, per_s: u64) {
+        self.0.session_burst.store(burst, Relaxed);
+        self.0.session_per_s.store(per_s, Relaxed);
     }
 
-    /// Whether the connection became a WebSocket.
-    pub(crate) fn is_session(&self) -> bool {
-        self.0.is_session.load(Relaxed)
+    /// What the client may send from now on, if the connection became a WebSocket.
+    pub(crate) fn session_allowance(&self) -> Option<Allowance> {
+        let per_s = self.0.session_per_s.load(Relaxed);
+        (per_s > 0).then(|| Allowance::new(self.0.session_burst.load(Relaxed), per_s))
     }
 
     /// The answer to the last request is being sent.
@@ -129,7 +134,8 @@ impl State {
             sent: AtomicU64::new(0),
             answering: AtomicBool::new(false),
             lingers: AtomicBool::new(false),
-            is_session: AtomicBool::new(false),
+            session_burst: AtomicU64::new(0),
+            session_per_s: AtomicU64::new(0),
             #[cfg(feature = "tls")]
             shares: None,
         }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::allowance::Allowance;
-use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEAST_LEN, READ_STALL, SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S};
+use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEAST_LEN, READ_STALL};
 use crate::meter::Meter;
 
 /// Bytes thrown away at a time while lingering.
@@ -27,8 +27,8 @@ pub(crate) struct MeteredStream<S, H> {
     /// Bytes that left since something could not; none before the first time, since what left until then only filled the system's buffer.
     moved: Option<u64>,
     linger: Option<Linger>,
-    /// What a WebSocket may still send.
-    received: Allowance,
+    /// What a WebSocket may still send; none until the connection is one.
+    received: Option<Allowance>,
     _held: H,
 }
 
@@ -52,8 +52,7 @@ struct Linger {
 impl<S, H> MeteredStream<S, H> {
     /// Wraps `stream`; `held` is dropped with it.
     pub(crate) fn new(stream: S, meter: Meter, address: IpAddr, held: H) -> Self {
-        let received = Allowance::new(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
-        Self { stream, meter, stall: Stall::default(), address, moved: None, linger: None, received, _held: held }
+        Self { stream, meter, stall: Stall::default(), address, moved: None, linger: None, received: None, _held: held }
     }
 
     fn wrote(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -127,12 +126,15 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for MeteredStream<S, H> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let len = buffer.filled().len() - before;
-        if !self.meter.is_session() {
-            if len > 0 {
-                self.meter.note_received();
+        if self.received.is_none() {
+            self.received = self.meter.session_allowance();
+        }
+        if let Some(received) = &mut self.received {
+            if !received.take(Instant::now(), len as u64) {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the client says too much")));
             }
-        } else if !self.received.take(Instant::now(), len as u64) {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the client says too much")));
+        } else if len > 0 {
+            self.meter.note_received();
         }
         Poll::Ready(Ok(()))
     }
@@ -177,6 +179,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
+    use crate::limits::{SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S};
     use crate::stats::{Cause, Stats};
 
     fn metered(len: usize) -> (MeteredStream<DuplexStream, ()>, DuplexStream, Meter, Arc<Stats>) {
@@ -252,7 +255,7 @@ mod tests {
             client
         });
         metered.read_exact(&mut vec![0; much]).await.unwrap();
-        meter.begin_session();
+        meter.begin_session(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
         let error = metered.read_exact(&mut vec![0; much]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         drop(sending);

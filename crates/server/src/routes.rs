@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tower::{BoxError, ServiceExt as _};
 
 use crate::app::App;
+use crate::endpoints::ANNOUNCE_PATH;
 use crate::host_table::HostTable;
 use crate::meter::Meter;
 use crate::pipeline;
@@ -30,6 +31,11 @@ impl Routes {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        if let Some(app) = &self.site
+            && app.is_tracker_asked(request.method(), request.uri().path(), request.headers())
+        {
+            *request.uri_mut() = Uri::from_static(ANNOUNCE_PATH);
+        }
         if let Some(app) = self.site.filter(|app| app.is_plainly_of_site(request.method(), request.uri().path())) {
             return Ok(pipeline::answer_plainly(&app, &request.into_parts().0, meter).await);
         }

@@ -2,25 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::Instrument as _;
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, TrackerToPeer, decode, encode};
 
-use crate::allowance::Allowance;
 use crate::cluster::Guest;
+use crate::frames::{End, Frames, GOING_AWAY, POLICY, TOO_BIG, UNSUPPORTED};
 use crate::hub::{Hub, Outgoing};
-use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
+use crate::limits::{IDLE_TIMEOUT, PING_INTERVAL};
 use crate::shutdown::{Shutdown, TaskGuard};
-use crate::stats::{Cause, Stats};
-
-/// Close codes (RFC 6455 section 7.4.1).
-const GOING_AWAY: u16 = 1001;
-const UNSUPPORTED: u16 = 1003;
-const POLICY: u16 = 1008;
-const TOO_BIG: u16 = 1009;
+use crate::stats::Stats;
 
 /// What a session needs besides its socket.
 pub(crate) struct Context {
@@ -34,32 +28,26 @@ pub(crate) struct Context {
     pub(crate) _task: TaskGuard,
 }
 
-/// Why the loop ends; the code and reason of the close frame.
-type End = (u16, &'static str);
-
 /// Runs a session until either side ends it. The tracker always hears that the peer left.
 pub(crate) async fn run(socket: WebSocket, (client, guest): (ClientAddr, Option<Guest>), context: Context) {
     let hub = Arc::clone(&context.hub);
     let (peer, outgoing) = hub.join(client);
-    let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
-    let mut session = Session { socket, peer, context, control, guest };
+    let mut session = Session { frames: Frames::new(socket, context.stats.clone()), peer, context, guest };
     let lived = async {
         let end = session.exchange(outgoing).await;
         hub.leave(peer);
         if let Some((code, reason)) = end {
             tracing::debug!(code, reason, "session closed");
-            session.close(code, reason).await;
+            session.frames.close((code, reason)).await;
         }
     };
     lived.instrument(tracing::debug_span!("session", %peer)).await;
 }
 
 struct Session {
-    socket: WebSocket,
+    frames: Frames,
     peer: PeerNumber,
     context: Context,
-    /// Pings and pongs that the client may still send.
-    control: Allowance,
     /// What the session is to other servers.
     guest: Option<Guest>,
 }
@@ -82,31 +70,30 @@ impl Session {
                     Some(Outgoing::Close(reason)) => return Some((reason.code(), reason.as_token())),
                     None => return Some((POLICY, "too slow a reader")),
                 },
-                message = self.socket.recv() => {
+                message = self.frames.recv() => {
                     heard = Instant::now();
                     match message? {
                         Ok(Message::Text(text)) => self.handle_text(text.as_bytes()),
                         Ok(Message::Binary(_)) => return Some((UNSUPPORTED, "signals are text")),
                         // The reply is made already, and leaves while we read on to the end.
                         Ok(Message::Close(_)) => {
-                            self.read_to_end().await;
+                            self.frames.read_to_end().await;
                             return None;
                         }
-                        // Each ping is answered already, as far as there is room for it.
                         Ok(Message::Ping(_) | Message::Pong(_)) => {
-                            if !self.control.take(heard, 1) {
+                            if !self.frames.may_ping(heard) {
                                 return Some((POLICY, "too many pings"));
                             }
                         }
                         Err(_) => return Some((TOO_BIG, "message malformed or too long")),
                     }
                 },
-                found = found(&mut self.guest) => self.send(Message::Text(encode(&found).into())).await?,
+                found = found(&mut self.guest) => self.frames.send(Message::Text(encode(&found).into())).await?,
                 _ = ping.tick() => {
                     if heard.elapsed() > IDLE_TIMEOUT {
                         return Some((GOING_AWAY, "no sign of life"));
                     }
-                    self.send(Message::Ping(Default::default())).await?;
+                    self.frames.send(Message::Ping(Default::default())).await?;
                 }
             }
         }
@@ -134,29 +121,7 @@ impl Session {
         if let (TrackerToPeer::Peers { offers }, Some(guest)) = (signal, &mut self.guest) {
             guest.handle_peers(&self.context.hub, self.peer, offers.len());
         }
-        self.send(Message::Text(encode(signal).into())).await
-    }
-
-    /// Sends and counts; `None` when the other side does not take it.
-    async fn send(&mut self, message: Message) -> Option<()> {
-        let len = frame_len(&message);
-        timeout(WRITE_TIMEOUT, self.socket.send(message)).await.ok()?.ok()?;
-        if let Some(stats) = &self.context.stats {
-            stats.add_sent(Cause::Signalling, len);
-        }
-        Some(())
-    }
-
-    async fn close(&mut self, code: u16, reason: &'static str) {
-        let sent = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
-        // Reading on lets the other side's close frame arrive, so that the socket ends without a reset.
-        if sent.is_some() {
-            self.read_to_end().await;
-        }
-    }
-
-    async fn read_to_end(&mut self) {
-        let _ = timeout(CLOSE_WAIT, async { while matches!(self.socket.recv().await, Some(Ok(_))) {} }).await;
+        self.frames.send(Message::Text(encode(signal).into())).await
     }
 }
 
@@ -166,19 +131,4 @@ async fn found(guest: &mut Option<Guest>) -> TrackerToPeer {
         Some(guest) => guest.found().await,
         None => std::future::pending().await,
     }
-}
-
-/// Bytes on the wire of a frame from a server (RFC 6455 section 5.2).
-fn frame_len(message: &Message) -> u64 {
-    let payload = match message {
-        Message::Text(text) => text.len(),
-        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(frame) => frame.as_ref().map_or(0, |frame| 2 + frame.reason.len()),
-    };
-    let head = match payload {
-        0..=125 => 2,
-        126..=65_535 => 4,
-        _ => 10,
-    };
-    (head + payload) as u64
 }

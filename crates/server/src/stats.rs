@@ -16,6 +16,7 @@ use crate::cluster_stats::ClusterSnapshot;
 use crate::limits::RATES_MAX;
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
+use crate::webtorrent::WebTorrentNumbers;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +177,7 @@ impl Stats {
             bans: tracker.bans,
             stun,
             cluster: None,
+            webtorrent: None,
             uptime_s,
             pages,
         }
@@ -201,8 +203,17 @@ pub(crate) struct Snapshot {
     stun: Option<StunNumbers>,
     /// Null where there is no cluster.
     pub(crate) cluster: Option<ClusterSnapshot>,
+    /// Null where there is no tracker for WebTorrent clients.
+    webtorrent: Option<WebTorrentNumbers>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
+}
+
+impl Snapshot {
+    /// The same with the numbers of the tracker for WebTorrent clients.
+    pub(crate) fn with_webtorrent(self, webtorrent: Option<WebTorrentNumbers>) -> Self {
+        Self { webtorrent, ..self }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -51,7 +51,8 @@ use crate::stun::StunAnnounced;
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
-use crate::{admin, endpoints, listen, pipeline, redirect, state};
+use crate::webtorrent::WebTorrent;
+use crate::{admin, endpoints, listen, pipeline, redirect, state, webtorrent};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// A site that visitors hand on to each other.
@@ -94,6 +95,7 @@ impl Viral {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
         }
         let whereabouts = Whereabouts::open(config, dir.as_deref()).await?;
+        let webtorrent = WebTorrent::open(config, dir.as_deref())?;
         let scripts = Scripts::of(&config.base);
         let site = Box::new(source).open(SiteOptions { html_addition: Some(scripts.addition()), ..site_options(config) }).await?;
         let rolling = config.cluster.as_ref().map(|_| Arc::new(RollingSite::new(Arc::clone(&site))));
@@ -130,6 +132,7 @@ impl Viral {
             trust_proxy: Proxies::of(config),
             hsts: hsts_of(config.hsts),
             stun: OnceLock::new(),
+            webtorrent: webtorrent.clone(),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -144,6 +147,9 @@ impl Viral {
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
         ];
         tasks.extend(meeting.map(tokio::spawn));
+        if let Some(tracker) = webtorrent {
+            tasks.extend([tokio::spawn(webtorrent::follow(Arc::downgrade(&tracker))), tokio::spawn(webtorrent::keep_time(tracker))]);
+        }
         tasks.extend(state.map(|state| tokio::spawn(state::keep(state, hub))));
         Ok(Self { app, tasks: Arc::new(Tasks(tasks)) })
     }

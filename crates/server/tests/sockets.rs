@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 use viral_server::config::Config;
 use viral_server::{EmbeddedFile, Source, Viral};
 
+#[path = "sockets/announcing.rs"]
+mod announcing;
 #[path = "sockets/counting.rs"]
 mod counting;
 #[path = "sockets/ending.rs"]
@@ -30,13 +32,14 @@ struct Server {
 }
 
 async fn server() -> Server {
+    server_with(Config { min_app_bytes: 0, ..Config::default() }).await
+}
+
+async fn server_with(config: Config) -> Server {
     let files = [("index.html", "<!doctype html><title>t</title>"), ("app.js", "1")];
     let files = files.map(|(path, body)| EmbeddedFile { path: path.to_owned(), body: Bytes::from_static(body.as_bytes()) });
     let large = EmbeddedFile { path: "large.bin".to_owned(), body: vec![7; LARGE_LEN].into() };
-    let viral =
-        Viral::open(Source::Embedded(files.into_iter().chain([large]).collect()), &Config { min_app_bytes: 0, ..Config::default() })
-            .await
-            .unwrap();
+    let viral = Viral::open(Source::Embedded(files.into_iter().chain([large]).collect()), &config).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, admin) = (listener.local_addr().unwrap(), admin_listener.local_addr().unwrap());

@@ -27,3 +27,4 @@ pub mod stun;
 pub mod tracker;
 pub mod upload;
 pub mod visits;
+pub mod webtorrent;

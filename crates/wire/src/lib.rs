@@ -13,6 +13,7 @@ pub mod push;
 pub mod record;
 pub mod signal;
 pub mod stun;
+pub mod webtorrent;
 
 mod reader;
 mod text;

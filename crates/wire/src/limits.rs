@@ -142,3 +142,16 @@ pub const STUN_UNKNOWN_MAX: usize = 8;
 
 /// Ports at which one server answers STUN: two tell what kind of NAT somebody is behind.
 pub const STUN_PORTS_MAX: usize = 2;
+
+/// One message to the tracker of WebTorrent clients, in bytes. Ten offers of 5 KiB are 50 KiB. A scrape of 10,000 info-hashes, which are about 44 B each in JSON, still fits, so that its
+/// sender can be told that it asks too much.
+pub const ANNOUNCE_LEN_MAX: usize = 512 * 1024;
+
+/// Offers in one announce. `bittorrent-tracker` 11.2.3 makes 5, older versions 10; what is beyond is left out.
+pub const ANNOUNCE_OFFERS_MAX: usize = 10;
+
+/// JSON of one offer or answer in an announce, in bytes. Browsers' are 0.8-2 KiB, and 5 KiB on a machine with many addresses.
+pub const ANNOUNCE_SDP_LEN_MAX: usize = 16 * 1024;
+
+/// Info-hashes in one scrape: a reply of 32 KiB. `aquatic_ws` answers 255.
+pub const SCRAPE_HASHES_MAX: usize = 256;

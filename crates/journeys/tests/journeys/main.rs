@@ -26,4 +26,5 @@ mod respect;
 mod restarts;
 mod secure;
 mod shapes;
+mod torrents;
 mod upstreams;

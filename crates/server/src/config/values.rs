@@ -53,6 +53,12 @@ pub enum ValueError {
     /// No host of a site.
     #[error("`{0}` is no host of a site, write it as app.example or *.app.example, without a port")]
     SiteHost(String),
+    /// No torrent.
+    #[error("{0}")]
+    InfoHash(String),
+    /// No origin of a page.
+    #[error("`{0}` is no origin: write it as https://app.example or https://app.example:8443, without a path, or `*` for any")]
+    Origin(String),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),

@@ -15,7 +15,7 @@ use viral_wire::signal::{AnswerPost, PersonalPost, VisitPost};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cluster::Guest;
-use crate::limits::{SOCKET_READ_LEN, SOCKET_WRITE_LEN_MAX};
+use crate::limits::{SOCKET_READ_LEN, SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
 use crate::pipeline;
 use crate::replies::{done, read_post, refusal};
@@ -49,7 +49,7 @@ pub(crate) async fn socket(
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
     let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
     if let Some(Extension(meter)) = meter {
-        meter.begin_session();
+        meter.begin_session(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
     }
     let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, (client, guest), context)).into_response();
     response.extensions_mut().insert(Cause::Signalling);

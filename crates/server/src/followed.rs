@@ -12,7 +12,7 @@ type Parse<T> = fn(&Path, Vec<u8>) -> Result<T, String>;
 
 /// What a file says, and how to notice that it says something else.
 #[derive(Debug)]
-pub(super) struct Followed<T> {
+pub(crate) struct Followed<T> {
     path: PathBuf,
     len_max: u64,
     parse: Parse<T>,
@@ -39,7 +39,7 @@ struct Stamp {
 
 /// What a look at a file brought.
 #[derive(Debug)]
-pub(super) enum Looked<T> {
+pub(crate) enum Looked<T> {
     /// Nothing, or nothing yet.
     Unchanged,
     /// It says something else now.
@@ -53,22 +53,22 @@ impl<T> Followed<T> {
     ///
     /// # Errors
     /// When it cannot be read, is longer than `len_max` bytes, or `parse` refuses it.
-    pub(super) fn open(path: PathBuf, len_max: u64, parse: Parse<T>) -> Result<Self, String> {
+    pub(crate) fn open(path: PathBuf, len_max: u64, parse: Parse<T>) -> Result<Self, String> {
         let (stamp, bytes) = read(&path, len_max)?;
         let now = ArcSwap::from_pointee(parse(&path, bytes)?);
         Ok(Self { path, len_max, parse, now, seen: Mutex::new(Seen { judged: Some(stamp), last: Some(stamp) }) })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn now(&self) -> arc_swap::Guard<Arc<T>> {
+    pub(crate) fn now(&self) -> arc_swap::Guard<Arc<T>> {
         self.now.load()
     }
 
     /// Reads the file anew if it changed and then stayed as it is from one look to the next: somebody may be writing it.
-    pub(super) fn look(&self) -> Looked<T> {
+    pub(crate) fn look(&self) -> Looked<T> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = std::fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
         let is_quiet = std::mem::replace(&mut seen.last, stamp) == stamp;

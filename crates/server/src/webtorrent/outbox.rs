@@ -1,0 +1,73 @@
+//! What waits to be written to one socket, from whatever socket it came. It takes room only while something waits.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Notify;
+
+use crate::limits::ANNOUNCE_QUEUE_LEN_MAX;
+
+/// Messages for one socket.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: Vec<Utf8Bytes>,
+    len: usize,
+}
+
+impl Outbox {
+    /// Adds a message; false where too much waits already.
+    pub(super) fn put(&self, message: Utf8Bytes) -> bool {
+        let mut waiting = self.lock();
+        let len = waiting.len + message.len();
+        let fits = len <= ANNOUNCE_QUEUE_LEN_MAX;
+        if fits {
+            waiting.len = len;
+            waiting.messages.push(message);
+        }
+        let is_first = waiting.messages.len() == 1;
+        drop(waiting);
+        if fits && is_first {
+            self.filled.notify_one();
+        }
+        fits
+    }
+
+    /// What waits, in order.
+    pub(super) fn take(&self) -> Vec<Utf8Bytes> {
+        std::mem::take(&mut *self.lock()).messages
+    }
+
+    /// Resolves when something waits. Something may have been taken meanwhile.
+    pub(super) async fn filled(&self) {
+        self.filled.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_is_taken_at_once_and_has_an_end() {
+        let outbox = Outbox::default();
+        assert!(outbox.take().is_empty());
+        let kib = Utf8Bytes::from("x".repeat(1024));
+        let fit = (0..100).filter(|_| outbox.put(kib.clone())).count();
+        assert_eq!(fit, ANNOUNCE_QUEUE_LEN_MAX / 1024);
+        outbox.filled().await;
+        assert_eq!(outbox.take().len(), fit);
+        assert!(outbox.put(kib), "there is room again");
+        outbox.filled().await;
+        assert_eq!(outbox.take().len(), 1);
+    }
+}
