@@ -203,7 +203,7 @@ impl World {
             TrackerOutput::Loaded { peer, report, .. } => {
                 assert!(self.open.contains_key(&peer) && report.paths.len() <= LOADED_ASSETS_MAX);
             }
-            TrackerOutput::Counted { .. } => {}
+            TrackerOutput::Counted { .. } | TrackerOutput::Flagged(_) => {}
             TrackerOutput::PageWanted { page } => assert!(page.starts_with('/')),
             TrackerOutput::Send(peer, message) => {
                 let Some(addr) = self.open.get(&peer).copied() else { panic!("{peer} is told after its end: {message:?}") };

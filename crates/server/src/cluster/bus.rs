@@ -229,24 +229,21 @@ impl Bus {
     async fn run(mut self, cluster: &Cluster, mut posts: mpsc::Receiver<Post>, mut link: Option<Link>, shutdown: &Shutdown) {
         let mut pause = CLUSTER_PAUSE;
         loop {
-            match link.take() {
-                Some(Link { mut commands, messages }) => {
-                    cluster.set_up(true);
-                    let lives = async {
-                        tokio::select! {
-                            error = read(cluster, messages) => error,
-                            result = self.write(cluster, &mut commands, &mut posts) => match result { Ok(never) => match never {}, Err(error) => error },
-                        }
-                    };
-                    let error = tokio::select! {
-                        error = lives => error,
-                        () = shutdown.begun() => return self.end(cluster, &mut commands).await,
-                    };
-                    cluster.set_up(false);
-                    pause = CLUSTER_PAUSE;
-                    tracing::warn!(cluster = %self.url, %error, "the cluster cannot be reached any more; this server goes on alone and tries again");
-                }
-                None => {}
+            if let Some(Link { mut commands, messages }) = link.take() {
+                cluster.set_up(true);
+                let lives = async {
+                    tokio::select! {
+                        error = read(cluster, messages) => error,
+                        result = self.write(cluster, &mut commands, &mut posts) => match result { Ok(never) => match never {}, Err(error) => error },
+                    }
+                };
+                let error = tokio::select! {
+                    error = lives => error,
+                    () = shutdown.begun() => return self.end(cluster, &mut commands).await,
+                };
+                cluster.set_up(false);
+                pause = CLUSTER_PAUSE;
+                tracing::warn!(cluster = %self.url, %error, "the cluster cannot be reached any more; this server goes on alone and tries again");
             }
             tokio::select! {
                 () = sleep(pause) => {}

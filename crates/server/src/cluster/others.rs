@@ -203,7 +203,7 @@ impl Cluster {
             by_server.entry(ServerNumber::of_peer(fault.peer)).or_insert_with(post).faults.push(*fault);
         }
         for source in counts.sources.iter().filter(|source| self.is_foreign(source.peer)) {
-            by_server.entry(ServerNumber::of_peer(source.peer)).or_insert_with(post).counts.sources.push(source.clone());
+            by_server.entry(ServerNumber::of_peer(source.peer)).or_insert_with(post).counts.sources.push(*source);
         }
         for (server, post) in by_server.into_iter().filter(|(server, _)| *server != ServerNumber::of_ticket(ticket)) {
             self.post(Some(server), &Message::Visit { post });

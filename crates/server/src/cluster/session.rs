@@ -57,7 +57,16 @@ impl Guest {
                 return None;
             }
             PeerToTracker::Counts(ref counts) => self.cluster.tell(self.ticket, counts, &[]),
-            _ => {}
+            PeerToTracker::Register { .. }
+            | PeerToTracker::Offers { .. }
+            | PeerToTracker::Loaded { .. }
+            | PeerToTracker::Held { .. }
+            | PeerToTracker::Share { .. }
+            | PeerToTracker::Unshare {}
+            | PeerToTracker::Closed { .. }
+            | PeerToTracker::Nat { .. }
+            | PeerToTracker::Opened { .. }
+            | PeerToTracker::Report(_) => {}
         }
         Some(message)
     }

@@ -100,11 +100,14 @@ mod tests {
 
     #[test]
     fn foreign_offers_make_a_visit_thin_and_the_near_come_first() {
-        let offers = |world: &mut World, facts: &VisitFacts| match world.admit(facts, Some(&PAGE)) {
-            Admission::Thin { reason: Reason::PeerNear, offers, .. } => offers,
-            other => panic!("{other:?}"),
+        let offers = |world: &mut World, facts: &VisitFacts| {
+            let Admission::Thin { reason: Reason::PeerNear, offers, .. } = world.admit(facts, Some(&PAGE)) else {
+                panic!("it is not thin")
+            };
+            offers
         };
         let mut elsewhere = World::new(0);
+        elsewhere.tracker.set_server(crate::cluster::ServerNumber(7));
         elsewhere.seeder_at(ClientAddr::at([192, 0, 2, 1].into()), 1);
         elsewhere.seeder_at(ClientAddr::at([198, 51, 100, 1].into()), 1);
         let foreign = offers(&mut elsewhere, &visitor());
