@@ -124,6 +124,10 @@ fn prepare(words: &[OsString], build: Build) -> anyhow::Result<Command> {
         tools::ensure(&[tools::NPM])?;
         journeys::install_rivals()?;
     }
+    if scenario == "engines" {
+        tools::ensure(&[tools::NPM])?;
+        journeys::install_engine()?;
+    }
     let has_browsers = scenario == "browsers";
     if rustix::process::geteuid().is_root() {
         let has_routers = scenario == "nat" || scenario == "two-offices";
