@@ -40,6 +40,7 @@ export class RTCPeerConnection extends Polyfill {
   #native;
   #observed;
   #closed = false;
+  #described = null;
 
   constructor({ iceServers = [] } = {}) {
     const urls = iceServers.flatMap((server) => server.urls);
@@ -56,8 +57,9 @@ export class RTCPeerConnection extends Polyfill {
     this.#native.setLocalDescription();
   }
 
+  /** It outlives the connection; the native one forgets it when that fails. */
   get localDescription() {
-    return this.#closed ? null : this.#native.localDescription();
+    return (this.#described = (this.#closed ? null : this.#native.localDescription()) ?? this.#described);
   }
 
   get connectionState() {

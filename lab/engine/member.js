@@ -43,7 +43,7 @@ const details = { said: null };
 
 function tell() {
   const status = globalThis.viral?.status();
-  Object.assign(details, { left: page.left ?? null, ms_deployed: page.deployedMs ?? null, marks: status?.marks ?? null, rss_bytes: process.memoryUsage.rss(), errors: page.errors });
+  Object.assign(details, { left: page.left ?? null, ms_deployed: page.deployedMs ?? null, marks: status?.marks ?? null, ran: page.ran, rss_bytes: process.memoryUsage.rss(), errors: page.errors });
   console.error(JSON.stringify(details));
   return status;
 }

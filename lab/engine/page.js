@@ -54,6 +54,8 @@ export class Page {
   left;
   /** What went wrong in a script of the page. */
   errors = [];
+  /** When each script ran that a document names or the loader brings in, in milliseconds since the visit began. */
+  ran = {};
   /** What the documents preloaded, by path. */
   preloads = new Map();
   /** When the loader wrote the app's document, in milliseconds since the visit began. */
@@ -134,6 +136,7 @@ export class Page {
   #run(element, code) {
     const { document } = globalThis;
     document.currentScript = element;
+    if (element.src) this.ran[element.src.split('?', 1)[0]] = Math.round(this.now());
     try {
       vm.runInThisContext(code, { filename: element.src ?? 'inline' });
     } catch (error) {

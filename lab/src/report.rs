@@ -34,6 +34,7 @@ pub fn json(outcome: &Outcome) -> Value {
         "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
+        "origin_bytes": outcome.viral.iter().map(|run| run.server.origin_bytes).collect::<Vec<_>>(),
         "timeline": outcome.viral.first().map(timeline),
         "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
     });
