@@ -50,7 +50,7 @@ function parsed(html, page) {
 
 /** The page of one visitor, whose globals are those of this process. */
 export class Page {
-  /** Why the loader went to the plain page, if it did. */
+  /** Why the page was left for the plain one, if it was. */
   left;
   /** What went wrong in a script of the page. */
   errors = [];
@@ -66,6 +66,8 @@ export class Page {
   #documentEvents = new EventTarget();
   #elements = [];
   #written;
+  /** The last cookie that a script set. */
+  #said = '';
   #preloaded = new Map();
   #entries = [];
   #began = performance.now();
@@ -164,8 +166,10 @@ export class Page {
     this.#events.dispatchEvent(Object.assign(new Event(type), { error, reason: error }));
   }
 
-  #leaveFor(how) {
-    this.left ??= /viral=([a-z-]+)/.exec(`${how}; ${this.#network.cookies.text(true)}`)?.[1] ?? 'reload';
+  /** The page goes to another one. Of the loader's reasons an accident is told from the others by how long it holds. */
+  #leaveFor(address) {
+    const [, cause, seconds] = /^viral=([a-z-]+);.*max-age=(\d+)/i.exec(this.#said) ?? [];
+    this.left ??= seconds === '60' ? 'fault' : (cause ?? (address || 'reload'));
     this.#leave(this.left);
   }
 
@@ -223,6 +227,7 @@ export class Page {
         return page.#network.cookies.text(true);
       },
       set cookie(text) {
+        page.#said = text;
         page.#network.cookies.set(text);
       },
       createElement: (localName) => Object.assign(new Element(this, localName), localName === 'iframe' && { contentWindow: null, contentDocument: null }),
