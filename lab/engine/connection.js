@@ -37,6 +37,8 @@ class Observed {
 
 /** As the page has it. */
 export class RTCPeerConnection extends Polyfill {
+  /** Those that are not closed: they go with their page. */
+  static open = new Set();
   #native;
   #observed;
   #closed = false;
@@ -50,6 +52,7 @@ export class RTCPeerConnection extends Polyfill {
     super({ iceServers, peerConnection: observed.through() });
     this.#native = native;
     this.#observed = observed;
+    RTCPeerConnection.open.add(this);
   }
 
   /** Without an argument, as the page calls it, the polyfill does nothing. */
@@ -77,6 +80,7 @@ export class RTCPeerConnection extends Polyfill {
   close() {
     if (this.#closed) return;
     this.#closed = true;
+    RTCPeerConnection.open.delete(this);
     // Not in the middle of one of its own events.
     setImmediate(() => super.close());
   }

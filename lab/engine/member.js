@@ -28,11 +28,11 @@ const loaded = new Promise((resolve) => Object.defineProperty(globalThis, 'lab',
 async function plain() {
   const { html } = await network.navigate('/?viral=plain');
   const paths = [...html.matchAll(/<link rel="preload"[^>]*href="([^"]+)"/g)].map(([, path]) => path);
-  const bodies = await Promise.all(paths.map(async (path) => (await network.fetch(path)).arrayBuffer()));
-  return { bytes: bodies.reduce((sum, { byteLength }) => sum + byteLength, 0) };
+  await Promise.all(paths.map(async (path) => page.preloads.set(path, await (await network.fetch(path)).arrayBuffer())));
+  return { bytes: [...page.preloads.values()].reduce((sum, { byteLength }) => sum + byteLength, 0) };
 }
 
-/** Writes what the app preloaded, as files. */
+/** Writes what the documents preloaded, as files. */
 async function write(folder) {
   await mkdir(folder, { recursive: true });
   for (const [path, bytes] of page.preloads) await writeFile(join(folder, basename(path)), new Uint8Array(bytes));

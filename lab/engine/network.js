@@ -40,6 +40,8 @@ export class Network {
   cookies = new Cookies();
   /** Told of each answer to the page: its URL, status, and bytes as they travelled. */
   handleAnswer = () => {};
+  /** WebSockets of the page. */
+  webSockets = new Set();
   #sockets = new Set();
   #origin;
   #agent;
@@ -94,12 +96,21 @@ export class Network {
     return response;
   }
 
+  /** `sendBeacon`: nobody hears what comes of it. */
+  beacon(url, body) {
+    this.fetch(url, { method: 'POST', body, headers: { 'content-type': 'text/plain;charset=UTF-8' } }).catch(() => undefined);
+    return true;
+  }
+
   /** The `WebSocket` of the page. */
   webSocket() {
     const settings = () => ({ dispatcher: this.#signalling, headers: { origin: this.#origin, 'user-agent': USER_AGENT, cookie: this.cookies.text(false) } });
+    const { webSockets } = this;
     return class WebSocket extends Socket {
       constructor(url) {
         super(url, settings());
+        webSockets.add(this);
+        this.addEventListener('close', () => webSockets.delete(this));
       }
     };
   }

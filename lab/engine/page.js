@@ -170,6 +170,7 @@ export class Page {
   #leaveFor(address) {
     const [, cause, seconds] = /^viral=([a-z-]+);.*max-age=(\d+)/i.exec(this.#said) ?? [];
     this.left ??= seconds === '60' ? 'fault' : (cause ?? (address || 'reload'));
+    for (const connection of [...RTCPeerConnection.open, ...this.#network.webSockets]) connection.close();
     this.#leave(this.left);
   }
 
@@ -183,7 +184,7 @@ export class Page {
       self: globalThis,
       isSecureContext: true,
       location: { hostname, host, protocol, href, origin, pathname: '/', search: '', hash: '', reload: () => this.#leaveFor(''), replace: (to) => this.#leaveFor(to) },
-      navigator: { serviceWorker, userAgent: 'Chrome node', userAgentData: {}, onLine: true, sendBeacon: (url, body) => (this.#network.fetch(url, { method: 'POST', body, headers: { 'content-type': 'text/plain;charset=UTF-8' } }).catch(() => undefined), true) },
+      navigator: { serviceWorker, userAgent: 'Chrome node', userAgentData: {}, onLine: true, sendBeacon: (url, body) => this.#network.beacon(url, body) },
       document: this.#document(),
       localStorage: new Storage(),
       sessionStorage: new Storage(),

@@ -47,7 +47,7 @@ struct Cli {
     /// How many visitors [default: the scenario's own number]
     #[arg(long)]
     peers: Option<usize>,
-    /// How many of them run the browser's scripts under node; only in `engines` [default: nine of ten]
+    /// How many of them run the browser's scripts under node; only in `engines` [default: a quarter]
     #[arg(long, value_name = "COUNT")]
     engines: Option<usize>,
     /// Print one JSON object instead of a table

@@ -50,7 +50,7 @@ pub enum Scenario {
     Isps,
     /// As `office`, with four Chromium and two Firefox among the visitors
     Browsers,
-    /// As `crowd`, and most visitors run the scripts that browsers get, under node
+    /// As `crowd`, and a quarter of the visitors run the scripts that browsers get, under node
     Engines,
 }
 
