@@ -47,6 +47,9 @@ struct Cli {
     /// How many visitors [default: the scenario's own number]
     #[arg(long)]
     peers: Option<usize>,
+    /// How many of them run the browser's scripts under node; only in `engines` [default: a quarter]
+    #[arg(long, value_name = "COUNT")]
+    engines: Option<usize>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -168,6 +171,7 @@ fn measure(cli: &Cli, scenario: Scenario) -> anyhow::Result<Verdict> {
     end_on_signal(folder.path())?;
     let settings = |run: u32| Settings {
         peers: cli.peers,
+        engines: cli.engines,
         app_bytes: cli.megabytes.map(|megabytes| (megabytes * 1e6) as u64),
         is_mixed: cli.mixed,
         loss: cli.loss,

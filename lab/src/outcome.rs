@@ -119,6 +119,11 @@ impl Outcome {
                 at_most("median completion / bound", over(measures.median_s, Some(bound_s)), 1.3),
                 at_most("origin payload / one copy", measures.origin_payload_ratio, 1.2),
             ],
+            Scenario::Engines => vec![
+                at_most("last completion / bound", over(measures.last_s, Some(bound_s)), 1.45),
+                at_most("median completion / bound", over(measures.median_s, Some(bound_s)), 1.4),
+                at_most("origin payload / one copy", measures.origin_payload_ratio, 1.2),
+            ],
             Scenario::Browsers => {
                 let rival_s = self.rival().and_then(|rival| rival.app_p95_s);
                 vec![
@@ -163,7 +168,7 @@ impl Outcome {
         };
         if self.plan.scenario != Scenario::Lone {
             // A browser's are more: its scripts.
-            let most = if self.plan.scenario == Scenario::Browsers { 24_000.0 } else { 16_384.0 };
+            let most = if matches!(self.plan.scenario, Scenario::Browsers | Scenario::Engines) { 24_000.0 } else { 16_384.0 };
             figures.push(at_most("other origin bytes per visitor", measures.origin_overhead_bytes_per_visitor, most));
         }
         let missing = measures.visitors.saturating_sub(measures.done);

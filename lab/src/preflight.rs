@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use crate::scenario::Scenario;
 use crate::server;
-use crate::visit::torrent;
+use crate::visit::{scripts, torrent};
 
 /// What is to be run.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,10 @@ fn needs(scenario: Scenario) -> Vec<Program> {
             needs
         }
         Scenario::TwoOffices => vec![routers()],
+        Scenario::Engines => vec![
+            (PathBuf::from("node"), "nodejs"),
+            (scripts::package(), "npm ci --ignore-scripts in its folder; cargo xtask lab does that"),
+        ],
         Scenario::Crowd | Scenario::Office | Scenario::Isps | Scenario::Trickle | Scenario::Lone => Vec::new(),
     }
 }

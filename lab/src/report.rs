@@ -12,6 +12,8 @@ use crate::outcome::{Outcome, Target, Verdict};
 use crate::packet_loop::Sample;
 use crate::processor::IDLE_MIN_PCT;
 use crate::run::Run;
+use crate::scenario::Scenario;
+use crate::visit::VisitResult;
 
 /// One JSON object.
 #[must_use]
@@ -32,6 +34,7 @@ pub fn json(outcome: &Outcome) -> Value {
         "beside_webtorrent": outcome.duel().map(|duel| duel.rows.into_iter().map(beside).collect::<Vec<_>>()),
         "figures": outcome.figures(),
         "verdict": outcome.verdict(),
+        "origin_bytes": outcome.viral.iter().map(|run| run.server.origin_bytes).collect::<Vec<_>>(),
         "timeline": outcome.viral.first().map(timeline),
         "visits": outcome.viral.iter().map(|run| &run.visits).collect::<Vec<_>>(),
     });
@@ -99,7 +102,7 @@ pub fn text(outcome: &Outcome) -> String {
     if outcome.nginx.is_empty() {
         text.push_str("* computed as N F / u_s: it would take longer than three minutes\n");
     }
-    text.push_str(&browsers(outcome));
+    text.push_str(&if outcome.plan.scenario == Scenario::Engines { kinds(outcome) } else { browsers(outcome) });
     for (error, count) in failures(outcome) {
         let _ = writeln!(text, "  {count} without the app: {error}");
     }
@@ -132,6 +135,36 @@ fn browsers(outcome: &Outcome) -> String {
         let took = shown(visit.done_s.map(|_| visit.got.ms_total as f64 / 1e3));
         let (peers, origin) = (megabytes(visit.got.bytes_from_peers), megabytes(visit.got.bytes_from_origin));
         let _ = writeln!(text, "  {browser:<9} {answer:<6} {took:>8} s, {peers:.2} MB from other visitors, {origin:.2} MB from the origin");
+    }
+    text
+}
+
+/// One line for each kind of program of each run: how many had the app and when, and what they took from whom.
+fn kinds(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for run in &outcome.viral {
+        let mut kinds: BTreeMap<&str, Vec<&VisitResult>> = BTreeMap::new();
+        for visit in &run.visits {
+            kinds.entry(visit.browser.as_deref().unwrap_or("native")).or_default().push(visit);
+        }
+        for (kind, visits) in kinds {
+            let mut done: Vec<f64> = visits.iter().filter_map(|visit| visit.done_s).collect();
+            done.sort_by(f64::total_cmp);
+            let plain = visits.iter().filter(|visit| visit.got.answer.as_deref() == Some("plain")).count();
+            let (peers, origin) = visits
+                .iter()
+                .fold((0, 0), |(peers, origin), visit| (peers + visit.got.bytes_from_peers, origin + visit.got.bytes_from_origin));
+            let share = 100.0 * peers as f64 / ((peers + origin) as f64).max(1.0);
+            let megabytes = origin as f64 / 1e6 / visits.len() as f64;
+            let _ = writeln!(
+                text,
+                "  {kind:<7} {}/{} have the app, half of them after {} s, all after {} s; {share:.0} % from others, {megabytes:.2} MB each from the origin; {plain} went to the plain page",
+                done.len(),
+                visits.len(),
+                shown(done.get(done.len() / 2).copied()),
+                shown(done.last().copied()),
+            );
+        }
     }
     text
 }

@@ -12,7 +12,7 @@ use crate::scenario::Plan;
 use crate::server::{self, Stats};
 use crate::site::Site;
 use crate::topology::Topology;
-use crate::visit::{Stage, VisitResult, torrent};
+use crate::visit::{Stage, VisitResult, checked, torrent};
 
 /// Who serves, and with whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +24,6 @@ pub enum Contestant {
     /// WebTorrent everywhere, its tracker and its first seeder at the origin.
     WebTorrent,
 }
-
-/// Bytes that checked visitors may write to disk in all.
-const CHECKED_BYTES_MAX: u64 = 400_000_000;
 
 /// How often the processors' counters are read.
 const TICKS_EVERY: Duration = Duration::from_millis(250);
@@ -73,7 +70,7 @@ pub fn run(plan: &Plan, site: &Site, contestant: Contestant, folder: &Path) -> a
         site: site.clone(),
         folder: topology.folder.clone(),
         stay_s: plan.stay_s,
-        checked: usize::try_from(CHECKED_BYTES_MAX / plan.app_bytes.max(1)).unwrap_or(usize::MAX),
+        checked: checked(plan.app_bytes),
     });
     let (report, reports) = mpsc::channel();
     let stays = plan.visitors.iter().enumerate().zip(prepared).map(|((index, &visitor), prepared)| {

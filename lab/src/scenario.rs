@@ -2,6 +2,7 @@
 
 mod browsers;
 mod crowd;
+mod engines;
 mod hostile;
 mod isps;
 mod lone;
@@ -49,6 +50,8 @@ pub enum Scenario {
     Isps,
     /// As `office`, with four Chromium and two Firefox among the visitors
     Browsers,
+    /// As `crowd`, and a quarter of the visitors run the scripts that browsers get, under node
+    Engines,
 }
 
 /// What the command line can change.
@@ -56,6 +59,8 @@ pub enum Scenario {
 pub struct Settings {
     /// Visitors.
     pub peers: Option<usize>,
+    /// Visitors who run the browser's scripts under node, in `engines`.
+    pub engines: Option<usize>,
     /// Bytes of the app.
     pub app_bytes: Option<u64>,
     /// Half of the crowd with 10 Mbit/s down and 1 up.
@@ -83,6 +88,17 @@ pub enum Role {
     Forging,
 }
 
+/// What an honest visitor comes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The native peer.
+    Native,
+    /// A browser.
+    Browser(Engine),
+    /// The scripts that browsers get, run by node.
+    Scripts,
+}
+
 /// One visitor.
 #[derive(Debug, Clone, Copy)]
 pub struct Visitor {
@@ -94,15 +110,15 @@ pub struct Visitor {
     pub stays_s: Option<f64>,
     /// What it is.
     pub role: Role,
-    /// The browser it comes with; `None` comes with the native peer.
-    pub browser: Option<Engine>,
+    /// What it comes with.
+    pub program: Program,
 }
 
 impl Visitor {
     /// An honest one with the native peer that stays to the end.
     #[must_use]
     pub fn honest(endpoint: usize, arrives_s: f64) -> Self {
-        Self { endpoint, arrives_s, stays_s: None, role: Role::Honest, browser: None }
+        Self { endpoint, arrives_s, stays_s: None, role: Role::Honest, program: Program::Native }
     }
 }
 
@@ -147,6 +163,7 @@ impl Plan {
             Scenario::TwoOffices => two_offices::plan(settings, &mut random),
             Scenario::Isps => isps::plan(settings, &mut random),
             Scenario::Browsers => browsers::plan(settings, &mut random),
+            Scenario::Engines => engines::plan(settings, &mut random),
         }
     }
 
@@ -156,7 +173,13 @@ impl Plan {
         match self.scenario {
             Scenario::Hostile => Some(self.all_honest()),
             Scenario::Isps => Some(isps::without_locality(self)),
-            Scenario::Crowd | Scenario::Office | Scenario::TwoOffices | Scenario::Trickle | Scenario::Lone | Scenario::Browsers => None,
+            Scenario::Crowd
+            | Scenario::Office
+            | Scenario::TwoOffices
+            | Scenario::Trickle
+            | Scenario::Lone
+            | Scenario::Browsers
+            | Scenario::Engines => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::client;
 use crate::namespace::Namespace;
@@ -21,7 +21,7 @@ const READY: Duration = Duration::from_secs(20);
 const ADMIN: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9090);
 
 /// Bytes that left viral, by cause.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
 pub struct OriginBytes {
     /// Documents.
     pub documents: u64,

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod hostile;
 pub mod native;
 pub mod plain;
+pub mod scripts;
 pub mod torrent;
 
 use std::path::PathBuf;
@@ -18,6 +19,9 @@ use crate::site::Site;
 
 /// How often a waiting thread looks whether the run is over.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Bytes that checked visitors may write to disk in all.
+const CHECKED_BYTES_MAX: u64 = 400_000_000;
 
 /// How long a leaving visitor may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -55,7 +59,7 @@ pub struct VisitResult {
     pub visitor: usize,
     /// Whether it counts: hostile visitors do not.
     pub is_honest: bool,
-    /// The browser it came with; `None` for the native peer.
+    /// The browser it came with, or `node` with its scripts; `None` for the native peer.
     pub browser: Option<String>,
     /// Seconds after the beginning when it came.
     pub arrived_s: f64,
@@ -65,6 +69,12 @@ pub struct VisitResult {
     pub got: Got,
     /// Bytes on its disk that are not the origin's; `None` when nobody looked.
     pub forged_bytes: Option<u64>,
+}
+
+/// How many visitors write what they got, to be compared with the origin's own bytes.
+#[must_use]
+pub fn checked(app_bytes: u64) -> usize {
+    usize::try_from(CHECKED_BYTES_MAX / app_bytes.max(1)).unwrap_or(usize::MAX)
 }
 
 /// What every visit of a run has in common.

@@ -18,18 +18,23 @@ const TRIED_AGAIN_MAX: usize = 6;
 /// Installs the apps that journeys serve.
 pub(crate) fn install_apps() -> anyhow::Result<()> {
     // With what is optional: Vite and Workbox bundle by binaries that are.
-    install("apps")
+    install("crates/journeys/apps")
 }
 
 /// Installs what benches measure viral against, and what journeys let speak to its tracker.
 pub(crate) fn install_rivals() -> anyhow::Result<()> {
     // WebTorrent's WebRTC for node is an optional package, one for each platform.
-    install("rivals")
+    install("crates/journeys/rivals")
+}
+
+/// Installs what runs the browser's scripts in the lab.
+pub(crate) fn install_engine() -> anyhow::Result<()> {
+    install("lab/engine")
 }
 
 /// Installs what a folder's package.json names, unless what is installed is already that.
 fn install(folder: &str) -> anyhow::Result<()> {
-    let folder = root().join("crates/journeys").join(folder);
+    let folder = root().join(folder);
     if shell::are_packages_installed(&folder) {
         return Ok(());
     }

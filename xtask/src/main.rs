@@ -63,6 +63,8 @@ enum Chore {
     Lab(lab::Lab),
     /// The crowd of twelve that `test` ends with.
     SmallCrowd,
+    /// The visitors with the browser's scripts under node that `test` ends with.
+    SmallEngines,
     /// The pairs behind NATs that `test` ends with.
     SmallMatrix,
     /// Check which crate depends on which against the code map in ARCHITECTURE.md, and that no files use each other in a circle.
@@ -124,6 +126,7 @@ fn run(chore: Chore, steps: &mut Steps) -> anyhow::Result<()> {
         // Has no steps.
         Chore::Lab(_) => Ok(()),
         Chore::SmallCrowd => small_crowd(steps),
+        Chore::SmallEngines => small_engines(steps),
         Chore::SmallMatrix => small_matrix(steps),
         Chore::Deps => steps.run("dependencies point one way", deps::check),
         Chore::Docs => steps.run("links between documents", docs::check),
@@ -162,6 +165,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     }
     journeys_with_build(steps, None)?;
     small_crowd(steps)?;
+    small_engines(steps)?;
     small_matrix(steps)
 }
 
@@ -193,6 +197,10 @@ fn scripts(steps: &mut Steps) -> anyhow::Result<()> {
 
 fn small_crowd(steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("a crowd of twelve in the lab", lab::small_crowd)
+}
+
+fn small_engines(steps: &mut Steps) -> anyhow::Result<()> {
+    steps.run("the browser's scripts under node in the lab", lab::small_engines)
 }
 
 fn small_matrix(steps: &mut Steps) -> anyhow::Result<()> {

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_crowd_of_the_table_is_bound_at_forty_seconds_and_scales() {
-        let settings = Settings { peers: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
+        let settings = Settings { peers: None, engines: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let full = plan(&settings, &mut SmallRng::seed_from_u64(1));
         assert!((full.fluid_bound.bound_s() - 40.0).abs() < 1e-9);
         assert!(full.visitors.iter().all(|visitor| visitor.arrives_s < ARRIVE_WITHIN_S));

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn three_in_ten_are_hostile_in_every_way() {
-        let settings = Settings { peers: Some(40), app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
+        let settings = Settings { peers: Some(40), engines: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
         let count = |role: Role| plan.visitors.iter().filter(|visitor| visitor.role == role).count();
         assert_eq!(ROLES.map(count), [3, 3, 3, 3]);

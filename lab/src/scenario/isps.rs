@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn islands_are_prefixes_and_without_locality_nobody_shares_one() {
-        let settings = Settings { peers: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
+        let settings = Settings { peers: None, engines: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
         let prefixes = |plan: &Plan| {
             let visitors = plan.network.endpoints[1..].iter();

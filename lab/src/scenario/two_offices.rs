@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_visitor_is_a_machine_behind_one_of_two_routers() {
-        let settings = Settings { peers: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
+        let settings = Settings { peers: None, engines: None, app_bytes: None, is_mixed: false, loss: 0.0, scale: 1.0, seed: 1 };
         let plan = plan(&settings, &mut SmallRng::seed_from_u64(1));
         let machines: usize = plan.homes.iter().map(|home| usize::from(home.machines)).sum();
         let endpoints: Vec<usize> = plan.visitors.iter().map(|visitor| visitor.endpoint).collect();

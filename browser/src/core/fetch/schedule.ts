@@ -50,10 +50,9 @@ function query(table: PieceTable, state: SourceState): void {
 }
 
 /** Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once. */
-function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number, lease?: OriginLease): void {
-  const crowd = (ring && lease) || undefined;
-  // The rarest piece is looked for in all rings at once.
-  if (crowd && ring === EXPECTED) return;
+function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number, crowd?: OriginLease): void {
+  // In a crowd the next piece is looked for in all rings at once.
+  if (crowd && ring !== WANTED) return;
   let ready = peers.filter(
     (state) => state._open && state._pause === NEVER && state._bytes * 4 <= windowOf(state, ring) * 3 && hasRoom(state, ring, 1),
   );
@@ -91,13 +90,13 @@ function take(table: PieceTable, state: SourceState, ring: number): boolean {
   return true;
 }
 
-/** In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
+/** In a crowd: of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
 function takeRarest(table: PieceTable, state: SourceState, crowd: OriginLease): boolean {
   if (!hasRoom(state, WANTED, 1)) return false;
   let rarest: PieceState | undefined;
   const consider = (piece: PieceState): void => {
     if (!table._isFree(piece) || !table._can(state, piece)) return;
-    if (!rarest || (piece._availability - rarest._availability || crowd._placeOf(piece) - crowd._placeOf(rarest)) < 0) rarest = piece;
+    if (!rarest || (piece._ring - rarest._ring || piece._availability - rarest._availability || crowd._placeOf(piece) - crowd._placeOf(rarest)) < 0) rarest = piece;
   };
   if (state._complete) for (let at = 0; at < table._boot; at++) consider(table._pieces[at]!);
   for (const piece of state._has) consider(piece);

@@ -67,14 +67,13 @@ fn query(table: &mut PieceTable, at: usize) {
 
 /// Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once.
 fn ask_peers(table: &mut PieceTable, ring: Ring, lease: Option<&OriginLease>) {
-    // The rarest piece is looked for in all rings at once.
-    if lease.is_some() && ring == Ring::Expected {
+    // In a crowd the next piece is looked for in all rings at once.
+    if lease.is_some() && ring != Ring::Wanted {
         return;
     }
-    let rarest_first = lease.filter(|_| ring == Ring::Wanted);
     let mut ready: Vec<usize> = (ORIGIN + 1..table.sources.len()).filter(|&at| is_ready(table, at, ring)).collect();
     while !ready.is_empty() {
-        ready.retain(|&at| match rarest_first {
+        ready.retain(|&at| match lease {
             Some(lease) => take_rarest(table, at, lease),
             None => take(table, at, ring),
         });
@@ -127,7 +126,8 @@ fn take(table: &mut PieceTable, at: usize, ring: Ring) -> bool {
     true
 }
 
-/// In a crowd: of what this peer can send, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
+/// In a crowd: of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins
+/// elsewhere.
 fn take_rarest(table: &mut PieceTable, at: usize, lease: &OriginLease) -> bool {
     if !has_room(table, at, Ring::Wanted, 1) {
         return false;
@@ -137,7 +137,7 @@ fn take_rarest(table: &mut PieceTable, at: usize, lease: &OriginLease) -> bool {
     let rarest = whole
         .chain(state.has.iter().copied())
         .filter(|&i| table.is_free(i) && table.can(at, i))
-        .min_by_key(|&i| (table.pieces[i].availability, lease.place_of(i)));
+        .min_by_key(|&i| (table.pieces[i].ring, table.pieces[i].availability, lease.place_of(i)));
     let Some(i) = rarest.filter(|&i| has_room(table, at, Ring::Wanted, table.pieces[i].len)) else { return false };
     want(table, at, i);
     true

@@ -117,6 +117,25 @@ fn the_rarest_piece_of_a_peer_comes_first() {
     crowd.traced.check("crowd-rarest");
 }
 
+#[test]
+fn what_the_page_waits_for_comes_before_what_is_rarer() {
+    let (mut crowd, _) = Crowd::of(3);
+    crowd.call(Input::AddExpected { lens: vec![LEN; 10] });
+    for (peer, ids) in [(1, vec![1, 7, 8]), (2, vec![1, 7])] {
+        crowd.call(Input::Dial { peer, ids: Vec::new() });
+        crowd.call(Input::Have { peer, ids });
+    }
+    crowd.call(Input::Demand { ids: vec![7, 8] });
+    // Nobody else has 9, which is only expected.
+    let mut wanted = wanted_of(&crowd.peer(3, &[1, 7, 8, 9]), 3);
+    for at in 0..4 {
+        let more = crowd.arrive(Some(3), wanted[at]);
+        wanted.extend(wanted_of(&more, 3));
+    }
+    assert_eq!(wanted, [8, 7, 1, 9], "demanded, the rarer one first, then critical, then expected");
+    crowd.traced.check("crowd-rings");
+}
+
 /// Two pieces, the one first that comes first where both are equally rare.
 fn two_in_order() -> (u32, u32) {
     let (mut crowd, _) = Crowd::of(50);
