@@ -14,10 +14,12 @@ use crate::client::{
     rewrite_address,
 };
 use crate::config::{Base, OwnServiceWorker, RewriteLocal};
+use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
 use crate::hub::Hub;
 use crate::locality::Whereabouts;
+use crate::metrics::{Exposition, SiteNumbers};
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -58,6 +60,8 @@ pub(crate) struct App {
     pub(crate) hsts: Option<http::HeaderValue>,
     /// Where visitors may ask how the world sees them, once it is answered.
     pub(crate) stun: OnceLock<StunAnnounced>,
+    /// The visitors' connections, where this site has listeners of its own.
+    pub(crate) connections: OnceLock<ConnectionLimit>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -73,6 +77,18 @@ impl App {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
         self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun)
+    }
+
+    /// The numbers of this moment that cost the same whoever is there.
+    pub(crate) fn numbers(&self) -> SiteNumbers {
+        let (tracker, line_rate) = self.hub.counts();
+        SiteNumbers { counted: self.stats.counted(), tracker, line_rate }
+    }
+
+    /// All that `/metrics` tells where this is the only site.
+    pub(crate) fn exposition(&self) -> Exposition {
+        let stun = self.stun.get().map(StunAnnounced::numbers);
+        Exposition::new(vec![(None, self.numbers())], stun, self.connections.get())
     }
 
     /// The ports at which this visitor may ask how the world sees it.

@@ -42,6 +42,7 @@ mod listener;
 mod locality;
 mod meter;
 mod metered_stream;
+mod metrics;
 mod observed;
 mod page_stats;
 mod pages;

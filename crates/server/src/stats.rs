@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use viral_swarm::crowd::LineMeter;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
-use crate::limits::RATES_MAX;
+use crate::limits::{DECISION_BUCKET_FACTOR, DECISION_BUCKET_MIN_S, DECISION_BUCKETS, RATES_MAX};
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
 
@@ -35,6 +36,17 @@ impl Cause {
     /// All of them, in the order of declaration.
     const ALL: [Self; 5] = [Self::Documents, Self::Assets, Self::Pieces, Self::Loader, Self::Signalling];
 
+    /// Its name, the same as in `/stats`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Assets => "assets",
+            Self::Pieces => "pieces",
+            Self::Loader => "loader",
+            Self::Signalling => "signalling",
+        }
+    }
+
     /// The cause whose place in the declaration this is.
     pub(crate) fn from_index(index: u8) -> Self {
         Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Documents)
@@ -51,14 +63,42 @@ impl Cause {
     }
 }
 
-/// Counters of one server. Shared, never reset.
-#[derive(Debug, Default)]
+/// Counters of one site. Shared, never reset. `/stats` and `/metrics` read the same ones.
+#[derive(Debug)]
 pub(crate) struct Stats {
     answers: [AtomicU64; 3],
     sent: [AtomicU64; 5],
     reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     line: Mutex<Line>,
     doctor: Mutex<DoctorNumbers>,
+    /// How long it took to decide about a page, in seconds.
+    decisions: Arc<Histogram>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            answers: Default::default(),
+            sent: Default::default(),
+            reasons: Mutex::default(),
+            line: Mutex::default(),
+            doctor: Mutex::default(),
+            decisions: Arc::new(Histogram::new(exponential_buckets(DECISION_BUCKET_MIN_S, DECISION_BUCKET_FACTOR, DECISION_BUCKETS))),
+        }
+    }
+}
+
+/// What is counted, at one moment.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// Answers by kind and reason.
+    pub(crate) answers: BTreeMap<(&'static str, &'static str), u64>,
+    /// Bytes by cause.
+    pub(crate) sent: Vec<(&'static str, u64)>,
+    /// What the doctor's page found.
+    pub(crate) doctor: DoctorNumbers,
+    /// How long it took to decide about a page, in seconds. It goes on counting.
+    pub(crate) decisions: Arc<Histogram>,
 }
 
 /// What visitors' lines carry.
@@ -86,12 +126,42 @@ pub(crate) struct DoctorNumbers {
     limited: BTreeMap<&'static str, u64>,
 }
 
+impl DoctorNumbers {
+    /// How often the page was opened.
+    pub(crate) fn visits(&self) -> u64 {
+        self.visits
+    }
+
+    /// What was found, what it did to the visit, and how often.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let of = |counts: &BTreeMap<&'static str, u64>, effect| {
+            counts.iter().map(move |(check, count)| (*check, effect, *count)).collect::<Vec<_>>()
+        };
+        [of(&self.bad, "bad"), of(&self.limited, "limited")].into_iter().flatten()
+    }
+}
+
 impl Stats {
     /// Counts one document answer.
     pub(crate) fn add_answer(&self, kind: AnswerKind, reason: &'static str) {
         self.answers[kind as usize].fetch_add(1, Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *reasons.entry((kind.as_token(), reason)).or_default() += 1;
+    }
+
+    /// To decide about a page took this long.
+    pub(crate) fn note_decision(&self, took: Duration) {
+        self.decisions.observe(took.as_secs_f64());
+    }
+
+    /// What is counted, as it is now.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted {
+            answers: self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            sent: Cause::ALL.map(|cause| (cause.name(), self.sent[cause as usize].load(Relaxed))).to_vec(),
+            doctor: self.doctor(),
+            decisions: Arc::clone(&self.decisions),
+        }
     }
 
     /// Nothing could be written to a connection from `since` until now; `bytes` went out on it since that last was so.

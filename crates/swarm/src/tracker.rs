@@ -29,7 +29,7 @@ use crate::{
 pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
 pub use output::{CloseReason, TrackerOutput};
-pub use stats::{Matches, MatchesByTier, Refused, Reported, TrackerStats};
+pub use stats::{Matches, MatchesByTier, Refused, Reported, Totals, TrackerCounts, TrackerStats};
 pub use types::{AnswerError, Answerer, Seeking, VisitError};
 
 use self::{
@@ -39,7 +39,6 @@ use self::{
     nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
-    stats::Totals,
     timers::{Timer, Timers},
 };
 
@@ -202,6 +201,13 @@ impl Tracker {
     #[must_use]
     pub fn snapshot(&self, now_ms: u64) -> TrackerStats {
         TrackerStats::of(now_ms, self.members.sessions.values().map(AsRef::as_ref), &self.members.visits, &self.totals)
+    }
+
+    /// The part of [`snapshot`](Self::snapshot) for which no session is looked at.
+    #[must_use]
+    pub fn counts(&self) -> TrackerCounts {
+        let Members { sessions, visits } = &self.members;
+        TrackerCounts { sessions: sessions.len(), tickets: visits.len(), ready: self.candidates.len(), totals: self.totals.clone() }
     }
 
     /// Who got the app from whom.

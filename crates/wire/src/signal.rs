@@ -317,6 +317,20 @@ pub enum Fault {
     Slow,
 }
 
+impl Fault {
+    /// Its name, the same as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::Unasked => "unasked",
+            Self::Malformed => "malformed",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+        }
+    }
+}
+
 /// One misbehaviour of one peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]

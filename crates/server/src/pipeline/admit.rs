@@ -1,6 +1,7 @@
 //! Admission: one call of the core decides.
 
 use http::request::Parts;
+use tokio::time::Instant;
 use viral_site::{Asset, Version};
 use viral_swarm::admission::{Admission, VisitFacts};
 
@@ -21,5 +22,8 @@ pub(super) fn admit(
         // What a proxy reads says nothing of its visitors' lines.
         app.hub.note_rates(rates.into_iter().filter(|(address, _)| !app.trust_proxy.are(Socket::At(*address))));
     }
-    app.hub.admit((version, document), facts, |manifest| stores(&request.headers, manifest), &app.policy)
+    let began = Instant::now();
+    let admitted = app.hub.admit((version, document), facts, |manifest| stores(&request.headers, manifest), &app.policy);
+    app.stats.note_decision(began.elapsed());
+    admitted
 }
