@@ -23,8 +23,8 @@ pub use site::{HostPattern, SiteConfig};
 pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
-    TlsMode, TrustedProxy, ValueError,
+    AccessLogFormat, AccessLogTo, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader,
+    RewriteLocal, TlsMode, TrustedProxy, ValueError,
 };
 
 /// The name of [`PeerScope`] in 0.1.0.
@@ -219,13 +219,21 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UPSTREAM_TIMEOUT", value_name = "SECONDS", default_value_t = UPSTREAM_TIMEOUT_S, value_parser = clap::value_parser!(u64).range(1..)))]
     pub upstream_timeout: u64,
 
-    /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGUSR1 opens it anew, for logrotate. Without it nobody's visit is logged
-    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE"))]
-    pub access_log: Option<PathBuf>,
+    /// A line for each answer: `json`, an object each, `combined`, the format of other servers, then the answer (`thin;peer-near`), the milliseconds and the cause of the bytes, or `off`. No queries, cookies or tickets stand in it, and no addresses unless asked. A file or `-` in place of these is where the lines go, in the format of `--access-log-format`
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FORMAT", default_value_t = AccessLogTo::Off))]
+    pub access_log: AccessLogTo,
 
-    /// How those lines are written: `combined`, or `json`, one object a line
+    /// File that gets the lines of `--access-log json` or `combined`; without it they go to stdout. SIGUSR1 opens it anew, for logrotate
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FILE", value_name = "FILE"))]
+    pub access_log_file: Option<PathBuf>,
+
+    /// How the lines are written if `--access-log` names a file: `combined` or `json`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined))]
     pub access_log_format: AccessLogFormat,
+
+    /// Put the addresses of visitors into those lines. Whoever has the log then knows who came
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_ADDRESSES", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub access_log_addresses: bool,
 
     /// What is logged to stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `viral_server=debug`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_LOG", value_name = "FILTER", default_value = LOG_DEFAULT))]
@@ -254,7 +262,8 @@ impl Config {
             // What is learned is kept for folders only.
             state_dir: self.state_dir.clone().filter(|_| site.root.is_some()),
             // One log is for all.
-            access_log: None,
+            access_log: AccessLogTo::Off,
+            access_log_file: None,
             site: Vec::new(),
             ..self.clone()
         }
@@ -328,8 +337,10 @@ impl Default for Config {
             never: Vec::new(),
             upstream_host: None,
             upstream_timeout: UPSTREAM_TIMEOUT_S,
-            access_log: None,
+            access_log: AccessLogTo::Off,
+            access_log_file: None,
             access_log_format: AccessLogFormat::Combined,
+            access_log_addresses: false,
             log: LOG_DEFAULT.to_owned(),
             locality: LocalityTable::default(),
             site: Vec::new(),

@@ -23,6 +23,9 @@ pub enum ValueError {
     /// No certificate authority.
     #[error("`{0}` is no address of a certificate authority, write it as https://acme.example/directory")]
     AcmeDirectory(String),
+    /// Nothing about the access log.
+    #[error("say `json`, `combined` or `off`, and where to with access-log-file")]
+    AccessLog,
     /// No path that a site may lie below.
     #[error("`{0}` is no path to serve below: write it as /app/, of letters, digits, `-`, `.`, `_` and `~`")]
     Base(String),
@@ -287,6 +290,7 @@ macro_rules! serde_as_text {
 }
 pub(super) use serde_as_text;
 
+serde_as_text!(AccessLogTo);
 serde_as_text!(AdminListen);
 serde_as_text!(ListenAt);
 serde_as_text!(TrustedProxy);
@@ -364,6 +368,43 @@ pub enum AccessLogFormat {
     Combined,
     /// As JSON.
     Json,
+}
+
+/// Whether each answer is logged, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AccessLogTo {
+    /// It is not.
+    #[default]
+    Off,
+    /// In this format, into [`access_log_file`](super::Config::access_log_file).
+    As(AccessLogFormat),
+    /// Into this file, `-` for stdout, in the format of [`access_log_format`](super::Config::access_log_format): as it was written in 0.1.0.
+    File(PathBuf),
+}
+
+impl fmt::Display for AccessLogTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::As(AccessLogFormat::Combined) => f.write_str("combined"),
+            Self::As(AccessLogFormat::Json) => f.write_str("json"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl FromStr for AccessLogTo {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "" => Err(ValueError::AccessLog),
+            "off" => Ok(Self::Off),
+            "combined" => Ok(Self::As(AccessLogFormat::Combined)),
+            "json" => Ok(Self::As(AccessLogFormat::Json)),
+            file => Ok(Self::File(file.into())),
+        }
+    }
 }
 
 /// How far apart two visitors may be to be introduced to each other.
