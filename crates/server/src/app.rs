@@ -27,6 +27,7 @@ use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
+use crate::worth::WorthLog;
 use viral_site::Site;
 
 /// What every handler shares.
@@ -43,6 +44,8 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// What visits tell of whether it pays.
+    pub(crate) worth: Arc<WorthLog>,
     /// What the operator's files say of addresses.
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) own_service_worker: OwnServiceWorker,
@@ -76,13 +79,15 @@ impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
-        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun)
+        let pays = self.worth.snapshot(self.hub.shadow());
+        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun, pays)
     }
 
     /// The numbers of this moment that cost the same whoever is there.
     pub(crate) fn numbers(&self) -> SiteNumbers {
         let (tracker, line_rate) = self.hub.counts();
-        SiteNumbers { counted: self.stats.counted(), tracker, line_rate }
+        let (trials, trials_off) = self.worth.off();
+        SiteNumbers { counted: self.stats.counted(), tracker, line_rate, trials, trials_off, shadow: self.hub.shadow() }
     }
 
     /// All that `/metrics` tells where this is the only site.

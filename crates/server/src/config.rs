@@ -1,9 +1,11 @@
 //! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
 
+mod access_log;
 mod acme;
 #[cfg(feature = "cli")]
 mod file;
 mod locality;
+mod rollout;
 mod site;
 mod stun;
 mod values;
@@ -14,17 +16,20 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 use viral_swarm::locality::Ladder;
+use viral_swarm::rollout::{Rollout, Share};
 
+pub use access_log::{AccessLogFormat, AccessLogTo};
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
 pub use locality::{Gpc, LocalityTable, TierRule};
+pub use rollout::{Mode, Percent};
 pub use site::{HostPattern, SiteConfig};
 pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AccessLogFormat, AccessLogTo, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader,
-    RewriteLocal, TlsMode, TrustedProxy, ValueError,
+    AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TlsMode,
+    TrustedProxy, ValueError,
 };
 
 /// The name of [`PeerScope`] in 0.1.0.
@@ -144,6 +149,18 @@ pub struct Config {
     /// Visitors whose browser asks for privacy (`Sec-GPC: 1`): `plain` gives them plain answers, `leech` lets them take from others and never give, `ignore` treats them like all others
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_GPC", value_name = "RULE", value_enum, default_value_t = Gpc::Ignore))]
     pub gpc: Gpc,
+
+    /// Share of visitors who get the page as it is, to compare with: `5%`. Each stays in it for its whole visit. The pages that they get have a script of a hundred bytes more, which tells when they were there. Where thin visits turn out to be slower than theirs, nobody is answered thin for a while
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_HOLDOUT", value_name = "SHARE", default_value_t = Percent(Share::NONE)))]
+    pub holdout: Percent,
+
+    /// Share of visitors who may take the page from others: begin with `10%` and let it grow. All others get it whole, and give it to them
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_RAMP", value_name = "SHARE", default_value_t = Percent(Share::ALL)))]
+    pub ramp: Percent,
+
+    /// `live`, or `shadow`: every browser gets the page as it is, and `/stats` counts under `pays.shadow` how it would have been answered
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_MODE", value_name = "MODE", value_enum, default_value_t = Mode::Live))]
+    pub mode: Mode,
 
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR"))]
@@ -287,6 +304,11 @@ impl Config {
         Ok(self)
     }
 
+    /// What is tried out.
+    pub(crate) fn rollout(&self) -> Rollout {
+        Rollout { holdout: self.holdout.0, ramp: self.ramp.0, shadow: self.mode == Mode::Shadow }
+    }
+
     /// On which tiers visitors are introduced.
     pub(crate) fn ladder(&self) -> Ladder {
         locality::ladder(&self.tier, self.reach, self.hide_addresses)
@@ -319,6 +341,9 @@ impl Default for Config {
             geo: Vec::new(),
             hide_addresses: false,
             gpc: Gpc::Ignore,
+            holdout: Percent(Share::NONE),
+            ramp: Percent(Share::ALL),
+            mode: Mode::Live,
             cache_dir: None,
             state_dir: None,
             trust_proxy: Vec::new(),

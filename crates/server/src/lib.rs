@@ -70,6 +70,7 @@ pub mod tls;
 mod unasked;
 mod viral;
 mod visits;
+mod worth;
 
 pub use client::Visitor;
 pub use error::OpenError;

@@ -13,9 +13,12 @@ use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
-use crate::limits::{DECISION_BUCKET_FACTOR, DECISION_BUCKET_MIN_S, DECISION_BUCKETS, RATES_MAX};
+use crate::limits::{
+    APP_BUCKET_FACTOR, APP_BUCKET_MIN_S, APP_BUCKETS, DECISION_BUCKET_FACTOR, DECISION_BUCKET_MIN_S, DECISION_BUCKETS, RATES_MAX,
+};
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
+use crate::worth::PaysSnapshot;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub(crate) struct Stats {
     doctor: Mutex<DoctorNumbers>,
     /// How long it took to decide about a page, in seconds.
     decisions: Arc<Histogram>,
+    /// How long visitors waited for the app, in seconds, by the answer.
+    apps: Arc<[Histogram; 3]>,
 }
 
 impl Default for Stats {
@@ -84,6 +89,7 @@ impl Default for Stats {
             line: Mutex::default(),
             doctor: Mutex::default(),
             decisions: Arc::new(Histogram::new(exponential_buckets(DECISION_BUCKET_MIN_S, DECISION_BUCKET_FACTOR, DECISION_BUCKETS))),
+            apps: Arc::new([(); 3].map(|()| Histogram::new(exponential_buckets(APP_BUCKET_MIN_S, APP_BUCKET_FACTOR, APP_BUCKETS)))),
         }
     }
 }
@@ -99,7 +105,12 @@ pub(crate) struct Counted {
     pub(crate) doctor: DoctorNumbers,
     /// How long it took to decide about a page, in seconds. It goes on counting.
     pub(crate) decisions: Arc<Histogram>,
+    /// How long visitors waited for the app, in seconds, in the order of [`KINDS`].
+    pub(crate) apps: Arc<[Histogram; 3]>,
 }
+
+/// The answers, in the order of declaration.
+pub(crate) const KINDS: [AnswerKind; 3] = [AnswerKind::Full, AnswerKind::Thin, AnswerKind::Plain];
 
 /// What visitors' lines carry.
 #[derive(Debug)]
@@ -154,6 +165,11 @@ impl Stats {
         self.decisions.observe(took.as_secs_f64());
     }
 
+    /// The app of a visit that was answered so was there after this time, in milliseconds.
+    pub(crate) fn note_app(&self, kind: AnswerKind, app_ms: u32) {
+        self.apps[kind as usize].observe(f64::from(app_ms) / 1_000.0);
+    }
+
     /// What is counted, as it is now.
     pub(crate) fn counted(&self) -> Counted {
         Counted {
@@ -161,6 +177,7 @@ impl Stats {
             sent: Cause::ALL.map(|cause| (cause.name(), self.sent[cause as usize].load(Relaxed))).to_vec(),
             doctor: self.doctor(),
             decisions: Arc::clone(&self.decisions),
+            apps: Arc::clone(&self.apps),
         }
     }
 
@@ -207,7 +224,14 @@ impl Stats {
     }
 
     /// The counters now, together with what the tracker knows.
-    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64, stun: Option<StunNumbers>) -> Snapshot {
+    pub(crate) fn snapshot(
+        &self,
+        tracker: &TrackerStats,
+        pages: Vec<PageSnapshot>,
+        uptime_s: u64,
+        stun: Option<StunNumbers>,
+        pays: PaysSnapshot,
+    ) -> Snapshot {
         let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
         let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
@@ -236,6 +260,7 @@ impl Stats {
             stun,
             uptime_s,
             pages,
+            pays,
         }
     }
 }
@@ -259,6 +284,7 @@ pub(crate) struct Snapshot {
     stun: Option<StunNumbers>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
+    pays: PaysSnapshot,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -280,6 +306,8 @@ struct OriginBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worth::WorthLog;
+    use viral_swarm::shadow::ShadowCounts;
 
     #[test]
     fn the_snapshot_has_the_names_of_the_contract() {
@@ -289,7 +317,14 @@ mod tests {
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
         tracker.connect_failures.insert("no_path", 3);
-        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5, None)).unwrap();
+        let json = serde_json::to_value(stats.snapshot(
+            &tracker,
+            Vec::new(),
+            5,
+            None,
+            WorthLog::new().snapshot(ShadowCounts { thin: 4, full: 1 }),
+        ))
+        .unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
@@ -297,6 +332,7 @@ mod tests {
         assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
         assert_eq!(json["connect_failures_by_cause"], serde_json::json!({ "no_path": 3 }));
+        assert_eq!(json["pays"], serde_json::json!({ "trials": [], "shadow": { "thin": 4, "full": 1 } }));
         assert_eq!(json["doctor"], serde_json::json!({ "visits": 0, "bad": {}, "limited": {} }));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");

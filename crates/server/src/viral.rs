@@ -51,6 +51,7 @@ use crate::stun::{StunAnnounced, StunNumbers};
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
+use crate::worth::WorthLog;
 use crate::{admin, endpoints, listen, metrics, pipeline, redirect, state};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
@@ -112,7 +113,13 @@ impl Viral {
             base: config.base.clone(),
             unasked: Unasked::new(),
             scripts,
-            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow, gpc: config.gpc.into() },
+            policy: Policy {
+                app_bytes_min: config.min_app_bytes,
+                prompts_allowed: config.macos == Macos::Allow,
+                gpc: config.gpc.into(),
+                rollout: config.rollout(),
+            },
+            worth: Arc::new(WorthLog::new()),
             whereabouts,
             is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),
             own_service_worker: config.own_service_worker,

@@ -22,7 +22,10 @@ pub mod platform;
 mod random;
 #[cfg(test)]
 mod replay;
+pub mod rollout;
+pub mod shadow;
 pub mod stun;
 pub mod tracker;
 pub mod upload;
 pub mod visits;
+pub mod worth;

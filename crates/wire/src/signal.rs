@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
-pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, VisitPost};
+pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, TimePost, VisitPost};
 
 mod decode;
 mod http;

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use viral_swarm::rollout::ShareError;
 
 /// Why a setting's text is not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum ValueError {
     /// No host of a site.
     #[error("`{0}` is no host of a site, write it as app.example or *.app.example, without a port")]
     SiteHost(String),
+    /// No share of visitors.
+    #[error("`{0}` is no share of visitors: {1}")]
+    Share(String, ShareError),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
@@ -290,7 +294,6 @@ macro_rules! serde_as_text {
 }
 pub(super) use serde_as_text;
 
-serde_as_text!(AccessLogTo);
 serde_as_text!(AdminListen);
 serde_as_text!(ListenAt);
 serde_as_text!(TrustedProxy);
@@ -356,54 +359,6 @@ pub(super) mod one_or_more {
             Written::One(text) => vec![text],
         };
         texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
-    }
-}
-
-/// How the lines of the access log are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum AccessLogFormat {
-    /// As other servers write them.
-    Combined,
-    /// As JSON.
-    Json,
-}
-
-/// Whether each answer is logged, and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum AccessLogTo {
-    /// It is not.
-    #[default]
-    Off,
-    /// In this format, into [`access_log_file`](super::Config::access_log_file).
-    As(AccessLogFormat),
-    /// Into this file, `-` for stdout, in the format of [`access_log_format`](super::Config::access_log_format): as it was written in 0.1.0.
-    File(PathBuf),
-}
-
-impl fmt::Display for AccessLogTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::As(AccessLogFormat::Combined) => f.write_str("combined"),
-            Self::As(AccessLogFormat::Json) => f.write_str("json"),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
-}
-
-impl FromStr for AccessLogTo {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        match text {
-            "" => Err(ValueError::AccessLog),
-            "off" => Ok(Self::Off),
-            "combined" => Ok(Self::As(AccessLogFormat::Combined)),
-            "json" => Ok(Self::As(AccessLogFormat::Json)),
-            file => Ok(Self::File(file.into())),
-        }
     }
 }
 

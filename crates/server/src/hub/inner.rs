@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{Report, ReportKind};
+use viral_swarm::shadow::Shadow;
 use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     pub(super) due_ms: Option<u64>,
     pub(super) lineage_seen: u64,
     pub(super) crowds: Crowds,
+    pub(super) shadow: Shadow,
 }
 
 /// What the tracker's words are carried out on, each behind a lock of its own.

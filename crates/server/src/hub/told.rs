@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::pageset::PageState;
+use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
 
@@ -51,6 +52,11 @@ impl Hub {
     pub(crate) fn counts(&self) -> (TrackerCounts, Option<u64>) {
         let inner = self.lock();
         (inner.tracker.counts(), inner.crowds.rate())
+    }
+
+    /// How visitors would have been answered who were only counted.
+    pub(crate) fn shadow(&self) -> ShadowCounts {
+        self.lock().shadow.counts()
     }
 
     /// Changes with every event of the lineage.

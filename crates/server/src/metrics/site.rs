@@ -6,10 +6,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use viral_swarm::locality::Tier;
+use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::tracker::{Refused, TrackerCounts};
 
 use super::encode::{Family, Labels};
-use crate::stats::Counted;
+use crate::stats::{Counted, KINDS};
 
 /// One site in numbers, gathered without looking at any visitor.
 #[derive(Debug)]
@@ -20,6 +21,12 @@ pub(crate) struct SiteNumbers {
     pub(crate) tracker: TrackerCounts,
     /// What the line of a visitor carries, in bytes per second, if that is known.
     pub(crate) line_rate: Option<u64>,
+    /// Pages and browsers in which thin visits are compared with others.
+    pub(crate) trials: usize,
+    /// Of these, where nobody is answered thin, by what spoke against it.
+    pub(crate) trials_off: Vec<(&'static str, usize)>,
+    /// How visitors would have been answered who were only counted.
+    pub(crate) shadow: ShadowCounts,
 }
 
 /// Several sites. Rows of one family stand together, whatever site they are of.
@@ -51,7 +58,8 @@ impl Collector for SitesCollector {
         self.answers(encoder)?;
         self.bytes(encoder)?;
         self.swarm(encoder)?;
-        self.faults(encoder)
+        self.faults(encoder)?;
+        self.pays(encoder)
     }
 }
 
@@ -69,6 +77,25 @@ impl SitesCollector {
         Family::of("page_decision", "How long it took to decide about a page, the wait for others included.")
             .in_units(&Unit::Seconds)
             .histograms(encoder, decisions)
+    }
+
+    fn pays(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        // Not `rows`: a histogram is read where it is.
+        let apps = self.0.iter().flat_map(|(host, site)| {
+            KINDS.into_iter().zip(&*site.counted.apps).map(move |(kind, times)| {
+                let labels: Labels = host.iter().map(|host| ("site", host.clone().into())).collect();
+                ([labels, vec![("answer", kind.as_token().into())]].concat(), times)
+            })
+        });
+        Family::of("time_to_app", "From the wish for a page to its load event, as pages tell. Of plain ones those of the holdout alone.")
+            .in_units(&Unit::Seconds)
+            .histograms(encoder, apps)?;
+        let rows = self.rows(|site| vec![(vec![], site.trials as u64)]);
+        Family::of("trials", "Pages and browsers in which thin visits are compared with others.").gauges(encoder, rows)?;
+        let rows = self.rows(|site| site.trials_off.iter().map(|(against, count)| (vec![("against", *against)], *count as u64)).collect());
+        Family::of("trials_off", "Those in which nobody is answered thin for now, by what spoke against it.").gauges(encoder, rows)?;
+        let rows = self.rows(|site| vec![(vec![("answer", "thin")], site.shadow.thin), (vec![("answer", "full")], site.shadow.full)]);
+        Family::of("shadow_answers", "How visitors would have been answered in mode shadow.").counters(encoder, rows)
     }
 
     fn bytes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {

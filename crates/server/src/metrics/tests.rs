@@ -96,7 +96,14 @@ async fn all_names_are_as_prometheus_wants_them() {
 
 #[test]
 fn a_host_that_is_no_word_is_written_so_that_it_ends_nothing() {
-    let numbers = || SiteNumbers { counted: crate::stats::Stats::default().counted(), tracker: Default::default(), line_rate: Some(9) };
+    let numbers = || SiteNumbers {
+        counted: crate::stats::Stats::default().counted(),
+        tracker: Default::default(),
+        line_rate: Some(9),
+        trials: 0,
+        trials_off: Vec::new(),
+        shadow: Default::default(),
+    };
     let sites = vec![(Some("a\"b\\c\nd".to_owned()), numbers()), (Some("*.e".to_owned()), numbers())];
     let body = Exposition { sites, stun: None, connections: Some(3) }.encode(Format::Text).unwrap();
     assert!(body.contains("viral_sessions{site=\"a\\\"b\\\\c\\nd\"} 0"), "{body}");

@@ -1,21 +1,22 @@
-//! Admission: one call of the core decides.
+//! Admission: one call of the core decides, once it is known whether thin answers pay.
 
 use http::request::Parts;
 use tokio::time::Instant;
 use viral_site::{Asset, Version};
 use viral_swarm::admission::{Admission, VisitFacts};
 
+use super::facts::engine_of;
 use super::render::stores;
 use crate::app::App;
 use crate::client::Socket;
-use crate::pages::PageManifest;
+use crate::pages::{PageManifest, page_path};
 
 /// Decides a visit to a document of the current version.
 pub(super) fn admit(
     app: &App,
     (version, document): (&Version, &Asset),
     request: &Parts,
-    facts: &VisitFacts,
+    facts: &mut VisitFacts,
 ) -> (Option<PageManifest>, Admission) {
     let rates = app.stats.take_rates();
     if !rates.is_empty() {
@@ -23,6 +24,8 @@ pub(super) fn admit(
         app.hub.note_rates(rates.into_iter().filter(|(address, _)| !app.trust_proxy.are(Socket::At(*address))));
     }
     let began = Instant::now();
+    let (engine, lot) = (engine_of(&request.headers), facts.evidence.lot);
+    facts.evidence.is_not_worth_it = !app.worth.is_worth_it(page_path(document), engine, lot);
     let admitted = app.hub.admit((version, document), facts, |manifest| stores(&request.headers, manifest), &app.policy);
     app.stats.note_decision(began.elapsed());
     admitted
