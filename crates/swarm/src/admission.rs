@@ -2,7 +2,6 @@
 
 mod admit;
 mod sharing;
-mod trials;
 
 use std::fmt;
 
@@ -11,8 +10,6 @@ use crate::{
     pageset::Size,
     rollout::{Lot, Rollout},
 };
-
-use trials::{held_back, left_out};
 
 pub use admit::{Admission, CrowdRole, PageFacts, Swarm, VisitFacts, admit, takes_part};
 pub use sharing::{ResponseFacts, SharingReason, SharingRule, SharingVerdict, is_by_scripts, judge, says};
@@ -352,6 +349,26 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
         (true, None) => Decision::Thin(Reason::PeerNear),
         (true, Some(reason)) => full(reason),
         (false, _) => full(Reason::NoPeerNear),
+    }
+}
+
+/// Why a visitor who could take part gets the page as it is, if it does. Whoever runs a native peer wants to take part.
+fn left_out(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
+    let Rollout { holdout, shadow, .. } = policy.rollout;
+    match evidence.lot {
+        _ if evidence.is_native_peer => None,
+        _ if shadow => Some(Reason::Shadow),
+        Some(lot) if lot.is_held_out(holdout) => Some(Reason::Holdout),
+        Some(_) | None => None,
+    }
+}
+
+/// Why a visitor is not answered thin who could be, if it is not.
+fn held_back(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
+    match evidence.lot {
+        _ if evidence.is_native_peer => None,
+        Some(lot) if !lot.is_on_ramp(policy.rollout.ramp) => Some(Reason::Ramp),
+        Some(_) | None => evidence.is_not_worth_it.then_some(Reason::NotWorthIt),
     }
 }
 

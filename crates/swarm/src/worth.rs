@@ -4,6 +4,7 @@
 //! What is believed of a visitor's word is bounded by what the server saw: one word for each document that it answered, no longer ago than it says, and no network has more of
 //! them than others leave it. What a liar can do is turn thin answers off, or keep them on where they are slow.
 
+mod arm;
 mod compare;
 mod sample;
 mod timings;
@@ -11,7 +12,6 @@ mod timings;
 use std::collections::BTreeMap;
 
 use crate::{
-    admission::{Decision, Reason},
     limits::{
         WORTH_AGAIN_PERCENT, WORTH_FORGIVEN_MS, WORTH_FORGIVEN_PERMILLE, WORTH_LOOK_VISITS, WORTH_PROVEN_VISITS, WORTH_SAMPLES_MIN,
         WORTH_SAVED_PERMILLE, WORTH_TRIALS_MAX, WORTH_WAIT_MAX_MS, WORTH_WAIT_MS,
@@ -23,45 +23,9 @@ use crate::{
 use sample::Sample;
 use timings::Timings;
 
+pub use arm::Arm;
 pub use sample::Outcome;
 pub use timings::Timed;
-
-/// What a visit is compared as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arm {
-    /// It took the page from others.
-    Thin,
-    /// It came whole, to be given to others: whoever came when nobody had it, so no fair draw.
-    Full,
-    /// It was drawn to get the page as it is.
-    Holdout,
-}
-
-impl Arm {
-    /// All of them, in the order of declaration.
-    pub const ALL: [Self; 3] = [Self::Thin, Self::Full, Self::Holdout];
-
-    /// What a first visit with this answer is; none where it is of no use to compare.
-    #[must_use]
-    pub const fn of(decision: Decision) -> Option<Self> {
-        match decision {
-            Decision::Thin(Reason::PeerNear | Reason::Crowd) => Some(Self::Thin),
-            Decision::Full(Reason::NoPeerNear | Reason::Ramp | Reason::NotWorthIt | Reason::Learning) => Some(Self::Full),
-            Decision::Plain(Reason::Holdout) => Some(Self::Holdout),
-            Decision::Full(_) | Decision::Thin(_) | Decision::Plain(_) | Decision::Asset => None,
-        }
-    }
-
-    /// Its name in numbers.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Thin => "thin",
-            Self::Full => "full",
-            Self::Holdout => "holdout",
-        }
-    }
-}
 
 /// Why thin answers do not pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    admission::{Decision, Reason},
     limits::{TIMED_VISITS_MAX, WORTH_SAMPLES_MAX},
     random::Random,
 };

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Arm, sample::Outcome};
+use super::{arm::Arm, sample::Outcome};
 use crate::{
     limits::{TIMED_AGE_MAX_MS, TIMED_BEFORE_MS, TIMED_VISITS_MAX},
     locality,
