@@ -2,6 +2,7 @@
 
 import { now, wait } from './shell/clock';
 import { watchEvidence } from './shell/evidence';
+import { loaded } from './shell/loaded';
 import { START_QUIET_MS, START_WAIT_MS } from './shell/limits';
 import { watchSaving } from './shell/saving';
 import { takeHandover } from './shell/handover';
@@ -19,7 +20,7 @@ async function settled(): Promise<void> {
   if ((document as { prerendering?: boolean }).prerendering) {
     await new Promise((resolve) => document.addEventListener('prerenderingchange', resolve, { once: true }));
   }
-  if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve, { once: true }));
+  await loaded();
   await new Promise<void>((resolve) => {
     if ('requestIdleCallback' in window) requestIdleCallback(() => resolve(), { timeout: 1_000 });
     else setTimeout(resolve, 1);

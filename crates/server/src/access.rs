@@ -3,7 +3,7 @@
 mod line;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,9 +17,10 @@ use tokio::time::Instant;
 use self::line::Entry;
 use self::writer::Writer;
 use crate::client::{Proxies, Socket, client_ip};
-use crate::config::{AccessLogFormat, Config};
+use crate::config::{AccessLogFormat, AccessLogTo, Config};
 use crate::error::OpenError;
 use crate::headers::VIRAL_ANSWER;
+use crate::stats::Cause;
 
 /// Where the lines go, and what they need. Clones share it.
 #[derive(Clone)]
@@ -28,7 +29,20 @@ pub(crate) struct AccessLog(Arc<Shared>);
 struct Shared {
     writer: Writer,
     format: AccessLogFormat,
-    proxies: Proxies,
+    /// With whose help a visitor's address is found; none where no line has it.
+    addresses: Option<Proxies>,
+}
+
+/// Where the lines of these settings go, and in which format; none where there are none.
+fn wanted(config: &Config) -> Result<Option<(PathBuf, AccessLogFormat)>, OpenError> {
+    let file = config.access_log_file.as_ref();
+    match (&config.access_log, file) {
+        (AccessLogTo::As(format), None) => Ok(Some(("-".into(), *format))),
+        (AccessLogTo::As(format), Some(file)) => Ok(Some((file.clone(), *format))),
+        (AccessLogTo::Off | AccessLogTo::File(_), Some(file)) => Err(OpenError::AccessLogUnused { path: file.clone() }),
+        (AccessLogTo::File(file), None) => Ok(Some((file.clone(), config.access_log_format))),
+        (AccessLogTo::Off, None) => Ok(None),
+    }
 }
 
 impl AccessLog {
@@ -37,10 +51,10 @@ impl AccessLog {
     /// # Errors
     /// When its file cannot be written, or would be served.
     pub(crate) fn open(config: &Config, dir: Option<&Path>) -> Result<Option<Self>, OpenError> {
-        let Some(path) = &config.access_log else { return Ok(None) };
+        let Some((path, format)) = wanted(config)? else { return Ok(None) };
         dir.map_or(Ok(()), |dir| Self::check(config, dir))?;
-        let writer = Writer::open(path).map_err(|error| OpenError::AccessLog { path: path.clone(), error })?;
-        Ok(Some(Self(Arc::new(Shared { writer, format: config.access_log_format, proxies: Proxies::of(config) }))))
+        let writer = Writer::open(&path).map_err(|error| OpenError::AccessLog { path, error })?;
+        Ok(Some(Self(Arc::new(Shared { writer, format, addresses: config.access_log_addresses.then(|| Proxies::of(config)) }))))
     }
 
     /// Refuses a log that would be served with what is in `dir`.
@@ -48,8 +62,8 @@ impl AccessLog {
     /// # Errors
     /// When it lies there.
     pub(crate) fn check(config: &Config, dir: &Path) -> Result<(), OpenError> {
-        match &config.access_log {
-            Some(path) if is_within(path, dir) => Err(OpenError::AccessLogServed { path: path.clone() }),
+        match wanted(config)? {
+            Some((path, _)) if is_within(&path, dir) => Err(OpenError::AccessLogServed { path }),
             Some(_) | None => Ok(()),
         }
     }
@@ -69,13 +83,14 @@ impl AccessLog {
         let headers = request.headers();
         let entry = Entry {
             came: SystemTime::now(),
-            client: client_ip(socket, headers, &self.0.proxies),
+            client: self.0.addresses.as_ref().map(|proxies| client_ip(socket, headers, proxies)),
             method: request.method().clone(),
             path: line::cut(request.uri().path().as_bytes(), line::PATH_LEN_MAX),
             has_query: request.uri().query().is_some(),
             version: request.version(),
             status: 0,
             bytes: 0,
+            cause: Cause::of_path(request.uri().path()),
             ms: 0,
             referer: text(headers, &header::REFERER, line::REFERER_LEN_MAX).map(line::without_query),
             agent: text(headers, &header::USER_AGENT, line::AGENT_LEN_MAX),
@@ -96,6 +111,7 @@ impl Pending {
     /// Notes what is answered.
     pub(crate) fn note<B>(&mut self, response: &Response<B>) {
         self.entry.status = response.status().as_u16();
+        self.entry.cause = Cause::of_answer(response, self.entry.cause);
         self.entry.answer = response.headers().get(VIRAL_ANSWER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     }
 }
@@ -159,8 +175,14 @@ mod tests {
 
     use super::*;
 
-    fn log(path: &Path) -> AccessLog {
-        let config = Config { access_log: Some(path.to_owned()), trust_proxy: vec!["unix".parse().unwrap()], ..Config::default() };
+    fn log(path: &Path, access_log_addresses: bool) -> AccessLog {
+        let config = Config {
+            access_log: AccessLogTo::As(AccessLogFormat::Combined),
+            access_log_file: Some(path.to_owned()),
+            access_log_addresses,
+            trust_proxy: vec!["unix".parse().unwrap()],
+            ..Config::default()
+        };
         AccessLog::open(&config, None).unwrap().unwrap()
     }
 
@@ -168,7 +190,7 @@ mod tests {
     async fn a_line_tells_who_asked_and_what_really_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("access.log");
-        let log = log(&path);
+        let log = log(&path, true);
         let request = Request::get("/a?token=secret")
             .header("x-forwarded-for", "198.51.100.7")
             .header("cookie", "viral-visit=0000000000000abc")
@@ -176,7 +198,7 @@ mod tests {
             .body(())
             .unwrap();
         let mut pending = log.begin(&request, Socket::Unix);
-        let response = Response::builder().header(VIRAL_ANSWER, "thin; reason=peer-near").body(()).unwrap();
+        let response = Response::builder().header(VIRAL_ANSWER, "thin; reason=peer-near").extension(Cause::Loader).body(()).unwrap();
         pending.note(&response);
         let body = Logged::new(Full::new(Bytes::from_static(b"hello")), Some(pending));
         body.collect().await.unwrap();
@@ -184,14 +206,42 @@ mod tests {
         let said = std::fs::read_to_string(&path).unwrap();
         assert!(said.starts_with("198.51.100.7 - - ["), "{said}");
         assert!(said.contains("] \"GET /a? HTTP/1.1\" 200 5 \"https://a.example/b?\" \"-\" \"thin;peer-near\" "), "{said}");
-        assert!(!said.contains("secret") && !said.contains("abc") && said.ends_with('\n'), "{said}");
+        assert!(!said.contains("secret") && !said.contains("abc") && said.ends_with(" loader\n"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn nobodys_address_is_written_unless_it_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("access.log");
+        let log = log(&path, false);
+        drop(log.begin(&Request::get("/").header("x-forwarded-for", "198.51.100.7").body(()).unwrap(), Socket::Unix));
+        log.close().await;
+        let said = std::fs::read_to_string(&path).unwrap();
+        assert!(said.starts_with("- - - [") && !said.contains("198.51.100.7"), "{said}");
+    }
+
+    #[test]
+    fn a_format_or_a_file_says_that_there_is_a_log() {
+        let wanted = |log: &str, file: Option<&str>| {
+            let config = Config { access_log: log.parse().unwrap(), access_log_file: file.map(Into::into), ..Config::default() };
+            wanted(&config).map_err(|error| error.to_string())
+        };
+        assert_eq!(wanted("off", None), Ok(None));
+        assert_eq!(wanted("json", None), Ok(Some(("-".into(), AccessLogFormat::Json))));
+        assert_eq!(wanted("combined", Some("a.log")), Ok(Some(("a.log".into(), AccessLogFormat::Combined))));
+        assert_eq!(wanted("a.log", None), Ok(Some(("a.log".into(), AccessLogFormat::Combined))));
+        assert_eq!(wanted("-", None), Ok(Some(("-".into(), AccessLogFormat::Combined))));
+        for log in ["off", "b.log"] {
+            assert!(wanted(log, Some("a.log")).unwrap_err().contains("--access-log-file a.log needs --access-log json"));
+        }
+        assert!("".parse::<AccessLogTo>().is_err());
     }
 
     #[test]
     fn a_log_that_would_be_served_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let open = |path: &Path| {
-            let config = Config { access_log: Some(path.to_owned()), ..Config::default() };
+            let config = Config { access_log: AccessLogTo::File(path.to_owned()), ..Config::default() };
             AccessLog::open(&config, Some(dir.path())).map(drop)
         };
         assert!(matches!(open(&dir.path().join("a.log")), Err(OpenError::AccessLogServed { .. })));

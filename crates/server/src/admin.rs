@@ -1,4 +1,4 @@
-//! The operator's endpoints, on an address of their own: `/stats`, `/lineage`, `/healthz`.
+//! The operator's endpoints, on an address of their own: `/stats`, `/metrics`, `/lineage`, `/healthz`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::app::App;
 use crate::endpoints::lineage_stream;
@@ -17,8 +17,8 @@ use crate::same_origin;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<App>> {
-    let routes = Router::new().route("/stats", get(stats)).route("/lineage", get(lineage_stream)).route("/healthz", get(healthz));
-    around(routes.fallback(nothing))
+    let routes = Router::new().route("/stats", get(stats)).route("/metrics", get(metrics));
+    around(routes.route("/lineage", get(lineage_stream)).route("/healthz", get(healthz)).fallback(nothing))
 }
 
 /// Endpoints of the operator's, for nobody's pages.
@@ -42,12 +42,16 @@ async fn stats(State(app): State<Arc<App>>) -> Response<Body> {
     response
 }
 
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
+    app.exposition().respond(&headers)
+}
+
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
 async fn nothing() -> Response<Body> {
-    refusal(StatusCode::NOT_FOUND, "there are /stats, /lineage and /healthz")
+    refusal(StatusCode::NOT_FOUND, "there are /stats, /metrics, /lineage and /healthz")
 }
 
 #[cfg(test)]

@@ -15,10 +15,12 @@ use crate::client::{
 };
 use crate::cluster::Cluster;
 use crate::config::{Base, OwnServiceWorker, RewriteLocal};
+use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
 use crate::hub::Hub;
 use crate::locality::Whereabouts;
+use crate::metrics::{Exposition, SiteNumbers};
 use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
@@ -27,6 +29,7 @@ use crate::stats::{Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
 use crate::webtorrent::WebTorrent;
+use crate::worth::WorthLog;
 use viral_site::Site;
 
 /// What every handler shares.
@@ -45,6 +48,8 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// What visits tell of whether it pays.
+    pub(crate) worth: Arc<WorthLog>,
     /// What the operator's files say of addresses.
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) own_service_worker: OwnServiceWorker,
@@ -64,6 +69,8 @@ pub(crate) struct App {
     pub(crate) stun: OnceLock<StunAnnounced>,
     /// The tracker for WebTorrent clients, if the operator wants one.
     pub(crate) webtorrent: Option<Arc<WebTorrent>>,
+    /// The visitors' connections, where this site has listeners of its own.
+    pub(crate) connections: OnceLock<ConnectionLimit>,
     pub(crate) public_lineage: bool,
     pub(crate) list_assets: bool,
     pub(crate) started: Instant,
@@ -78,9 +85,24 @@ impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
-        let mut snapshot = self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun);
+        let pays = self.worth.snapshot(self.hub.shadow());
+        let mut snapshot =
+            self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun, pays);
         snapshot.cluster = self.cluster.as_ref().map(|cluster| cluster.snapshot());
         snapshot.with_webtorrent(self.webtorrent.as_ref().map(|tracker| tracker.numbers()))
+    }
+
+    /// The numbers of this moment that cost the same whoever is there.
+    pub(crate) fn numbers(&self) -> SiteNumbers {
+        let (tracker, line_rate) = self.hub.counts();
+        let (trials, trials_off) = self.worth.off();
+        SiteNumbers { counted: self.stats.counted(), tracker, line_rate, trials, trials_off, shadow: self.hub.shadow() }
+    }
+
+    /// All that `/metrics` tells where this is the only site.
+    pub(crate) fn exposition(&self) -> Exposition {
+        let stun = self.stun.get().map(StunAnnounced::numbers);
+        Exposition::new(vec![(None, self.numbers())], stun, self.connections.get())
     }
 
     /// The ports at which this visitor may ask how the world sees it.

@@ -1,10 +1,12 @@
 //! Every setting of the server: one struct whose doc comments are the manual, the command line help and the default file.
 
+mod access_log;
 mod acme;
 mod cluster;
 #[cfg(feature = "cli")]
 mod file;
 mod locality;
+mod rollout;
 mod site;
 mod stun;
 mod values;
@@ -16,18 +18,21 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use viral_swarm::limits::{APP_BYTES_MIN, PAGE_SET_ASSETS_MAX, PAGE_SET_BYTES_MAX};
 use viral_swarm::locality::Ladder;
+use viral_swarm::rollout::{Rollout, Share};
 
+pub use access_log::{AccessLogFormat, AccessLogTo};
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
 pub use cluster::{ClusterName, ClusterUrl};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
 pub use locality::{Gpc, LocalityTable, TierRule};
+pub use rollout::{Mode, Percent};
 pub use site::{HostPattern, SiteConfig};
 pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AccessLogFormat, AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal,
-    TlsMode, TrustedProxy, ValueError,
+    AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TlsMode,
+    TrustedProxy, ValueError,
 };
 pub use webtorrent::{InfoHash, WebTorrentOrigin};
 
@@ -149,6 +154,18 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_GPC", value_name = "RULE", value_enum, default_value_t = Gpc::Ignore))]
     pub gpc: Gpc,
 
+    /// Share of visitors who get the page as it is, to compare with: `5%`. Each stays in it for its whole visit. The pages that they get have a script of a hundred bytes more, which tells when they were there. Where thin visits turn out to be slower than theirs, nobody is answered thin for a while
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_HOLDOUT", value_name = "SHARE", default_value_t = Percent(Share::NONE)))]
+    pub holdout: Percent,
+
+    /// Share of visitors who may take the page from others: begin with `10%` and let it grow. All others get it whole, and give it to them
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_RAMP", value_name = "SHARE", default_value_t = Percent(Share::ALL)))]
+    pub ramp: Percent,
+
+    /// `live`, or `shadow`: every browser gets the page as it is, and `/stats` counts under `pays.shadow` how it would have been answered
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_MODE", value_name = "MODE", value_enum, default_value_t = Mode::Live))]
+    pub mode: Mode,
+
     /// Folder for the working copies of large assets while the server runs, emptied at its end. Without it `$CACHE_DIRECTORY` or `$STATE_DIRECTORY` of systemd, else `viral` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`), and the system's temporary folder only where none of these can be written
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_CACHE_DIR", value_name = "DIR"))]
     pub cache_dir: Option<PathBuf>,
@@ -231,13 +248,21 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UPSTREAM_TIMEOUT", value_name = "SECONDS", default_value_t = UPSTREAM_TIMEOUT_S, value_parser = clap::value_parser!(u64).range(1..)))]
     pub upstream_timeout: u64,
 
-    /// File that gets a line for each answer, `-` for stdout: the combined format of other servers, then the answer (`thin;peer-near`) and the milliseconds. It holds addresses, but no queries, cookies or tickets. SIGUSR1 opens it anew, for logrotate. Without it nobody's visit is logged
-    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FILE"))]
-    pub access_log: Option<PathBuf>,
+    /// A line for each answer: `json`, an object each, `combined`, the format of other servers, then the answer (`thin;peer-near`), the milliseconds and the cause of the bytes, or `off`. No queries, cookies or tickets stand in it, and no addresses unless asked. A file or `-` in place of these is where the lines go, in the format of `--access-log-format`
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG", value_name = "FORMAT", default_value_t = AccessLogTo::Off))]
+    pub access_log: AccessLogTo,
 
-    /// How those lines are written: `combined`, or `json`, one object a line
+    /// File that gets the lines of `--access-log json` or `combined`; without it they go to stdout. SIGUSR1 opens it anew, for logrotate
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FILE", value_name = "FILE"))]
+    pub access_log_file: Option<PathBuf>,
+
+    /// How the lines are written if `--access-log` names a file: `combined` or `json`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = AccessLogFormat::Combined))]
     pub access_log_format: AccessLogFormat,
+
+    /// Put the addresses of visitors into those lines. Whoever has the log then knows who came
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_ADDRESSES", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub access_log_addresses: bool,
 
     /// Be a tracker for WebTorrent clients (webtorrent, p2p-media-loader) at `wss://.../.viral/announce`. It is a private one: say with `--webtorrent-info-hash`, `--webtorrent-info-hashes` or `--webtorrent-open` which torrents it serves. Who is near whom (`--reach`, `--tier`, `--sites`, `--geo`) holds here, too
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
@@ -288,8 +313,9 @@ impl Config {
             // What is learned is kept for folders only.
             state_dir: self.state_dir.clone().filter(|_| site.root.is_some()),
             // One log is for all.
-            access_log: None,
             cluster_name: self.cluster_name.of_site(&site.host.to_string()),
+            access_log: AccessLogTo::Off,
+            access_log_file: None,
             site: Vec::new(),
             ..self.clone()
         }
@@ -311,6 +337,11 @@ impl Config {
         self.geo.extend(geo);
         self.tier.extend(tier);
         Ok(self)
+    }
+
+    /// What is tried out.
+    pub(crate) fn rollout(&self) -> Rollout {
+        Rollout { holdout: self.holdout.0, ramp: self.ramp.0, shadow: self.mode == Mode::Shadow }
     }
 
     /// On which tiers visitors are introduced.
@@ -345,6 +376,9 @@ impl Default for Config {
             geo: Vec::new(),
             hide_addresses: false,
             gpc: Gpc::Ignore,
+            holdout: Percent(Share::NONE),
+            ramp: Percent(Share::ALL),
+            mode: Mode::Live,
             cache_dir: None,
             state_dir: None,
             cluster: None,
@@ -365,13 +399,15 @@ impl Default for Config {
             never: Vec::new(),
             upstream_host: None,
             upstream_timeout: UPSTREAM_TIMEOUT_S,
-            access_log: None,
+            access_log: AccessLogTo::Off,
+            access_log_file: None,
             access_log_format: AccessLogFormat::Combined,
             webtorrent: false,
             webtorrent_origin: Vec::new(),
             webtorrent_info_hash: Vec::new(),
             webtorrent_info_hashes: None,
             webtorrent_open: false,
+            access_log_addresses: false,
             log: LOG_DEFAULT.to_owned(),
             locality: LocalityTable::default(),
             site: Vec::new(),

@@ -86,6 +86,12 @@ impl ConnectionLimit {
         Some(ConnectionPermit { key, shared: Arc::clone(&self.0), end, answers: Arc::default() })
     }
 
+    /// Connections that there are.
+    pub(crate) fn len(&self) -> usize {
+        let inner = self.0.lock();
+        inner.places.len() + inner.ending
+    }
+
     /// Connections that must end and are still there: each holds a descriptor.
     pub(crate) fn ending(&self) -> usize {
         self.0.lock().ending

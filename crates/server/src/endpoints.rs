@@ -22,7 +22,7 @@ use viral_wire::{ADDITION_PATH, PERSONAL_PATH};
 
 use crate::app::App;
 use crate::replies::refusal;
-use crate::scripts::{BESIDE_PATH, CROWD_PATH, INSIDE_PATH};
+use crate::scripts::{BESIDE_PATH, CROWD_PATH, INSIDE_PATH, TIME_PATH};
 
 pub(crate) use lineage::stream as lineage_stream;
 
@@ -52,6 +52,8 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route(ANNOUNCE_PATH, get(announce::socket))
         .route("/.viral/answer", post(signals::answer))
         .route("/.viral/visit", post(signals::visit))
+        .route("/.viral/time", post(signals::time))
+        .route(TIME_PATH, get(scripts::time))
         .route("/.viral/lineage", get(lineage::public))
         .route("/.viral/{*rest}", any(nothing))
         .route("/.viral", any(to_disclosure))

@@ -58,7 +58,7 @@ pub enum OpenError {
     },
     /// The access log cannot be written.
     #[error(
-        "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log, or `-` for stdout"
+        "access log {path} cannot be written ({error}); give a file in a folder that there is and that this user may write with --access-log-file, or leave it out for stdout"
     )]
     AccessLog {
         /// The file as it was given.
@@ -66,8 +66,14 @@ pub enum OpenError {
         /// What the system said.
         error: io::Error,
     },
-    /// The addresses of visitors would be served to everybody.
-    #[error("access log {path} lies in the site and would be served; give one outside of it with --access-log")]
+    /// Nothing is logged, or somewhere else.
+    #[error("--access-log-file {path} needs --access-log json or --access-log combined, which say how its lines are written")]
+    AccessLogUnused {
+        /// The file as it was given.
+        path: PathBuf,
+    },
+    /// The visits of all visitors would be served to everybody.
+    #[error("access log {path} lies in the site and would be served; give one outside of it with --access-log-file")]
     AccessLogServed {
         /// The file as it was given.
         path: PathBuf,

@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
-use viral_swarm::admission::{self, Admission, Policy, Swarm, VisitFacts};
+use viral_swarm::admission::{self, Admission, Policy, Reason, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
+use viral_swarm::shadow::Shadow;
 use viral_swarm::stun::StunPorts;
 use viral_swarm::tracker::{Tracker, TrackerConfig};
 use viral_swarm::visits::{AnswerKind, VisitsOutput};
@@ -66,6 +67,7 @@ impl Hub {
             lineage_seen: 0,
             crowds: Crowds::new(shared_line),
             for_others: ForOthers::default(),
+            shadow: Shadow::default(),
         };
         Self {
             start: Instant::now(),
@@ -89,7 +91,11 @@ impl Hub {
             let page = current.map(|page| page.facts(page_path(document)));
             let Inner { tracker, crowds, coverage, .. } = inner;
             let swarm = Swarm { tracker, crowds, coverage };
-            (current, admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm))
+            let admission = admission::admit(now_ms, facts, page.as_ref(), stores, policy, swarm);
+            if admission == Admission::Plain(Reason::Shadow) && !facts.is_head {
+                inner.shadow.handle_visit(now_ms, page_path(document), &facts.addr, &inner.tracker.config().ladder);
+            }
+            (current, admission)
         })
     }
 

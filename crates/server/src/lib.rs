@@ -48,6 +48,7 @@ mod listener;
 mod locality;
 mod meter;
 mod metered_stream;
+mod metrics;
 mod observed;
 mod page_stats;
 mod pages;
@@ -76,6 +77,7 @@ mod unasked;
 mod viral;
 mod visits;
 mod webtorrent;
+mod worth;
 
 pub use client::Visitor;
 pub use error::OpenError;

@@ -21,11 +21,13 @@ use viral_swarm::pageset::Size;
 use crate::app::App;
 use crate::cookies;
 use crate::meter::Meter;
+use crate::pages::page_path;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
 pub(crate) use headers::set_answer_header;
 use headers::{keep_private, set_document_headers, with_cause};
+use observe::Visitor;
 pub(crate) use observe::{PartOf, Passing};
 pub(crate) use personal::{PersonalVisit, boot, is_page};
 use render::RenderedVisit;
@@ -91,12 +93,14 @@ async fn visit_answer(app: &App, current: &Version, resolved: Resolved, request:
 
 /// A document of the current version, for whoever asks.
 async fn document_answer(app: &App, version: &Version, document: &Asset, request: &Parts, evidence: Evidence) -> Response<Body> {
+    let visitor = Visitor::of(request, &evidence);
+    let evidence = Evidence { lot: visitor.map(|visitor| visitor.lot(app)), ..evidence };
     let mut facts = facts::of_visit(app, (version, document), request, evidence);
     if let Some(cluster) = &app.cluster {
         facts.foreign = admit::foreign(app, cluster, (version, document), request, &facts).await;
     }
-    let (page, admission) = admit::admit(app, (version, document), request, &facts);
-    render::render(app, &RenderedVisit { version, document, request, facts: &facts, page }, admission).await
+    let (page, admission) = admit::admit(app, (version, document), request, &mut facts);
+    render::render(app, &RenderedVisit { version, document, request, facts: &facts, visitor, page }, admission).await
 }
 
 /// How somebody would be answered who goes to a page now, as far as the request that asks tells; none where there is no page. Nobody is introduced, nothing is counted.
@@ -109,8 +113,10 @@ pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decisio
         Resolved::NotFound(_) => Arc::clone(version.personal()?),
     };
     let is_personal = version.personal().is_some_and(|personal| Arc::ptr_eq(personal, &document));
-    let mut facts = facts::of_visit(app, (&version, &document), request, facts::as_visit(request));
+    let lot = cookies::browser(&request.headers).map(|browser| app.worth.lot_of(browser));
+    let mut facts = facts::of_visit(app, (&version, &document), request, Evidence { lot, ..facts::as_visit(request) });
     facts.is_head = true;
+    facts.evidence.is_not_worth_it = !app.worth.is_worth_it(page_path(&document), facts::engine_of(&request.headers), lot);
     let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
     Some(match admission.decision() {
         Decision::Full(_) | Decision::Thin(_) if is_personal => Decision::Full(Reason::NotShareable),
@@ -183,7 +189,7 @@ async fn unfit_answer(app: &App, version: &Version, page: &Asset, request: &Part
     set_answer_header(app, &mut response, decision);
     keep_private(&mut response);
     if decision != Decision::Asset {
-        set_document_headers(app, &mut response, version, request, &evidence);
+        set_document_headers(app, &mut response, (version, request), &evidence, Visitor::of(request, &evidence));
     }
     with_cause(response, Cause::Documents)
 }

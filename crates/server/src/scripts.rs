@@ -18,6 +18,9 @@ pub(crate) const CROWD_PATH: &str = "/.viral/crowd.js";
 /// Path of the script that goes in front of a site's own service worker.
 pub(crate) const INSIDE_PATH: &str = "/.viral/inside.js";
 
+/// Path of the script of pages that come as they are, to be compared with.
+pub(crate) const TIME_PATH: &str = "/.viral/time.js";
+
 /// Header of what a service worker with ours in it fetches for visitors (`browser/src/shell/inside.ts`).
 pub(crate) const FOR_WORKER: &str = "viral-worker";
 
@@ -38,6 +41,8 @@ static BESIDE: &str = include_str!("../scripts/beside.js");
 
 /// What a browser needs beside the loader to be one of a crowd.
 static CROWD: &str = include_str!("../scripts/crowd.js");
+/// Tells when a page was there.
+static TIME: &str = include_str!("../scripts/time.js");
 /// Script of `/.viral/doctor`.
 static DOCTOR: &str = include_str!("../scripts/doctor.js");
 
@@ -88,6 +93,10 @@ pub(crate) struct Scripts {
     crowd_tag: CrowdScript,
     /// The script of the page that says what a browser can do here, encoded once.
     pub(crate) doctor: Script,
+    /// The script that tells when a page was there, encoded once.
+    pub(crate) time: Script,
+    /// Where it is asked for.
+    time_path: String,
     /// Where the addition is asked for.
     addition_path: String,
     /// Where the script of such pages is asked for.
@@ -126,6 +135,8 @@ impl Scripts {
             crowd_tag: CrowdScript { src: format!("{}?v={}", based(CROWD_PATH), crowd.version), integrity: crowd_integrity },
             crowd,
             doctor: Script::of(based(DOCTOR)),
+            time: Script::of(based(TIME)),
+            time_path: based(TIME_PATH),
             beside,
             addition_path: based(ADDITION_PATH),
             beside_path: based(BESIDE_PATH),
@@ -140,6 +151,11 @@ impl Scripts {
             "<script async src=\"{beside_path}?v={}\" data-addition=\"{addition_path}?v={}\"{nonce}></script>",
             beside.version, addition.version
         )
+    }
+
+    /// The tag of the script that tells when a page was there.
+    pub(crate) fn time_tag(&self) -> String {
+        format!("<script async src=\"{}?v={}\"></script>", self.time_path, self.time.version)
     }
 
     /// What the entity tags of such pages end in: it names the scripts that their tag names.

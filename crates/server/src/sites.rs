@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tower::ServiceExt as _;
 
@@ -21,6 +21,7 @@ use crate::host_table::{Entry, HostTable};
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use crate::listen::{self, Service, connections_max, descriptors};
 use crate::listener::Listener;
+use crate::metrics::Exposition;
 use crate::redirect;
 use crate::redirect::Instead;
 use crate::replies::refusal;
@@ -85,6 +86,7 @@ struct Inner {
     sites: Mutex<Vec<HostedSite>>,
     table: Arc<HostTable<SiteRoutes>>,
     access: Option<AccessLog>,
+    connections: OnceLock<ConnectionLimit>,
     hsts: Option<HeaderValue>,
     shutdown: Shutdown,
 }
@@ -101,6 +103,7 @@ impl Sites {
             sites: Mutex::new(sites),
             table: Arc::new(table),
             access: AccessLog::open(config, None)?,
+            connections: OnceLock::new(),
             hsts: hsts_of(config.hsts),
             shutdown: Shutdown::new(),
         })))
@@ -133,6 +136,7 @@ impl Sites {
     /// Serves on `listeners`, and the admin endpoints of all sites on `admin`, until [`shut_down`](Self::shut_down) is called; ends as [`Viral::serve`] does.
     pub async fn serve(&self, listeners: Vec<Listener>, admin: Vec<Listener>) {
         let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
+        let _ = self.0.connections.set(connections.clone());
         let hosts = Hosts::Named(Arc::clone(&self.0.table));
         let operators_routes = Hosts::Any(Routes { router: self.admin(), site: None });
         let public = listeners.into_iter().map(|listener| (listener, hosts.clone(), self.0.access.clone(), connections.clone()));
@@ -171,9 +175,9 @@ impl Sites {
         redirect::serve(listeners, https_port, instead, |hosts| self.listened(hosts, self.0.access.clone())).await;
     }
 
-    /// The operator's endpoints of all sites: as [`Viral::admin`], of the site that `?site=HOST` names. `/stats` without is an object by host.
+    /// The operator's endpoints of all sites: as [`Viral::admin`], of the site that `?site=HOST` names. `/stats` without is an object by host, and rows of `/metrics` have the label `site`.
     pub fn admin(&self) -> Router {
-        admin::around(Router::new().route("/stats", get(stats)).fallback(of_one).with_state(self.clone()))
+        admin::around(Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).fallback(of_one).with_state(self.clone()))
     }
 
     /// As [`Viral::reopen_log`].
@@ -222,6 +226,18 @@ async fn stats(State(sites): State<Sites>, Query(asked): Query<Asked>, request: 
     let mut response = Json(numbers).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+async fn metrics(State(sites): State<Sites>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let current = sites.current();
+    let wanted = current.iter().filter(|site| asked.site.as_ref().is_none_or(|host| site.host.to_string() == *host));
+    let numbers: Vec<_> = wanted.map(|site| (Some(site.host.to_string()), site.viral.numbers())).collect();
+    if numbers.is_empty() && asked.site.is_some() {
+        return refusal(StatusCode::NOT_FOUND, "there is no such site; its [[site]] names it, and /metrics without ?site= tells of all");
+    }
+    // All sites announce the same server.
+    let stun = current.first().and_then(|site| site.viral.stun_numbers());
+    Exposition::new(numbers, stun, sites.0.connections.get()).respond(&headers)
 }
 
 /// As the one site answers.

@@ -2,21 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use viral_swarm::crowd::LineMeter;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
 use crate::cluster_stats::ClusterSnapshot;
-use crate::limits::RATES_MAX;
+use crate::limits::{
+    APP_BUCKET_FACTOR, APP_BUCKET_MIN_S, APP_BUCKETS, DECISION_BUCKET_FACTOR, DECISION_BUCKET_MIN_S, DECISION_BUCKETS, RATES_MAX,
+};
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
 use crate::webtorrent::WebTorrentNumbers;
+use crate::worth::PaysSnapshot;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,17 @@ impl Cause {
     /// All of them, in the order of declaration.
     const ALL: [Self; 5] = [Self::Documents, Self::Assets, Self::Pieces, Self::Loader, Self::Signalling];
 
+    /// Its name, the same as in `/stats`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Assets => "assets",
+            Self::Pieces => "pieces",
+            Self::Loader => "loader",
+            Self::Signalling => "signalling",
+        }
+    }
+
     /// The cause whose place in the declaration this is.
     pub(crate) fn from_index(index: u8) -> Self {
         Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Documents)
@@ -53,15 +68,51 @@ impl Cause {
     }
 }
 
-/// Counters of one server. Shared, never reset.
-#[derive(Debug, Default)]
+/// Counters of one site. Shared, never reset. `/stats` and `/metrics` read the same ones.
+#[derive(Debug)]
 pub(crate) struct Stats {
     answers: [AtomicU64; 3],
     sent: [AtomicU64; 5],
     reasons: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     line: Mutex<Line>,
     doctor: Mutex<DoctorNumbers>,
+    /// How long it took to decide about a page, in seconds.
+    decisions: Arc<Histogram>,
+    /// How long visitors waited for the app, in seconds, by the answer.
+    apps: Arc<[Histogram; 3]>,
 }
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            answers: Default::default(),
+            sent: Default::default(),
+            reasons: Mutex::default(),
+            line: Mutex::default(),
+            doctor: Mutex::default(),
+            decisions: Arc::new(Histogram::new(exponential_buckets(DECISION_BUCKET_MIN_S, DECISION_BUCKET_FACTOR, DECISION_BUCKETS))),
+            apps: Arc::new([(); 3].map(|()| Histogram::new(exponential_buckets(APP_BUCKET_MIN_S, APP_BUCKET_FACTOR, APP_BUCKETS)))),
+        }
+    }
+}
+
+/// What is counted, at one moment.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// Answers by kind and reason.
+    pub(crate) answers: BTreeMap<(&'static str, &'static str), u64>,
+    /// Bytes by cause.
+    pub(crate) sent: Vec<(&'static str, u64)>,
+    /// What the doctor's page found.
+    pub(crate) doctor: DoctorNumbers,
+    /// How long it took to decide about a page, in seconds. It goes on counting.
+    pub(crate) decisions: Arc<Histogram>,
+    /// How long visitors waited for the app, in seconds, in the order of [`KINDS`].
+    pub(crate) apps: Arc<[Histogram; 3]>,
+}
+
+/// The answers, in the order of declaration.
+pub(crate) const KINDS: [AnswerKind; 3] = [AnswerKind::Full, AnswerKind::Thin, AnswerKind::Plain];
 
 /// What visitors' lines carry.
 #[derive(Debug)]
@@ -88,12 +139,48 @@ pub(crate) struct DoctorNumbers {
     limited: BTreeMap<&'static str, u64>,
 }
 
+impl DoctorNumbers {
+    /// How often the page was opened.
+    pub(crate) fn visits(&self) -> u64 {
+        self.visits
+    }
+
+    /// What was found, what it did to the visit, and how often.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let of = |counts: &BTreeMap<&'static str, u64>, effect| {
+            counts.iter().map(move |(check, count)| (*check, effect, *count)).collect::<Vec<_>>()
+        };
+        [of(&self.bad, "bad"), of(&self.limited, "limited")].into_iter().flatten()
+    }
+}
+
 impl Stats {
     /// Counts one document answer.
     pub(crate) fn add_answer(&self, kind: AnswerKind, reason: &'static str) {
         self.answers[kind as usize].fetch_add(1, Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *reasons.entry((kind.as_token(), reason)).or_default() += 1;
+    }
+
+    /// To decide about a page took this long.
+    pub(crate) fn note_decision(&self, took: Duration) {
+        self.decisions.observe(took.as_secs_f64());
+    }
+
+    /// The app of a visit that was answered so was there after this time, in milliseconds.
+    pub(crate) fn note_app(&self, kind: AnswerKind, app_ms: u32) {
+        self.apps[kind as usize].observe(f64::from(app_ms) / 1_000.0);
+    }
+
+    /// What is counted, as it is now.
+    pub(crate) fn counted(&self) -> Counted {
+        Counted {
+            answers: self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            sent: Cause::ALL.map(|cause| (cause.name(), self.sent[cause as usize].load(Relaxed))).to_vec(),
+            doctor: self.doctor(),
+            decisions: Arc::clone(&self.decisions),
+            apps: Arc::clone(&self.apps),
+        }
     }
 
     /// Nothing could be written to a connection from `since` until now; `bytes` went out on it since that last was so.
@@ -149,7 +236,14 @@ impl Stats {
     }
 
     /// The counters now, together with what the tracker knows.
-    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64, stun: Option<StunNumbers>) -> Snapshot {
+    pub(crate) fn snapshot(
+        &self,
+        tracker: &TrackerStats,
+        pages: Vec<PageSnapshot>,
+        uptime_s: u64,
+        stun: Option<StunNumbers>,
+        pays: PaysSnapshot,
+    ) -> Snapshot {
         let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
         let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
@@ -180,6 +274,7 @@ impl Stats {
             webtorrent: None,
             uptime_s,
             pages,
+            pays,
         }
     }
 }
@@ -207,6 +302,7 @@ pub(crate) struct Snapshot {
     webtorrent: Option<WebTorrentNumbers>,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
+    pays: PaysSnapshot,
 }
 
 impl Snapshot {
@@ -235,6 +331,8 @@ struct OriginBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worth::WorthLog;
+    use viral_swarm::shadow::ShadowCounts;
 
     #[test]
     fn the_snapshot_has_the_names_of_the_contract() {
@@ -244,7 +342,14 @@ mod tests {
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
         tracker.connect_failures.insert("no_path", 3);
-        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5, None)).unwrap();
+        let json = serde_json::to_value(stats.snapshot(
+            &tracker,
+            Vec::new(),
+            5,
+            None,
+            WorthLog::new().snapshot(ShadowCounts { thin: 4, full: 1 }),
+        ))
+        .unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));
@@ -252,6 +357,7 @@ mod tests {
         assert_eq!(json["matches_by_tier"], tiers);
         assert_eq!((&json["peer_bytes"], &json["stun"]), (&9.into(), &serde_json::Value::Null));
         assert_eq!(json["connect_failures_by_cause"], serde_json::json!({ "no_path": 3 }));
+        assert_eq!(json["pays"], serde_json::json!({ "trials": [], "shadow": { "thin": 4, "full": 1 } }));
         assert_eq!(json["doctor"], serde_json::json!({ "visits": 0, "bad": {}, "limited": {} }));
         assert_eq!(json["pages"], serde_json::json!([]));
         assert_eq!(json["peer_bytes_source"], "reported by visitors");

@@ -55,6 +55,13 @@ pub(crate) struct StunNumbers {
     malformed: u64,
 }
 
+impl StunNumbers {
+    /// What came, by what became of it.
+    pub(crate) fn by_result(&self) -> [(&'static str, u64); 3] {
+        [("answered", self.answers), ("limited", self.limited), ("malformed", self.malformed)]
+    }
+}
+
 struct Bound {
     address: SocketAddr,
     socket: UdpSocket,

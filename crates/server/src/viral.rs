@@ -38,6 +38,7 @@ use crate::listen::{Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::locality::Whereabouts;
 use crate::meter::Meter;
+use crate::metrics::SiteNumbers;
 use crate::pages::page_path;
 
 use crate::redirect::Instead;
@@ -47,12 +48,13 @@ use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker, Tasks};
 use crate::state::StateFile;
 use crate::stats::{Cause, Snapshot, Stats};
-use crate::stun::StunAnnounced;
+use crate::stun::{StunAnnounced, StunNumbers};
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
 use crate::webtorrent::WebTorrent;
-use crate::{admin, endpoints, listen, pipeline, redirect, state, webtorrent};
+use crate::worth::WorthLog;
+use crate::{admin, endpoints, listen, metrics, pipeline, redirect, state, webtorrent};
 use viral_site::{OpenSite, Resolved, Site, SiteOptions};
 
 /// A site that visitors hand on to each other.
@@ -90,6 +92,7 @@ impl Viral {
     }
 
     async fn open_with(source: impl OpenSite + 'static, config: &Config, access: Option<AccessLog>) -> Result<Self, OpenError> {
+        metrics::note_start();
         let dir = source.folder().map(Path::to_owned);
         if dir.is_none() && config.state_dir.is_some() && config.acme.is_empty() {
             tracing::warn!("this site is no folder, so what is learned of its pages is not kept in --state-dir");
@@ -121,7 +124,8 @@ impl Viral {
             base: config.base.clone(),
             unasked: Unasked::new(),
             scripts,
-            policy: Policy { app_bytes_min: config.min_app_bytes, prompts_allowed: config.macos == Macos::Allow, gpc: config.gpc.into() },
+            policy: policy(config),
+            worth: Arc::new(WorthLog::new()),
             whereabouts,
             is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),
             own_service_worker: config.own_service_worker,
@@ -133,6 +137,7 @@ impl Viral {
             hsts: hsts_of(config.hsts),
             stun: OnceLock::new(),
             webtorrent: webtorrent.clone(),
+            connections: OnceLock::new(),
             public_lineage: config.public_lineage,
             list_assets: config.list_assets,
             started: Instant::now(),
@@ -205,7 +210,7 @@ impl Viral {
         ViralLayer::new(self.service(), Arc::clone(&self.app), Arc::clone(&self.tasks))
     }
 
-    /// The operator's endpoints: `/stats`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
+    /// The operator's endpoints: `/stats`, `/metrics`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
     pub fn admin(&self) -> Router {
         admin::router().with_state(Arc::clone(&self.app))
     }
@@ -244,6 +249,16 @@ impl Viral {
         self.app.snapshot()
     }
 
+    /// Those that cost the same whoever is there.
+    pub(crate) fn numbers(&self) -> SiteNumbers {
+        self.app.numbers()
+    }
+
+    /// What was asked by STUN, if that is answered.
+    pub(crate) fn stun_numbers(&self) -> Option<StunNumbers> {
+        self.app.stun.get().map(StunAnnounced::numbers)
+    }
+
     /// Waits, after [`shut_down`](Self::shut_down), for the goodbyes, and writes down what was learned.
     pub(crate) async fn end(&self) {
         // Now, for nobody knows how long the end may take, and again when it is there.
@@ -254,6 +269,7 @@ impl Viral {
 
     async fn serve_routes(&self, routes: Routes, listeners: Vec<Listener>, admin: Vec<Listener>) {
         let (connections, operators) = (ConnectionLimit::of(connections_max(descriptors())), ConnectionLimit::of(ADMIN_CONNECTIONS_MAX));
+        let _ = self.app.connections.set(connections.clone());
         let public = listeners
             .into_iter()
             .map(|listener| (listener, routes.clone(), Some(Arc::clone(&self.app.stats)), self.app.access.clone(), connections.clone()));
@@ -419,6 +435,12 @@ fn site_options(config: &Config) -> SiteOptions {
         cache_dir: config.cache_dir.clone(),
         ..SiteOptions::default()
     }
+}
+
+/// What the operator decided about answers.
+fn policy(config: &Config) -> Policy {
+    let prompts_allowed = config.macos == Macos::Allow;
+    Policy { app_bytes_min: config.min_app_bytes, prompts_allowed, gpc: config.gpc.into(), rollout: config.rollout() }
 }
 
 fn tracker_config(config: &Config) -> TrackerConfig {

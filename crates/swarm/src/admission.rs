@@ -6,7 +6,11 @@ mod sharing;
 
 use std::fmt;
 
-use crate::{locality::SharePolicy, pageset::Size};
+use crate::{
+    locality::SharePolicy,
+    pageset::Size,
+    rollout::{Lot, Rollout},
+};
 
 pub use admit::{Admission, CrowdRole, PageFacts, Swarm, VisitFacts, admit, takes_part};
 pub use foreign::{Lack, lacks};
@@ -91,6 +95,10 @@ pub struct Evidence {
     pub unchanged: bool,
     /// A worker of the site's own, which has ours in it, fetches the page for visitors: it may store it, and what is added to the page works from there as well.
     pub by_own_worker: bool,
+    /// What the visitor drew; none where it is always one of those who take part.
+    pub lot: Option<Lot>,
+    /// Thin answers do not pay for this page in this browser; see [`crate::worth`].
+    pub is_not_worth_it: bool,
 }
 
 /// Whether fetch metadata (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`) says that a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but
@@ -129,6 +137,8 @@ pub struct Policy {
     pub prompts_allowed: bool,
     /// Visitors who ask for privacy.
     pub gpc: Gpc,
+    /// What is tried out.
+    pub rollout: Rollout,
 }
 
 impl Policy {
@@ -145,7 +155,7 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { app_bytes_min: crate::limits::APP_BYTES_MIN, prompts_allowed: false, gpc: Gpc::Ignore }
+        Self { app_bytes_min: crate::limits::APP_BYTES_MIN, prompts_allowed: false, gpc: Gpc::Ignore, rollout: Rollout::default() }
     }
 }
 
@@ -171,6 +181,10 @@ pub enum Reason {
     Learning,
     /// Full: the visitor has the full answer already; the status is 304.
     Unchanged,
+    /// Full: the operator answers only a share of visitors thin yet, and this is none of them.
+    Ramp,
+    /// Full: thin visits to this page are slower in this browser, or save nothing.
+    NotWorthIt,
     /// Thin: somebody does.
     PeerNear,
     /// Thin: nobody has it, and those who come now share one copy of the origin's.
@@ -211,14 +225,20 @@ pub enum Reason {
     NoManifest,
     /// Plain: the page is not the same for everybody, as far as the server in front of which we are tells.
     NotShareable,
+    /// Plain: the visitor was drawn to be compared with, and the page tells only when it was there.
+    Holdout,
+    /// Plain: the operator only counts what would be.
+    Shadow,
 }
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
+        Self::Ramp,
+        Self::NotWorthIt,
         Self::PeerNear,
         Self::Crowd,
         Self::Stored,
@@ -239,6 +259,8 @@ impl Reason {
         Self::NotFound,
         Self::NoManifest,
         Self::NotShareable,
+        Self::Holdout,
+        Self::Shadow,
     ];
 
     /// The token that stands in the header `viral-answer: full|thin|plain; reason=TOKEN`.
@@ -248,6 +270,8 @@ impl Reason {
             Self::NoPeerNear => "no-peer-near",
             Self::Learning => "learning",
             Self::Unchanged => "unchanged",
+            Self::Ramp => "ramp",
+            Self::NotWorthIt => "not-worth-it",
             Self::PeerNear => "peer-near",
             Self::Crowd => "crowd",
             Self::Stored => "stored",
@@ -268,6 +292,8 @@ impl Reason {
             Self::NotFound => "not-found",
             Self::NoManifest => "no-manifest",
             Self::NotShareable => "not-shareable",
+            Self::Holdout => "holdout",
+            Self::Shadow => "shadow",
         }
     }
 }
@@ -301,7 +327,12 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if let Some(reason) = plain_reason(evidence, policy) {
         return Decision::Plain(reason);
     }
-    if evidence.stored {
+    if let Some(reason) = left_out(evidence, policy) {
+        return Decision::Plain(reason);
+    }
+    let held_back = held_back(evidence, policy);
+    // What lies in the visitor's own store is no slower for being there.
+    if evidence.stored && held_back != Some(Reason::Ramp) {
         return Decision::Thin(Reason::Stored);
     }
     // Whoever gets the full answer is to give the page to others.
@@ -316,10 +347,31 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     if evidence.by_own_worker {
         return Decision::Full(Reason::PassedOn);
     }
-    if evidence.is_peer_ready {
-        return Decision::Thin(Reason::PeerNear);
+    match (evidence.is_peer_ready, held_back) {
+        (true, None) => Decision::Thin(Reason::PeerNear),
+        (true, Some(reason)) => full(reason),
+        (false, _) => full(Reason::NoPeerNear),
     }
-    full(Reason::NoPeerNear)
+}
+
+/// Why a visitor who could take part gets the page as it is, if it does. Whoever runs a native peer wants to take part.
+fn left_out(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
+    let Rollout { holdout, shadow, .. } = policy.rollout;
+    match evidence.lot {
+        _ if evidence.is_native_peer => None,
+        _ if shadow => Some(Reason::Shadow),
+        Some(lot) if lot.is_held_out(holdout) => Some(Reason::Holdout),
+        Some(_) | None => None,
+    }
+}
+
+/// Why a visitor is not answered thin who could be, if it is not.
+fn held_back(evidence: &Evidence, policy: &Policy) -> Option<Reason> {
+    match evidence.lot {
+        _ if evidence.is_native_peer => None,
+        Some(lot) if !lot.is_on_ramp(policy.rollout.ramp) => Some(Reason::Ramp),
+        Some(_) | None => evidence.is_not_worth_it.then_some(Reason::NotWorthIt),
+    }
 }
 
 /// Whether what is known to be used is less than what peers are worth.

@@ -23,8 +23,11 @@ pub mod platform;
 mod random;
 #[cfg(test)]
 mod replay;
+pub mod rollout;
+pub mod shadow;
 pub mod stun;
 pub mod tracker;
 pub mod upload;
 pub mod visits;
 pub mod webtorrent;
+pub mod worth;

@@ -3,6 +3,9 @@
 mod webtorrent;
 
 pub use webtorrent::*;
+pub use worth::*;
+
+mod worth;
 
 /// Smallest page set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.

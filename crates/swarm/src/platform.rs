@@ -26,7 +26,7 @@ pub struct Hints<'a> {
 }
 
 /// Engines as far as prompts differ between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Engine {
     /// Chrome, Edge, Opera, Brave and their kin.
     Chromium,
@@ -34,6 +34,18 @@ pub enum Engine {
     Firefox,
     /// Safari and every other browser.
     Other,
+}
+
+impl Engine {
+    /// Its name in numbers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Which engine a user agent names. Browsers on iOS (`CriOS`, `FxiOS`) are WebKit.

@@ -30,7 +30,7 @@ use crate::{
 pub use crate::address::ClientAddr;
 pub use config::TrackerConfig;
 pub use output::{CloseReason, TrackerOutput};
-pub use stats::{Matches, MatchesByTier, Refused, Reported, TrackerStats};
+pub use stats::{Matches, MatchesByTier, Refused, Reported, Totals, TrackerCounts, TrackerStats};
 pub use types::{AnswerError, Answerer, GuestWish, Seeking, VisitError};
 
 use self::{
@@ -40,7 +40,6 @@ use self::{
     nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
-    stats::Totals,
     timers::{Timer, Timers},
 };
 
@@ -237,6 +236,13 @@ impl Tracker {
         let page = self.members.sessions.get(&peer)?.page.as_ref()?;
         let manifest = manifest.or_else(|| self.pages.get(page)?.manifest)?;
         Some((page.to_string(), manifest))
+    }
+
+    /// The part of [`snapshot`](Self::snapshot) for which no session is looked at.
+    #[must_use]
+    pub fn counts(&self) -> TrackerCounts {
+        let Members { sessions, visits } = &self.members;
+        TrackerCounts { sessions: sessions.len(), tickets: visits.len(), ready: self.candidates.len(), totals: self.totals.clone() }
     }
 
     /// Who got the app from whom.

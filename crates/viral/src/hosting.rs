@@ -164,13 +164,15 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
         trust_proxy_header: first.trust_proxy_header.clone(),
         proxy_protocol: first.proxy_protocol,
         access_log_format: first.access_log_format,
+        access_log_addresses: first.access_log_addresses,
         log: first.log.clone(),
         ..config.clone()
     }
 }
 
 fn is_same_for_listeners(config: &Config, first: &Config) -> bool {
-    with_listeners_of(config, first) == *config && config.access_log == first.access_log
+    let is_same_log = config.access_log == first.access_log && config.access_log_file == first.access_log_file;
+    with_listeners_of(config, first) == *config && is_same_log
 }
 
 /// Refuses sites among which nobody could tell which is meant.

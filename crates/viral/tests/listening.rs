@@ -120,9 +120,10 @@ fn the_access_log_has_a_line_for_each_answer_and_is_opened_anew_on_a_signal() {
         "--trust-proxy",
         "unix",
         "--access-log",
-        "a.log",
-        "--access-log-format",
         "json",
+        "--access-log-file",
+        "a.log",
+        "--access-log-addresses",
     ];
     let (server, _) = start(dir.path(), &args, 1);
     let (socket, log, old) = (dir.path().join("v.sock"), dir.path().join("a.log"), dir.path().join("a.log.1"));
@@ -158,8 +159,20 @@ fn the_access_log_goes_to_stdout_if_it_is_asked_to() {
     let (mut server, said) = start(dir.path(), &["--listen", "127.0.0.1:0", "--admin-listen", "off", "--access-log", "-"], 1);
     asked(TcpStream::connect(said[0].strip_prefix("listening on http://").unwrap()).unwrap());
     let line = BufReader::new(server.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
-    assert!(line.starts_with("127.0.0.1 - - [") && line.contains("\"GET /? HTTP/1.1\" 200 "), "{line}");
+    assert!(line.starts_with("- - - [") && line.contains("\"GET /? HTTP/1.1\" 200 ") && !line.contains("127.0.0.1"), "{line}");
     end(server);
+}
+
+#[test]
+fn the_access_log_writes_objects_to_stdout_if_only_the_format_is_told() {
+    let dir = folder();
+    let (mut server, said) = start(dir.path(), &["--listen", "127.0.0.1:0", "--admin-listen", "off", "--access-log", "json"], 1);
+    asked(TcpStream::connect(said[0].strip_prefix("listening on http://").unwrap()).unwrap());
+    let line = BufReader::new(server.stdout.as_mut().unwrap()).lines().next().unwrap().unwrap();
+    assert!(line.contains("\"client\":null") && line.contains("\"status\":200") && line.contains("\"cause\":\"documents\""), "{line}");
+    end(server);
+    std::fs::write(dir.path().join("viral.toml"), "listen = \"127.0.0.1:0\"\naccess-log-file = \"a.log\"\n").unwrap();
+    assert!(fault(dir.path(), &[]).contains("--access-log-file a.log needs --access-log json"));
 }
 
 #[test]

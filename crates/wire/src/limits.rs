@@ -125,6 +125,9 @@ pub const DOCTOR_CHECKS_MAX: usize = 15;
 /// Largest body of `POST /.viral/doctor`, in bytes: 15 names of at most 20.
 pub const DOCTOR_POST_LEN_MAX: usize = 512;
 
+/// Body of `POST /.viral/time`, in bytes: a number below 2^32.
+pub const TIME_POST_LEN_MAX: usize = 16;
+
 /// Paths in one `POST /.viral/record`.
 pub const RECORD_PATHS_MAX: usize = 256;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
-pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, VisitPost};
+pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, TimePost, VisitPost};
 
 mod decode;
 mod http;
@@ -315,6 +315,20 @@ pub enum Fault {
     Silent,
     /// It was too slow to be useful.
     Slow,
+}
+
+impl Fault {
+    /// Its name, the same as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::Unasked => "unasked",
+            Self::Malformed => "malformed",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+        }
+    }
 }
 
 /// One misbehaviour of one peer.

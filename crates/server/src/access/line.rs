@@ -7,6 +7,7 @@ use http::{Method, Version};
 use httpdate::fmt_http_date;
 
 use crate::config::AccessLogFormat;
+use crate::stats::Cause;
 
 /// Bytes kept of a path: what an asset's may have.
 pub(super) const PATH_LEN_MAX: usize = viral_wire::limits::PATH_LEN_MAX;
@@ -21,7 +22,8 @@ const METHOD_LEN_MAX: usize = 32;
 pub(super) struct Entry {
     /// When its request was read.
     pub(super) came: SystemTime,
-    pub(super) client: IpAddr,
+    /// None where it is not to be written.
+    pub(super) client: Option<IpAddr>,
     pub(super) method: Method,
     /// Without its query, which may hold what is nobody's business.
     pub(super) path: Vec<u8>,
@@ -31,6 +33,8 @@ pub(super) struct Entry {
     pub(super) status: u16,
     /// Of the body, as it left.
     pub(super) bytes: u64,
+    /// What they are for.
+    pub(super) cause: Cause,
     /// From the request's head to the body's end.
     pub(super) ms: u64,
     pub(super) referer: Option<Vec<u8>>,
@@ -61,14 +65,14 @@ impl Entry {
         }
     }
 
-    /// The combined format of common servers, then the answer and the milliseconds.
+    /// The combined format of common servers, then the answer, the milliseconds and the cause of the bytes.
     fn combined(&self) -> String {
         let quoted = |text: &Option<Vec<u8>>| text.as_deref().map_or_else(|| "-".to_owned(), escaped);
         let (kind, reason) = self.answer();
         let answer = if kind.is_empty() { "-".to_owned() } else { format!("{kind};{reason}") };
         format!(
-            "{} - - [{}] \"{} {}{} {:?}\" {} {} \"{}\" \"{}\" \"{}\" {}\n",
-            self.client,
+            "{} - - [{}] \"{} {}{} {:?}\" {} {} \"{}\" \"{}\" \"{}\" {} {}\n",
+            self.client.map_or_else(|| "-".to_owned(), |client| client.to_string()),
             common_date(self.came),
             escaped(&cut(self.method.as_str().as_bytes(), METHOD_LEN_MAX)),
             escaped(&self.path),
@@ -80,6 +84,7 @@ impl Entry {
             quoted(&self.agent),
             escaped(answer.as_bytes()),
             self.ms,
+            self.cause.name(),
         )
     }
 
@@ -88,16 +93,17 @@ impl Entry {
         let (kind, reason) = self.answer();
         let said = |text: &str| if text.is_empty() { "null".to_owned() } else { json_text(text.as_bytes()) };
         format!(
-            "{{\"time\":\"{}\",\"client\":\"{}\",\"method\":{},\"path\":{},\"has_query\":{},\"protocol\":\"{:?}\",\"status\":{},\"bytes\":{},\"ms\":{},\
+            "{{\"time\":\"{}\",\"client\":{},\"method\":{},\"path\":{},\"has_query\":{},\"protocol\":\"{:?}\",\"status\":{},\"bytes\":{},\"cause\":\"{}\",\"ms\":{},\
              \"referer\":{},\"agent\":{},\"answer\":{},\"reason\":{}}}\n",
             json_date(self.came),
-            self.client,
+            self.client.map_or_else(|| "null".to_owned(), |client| format!("\"{client}\"")),
             json_text(&cut(self.method.as_str().as_bytes(), METHOD_LEN_MAX)),
             json_text(&self.path),
             self.has_query,
             self.version,
             self.status,
             self.bytes,
+            self.cause.name(),
             self.ms,
             quoted(&self.referer),
             quoted(&self.agent),
@@ -167,13 +173,14 @@ mod tests {
     fn entry() -> Entry {
         Entry {
             came: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_985_219),
-            client: [192, 0, 2, 7].into(),
+            client: Some([192, 0, 2, 7].into()),
             method: Method::GET,
             path: b"/a%20b".to_vec(),
             has_query: false,
             version: Version::HTTP_11,
             status: 200,
             bytes: 11_492,
+            cause: Cause::Loader,
             ms: 12,
             referer: None,
             agent: Some("Mozilla/5.0 \"x\"\n\u{1b}[31mü\\".as_bytes().to_vec()),
@@ -184,12 +191,12 @@ mod tests {
     #[test]
     fn a_combined_line_is_one_line_whatever_its_fields_say() {
         let expected = "192.0.2.7 - - [29/Nov/2026:20:46:59 +0000] \"GET /a%20b HTTP/1.1\" 200 11492 \"-\" \
-                        \"Mozilla/5.0 \\x22x\\x22\\x0A\\x1B[31m\\xC3\\xBC\\x5C\" \"thin;peer-near\" 12\n";
+                        \"Mozilla/5.0 \\x22x\\x22\\x0A\\x1B[31m\\xC3\\xBC\\x5C\" \"thin;peer-near\" 12 loader\n";
         assert_eq!(entry().line(AccessLogFormat::Combined), expected);
         let asset = Entry { answer: None, has_query: true, ..entry() };
         assert!(
             asset.line(AccessLogFormat::Combined).contains("\"GET /a%20b? HTTP/1.1\"")
-                && asset.line(AccessLogFormat::Combined).ends_with("\"-\" 12\n")
+                && asset.line(AccessLogFormat::Combined).ends_with("\"-\" 12 loader\n")
         );
     }
 
@@ -200,9 +207,11 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let expected = serde_json::json!({
             "time": "2026-11-29T20:46:59Z", "client": "192.0.2.7", "method": "GET", "path": "/a%20b", "has_query": false, "protocol": "HTTP/1.1",
-            "status": 200, "bytes": 11_492, "ms": 12, "referer": null, "agent": "Mozilla/5.0 \"x\"\n\u{1b}[31mü\\", "answer": "thin", "reason": "peer-near",
+            "status": 200, "bytes": 11_492, "cause": "loader", "ms": 12, "referer": null, "agent": "Mozilla/5.0 \"x\"\n\u{1b}[31mü\\", "answer": "thin", "reason": "peer-near",
         });
         assert_eq!(value, expected);
+        let nobody: serde_json::Value = serde_json::from_str(&Entry { client: None, ..entry() }.line(AccessLogFormat::Json)).unwrap();
+        assert!(nobody["client"].is_null());
     }
 
     #[test]

@@ -244,6 +244,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tried_out_is_the_same_in_the_file_and_in_flags() {
+        let file = file("holdout = \"5%\"\nramp = \"12.5%\"\nmode = \"shadow\"\n");
+        let read = load(&matches(&[]), Some(file.path())).unwrap();
+        assert_eq!(read, load(&matches(&["--holdout", "5%", "--ramp", "12.50%", "--mode", "shadow"]), None).unwrap());
+        assert_eq!(load(&matches(&["--holdout", "0%"]), Some(file.path())).unwrap().holdout.to_string(), "0%");
+        for (flags, said) in [
+            (["--holdout", "150%"], "`150%` is no share of visitors: it must be from 0% to 100%"),
+            (["--ramp", "abc"], "`abc` is no share of visitors: write it in percent, as 5% or 0.5%"),
+            (["--mode", "ghost"], "[possible values: live, shadow]"),
+        ] {
+            let fault = arguments().try_get_matches_from(std::iter::once("viral").chain(flags)).unwrap_err().to_string();
+            assert!(fault.contains(said), "{fault}");
+        }
+    }
+
+    #[test]
     fn a_switch_of_the_file_can_be_turned_off_by_a_flag() {
         let file = file("spa = true\n");
         assert!(!load(&matches(&["--spa=false"]), Some(file.path())).unwrap().spa);
@@ -262,6 +278,9 @@ mod tests {
         for (text, expected) in [
             ("\nlisten = \"nowhere\"\n", "line 2: listen: "),
             ("spa = true\nmin-app-bytes = \"x\"\n", "line 2: min-app-bytes: "),
+            ("holdout = \"150%\"\n", "line 1: holdout: `150%` is no share of visitors: it must be from 0% to 100%"),
+            ("ramp = \"10\"\n", "line 1: ramp: `10` is no share of visitors: write it in percent, as 5% or 0.5%"),
+            ("mode = \"ghost\"\n", "line 1: mode: unknown variant `ghost`, expected `live` or `shadow`"),
             ("reach = \"any\"\nheader = [\n  \"a: b\",\n  \"nocolon\",\n]\n", "header: "),
         ] {
             let file = file(text);

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use viral_swarm::rollout::ShareError;
 
 /// Why a setting's text is not a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum ValueError {
     /// No name of a cluster.
     #[error("`{0}` is no name of a cluster: write up to 64 letters, digits, `-`, `_` and `.`")]
     ClusterName(String),
+    /// Nothing about the access log.
+    #[error("say `json`, `combined` or `off`, and where to with access-log-file")]
+    AccessLog,
     /// No path that a site may lie below.
     #[error("`{0}` is no path to serve below: write it as /app/, of letters, digits, `-`, `.`, `_` and `~`")]
     Base(String),
@@ -59,6 +63,9 @@ pub enum ValueError {
     /// No origin of a page.
     #[error("`{0}` is no origin: write it as https://app.example or https://app.example:8443, without a path, or `*` for any")]
     Origin(String),
+    /// No share of visitors.
+    #[error("`{0}` is no share of visitors: {1}")]
+    Share(String, ShareError),
     /// Neither yes nor no.
     #[error("`{0}` is neither `true` nor `false`")]
     Switch(String),
@@ -365,17 +372,6 @@ pub(super) mod one_or_more {
         };
         texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
     }
-}
-
-/// How the lines of the access log are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum AccessLogFormat {
-    /// As other servers write them.
-    Combined,
-    /// As JSON.
-    Json,
 }
 
 /// How far apart two visitors may be to be introduced to each other.

@@ -44,6 +44,7 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
             let bytes = frame(&app, id, &location).await?;
             if let Some(part_of) = part_of {
                 app.hub.counters().add_asset(&part_of.page, location.path(), bytes.len() as u64, Taken::Pieces, part_of.is_thin);
+                part_of.note_sent(&app.worth, bytes.len() as u64);
             }
             Ok::<_, io::Error>(bytes)
         }
@@ -123,6 +124,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: H
 fn count_other(app: &App, headers: &HeaderMap, len: usize) {
     if let Some(part_of) = PartOf::of(app, &app.site.current(), headers) {
         app.hub.counters().add_other(&part_of.page, len as u64);
+        part_of.note_sent(&app.worth, len as u64);
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) async fn crowd(State(app): State<Arc<App>>, RawQuery(query): RawQuery
     script(&app.scripts.crowd, query.as_deref(), &headers)
 }
 
+/// `GET /.viral/time.js`
+pub(crate) async fn time(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
+    script(&app.scripts.time, query.as_deref(), &headers)
+}
+
 /// `GET /.viral/inside.js`
 pub(crate) async fn inside(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
     script(&app.scripts.inside, query.as_deref(), &headers)

@@ -10,14 +10,16 @@ use axum::extract::{Request, State};
 use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::limits::SIGNAL_LEN_MAX;
-use viral_wire::signal::{AnswerPost, PersonalPost, VisitPost};
+use viral_wire::signal::{AnswerPost, PersonalPost, TimePost, VisitPost};
 
 use crate::app::App;
 use crate::client::Socket;
 use crate::cluster::Guest;
+use crate::cookies;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
 use crate::pipeline;
+use crate::referer;
 use crate::replies::{done, read_post, refusal};
 use crate::socket;
 use crate::stats::Cause;
@@ -87,6 +89,24 @@ pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: He
         },
         Err(refused) => refused,
     }
+}
+
+/// `POST /.viral/time`: when the app of a visit was there. What cannot be is answered in the same way and counted nowhere.
+pub(crate) async fn time(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+    if !app.is_own(peer, &headers) {
+        return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
+    }
+    let TimePost(app_ms) = match read_post(body).await {
+        Ok(post) => post,
+        Err(refused) => return refused,
+    };
+    if let Some(browser) = cookies::browser(&headers) {
+        let page = referer::of(&app.site.current(), &headers).filter(|referer| referer.is_page).map(|referer| referer.path);
+        if let Some(kind) = app.worth.app_is_there(browser, page.as_deref(), app_ms) {
+            app.stats.note_app(kind, app_ms);
+        }
+    }
+    done()
 }
 
 /// `POST /.viral/personal`: whom a page that is made for its visitor takes from what it loads; 204 where that is nobody.

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{Report, ReportKind};
+use viral_swarm::shadow::Shadow;
 use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
@@ -31,6 +32,7 @@ pub(super) struct Inner {
     pub(super) crowds: Crowds,
     /// For the other servers of the site.
     pub(super) for_others: ForOthers,
+    pub(super) shadow: Shadow,
 }
 
 /// What the tracker's words are carried out on, each behind a lock of its own.

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::pageset::PageState;
-use viral_swarm::tracker::TrackerStats;
+use viral_swarm::shadow::ShadowCounts;
+use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
 
 use super::Hub;
@@ -48,6 +49,17 @@ impl Hub {
     /// The tracker's numbers.
     pub(crate) fn numbers(&self) -> TrackerStats {
         self.lock().tracker.snapshot(self.now_ms())
+    }
+
+    /// Those that cost the same whoever is there, and what the line of a visitor carries in bytes per second, if that is known.
+    pub(crate) fn counts(&self) -> (TrackerCounts, Option<u64>) {
+        let inner = self.lock();
+        (inner.tracker.counts(), inner.crowds.rate())
+    }
+
+    /// How visitors would have been answered who were only counted.
+    pub(crate) fn shadow(&self) -> ShadowCounts {
+        self.lock().shadow.counts()
     }
 
     /// Changes with every event of the lineage.

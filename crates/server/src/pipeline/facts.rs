@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, request::Parts};
 use rand::RngCore as _;
 use viral_site::{Asset, Version, Which, is_known};
 use viral_swarm::admission::{Evidence, VisitFacts, is_passed_on};
-use viral_swarm::platform::{Hints, is_too_old, prompts};
+use viral_swarm::platform::{Engine, Hints, engine, is_too_old, prompts};
 use viral_wire::Ticket;
 
 use crate::app::App;
@@ -134,6 +134,11 @@ fn has_pair(request: &Parts, wanted: &str) -> bool {
 fn isbot(user_agent: &str) -> bool {
     static BOTS: std::sync::LazyLock<isbot::Bots> = std::sync::LazyLock::new(isbot::Bots::default);
     BOTS.is_bot(&user_agent.replace("HeadlessChrome/", "Chrome/"))
+}
+
+/// Which engine asks.
+pub(super) fn engine_of(headers: &HeaderMap) -> Engine {
+    engine(text(headers, "user-agent").unwrap_or_default())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -37,15 +37,14 @@ pub(super) fn keep_private(response: &mut Response<Body>) {
     response.headers_mut().insert(header::CACHE_CONTROL, DOCUMENT_CACHING);
 }
 
-/// Cookies of a document that was visited. Returns the browser, if it can be told from others.
+/// Cookies of a document that was visited by this browser, if it can be told from others.
 pub(super) fn set_document_headers(
     app: &App,
     response: &mut Response<Body>,
-    version: &Version,
-    request: &Parts,
+    (version, request): (&Version, &Parts),
     evidence: &Evidence,
-) -> Option<Visitor> {
-    let visitor = Visitor::of(request, evidence);
+    visitor: Option<Visitor>,
+) {
     let scope = app.cookie_scope(Socket::of(request), &request.headers);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
@@ -59,7 +58,6 @@ pub(super) fn set_document_headers(
             headers.append(header::SET_COOKIE, cookies::set_incapable(scope));
         }
     }
-    visitor
 }
 
 /// Says what the bytes of an answer count as.

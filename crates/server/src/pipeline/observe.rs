@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use viral_swarm::admission::{CookieState, Decision, Evidence};
+use viral_swarm::admission::{CookieState, Decision, Evidence, Reason};
+use viral_swarm::rollout::Lot;
 use viral_swarm::visits::{AnswerKind, Asked, Opening};
+use viral_swarm::worth::{Arm, Timed};
 
+use super::facts;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
 use crate::observed::observed;
 use crate::page_stats::Taken;
-use crate::referer;
+use crate::worth::WorthLog;
+use crate::{referer, same_origin};
 use viral_site::{Asset, Version};
 
 /// A browser that opens a page.
@@ -35,20 +39,30 @@ impl Visitor {
         Some(Self { browser: known.unwrap_or_else(rand::random), is_first: known.is_none() && !is_conditional })
     }
 
+    /// What it drew.
+    pub(super) fn lot(&self, app: &App) -> Lot {
+        app.worth.lot_of(self.browser)
+    }
+
     /// The `Set-Cookie` that names it for another while.
     pub(super) fn cookie(&self, scope: cookies::Scope<'_>) -> HeaderValue {
         cookies::set_browser(self.browser, scope)
     }
 }
 
-/// A document of `page` is answered: begins a visit, if it is one, and counts its bytes.
-pub(super) fn document(
-    app: &App,
-    request: &Parts,
-    response: Response<Body>,
-    decision: Decision,
-    (page, visitor): (&str, Option<Visitor>),
-) -> Response<Body> {
+/// A page that is opened.
+pub(super) struct Opened<'o> {
+    /// Its path.
+    pub(super) page: &'o str,
+    /// By whom, if it can be told from others.
+    pub(super) visitor: Option<Visitor>,
+    /// The page's clock runs from the wish for it to the app.
+    pub(super) is_timed: bool,
+}
+
+/// A document is answered: begins a visit, if it is one, and counts its bytes.
+pub(super) fn document(app: &App, request: &Parts, response: Response<Body>, decision: Decision, opened: &Opened<'_>) -> Response<Body> {
+    let Opened { page, visitor, is_timed } = *opened;
     let kind = match decision {
         Decision::Full(_) => AnswerKind::Full,
         Decision::Thin(_) => AnswerKind::Thin,
@@ -65,9 +79,20 @@ pub(super) fn document(
             app.unasked.note_given();
         }
         app.hub.visits().open(&Opening { browser, address, page, kind, is_first });
+        // Only of a cold cache it is known that all came now.
+        let arm = Arm::of(decision).filter(|_| is_first && is_timed);
+        let engine = facts::engine_of(&request.headers);
+        let gives_up =
+            matches!(decision, Decision::Plain(Reason::Requested | Reason::Storage)) && same_origin::is_own_navigation(&request.headers);
+        app.worth.begin(&Timed { browser, address, page, engine, kind, arm, is_timed }, gives_up);
     }
-    let (hub, page) = (Arc::clone(&app.hub), page.to_owned());
-    observed(response, move |bytes, _| hub.counters().add_document(&page, bytes))
+    let (hub, worth, page) = (Arc::clone(&app.hub), Arc::clone(&app.worth), page.to_owned());
+    observed(response, move |bytes, _| {
+        hub.counters().add_document(&page, bytes);
+        if let Some(visitor) = visitor {
+            worth.sent(visitor.browser, &page, bytes);
+        }
+    })
 }
 
 /// An asset is sent, to a visit perhaps: then it is noted once all of it was handed out, and its bytes are counted.
@@ -93,11 +118,12 @@ fn sent(app: &App, (part_of, path): (PartOf, String), asked: Option<Asked>, resp
         }
         return response;
     }
-    let hub = Arc::clone(&app.hub);
+    let (hub, worth) = (Arc::clone(&app.hub), Arc::clone(&app.worth));
     observed(response, move |bytes, whole| {
         if let Some(asked) = asked.filter(|_| whole) {
             hub.visits().sent(asked);
         }
+        part_of.note_sent(&worth, bytes);
         hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
     })
 }
@@ -142,6 +168,13 @@ pub(crate) struct PartOf {
 }
 
 impl PartOf {
+    /// So much was sent to the visit.
+    pub(crate) fn note_sent(&self, worth: &WorthLog, bytes: u64) {
+        if let Some(browser) = self.browser {
+            worth.sent(browser, &self.page, bytes);
+        }
+    }
+
     /// The answer to a request for an asset under this path begins, in a visit that is known.
     fn asked(&self, app: &App, path: &str) -> Option<Asked> {
         self.browser.and_then(|browser| app.hub.visits().asked(browser, path, self.referer.as_deref()))

@@ -14,6 +14,7 @@ use viral_wire::Digest;
 use viral_wire::signal::ThinBoot;
 
 use super::headers::{set_answer_header, set_document_headers};
+use super::observe::{Opened, Visitor};
 use super::{facts, observe, render};
 use crate::app::App;
 use crate::cookies;
@@ -40,6 +41,7 @@ pub(crate) struct PersonalVisit {
     version: Arc<Version>,
     document: Arc<Asset>,
     evidence: Evidence,
+    visitor: Option<Visitor>,
     page: PageManifest,
     /// What such pages load is worth peers, and nothing about the visitor rules them out.
     takes_part: bool,
@@ -54,10 +56,13 @@ impl PersonalVisit {
         let version = app.site.current();
         let document = Arc::clone(version.personal()?);
         app.site.note_visit();
-        let facts = facts::of_visit(app, (&version, &document), request, facts::of_request(request));
+        let evidence = facts::of_request(request);
+        let visitor = Visitor::of(request, &evidence);
+        let evidence = Evidence { lot: visitor.map(|visitor| visitor.lot(app)), ..evidence };
+        let facts = facts::of_visit(app, (&version, &document), request, evidence);
         let page = app.hub.page(&version, &document)?;
         let takes_part = takes_part(&facts, &page.facts(page_path(&document)), &app.policy);
-        Some(Self { request: request.clone(), version, document, evidence: facts.evidence, page, takes_part })
+        Some(Self { request: request.clone(), version, document, evidence: facts.evidence, visitor, page, takes_part })
     }
 
     /// Asks the service for a body that can be added to: whole, in no coding but gzip, and compared only with one that we added to.
@@ -95,9 +100,11 @@ impl PersonalVisit {
         if matches!(decision, Decision::Plain(_)) && is_for_many(response.headers()) {
             return response;
         }
-        let visitor = set_document_headers(app, &mut response, &self.version, &self.request, &self.evidence);
+        set_document_headers(app, &mut response, (&self.version, &self.request), &self.evidence, self.visitor);
         keep_from_shared_caches(response.headers_mut());
-        observe::document(app, &self.request, response, decision, (page_path(&self.document), visitor))
+        // Its addition comes whenever the script in the head asks for it.
+        let opened = Opened { page: page_path(&self.document), visitor: self.visitor, is_timed: false };
+        observe::document(app, &self.request, response, decision, &opened)
     }
 
     /// The nonce that our tag needs, if any; none where nothing of ours can be put into the page.
@@ -198,7 +205,8 @@ pub(crate) fn boot(app: &App, request: &Parts, held: Option<Digest>) -> Option<T
     let version = app.site.current();
     let document: &Asset = version.personal()?;
     // The page itself was gone to, and asks for this.
-    let evidence = facts::as_visit(request);
+    let lot = cookies::browser(&request.headers).map(|browser| app.worth.lot_of(browser));
+    let evidence = Evidence { lot, ..facts::as_visit(request) };
     let mut facts = facts::of_visit(app, (&version, document), request, evidence);
     facts.may_share = false;
     let (page, admission) = app.hub.admit((&version, document), &facts, |manifest| held == Some(*manifest), &app.policy);

@@ -1,5 +1,6 @@
 //! Rendering: the answer that was decided, with the headers that go with it.
 
+mod measured;
 mod stored;
 mod thin;
 
@@ -16,6 +17,7 @@ use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
 use super::headers::{keep_private, set_answer_header, set_document_headers, with_cause};
+use super::observe::{Opened, Visitor};
 use super::{facts, observe, span};
 use crate::app::App;
 use crate::headers::VIRAL_MANIFEST;
@@ -31,13 +33,14 @@ pub(super) struct RenderedVisit<'v> {
     pub(super) document: &'v Asset,
     pub(super) request: &'v Parts,
     pub(super) facts: &'v VisitFacts,
+    pub(super) visitor: Option<Visitor>,
     /// The page as it was when the visit was decided; none if it has no manifest.
     pub(super) page: Option<PageManifest>,
 }
 
 /// Carries out what was decided.
 pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admission) -> Response<Body> {
-    let RenderedVisit { version, document, request, facts, page } = *visit;
+    let RenderedVisit { version, document, request, facts, visitor, page } = *visit;
     let decision = admission.decision();
     let as_is = async |which, cause| with_cause(respond(version, document, which, request).await, cause);
     let mut response = match (admission, page) {
@@ -49,6 +52,11 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
             name_manifest(&mut response, page.filter(|_| names_manifest));
             response
         }
+        (Admission::Plain(Reason::Holdout), _) => match measured::respond(request, &app.scripts, document).await {
+            Ok(response) => with_cause(without_body(facts, response), Cause::Documents),
+            // Its own error answer.
+            Err(_) => as_is(Which::Raw, Cause::Documents).await,
+        },
         (Admission::Plain(_) | Admission::Stored | Admission::Thin { .. }, _) => as_is(Which::Raw, Cause::Documents).await,
     };
     set_answer_header(app, &mut response, decision);
@@ -57,8 +65,9 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
         // It is stored: nobody visits it now.
         return response;
     }
-    let visitor =
-        if decision == Decision::Asset { None } else { set_document_headers(app, &mut response, version, request, &facts.evidence) };
+    if decision != Decision::Asset {
+        set_document_headers(app, &mut response, (version, request), &facts.evidence, visitor);
+    }
     if decision == Decision::Thin(Reason::Stored) {
         // It says what holds at this moment, to this visitor's worker.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -66,7 +75,18 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
     if page.is_none() {
         return response;
     }
-    observe::document(app, request, response, decision, (page_path(document), visitor))
+    let is_timed = is_timed(decision, document);
+    observe::document(app, request, response, decision, &Opened { page: page_path(document), visitor, is_timed })
+}
+
+/// Whether the page's clock runs on: one that is put in place by a reload has begun it anew.
+fn is_timed(decision: Decision, document: &Asset) -> bool {
+    !matches!(decision, Decision::Thin(_)) || document.document().map(facts::deploy_of) == Some(Deploy::Write)
+}
+
+/// HEAD gets the head alone.
+fn without_body(facts: &VisitFacts, response: Response<Body>) -> Response<Body> {
+    if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }
 }
 
 /// What is told to a visitor who takes a page from these.
@@ -102,7 +122,7 @@ fn thin_answer(app: &App, visit: &RenderedVisit<'_>, page: PageManifest, (offers
     let boot = thin_boot((document, &page), facts.ticket, (offers, crowd), &app.scripts, app.stun_ports(&facts.addr));
     let response = thin::respond(request, &app.scripts, &document.record(), (document.document(), &version.looks(document)), &boot);
     // Of a length that is not told: that of a GET depends on the offers, and HEAD reserves none.
-    if facts.is_head { response.map(|_| Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())) } else { response }
+    without_body(facts, response)
 }
 
 /// Names the manifest of a full answer.

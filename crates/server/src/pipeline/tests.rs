@@ -10,6 +10,7 @@ use crate::testing::{NAVIGATION, SITE, answer, bytes, get, request, seeder, tell
 mod base;
 mod log;
 mod rules;
+mod trials;
 mod visits;
 
 /// Two requests of one browser.

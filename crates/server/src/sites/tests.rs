@@ -69,6 +69,21 @@ async fn each_host_has_its_site_and_numbers_and_others_are_refused() {
 }
 
 #[tokio::test]
+async fn metrics_of_all_sites_are_told_apart_by_a_label() {
+    let sites = sites(vec![site("a.test", false).await, site("*.b.test", false).await]);
+    let asked = async |uri: &str| {
+        let request = Request::get(uri).header("host", "localhost").body(Body::empty()).unwrap();
+        let response = sites.admin().oneshot(request).await.unwrap();
+        (response.status().as_u16(), text(response).await)
+    };
+    let (_, all) = asked("/metrics").await;
+    assert!(all.contains("viral_sessions{site=\"a.test\"} 0\nviral_sessions{site=\"*.b.test\"} 0\n"), "{all}");
+    let (_, one) = asked("/metrics?site=a.test").await;
+    assert!(one.contains("viral_sessions{site=\"a.test\"} 0\n") && !one.contains("b.test"), "{one}");
+    assert_eq!(asked("/metrics?site=c.test").await.0, 404);
+}
+
+#[tokio::test]
 async fn a_single_site_has_the_endpoints_that_it_always_had() {
     let sites = sites(vec![site("a.test", true).await]);
     assert!(admin(&sites, "/stats").await.1["uptime_s"].is_u64());

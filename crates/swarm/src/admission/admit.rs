@@ -2,7 +2,7 @@
 
 use viral_wire::{Digest, Ticket, limits::OFFERS_PER_LEECHER_MAX, signal::Offer};
 
-use super::{Decision, Evidence, PageFitness, Policy, Reason, decide};
+use super::{Decision, Evidence, PageFitness, Policy, Reason, decide, held_back};
 use crate::{
     coverage::Coverage,
     crowd::{Crowds, Newcomer},
@@ -126,7 +126,7 @@ pub fn admit<C: Coverage>(
     let is_ready = |seeking| !facts.foreign.is_empty() || tracker.is_anybody_ready(now_ms, seeking, coverage);
     let is_peer_ready = seeking.as_ref().is_some_and(is_ready);
     let evidence = Evidence { is_peer_ready, ..evidence_of(facts, page, page.is_some_and(|page| stores(&page.manifest))) };
-    let reason = match (decide(&evidence, policy), &seeking) {
+    let mut reason = match (decide(&evidence, policy), &seeking) {
         (Decision::Asset, _) => return Admission::Asset,
         (Decision::Plain(reason), _) => return Admission::Plain(reason),
         (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
@@ -152,7 +152,10 @@ pub fn admit<C: Coverage>(
             is_proxied: facts.is_proxied,
         };
         if crowds.pays(now_ms, &newcomer) {
-            return share_copy(now_ms, facts, seeking, tracker, coverage);
+            match held_back(&evidence, policy) {
+                Some(held_back) => reason = held_back,
+                None => return share_copy(now_ms, facts, seeking, tracker, coverage),
+            }
         }
         if !facts.is_head {
             crowds.note_copy(now_ms, page.manifest);

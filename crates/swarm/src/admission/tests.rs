@@ -1,6 +1,7 @@
 //! One row per rule of admission, and what their order means.
 
 use super::*;
+use crate::rollout::Share;
 
 /// A browser that navigates to a page that two peers hold.
 pub(super) fn visit() -> Evidence {
@@ -174,4 +175,45 @@ fn tokens_are_distinct_and_fit_a_header_parameter() {
     let tokens: std::collections::BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_token()).collect();
     assert_eq!(tokens.len(), Reason::ALL.len());
     assert!(tokens.iter().all(|token| token.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+}
+
+#[test]
+fn who_is_held_out_gets_the_page_as_it_is_whatever_lies_in_its_store() {
+    let policy = Policy { rollout: Rollout { holdout: Share::percent(5), ..Rollout::default() }, ..Policy::default() };
+    let drew = |bits| Evidence { lot: Some(Lot::new(bits)), is_peer_ready: true, ..visit() };
+    assert_eq!(decide(&drew(0), &policy), Decision::Plain(Reason::Holdout));
+    assert_eq!(decide(&Evidence { stored: true, ..drew(0) }, &policy), Decision::Plain(Reason::Holdout));
+    assert_eq!(decide(&drew(u64::from(u32::MAX)), &policy), Decision::Thin(Reason::PeerNear));
+    assert_eq!(decide(&Evidence { lot: None, ..drew(0) }, &policy), Decision::Thin(Reason::PeerNear));
+    assert_eq!(decide(&Evidence { is_native_peer: true, ..drew(0) }, &policy), Decision::Thin(Reason::PeerNear));
+    let wishes = Evidence { save_data: true, ..drew(0) };
+    assert_eq!(decide(&wishes, &policy), Decision::Plain(Reason::SaveData), "a reason of its own comes first");
+}
+
+#[test]
+fn who_is_not_on_the_ramp_gives_and_does_not_take() {
+    let policy = Policy { rollout: Rollout { ramp: Share::percent(10), ..Rollout::default() }, ..Policy::default() };
+    let late = Evidence { lot: Some(Lot::new(u64::MAX)), is_peer_ready: true, ..visit() };
+    assert_eq!(decide(&late, &policy), Decision::Full(Reason::Ramp));
+    assert_eq!(decide(&Evidence { stored: true, ..late.clone() }, &policy), Decision::Full(Reason::Ramp));
+    assert_eq!(decide(&Evidence { is_peer_ready: false, ..late.clone() }, &policy), Decision::Full(Reason::NoPeerNear));
+    assert_eq!(decide(&Evidence { lot: Some(Lot::new(0)), ..late }, &policy), Decision::Thin(Reason::PeerNear));
+}
+
+#[test]
+fn where_it_does_not_pay_nobody_takes_from_others_and_the_own_store_still_answers() {
+    let slower = Evidence { is_not_worth_it: true, is_peer_ready: true, ..visit() };
+    assert_eq!(decide(&slower, &Policy::default()), Decision::Full(Reason::NotWorthIt));
+    assert_eq!(decide(&Evidence { stored: true, ..slower.clone() }, &Policy::default()), Decision::Thin(Reason::Stored));
+    assert_eq!(decide(&Evidence { is_native_peer: true, ..slower }, &Policy::default()), Decision::Thin(Reason::PeerNear));
+}
+
+#[test]
+fn in_shadow_every_browser_gets_the_page_as_it_is() {
+    let policy = Policy { rollout: Rollout { shadow: true, ..Rollout::default() }, ..Policy::default() };
+    for evidence in [visit(), Evidence { is_peer_ready: false, ..visit() }, Evidence { lot: Some(Lot::new(1)), ..visit() }] {
+        assert_eq!(decide(&evidence, &policy), Decision::Plain(Reason::Shadow));
+    }
+    assert_eq!(decide(&Evidence { is_native_peer: true, ..visit() }, &policy), Decision::Thin(Reason::PeerNear));
+    assert_eq!(decide(&Evidence { method_get: false, ..visit() }, &policy), Decision::Asset);
 }

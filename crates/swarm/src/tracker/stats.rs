@@ -100,16 +100,36 @@ pub struct Refused {
     pub outputs: u64,
 }
 
+/// What costs the same to tell in a swarm of any size.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrackerCounts {
+    /// Open sessions, registered or not.
+    pub sessions: usize,
+    /// Remembered thin visits.
+    pub tickets: usize,
+    /// Peers to whom one more leecher could be introduced now, those of a crowd that hold nothing yet among them.
+    pub ready: usize,
+    /// What only grows.
+    pub totals: Totals,
+}
+
 /// Counters that only grow.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) bans: u64,
-    pub(super) matches: Matches,
-    pub(super) matches_by_tier: MatchesByTier,
-    pub(super) reported: Reported,
-    pub(super) faults: BTreeMap<Fault, u64>,
-    pub(super) connect_failures: BTreeMap<&'static str, u64>,
-    pub(super) refused: Refused,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Peers dropped for forged pieces.
+    pub bans: u64,
+    /// Introductions.
+    pub matches: Matches,
+    /// Offers given to leechers, by how near the two are.
+    pub matches_by_tier: MatchesByTier,
+    /// What visitors report about themselves.
+    pub reported: Reported,
+    /// Fault reports by fault, only those about peers whom the reporter met.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Why answered offers did not become connections; see [`TrackerStats::connect_failures`].
+    pub connect_failures: BTreeMap<&'static str, u64>,
+    /// What was refused at a limit.
+    pub refused: Refused,
 }
 
 impl TrackerStats {

@@ -3,13 +3,14 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Answer, AnswerPost, Counts, DoctorPost, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TrackerToPeer, VisitPost,
+    Answer, AnswerPost, Counts, DoctorPost, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TimePost, TrackerToPeer,
+    VisitPost,
 };
 use crate::{
     limits::{
         ANSWER_POST_LEN_MAX, ANSWERS_MAX, BOOT_VERSION, DOCTOR_CHECKS_MAX, DOCTOR_POST_LEN_MAX, ERROR_MESSAGE_LEN_MAX, LOADED_ASSETS_MAX,
         MANIFEST_ASSETS_MAX, OFFERS_PER_LEECHER_MAX, OFFERS_PER_PEER_MAX, PATH_LEN_MAX, PERSONAL_POST_LEN_MAX, RECORD_PATHS_MAX,
-        RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, STUN_PORTS_MAX, VISIT_POST_LEN_MAX,
+        RECORD_POST_LEN_MAX, SHARE_PIECES_MAX, SIGNAL_LEN_MAX, SOURCES_MAX, STUN_PORTS_MAX, TIME_POST_LEN_MAX, VISIT_POST_LEN_MAX,
     },
     text::is_path,
 };
@@ -139,6 +140,14 @@ impl Signal for RecordPost {
     fn check(&self) -> Result<(), &'static str> {
         require((1..=RECORD_PATHS_MAX).contains(&self.paths.len()), "paths")?;
         self.paths.iter().try_for_each(|path| check_path(path, "paths"))
+    }
+}
+
+impl Signal for TimePost {
+    const LEN_MAX: usize = TIME_POST_LEN_MAX;
+
+    fn check(&self) -> Result<(), &'static str> {
+        Ok(())
     }
 }
 

@@ -36,6 +36,10 @@ pub struct RecordPost {
     pub paths: Vec<String>,
 }
 
+/// Body of `POST /.viral/time`: when the app of the page that posts it was there, in milliseconds since somebody wished to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimePost(pub u32);
+
 /// Body of `POST /.viral/personal`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -29,7 +29,7 @@ pub(super) fn respond(
     let html = html((document, &first_sight), request.uri.query(), &encode_for_html(boot), &scripts.loader);
     let coding = coding::choose(&request.headers);
     let mut response = Response::new(Body::from(coding::encode_quick(coding, html.into_bytes())));
-    *response.headers_mut() = headers(&record.headers, &scripts.loader_hash);
+    *response.headers_mut() = own_headers(&record.headers, |policy| csp::with_script_hash(policy, &scripts.loader_hash));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // A script that reads the page gets the page, not the loader, also out of the browser's cache. A full answer does not say so: its addition looks for it there, as a script.
@@ -41,15 +41,15 @@ pub(super) fn respond(
     response
 }
 
-/// The headers of the document, its policies with the loader's hash.
-fn headers(record_headers: &[(String, String)], loader_hash: &str) -> HeaderMap {
+/// The headers of the document that do not describe its body, its policies changed.
+pub(super) fn own_headers(record_headers: &[(String, String)], policy: impl Fn(&str) -> String) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in record_headers {
         let Ok(name) = HeaderName::try_from(name) else { continue };
         if BODY_HEADERS.contains(&name) {
             continue;
         }
-        let value = if csp::is_policy(name.as_str()) { csp::with_script_hash(value, loader_hash) } else { value.clone() };
+        let value = if csp::is_policy(name.as_str()) { policy(value) } else { value.clone() };
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.append(name, value);
         }

@@ -83,6 +83,7 @@ const ROWS: &[(&str, Change, Decision)] = &[
     ("it has the full answer", |facts, _| facts.evidence.unchanged = true, Decision::Full(Reason::Unchanged)),
     ("an iframe", |facts, _| facts.evidence.fetch_dest = Some("iframe".to_owned()), Decision::Asset),
     ("saved, not shown", |facts, _| facts.evidence.page_viral = PageFitness::NotHtml, Decision::Asset),
+    ("it does not pay", |facts, _| facts.evidence.is_not_worth_it = true, Decision::Full(Reason::NotWorthIt)),
     ("asked for plain", |facts, _| facts.evidence.forced_plain = true, Decision::Plain(Reason::Requested)),
     ("keeps nothing", |facts, _| facts.evidence.storage_blocked = true, Decision::Plain(Reason::Storage)),
     ("opted out", |facts, _| facts.evidence.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),
@@ -105,8 +106,9 @@ fn set(page: &mut Option<PageFacts<'static>>, change: impl FnOnce(&mut PageFacts
 
 #[test]
 fn each_reason_comes_of_what_is_known() {
-    // What a service behind the site answers is never admitted.
+    // What a service behind the site answers is never admitted; what is tried out is the policy's.
     let mut met = BTreeSet::from([Reason::Stored, Reason::Crowd, Reason::PassedOn, Reason::Gpc, Reason::NotShareable]);
+    met.extend([Reason::Ramp, Reason::Holdout, Reason::Shadow]);
     for (name, change, expected) in ROWS {
         let (mut world, mut facts, mut page) = (World::new(0), visitor(), Some(PAGE));
         world.seeder(2);
@@ -212,4 +214,15 @@ fn of_native_peers_the_first_is_told_the_manifest() {
     assert_eq!(names(&mut world, &native), full(true));
     assert_eq!(names(&mut world, &native), full(false));
     assert_eq!(names(&mut world, &visitor()), full(true), "a browser always is");
+}
+
+#[test]
+fn who_is_held_back_is_no_member_of_a_crowd_and_still_takes_a_copy() {
+    let mut world = World::new(100_000);
+    let facts = VisitFacts { evidence: Evidence { is_not_worth_it: true, ..visit() }, ..visitor() };
+    for _ in 0..2 {
+        let admission = world.admit(&facts, Some(&PAGE));
+        assert_eq!(admission, Admission::Full { reason: Reason::NotWorthIt, names_manifest: true });
+    }
+    assert!(!world.tracker.is_crowded(&PAGE.manifest));
 }

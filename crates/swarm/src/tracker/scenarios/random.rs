@@ -265,6 +265,8 @@ impl Watched {
         }
         assert_eq!(tracker.timers.len(), timers, "every timer waits for something");
         assert_eq!(tracker.candidates.len(), ready, "the candidates are exactly who is ready");
+        let (stats, counts) = (tracker.snapshot(self.world.now_ms), tracker.counts());
+        assert_eq!((counts.sessions, counts.tickets, counts.ready), (stats.sessions, stats.tickets, tracker.candidates.len()));
     }
 }
 
