@@ -115,8 +115,7 @@ async fn no_offer_is_given_twice_however_many_servers_ask() {
     for server in &servers {
         until_known(server, SERVERS).await;
     }
-    let _stayers = [servers[0].stayer(|_| ()).await, servers[0].stayer(|_| ()).await];
-    servers[0].until_seeders(2).await;
+    let _stayers = [servers[0].stayer(|_| ()).await, servers[1].stayer(|_| ()).await];
     until_told().await;
     let mut given = Vec::new();
     for _ in 0..4 {
