@@ -189,6 +189,9 @@ impl Cluster {
         if home == self.number {
             return self.hub.visit(&post);
         }
+        if !self.known().roster.servers().any(|known| known == home) {
+            return Err(VisitError::Unknown);
+        }
         self.post(Some(home), &Message::Visit { post });
         Ok(())
     }
@@ -365,6 +368,10 @@ impl Cluster {
 
     /// Asks a server and waits for its reply; none where nothing can be asked.
     async fn ask(&self, server: ServerNumber, message: impl FnOnce(u64) -> Message) -> Option<Reply> {
+        // Whoever answers or reports may name any server.
+        if !self.known().roster.servers().any(|known| known == server) {
+            return None;
+        }
         let id = self.next_id.fetch_add(1, Relaxed);
         let (sender, reply) = oneshot::channel();
         {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use viral_swarm::limits::{MESSAGE_BURST_MAX, MESSAGES_PER_S};
 use viral_swarm::tracker::{ClientAddr, GuestWish};
 use viral_wire::Ticket;
 use viral_wire::signal::{Answer, AnswerPost, Counts, Offer, PeerNumber, PeerToTracker, TrackerToPeer};
 
 use super::others::{Cluster, Sought};
+use crate::allowance::Allowance;
 use crate::hub::Hub;
 
 /// What other servers know of a session: a visitor with a ticket.
@@ -17,6 +20,8 @@ pub(crate) struct Guest {
     ticket: Ticket,
     /// How many peers it asked for and was not yet told of.
     wanted: Option<(Option<viral_wire::Digest>, usize)>,
+    /// Messages for other servers: what is beyond is left to the server's own tracker, which counts and refuses it.
+    allowance: Allowance,
     found: mpsc::Sender<Vec<Offer>>,
     finds: mpsc::Receiver<Vec<Offer>>,
 }
@@ -26,11 +31,22 @@ impl Guest {
     pub(crate) fn new(cluster: &Arc<Cluster>, addr: ClientAddr, drawn: Ticket) -> Self {
         // One question is asked at a time.
         let (found, finds) = mpsc::channel(1);
-        Self { ticket: cluster.ticket(drawn), cluster: Arc::clone(cluster), addr, wanted: None, found, finds }
+        Self {
+            ticket: cluster.ticket(drawn),
+            cluster: Arc::clone(cluster),
+            addr,
+            wanted: None,
+            allowance: Allowance::new(MESSAGE_BURST_MAX.into(), MESSAGES_PER_S.into()),
+            found,
+            finds,
+        }
     }
 
     /// What of a message is for the server's own tracker, after what is for others is on its way.
     pub(crate) fn take(&mut self, message: PeerToTracker) -> Option<PeerToTracker> {
+        if !self.allowance.take(Instant::now(), 1) {
+            return Some(message);
+        }
         let is_foreign = |peer: PeerNumber| self.cluster.is_foreign(peer);
         match message {
             PeerToTracker::Register { ticket: Some(ticket), .. } => self.ticket = ticket,
