@@ -122,23 +122,13 @@ pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Visitors in a row, from the start, who are given the addition and ask for nothing of ours, before the operator hears of it. One in ten may have no scripts or block ours.
 pub(crate) const UNASKED_MAX: u32 = 10;
 
-/// The least time to decide about a page that is told from shorter ones, in seconds: one takes 2 to 15 us.
-pub(crate) const DECISION_BUCKET_MIN_S: f64 = 0.000_002;
+/// Upper ends of the classes into which the times of decisions fall in `/metrics`, in seconds: a decision takes some tens of microseconds.
+pub(crate) const DECISION_BUCKETS_S: [f64; 12] =
+    [0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.005, 0.02, 0.1, 0.5];
 
-/// How many times as long the next one is.
-pub(crate) const DECISION_BUCKET_FACTOR: f64 = 2.5;
-
-/// How many such times there are, up to 0.3 s.
-pub(crate) const DECISION_BUCKETS: u16 = 14;
-
-/// The least time to an app that is told from shorter ones, in seconds.
-pub(crate) const APP_BUCKET_MIN_S: f64 = 0.05;
-
-/// How many times as long the next one is: the error of a median read from the counts is a fifth at most.
-pub(crate) const APP_BUCKET_FACTOR: f64 = 1.5;
-
-/// How many such times there are, up to 73 s.
-pub(crate) const APP_BUCKETS: u16 = 19;
+/// The same of times until an app was there.
+pub(crate) const APP_BUCKETS_S: [f64; 18] =
+    [0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 60.0, 120.0];
 
 /// Lines of the access log that wait to be written; more are dropped and counted. Of usual lines they are 1 MiB, of the longest ones 45 MiB.
 pub(crate) const ACCESS_LOG_LINES_MAX: usize = 4_096;

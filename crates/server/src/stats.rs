@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 use tokio::time::{Duration, Instant};
 use viral_swarm::crowd::LineMeter;
@@ -14,9 +14,7 @@ use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
 use crate::cluster_stats::ClusterSnapshot;
-use crate::limits::{
-    APP_BUCKET_FACTOR, APP_BUCKET_MIN_S, APP_BUCKETS, DECISION_BUCKET_FACTOR, DECISION_BUCKET_MIN_S, DECISION_BUCKETS, RATES_MAX,
-};
+use crate::limits::{APP_BUCKETS_S, DECISION_BUCKETS_S, RATES_MAX};
 use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
 use crate::webtorrent::WebTorrentNumbers;
@@ -90,8 +88,8 @@ impl Default for Stats {
             reasons: Mutex::default(),
             line: Mutex::default(),
             doctor: Mutex::default(),
-            decisions: Arc::new(Histogram::new(exponential_buckets(DECISION_BUCKET_MIN_S, DECISION_BUCKET_FACTOR, DECISION_BUCKETS))),
-            apps: Arc::new([(); 3].map(|()| Histogram::new(exponential_buckets(APP_BUCKET_MIN_S, APP_BUCKET_FACTOR, APP_BUCKETS)))),
+            decisions: Arc::new(Histogram::new(DECISION_BUCKETS_S)),
+            apps: Arc::new([(); 3].map(|()| Histogram::new(APP_BUCKETS_S))),
         }
     }
 }
