@@ -222,6 +222,10 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0))]
     pub shared_line: u64,
 
+    /// Most bytes a second that this server is to send, if its line must keep room for others. A hint: as it comes near, those who come share the copies that they take, whatever their own lines carry. Nobody is refused or slowed down. 0 = as fast as it goes
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ORIGIN_RATE", value_name = "BYTES", default_value_t = 0))]
+    pub origin_rate: u64,
+
     /// Most bytes of one page's set: what most visits to it use, and visitors fetch ahead for each other
     #[cfg_attr(feature = "cli", arg(long, alias = "boot-set-bytes-max", env = "VIRAL_PAGE_SET_BYTES_MAX", value_name = "BYTES", default_value_t = PAGE_SET_BYTES_MAX))]
     #[serde(alias = "boot-set-bytes-max")]
@@ -393,6 +397,7 @@ impl Default for Config {
             rewrite_local: RewriteLocal::Private,
             up_limit: 0,
             shared_line: 0,
+            origin_rate: 0,
             page_set_bytes_max: PAGE_SET_BYTES_MAX,
             page_set_assets_max: PAGE_SET_ASSETS_MAX,
             share: Vec::new(),

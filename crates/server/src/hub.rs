@@ -105,6 +105,17 @@ impl Hub {
         rates.into_iter().for_each(|(address, rate)| inner.crowds.note_rate(address, rate));
     }
 
+    /// The operator wants no more than so many bytes per second to leave; 0 = as many as can.
+    pub(crate) fn limit_origin(&self, bytes_per_s: u64) {
+        self.lock().crowds.limit_origin(bytes_per_s);
+    }
+
+    /// So many bytes have left since the start.
+    pub(crate) fn note_sent(&self, bytes: u64) {
+        let now_ms = self.now_ms();
+        self.lock().crowds.note_sent(now_ms, bytes);
+    }
+
     /// Peers that register from now on are told to ask there how the world sees them.
     pub(crate) fn set_stun(&self, ports: StunPorts) {
         self.lock().tracker.set_stun(ports);

@@ -108,6 +108,7 @@ impl Viral {
         let assets_max = config.page_set_assets_max.min(MANIFEST_ASSETS_MAX - 2);
         let sets = PageSetConfig { assets_max, bytes_max: config.page_set_bytes_max, ..PageSetConfig::default() };
         let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
+        hub.limit_origin(config.origin_rate);
         if rolling.is_some() {
             hub.leave_out_dates();
         }

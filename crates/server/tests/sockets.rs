@@ -36,7 +36,12 @@ async fn server() -> Server {
 }
 
 async fn server_with(config: Config) -> Server {
-    let files = [("index.html", "<!doctype html><title>t</title>"), ("app.js", "1")];
+    server_of("<!doctype html><title>t</title>", config).await
+}
+
+/// A server whose page is this.
+async fn server_of(page: &'static str, config: Config) -> Server {
+    let files = [("index.html", page), ("app.js", "1")];
     let files = files.map(|(path, body)| EmbeddedFile { path: path.to_owned(), body: Bytes::from_static(body.as_bytes()) });
     let large = EmbeddedFile { path: "large.bin".to_owned(), body: vec![7; LARGE_LEN].into() };
     let viral = Viral::open(Source::Embedded(files.into_iter().chain([large]).collect()), &config).await.unwrap();

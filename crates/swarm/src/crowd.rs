@@ -10,7 +10,7 @@ use viral_wire::Digest;
 
 use crate::limits::{
     CROWD_ALONE_MS_MIN, CROWD_BYTES_MIN, CROWD_MS_MIN, CROWD_PAGES_MAX, CROWD_RATES, CROWD_UNKNOWN_BYTES_MIN, CROWD_UNKNOWN_MS,
-    LINE_BUSY_MS, LINE_BYTES_ENOUGH, LINE_BYTES_MIN, LINE_VISITORS_MAX,
+    LINE_BUSY_MS, LINE_BYTES_ENOUGH, LINE_BYTES_MIN, LINE_VISITORS_MAX, ORIGIN_STEP_MS, ORIGIN_WINDOW_MS,
 };
 use crate::locality::network_key;
 
@@ -23,6 +23,7 @@ pub struct Crowds {
     rates: VecDeque<(IpAddr, u64)>,
     /// When the last copy of each manifest began, in milliseconds.
     copies: BTreeMap<Digest, u64>,
+    origin: OriginMeter,
 }
 
 /// Somebody who would get a copy of a page now.
@@ -47,6 +48,16 @@ impl Crowds {
         Self { line, ..Self::default() }
     }
 
+    /// The operator wants the origin to send no more than so many bytes per second; 0 = as many as it can.
+    pub fn limit_origin(&mut self, bytes_per_s: u64) {
+        self.origin.limit = bytes_per_s;
+    }
+
+    /// So many bytes the origin has sent since its start.
+    pub fn note_sent(&mut self, now_ms: u64, bytes: u64) {
+        self.origin.note(now_ms, bytes);
+    }
+
     /// A visitor's download was measured: so many bytes per second. A network has one word.
     pub fn note_rate(&mut self, address: IpAddr, bytes_per_s: u64) {
         let network = network_key(address);
@@ -64,7 +75,8 @@ impl Crowds {
         rates.sort_unstable();
         let measured = rates.get(rates.len() / 2).copied();
         // An operator who names a thin line knows of those who share it; what is measured is one of them.
-        [measured, Some(self.line).filter(|line| *line > 0)].into_iter().flatten().min()
+        let told = [self.line, self.origin.limit].into_iter().filter(|line| *line > 0).min();
+        [measured, told].into_iter().flatten().min()
     }
 
     /// Whether it pays to share the copy that this one takes.
@@ -73,6 +85,10 @@ impl Crowds {
         let &Newcomer { manifest, bytes, is_crowded, is_here, is_proxied } = newcomer;
         if bytes < CROWD_BYTES_MIN {
             return false;
+        }
+        // Another copy would fill the line that everybody's copy comes over.
+        if self.origin.is_nearly_full(now_ms) {
+            return true;
         }
         let since_ms = self.copies.get(&manifest).map(|began_ms| now_ms.saturating_sub(*began_ms));
         match self.rate() {
@@ -95,6 +111,37 @@ impl Crowds {
             oldest.map(|oldest| self.copies.remove(&oldest));
         }
         self.copies.insert(manifest, now_ms);
+    }
+}
+
+/// How much the origin sends, beside what it is to send at most.
+#[derive(Debug, Default)]
+struct OriginMeter {
+    /// Bytes per second; 0 = as many as it can.
+    limit: u64,
+    /// When it had sent how much since its start, oldest first, some tenths of a second apart.
+    samples: VecDeque<(u64, u64)>,
+}
+
+impl OriginMeter {
+    fn note(&mut self, now_ms: u64, bytes: u64) {
+        if self.samples.back().is_some_and(|(at_ms, _)| now_ms.saturating_sub(*at_ms) < ORIGIN_STEP_MS) {
+            return;
+        }
+        self.samples.push_back((now_ms, bytes));
+        // One that is older than the window stays, to measure from.
+        while self.samples.get(1).is_some_and(|(at_ms, _)| now_ms.saturating_sub(*at_ms) >= ORIGIN_WINDOW_MS) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Whether the last seconds were three quarters of what is allowed.
+    fn is_nearly_full(&self, now_ms: u64) -> bool {
+        let (Some((first_ms, first)), Some((last_ms, last))) = (self.samples.front(), self.samples.back()) else { return false };
+        let is_old = now_ms.saturating_sub(*last_ms) >= ORIGIN_WINDOW_MS;
+        let span_ms = last_ms.saturating_sub(*first_ms).max(ORIGIN_STEP_MS);
+        let sent = last.saturating_sub(*first);
+        self.limit > 0 && !is_old && sent.saturating_mul(4000) / span_ms >= self.limit.saturating_mul(3)
     }
 }
 
@@ -141,6 +188,38 @@ mod tests {
 
     fn newcomer(bytes: u64) -> Newcomer {
         Newcomer { manifest: Digest::of(b"page"), bytes, is_crowded: false, is_here: false, is_proxied: true }
+    }
+
+    #[test]
+    fn an_origin_that_sends_nearly_all_it_may_has_its_copies_shared() {
+        let mut crowds = Crowds::default();
+        crowds.note_rate(HERE, 100 * MIB);
+        crowds.limit_origin(10 * MIB);
+        let copy = newcomer(2 * MIB);
+        assert!(!crowds.pays(0, &copy), "it sends nothing yet");
+        for step in 0..=10 {
+            crowds.note_sent(step * 250, step * MIB);
+        }
+        assert!(!crowds.pays(2_500, &copy), "4 MiB a second are less than half");
+        for step in 1..=8 {
+            crowds.note_sent(2_500 + step * 250, 10 * MIB + step * 2 * MIB);
+        }
+        assert!(crowds.pays(4_500, &copy), "8 MiB a second");
+        assert!(!crowds.pays(4_500, &newcomer(CROWD_BYTES_MIN - 1)), "little is sent sooner than shared");
+        assert!(!crowds.pays(4_500 + ORIGIN_WINDOW_MS, &copy), "nobody knows any more");
+        crowds.note_sent(9_000, 27 * MIB);
+        assert!(!crowds.pays(9_000, &copy), "it sends little now");
+        crowds.limit_origin(0);
+        assert!(!crowds.pays(9_000, &copy));
+    }
+
+    #[test]
+    fn a_limit_of_the_origin_is_a_line_that_all_share() {
+        let mut crowds = Crowds::new(2 * MIB);
+        crowds.limit_origin(MIB);
+        assert_eq!(crowds.rate(), Some(MIB));
+        crowds.note_rate(HERE, MIB / 2);
+        assert_eq!(crowds.rate(), Some(MIB / 2));
     }
 
     #[test]

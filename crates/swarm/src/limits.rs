@@ -380,3 +380,9 @@ pub const CLUSTER_VERSIONS_MAX: usize = 16;
 
 /// A new version that not all servers have is shown all the same after this time, in milliseconds: a server that never gets it must not hold up a deploy.
 pub const CLUSTER_ROLL_MAX_MS: u64 = 300_000;
+
+/// Over how long it is measured how much the origin sends, in milliseconds.
+pub const ORIGIN_WINDOW_MS: u64 = 2_000;
+
+/// How far apart that is looked at, in milliseconds: nine times in that time.
+pub const ORIGIN_STEP_MS: u64 = 250;

@@ -25,6 +25,7 @@ pub(super) fn admit(
         // What a proxy reads says nothing of its visitors' lines.
         app.hub.note_rates(rates.into_iter().filter(|(address, _)| !app.trust_proxy.are(Socket::At(*address))));
     }
+    app.hub.note_sent(app.stats.sent_of_all());
     let began = Instant::now();
     let (engine, lot) = (engine_of(&request.headers), facts.evidence.lot);
     facts.evidence.is_not_worth_it = !app.worth.is_worth_it(page_path(document), engine, lot);

@@ -68,3 +68,14 @@ async fn what_a_client_that_left_never_got_is_not_counted() {
     // The system takes some megabytes into its own buffers.
     assert!(counted(&server, "assets").await < LARGE_LEN as u64 / 2);
 }
+
+#[tokio::test]
+async fn what_an_origin_may_send_is_a_line_that_those_who_come_share() {
+    let page = "<!doctype html><title>t</title><img src=\"large.bin\">";
+    let visit = "GET / HTTP/1.1\r\nhost: a\r\nsec-fetch-dest: document\r\nsec-fetch-mode: navigate";
+    for (origin_rate, answer) in [(0, "full; reason=no-peer-near"), (1_000_000, "thin; reason=crowd")] {
+        let server = server_of(page, Config { min_app_bytes: 0, origin_rate, ..Config::default() }).await;
+        let answered = exchange(server.address, visit).await;
+        assert!(answered.contains(&format!("viral-answer: {answer}\r\n")), "{origin_rate}: {}", &answered[..answered.len().min(600)]);
+    }
+}
