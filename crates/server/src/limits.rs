@@ -281,3 +281,11 @@ pub(crate) const CLUSTER_SEEN_AT_ONCE: usize = 256;
 /// How often a server tells the others what it saw of visits. A page says what it used after it was quiet for longer.
 #[cfg(feature = "cluster")]
 pub(crate) const CLUSTER_TELL: Duration = Duration::from_millis(200);
+
+/// A connection to Redis that lasted so long was a good one: the next try comes soon after it ends.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_LIVED: Duration = Duration::from_secs(10);
+
+/// Pages of which the others are told at once: each waits for Redis.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_PAGES_AT_ONCE: usize = 8;

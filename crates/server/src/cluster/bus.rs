@@ -7,7 +7,7 @@ use rand::Rng as _;
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Script, Value, cmd, pipe};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use viral_swarm::cluster::ServerNumber;
 use viral_swarm::pageset::PageState;
 
@@ -18,8 +18,9 @@ use crate::config::{ClusterUrl, Config};
 use crate::error::OpenError;
 use crate::hub::Hub;
 use crate::limits::{
-    CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_NUMBER_LEASE, CLUSTER_NUMBER_TRIES, CLUSTER_PAGE_LEN_MAX,
-    CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, CLUSTER_SEEN_AT_ONCE, CLUSTER_TELL, PAGES_MAX,
+    CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_LIVED, CLUSTER_NUMBER_LEASE, CLUSTER_NUMBER_TRIES,
+    CLUSTER_PAGE_LEN_MAX, CLUSTER_PAGES_AT_ONCE, CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, CLUSTER_SEEN_AT_ONCE, CLUSTER_TELL,
+    PAGES_MAX,
 };
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
@@ -88,7 +89,7 @@ fn is_refusal(error: &RedisError) -> bool {
 
 fn reason_of(error: &RedisError) -> String {
     let advice = if error.code() == Some("NOPERM") {
-        "the user needs pub/sub, SET, HSCAN and EVAL on `viral:*`"
+        "the user needs INFO, SUBSCRIBE, PUBLISH, SET, GET, DEL, PEXPIRE, HSCAN, HGET, HSET, HLEN, EXPIRE, EVALSHA and SCRIPT LOAD, and keys and channels `viral:*`"
     } else {
         "give user and password as redis://USER:PASSWORD@HOST:PORT"
     };
@@ -184,8 +185,10 @@ impl Bus {
         } else {
             Commands::One(one)
         };
-        let taken = self.take_number(&mut commands).await;
-        self.tolerate(taken)?;
+        match self.take_number(&mut commands).await {
+            Err(error) if is_refusal(&error) => return Err(error),
+            taken => self.tolerate(taken)?,
+        }
         let mut messages = self.client.get_async_pubsub().await?;
         messages.subscribe(&[self.names.all(), self.names.to(self.number)]).await?;
         Ok(Link { commands, messages: messages.into_on_message() })
@@ -202,7 +205,8 @@ impl Bus {
                 return Ok(());
             }
             // A key that is no text is a foreign one.
-            let holder: Option<String> = cmd("GET").arg(&key).query_async(commands).await.unwrap_or_default();
+            let holder: RedisResult<Option<String>> = cmd("GET").arg(&key).query_async(commands).await;
+            let holder = holder.or_else(|error| if error.code() == Some("WRONGTYPE") { Ok(None) } else { Err(error) })?;
             if holder == Some(token) {
                 return cmd("PEXPIRE").arg(&key).arg(lease_ms).query_async(commands).await;
             }
@@ -217,7 +221,7 @@ impl Bus {
     /// Goes on where Redis answers, but not as we want: it is full, or a key is somebody else's. Messages are passed on all the same.
     fn tolerate(&self, result: RedisResult<()>) -> RedisResult<()> {
         let Err(error) = result else { return Ok(()) };
-        if is_refusal(&error) || error.code().is_none() {
+        if error.code().is_none() {
             return Err(error);
         }
         self.refused.call_once(|| {
@@ -230,7 +234,11 @@ impl Bus {
         let mut pause = CLUSTER_PAUSE;
         loop {
             if let Some(Link { mut commands, messages }) = link.take() {
+                // What was to be said before is old now.
+                while posts.try_recv().is_ok() {}
+                drop(cluster.hub.visits().take_told());
                 cluster.set_up(true);
+                let began = Instant::now();
                 let lives = async {
                     tokio::select! {
                         error = read(cluster, messages) => error,
@@ -242,13 +250,17 @@ impl Bus {
                     () = shutdown.begun() => return self.end(cluster, &mut commands).await,
                 };
                 cluster.set_up(false);
-                pause = CLUSTER_PAUSE;
+                if began.elapsed() >= CLUSTER_LIVED {
+                    pause = CLUSTER_PAUSE;
+                }
                 tracing::warn!(cluster = %self.url, %error, "the cluster cannot be reached any more; this server goes on alone and tries again");
             }
             tokio::select! {
                 () = sleep(pause) => {}
                 () = shutdown.begun() => return,
             }
+            // Also where nobody else is asked: a new version is shown.
+            cluster.roll();
             let before = self.number;
             match self.connect().await {
                 Ok(found) if self.number == before => {
@@ -260,7 +272,10 @@ impl Bus {
                     self.number = before;
                     tracing::debug!("the number of this server is held by another one");
                 }
-                Err(error) => tracing::debug!(%error, "the cluster cannot be reached"),
+                Err(error) => {
+                    self.number = before;
+                    tracing::debug!(%error, "the cluster cannot be reached");
+                }
             }
             pause = (pause * 2).min(CLUSTER_PAUSE_MAX);
         }
@@ -273,6 +288,7 @@ impl Bus {
         commands: &mut Commands,
         posts: &mut mpsc::Receiver<Post>,
     ) -> RedisResult<std::convert::Infallible> {
+        cluster.pages.clear();
         let read = self.read_pages(cluster, commands).await;
         self.tolerate(read)?;
         let mut hello = interval(CLUSTER_HELLO);
@@ -301,6 +317,9 @@ impl Bus {
                     cluster.say_hello();
                 }
                 _ = hello.tick() => {
+                    if cluster.is_deaf() {
+                        return Err(RedisError::from((ErrorKind::Io, "what is said to all does not come back")));
+                    }
                     cluster.look();
                     cluster.say_hello();
                     let taken = self.take_number_again(commands).await;
@@ -333,7 +352,7 @@ impl Bus {
     }
 
     async fn tell_news(&self, cluster: &Cluster, commands: &mut Commands) -> RedisResult<()> {
-        let news = cluster.hub.take_news();
+        let news = cluster.hub.take_news(CLUSTER_PAGES_AT_ONCE);
         news.flagged.into_iter().for_each(|address| cluster.flag(address));
         for page in news.pages {
             let told = self.tell_page(cluster, commands, page).await;
@@ -405,7 +424,7 @@ fn adopt(cluster: &Cluster, page: &str, text: &str) {
     let state =
         text.split_once(' ').and_then(|(generation, json)| Some((generation.parse().ok()?, serde_json::from_str::<PageState>(json).ok()?)));
     match state {
-        Some((generation, state)) => cluster.pages.adopt(&cluster.hub, page, generation, state),
+        Some((generation, state)) => cluster.pages.take_over(&cluster.hub, page, generation, state),
         None => tracing::debug!(page, "what the cluster says of a page cannot be read"),
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use viral_swarm::cluster::{Roster, ServerNumber};
-use viral_swarm::limits::{CLUSTER_HOLDINGS_MAX, CLUSTER_ROLL_MAX_MS};
+use viral_swarm::limits::{CLUSTER_HOLDINGS_MAX, CLUSTER_ROLL_MAX_MS, CLUSTER_SILENCE_MAX_MS};
 use viral_swarm::tracker::{AnswerError, ClientAddr, GuestWish, VisitError};
 use viral_wire::signal::{Answer, AnswerPost, Counts, FaultReport, Offer, PeerNumber, VisitPost};
 use viral_wire::{Digest, Ticket};
@@ -38,6 +38,8 @@ pub(crate) struct Cluster {
     pub(super) pages: SharedPages,
     /// What was not said, or not answered in time.
     lost: AtomicU64,
+    /// When it last heard what it said to all, in milliseconds: who does not hear that hears nobody.
+    heard_ms: AtomicU64,
 }
 
 #[derive(Default)]
@@ -96,6 +98,7 @@ impl Cluster {
             known: Mutex::default(),
             pages: SharedPages::default(),
             lost: AtomicU64::new(0),
+            heard_ms: AtomicU64::new(0),
         };
         (Arc::new(cluster), posts)
     }
@@ -172,7 +175,11 @@ impl Cluster {
                 Ok(Some(Reply::Relayed(Some(403)))) => Err(AnswerError::NeverMatched),
                 Ok(Some(Reply::Relayed(Some(400)))) => Err(AnswerError::Malformed),
                 // The server is gone, and with it the way to its peers.
-                Ok(Some(Reply::Relayed(Some(_)) | Reply::Given(_)) | None) | Err(_) => Err(AnswerError::Gone),
+                Ok(Some(Reply::Relayed(Some(_)) | Reply::Given(_)) | None) => Err(AnswerError::Gone),
+                Err(_) => {
+                    self.lost.fetch_add(1, Relaxed);
+                    Err(AnswerError::Gone)
+                }
             }
         });
         let results = join_all(relayed).await;
@@ -184,20 +191,27 @@ impl Cluster {
     /// # Errors
     /// As [`Hub::visit`], where the visit is of this server.
     pub(crate) fn visit(&self, post: VisitPost) -> Result<(), VisitError> {
-        self.tell(post.ticket, &post.counts, &post.faults);
         let home = ServerNumber::of_ticket(post.ticket);
         if home == self.number {
-            return self.hub.visit(&post);
+            self.hub.visit(&post)?;
+            self.tell(post.ticket, &post.counts, &post.faults);
+            return Ok(());
         }
-        if !self.known().roster.servers().any(|known| known == home) {
+        if !self.is_known(home) {
             return Err(VisitError::Unknown);
         }
+        // The server of the ticket gets all of it, others what is of their peers.
+        self.tell_but(Some(home), post.ticket, &post.counts, &post.faults);
         self.post(Some(home), &Message::Visit { post });
         Ok(())
     }
 
     /// What the holder of a ticket got from other servers' peers, and how they misbehaved.
     pub(crate) fn tell(&self, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
+        self.tell_but(None, ticket, counts, faults);
+    }
+
+    fn tell_but(&self, but: Option<ServerNumber>, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
         let mut by_server: BTreeMap<ServerNumber, VisitPost> = BTreeMap::new();
         // How much it took in all is counted where the visit is.
         let counts_of = || Counts { pieces_verified: counts.pieces_verified, ..Counts::default() };
@@ -208,7 +222,7 @@ impl Cluster {
         for source in counts.sources.iter().filter(|source| self.is_foreign(source.peer)) {
             by_server.entry(ServerNumber::of_peer(source.peer)).or_insert_with(post).counts.sources.push(*source);
         }
-        for (server, post) in by_server.into_iter().filter(|(server, _)| *server != ServerNumber::of_ticket(ticket)) {
+        for (server, post) in by_server.into_iter().filter(|(server, _)| Some(*server) != but && self.is_known(*server)) {
             self.post(Some(server), &Message::Visit { post });
         }
     }
@@ -277,6 +291,7 @@ impl Cluster {
 
     fn handle_hello(&self, Hello { from, version, versions, holds, numbers }: Hello) {
         if from == self.number {
+            self.heard_ms.store(self.now_ms(), Relaxed);
             return;
         }
         let mut known = self.known();
@@ -309,6 +324,11 @@ impl Cluster {
     pub(super) fn roll(&self) {
         let (now_ms, tags) = (self.now_ms(), self.site.tags());
         let mut known = self.known();
+        let is_late = |since_ms: u64| now_ms.saturating_sub(since_ms) >= CLUSTER_ROLL_MAX_MS;
+        // Redis is away for a moment: nobody knows whether the others have it by now.
+        if !self.is_up() && known.waits.as_ref().is_some_and(|(tag, since_ms)| Some(tag) == tags.first() && !is_late(*since_ms)) {
+            return;
+        }
         let agreed = known.roster.agreed(&tags).filter(|_| self.is_up());
         let Some((newest, agreed)) = tags.first().zip(agreed).filter(|(newest, agreed)| newest != agreed) else {
             known.waits = None;
@@ -324,8 +344,7 @@ impl Cluster {
             }
         };
         drop(known);
-        let is_late = now_ms.saturating_sub(since_ms) >= CLUSTER_ROLL_MAX_MS;
-        self.site.show((!is_late).then_some(agreed));
+        self.site.show((!is_late(since_ms)).then_some(agreed));
     }
 
     fn hello(&self) -> Hello {
@@ -351,7 +370,13 @@ impl Cluster {
         self.post(None, &Message::Hello(Box::new(self.hello())));
     }
 
+    /// Whether nothing that was said to all came back for a while.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.now_ms().saturating_sub(self.heard_ms.load(Relaxed)) > 2 * CLUSTER_SILENCE_MAX_MS
+    }
+
     pub(super) fn set_up(&self, is_up: bool) {
+        self.heard_ms.store(self.now_ms(), Relaxed);
         self.is_up.store(is_up, Relaxed);
         if !is_up {
             let mut known = self.known();
@@ -369,7 +394,7 @@ impl Cluster {
     /// Asks a server and waits for its reply; none where nothing can be asked.
     async fn ask(&self, server: ServerNumber, message: impl FnOnce(u64) -> Message) -> Option<Reply> {
         // Whoever answers or reports may name any server.
-        if !self.known().roster.servers().any(|known| known == server) {
+        if !self.is_known(server) {
             return None;
         }
         let id = self.next_id.fetch_add(1, Relaxed);
@@ -407,6 +432,10 @@ impl Cluster {
             self.lost.fetch_add(1, Relaxed);
         }
         is_taken
+    }
+
+    fn is_known(&self, server: ServerNumber) -> bool {
+        self.known().roster.servers().any(|known| known == server)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -25,6 +25,20 @@ impl SharedPages {
         hub.adopt_page(page, state);
     }
 
+    /// What Redis has holds, whatever was known: it may have lost what it had.
+    #[cfg(feature = "cluster")]
+    pub(super) fn take_over(&self, hub: &Hub, page: &str, generation: u64, state: PageState) {
+        if note(&mut self.generations(), page, generation) {
+            hub.adopt_page(page, state);
+        }
+    }
+
+    /// Nothing is known of what Redis has.
+    #[cfg(feature = "cluster")]
+    pub(super) fn clear(&self) {
+        self.generations().clear();
+    }
+
     /// The generation that a change of this server is based on.
     #[cfg(feature = "cluster")]
     pub(super) fn generation(&self, page: &str) -> u64 {

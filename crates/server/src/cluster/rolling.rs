@@ -11,16 +11,16 @@ use viral_site::{Claim, Site, Version};
 /// Shows the version that the cluster agrees on.
 pub(crate) struct RollingSite {
     inner: Arc<dyn Site>,
-    /// Number of the version that is shown; 0 = the newest.
+    /// Number of the version that is shown; a newer one takes its place when [`Self::show`] says so.
     shown: AtomicU64,
     changed: watch::Sender<u64>,
 }
 
 impl RollingSite {
-    /// Shows the newest version, as long as nobody says otherwise.
+    /// Shows the version that is there, until it is told to show another one.
     pub(crate) fn new(inner: Arc<dyn Site>) -> Self {
         let number = inner.current().number();
-        Self { inner, shown: AtomicU64::new(0), changed: watch::Sender::new(number) }
+        Self { inner, shown: AtomicU64::new(number), changed: watch::Sender::new(number) }
     }
 
     /// The tags of the versions that it could show, newest first.
@@ -33,14 +33,14 @@ impl RollingSite {
         self.inner.subscribe()
     }
 
-    /// Shows this one from now on; of none the newest.
+    /// Shows this one from now on; of none the newest. Never an older one than before: pages do not go back.
     pub(super) fn show(&self, tag: Option<&str>) {
         let versions = self.inner.versions();
         let version = tag.and_then(|tag| versions.iter().find(|version| version.tag() == tag)).or(versions.first());
         let Some(number) = version.map(|version| version.number()) else { return };
-        let is_newest = versions.first().is_some_and(|newest| newest.number() == number);
-        self.shown.store(if is_newest { 0 } else { number }, Relaxed);
-        self.changed.send_if_modified(|known| std::mem::replace(known, number) != number);
+        if self.shown.fetch_max(number, Relaxed) < number {
+            self.changed.send_replace(number);
+        }
     }
 }
 

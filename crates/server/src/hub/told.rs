@@ -85,10 +85,12 @@ impl Hub {
         self.lock().pages.state(page)
     }
 
-    /// What other servers were not told yet.
+    /// What other servers were not told yet, of pages at most so many.
     #[cfg(feature = "cluster")]
-    pub(crate) fn take_news(&self) -> ForOthers {
-        std::mem::take(&mut self.lock().for_others)
+    pub(crate) fn take_news(&self, pages_max: usize) -> ForOthers {
+        let for_others = &mut self.lock().for_others;
+        let pages = for_others.pages.drain(..for_others.pages.len().min(pages_max)).collect();
+        ForOthers { flagged: std::mem::take(&mut for_others.flagged), pages }
     }
 
     /// Manifests that ready peers hold, with how many.
