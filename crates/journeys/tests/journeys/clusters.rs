@@ -61,6 +61,7 @@ async fn come(numbers: std::ops::Range<usize>, url: &str, site: &Site) -> Vec<Vi
     let visits = visitors.iter().map(|visitor| async move {
         visitor.open(url).await;
         assert_whole(&visitor.until_app_runs().await, site);
+        visitor.until_status("it seeds", |status| status.role == "seeder").await;
     });
     futures_util::future::join_all(visits).await;
     visitors
@@ -83,9 +84,9 @@ async fn twenty_visitors_of_two_servers_carry_the_app_to_each_other_though_one_i
         let (here, there) = (one.stats().await, other.stats().await);
         assert!(here.seeders > 0 && there.seeders > 0, "both have some of them: {here:?} {there:?}");
         let thin = |stats: &[&Stats]| stats.iter().map(|stats| stats.answers.thin).sum::<u64>();
-        // One seeder has so many offers at a time: of four who come together to it, one may find none.
-        assert!(thin(&[&here, &there]) >= VISITORS as u64 / 2 - 2, "{here:?} {there:?}");
-        assert!(from_app(&[&here, &there]) < 4 * site.len(), "of ten visits: {here:?} {there:?}");
+        // One seeder leaves so many offers at a time: of four who come together to it, two may find none.
+        assert!(thin(&[&here, &there]) >= VISITORS as u64 / 2 - 3, "{here:?} {there:?}");
+        assert!(from_app(&[&here, &there]) < 5 * site.len(), "of ten visits: {here:?} {there:?}");
 
         // Whoever comes now is fed by those who were here, wherever their sockets hung.
         let before = here.answers.thin;
