@@ -3,6 +3,7 @@
 mod announce;
 mod disclosure;
 mod doctor;
+mod handshake;
 mod lineage;
 mod listing;
 mod own_page;

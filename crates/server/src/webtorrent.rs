@@ -24,7 +24,7 @@ use self::outbox::Outbox;
 use self::served::Served;
 
 pub(crate) use numbers::WebTorrentNumbers;
-pub(crate) use session::{Context, run};
+pub(crate) use session::run;
 
 /// What a client is told of a torrent that is not served.
 const NOT_SERVED: &str = "this tracker does not serve this info_hash";

@@ -7,11 +7,11 @@ use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State};
-use axum::response::IntoResponse as _;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{AnswerPost, PersonalPost, TimePost, VisitPost};
 
+use super::handshake;
 use crate::app::App;
 use crate::client::Socket;
 use crate::cluster::Guest;
@@ -22,7 +22,6 @@ use crate::pipeline;
 use crate::referer;
 use crate::replies::{done, read_post, refusal};
 use crate::socket;
-use crate::stats::Cause;
 
 /// `GET /.viral/ws`
 pub(crate) async fn socket(
@@ -35,27 +34,19 @@ pub(crate) async fn socket(
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may connect");
     }
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return refusal(rejection.status(), "this address speaks WebSocket only"),
+    let received = (SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
+    let (upgrade, hosted) = match handshake::begin(&app, upgrade, meter, received) {
+        Ok(begun) => begun,
+        Err(refused) => return refused,
     };
-    let Some(task) = app.task_tracker.hold() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
-    };
-    let stats = meter.is_none().then(|| Arc::clone(&app.stats));
-    let context = socket::Context { hub: Arc::clone(&app.hub), stats, shutdown: app.shutdown.clone(), _task: task };
     app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
     let guest = app.cluster.as_ref().map(|cluster| Guest::new(cluster, client, pipeline::facts::fresh_ticket()));
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
     let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
-    if let Some(Extension(meter)) = meter {
-        meter.begin_session(SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S);
-    }
-    let mut response = upgrade.on_upgrade(move |socket| socket::run(socket, (client, guest), context)).into_response();
-    response.extensions_mut().insert(Cause::Signalling);
-    response
+    let hub = Arc::clone(&app.hub);
+    handshake::answer(upgrade, move |socket| socket::run(socket, hub, (client, guest), hosted))
 }
 
 /// `POST /.viral/answer`
