@@ -25,7 +25,7 @@ use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
-use crate::stats::{Cause, Snapshot, Stats};
+use crate::stats::{Beside, Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
 use crate::webtorrent::WebTorrent;
@@ -85,11 +85,13 @@ impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);
-        let pays = self.worth.snapshot(self.hub.shadow());
-        let mut snapshot =
-            self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), stun, pays);
-        snapshot.cluster = self.cluster.as_ref().map(|cluster| cluster.snapshot());
-        snapshot.with_webtorrent(self.webtorrent.as_ref().map(|tracker| tracker.numbers()))
+        let beside = Beside {
+            stun,
+            cluster: self.cluster.as_ref().map(|cluster| cluster.snapshot()),
+            webtorrent: self.webtorrent.as_ref().map(|tracker| tracker.numbers()),
+            pays: self.worth.snapshot(self.hub.shadow()),
+        };
+        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), beside)
     }
 
     /// The numbers of this moment that cost the same whoever is there.

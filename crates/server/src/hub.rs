@@ -33,7 +33,6 @@ use viral_site::{Asset, Site, Version};
 
 use inner::{Around, Inner};
 
-use for_others::ForOthers;
 pub(crate) use for_others::Numbers;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
@@ -66,7 +65,7 @@ impl Hub {
             due_ms: None,
             lineage_seen: 0,
             crowds: Crowds::new(shared_line),
-            for_others: ForOthers::default(),
+            for_others: None,
             shadow: Shadow::default(),
         };
         Self {
@@ -108,12 +107,6 @@ impl Hub {
     /// The operator wants no more than so many bytes per second to leave; 0 = as many as can.
     pub(crate) fn limit_origin(&self, bytes_per_s: u64) {
         self.lock().crowds.limit_origin(bytes_per_s);
-    }
-
-    /// So many bytes have left since the start.
-    pub(crate) fn note_sent(&self, bytes: u64) {
-        let now_ms = self.now_ms();
-        self.lock().crowds.note_sent(now_ms, bytes);
     }
 
     /// Peers that register from now on are told to ask there how the world sees them.

@@ -259,9 +259,9 @@ pub(crate) const CLUSTER_PAUSE_MAX: Duration = Duration::from_secs(2);
 #[cfg(feature = "cluster")]
 pub(crate) const CLUSTER_BATCH_MAX: usize = 64;
 
-/// For how long Redis lends a server its number; renewed with each hello.
+/// For how long Redis lends a server its number, in milliseconds, as Redis counts; renewed with each hello.
 #[cfg(feature = "cluster")]
-pub(crate) const CLUSTER_NUMBER_LEASE: Duration = Duration::from_secs(15);
+pub(crate) const CLUSTER_NUMBER_LEASE_MS: u64 = 15_000;
 
 /// Numbers that are tried: with the most servers that a cluster has, one of a thousand is taken.
 #[cfg(feature = "cluster")]

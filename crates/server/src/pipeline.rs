@@ -21,7 +21,6 @@ use viral_swarm::pageset::Size;
 use crate::app::App;
 use crate::cookies;
 use crate::meter::Meter;
-use crate::pages::page_path;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
@@ -99,7 +98,7 @@ async fn document_answer(app: &App, version: &Version, document: &Asset, request
     if let Some(cluster) = &app.cluster {
         facts.foreign = admit::foreign(app, cluster, (version, document), request, &facts).await;
     }
-    let (page, admission) = admit::admit(app, (version, document), request, &mut facts);
+    let (page, admission) = admit::admit(app, (version, document), request, &facts);
     render::render(app, &RenderedVisit { version, document, request, facts: &facts, visitor, page }, admission).await
 }
 
@@ -116,7 +115,6 @@ pub(crate) fn would_be(app: &App, request: &Parts, path: &str) -> Option<Decisio
     let lot = cookies::browser(&request.headers).map(|browser| app.worth.lot_of(browser));
     let mut facts = facts::of_visit(app, (&version, &document), request, Evidence { lot, ..facts::as_visit(request) });
     facts.is_head = true;
-    facts.evidence.is_not_worth_it = !app.worth.is_worth_it(page_path(&document), facts::engine_of(&request.headers), lot);
     let (_, admission) = app.hub.admit((&version, &document), &facts, |_| false, &app.policy);
     Some(match admission.decision() {
         Decision::Full(_) | Decision::Thin(_) if is_personal => Decision::Full(Reason::NotShareable),

@@ -219,7 +219,7 @@ impl Stats {
 
     /// Answers to visits so far: full, thin, plain.
     pub(crate) fn answers(&self) -> [u64; 3] {
-        [AnswerKind::Full, AnswerKind::Thin, AnswerKind::Plain].map(|kind| self.answers[kind as usize].load(Relaxed))
+        KINDS.map(|kind| self.answers[kind as usize].load(Relaxed))
     }
 
     /// Bytes sent so far.
@@ -234,22 +234,15 @@ impl Stats {
     }
 
     /// The counters now, together with what the tracker knows.
-    pub(crate) fn snapshot(
-        &self,
-        tracker: &TrackerStats,
-        pages: Vec<PageSnapshot>,
-        uptime_s: u64,
-        stun: Option<StunNumbers>,
-        pays: PaysSnapshot,
-    ) -> Snapshot {
-        let answer = |kind: AnswerKind| self.answers[kind as usize].load(Relaxed);
+    pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64, beside: Beside) -> Snapshot {
+        let [full, thin, plain] = self.answers();
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
         let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
         for ((kind, reason), count) in self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
             reasons.entry(kind).or_default().insert(*reason, *count);
         }
         Snapshot {
-            answers: Answers { full: answer(AnswerKind::Full), thin: answer(AnswerKind::Thin), plain: answer(AnswerKind::Plain) },
+            answers: Answers { full, thin, plain },
             reasons,
             origin_bytes: OriginBytes {
                 documents: sent(Cause::Documents),
@@ -267,14 +260,24 @@ impl Stats {
             connect_failures_by_cause: tracker.connect_failures.clone(),
             doctor: self.doctor(),
             bans: tracker.bans,
-            stun,
-            cluster: None,
-            webtorrent: None,
+            beside,
             uptime_s,
             pages,
-            pays,
         }
     }
+}
+
+/// What `GET /stats` tells beside what is counted here.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Beside {
+    /// Null where STUN is off. Sites of one server share it.
+    pub(crate) stun: Option<StunNumbers>,
+    /// Null where there is no cluster.
+    pub(crate) cluster: Option<ClusterSnapshot>,
+    /// Null where there is no tracker for WebTorrent clients.
+    pub(crate) webtorrent: Option<WebTorrentNumbers>,
+    /// Whether it pays.
+    pub(crate) pays: PaysSnapshot,
 }
 
 /// What `GET /stats` answers.
@@ -292,22 +295,10 @@ pub(crate) struct Snapshot {
     connect_failures_by_cause: BTreeMap<&'static str, u64>,
     doctor: DoctorNumbers,
     bans: u64,
-    /// Null where STUN is off. Sites of one server share it.
-    stun: Option<StunNumbers>,
-    /// Null where there is no cluster.
-    pub(crate) cluster: Option<ClusterSnapshot>,
-    /// Null where there is no tracker for WebTorrent clients.
-    webtorrent: Option<WebTorrentNumbers>,
+    #[serde(flatten)]
+    beside: Beside,
     uptime_s: u64,
     pages: Vec<PageSnapshot>,
-    pays: PaysSnapshot,
-}
-
-impl Snapshot {
-    /// The same with the numbers of the tracker for WebTorrent clients.
-    pub(crate) fn with_webtorrent(self, webtorrent: Option<WebTorrentNumbers>) -> Self {
-        Self { webtorrent, ..self }
-    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -340,14 +331,9 @@ mod tests {
         let mut tracker = TrackerStats { seeders: 2, ..TrackerStats::default() };
         tracker.reported.from_peers = 9;
         tracker.connect_failures.insert("no_path", 3);
-        let json = serde_json::to_value(stats.snapshot(
-            &tracker,
-            Vec::new(),
-            5,
-            None,
-            WorthLog::new().snapshot(ShadowCounts { thin: 4, full: 1 }),
-        ))
-        .unwrap();
+        let pays = WorthLog::new().snapshot(ShadowCounts { thin: 4, full: 1 });
+        let beside = Beside { stun: None, cluster: None, webtorrent: None, pays };
+        let json = serde_json::to_value(stats.snapshot(&tracker, Vec::new(), 5, beside)).unwrap();
         assert_eq!(json["answers"], serde_json::json!({ "full": 0, "thin": 1, "plain": 0 }));
         assert_eq!(json["reasons"]["thin"]["peer-near"], 1);
         assert_eq!(json["origin_bytes"], serde_json::json!({ "documents": 0, "assets": 0, "pieces": 7, "loader": 0, "signalling": 0 }));

@@ -110,7 +110,7 @@ impl Viral {
         let hub = Arc::new(Hub::new(Arc::clone(&site), tracker_config(config), sets, inherited, config.shared_line));
         hub.limit_origin(config.origin_rate);
         if rolling.is_some() {
-            hub.leave_out_dates();
+            hub.join_others();
         }
         let (stats, shutdown) = (Arc::<Stats>::default(), Shutdown::new());
         let (cluster, meeting) = cluster::join(config, (&hub, rolling), &stats, &shutdown).await?.unzip();

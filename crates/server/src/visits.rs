@@ -62,7 +62,6 @@ impl VisitLog {
     }
 
     /// Remembers from now on what other servers are to be told.
-    #[cfg(feature = "cluster")]
     pub(crate) fn tell_others(&self) {
         self.lock().told.get_or_insert_default();
     }

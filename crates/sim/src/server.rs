@@ -236,6 +236,7 @@ impl Server {
             was_here: false,
             is_proxied: false,
             may_share: true,
+            origin_sent: 0,
             foreign: Vec::new(),
         };
         let page = PageFacts { path: PAGE, manifest: current.digest, app_bytes: current.bytes, size: Size::Known { bytes: current.bytes } };

@@ -108,6 +108,7 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
         was_here: false,
         is_proxied: false,
         may_share: true,
+        origin_sent: 0,
         foreign: Vec::new(),
     };
     let visits = VISITS.min(sessions / 4);

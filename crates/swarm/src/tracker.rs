@@ -218,18 +218,6 @@ impl Tracker {
         TrackerStats::of(now_ms, self.members.sessions.values().map(AsRef::as_ref), &self.members.visits, &self.totals)
     }
 
-    /// Open sessions, registered or not.
-    #[must_use]
-    pub fn session_count(&self) -> usize {
-        self.members.sessions.len()
-    }
-
-    /// What visitors reported about themselves so far.
-    #[must_use]
-    pub fn reported(&self) -> Reported {
-        self.totals.reported
-    }
-
     /// The page of a registered session, and the manifest that it seeks: the one it names, or the page's.
     #[must_use]
     pub fn sought(&self, peer: PeerNumber, manifest: Option<Digest>) -> Option<(String, Digest)> {

@@ -18,7 +18,7 @@ use crate::config::{ClusterUrl, Config};
 use crate::error::OpenError;
 use crate::hub::Hub;
 use crate::limits::{
-    CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_LIVED, CLUSTER_NUMBER_LEASE, CLUSTER_NUMBER_TRIES,
+    CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_LIVED, CLUSTER_NUMBER_LEASE_MS, CLUSTER_NUMBER_TRIES,
     CLUSTER_PAGE_LEN_MAX, CLUSTER_PAGES_AT_ONCE, CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, CLUSTER_SEEN_AT_ONCE, CLUSTER_TELL,
     PAGES_MAX,
 };
@@ -196,11 +196,11 @@ impl Bus {
 
     /// Has Redis lend a number to nobody else: the one that we have, or another one if that is taken, as long as nobody knows it.
     async fn take_number(&mut self, commands: &mut Commands) -> RedisResult<()> {
-        let lease_ms = u64::try_from(CLUSTER_NUMBER_LEASE.as_millis()).unwrap_or(u64::MAX);
         for _ in 0..CLUSTER_NUMBER_TRIES {
             let key = self.names.server(self.number);
             let token = self.token.to_string();
-            let taken: Option<String> = cmd("SET").arg(&key).arg(&token).arg("NX").arg("PX").arg(lease_ms).query_async(commands).await?;
+            let taken: Option<String> =
+                cmd("SET").arg(&key).arg(&token).arg("NX").arg("PX").arg(CLUSTER_NUMBER_LEASE_MS).query_async(commands).await?;
             if taken.is_some() {
                 return Ok(());
             }
@@ -208,7 +208,7 @@ impl Bus {
             let holder: RedisResult<Option<String>> = cmd("GET").arg(&key).query_async(commands).await;
             let holder = holder.or_else(|error| if error.code() == Some("WRONGTYPE") { Ok(None) } else { Err(error) })?;
             if holder == Some(token) {
-                return cmd("PEXPIRE").arg(&key).arg(lease_ms).query_async(commands).await;
+                return cmd("PEXPIRE").arg(&key).arg(CLUSTER_NUMBER_LEASE_MS).query_async(commands).await;
             }
             self.number = ServerNumber(rand::rng().random());
         }
@@ -296,7 +296,6 @@ impl Bus {
         let mut tell = interval(CLUSTER_TELL);
         tell.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut versions = cluster.site.read();
-        cluster.hub.visits().tell_others();
         let mut batch = Vec::with_capacity(CLUSTER_BATCH_MAX);
         loop {
             tokio::select! {
@@ -347,8 +346,13 @@ impl Bus {
     }
 
     async fn take_number_again(&self, commands: &mut Commands) -> RedisResult<()> {
-        let lease_ms = u64::try_from(CLUSTER_NUMBER_LEASE.as_millis()).unwrap_or(u64::MAX);
-        cmd("SET").arg(self.names.server(self.number)).arg(self.token.to_string()).arg("PX").arg(lease_ms).query_async(commands).await
+        cmd("SET")
+            .arg(self.names.server(self.number))
+            .arg(self.token.to_string())
+            .arg("PX")
+            .arg(CLUSTER_NUMBER_LEASE_MS)
+            .query_async(commands)
+            .await
     }
 
     async fn tell_news(&self, cluster: &Cluster, commands: &mut Commands) -> RedisResult<()> {

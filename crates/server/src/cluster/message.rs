@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use viral_swarm::cluster::ServerNumber;
 use viral_swarm::pageset::PageState;
-use viral_swarm::tracker::{ClientAddr, GuestWish};
+use viral_swarm::tracker::{AnswerError, ClientAddr, GuestWish};
 use viral_wire::signal::{Answer, Offer, VisitPost};
 use viral_wire::{Digest, Ticket};
 
@@ -35,10 +35,10 @@ pub(super) enum Message {
         ticket: Ticket,
         answers: Vec<Answer>,
     },
-    /// `refused`: the HTTP status that tells why not one answer was relayed.
+    /// `refused`: why not one answer was relayed.
     Relayed {
         id: u64,
-        refused: Option<u16>,
+        refused: Option<AnswerError>,
     },
     /// What a visit of yours, or one that you gave peers to, reports.
     Visit {

@@ -67,7 +67,7 @@ pub(super) struct Post {
 /// What was waited for.
 enum Reply {
     Given(Vec<Offer>),
-    Relayed(Option<u16>),
+    Relayed(Option<AnswerError>),
 }
 
 /// A visitor for whom peers are sought.
@@ -171,11 +171,9 @@ impl Cluster {
         let relayed = by_server.into_iter().map(|(server, answers)| async move {
             let reply = self.ask(server, |id| Message::Answers { from, id, ticket, answers });
             match timeout(CLUSTER_ANSWER_WAIT, reply).await {
-                Ok(Some(Reply::Relayed(None))) => Ok(()),
-                Ok(Some(Reply::Relayed(Some(403)))) => Err(AnswerError::NeverMatched),
-                Ok(Some(Reply::Relayed(Some(400)))) => Err(AnswerError::Malformed),
+                Ok(Some(Reply::Relayed(refused))) => refused.map_or(Ok(()), Err),
                 // The server is gone, and with it the way to its peers.
-                Ok(Some(Reply::Relayed(Some(_)) | Reply::Given(_)) | None) => Err(AnswerError::Gone),
+                Ok(Some(Reply::Given(_)) | None) => Err(AnswerError::Gone),
                 Err(_) => {
                     self.lost.fetch_add(1, Relaxed);
                     Err(AnswerError::Gone)
@@ -194,24 +192,19 @@ impl Cluster {
         let home = ServerNumber::of_ticket(post.ticket);
         if home == self.number {
             self.hub.visit(&post)?;
-            self.tell(post.ticket, &post.counts, &post.faults);
-            return Ok(());
-        }
-        if !self.is_known(home) {
+        } else if !self.is_known(home) {
             return Err(VisitError::Unknown);
         }
         // The server of the ticket gets all of it, others what is of their peers.
-        self.tell_but(Some(home), post.ticket, &post.counts, &post.faults);
-        self.post(Some(home), &Message::Visit { post });
+        self.tell(Some(home), post.ticket, &post.counts, &post.faults);
+        if home != self.number {
+            self.post(Some(home), &Message::Visit { post });
+        }
         Ok(())
     }
 
-    /// What the holder of a ticket got from other servers' peers, and how they misbehaved.
-    pub(crate) fn tell(&self, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
-        self.tell_but(None, ticket, counts, faults);
-    }
-
-    fn tell_but(&self, but: Option<ServerNumber>, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
+    /// What the holder of a ticket got from other servers' peers, and how they misbehaved; one server hears of it otherwise.
+    pub(super) fn tell(&self, but: Option<ServerNumber>, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
         let mut by_server: BTreeMap<ServerNumber, VisitPost> = BTreeMap::new();
         // How much it took in all is counted where the visit is.
         let counts_of = || Counts { pieces_verified: counts.pieces_verified, ..Counts::default() };
@@ -271,7 +264,7 @@ impl Cluster {
             }
             Message::Given { id, offers } => self.reply(id, Reply::Given(offers)),
             Message::Answers { from, id, ticket, answers } => {
-                let refused = self.hub.answers(AnswerPost { ticket, answers }).err().map(AnswerError::status);
+                let refused = self.hub.answers(AnswerPost { ticket, answers }).err();
                 self.post(Some(from), &Message::Relayed { id, refused });
             }
             Message::Relayed { id, refused } => self.reply(id, Reply::Relayed(refused)),
@@ -435,7 +428,7 @@ impl Cluster {
     }
 
     fn is_known(&self, server: ServerNumber) -> bool {
-        self.known().roster.servers().any(|known| known == server)
+        self.known().roster.knows(server)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

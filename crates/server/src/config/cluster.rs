@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ValueError;
+use super::values::{ValueError, serde_as_text};
 
 /// Address of a Redis or Valkey server: `redis://USER:PASSWORD@HOST:PORT/DB`, `rediss://` over TLS. Shown without its password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +67,7 @@ impl fmt::Debug for ClusterUrl {
 const NAME_LEN_MAX: usize = 64;
 
 /// Under what name the servers of one site find each other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterName(String);
 
 impl ClusterName {
@@ -94,25 +93,13 @@ impl FromStr for ClusterName {
     }
 }
 
-impl TryFrom<String> for ClusterName {
-    type Error = ValueError;
-
-    fn try_from(text: String) -> Result<Self, ValueError> {
-        text.parse()
-    }
-}
-
-impl From<ClusterName> for String {
-    fn from(name: ClusterName) -> Self {
-        name.0
-    }
-}
-
 impl fmt::Display for ClusterName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
+
+serde_as_text!(ClusterName);
 
 #[cfg(test)]
 mod tests {

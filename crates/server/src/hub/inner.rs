@@ -30,8 +30,8 @@ pub(super) struct Inner {
     pub(super) due_ms: Option<u64>,
     pub(super) lineage_seen: u64,
     pub(super) crowds: Crowds,
-    /// For the other servers of the site.
-    pub(super) for_others: ForOthers,
+    /// For the other servers of the site, if there are any.
+    pub(super) for_others: Option<ForOthers>,
     pub(super) shadow: Shadow,
 }
 
@@ -69,7 +69,7 @@ impl Inner {
                 }
                 TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, around, &page, (browser, report)),
                 TrackerOutput::Counted { page, from_peers, rings } => around.counters.add_from_peers(&page, from_peers, rings),
-                TrackerOutput::Flagged(address) => self.for_others.flag(address),
+                TrackerOutput::Flagged(address) => self.for_others.iter_mut().for_each(|for_others| for_others.flag(address)),
                 TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &around.site.current()),
             }
         }
@@ -99,8 +99,8 @@ impl Inner {
     /// What a visit to a page used. Other servers hear of what changes the page's manifest, and of the first visits, so that they learn together.
     pub(super) fn handle_report(&mut self, now_ms: u64, version: &Version, page: &str, report: Report) {
         let change = self.pages.handle_report(now_ms, version, page, report);
-        if change.is_some() || self.pages.is_young(page) {
-            self.for_others.learn(page);
+        if let Some(for_others) = self.for_others.as_mut().filter(|_| change.is_some() || self.pages.is_young(page)) {
+            for_others.learn(page);
         }
         self.apply(now_ms, change);
     }

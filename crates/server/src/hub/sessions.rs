@@ -63,9 +63,12 @@ impl Hub {
         self.lock().tracker.set_server(number);
     }
 
-    /// Manifests are to be the same as those of other servers.
-    pub(crate) fn leave_out_dates(&self) {
-        self.lock().pages.leave_out_dates();
+    /// There are other servers of the site: manifests are to be the same as theirs, and they are told of what happens here.
+    pub(crate) fn join_others(&self) {
+        self.visits().tell_others();
+        let mut inner = self.lock();
+        inner.pages.leave_out_dates();
+        inner.for_others.get_or_insert_default();
     }
 
     /// What other servers are to be asked for before a visit is admitted, and of which manifest; see [`admission::lacks`].

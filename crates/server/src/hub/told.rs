@@ -89,6 +89,7 @@ impl Hub {
     #[cfg(feature = "cluster")]
     pub(crate) fn take_news(&self, pages_max: usize) -> ForOthers {
         let for_others = &mut self.lock().for_others;
+        let Some(for_others) = for_others else { return ForOthers::default() };
         let pages = for_others.pages.drain(..for_others.pages.len().min(pages_max)).collect();
         ForOthers { flagged: std::mem::take(&mut for_others.flagged), pages }
     }
@@ -102,8 +103,9 @@ impl Hub {
     pub(crate) fn tell(&self, holdings_max: usize) -> (String, Vec<(Digest, u32)>, Numbers) {
         let version = self.around.site.current().tag().to_string();
         let inner = self.lock();
-        let (sessions, reported) = (inner.tracker.session_count(), inner.tracker.reported());
-        let numbers = Numbers { sessions: sessions as u64, from_peers_bytes: reported.from_peers, ..Numbers::default() };
+        let counts = inner.tracker.counts();
+        let from_peers_bytes = counts.totals.reported.from_peers;
+        let numbers = Numbers { sessions: counts.sessions as u64, from_peers_bytes, ..Numbers::default() };
         (version, inner.tracker.holdings(holdings_max), numbers)
     }
 }

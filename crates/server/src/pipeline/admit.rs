@@ -1,4 +1,4 @@
-//! Admission: one call of the core decides, once it is known whether thin answers pay.
+//! Admission: one call of the core decides.
 
 use http::request::Parts;
 use tokio::time::Instant;
@@ -6,7 +6,6 @@ use viral_site::{Asset, Version};
 use viral_swarm::admission::{Admission, Lack, VisitFacts};
 use viral_wire::signal::Offer;
 
-use super::facts::engine_of;
 use super::render::stores;
 use crate::app::App;
 use crate::client::Socket;
@@ -18,17 +17,14 @@ pub(super) fn admit(
     app: &App,
     (version, document): (&Version, &Asset),
     request: &Parts,
-    facts: &mut VisitFacts,
+    facts: &VisitFacts,
 ) -> (Option<PageManifest>, Admission) {
     let rates = app.stats.take_rates();
     if !rates.is_empty() {
         // What a proxy reads says nothing of its visitors' lines.
         app.hub.note_rates(rates.into_iter().filter(|(address, _)| !app.trust_proxy.are(Socket::At(*address))));
     }
-    app.hub.note_sent(app.stats.sent_of_all());
     let began = Instant::now();
-    let (engine, lot) = (engine_of(&request.headers), facts.evidence.lot);
-    facts.evidence.is_not_worth_it = !app.worth.is_worth_it(page_path(document), engine, lot);
     let admitted = app.hub.admit((version, document), facts, |manifest| stores(&request.headers, manifest), &app.policy);
     app.stats.note_decision(began.elapsed());
     admitted

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::client::{Socket, asks_for_privacy, is_native_peer};
 use crate::cookies::{self, visitor_state};
 use crate::limits::THIN_OFFERS_MAX;
+use crate::pages::page_path;
 use crate::scripts::FOR_WORKER;
 
 pub(super) use fitness::{deploy_of, origin_of};
@@ -99,6 +100,7 @@ pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), reque
         evidence: Evidence {
             page_viral: fitness::of(app, version, document, request),
             unchanged: is_known(document, Which::Full, &request.headers),
+            is_not_worth_it: !app.worth.is_worth_it(page_path(document), engine_of(&request.headers), evidence.lot),
             ..evidence
         },
         addr: app.client_addr(Socket::of(request), &request.headers),
@@ -109,6 +111,7 @@ pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), reque
         was_here: cookies::pinned_version(&request.headers).is_some(),
         is_proxied: app.trust_proxy.are(Socket::of(request)),
         may_share: true,
+        origin_sent: app.stats.sent_of_all(),
         foreign: Vec::new(),
     }
 }

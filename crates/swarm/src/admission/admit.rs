@@ -43,6 +43,8 @@ pub struct VisitFacts {
     pub is_proxied: bool,
     /// It is answered with a page, so that it can be one of a crowd.
     pub may_share: bool,
+    /// Bytes that the origin has sent to all since its start.
+    pub origin_sent: u64,
     /// What other servers reserved for it, those of them first that hold most; see [`lacks`](super::lacks).
     pub foreign: Vec<Offer>,
 }
@@ -122,6 +124,7 @@ pub fn admit<C: Coverage>(
     swarm: Swarm<'_, C>,
 ) -> Admission {
     let Swarm { tracker, crowds, coverage } = swarm;
+    crowds.note_sent(now_ms, facts.origin_sent);
     let seeking = page.map(|page| seeking_of(facts, page));
     let is_ready = |seeking| !facts.foreign.is_empty() || tracker.is_anybody_ready(now_ms, seeking, coverage);
     let is_peer_ready = seeking.as_ref().is_some_and(is_ready);

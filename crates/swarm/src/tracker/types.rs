@@ -41,7 +41,7 @@ pub enum Answerer {
 }
 
 /// Why no answer of a batch was relayed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum AnswerError {
     /// None, too many, one offer twice, or an answer that offers.
     #[error("malformed answers")]

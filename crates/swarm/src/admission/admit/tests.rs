@@ -69,6 +69,7 @@ pub(in crate::admission) fn visitor() -> VisitFacts {
         was_here: false,
         is_proxied: false,
         may_share: true,
+        origin_sent: 0,
         foreign: Vec::new(),
     }
 }
