@@ -1,6 +1,6 @@
 //! Certificates of a certificate authority that runs here: Pebble, where it is installed.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,12 +17,20 @@ use crate::Viral;
 use crate::listener::Listener;
 use crate::testing::{SITE, viral};
 
-/// How long Pebble may take to begin.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long Pebble and its names may take to begin.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often they begin with other ports, because some other program took one of theirs meanwhile.
+const STARTS_MAX: u32 = 5;
+
+/// Asks for the address of `a.example` (RFC 1035 section 4.1).
+const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x01a\x07example\0\0\x01\0\x01";
 
 /// Pebble, and the names that it looks up: all of them are this machine.
 struct Authority {
     children: Vec<Child>,
+    /// A failed test shows why an order failed.
+    _shown: tracing::subscriber::DefaultGuard,
     dir: tempfile::TempDir,
     directory: String,
 }
@@ -36,13 +44,31 @@ impl Drop for Authority {
     }
 }
 
+/// One that is free for TCP and for UDP.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address.port();
+        }
+    }
 }
 
 impl Authority {
     /// One that proves names at these ports; none where the programs are missing.
     async fn start(tls_port: u16, http_port: u16) -> Option<Self> {
+        for _ in 0..STARTS_MAX {
+            let (authority, names) = Self::begin(tls_port, http_port)?;
+            if authority.is_up(names).await {
+                return Some(authority);
+            }
+        }
+        panic!("pebble and its names do not begin; is this machine out of ports?")
+    }
+
+    /// Starts the programs; they look names up at this port.
+    fn begin(tls_port: u16, http_port: u16) -> Option<(Self, u16)> {
         let dir = tempfile::tempdir().unwrap();
         let (listen, management, names, names_management) = (free_port(), free_port(), free_port(), free_port());
         let (chain, key) = certificate::make(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -63,7 +89,13 @@ impl Authority {
                 "-management",
                 &format!("127.0.0.1:{names_management}"),
             ]));
-        let mut authority = Self { children: looked_up.into_iter().collect(), directory: format!("https://127.0.0.1:{listen}/dir"), dir };
+        let shown = tracing_subscriber::fmt().with_test_writer().finish();
+        let mut authority = Self {
+            children: looked_up.into_iter().collect(),
+            _shown: tracing::subscriber::set_default(shown),
+            directory: format!("https://127.0.0.1:{listen}/dir"),
+            dir,
+        };
         let pebble = Command::new("pebble")
             .env("PEBBLE_VA_NOSLEEP", "1")
             .args(["-dnsserver", &format!("127.0.0.1:{names}"), "-config"])
@@ -77,13 +109,25 @@ impl Authority {
             eprintln!("pebble is not installed, so that nothing is tried with it; `cargo xtask tools` does that");
             return None;
         }
+        Some((authority, names))
+    }
+
+    /// Waits until both programs answer; false if one does not: `pebble-challtestsrv` goes on where its port for names is taken.
+    async fn is_up(&self, names: u16) -> bool {
+        let listen = self.directory.trim_start_matches("https://").trim_end_matches("/dir");
+        let resolver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let up = async {
-            while TcpStream::connect(("127.0.0.1", listen)).await.is_err() {
+            while TcpStream::connect(listen).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            loop {
+                let _ = resolver.send_to(QUESTION, ("127.0.0.1", names)).await;
+                if let Ok(Ok(_)) = timeout(Duration::from_millis(200), resolver.recv(&mut [0; 512])).await {
+                    return;
+                }
+            }
         };
-        timeout(START_TIMEOUT, up).await.expect("pebble begins");
-        Some(authority)
+        timeout(START_TIMEOUT, up).await.is_ok()
     }
 
     fn options(&self, names: &[&str], state_dir: &Path) -> AcmeOptions {
