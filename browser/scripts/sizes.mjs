@@ -2,10 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { ENTRIES, FOLDER } from './options.mjs';
+import { DASHBOARD, ENTRIES, FOLDER } from './options.mjs';
 
-for (const { name, bytesMax } of ENTRIES) {
-  const script = await readFile(`${FOLDER}/dist/${name}.js`);
+for (const { name, type = 'js', bytesMax } of [...ENTRIES, ...DASHBOARD]) {
+  const script = await readFile(`${FOLDER}/dist/${name}.${type}`);
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: 11,
     [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,

@@ -1,45 +1,70 @@
-//! The operator's endpoints, on an address of their own: `/stats`, `/metrics`, `/lineage`, `/healthz`.
+//! The operator's endpoints, on an address of their own: the dashboard, `/overview`, `/stats`, `/metrics`, `/lineage`, `/healthz`.
+
+mod dashboard;
+mod guard;
+mod overview;
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{Query, State};
+use axum::middleware::from_fn;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Deserialize;
 
+pub(crate) use self::guard::Guard;
+use self::overview::Overview;
 use crate::app::App;
 use crate::endpoints::lineage_stream;
 use crate::replies::refusal;
-use crate::same_origin;
 
-/// The routes.
-pub(crate) fn router() -> Router<Arc<App>> {
-    let routes = Router::new().route("/stats", get(stats)).route("/metrics", get(metrics));
-    around(routes.route("/lineage", get(lineage_stream)).route("/healthz", get(healthz)).fallback(nothing))
+/// The routes of one site.
+pub(crate) fn router(guard: Guard) -> Router<Arc<App>> {
+    let routes = with_dashboard(Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)));
+    let routes = routes.route("/overview", get(overview)).route("/sites", get(no_sites));
+    around(routes.route("/lineage", get(lineage_stream)).route("/healthz", get(healthz)).fallback(nothing), guard)
+}
+
+/// The files of the dashboard, the same for any number of sites.
+pub(crate) fn with_dashboard<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    let router = router.route("/", get(dashboard::page)).route("/dashboard.js", get(dashboard::script));
+    router.route("/dashboard.css", get(dashboard::style))
 }
 
 /// Endpoints of the operator's, for nobody's pages.
-pub(crate) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
-    router.layer(from_fn(only_literal_hosts))
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, guard: Guard) -> Router<S> {
+    router.layer(from_fn(move |request, next| guard.clone().pass(request, next)))
 }
 
-/// There is no password, and a page of anybody's can point a name of its own at a loopback address and then read what a browser on this machine may read.
-async fn only_literal_hosts(request: Request, next: Next) -> Response<Body> {
-    // HTTP/1.0 needs no host, and no browser speaks it.
-    if request.headers().get(header::HOST).is_none_or(same_origin::is_literal) {
-        next.run(request).await
-    } else {
-        refusal(StatusCode::MISDIRECTED_REQUEST, "ask by address or as localhost")
-    }
+/// What the dashboard asks for.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    /// Points that ended until then are known, in the clock of the last answer.
+    #[serde(default)]
+    since: u64,
+}
+
+async fn overview(State(app): State<Arc<App>>, Query(asked): Query<Asked>) -> Response<Body> {
+    unstored(Json(Overview::of(&app, asked.since)))
+}
+
+/// Hosts of the sites, where there are several.
+async fn no_sites() -> Response<Body> {
+    unstored(Json([(); 0]))
+}
+
+/// For whoever asks now.
+pub(crate) fn unstored<T: serde::Serialize>(json: Json<T>) -> Response<Body> {
+    let mut response = json.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Response<Body> {
-    let mut response = Json(app.snapshot()).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    unstored(Json(app.snapshot()))
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
@@ -51,30 +76,8 @@ async fn healthz() -> &'static str {
 }
 
 async fn nothing() -> Response<Body> {
-    refusal(StatusCode::NOT_FOUND, "there are /stats, /metrics, /lineage and /healthz")
+    refusal(StatusCode::NOT_FOUND, "there are /, /stats, /metrics, /lineage and /healthz")
 }
 
 #[cfg(test)]
-mod tests {
-    use tower::ServiceExt as _;
-
-    use crate::testing::{SITE, viral};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_operators_address_answers_to_addresses_and_localhost_only() {
-        let viral = viral(&SITE, |_| ()).await;
-        for (host, status) in [
-            ("127.0.0.1:9090", 200),
-            ("[::1]:9090", 200),
-            ("localhost", 200),
-            ("10.0.0.7:9090", 200),
-            ("evil.example:9090", 421),
-            ("localhost.evil.example", 421),
-        ] {
-            let request = Request::get("/stats").header("host", host).body(Body::empty()).unwrap();
-            assert_eq!(viral.admin().oneshot(request).await.unwrap().status().as_u16(), status, "{host}");
-        }
-    }
-}
+mod tests;

@@ -6,9 +6,11 @@ use std::sync::{Arc, Once, OnceLock};
 use http::{HeaderMap, Method, header};
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
-use viral_swarm::tracker::ClientAddr;
+use viral_swarm::history::Counters;
+use viral_swarm::tracker::{ClientAddr, TrackerCounts};
 
 use crate::access::AccessLog;
+use crate::admin::Guard;
 use crate::client::{
     Proxies, ProxyFault, Socket, asks_for_privacy, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault,
     rewrite_address,
@@ -28,6 +30,7 @@ use crate::state::StateFile;
 use crate::stats::{Beside, Cause, Snapshot, Stats};
 use crate::stun::StunAnnounced;
 use crate::unasked::Unasked;
+use crate::watch::Watch;
 use crate::webtorrent::WebTorrent;
 use crate::worth::WorthLog;
 use viral_site::Site;
@@ -50,6 +53,10 @@ pub(crate) struct App {
     pub(crate) policy: Policy,
     /// What visits tell of whether it pays.
     pub(crate) worth: Arc<WorthLog>,
+    /// What is remembered for the dashboard.
+    pub(crate) watch: Watch,
+    /// Who may ask on the admin address.
+    pub(crate) guard: Guard,
     /// What the operator's files say of addresses.
     pub(crate) whereabouts: Arc<Whereabouts>,
     pub(crate) own_service_worker: OwnServiceWorker,
@@ -84,14 +91,35 @@ pub(crate) struct App {
 impl App {
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let stun = self.stun.get().map(StunAnnounced::numbers);
-        let beside = Beside {
-            stun,
+        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(usize::MAX), self.started.elapsed().as_secs(), self.beside())
+    }
+
+    /// What is told beside what is counted here.
+    pub(crate) fn beside(&self) -> Beside {
+        Beside {
+            stun: self.stun.get().map(StunAnnounced::numbers),
             cluster: self.cluster.as_ref().map(|cluster| cluster.snapshot()),
             webtorrent: self.webtorrent.as_ref().map(|tracker| tracker.numbers()),
             pays: self.worth.snapshot(self.hub.shadow()),
+        }
+    }
+
+    /// What only grows, and how many sessions are open.
+    pub(crate) fn counters(&self) -> (Counters, u64) {
+        let [full, thin, plain] = self.stats.answers();
+        let (TrackerCounts { sessions, totals, .. }, _) = self.hub.counts();
+        let counters = Counters {
+            full,
+            thin,
+            plain,
+            origin_bytes: self.stats.sent_of_all(),
+            peer_bytes: totals.reported.from_peers,
+            opened: totals.matches.opened,
+            failed: totals.matches.failed,
+            bans: totals.bans,
+            refused: totals.refused.sessions + totals.refused.tickets,
         };
-        self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(), self.started.elapsed().as_secs(), beside)
+        (counters, sessions as u64)
     }
 
     /// The numbers of this moment that cost the same whoever is there.

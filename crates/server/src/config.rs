@@ -2,6 +2,7 @@
 
 mod access_log;
 mod acme;
+mod admin;
 mod cluster;
 #[cfg(feature = "cli")]
 mod file;
@@ -22,6 +23,7 @@ use viral_swarm::rollout::{Rollout, Share};
 
 pub use access_log::{AccessLogFormat, AccessLogTo};
 pub use acme::{AcmeContact, AcmeDirectory, AcmeName};
+pub use admin::AdminToken;
 pub use cluster::{ClusterName, ClusterUrl};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
@@ -61,9 +63,13 @@ pub struct Config {
     #[serde(with = "values::one_or_more")]
     pub listen: Vec<ListenAt>,
 
-    /// The same for `/stats`, `/lineage` and `/healthz`, or `off`. Keep it on loopback: it has no password
+    /// The same for the dashboard (`/`), `/stats`, `/metrics`, `/lineage` and `/healthz`, or `off`. Keep it on loopback, or give it `--admin-token`
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_LISTEN", value_name = "ADDR:PORT", default_value_t = AdminListen::default()))]
     pub admin_listen: AdminListen,
+
+    /// What whoever asks on `--admin-listen` must say: a person types it once in the browser, a tool sends `Authorization: Bearer TOKEN`. With it the address may be open to others, and speaks TLS there if `--listen` does. Better in the environment than on the command line, which others on this machine can read
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true))]
+    pub admin_token: Option<AdminToken>,
 
     /// Where visitors ask over UDP how the world sees them (STUN), which those behind different NATs need to reach each other: an address or a name and its port, `off`, or `auto`, the addresses and port numbers of `--listen`. The next port number is used, too. Open both in the firewall, for UDP. Pages ask at the host name under which they came
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_STUN_LISTEN", value_name = "ADDR:PORT", default_value_t = StunListen::default()))]
@@ -359,6 +365,7 @@ impl Default for Config {
         Self {
             listen: vec![LISTEN_DEFAULT],
             admin_listen: AdminListen::default(),
+            admin_token: None,
             stun_listen: StunListen::default(),
             tls_cert: Vec::new(),
             tls_key: Vec::new(),

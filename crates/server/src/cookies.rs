@@ -106,7 +106,7 @@ fn value(text: &str, more: &str, Scope { base, tls }: Scope<'_>) -> HeaderValue 
     HeaderValue::from_str(&format!("{text}; Path={base}; SameSite=Lax{more}{secure}")).expect("cookies of ours are visible ASCII")
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
     cookies(headers, name).next()
 }
 

@@ -26,6 +26,7 @@ use crate::replies::refusal;
 use crate::scripts::{BESIDE_PATH, CROWD_PATH, INSIDE_PATH, TIME_PATH};
 
 pub(crate) use lineage::stream as lineage_stream;
+pub(crate) use scripts::script as revalidated;
 
 /// Where the tracker for WebTorrent clients is.
 pub(crate) const ANNOUNCE_PATH: &str = "/.viral/announce";

@@ -76,6 +76,7 @@ pub mod tls;
 mod unasked;
 mod viral;
 mod visits;
+mod watch;
 mod webtorrent;
 mod worth;
 

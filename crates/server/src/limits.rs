@@ -116,6 +116,15 @@ pub(crate) const CONNECTIONS_MAX: usize = 32_768;
 /// is left. An eighth of the places where that is less.
 pub(crate) const WAITING_CONNECTIONS_MAX: usize = 64;
 
+/// Pages that the dashboard names: as many as somebody reads.
+pub(crate) const WATCHED_PAGES_MAX: usize = 20;
+
+/// How long the dashboard is shown the same numbers of pages.
+pub(crate) const WATCHED_PAGES_AGE: Duration = Duration::from_secs(10);
+
+/// Seconds between two words in the log of wrong tokens on the operator's address.
+pub(crate) const WRONG_TOKEN_LOG_S: u64 = 60;
+
 /// Connections open at one time on the operator's address: people and tools, not visitors.
 pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::limits::{COUNTED_ASSETS_MAX, COUNTED_PAGES_MAX, FROM_ORIGIN_MAX, RECORD_LEN_MIN};
 use viral_site::{Version, Which};
+use viral_swarm::alerts::Costly;
 
 /// How an asset left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +210,14 @@ pub(crate) struct PageSnapshot {
     from_origin: Vec<FromOrigin>,
 }
 
+impl PageSnapshot {
+    /// What thin visits take most of from the origin, if anything.
+    pub(crate) fn costly(&self) -> Option<Costly> {
+        let FromOrigin { path, bytes, why } = self.from_origin.first()?;
+        Some(Costly { page: self.page.clone(), asset: path.clone(), bytes: *bytes, peer_bytes: self.peer_bytes, why: why.name() })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 struct Rings {
     critical: RingSnapshot,
@@ -269,6 +278,19 @@ enum Why {
     NoPeer,
     /// It is in the page set and was asked for by its own address: the request did not pass the page's engine.
     PastWorker,
+}
+
+impl Why {
+    /// Its name, the same as in `/stats`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Short => "short",
+            Self::Document => "document",
+            Self::NoPeer => "no-peer",
+            Self::PastWorker => "past-worker",
+        }
+    }
 }
 
 #[cfg(test)]

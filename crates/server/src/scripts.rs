@@ -55,7 +55,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    fn of(text: String) -> Self {
+    pub(crate) fn of(text: String) -> Self {
         let raw = Bytes::from(text);
         let version = Sha256::digest(&raw)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Self { version, coded: coding::encode_best(&raw), raw }

@@ -8,12 +8,12 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tower::ServiceExt as _;
 
 use crate::access::AccessLog;
-use crate::admin;
+use crate::admin::{self, Guard};
 use crate::config::{Config, HostPattern};
 use crate::connection_limit::ConnectionLimit;
 use crate::error::OpenError;
@@ -87,6 +87,7 @@ struct Inner {
     table: Arc<HostTable<SiteRoutes>>,
     access: Option<AccessLog>,
     connections: OnceLock<ConnectionLimit>,
+    guard: Guard,
     hsts: Option<HeaderValue>,
     shutdown: Shutdown,
 }
@@ -105,6 +106,7 @@ impl Sites {
             access: AccessLog::open(config, None)?,
             connections: OnceLock::new(),
             hsts: hsts_of(config.hsts),
+            guard: Guard::new(config.admin_token.as_ref()),
             shutdown: Shutdown::new(),
         })))
     }
@@ -177,7 +179,8 @@ impl Sites {
 
     /// The operator's endpoints of all sites: as [`Viral::admin`], of the site that `?site=HOST` names. `/stats` without is an object by host, and rows of `/metrics` have the label `site`.
     pub fn admin(&self) -> Router {
-        admin::around(Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).fallback(of_one).with_state(self.clone()))
+        let routes = Router::new().route("/stats", get(stats)).route("/metrics", get(metrics)).route("/sites", get(hosts));
+        admin::around(admin::with_dashboard(routes).fallback(of_one).with_state(self.clone()), self.0.guard.clone())
     }
 
     /// As [`Viral::reopen_log`].
@@ -223,9 +226,12 @@ async fn stats(State(sites): State<Sites>, Query(asked): Query<Asked>, request: 
         return of_one(State(sites), Query(asked), request).await;
     }
     let numbers: BTreeMap<String, _> = current.iter().map(|site| (site.host.to_string(), site.viral.snapshot())).collect();
-    let mut response = Json(numbers).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    admin::unstored(Json(numbers))
+}
+
+/// Hosts of the sites, for whoever shows one of them.
+async fn hosts(State(sites): State<Sites>) -> Response {
+    admin::unstored(Json(sites.current().iter().map(|site| site.host.to_string()).collect::<Vec<_>>()))
 }
 
 async fn metrics(State(sites): State<Sites>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
@@ -247,7 +253,7 @@ async fn of_one(State(sites): State<Sites>, Query(asked): Query<Asked>, request:
     }
     match sites.named(asked.site.as_deref()) {
         Some(site) => {
-            let Ok(response) = site.viral.admin().oneshot(request).await;
+            let Ok(response) = site.viral.unguarded_admin().oneshot(request).await;
             response
         }
         None => refusal(StatusCode::NOT_FOUND, "say which site with ?site=HOST, as its [[site]] names it; /stats without tells of all"),

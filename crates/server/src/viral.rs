@@ -41,6 +41,7 @@ use crate::meter::Meter;
 use crate::metrics::SiteNumbers;
 use crate::pages::page_path;
 
+use crate::admin::Guard;
 use crate::redirect::Instead;
 use crate::replies::refusal;
 use crate::routes::{Hosts, Routes};
@@ -52,6 +53,7 @@ use crate::stun::{StunAnnounced, StunNumbers};
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
+use crate::watch::{self, Watch};
 use crate::webtorrent::WebTorrent;
 use crate::worth::WorthLog;
 use crate::{admin, endpoints, listen, metrics, pipeline, redirect, state, webtorrent};
@@ -127,6 +129,8 @@ impl Viral {
             scripts,
             policy: policy(config),
             worth: Arc::new(WorthLog::new()),
+            watch: Watch::new(),
+            guard: Guard::new(config.admin_token.as_ref()),
             whereabouts,
             is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),
             own_service_worker: config.own_service_worker,
@@ -151,6 +155,7 @@ impl Viral {
             tokio::spawn(hub::keep_time(Arc::clone(&hub))),
             tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
+            tokio::spawn(watch::follow(Arc::downgrade(&app))),
         ];
         tasks.extend(meeting.map(tokio::spawn));
         if let Some(tracker) = webtorrent {
@@ -211,9 +216,15 @@ impl Viral {
         ViralLayer::new(self.service(), Arc::clone(&self.app), Arc::clone(&self.tasks))
     }
 
-    /// The operator's endpoints: `/stats`, `/metrics`, `/lineage`, `/healthz`. They have no password: keep them off public addresses.
+    /// The operator's endpoints: the dashboard at `/`, `/stats`, `/metrics`, `/lineage`, `/healthz`. Without [`Config::admin_token`] they have no password: keep them off public
+    /// addresses.
     pub fn admin(&self) -> Router {
-        admin::router().with_state(Arc::clone(&self.app))
+        admin::router(self.app.guard.clone()).with_state(Arc::clone(&self.app))
+    }
+
+    /// The same for whoever was let in already.
+    pub(crate) fn unguarded_admin(&self) -> Router {
+        admin::router(Guard::Nobody).with_state(Arc::clone(&self.app))
     }
 
     /// Serves on `listeners`, and the admin endpoints on `admin`, until [`shut_down`](Self::shut_down) is called; then finishes what is in

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use tokio::time::Instant;
+use viral_swarm::alerts::NotWorthIt;
 use viral_swarm::platform::Engine;
 use viral_swarm::rollout::Lot;
 use viral_swarm::shadow::ShadowCounts;
@@ -79,6 +80,17 @@ impl WorthLog {
 pub(crate) struct PaysSnapshot {
     trials: Vec<TrialSnapshot>,
     shadow: ShadowSnapshot,
+}
+
+impl PaysSnapshot {
+    /// Where nobody is answered thin for a while.
+    pub(crate) fn not_worth_it(&self) -> Vec<NotWorthIt> {
+        let off = self.trials.iter().filter_map(|trial| {
+            let (again_s, against) = (trial.again_s?, trial.against?);
+            Some(NotWorthIt { page: trial.page.clone(), engine: trial.browser, against, again_s })
+        });
+        off.collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod admission;
+pub mod alerts;
 pub mod client;
 pub mod cluster;
 pub mod coverage;
@@ -12,6 +13,7 @@ pub mod crowd;
 #[cfg(test)]
 mod exported_policy;
 pub mod fetch;
+pub mod history;
 pub mod ice_candidates;
 pub mod limits;
 pub mod lineage;
@@ -21,6 +23,7 @@ pub mod pageset;
 pub mod places;
 pub mod platform;
 mod random;
+pub mod reached;
 #[cfg(test)]
 mod replay;
 pub mod rollout;

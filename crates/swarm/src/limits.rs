@@ -1,11 +1,12 @@
 //! Every maximum, wait and threshold of the swarm's decisions, with its unit and where the number comes from.
 
+mod watch;
 mod webtorrent;
+mod worth;
 
+pub use watch::*;
 pub use webtorrent::*;
 pub use worth::*;
-
-mod worth;
 
 /// Smallest page set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.

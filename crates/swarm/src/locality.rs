@@ -5,6 +5,7 @@ mod ladder;
 mod place;
 pub mod sites;
 
+pub(crate) use keys::masked;
 pub use keys::{address_key, are_neighbours, network_key};
 pub use ladder::{Ladder, NameError, PeerScope, SharePolicy, Tier};
 pub use place::{Code, Key, Place, Region, SiteId};

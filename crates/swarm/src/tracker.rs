@@ -24,6 +24,7 @@ use crate::{
     lineage::Lineage,
     places::Places,
     random::Random,
+    reached::Reached,
     stun::StunPorts,
 };
 
@@ -95,6 +96,7 @@ pub struct Tracker {
     lines: Lines,
     reputation: Reputation,
     nearness: Nearness,
+    reached: Reached,
     totals: Totals,
     lineage: Lineage,
     outputs: VecDeque<TrackerOutput>,
@@ -128,6 +130,7 @@ impl Tracker {
             lines: Lines::default(),
             reputation: Reputation::default(),
             nearness: Nearness::default(),
+            reached: Reached::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),
             outputs: VecDeque::new(),
@@ -231,6 +234,21 @@ impl Tracker {
     pub fn counts(&self) -> TrackerCounts {
         let Members { sessions, visits } = &self.members;
         TrackerCounts { sessions: sessions.len(), tickets: visits.len(), ready: self.candidates.len(), totals: self.totals.clone() }
+    }
+
+    /// Peers that could serve one leecher more now: those that hold the manifest of a page as it is now, and those that hold older ones.
+    #[must_use]
+    pub fn ready_by_age(&self) -> (u64, u64) {
+        let current: BTreeSet<Digest> = self.pages.values().filter_map(|page| page.manifest).collect();
+        self.candidates.holdings(usize::MAX).into_iter().fold((0, 0), |(new, old), (manifest, count)| {
+            if current.contains(&manifest) { (new + u64::from(count), old) } else { (new, old + u64::from(count)) }
+        })
+    }
+
+    /// Whether visitors reach anybody, by network.
+    #[must_use]
+    pub fn reached(&self) -> &Reached {
+        &self.reached
     }
 
     /// Who got the app from whom.

@@ -150,6 +150,7 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
     Config {
         listen: first.listen.clone(),
         admin_listen: first.admin_listen.clone(),
+        admin_token: first.admin_token.clone(),
         stun_listen: first.stun_listen.clone(),
         tls_cert: first.tls_cert.clone(),
         tls_key: first.tls_key.clone(),

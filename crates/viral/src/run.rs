@@ -137,7 +137,7 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     let https_port = https_port(config, &locals(&listeners)?, certificate.is_some())?;
     let admin = match &config.admin_listen {
         AdminListen::Off => Vec::new(),
-        AdminListen::At(at) => bind::listen(std::slice::from_ref(at), "--admin-listen").await?,
+        AdminListen::At(at) => guarded(bind::listen(std::slice::from_ref(at), "--admin-listen").await?, config, certificate.as_ref())?,
     };
     tracing::info!(listening = %named(&locals(&listeners)?), "reading the site; until that is done it is answered plainly");
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
@@ -159,10 +159,11 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
         tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup));
     }
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
-    warn_of(config, &public, &operators);
+    warn_of(config, &public, &operators, certificate.is_some());
     let redirected = locals(&redirecting)?;
     let stun_locals = stun.as_ref().map(StunServer::locals).unwrap_or_default();
-    say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, certificate.is_some())))?;
+    let tls = Spoken { public: certificate.is_some(), admin: certificate.is_some() && config.admin_token.is_some() };
+    say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, tls)))?;
     let answering = stun::start(stun, &served);
     systemd::ready();
     let redirects = tokio::spawn({
@@ -190,6 +191,18 @@ async fn public_listeners(config: &Config) -> anyhow::Result<(Vec<Listener>, boo
     Ok((given, true))
 }
 
+/// The listeners of operators: where others than this machine come to with a token, over TLS if there is a certificate.
+fn guarded(listeners: Vec<Listener>, config: &Config, certificate: Option<&Tls>) -> io::Result<Vec<Listener>> {
+    let on = |listener: Listener| {
+        let is_tls = config.admin_token.is_some() && is_open_to_others(&listener.local()?);
+        Ok(match certificate.filter(|_| is_tls) {
+            Some(certificate) => listener.with_tls(certificate.clone()),
+            None => listener,
+        })
+    };
+    listeners.into_iter().map(on).collect()
+}
+
 /// The listeners, behind proxies that say first for whom they connect if the settings say so.
 fn proxied(listeners: Vec<Listener>, config: &Config) -> anyhow::Result<Vec<Listener>> {
     if !config.proxy_protocol {
@@ -210,12 +223,19 @@ fn named(places: &[ListenAt]) -> String {
 }
 
 /// Says what an operator should know of where it listens.
-fn warn_of(config: &Config, public: &[ListenAt], operators: &[ListenAt]) {
+fn warn_of(config: &Config, public: &[ListenAt], operators: &[ListenAt], is_tls: bool) {
     for at in operators.iter().filter(|at| is_open_to_others(at)) {
-        tracing::warn!(
-            address = %at,
-            "the admin address has no password and others than this machine can reach it; keep it behind a firewall, or use --admin-listen 127.0.0.1:PORT"
-        );
+        match config.admin_token {
+            None => tracing::warn!(
+                address = %at,
+                "the admin address has no password and others than this machine can reach it; give --admin-token, or use --admin-listen 127.0.0.1:PORT"
+            ),
+            Some(_) if !is_tls => tracing::warn!(
+                address = %at,
+                "the token of the admin address crosses the network unencrypted; give --tls-cert and --tls-key or --acme, or come through a tunnel"
+            ),
+            Some(_) => {}
+        }
     }
     if let Some(at) = public.iter().find(|at| matches!(at, ListenAt::Unix(_)))
         && !config.trust_proxy.contains(&TrustedProxy::Unix)
@@ -243,20 +263,33 @@ fn https_port(config: &Config, public: &[ListenAt], is_tls: bool) -> anyhow::Res
     }
 }
 
+/// Where TLS is spoken.
+#[derive(Clone, Copy)]
+struct Spoken {
+    public: bool,
+    /// To others than this machine.
+    admin: bool,
+}
+
 fn announcement(
     public: &[ListenAt],
     operators: &[ListenAt],
     redirected: &[ListenAt],
     stun: &[SocketAddr],
-    (is_demo, is_tls): (bool, bool),
+    (is_demo, tls): (bool, Spoken),
 ) -> String {
     let shown = |at: &ListenAt, scheme: &str| if matches!(at, ListenAt::Unix(_)) { at.to_string() } else { format!("{scheme}://{at}") };
     let mut text = String::new();
-    let scheme = if is_tls { "https" } else { "http" };
-    for (what, places, scheme) in [("listening", public, scheme), ("redirecting", redirected, "http"), ("admin", operators, "http")] {
-        for at in places {
-            text.push_str(&format!("{what} on {}\n", shown(at, scheme)));
-        }
+    let scheme = if tls.public { "https" } else { "http" };
+    let of_admin = |at: &ListenAt| if tls.admin && is_open_to_others(at) { "https" } else { "http" };
+    let places = [("listening", public), ("redirecting", redirected), ("admin", operators)];
+    for (what, at) in places.into_iter().flat_map(|(what, places)| places.iter().map(move |at| (what, at))) {
+        let scheme = match what {
+            "listening" => scheme,
+            "admin" => of_admin(at),
+            _ => "http",
+        };
+        text.push_str(&format!("{what} on {}\n", shown(at, scheme)));
     }
     for at in stun {
         text.push_str(&format!("stun on {at}\n"));

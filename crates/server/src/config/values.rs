@@ -24,6 +24,9 @@ pub enum ValueError {
     /// No certificate authority.
     #[error("`{0}` is no address of a certificate authority, write it as https://acme.example/directory")]
     AcmeDirectory(String),
+    /// No token of the admin address.
+    #[error("a token has 16 to 256 characters that can be typed, without spaces: `openssl rand -hex 16` makes one")]
+    AdminToken,
     /// No place where servers meet.
     #[error("this is no address of Redis, write it as redis://HOST:PORT, redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS")]
     ClusterUrl,

@@ -47,7 +47,7 @@ pub(crate) async fn worker(State(app): State<Arc<App>>, RawQuery(query): RawQuer
 }
 
 /// Immutable when the version asked for is the one there is; otherwise to be asked for again each time.
-pub(super) fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response<Body> {
+pub(crate) fn script(script: &Script, query: Option<&str>, request: &HeaderMap) -> Response<Body> {
     let coding = coding::choose(request);
     let versioned = query.and_then(|query| query.strip_prefix("v=")) == Some(script.version.as_str());
     let coded = coding.map_or_else(|| "Identity".to_owned(), |coding| format!("{coding:?}"));

@@ -95,6 +95,7 @@ pub(crate) async fn time(State(app): State<Arc<App>>, peer: Socket, headers: Hea
         let page = referer::of(&app.site.current(), &headers).filter(|referer| referer.is_page).map(|referer| referer.path);
         if let Some(kind) = app.worth.app_is_there(browser, page.as_deref(), app_ms) {
             app.stats.note_app(kind, app_ms);
+            app.watch.note_app(kind, app_ms);
         }
     }
     done()

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::pageset::PageState;
+use viral_swarm::reached::{Network, ReachCounts};
 use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
@@ -14,9 +15,20 @@ use super::for_others::ForOthers;
 use super::for_others::Numbers;
 use crate::page_stats::{PageFacts, PageSnapshot};
 
+/// How visitors stand, for whoever watches.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// Ready peers that hold pages as they are now, and as they were.
+    pub(crate) ready_by_age: (u64, u64),
+    /// Visitors of whose connections something is known.
+    pub(crate) reached: ReachCounts,
+    /// Networks of which most visitors reached nobody.
+    pub(crate) unreached: Vec<(Network, ReachCounts)>,
+}
+
 impl Hub {
-    /// The pages in numbers, most bytes first.
-    pub(crate) fn page_snapshots(&self) -> Vec<PageSnapshot> {
+    /// The pages in numbers, those of most bytes first.
+    pub(crate) fn page_snapshots(&self, pages_max: usize) -> Vec<PageSnapshot> {
         let version = self.around.site.current();
         let assets = version.assets().count();
         let snapshot = |page: &String| {
@@ -27,7 +39,7 @@ impl Hub {
             };
             self.around.counters.snapshot(page, &facts, &version, assets)
         };
-        self.around.counters.pages().iter().filter_map(snapshot).collect()
+        self.around.counters.pages().iter().take(pages_max).filter_map(snapshot).collect()
     }
 
     /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
@@ -49,6 +61,17 @@ impl Hub {
     /// The tracker's numbers.
     pub(crate) fn numbers(&self) -> TrackerStats {
         self.lock().tracker.snapshot(self.now_ms())
+    }
+
+    /// Who holds what is new, and who reaches nobody; networks at most so many.
+    pub(crate) fn standing(&self, networks_max: usize) -> Standing {
+        let (inner, now_ms) = (self.lock(), self.now_ms());
+        let reached = inner.tracker.reached();
+        Standing {
+            ready_by_age: inner.tracker.ready_by_age(),
+            reached: reached.all(now_ms),
+            unreached: reached.worst(now_ms, networks_max),
+        }
     }
 
     /// Those that cost the same whoever is there, and what the line of a visitor carries in bytes per second, if that is known.

@@ -1,7 +1,7 @@
 //! Several sites in one server, with and without sockets.
 
 use axum::body::Body;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::service_fn;

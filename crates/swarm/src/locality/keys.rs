@@ -23,7 +23,8 @@ pub fn network_key(address: IpAddr) -> IpAddr {
     masked(address, 24, 48)
 }
 
-fn masked(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
+/// The first address of the network of this many bits; all loopback addresses are one.
+pub(crate) fn masked(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     let address = address.to_canonical();
     if address.is_loopback() {
         return IpAddr::V4(Ipv4Addr::LOCALHOST);

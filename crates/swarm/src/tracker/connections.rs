@@ -8,6 +8,7 @@ use super::{Tracker, leecher::MatchState, offers::PeerUpload, small_map::SmallMa
 use crate::{
     limits::{COOLDOWN_MS, FAILED_CONNECT_MS_MIN},
     locality::Place,
+    reached::Obstacle,
 };
 
 /// One end tells of a connection; this is whose offer it was made from, and who answered.
@@ -36,6 +37,15 @@ impl FailedConnect {
             Self::Silent => "silent",
         }
     }
+
+    /// What stood in the way of whoever answered.
+    const fn obstacle(self) -> Obstacle {
+        match self {
+            Self::Told(Some(ConnectFailure::NoCandidate)) => Obstacle::NoCandidate,
+            Self::Told(Some(ConnectFailure::NoPath)) => Obstacle::NoPath,
+            Self::Told(Some(ConnectFailure::NoChannel) | None) | Self::Silent => Obstacle::Other,
+        }
+    }
 }
 
 impl Tracker {
@@ -61,6 +71,7 @@ impl Tracker {
             return;
         }
         self.totals.matches.opened += 1;
+        self.note_meeting(&ends, None);
         let ordinal = self.mark_match(&ends, offer, MatchState::Opened);
         if let (Some(ordinal), Some(from)) = (ordinal, from) {
             self.lineage.link(ordinal, from);
@@ -110,6 +121,7 @@ impl Tracker {
             if !upload.is_opened {
                 self.totals.matches.failed += 1;
                 *self.totals.connect_failures.entry(failed.token()).or_default() += 1;
+                self.note_meeting(ends, Some(failed.obstacle()));
                 let waited_ms = self.now_ms.saturating_sub(due_ms.saturating_sub(self.config.open_wait_ms));
                 if waited_ms >= FAILED_CONNECT_MS_MIN {
                     self.note_failed_between(ends, failed);
@@ -132,6 +144,17 @@ impl Tracker {
         if let (Some(visitor), Some((maker, answerer))) = (visitor, self.places_of(ends)) {
             self.nearness.note_failed(self.now_ms, &maker, &answerer, visitor);
         }
+    }
+
+    /// Whoever answered came one step further, or did not for this reason.
+    fn note_meeting(&mut self, ends: &Ends, obstacle: Option<Obstacle>) {
+        let who = self.members.known_as(ends.answerer);
+        let Some(address) = self.members.address_of(who) else { return };
+        let Some(leecher) = self.members.leecher_mut(who) else { return };
+        leecher.meeting = match obstacle {
+            None => self.reached.handle_opened(self.now_ms, address, leecher.meeting),
+            Some(obstacle) => self.reached.handle_failed(self.now_ms, address, leecher.meeting, obstacle),
+        };
     }
 
     fn places_of(&self, ends: &Ends) -> Option<(Place, Place)> {

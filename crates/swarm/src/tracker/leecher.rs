@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use viral_wire::signal::{Fault, PeerNumber, Push};
 
-use crate::limits::{MATCHES_PER_LEECHER_MAX, OUTSTANDING_MATCHES_MAX, REPORTS_PER_REPORTER_MAX};
+use crate::{
+    limits::{MATCHES_PER_LEECHER_MAX, OUTSTANDING_MATCHES_MAX, REPORTS_PER_REPORTER_MAX},
+    reached::Meeting,
+};
 
 /// One leecher.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub(super) struct Leecher {
     pub(super) has_verified: bool,
     /// What it reported of whom.
     pub(super) reports: BTreeMap<PeerNumber, Report>,
+    /// Whether it reached anybody.
+    pub(super) meeting: Meeting,
 }
 
 /// What became of a report.
@@ -81,7 +86,7 @@ impl Match {
 
 impl Leecher {
     pub(super) fn new(id: u64) -> Self {
-        Self { id, ordinal: None, matches: BTreeMap::new(), has_verified: false, reports: BTreeMap::new() }
+        Self { id, ordinal: None, matches: BTreeMap::new(), has_verified: false, reports: BTreeMap::new(), meeting: Meeting::Unknown }
     }
 
     /// How many offers it may be given now. Forgets lapsed ones first, then ended connections.

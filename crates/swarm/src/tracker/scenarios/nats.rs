@@ -4,6 +4,7 @@ use viral_wire::signal::{ConnectFailure, NatKind};
 
 use super::*;
 use crate::limits::FADING_OFFER_AGE_MS;
+use crate::reached::{Network, ReachCounts};
 use crate::stun::StunPorts;
 
 const ELSEWHERE: &str = "198.51.100.9";
@@ -114,6 +115,26 @@ fn connections_that_never_opened_are_counted_by_what_one_end_says() {
     let stats = world.tracker.snapshot(world.now_ms);
     assert_eq!(stats.matches.failed, 5);
     assert_eq!(stats.connect_failures, [("no_path", 2), ("no_channel", 1), ("unsaid", 1), ("silent", 1)].into());
+}
+
+#[test]
+fn who_reached_nobody_is_counted_by_network_until_it_reaches_somebody() {
+    let mut world = World::new();
+    let seeder = world.seeder(HERE);
+    let (_, offer) = world.connected(ELSEWHERE);
+    let (leecher, ..) = the_answer(&world.told(seeder));
+    world.say(seeder, PeerToTracker::Closed { peer: leecher, offer: offer.offer, cause: Some(ConnectFailure::NoPath) });
+    let now_ms = world.now_ms;
+    let counts = ReachCounts { visitors: 1, unreached: [0, 1, 0] };
+    assert_eq!(world.tracker.reached().all(now_ms), counts);
+    assert_eq!(world.tracker.reached().worst(now_ms, 9), [(Network::of(ELSEWHERE.parse().unwrap()), counts)]);
+
+    world.leave_offers(seeder, 1);
+    let (_, offer) = world.connected(HERE);
+    let (leecher, ..) = the_answer(&world.told(seeder));
+    world.say(seeder, PeerToTracker::Opened { peer: leecher, offer: offer.offer, ms: 100 });
+    assert_eq!(world.tracker.reached().all(now_ms), ReachCounts { visitors: 2, unreached: [0, 1, 0] });
+    assert_eq!(world.tracker.reached().worst(now_ms, 9).len(), 1);
 }
 
 #[test]
