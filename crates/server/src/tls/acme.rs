@@ -26,6 +26,9 @@ use super::{Certificate, Tls, certificate};
 
 pub use error::AcmeError;
 
+/// Orders of one attempt, if nothing but the numbers of requests did not fit: the library gives up after three such answers in a row.
+const ORDERS_MAX: u32 = 4;
+
 /// Longest time that one order takes: looks at its state end after two minutes, for the proofs and for the certificate.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -160,7 +163,13 @@ impl Acme {
     async fn order(&self, proof: Proof) -> Result<Ordered, OrderError> {
         let AcmeOptions { names, contact, directory, .. } = &self.options;
         let wanted = Wanted { names, contact: contact.as_deref(), directory, proof };
-        let pem = order(&wanted, &self.client, &self.store, &self.challenges).await?;
+        let mut orders = 1;
+        let pem = loop {
+            match order(&wanted, &self.client, &self.store, &self.challenges).await {
+                Err(error) if error.is_of_nonces() && orders < ORDERS_MAX => orders += 1,
+                ordered => break ordered?,
+            }
+        };
         self.show(pem.as_bytes())?;
         // It is shown already: what cannot be kept is ordered again after a restart, and not sooner than after a failure.
         let kept = self.store.put_certificate(&pem);

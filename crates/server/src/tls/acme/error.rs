@@ -61,6 +61,15 @@ pub(super) enum OrderError {
     Unkept { path: PathBuf, error: io::Error },
 }
 
+impl OrderError {
+    /// Whether nothing but the numbers of requests did not fit, which says nothing of the order: it is to be made again at once (RFC 8555 section 6.5).
+    pub(super) fn is_of_nonces(&self) -> bool {
+        let Self::Acme { error } = self else { return false };
+        let instant_acme::Error::Api(problem) = &**error else { return false };
+        problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:badNonce")
+    }
+}
+
 impl From<instant_acme::Error> for OrderError {
     fn from(error: instant_acme::Error) -> Self {
         Self::Acme { error: Box::new(error) }
@@ -120,6 +129,8 @@ mod tests {
             let said = OrderError::from(instant_acme::Error::Api(problem(kind))).to_string();
             assert!(said.contains(next) && said.contains('d'), "{said}");
         }
+        let acme = |kind: &str| OrderError::from(instant_acme::Error::Api(problem(kind)));
+        assert!(acme("badNonce").is_of_nonces() && !acme("malformed").is_of_nonces() && !unproven.is_of_nonces());
         let away = OrderError::from(instant_acme::Error::Other("refused".into())).to_string();
         assert_eq!(away, "refused; see that this machine reaches the address of --acme-directory, and trusts it (--acme-ca)");
     }
