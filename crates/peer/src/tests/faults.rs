@@ -121,14 +121,24 @@ async fn a_server_that_vanishes_from_a_lone_visitor_leaves_what_the_next_try_goe
 /// Less than a crowd that gives nothing is waited for.
 const LEASE_WAIT_NONE: Duration = Duration::from_millis(viral_swarm::fetch::config::LEASE_STALL_MS / 2);
 
+/// How often it may take longer: other programs have this machine now and then, and what waits in vain does so each time.
+const SLOW_MAX: usize = 3;
+
 /// What a first visitor of `world` finds at `url`, which leads there: everything, and all of it from the origin.
 async fn assert_first_visitor_is_fed(world: &World, url: url::Url) {
-    let began = Instant::now();
-    World::new().await.get().await.unwrap();
-    // As long as it takes where nothing is missing, on this machine and beside these tests.
-    let usual = began.elapsed();
-    let options = GetOptions { url, ..world.options("/") };
-    let report = timeout(usual + LEASE_WAIT_NONE, get(options, |_| ())).await.expect("it waits for nothing that does not come").unwrap();
+    let mut slow = 0;
+    let report = loop {
+        let began = Instant::now();
+        World::new().await.get().await.unwrap();
+        // As long as it takes where nothing is missing, on this machine and beside these tests.
+        let usual = began.elapsed();
+        let options = GetOptions { url: url.clone(), ..world.options("/") };
+        match timeout(usual + LEASE_WAIT_NONE, get(options, |_| ())).await {
+            Ok(report) => break report.unwrap(),
+            Err(_) => slow += 1,
+        }
+        assert!(slow < SLOW_MAX, "it waits for nothing that does not come");
+    };
     assert_eq!((report.answer, report.ok), (Answer::Full, true));
     assert!(report.bytes_from_origin >= world.app_len());
 }
