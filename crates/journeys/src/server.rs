@@ -207,6 +207,12 @@ impl Server {
         self.process.cpu_s()
     }
 
+    /// Whole URL of a path of the operator's.
+    #[must_use]
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
+    }
+
     /// Whole URL of a path of the app, where it is served with TLS.
     #[must_use]
     pub fn secure_url(&self, path: &str) -> String {

@@ -3,6 +3,7 @@
 mod dashboard;
 mod guard;
 mod overview;
+mod sampling;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use self::guard::Guard;
 use self::overview::Overview;
+pub(crate) use self::sampling::sample;
 use crate::app::App;
 use crate::endpoints::lineage_stream;
 use crate::replies::refusal;

@@ -6,6 +6,7 @@ mod for_others;
 mod inner;
 mod outgoing;
 mod sessions;
+mod standing;
 mod tasks;
 mod told;
 

@@ -53,7 +53,7 @@ use crate::stun::{StunAnnounced, StunNumbers};
 #[cfg(feature = "tls")]
 use crate::tls::Challenges;
 use crate::unasked::Unasked;
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 use crate::webtorrent::WebTorrent;
 use crate::worth::WorthLog;
 use crate::{admin, endpoints, listen, metrics, pipeline, redirect, state, webtorrent};
@@ -155,7 +155,7 @@ impl Viral {
             tokio::spawn(hub::keep_time(Arc::clone(&hub))),
             tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
-            tokio::spawn(watch::follow(Arc::downgrade(&app))),
+            tokio::spawn(admin::sample(Arc::downgrade(&app))),
         ];
         tasks.extend(meeting.map(tokio::spawn));
         if let Some(tracker) = webtorrent {

@@ -1,13 +1,11 @@
 //! What is remembered for the dashboard: the last hour and the last day, recent times to app, and since when the version of now is there.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+use tokio::time::Instant;
 use viral_swarm::history::{Counters, History, Point, RecentTimes, TimesSummary};
-use viral_swarm::limits::HOUR_STEP_MS;
 use viral_swarm::visits::AnswerKind;
 
-use crate::app::App;
 use crate::limits::WATCHED_PAGES_AGE;
 use crate::page_stats::PageSnapshot;
 use crate::stats::KINDS;
@@ -55,9 +53,9 @@ impl Watch {
         self.lock().times.note(now_ms, kind, app_ms);
     }
 
-    fn note(&self, app: &App) {
-        let (counted, sessions) = app.counters();
-        let (version, now_ms) = (app.site.current().tag().to_string(), self.now_ms());
+    /// What was counted until now, how many sessions are open, and the version of now.
+    pub(crate) fn note(&self, counted: Counters, sessions: u64, version: String) {
+        let now_ms = self.now_ms();
         let mut watched = self.lock();
         watched.history.note(now_ms, counted, sessions);
         if watched.version.0 != version {
@@ -99,17 +97,5 @@ impl Watch {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// Notes what is counted, as long as there is a site.
-pub(crate) async fn follow(app: Weak<App>) {
-    // A little less than a step, so that no step is missed.
-    let mut ticks = interval(Duration::from_millis(HOUR_STEP_MS / 3));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let Some(app) = app.upgrade() else { return };
-        app.watch.note(&app);
     }
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod clusters;
 mod common;
 mod crowds;
+mod dashboard;
 mod deploys;
 mod doctor;
 mod examples;

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::pageset::PageState;
-use viral_swarm::reached::{Network, ReachCounts};
 use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
@@ -13,18 +12,8 @@ use super::Hub;
 #[cfg(feature = "cluster")]
 use super::for_others::ForOthers;
 use super::for_others::Numbers;
+use super::standing::Standing;
 use crate::page_stats::{PageFacts, PageSnapshot};
-
-/// How visitors stand, for whoever watches.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    /// Ready peers that hold pages as they are now, and as they were.
-    pub(crate) ready_by_age: (u64, u64),
-    /// Visitors of whose connections something is known.
-    pub(crate) reached: ReachCounts,
-    /// Networks of which most visitors reached nobody.
-    pub(crate) unreached: Vec<(Network, ReachCounts)>,
-}
 
 impl Hub {
     /// The pages in numbers, those of most bytes first.
