@@ -23,7 +23,7 @@ interface PlotOptions {
 const perSecond = (value: (point: Point) => number) => (point: Point) => (1000 * value(point)) / Math.max(1, point.length_ms);
 const perMinute = (value: (point: Point) => number) => (point: Point) => (60_000 * value(point)) / Math.max(1, point.length_ms);
 const rate = (value: number) => `${bytes(value)}/s`;
-const visits = (value: number) => (value >= 10 || value === 0 ? count(value) : value.toFixed(1));
+const visits = (value: number) => (value >= 10 || Number.isInteger(value) ? count(value) : value.toFixed(1));
 
 const PLOTS: PlotOptions[] = [
   {
