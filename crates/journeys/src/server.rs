@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{self, Reply};
@@ -240,6 +241,15 @@ impl Server {
     pub async fn stats(&self) -> Stats {
         let reply = http::get(self.admin, "/stats", &[]).await.expect("the admin address answers");
         serde_json::from_slice(&reply.body).with_context(|| reply.text()).expect("/stats holds what the contract promises")
+    }
+
+    /// What another path of the admin address says now, as JSON.
+    ///
+    /// # Panics
+    /// When it says something else.
+    pub async fn told(&self, path: &str) -> Value {
+        let reply = http::get(self.admin, path, &[]).await.expect("the admin address answers");
+        serde_json::from_slice(&reply.body).with_context(|| reply.text()).expect("what operators are told is JSON")
     }
 
     /// Waits until `/stats` satisfies `wanted` and returns it.

@@ -28,4 +28,5 @@ mod restarts;
 mod secure;
 mod shapes;
 mod torrents;
+mod trials;
 mod upstreams;
