@@ -301,6 +301,9 @@ fn announcement(
             "\n  {scheme}://{host}\n\n  Open it, then once more in another browser or a private window (a second tab of one browser is\n  \
              the same visitor): the second one gets the app from the first one. Ctrl-C ends the demo.\n"
         ));
+        if let Some(admin) = operators.first() {
+            text.push_str(&format!("\n  Who got it from whom is shown live on {}\n", shown(admin, of_admin(admin))));
+        }
     }
     text
 }
