@@ -222,7 +222,8 @@ impl Cluster {
 
     /// How the cluster is, for people.
     pub(crate) fn snapshot(&self) -> ClusterSnapshot {
-        let own = self.hello();
+        // Who holds what is for the other servers.
+        let own = self.hello(0);
         let mut servers = vec![ServerSnapshot { server: self.number.0, own: true, version: own.version, numbers: own.numbers }];
         let known = self.known();
         for (number, told) in &known.told {
@@ -340,8 +341,9 @@ impl Cluster {
         self.site.show((!is_late(since_ms)).then_some(agreed));
     }
 
-    fn hello(&self) -> Hello {
-        let (version, holds, numbers) = self.hub.tell(CLUSTER_HOLDINGS_MAX);
+    /// What is so here, with so many manifests that somebody here holds.
+    fn hello(&self, holdings_max: usize) -> Hello {
+        let (version, holds, numbers) = self.hub.tell(holdings_max);
         let [full, thin, plain] = self.stats.answers();
         let numbers = Numbers { full, thin, plain, sent_bytes: self.stats.sent_of_all(), ..numbers };
         Hello { from: self.number, version, versions: self.site.tags(), holds, numbers }
@@ -360,7 +362,7 @@ impl Cluster {
     }
 
     pub(super) fn say_hello(&self) {
-        self.post(None, &Message::Hello(Box::new(self.hello())));
+        self.post(None, &Message::Hello(Box::new(self.hello(CLUSTER_HOLDINGS_MAX))));
     }
 
     /// Whether nothing that was said to all came back for a while.
