@@ -13,6 +13,9 @@ const REDRAW_MS = 500;
 /** What is said of it to whoever does not see it is said anew this often, in milliseconds. */
 const SAY_MS = 5_000;
 
+/** How long after a refusal it is asked again, in milliseconds. */
+const AGAIN_MS = 10_000;
+
 interface Node {
   id: number;
   x?: number;
@@ -35,6 +38,7 @@ export class Swarm {
   private earlier = 0;
   private events: EventSource | undefined;
   private due: number | undefined;
+  private again: number | undefined;
   private saidAt = 0;
   private readonly links = forceLink<Node, Edge>([]).distance(34).strength(0.3);
   private readonly simulation: Simulation<Node, Edge>;
@@ -61,6 +65,12 @@ export class Swarm {
       this.lineage.snapshot(JSON.parse(event.data).visits);
       this.later();
     });
+    // A browser tries again by itself where the connection was lost, and not where it was refused.
+    this.events.addEventListener('error', () => {
+      if (this.events?.readyState !== EventSource.CLOSED) return;
+      this.said.textContent = 'The server tells nobody else who got it from whom now; it is asked again.';
+      this.again = window.setTimeout(() => this.open(site), AGAIN_MS);
+    });
     this.events.addEventListener('message', (event) => {
       this.lineage.apply(JSON.parse(event.data) as LineageEvent);
       this.later();
@@ -69,6 +79,7 @@ export class Swarm {
 
   /** Nobody looks. */
   close(): void {
+    window.clearTimeout(this.again);
     this.events?.close();
     this.events = undefined;
     this.simulation.stop();
