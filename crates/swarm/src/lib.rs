@@ -13,6 +13,7 @@ pub mod crowd;
 mod exported_policy;
 pub mod fetch;
 pub mod ice_candidates;
+pub mod join;
 pub mod limits;
 pub mod lineage;
 pub mod locality;
