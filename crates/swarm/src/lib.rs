@@ -21,6 +21,7 @@ pub mod nat;
 pub mod pageset;
 pub mod places;
 pub mod platform;
+pub mod quiet;
 mod random;
 #[cfg(test)]
 mod replay;
