@@ -19,6 +19,7 @@ use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
 use crate::hub::Hub;
+use crate::joins::Joins;
 use crate::locality::Whereabouts;
 use crate::metrics::{Exposition, SiteNumbers};
 use crate::same_origin::{self, Maker};
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// Who may register for which page.
+    pub(crate) joins: Arc<Joins>,
     /// What visits tell of whether it pays.
     pub(crate) worth: Arc<WorthLog>,
     /// What the operator's files say of addresses.
@@ -124,14 +127,16 @@ impl App {
     }
 
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
-    /// browsers send it with no request of another site (`SameSite=Lax`).
+    /// browsers send it with no request of another site (`SameSite=Lax`), but for other hosts of the same one.
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {
         let hosts = hosts(socket, headers, &self.trust_proxy);
         match same_origin::maker(headers, hosts.iter().copied()) {
             Maker::Own => true,
             Maker::Foreign => false,
             Maker::Unknown => {
-                let is_visiting = cookies::browser(headers).is_some_and(|browser| self.hub.visits().page_of(browser, None).is_some());
+                let is_sibling = same_origin::is_of_sibling(headers, hosts.iter().copied());
+                let is_known = |browser| self.hub.visits().page_of(browser, None).is_some();
+                let is_visiting = !is_sibling && cookies::browser(headers).is_some_and(is_known);
                 self.host_warned.call_once(|| {
                     tracing::warn!(
                         origin = ?headers.get(header::ORIGIN), ?hosts, let_in = is_visiting,

@@ -32,6 +32,7 @@ use crate::early::Meanwhile;
 use crate::error::OpenError;
 use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
+use crate::joins::Joins;
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
 use crate::listen::{Service, connections_max, descriptors};
@@ -113,7 +114,8 @@ impl Viral {
             hub.join_others();
         }
         let (stats, shutdown) = (Arc::<Stats>::default(), Shutdown::new());
-        let (cluster, meeting) = cluster::join(config, (&hub, rolling), &stats, &shutdown).await?.unzip();
+        let joins = Joins::open(config).await;
+        let (cluster, meeting) = cluster::join(config, (&hub, rolling), (&stats, &joins), &shutdown).await?.unzip();
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),
@@ -126,6 +128,7 @@ impl Viral {
             unasked: Unasked::new(),
             scripts,
             policy: policy(config),
+            joins,
             worth: Arc::new(WorthLog::new()),
             whereabouts,
             is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),

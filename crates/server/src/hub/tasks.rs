@@ -1,6 +1,7 @@
 //! What happens without anybody asking: time passes, and the site changes.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Duration, sleep_until};
 
@@ -24,6 +25,11 @@ pub(crate) async fn keep_time(hub: Arc<Hub>) {
             () = hub.due_earlier.notified() => {}
         }
     }
+}
+
+/// Seconds since 1970, by the system's clock.
+pub(crate) fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Makes every visited page's manifest anew when the site changes. Runs until it is aborted.
