@@ -14,11 +14,11 @@ use crate::client::{
     rewrite_address,
 };
 use crate::cluster::Cluster;
-use crate::config::{Base, OwnServiceWorker, RewriteLocal};
+use crate::config::{Base, OwnServiceWorker, QuietHours, RewriteLocal};
 use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
-use crate::hub::Hub;
+use crate::hub::{Hub, unix_s};
 use crate::joins::Joins;
 use crate::locality::Whereabouts;
 use crate::metrics::{Exposition, SiteNumbers};
@@ -49,6 +49,8 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// When browsers are asked to give nothing.
+    pub(crate) quiet_hours: Option<QuietHours>,
     /// Who may register for which page.
     pub(crate) joins: Arc<Joins>,
     /// What visits tell of whether it pays.
@@ -85,6 +87,11 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Whether browsers are asked to give nothing now.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet_hours.is_some_and(|hours| hours.0.are_at(unix_s()))
+    }
+
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let stun = self.stun.get().map(StunAnnounced::numbers);

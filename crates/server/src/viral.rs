@@ -129,6 +129,7 @@ impl Viral {
             scripts,
             policy: policy(config),
             joins,
+            quiet_hours: config.quiet_hours,
             worth: Arc::new(WorthLog::new()),
             whereabouts,
             is_for_neighbours_alone: config.ladder().is_for_neighbours_alone(),
@@ -156,6 +157,9 @@ impl Viral {
             tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
         ];
         tasks.extend(meeting.map(tokio::spawn));
+        if let Some(hours) = config.quiet_hours {
+            tasks.push(tokio::spawn(hub::keep_quiet(Arc::clone(&hub), hours.0)));
+        }
         if let Some(tracker) = webtorrent {
             tasks.extend([tokio::spawn(webtorrent::follow(Arc::downgrade(&tracker))), tokio::spawn(webtorrent::keep_time(tracker))]);
         }
@@ -451,6 +455,7 @@ fn tracker_config(config: &Config) -> TrackerConfig {
     TrackerConfig {
         ladder: config.ladder(),
         up_bytes_per_s: config.up_limit,
+        up_bytes_per_day: config.upload_volume.0,
         // Each session has a connection, and who comes for a page must find a place, too.
         sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
         ..TrackerConfig::default()
