@@ -10,6 +10,7 @@ const FOLDER = '../vectors/upload';
 
 type Input =
   | { call: 'limits'; slots: number; rate: number }
+  | { call: 'volume'; bytes: number }
   | { call: 'open' | 'cancel'; peer: PeerKey; ids: number[] }
   | { call: 'want'; peer: PeerKey; ids: number[]; missing: number[] }
   | { call: 'closed'; peer: PeerKey }
@@ -34,6 +35,8 @@ function apply(upload: Upload, now: number, input: Input): void {
   switch (input.call) {
     case 'limits':
       return upload.handleLimits(now, input.slots, input.rate);
+    case 'volume':
+      return upload.handleVolume(now, input.bytes);
     case 'open':
       return upload.handleOpen(now, input.peer, input.ids.map(idOf));
     case 'want':

@@ -5,7 +5,7 @@
 
 import type { PieceId } from './digest';
 import type { PeerKey } from './fetch/types';
-import { BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS, STALL_MS } from './generated/uploadPolicy';
+import { BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS, STALL_MS } from './generated/uploadPolicy';
 import { WANT_IDS_MAX } from './limits';
 
 /** Reasons of a `refuse` frame. */
@@ -22,8 +22,10 @@ export interface UploadConfig {
   readonly slots: number;
   /** Cap in bytes per second over all peers, on the wire; 0 = none. At most 2^36. */
   readonly bytesPerS: number;
-  /** Cap in bytes for the life of the engine, on the wire; 0 = none. */
+  /** Cap in bytes for each {@link DAY_MS} of the engine's time, on the wire; 0 = none. */
   readonly bytesMax: number;
+  /** Bytes of the first such day that were given before the engine began. */
+  readonly bytesGiven: number;
 }
 
 /** What the shell must do next. */
@@ -56,7 +58,10 @@ export class Upload {
   readonly #out: UploadOutput[] = [];
   #slots: number;
   #rate: number;
-  #left: number;
+  /** The volume cap of each day, what of this day's was given, and when the next begins. */
+  #volume: number;
+  #given: number;
+  #dayEnds = DAY_MS;
   #now = 0;
   /** Thousandths of bytes that may be sent now; negative = in debt. */
   #tokens: number;
@@ -64,7 +69,8 @@ export class Upload {
   constructor(config: Partial<UploadConfig> = {}) {
     this.#slots = config.slots ?? SLOTS;
     this.#rate = Math.min(config.bytesPerS ?? 0, RATE_MAX);
-    this.#left = config.bytesMax || NEVER;
+    this.#volume = config.bytesMax ?? 0;
+    this.#given = config.bytesGiven ?? 0;
     this.#tokens = this.#rate * BURST_MS;
   }
 
@@ -75,6 +81,18 @@ export class Upload {
     this.#rate = Math.min(bytesPerS, RATE_MAX);
     this.#tokens = Math.min(this.#tokens, this.#rate * BURST_MS);
     if (!slots) this.#clear(BUSY);
+  }
+
+  /** The volume that the tracker or the operator allow in each day now; 0 = any. What was given of this day's counts. */
+  handleVolume(now: number, bytesMax: number): void {
+    this.#at(now);
+    this.#volume = bytesMax;
+    this.#charge(0);
+  }
+
+  /** Whether nothing more is given this day. */
+  isSpent(): boolean {
+    return this.#volume > 0 && this.#given >= this.#volume;
   }
 
   /** Both channels of a peer opened; `push` is sent unasked. */
@@ -122,9 +140,8 @@ export class Upload {
   /** A piece was handed to the channel: `wireBytes` with its frame. {@link handleBuffered} goes before it. */
   handleSent(now: number, peer: PeerKey, id: PieceId, wireBytes: number): void {
     this.#at(now);
-    this.#left -= wireBytes;
     if (this.#rate) this.#tokens -= wireBytes * 1000;
-    if (this.#left <= 0) this.#clear(CAPPED);
+    this.#charge(wireBytes);
     this.#queues.get(peer)?.pending.delete(id);
   }
 
@@ -175,6 +192,15 @@ export class Upload {
     const ms = Math.min(Math.max(now - this.#now, 0), REFILL_MS_MAX);
     this.#now = Math.max(this.#now, now);
     this.#tokens = Math.min(this.#rate * BURST_MS, this.#tokens + ms * this.#rate);
+    if (this.#now >= this.#dayEnds) {
+      this.#given = 0;
+      this.#dayEnds = this.#now + DAY_MS;
+    }
+  }
+
+  #charge(wireBytes: number): void {
+    this.#given += wireBytes;
+    if (this.isSpent()) this.#clear(CAPPED);
   }
 
   #sendable(queue: UploadQueue): boolean {
@@ -183,7 +209,7 @@ export class Upload {
 
   /** Puts pieces into the peer's queue; refuses what has no place there. Gives back what has. */
   #enqueue(queue: UploadQueue, ids: readonly PieceId[]): readonly PieceId[] {
-    if (this.#left <= 0) {
+    if (this.isSpent()) {
       this.#refuse(queue, CAPPED, ids);
       return [];
     }

@@ -7,6 +7,7 @@ import { encodeServing } from '../core/frame';
 import type { Frame, ServingFrame } from '../core/frame';
 import type { Fault } from '../core/generated/Fault';
 import type { Push } from '../core/generated/Push';
+import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
 import { BUFFER_LEN_LOW } from '../core/generated/uploadPolicy';
 import { HELLO_MANIFESTS_MAX, MANIFEST_PART_LEN_MAX } from '../core/limits';
 import { planned } from '../core/push';
@@ -50,7 +51,7 @@ export interface PeersOwner {
 /** All connections of this page that were dialled or answered. */
 export class Peers implements LinkHandler {
   readonly #links = new Map<PeerKey, Link>();
-  readonly #upload = new Upload();
+  readonly #upload: Upload;
   readonly #engineDriver: EngineDriver | undefined;
   readonly #owner: PeersOwner;
   readonly #announce = new Announce(true);
@@ -58,6 +59,7 @@ export class Peers implements LinkHandler {
 
   constructor(owner: PeersOwner) {
     this.#owner = owner;
+    this.#upload = new Upload({ bytesGiven: owner.host.totals.bytes.bytes_to_peers });
     this.#engineDriver = owner.host.handover?.engineDriver;
     if (this.#engineDriver) this.#engineDriver.tell.fault = (link, fault) => this.#dropped(link, fault);
   }
@@ -78,9 +80,15 @@ export class Peers implements LinkHandler {
   }
 
   /** What the tracker allows now. */
-  limit(slots: number, bytesPerS: number): void {
-    this.#upload.handleLimits(now(), slots, bytesPerS);
+  limit({ slots, up_bytes_per_s, up_bytes_per_day }: Pick<Extract<TrackerToPeer, { kind: 'limits' }>, 'slots' | 'up_bytes_per_s' | 'up_bytes_per_day'>): void {
+    this.#upload.handleLimits(now(), slots, up_bytes_per_s);
+    this.#upload.handleVolume(now(), up_bytes_per_day ?? 0);
     this.#pump();
+  }
+
+  /** Whether nothing more is given to anybody today. */
+  isSpent(): boolean {
+    return this.#upload.isSpent();
   }
 
   /** Ends them all. */

@@ -177,6 +177,34 @@ describe('a page with a session', () => {
     expect(Socket.last.take()).toEqual([]);
   });
 
+  it('asks for its page once more when its join ticket is refused, and comes back', async () => {
+    const asked: unknown[] = [];
+    vi.stubGlobal('fetch', (...request: unknown[]) => {
+      asked.push(request);
+      return Promise.reject(new Error('offline'));
+    });
+    start(false);
+    Socket.last.say({ kind: 'error', code: 'unknown', message: 'something else' });
+    expect(asked).toEqual([]);
+    const refuse = (): Socket => {
+      const refused = Socket.last;
+      refused.say({ kind: 'error', code: 'ticket', message: 'ran out' });
+      refused.readyState = 3;
+      refused.onclose();
+      return refused;
+    };
+    const first = refuse();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked).toEqual([['/', { method: 'HEAD' }]]);
+    expect(Socket.last).not.toBe(first);
+    const second = refuse();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(Socket.last).toBe(second);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(Socket.last).not.toBe(second);
+    expect(asked.length).toBe(2);
+  });
+
   it('looks for none as a page that came whole', async () => {
     start(false);
     welcome();
@@ -200,6 +228,32 @@ describe('a peer of a page', () => {
     seeder.handleKept(idOf(3));
     await vi.advanceTimersByTimeAsync(HAVE_MS + 2);
     expect(sent.slice(1)).toEqual([{ kind: 'have', ids: [idOf(2)] }]);
+  });
+
+  it('is refused once the day has no volume left, and nobody else is offered anything', async () => {
+    const made = vi.fn();
+    vi.stubGlobal('RTCPeerConnection', made);
+    totals.bytes.bytes_to_peers = 1_000;
+    const seeder = start(false);
+    const sent: Frame[] = [];
+    const link = linkTo(1, sent);
+    seeder.peers.add(link);
+    Socket.last.say({ kind: 'welcome', peer: 7, offers_wanted: 2, slots: 8, up_bytes_per_s: 0, up_bytes_per_day: 1_000 });
+    seeder.peers.handleFrame(link, { kind: 'want', ids: [idOf(1)] });
+    expect(seeder.peers.isSpent()).toBe(true);
+    expect(made).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(seeder.ready).toBe(false);
+  });
+
+  it('is refused from when the tracker wants nothing given any more', () => {
+    const seeder = start(false);
+    const upload: [number, number, number | undefined][] = [];
+    seeder.peers.limit = ({ slots, up_bytes_per_s, up_bytes_per_day }) => void upload.push([slots, up_bytes_per_s, up_bytes_per_day]);
+    welcome();
+    Socket.last.say({ kind: 'limits', slots: 0, up_bytes_per_s: 9 });
+    Socket.last.say({ kind: 'limits', slots: 4, up_bytes_per_s: 0, up_bytes_per_day: 5 });
+    expect(upload).toEqual([[8, 0, undefined], [0, 9, undefined], [4, 0, 5]]);
   });
 
   it('is dropped and reported when it floods', () => {

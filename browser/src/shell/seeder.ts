@@ -91,6 +91,8 @@ export class Seeder implements PeersOwner, TrackerHost {
   #followTimer: ReturnType<typeof setTimeout> | undefined;
   #followMs = FOLLOW_MS;
   #stopped = false;
+  /** A join ticket was refused since the last welcome. */
+  #renewed = false;
 
   constructor(host: SeederHost, crowd?: CrowdPart) {
     this.host = host;
@@ -167,14 +169,17 @@ export class Seeder implements PeersOwner, TrackerHost {
   async handleSignal(signal: TrackerToPeer): Promise<void> {
     switch (signal.kind) {
       case 'welcome':
+        this.#renewed = false;
         this.number = signal.peer;
         this.#offersWanted = signal.offers_wanted;
         this.#stun = signal.stun;
-        this.peers.limit(signal.slots, signal.up_bytes_per_s);
+        this.peers.limit(signal);
         this.host.welcomed();
         this.host.report.handleWelcome();
         this.#crowd?.handleWelcome();
         return this.handleChange();
+      case 'limits':
+        return this.peers.limit(signal);
       case 'manifest':
         return this.#named.put(signal.manifest);
       case 'answer':
@@ -189,6 +194,13 @@ export class Seeder implements PeersOwner, TrackerHost {
       case 'offers_wanted':
         this.#offersWanted += signal.count;
         return this.#makeOffers();
+      case 'error':
+        if (signal.code !== 'ticket') return;
+        // The answer to a page brings another ticket. If that is refused, too, the next one is asked for as after any loss.
+        await fetch(this.host.page, { method: 'HEAD' }).catch(() => undefined);
+        if (!this.#renewed) this.tracker.retry();
+        this.#renewed = true;
+        return;
       case 'dropped':
         return this.host.handleDropped(signal.reason);
     }
@@ -257,7 +269,7 @@ export class Seeder implements PeersOwner, TrackerHost {
   /** Leaves as many offers as the tracker wants, once there is something to give. */
   async #makeOffers(): Promise<void> {
     const length = Math.min(this.#offersWanted, this.peers.room());
-    if (!length || !(this.#crowd?.slots ?? this.current?.held.pieces)) return;
+    if (!length || this.peers.isSpent() || !(this.#crowd?.slots ?? this.current?.held.pieces)) return;
     this.#offersWanted = 0;
     const offers = await this.#offers.make(Array.from({ length }, () => newLink(nextKey++, 0, this.#nextOffer++, this.#stun)));
     // Firefox asks once and then leaves its idle offers alone (PLATFORM section 2); a NAT forgets them.

@@ -6,7 +6,7 @@ mod visit;
 
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -157,6 +157,8 @@ pub(crate) struct Origin {
     connector: Connector,
     throttle: Throttle,
     cookies: Arc<HeaderMap>,
+    /// The cookie of the newest join ticket, which a session at the tracker shows.
+    join: Arc<Mutex<Option<HeaderValue>>>,
     preconnect: Preconnect,
 }
 
@@ -176,6 +178,7 @@ impl Origin {
             connector,
             throttle,
             cookies: Arc::default(),
+            join: Arc::default(),
             preconnect: Preconnect::default(),
         })
     }
@@ -251,6 +254,28 @@ impl Origin {
         connect(self.connector.clone(), uri.clone()).await
     }
 
+    /// The join ticket as a cookie, if there is one.
+    pub(crate) fn join_cookie(&self) -> Option<HeaderValue> {
+        self.join.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the join ticket that came with an answer.
+    pub(crate) fn note_join(&self, headers: &HeaderMap) {
+        let pairs = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()?.split(';').next());
+        if let Some(ticket) = pairs.filter(|pair| pair.starts_with("viral-join=")).find_map(|pair| HeaderValue::try_from(pair).ok()) {
+            *self.join.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        }
+    }
+
+    /// Asks for a page once more, as a page of a browser does whose join ticket ran out.
+    pub(crate) async fn renew_join(&self, page: &str) -> Result<(), OriginError> {
+        let request = self.request(Method::HEAD, &self.url(page)).header("sec-fetch-site", "same-origin");
+        let request = request.header("sec-fetch-dest", "empty").header("sec-fetch-mode", "cors");
+        let answer = self.send(request.body(Full::default())).await?;
+        self.note_join(answer.headers());
+        Ok(())
+    }
+
     /// The blob of a manifest, verified.
     pub(crate) async fn manifest(&self, digest: &Digest) -> Result<Bytes, OriginError> {
         let path = format!("/.viral/manifest/{digest}");
@@ -265,6 +290,7 @@ impl Origin {
     /// Records of assets outside any page's page set; none when none of the paths is worth fetching from peers.
     pub(crate) async fn records(&self, paths: Vec<String>) -> Result<Option<Manifest>, OriginError> {
         let answer = self.post("/.viral/record", encode(&RecordPost { paths })).await?;
+        self.note_join(answer.headers());
         if answer.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }

@@ -176,7 +176,11 @@ impl Rogue {
                 }
             }
             TrackerToPeer::Peers { offers } => self.dial(offers),
-            TrackerToPeer::Share { .. } | TrackerToPeer::Used { .. } | TrackerToPeer::Dropped { .. } | TrackerToPeer::Error { .. } => {}
+            TrackerToPeer::Limits { .. }
+            | TrackerToPeer::Share { .. }
+            | TrackerToPeer::Used { .. }
+            | TrackerToPeer::Dropped { .. }
+            | TrackerToPeer::Error { .. } => {}
         }
     }
 

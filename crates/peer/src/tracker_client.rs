@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use viral_wire::limits::SIGNAL_LEN_MAX;
-use viral_wire::signal::{PeerToTracker, TrackerToPeer, decode, encode};
+use viral_wire::signal::{ErrorCode, PeerToTracker, TrackerToPeer, decode, encode};
 
 use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, SOCKET_WRITE_LEN_MAX, TRACKER_SILENCE};
 use crate::origin::{Origin, Stream, USER_AGENT};
@@ -46,7 +46,9 @@ impl TrackerClient {
         let (signals, outgoing) = mpsc::channel(SIGNALS_MAX);
         let (incoming, events) = mpsc::channel(SIGNALS_MAX);
         let register = Arc::new(Mutex::new(register));
-        let reconnector = Reconnector { origin: origin.clone(), register: Arc::clone(&register), outgoing, incoming };
+        let lacks_ticket = origin.join_cookie().is_none();
+        let reconnector =
+            Reconnector { origin: origin.clone(), register: Arc::clone(&register), outgoing, incoming, lacks_ticket, renewed: false };
         Self { signals, events, register, task: tokio::spawn(reconnector.run()), live: false }
     }
 
@@ -88,6 +90,10 @@ struct Reconnector {
     register: Arc<Mutex<Vec<PeerToTracker>>>,
     outgoing: mpsc::Receiver<PeerToTracker>,
     incoming: mpsc::Sender<TrackerEvent>,
+    /// There is no join ticket, or it is refused.
+    lacks_ticket: bool,
+    /// One was refused since the last welcome.
+    renewed: bool,
 }
 
 type Socket = WebSocketStream<TokioIo<Stream>>;
@@ -96,6 +102,9 @@ impl Reconnector {
     async fn run(mut self) {
         let mut attempt = 0;
         loop {
+            if std::mem::take(&mut self.lacks_ticket) {
+                self.renew_ticket().await;
+            }
             let reason = match connect(&self.origin).await {
                 Ok(socket) => match self.run_session(socket, &mut attempt).await {
                     Some(reason) => reason,
@@ -109,12 +118,30 @@ impl Reconnector {
             if self.incoming.send(TrackerEvent::Lost(reason)).await.is_err() {
                 return;
             }
+            // What was refused is asked for anew at once; if that is refused, too, as after any loss.
+            if self.lacks_ticket && !std::mem::replace(&mut self.renewed, true) {
+                continue;
+            }
             let wait = sleep(Duration::from_millis(backoff_ms(attempt, rand::random())));
             attempt += 1;
             tokio::select! {
                 () = wait => {}
                 () = self.incoming.closed() => return,
             }
+        }
+    }
+
+    /// Asks for the page that is registered for, which comes with a ticket.
+    async fn renew_ticket(&self) {
+        let page = self
+            .register
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .find_map(|signal| if let PeerToTracker::Register { page, .. } = signal { Some(page.clone()) } else { None });
+        let Some(page) = page else { return };
+        if let Err(error) = self.origin.renew_join(&page).await {
+            tracing::debug!(%error, page, "no join ticket");
         }
     }
 
@@ -140,8 +167,13 @@ impl Reconnector {
                 },
                 message = timeout(TRACKER_SILENCE, socket.next()) => match message {
                     Ok(Some(Ok(Message::Text(text)))) => match decode::<TrackerToPeer>(text.as_bytes()) {
+                        Ok(TrackerToPeer::Error { code: ErrorCode::Ticket, message }) => {
+                            self.lacks_ticket = true;
+                            return Some(message);
+                        }
                         Ok(signal) => {
                             *attempt = 0;
+                            self.renewed = false;
                             if self.incoming.send(TrackerEvent::Signal(Box::new(signal))).await.is_err() {
                                 let _ = socket.close(None).await;
                                 return None;
@@ -180,6 +212,7 @@ async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> 
     let mut request = ws.into_client_request().map_err(|error| error.to_string())?;
     request.headers_mut().insert(header::ORIGIN, HeaderValue::try_from(origin.ascii()).map_err(|error| error.to_string())?);
     request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    request.headers_mut().extend(origin.join_cookie().map(|ticket| (header::COOKIE, ticket)));
     let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
     let config = config.max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
     let handshake = tokio_tungstenite::client_async_with_config(request, TokioIo::new(stream), Some(config)).await;

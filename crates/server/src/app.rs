@@ -16,11 +16,12 @@ use crate::client::{
     rewrite_address,
 };
 use crate::cluster::Cluster;
-use crate::config::{Base, OwnServiceWorker, RewriteLocal};
+use crate::config::{Base, OwnServiceWorker, QuietHours, RewriteLocal};
 use crate::connection_limit::ConnectionLimit;
 use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
-use crate::hub::Hub;
+use crate::hub::{Hub, unix_s};
+use crate::joins::Joins;
 use crate::locality::Whereabouts;
 use crate::metrics::{Exposition, SiteNumbers};
 use crate::same_origin::{self, Maker};
@@ -51,6 +52,10 @@ pub(crate) struct App {
     pub(crate) unasked: Unasked,
     pub(crate) scripts: Arc<Scripts>,
     pub(crate) policy: Policy,
+    /// When browsers are asked to give nothing.
+    pub(crate) quiet_hours: Option<QuietHours>,
+    /// Who may register for which page.
+    pub(crate) joins: Arc<Joins>,
     /// What visits tell of whether it pays.
     pub(crate) worth: Arc<WorthLog>,
     /// What is remembered for the dashboard.
@@ -89,6 +94,11 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// Whether browsers are asked to give nothing now.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet_hours.is_some_and(|hours| hours.0.are_at(unix_s()))
+    }
+
     /// The numbers of this moment.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.stats.snapshot(&self.hub.numbers(), self.hub.page_snapshots(usize::MAX), self.started.elapsed().as_secs(), self.beside())
@@ -152,14 +162,16 @@ impl App {
     }
 
     /// Whether a page of this site made the request, or none could have. Where the host that the request names is another one than the page's, the cookie of a visit decides:
-    /// browsers send it with no request of another site (`SameSite=Lax`).
+    /// browsers send it with no request of another site (`SameSite=Lax`), but for other hosts of the same one.
     pub(crate) fn is_own(&self, socket: Socket, headers: &HeaderMap) -> bool {
         let hosts = hosts(socket, headers, &self.trust_proxy);
         match same_origin::maker(headers, hosts.iter().copied()) {
             Maker::Own => true,
             Maker::Foreign => false,
             Maker::Unknown => {
-                let is_visiting = cookies::browser(headers).is_some_and(|browser| self.hub.visits().page_of(browser, None).is_some());
+                let is_sibling = same_origin::is_of_sibling(headers, hosts.iter().copied());
+                let is_known = |browser| self.hub.visits().page_of(browser, None).is_some();
+                let is_visiting = !is_sibling && cookies::browser(headers).is_some_and(is_known);
                 self.host_warned.call_once(|| {
                     tracing::warn!(
                         origin = ?headers.get(header::ORIGIN), ?hosts, let_in = is_visiting,

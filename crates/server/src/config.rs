@@ -6,6 +6,7 @@ mod admin;
 mod cluster;
 #[cfg(feature = "cli")]
 mod file;
+mod giving;
 mod locality;
 mod rollout;
 mod site;
@@ -27,6 +28,7 @@ pub use admin::AdminToken;
 pub use cluster::{ClusterName, ClusterUrl};
 #[cfg(feature = "cli")]
 pub use file::{ConfigError, default_file, load};
+pub use giving::{QuietHours, UploadVolume};
 pub use locality::{Gpc, LocalityTable, TierRule};
 pub use rollout::{Mode, Percent};
 pub use site::{HostPattern, SiteConfig};
@@ -224,6 +226,14 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UP_LIMIT", value_name = "BYTES", default_value_t = 0))]
     pub up_limit: u32,
 
+    /// Most bytes that one visitor is asked to give to others in a day of its visit: `500M`, `2G`, a number of bytes, or `off`. A visit lasts as long as its page is open; of visitors who come again nothing is remembered. Whoever gave so much is introduced to nobody until a day after it began, and goes on taking. Holds for native peers as well
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_UPLOAD_VOLUME", value_name = "SIZE", default_value_t = UploadVolume::default()))]
+    pub upload_volume: UploadVolume,
+
+    /// Hours in which browsers are asked to give nothing, and take nothing from each other: `22:00-06:00`, in UTC, or `22:00-06:00+02:00` where clocks are two hours ahead of it. There is no summer time. Pages are answered `full; reason=quiet-hours`, and those that are open stop giving. Native peers go on among themselves
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_QUIET_HOURS", value_name = "HH:MM-HH:MM[+HH:MM]"))]
+    pub quiet_hours: Option<QuietHours>,
+
     /// Bytes a second of a thin line that visitors share, if you know one: this server's own, or an office's. A hint: the server measures what visitors' lines carry, and this only lowers it; behind a proxy nothing is measured. Those who come together over a line that is thin for the page share one copy of it; nobody waits for somebody else's. 0 = what is measured
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_SHARED_LINE", value_name = "BYTES", default_value_t = 0))]
     pub shared_line: u64,
@@ -319,6 +329,8 @@ impl Config {
             share: site.share.clone().unwrap_or_else(|| self.share.clone()),
             never: site.never.clone().unwrap_or_else(|| self.never.clone()),
             spa: site.spa.unwrap_or(self.spa),
+            upload_volume: site.upload_volume.unwrap_or(self.upload_volume),
+            quiet_hours: site.quiet_hours.or(self.quiet_hours),
             header: self.header.iter().chain(&site.header).cloned().collect(),
             // What is learned is kept for folders only.
             state_dir: self.state_dir.clone().filter(|_| site.root.is_some()),
@@ -403,6 +415,8 @@ impl Default for Config {
             own_service_worker: OwnServiceWorker::Auto,
             rewrite_local: RewriteLocal::Private,
             up_limit: 0,
+            upload_volume: UploadVolume::default(),
+            quiet_hours: None,
             shared_line: 0,
             origin_rate: 0,
             page_set_bytes_max: PAGE_SET_BYTES_MAX,

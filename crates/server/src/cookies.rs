@@ -1,8 +1,10 @@
-//! The four cookies of ours: what the visitor decided or its browser cannot do, which version it is looking at, which browser it is for half an hour, and that it saves
-//! what it asks for.
+//! The five cookies of ours: what the visitor decided or its browser cannot do, which version it is looking at, which browser it is for half an hour, which pages it was
+//! answered, and that it saves what it asks for.
 
 use http::{HeaderMap, HeaderValue, header};
 use viral_swarm::admission::CookieState;
+use viral_swarm::join::JoinTicket;
+use viral_swarm::limits::{JOIN_TICKET_AGE_S, JOIN_TICKETS_MAX};
 
 /// Name of the cookie that holds the visitor's state.
 const STATE: &str = "viral";
@@ -12,6 +14,9 @@ const VERSION: &str = "viral-version";
 
 /// Name of the cookie that tells one browser from another while it visits.
 const VISIT: &str = "viral-visit";
+
+/// Name of the cookie that holds join tickets, with dots between them.
+const JOIN: &str = "viral-join";
 
 /// Name of the cookie by which our script says that the visitor clicked on a link with `download`. It lasts a few seconds, for one path.
 const SAVE: &str = "viral-save";
@@ -57,6 +62,12 @@ pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != CookieState::Off)
 }
 
+/// Reads `viral-join=TICKET.TICKET`: the tickets of the pages that were opened last.
+pub(crate) fn join_tickets(headers: &HeaderMap) -> Vec<JoinTicket> {
+    let texts = cookie(headers, JOIN).into_iter().flat_map(|value| value.split('.')).take(JOIN_TICKETS_MAX);
+    texts.filter_map(|text| text.parse().ok()).collect()
+}
+
 /// Where a cookie goes back to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
@@ -74,6 +85,17 @@ pub(crate) fn set_browser(browser: u64, scope: Scope<'_>) -> HeaderValue {
 /// `Set-Cookie` that forgets the browser.
 pub(crate) fn clear_browser(scope: Scope<'_>) -> HeaderValue {
     value(&format!("{VISIT}=; Max-Age=0"), "; HttpOnly", scope)
+}
+
+/// `Set-Cookie` of these join tickets.
+pub(crate) fn set_join(tickets: &[JoinTicket], scope: Scope<'_>) -> HeaderValue {
+    let texts: Vec<String> = tickets.iter().map(ToString::to_string).collect();
+    value(&format!("{JOIN}={}; Max-Age={JOIN_TICKET_AGE_S}", texts.join(".")), "; HttpOnly", scope)
+}
+
+/// `Set-Cookie` that forgets them.
+pub(crate) fn clear_join(scope: Scope<'_>) -> HeaderValue {
+    value(&format!("{JOIN}=; Max-Age=0"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` of an opt-out.
@@ -149,7 +171,16 @@ mod tests {
     fn cookies_that_came_over_tls_go_back_over_tls_only() {
         let all = |tls| {
             let at = Scope { base: "/app/", tls };
-            [set_browser(1, at), clear_browser(at), set_off(at), set_incapable(at), clear_state(at), set_version("a", at)]
+            [
+                set_browser(1, at),
+                clear_browser(at),
+                set_off(at),
+                set_incapable(at),
+                clear_state(at),
+                set_version("a", at),
+                set_join(&[], at),
+                clear_join(at),
+            ]
         };
         assert!(all(true).iter().all(|cookie| cookie.to_str().unwrap().contains("; Path=/app/; SameSite=Lax")));
         assert!(all(true).iter().all(|cookie| cookie.to_str().unwrap().ends_with("; Secure")));
@@ -167,6 +198,18 @@ mod tests {
             assert_eq!(browser(&with(&format!("viral-visit={wrong}"))), None, "{wrong}");
         }
         assert_eq!(browser(&with("viral=off; viral-visit=0000000000000abc")), None, "opted out");
+    }
+
+    #[test]
+    fn join_tickets_are_read_as_they_are_written_and_nothing_else_is_one() {
+        let tickets: Vec<JoinTicket> = ["0", "a", "f"].map(|digit| digit.repeat(32).parse().unwrap()).into();
+        let cookie = set_join(&tickets, Scope { base: "/app/", tls: true }).to_str().unwrap().to_owned();
+        let (pair, rest) = cookie.split_once("; ").unwrap();
+        assert_eq!(rest, "Max-Age=43200; Path=/app/; SameSite=Lax; HttpOnly; Secure");
+        assert_eq!(join_tickets(&with(&format!("a=b; {pair}"))), tickets);
+        assert_eq!(join_tickets(&with(&format!("viral-join=x..{};", "0".repeat(32)))), tickets[..1]);
+        assert_eq!(join_tickets(&with(&format!("viral-join={}", vec!["0".repeat(32); 9].join(".")))).len(), JOIN_TICKETS_MAX);
+        assert_eq!(join_tickets(&HeaderMap::new()), []);
     }
 
     #[test]

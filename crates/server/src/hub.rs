@@ -36,7 +36,7 @@ use inner::{Around, Inner};
 
 pub(crate) use for_others::Numbers;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
+pub(crate) use tasks::{follow_versions, follow_visits, keep_quiet, keep_time, unix_s};
 
 /// Tracker and pages of one site.
 #[derive(Debug)]

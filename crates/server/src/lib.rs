@@ -40,6 +40,7 @@ mod host_table;
 #[cfg(feature = "tls")]
 mod http2;
 mod hub;
+mod joins;
 mod kept_file;
 mod layer;
 mod limits;

@@ -208,6 +208,15 @@ pub(crate) const PERSONAL_GZIP_LEVEL: u32 = 1;
 /// Longest wait for the handshake of TLS: two round trips, whose packets are sent again after 1 s and after 3 s where they are lost (RFC 6298).
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether quiet hours begin or end, for whose clock is set.
+pub(crate) const QUIET_LOOK: Duration = Duration::from_secs(60);
+
+/// Sessions that are told at once that quiet hours begin or end, and the pause after them: 20,000 within 4 s.
+pub(crate) const QUIET_TOLD_AT_ONCE: usize = 500;
+
+/// See [`QUIET_TOLD_AT_ONCE`].
+pub(crate) const QUIET_TOLD_PAUSE: Duration = Duration::from_millis(100);
+
 /// How often the operator's files of sites and geography are looked at. A changed one is read at the second look at the earliest.
 pub(crate) const LOCALITY_LOOK: Duration = Duration::from_secs(2);
 

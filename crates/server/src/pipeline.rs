@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use http::{Response, request::Parts};
+use http::{Method, Response, request::Parts};
 use tracing::Instrument as _;
 use viral_swarm::admission::{Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::pageset::Size;
@@ -21,10 +21,12 @@ use viral_swarm::pageset::Size;
 use crate::app::App;
 use crate::cookies;
 use crate::meter::Meter;
+use crate::pages::page_path;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
 
 pub(crate) use headers::set_answer_header;
+pub(crate) use headers::set_join_ticket;
 use headers::{keep_private, set_document_headers, with_cause};
 use observe::Visitor;
 pub(crate) use observe::{PartOf, Passing};
@@ -147,11 +149,19 @@ async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, reque
         found @ (Resolved::Asset(_) | Resolved::Redirect(_)) => (version, found),
     };
     let asset = if let Resolved::Asset(asset) = &resolved { Some(Arc::clone(asset)) } else { None };
-    let response = bare_answer(&version, resolved, request).await;
+    let mut response = bare_answer(&version, resolved, request).await;
+    if let Some(page) = asset.as_deref().filter(|asset| asset.is_document() && is_asked_anew(request)) {
+        set_join_ticket(app, &mut response, request, page_path(page));
+    }
     match asset {
         Some(asset) => observe::part(app, &version, &asset, request, response),
         None => response,
     }
+}
+
+/// Whether a page that is shown asks for itself once more, since its join ticket ran out.
+fn is_asked_anew(request: &Parts) -> bool {
+    request.method == Method::HEAD && request.headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
 /// As any good static server would.

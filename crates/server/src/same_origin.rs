@@ -31,6 +31,26 @@ pub(crate) fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a
     if names_us { Maker::Own } else { Maker::Unknown }
 }
 
+/// Whether the page is of another host of the site as browsers see sites (`evil.app.example` beside `www.app.example`). They add the cookies of a visit to what such a page asks for, so that
+/// these say nothing of who made it. What a site is they know from a long list; here it is the last two labels of a name.
+pub(crate) fn is_of_sibling<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> bool {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()?.parse::<Uri>().ok());
+    let Some(page) = origin.as_ref().and_then(Uri::host) else { return false };
+    hosts.into_iter().filter_map(authority).any(|host| {
+        let is_same = host.host().eq_ignore_ascii_case(page);
+        !is_same && site_of(host.host()).zip(site_of(page)).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+    })
+}
+
+/// The last two labels of the name of a host. None for addresses and for names of one label.
+fn site_of(name: &str) -> Option<&str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let before_last = name.rfind('.')?;
+    let start = name[..before_last].rfind('.').map_or(0, |dot| dot + 1);
+    let is_name = !name.starts_with('[') && name.parse::<IpAddr>().is_err();
+    is_name.then(|| &name[start..])
+}
+
 /// Whether this is the value of a `Host` header: a name or an address, and a port perhaps (RFC 9110 section 7.2), which may be empty (RFC 3986 section 3.2.3).
 pub(crate) fn is_host(value: &HeaderValue) -> bool {
     let Some((text, host)) = value.to_str().ok().and_then(|text| Some((text, authority(text)?))) else { return false };
@@ -108,6 +128,30 @@ mod tests {
     fn hosts_are_told_from_what_is_none() {
         assert!(is_literal(&HeaderValue::from_static("[::1]:9")) && is_literal(&HeaderValue::from_static("LocalHost:")));
         assert!(!is_literal(&HeaderValue::from_static("a.example")) && !is_literal(&HeaderValue::from_static("127.0.0.1.a.example")));
+    }
+
+    #[test]
+    fn a_page_of_another_host_of_the_same_site_is_told_from_one_behind_a_proxy() {
+        let is_sibling =
+            |origin: &'static str, host| is_of_sibling(&HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]), [host]);
+        for (origin, host) in [
+            ("https://evil.app.example", "www.app.example"),
+            ("https://app.example", "www.APP.example:8443"),
+            ("https://a.b.app.example:1", "app.example."),
+        ] {
+            assert!(is_sibling(origin, host), "{origin} {host}");
+        }
+        for (origin, host) in [
+            ("https://app.example", "app.example:8080"),
+            ("https://app.example", "upstream"),
+            ("https://app.example", "10.0.0.7:8080"),
+            ("https://10.0.1.7", "10.0.0.7"),
+            ("https://[fd00::1]", "[fd00::2]:80"),
+            ("https://app.example", "app.other"),
+            ("null", "app.example"),
+        ] {
+            assert!(!is_sibling(origin, host), "{origin} {host}");
+        }
     }
 
     #[test]

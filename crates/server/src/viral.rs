@@ -32,6 +32,7 @@ use crate::early::Meanwhile;
 use crate::error::OpenError;
 use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
+use crate::joins::Joins;
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
 use crate::listen::{Service, connections_max, descriptors};
@@ -115,7 +116,8 @@ impl Viral {
             hub.join_others();
         }
         let (stats, shutdown) = (Arc::<Stats>::default(), Shutdown::new());
-        let (cluster, meeting) = cluster::join(config, (&hub, rolling), &stats, &shutdown).await?.unzip();
+        let joins = Joins::open(config).await;
+        let (cluster, meeting) = cluster::join(config, (&hub, rolling), (&stats, &joins), &shutdown).await?.unzip();
         let app = Arc::new(App {
             site,
             hub: Arc::clone(&hub),
@@ -128,6 +130,8 @@ impl Viral {
             unasked: Unasked::new(),
             scripts,
             policy: policy(config),
+            joins,
+            quiet_hours: config.quiet_hours,
             worth: Arc::new(WorthLog::new()),
             watch: Watch::new(),
             guard: Guard::new(config.admin_token.as_ref()),
@@ -158,6 +162,9 @@ impl Viral {
             tokio::spawn(admin::sample(Arc::downgrade(&app))),
         ];
         tasks.extend(meeting.map(tokio::spawn));
+        if let Some(hours) = config.quiet_hours {
+            tasks.push(tokio::spawn(hub::keep_quiet(Arc::clone(&hub), hours.0)));
+        }
         if let Some(tracker) = webtorrent {
             tasks.extend([tokio::spawn(webtorrent::follow(Arc::downgrade(&tracker))), tokio::spawn(webtorrent::keep_time(tracker))]);
         }
@@ -459,6 +466,7 @@ fn tracker_config(config: &Config) -> TrackerConfig {
     TrackerConfig {
         ladder: config.ladder(),
         up_bytes_per_s: config.up_limit,
+        up_bytes_per_day: config.upload_volume.0,
         // Each session has a connection, and who comes for a page must find a place, too.
         sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
         ..TrackerConfig::default()

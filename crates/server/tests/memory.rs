@@ -106,6 +106,17 @@ fn registration() -> Vec<u8> {
     [frame(&register), frame(&PeerToTracker::Offers { offers })].concat()
 }
 
+/// The cookie with which a session may register for the page.
+async fn ticket(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let asked = "HEAD / HTTP/1.1\r\nhost: a\r\nsec-fetch-dest: empty\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\r\n";
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let cookies = answer.lines().filter_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next());
+    cookies.filter(|cookie| cookie.starts_with("viral-join=")).map(str::to_owned).next().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_do_nothing_cost_little() {
     let limit = getrlimit(Resource::Nofile);
@@ -122,8 +133,9 @@ async fn clients_that_do_nothing_cost_little() {
     let serving = viral.clone();
     tokio::spawn(async move { serving.serve(vec![listener.into()], Vec::new()).await });
 
+    let ticket = ticket(address).await;
     let upgrade = format!(
-        "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET /.viral/ws HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\ncookie: {ticket}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     let head = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}", "y".repeat(31 << 10));
     let download = "GET /large.bin HTTP/1.1\r\nhost: a\r\n\r\n";

@@ -67,8 +67,12 @@ impl Server {
 
     /// Somebody who holds the page and left two offers, if it was asked for any; the slots that it was given.
     async fn seeder(&self, from: &str, more: &[Header]) -> (Seeder, u8) {
+        let asked = format!("HEAD / HTTP/1.1\r\nx-forwarded-for: {from}\r\nsec-fetch-dest: empty\r\nsec-fetch-site: same-origin\r\n");
+        let answer = Self::exchange(self.address, &asked).await;
+        let ticket = answer.lines().find_map(|line| line.strip_prefix("set-cookie: viral-join=")?.split(';').next()).unwrap();
         let mut request = format!("ws://{}/.viral/ws", self.address).into_client_request().unwrap();
         let headers = request.headers_mut();
+        headers.insert("cookie", format!("viral-join={ticket}").parse().unwrap());
         headers.insert("origin", format!("http://{}", self.address).parse().unwrap());
         headers.insert("x-forwarded-for", from.parse().unwrap());
         for (name, value) in more {

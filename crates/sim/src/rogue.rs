@@ -213,7 +213,11 @@ impl Rogue {
                     self.socket.send(context, PeerToTracker::Answers { answers });
                 }
             }
-            TrackerToPeer::Share { .. } | TrackerToPeer::Used { .. } | TrackerToPeer::Dropped { .. } | TrackerToPeer::Error { .. } => {}
+            TrackerToPeer::Limits { .. }
+            | TrackerToPeer::Share { .. }
+            | TrackerToPeer::Used { .. }
+            | TrackerToPeer::Dropped { .. }
+            | TrackerToPeer::Error { .. } => {}
         }
     }
 

@@ -99,6 +99,8 @@ pub struct Evidence {
     pub lot: Option<Lot>,
     /// Thin answers do not pay for this page in this browser; see [`crate::worth`].
     pub is_not_worth_it: bool,
+    /// It is one of the hours in which browsers are asked to give nothing.
+    pub is_quiet: bool,
 }
 
 /// Whether fetch metadata (`Sec-Fetch-Dest`, `Sec-Fetch-Mode`) says that a service worker passes on a navigation that it was asked: its `fetch(event.request)` keeps the mode, but
@@ -185,6 +187,8 @@ pub enum Reason {
     Ramp,
     /// Full: thin visits to this page are slower in this browser, or save nothing.
     NotWorthIt,
+    /// Full: in these hours browsers neither give nor take.
+    QuietHours,
     /// Thin: somebody does.
     PeerNear,
     /// Thin: nobody has it, and those who come now share one copy of the origin's.
@@ -233,12 +237,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::NoPeerNear,
         Self::Learning,
         Self::Unchanged,
         Self::Ramp,
         Self::NotWorthIt,
+        Self::QuietHours,
         Self::PeerNear,
         Self::Crowd,
         Self::Stored,
@@ -272,6 +277,7 @@ impl Reason {
             Self::Unchanged => "unchanged",
             Self::Ramp => "ramp",
             Self::NotWorthIt => "not-worth-it",
+            Self::QuietHours => "quiet-hours",
             Self::PeerNear => "peer-near",
             Self::Crowd => "crowd",
             Self::Stored => "stored",
@@ -346,6 +352,9 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     }
     if evidence.by_own_worker {
         return Decision::Full(Reason::PassedOn);
+    }
+    if evidence.is_quiet && !evidence.is_native_peer {
+        return full(Reason::QuietHours);
     }
     match (evidence.is_peer_ready, held_back) {
         (true, None) => Decision::Thin(Reason::PeerNear),

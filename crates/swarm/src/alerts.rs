@@ -90,6 +90,9 @@ pub struct Facts {
     pub cluster: Option<ClusterFacts>,
 }
 
+/// Reasons that the operator chose.
+const CHOSEN: [&str; 4] = ["quiet-hours", "shadow", "holdout", "ramp"];
+
 /// What is to be said, the worst first.
 #[must_use]
 pub fn alerts(facts: &Facts) -> Vec<Alert> {
@@ -215,7 +218,7 @@ fn never_thin(facts: &Facts) -> Option<Alert> {
     if thin > 0 || visits < ALERT_VISITS_MIN {
         return None;
     }
-    let (reason, _) = facts.reason?;
+    let (reason, _) = facts.reason.filter(|(reason, _)| !CHOSEN.contains(reason))?;
     Some(Alert {
         severity: Severity::Notice,
         kind: "never-thin",

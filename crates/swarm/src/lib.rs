@@ -15,6 +15,7 @@ mod exported_policy;
 pub mod fetch;
 pub mod history;
 pub mod ice_candidates;
+pub mod join;
 pub mod limits;
 pub mod lineage;
 pub mod locality;
@@ -22,6 +23,7 @@ pub mod nat;
 pub mod pageset;
 pub mod places;
 pub mod platform;
+pub mod quiet;
 mod random;
 pub mod reached;
 #[cfg(test)]

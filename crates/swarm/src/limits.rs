@@ -21,6 +21,15 @@ pub const TICKETS_MAX: usize = 40_000;
 /// How long a thin visit is remembered after its last sign of life, in milliseconds.
 pub const TICKET_AGE_MAX_MS: u64 = 600_000;
 
+/// How long a join ticket holds at least, in seconds: a day at work with a page open. Whoever loses the tracker later asks for the page again.
+pub const JOIN_TICKET_AGE_S: u64 = 12 * 3_600;
+
+/// How far the clocks of two servers of a site may be apart for their join tickets, in seconds.
+pub const JOIN_CLOCK_SKEW_S: u64 = 600;
+
+/// Join tickets of one visitor, for the pages that it opened last: 131 bytes of each of its requests.
+pub const JOIN_TICKETS_MAX: usize = 4;
+
 /// How long a thin visit that never got a socket counts as a leecher, in milliseconds.
 pub const LEECHER_AGE_MAX_MS: u64 = 60_000;
 

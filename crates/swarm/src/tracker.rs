@@ -50,6 +50,7 @@ mod candidates;
 mod choice;
 mod config;
 mod connections;
+mod given;
 mod leecher;
 mod lines;
 mod matching;
@@ -82,6 +83,10 @@ pub struct Tracker {
     /// Which of several servers this is the tracker of.
     server: Option<ServerNumber>,
     random: Random,
+    /// Browsers are asked to give nothing now.
+    is_quiet: bool,
+    /// Sessions that were not yet told whether it is quiet.
+    untold: Vec<PeerNumber>,
     now_ms: u64,
     members: Members,
     session_places: Places<PeerNumber>,
@@ -119,6 +124,8 @@ impl Tracker {
             stun: StunPorts::default(),
             server: None,
             random: Random::new(seed),
+            is_quiet: false,
+            untold: Vec::new(),
             now_ms: 0,
             members: Members::new(config.ticket_age_max_ms),
             session_places: Places::default(),
@@ -151,6 +158,23 @@ impl Tracker {
     /// Peers that join from now on have numbers that name this server.
     pub fn set_server(&mut self, number: ServerNumber) {
         self.server = Some(number);
+    }
+
+    /// It is quiet from now on, or not any more. Browsers that register hear of it so, and those that did before by [`Self::tell_quiet`].
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        if std::mem::replace(&mut self.is_quiet, is_quiet) != is_quiet {
+            self.untold = self.members.sessions.keys().copied().collect();
+            self.untold.sort_unstable();
+        }
+    }
+
+    /// Tells sessions whether it is quiet, at most `count_max` at a time, since all of a large site would answer at once. Whether there are more.
+    #[must_use]
+    pub fn tell_quiet(&mut self, now_ms: u64, count_max: usize) -> bool {
+        self.advance(now_ms);
+        let peers = self.untold.split_off(self.untold.len().saturating_sub(count_max));
+        peers.into_iter().for_each(|peer| self.adjust_slots(peer));
+        !self.untold.is_empty()
     }
 
     /// What ready peers hold: up to `count_max` manifests with how many hold (some of) each.
@@ -282,6 +306,7 @@ impl Tracker {
             }
             Timer::Open(peer, offer) => self.handle_never_opened(peer, offer),
             Timer::CooledDown(peer) => self.handle_cooled_down(peer),
+            Timer::NextDay(peer) => self.handle_next_day(peer),
         }
     }
 

@@ -20,8 +20,8 @@ use crate::fetch::{Fault, PeerKey};
 use queue::UploadQueue;
 
 pub use config::{
-    BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS,
-    STALL_MS, TAKES_MAX, UploadConfig,
+    BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX,
+    SLOTS, STALL_MS, TAKES_MAX, UploadConfig,
 };
 pub use congestion_window::CongestionWindow;
 pub use fair_scheduler::{FairScheduler, Waiting};
@@ -72,8 +72,12 @@ pub struct Upload {
     out: VecDeque<UploadOutput>,
     slots: usize,
     rate: u64,
-    /// Bytes left of the volume cap; `None` = no cap.
-    left: Option<u64>,
+    /// The volume cap of each day; 0 = none.
+    volume: u64,
+    /// What of this day's was given.
+    given: u64,
+    /// When the next day begins.
+    day_ends: u64,
     /// Bytes held here, if the shell says so.
     held: Option<u64>,
     now: u64,
@@ -86,8 +90,9 @@ impl Upload {
     #[must_use]
     pub fn new(config: UploadConfig) -> Self {
         let rate = config.bytes_per_s.min(RATE_MAX);
-        let left = (config.bytes_max > 0).then_some(config.bytes_max);
-        Self { queues: Vec::new(), out: VecDeque::new(), slots: config.slots, rate, left, held: None, now: 0, tokens: burst(rate) }
+        let UploadConfig { slots, bytes_max: volume, bytes_given: given, .. } = config;
+        let (queues, out) = (Vec::new(), VecDeque::new());
+        Self { queues, out, slots, rate, volume, given, day_ends: DAY_MS, held: None, now: 0, tokens: burst(rate) }
     }
 
     /// The slots and the rate the tracker or the operator allow now. Queued pieces stay queued, unless nobody is served any more.
@@ -99,6 +104,19 @@ impl Upload {
         if slots == 0 {
             self.clear(BUSY);
         }
+    }
+
+    /// The volume that the tracker or the operator allow in each day now; 0 = any. What was given of this day's counts.
+    pub fn handle_volume(&mut self, now: u64, bytes_max: u64) {
+        self.at(now);
+        self.volume = bytes_max;
+        self.charge(0);
+    }
+
+    /// Whether nothing more is given this day.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.volume > 0 && self.given >= self.volume
     }
 
     /// So many bytes are held here: no connection takes more than [`TAKES_MAX`] times as much. `renewed` when others than before are held, a new version: everybody may
@@ -238,14 +256,18 @@ impl Upload {
         let ms = now.saturating_sub(self.now).min(REFILL_MS_MAX);
         self.now = self.now.max(now);
         self.tokens = (self.tokens + (ms * self.rate).cast_signed()).min(burst(self.rate));
+        if self.now >= self.day_ends {
+            self.given = 0;
+            self.day_ends = self.now.saturating_add(DAY_MS);
+        }
     }
 
     fn charge(&mut self, wire_bytes: u64) {
         if self.rate > 0 {
             self.tokens = self.tokens.saturating_sub_unsigned(wire_bytes.saturating_mul(1000));
         }
-        self.left = self.left.map(|left| left.saturating_sub(wire_bytes));
-        if self.left == Some(0) {
+        self.given = self.given.saturating_add(wire_bytes);
+        if self.is_spent() {
             self.clear(CAPPED);
         }
     }
@@ -267,7 +289,7 @@ impl Upload {
     fn enqueue(&mut self, at: usize, ids: &[PieceId]) -> Vec<PieceId> {
         let peer = self.queues[at].peer;
         let taken_out = self.held.is_some_and(|held| self.queues[at].taken > held.saturating_mul(TAKES_MAX));
-        if self.left == Some(0) || taken_out {
+        if self.is_spent() || taken_out {
             self.refuse(peer, CAPPED, ids);
             return Vec::new();
         }

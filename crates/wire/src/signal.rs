@@ -155,11 +155,26 @@ pub enum TrackerToPeer {
         slots: u8,
         /// Upload cap in bytes per second; 0 means none.
         up_bytes_per_s: u32,
+        /// Upload cap in bytes for each day of a visit. Left out where there is none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        #[ts(as = "Option<u32>", optional)]
+        up_bytes_per_day: u64,
         /// UDP ports of the server's host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where that is of no
         /// use to this peer.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(as = "Option<Vec<u16>>", optional)]
         stun: Vec<u16>,
+    },
+    /// Other limits than those of `welcome` hold from now on.
+    Limits {
+        /// Leechers to serve at once; 0: what waits is refused, and nothing is given any more.
+        slots: u8,
+        /// Upload cap in bytes per second; 0 means none.
+        up_bytes_per_s: u32,
+        /// Upload cap in bytes for each day of a visit. Left out where there is none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        #[ts(as = "Option<u32>", optional)]
+        up_bytes_per_day: u64,
     },
     /// What this page's manifest is now.
     Manifest {
@@ -364,8 +379,8 @@ pub struct Counts {
     pub rings: [u64; 3],
 }
 
-fn is_zero(rate: &u32) -> bool {
-    *rate == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 fn are_zero(rings: &[u64; 3]) -> bool {
@@ -411,4 +426,6 @@ pub enum ErrorCode {
     TooMany,
     /// A page, offer or peer that the tracker does not know, or never matched with the sender.
     Unknown,
+    /// It may not register for this page: the server did not answer it with the page, or too long ago. Whoever asks for the page again may come again.
+    Ticket,
 }

@@ -217,6 +217,7 @@ impl World {
     fn hear(&mut self, peer: PeerNumber, addr: ClientAddr, message: TrackerToPeer) {
         match message {
             TrackerToPeer::Welcome { peer: own, slots, .. } => assert!(own == peer && slots <= self.config.slots_max),
+            TrackerToPeer::Limits { slots, .. } => assert!(slots <= self.config.slots_max),
             TrackerToPeer::Peers { offers } => {
                 assert!(offers.iter().all(|offer| offer.peer != peer), "nobody is given to itself");
                 self.note(addr, &offers);

@@ -3,4 +3,4 @@
 /**
  * What kind of mistake a refused message was.
  */
-export type ErrorCode = "malformed" | "unexpected" | "too_many" | "unknown";
+export type ErrorCode = "malformed" | "unexpected" | "too_many" | "unknown" | "ticket";

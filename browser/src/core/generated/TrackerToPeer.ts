@@ -28,10 +28,26 @@ slots: number,
  */
 up_bytes_per_s: number, 
 /**
+ * Upload cap in bytes for each day of a visit. Left out where there is none.
+ */
+up_bytes_per_day?: number, 
+/**
  * UDP ports of the server's host at which it says how it sees who asks (STUN), at most [`STUN_PORTS_MAX`](crate::limits::STUN_PORTS_MAX). Left out where that is of no
  * use to this peer.
  */
-stun?: Array<number>, } | { "kind": "manifest", 
+stun?: Array<number>, } | { "kind": "limits", 
+/**
+ * Leechers to serve at once; 0: what waits is refused, and nothing is given any more.
+ */
+slots: number, 
+/**
+ * Upload cap in bytes per second; 0 means none.
+ */
+up_bytes_per_s: number, 
+/**
+ * Upload cap in bytes for each day of a visit. Left out where there is none.
+ */
+up_bytes_per_day?: number, } | { "kind": "manifest", 
 /**
  * Path of the page.
  */

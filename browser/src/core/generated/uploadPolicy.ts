@@ -33,5 +33,8 @@ export const RATE_MAX = 68719476736;
 /** Peers at the same time; more are not served. A page holds at most 500 connections. */
 export const PEERS_MAX = 512;
 
+/** For this long a volume cap counts, in milliseconds, from when the engine began. A visit is seldom longer, and nothing of it is kept. */
+export const DAY_MS = 86400000;
+
 /** Time counted at most between two refills, so that a sleeping page cannot overflow a number. */
 export const REFILL_MS_MAX = 60000;

@@ -36,6 +36,12 @@ async fn socket(
 ) -> Result<tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>, u16> {
     let mut request = format!("ws://{}/.viral/ws", server.address()).into_client_request().expect("a request");
     request.headers_mut().insert("origin", origin.parse().expect("a header value"));
+    // The leave to register for the page, as its answer brings it.
+    let asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
+    let page = plain::request(server.address(), Method::HEAD, "/", &asked, Vec::new()).await.expect("an answer");
+    let cookies = page.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let ticket = cookies.filter(|cookie| cookie.starts_with("viral-join=")).last().expect("a join ticket");
+    request.headers_mut().insert("cookie", ticket.parse().expect("a header value"));
     match tokio_tungstenite::connect_async(request).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(reply)) => Err(reply.status().as_u16()),

@@ -132,6 +132,7 @@ impl Origin {
 
     /// The version cookie pins our further requests to the version of the document, as it does a browser's.
     fn remember_cookies(&mut self, headers: &HeaderMap) {
+        self.note_join(headers);
         let pairs = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()?.split(';').next());
         let cookie = pairs.filter(|pair| pair.starts_with("viral-version=")).collect::<Vec<_>>().join("; ");
         if let (false, Ok(value)) = (cookie.is_empty(), HeaderValue::try_from(cookie)) {

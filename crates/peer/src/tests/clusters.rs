@@ -4,11 +4,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use http::{HeaderMap, header};
 use tempfile::TempDir;
 use viral_server::config::Config;
 use viral_server::{OpenError, Source, Viral};
+use viral_wire::signal::{PeerToTracker, TrackerToPeer};
 
 use super::world::{World, write_app};
+use crate::origin::Origin;
+use crate::throttle::Throttle;
+use crate::tracker_client::{TrackerClient, TrackerEvent};
 
 /// A Redis that keeps nothing, ended when dropped.
 struct Redis {
@@ -73,6 +78,33 @@ async fn until_known(world: &World, count: usize) {
 async fn until_told() {
     // Twice as long as a server takes to tell of itself.
     tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn a_join_ticket_of_one_server_is_good_at_another_and_a_foreign_one_is_renewed() {
+    let redis = Redis::start(None);
+    let (first, second, alone) = (redis.server().await, redis.server().await, World::new().await);
+    let at = |world: &World| Origin::new(&world.url("/"), None, Throttle::new(None)).unwrap();
+    let of_first = at(&first);
+    of_first.renew_join("/").await.unwrap();
+    let ticket = HeaderMap::from_iter([(header::SET_COOKIE, of_first.join_cookie().unwrap())]);
+    for (world, is_welcome_at_once) in [(&second, true), (&alone, false)] {
+        let there = at(world);
+        there.note_join(&ticket);
+        let register = PeerToTracker::Register { page: "/".to_owned(), manifest: None, ticket: None, slots: 0 };
+        let mut tracker = TrackerClient::open(&there, vec![register]);
+        let mut next = async || tokio::time::timeout(Duration::from_secs(20), tracker.next()).await.unwrap();
+        let is_welcome =
+            |event: TrackerEvent| matches!(event, TrackerEvent::Signal(signal) if matches!(*signal, TrackerToPeer::Welcome { .. }));
+        let event = next().await;
+        if !is_welcome_at_once {
+            let TrackerEvent::Lost(why) = event else { panic!("it is welcome: {event:?}") };
+            assert_eq!(why, "no join ticket is for this page of this site: ask for the page first");
+            assert!(is_welcome(next().await), "it asked for the page");
+        } else {
+            assert!(is_welcome(event));
+        }
+    }
 }
 
 #[tokio::test]

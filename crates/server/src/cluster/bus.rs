@@ -9,6 +9,7 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError,
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use viral_swarm::cluster::ServerNumber;
+use viral_swarm::join::{JOIN_KEY_LEN, JoinKey};
 use viral_swarm::pageset::PageState;
 
 use super::message::Message;
@@ -17,6 +18,7 @@ use super::rolling::RollingSite;
 use crate::config::{ClusterUrl, Config};
 use crate::error::OpenError;
 use crate::hub::Hub;
+use crate::joins::Joins;
 use crate::limits::{
     CLUSTER_BATCH_MAX, CLUSTER_CONNECT_WAIT, CLUSTER_HELLO, CLUSTER_LIVED, CLUSTER_NUMBER_LEASE_MS, CLUSTER_NUMBER_TRIES,
     CLUSTER_PAGE_LEN_MAX, CLUSTER_PAGES_AT_ONCE, CLUSTER_PAUSE, CLUSTER_PAUSE_MAX, CLUSTER_REPLY_WAIT, CLUSTER_SEEN_AT_ONCE, CLUSTER_TELL,
@@ -47,7 +49,7 @@ const PAGES_AGE_MAX_S: u64 = 30 * 86_400;
 pub(crate) async fn join(
     config: &Config,
     (hub, site): (&Arc<Hub>, Option<Arc<RollingSite>>),
-    stats: &Arc<Stats>,
+    (stats, joins): (&Arc<Stats>, &Arc<Joins>),
     shutdown: &Shutdown,
 ) -> Result<Option<(Arc<Cluster>, impl Future<Output = ()> + Send + use<>)>, OpenError> {
     let Some((url, site)) = config.cluster.as_ref().zip(site) else { return Ok(None) };
@@ -59,6 +61,7 @@ pub(crate) async fn join(
         names: Names::of(&config.cluster_name.to_string()),
         number: ServerNumber(rand::rng().random()),
         token: rand::rng().random(),
+        joins: Arc::clone(joins),
         refused: Once::new(),
     };
     let link = match bus.connect().await {
@@ -119,6 +122,10 @@ impl Names {
     fn pages(&self) -> String {
         format!("{}:pages", self.0)
     }
+
+    fn join_key(&self) -> String {
+        format!("{}:join-key", self.0)
+    }
 }
 
 struct Bus {
@@ -128,6 +135,8 @@ struct Bus {
     number: ServerNumber,
     /// Tells our hold on the number from another's.
     token: u64,
+    /// Whose key all servers have.
+    joins: Arc<Joins>,
     /// Said once: what Redis refuses now it refuses twice a second.
     refused: Once,
 }
@@ -189,6 +198,8 @@ impl Bus {
             Err(error) if is_refusal(&error) => return Err(error),
             taken => self.tolerate(taken)?,
         }
+        let agreed = self.agree_on_key(&mut commands).await;
+        self.tolerate(agreed)?;
         let mut messages = self.client.get_async_pubsub().await?;
         messages.subscribe(&[self.names.all(), self.names.to(self.number)]).await?;
         Ok(Link { commands, messages: messages.into_on_message() })
@@ -216,6 +227,19 @@ impl Bus {
             ErrorKind::Client,
             "every number that was tried is taken: other keys have the names of this cluster (--cluster-name)",
         )))
+    }
+
+    /// Takes over the key of the cluster's join tickets, or gives it ours. While it does not keep one, each server goes on with its own.
+    async fn agree_on_key(&self, commands: &mut Commands) -> RedisResult<()> {
+        let (key, own) = (self.names.join_key(), self.joins.key());
+        let _: Option<String> = cmd("SET").arg(&key).arg(&own.as_bytes()[..]).arg("NX").query_async(commands).await?;
+        let agreed: Option<Vec<u8>> = cmd("GET").arg(&key).query_async(commands).await?;
+        match agreed.map(<[u8; JOIN_KEY_LEN]>::try_from) {
+            Some(Ok(secret)) => self.joins.agree(JoinKey::new(secret)),
+            Some(Err(_)) => tracing::warn!(%key, "the cluster's key of join tickets is none, so each server has its own; delete it"),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Goes on where Redis answers, but not as we want: it is full, or a key is somebody else's. Messages are passed on all the same.

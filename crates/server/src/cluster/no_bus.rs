@@ -7,6 +7,7 @@ use super::rolling::RollingSite;
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::hub::Hub;
+use crate::joins::Joins;
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
 
@@ -17,7 +18,7 @@ use crate::stats::Stats;
 pub(crate) async fn join(
     config: &Config,
     _: (&Arc<Hub>, Option<Arc<RollingSite>>),
-    _: &Arc<Stats>,
+    _: (&Arc<Stats>, &Arc<Joins>),
     _: &Shutdown,
 ) -> Result<Option<(Arc<Cluster>, std::future::Ready<()>)>, OpenError> {
     match &config.cluster {

@@ -79,7 +79,7 @@ pub fn default_file() -> String {
 /// How several sites are written, which no flag says.
 const SITES: &str = r#"
 # Several sites by host, for `viral serve` without DIR. Each has a root or an upstream, and may say of itself alone
-# `spa`, `header` (besides those above), `share` and `never`. The one with `default = true` has all other hosts, too.
+# `spa`, `header` (besides those above), `upload-volume`, `quiet-hours`, `share` and `never`. The one with `default = true` has all other hosts, too.
 # [[site]]
 # host = "app.example"
 # root = "/srv/app"
@@ -260,6 +260,20 @@ mod tests {
     }
 
     #[test]
+    fn what_visitors_give_is_the_same_in_the_file_and_in_flags_and_each_site_has_its_own() {
+        let file = file("upload-volume = \"2048M\"\nquiet-hours = \"22:00-06:00+02:00\"\n");
+        let read = load(&matches(&[]), Some(file.path())).unwrap();
+        assert_eq!(read, load(&matches(&["--upload-volume", "2G", "--quiet-hours", "22:00-06:00+02:00"]), None).unwrap());
+        assert_eq!(load(&matches(&["--upload-volume", "off"]), Some(file.path())).unwrap().upload_volume.0, 0);
+        let site: crate::config::SiteConfig =
+            toml::from_str("host = \"a\"\nupload-volume = \"1M\"\nquiet-hours = \"01:00-02:00\"").unwrap();
+        let own = read.of_site(&site);
+        assert_eq!((own.upload_volume.to_string(), own.quiet_hours.unwrap().to_string()), ("1M".to_owned(), "01:00-02:00 UTC".to_owned()));
+        let other = read.of_site(&toml::from_str("host = \"b\"").unwrap());
+        assert_eq!((other.upload_volume, other.quiet_hours), (read.upload_volume, read.quiet_hours));
+    }
+
+    #[test]
     fn a_switch_of_the_file_can_be_turned_off_by_a_flag() {
         let file = file("spa = true\n");
         assert!(!load(&matches(&["--spa=false"]), Some(file.path())).unwrap().spa);
@@ -281,6 +295,12 @@ mod tests {
             ("holdout = \"150%\"\n", "line 1: holdout: `150%` is no share of visitors: it must be from 0% to 100%"),
             ("ramp = \"10\"\n", "line 1: ramp: `10` is no share of visitors: write it in percent, as 5% or 0.5%"),
             ("mode = \"ghost\"\n", "line 1: mode: unknown variant `ghost`, expected `live` or `shadow`"),
+            ("upload-volume = \"5MB\"\n", "line 1: upload-volume: `5MB` is no volume: write it as 500M, 2G, a number of bytes, or `off`"),
+            ("spa = true\nquiet-hours = \"22-6\"\n", "line 2: quiet-hours: `22-6` are no quiet hours: `22` is no time of day"),
+            (
+                "[[site]]\nhost = \"a\"\nquiet-hours = \"22:00\"\n",
+                "line 3: quiet-hours: `22:00` are no quiet hours: write them as 22:00-06:00",
+            ),
             ("reach = \"any\"\nheader = [\n  \"a: b\",\n  \"nocolon\",\n]\n", "header: "),
         ] {
             let file = file(text);

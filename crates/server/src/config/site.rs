@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::values::serde_as_text;
-use super::{HeaderLine, ValueError};
+use super::{HeaderLine, QuietHours, UploadVolume, ValueError};
 
 /// Longest name of a host, in bytes (RFC 1035 section 2.3.4).
 const HOST_LEN_MAX: usize = 253;
@@ -76,6 +76,10 @@ pub struct SiteConfig {
     pub never: Option<Vec<String>>,
     /// In place of `spa`.
     pub spa: Option<bool>,
+    /// In place of `upload-volume`.
+    pub upload_volume: Option<UploadVolume>,
+    /// In place of `quiet-hours`.
+    pub quiet_hours: Option<QuietHours>,
     /// Besides those of `header`.
     #[serde(default)]
     pub header: Vec<HeaderLine>,
@@ -113,6 +117,8 @@ mod tests {
             share: None,
             never: Some(vec!["/b".to_owned()]),
             spa: Some(false),
+            upload_volume: None,
+            quiet_hours: None,
             header: vec!["B: 2".parse().unwrap()],
         };
         let settings = config.of_site(&site);

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use viral_swarm::quiet::QuietHoursError;
 use viral_swarm::rollout::ShareError;
 
 /// Why a setting's text is not a value.
@@ -66,6 +67,12 @@ pub enum ValueError {
     /// No origin of a page.
     #[error("`{0}` is no origin: write it as https://app.example or https://app.example:8443, without a path, or `*` for any")]
     Origin(String),
+    /// No volume.
+    #[error("`{0}` is no volume: write it as 500M, 2G, a number of bytes, or `off`")]
+    Volume(String),
+    /// No quiet hours.
+    #[error("`{0}` are no quiet hours: {1}")]
+    QuietHours(String, QuietHoursError),
     /// No share of visitors.
     #[error("`{0}` is no share of visitors: {1}")]
     Share(String, ShareError),

@@ -38,6 +38,7 @@ pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: 
     let mut response = back_with(&app, peer, &headers, cookies::set_off(scope));
     if response.status() == StatusCode::SEE_OTHER {
         response.headers_mut().append(header::SET_COOKIE, cookies::clear_browser(scope));
+        response.headers_mut().append(header::SET_COOKIE, cookies::clear_join(scope));
     }
     response
 }
@@ -98,8 +99,9 @@ mod tests {
     async fn opting_out_sets_the_cookie_for_a_year_and_opting_in_clears_it() {
         let response = post("/.viral/opt-out", &[]).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
-        let cleared = response.headers().get_all(header::SET_COOKIE).iter().next_back().unwrap();
-        assert_eq!(cleared, "viral-visit=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly");
+        let cleared: Vec<_> =
+            response.headers().get_all(header::SET_COOKIE).iter().skip(1).map(|cookie| cookie.to_str().unwrap()).collect();
+        assert_eq!(cleared, ["viral-visit", "viral-join"].map(|name| format!("{name}=; Max-Age=0; Path=/; SameSite=Lax; HttpOnly")));
         assert_eq!(response.headers()[header::SET_COOKIE], "viral=off; Max-Age=31536000; Path=/; SameSite=Lax");
         assert_eq!(post("/.viral/opt-in", &[]).await.headers()[header::SET_COOKIE], "viral=; Max-Age=0; Path=/; SameSite=Lax");
     }

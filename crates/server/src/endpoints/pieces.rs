@@ -14,7 +14,7 @@ use viral_wire::signal::RecordPost;
 use viral_wire::{Digest, Frame, Manifest, PieceId};
 
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::{Socket, is_native_peer};
 use crate::cookies::pinned_version;
 use crate::limits::RECORD_LEN_MIN;
 use crate::page_stats::Taken;
@@ -114,6 +114,11 @@ pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: H
             count_other(&app, &headers, blob.len());
             let mut response = binary(Body::from(blob));
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            if is_native_peer(&headers) {
+                // Whoever wants one asset opens no page, and registers for this one.
+                let ticket = app.joins.cookie(&headers, &app.hub.named("/".to_owned()), app.cookie_scope(peer, &headers));
+                response.headers_mut().append(header::SET_COOKIE, ticket);
+            }
             response
         }
         Err(error) => refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("these records do not fit one answer: {error}")),

@@ -8,6 +8,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use viral_wire::PERSONAL_PATH;
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{AnswerPost, PersonalPost, TimePost, VisitPost};
 
@@ -45,8 +46,8 @@ pub(crate) async fn socket(
     // Anything a little too long is still read, so that its sender can be told.
     let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
     let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
-    let hub = Arc::clone(&app.hub);
-    handshake::answer(upgrade, move |socket| socket::run(socket, hub, (client, guest), hosted))
+    let (hub, pass) = (Arc::clone(&app.hub), app.joins.pass_of(&headers));
+    handshake::answer(upgrade, move |socket| socket::run(socket, hub, (client, guest, pass), hosted))
 }
 
 /// `POST /.viral/answer`
@@ -106,6 +107,10 @@ pub(crate) async fn personal(State(app): State<Arc<App>>, peer: Socket, request:
     let (parts, body) = request.into_parts();
     if !app.is_own(peer, &parts.headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may ask");
+    }
+    // The page itself came with it.
+    if let Err(refused) = app.joins.pass_of(&parts.headers).check(PERSONAL_PATH) {
+        return refusal(StatusCode::FORBIDDEN, &refused.to_string());
     }
     let held = match read_post::<PersonalPost>(body).await {
         Ok(post) => post.held,

@@ -121,11 +121,25 @@ impl Hub {
     }
 
     /// Visitors name a page as they see it in their address bar; the tracker knows it by one name.
-    fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
-        let named = |page: String| match self.around.site.current().resolve_visit(&page) {
+    pub(crate) fn named(&self, page: String) -> String {
+        match self.around.site.current().resolve_visit(&page) {
             Resolved::Asset(asset) => page_path(&asset).to_owned(),
             Resolved::Redirect(_) | Resolved::NotFound(_) => page,
-        };
+        }
+    }
+
+    /// Whether the site has a page of this name, as the tracker knows it.
+    pub(crate) fn has_page(&self, page: &str) -> bool {
+        let version = self.around.site.current();
+        match version.resolve_visit(page) {
+            Resolved::Asset(asset) => asset.is_document(),
+            Resolved::Redirect(_) => false,
+            Resolved::NotFound(_) => version.document(page).is_some(),
+        }
+    }
+
+    fn canonical(&self, message: PeerToTracker) -> PeerToTracker {
+        let named = |page| self.named(page);
         match message {
             PeerToTracker::Register { page, manifest, ticket, slots } => {
                 PeerToTracker::Register { page: named(page), manifest, ticket, slots }

@@ -1,10 +1,13 @@
 //! What happens without anybody asking: time passes, and the site changes.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::time::{Duration, sleep_until};
+use tokio::time::{Duration, sleep, sleep_until};
+use viral_swarm::quiet::QuietHours;
 
 use super::Hub;
+use crate::limits::{QUIET_LOOK, QUIET_TOLD_AT_ONCE, QUIET_TOLD_PAUSE};
 
 /// Calls the tracker when something is due. Runs until it is aborted.
 pub(crate) async fn keep_time(hub: Arc<Hub>) {
@@ -24,6 +27,29 @@ pub(crate) async fn keep_time(hub: Arc<Hub>) {
             () = hub.due_earlier.notified() => {}
         }
     }
+}
+
+/// Tells the tracker when quiet hours begin and end, and those who are there. Runs until it is aborted.
+pub(crate) async fn keep_quiet(hub: Arc<Hub>, hours: QuietHours) {
+    let mut was_quiet = None;
+    loop {
+        let now_s = unix_s();
+        let is_quiet = hours.are_at(now_s);
+        if was_quiet.replace(is_quiet) != Some(is_quiet) {
+            tracing::info!(%hours, is_quiet, "browsers are asked to give nothing in quiet hours");
+            hub.lock().tracker.set_quiet(is_quiet);
+            while hub.with(|inner, now_ms| inner.tracker.tell_quiet(now_ms, QUIET_TOLD_AT_ONCE)) {
+                sleep(QUIET_TOLD_PAUSE).await;
+            }
+        }
+        // The system's clock may be set meanwhile.
+        sleep(Duration::from_secs(hours.change_in_s(now_s)).min(QUIET_LOOK)).await;
+    }
+}
+
+/// Seconds since 1970, by the system's clock.
+pub(crate) fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Makes every visited page's manifest anew when the site changes. Runs until it is aborted.

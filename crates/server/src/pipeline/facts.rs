@@ -100,6 +100,7 @@ pub(super) fn of_visit(app: &App, (version, document): (&Version, &Asset), reque
         evidence: Evidence {
             page_viral: fitness::of(app, version, document, request),
             unchanged: is_known(document, Which::Full, &request.headers),
+            is_quiet: app.is_quiet(),
             is_not_worth_it: !app.worth.is_worth_it(page_path(document), engine_of(&request.headers), evidence.lot),
             ..evidence
         },

@@ -60,6 +60,15 @@ pub(super) fn set_document_headers(
     }
 }
 
+/// Gives who is answered with a page leave to register for it.
+pub(crate) fn set_join_ticket(app: &App, response: &mut Response<Body>, request: &Parts, page: &str) {
+    let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    if answered && cookies::visitor_state(&request.headers) != CookieState::Off {
+        let scope = app.cookie_scope(Socket::of(request), &request.headers);
+        response.headers_mut().append(header::SET_COOKIE, app.joins.cookie(&request.headers, page, scope));
+    }
+}
+
 /// Says what the bytes of an answer count as.
 pub(super) fn with_cause(mut response: Response<Body>, cause: Cause) -> Response<Body> {
     response.extensions_mut().insert(cause);

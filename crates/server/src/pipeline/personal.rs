@@ -13,7 +13,7 @@ use viral_swarm::visits::{AnswerKind, Opening};
 use viral_wire::Digest;
 use viral_wire::signal::ThinBoot;
 
-use super::headers::{set_answer_header, set_document_headers};
+use super::headers::{set_answer_header, set_document_headers, set_join_ticket};
 use super::observe::{Opened, Visitor};
 use super::{facts, observe, render};
 use crate::app::App;
@@ -101,6 +101,9 @@ impl PersonalVisit {
             return response;
         }
         set_document_headers(app, &mut response, (&self.version, &self.request), &self.evidence, self.visitor);
+        if let Decision::Full(_) = decision {
+            set_join_ticket(app, &mut response, &self.request, page_path(&self.document));
+        }
         keep_from_shared_caches(response.headers_mut());
         // Its addition comes whenever the script in the head asks for it.
         let opened = Opened { page: page_path(&self.document), visitor: self.visitor, is_timed: false };

@@ -16,7 +16,7 @@ use viral_wire::Ticket;
 use viral_wire::limits::BOOT_VERSION;
 use viral_wire::signal::{Deploy, Offer, ThinBoot};
 
-use super::headers::{keep_private, set_answer_header, set_document_headers, with_cause};
+use super::headers::{keep_private, set_answer_header, set_document_headers, set_join_ticket, with_cause};
 use super::observe::{Opened, Visitor};
 use super::{facts, observe, span};
 use crate::app::App;
@@ -67,6 +67,9 @@ pub(super) async fn render(app: &App, visit: &RenderedVisit<'_>, admission: Admi
     }
     if decision != Decision::Asset {
         set_document_headers(app, &mut response, (version, request), &facts.evidence, visitor);
+    }
+    if let Decision::Full(_) | Decision::Thin(_) = decision {
+        set_join_ticket(app, &mut response, request, page_path(document));
     }
     if decision == Decision::Thin(Reason::Stored) {
         // It says what holds at this moment, to this visitor's worker.

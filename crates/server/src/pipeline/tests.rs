@@ -8,6 +8,8 @@ use http::StatusCode;
 use crate::testing::{NAVIGATION, SITE, answer, bytes, get, request, seeder, tell, text, viral, visit};
 
 mod base;
+mod giving;
+mod joins;
 mod log;
 mod rules;
 mod trials;

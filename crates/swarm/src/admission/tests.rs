@@ -209,6 +209,26 @@ fn where_it_does_not_pay_nobody_takes_from_others_and_the_own_store_still_answer
 }
 
 #[test]
+fn in_quiet_hours_browsers_neither_give_nor_take_and_native_peers_do() {
+    let policy = Policy { gpc: Gpc::Leech, ..Policy::default() };
+    let quiet = Evidence { is_quiet: true, is_peer_ready: true, ..visit() };
+    assert_eq!(decide(&quiet, &policy), Decision::Full(Reason::QuietHours));
+    assert_eq!(
+        decide(&Evidence { is_peer_ready: false, ..quiet.clone() }, &policy),
+        Decision::Full(Reason::QuietHours),
+        "and share no copy"
+    );
+    assert_eq!(decide(&Evidence { is_native_peer: true, ..quiet.clone() }, &policy), Decision::Thin(Reason::PeerNear));
+    assert_eq!(
+        decide(&Evidence { stored: true, ..quiet.clone() }, &policy),
+        Decision::Thin(Reason::Stored),
+        "what a visitor has costs nobody"
+    );
+    assert_eq!(decide(&Evidence { gpc: true, ..quiet.clone() }, &policy), Decision::Plain(Reason::Gpc));
+    assert_eq!(decide(&Evidence { save_data: true, ..quiet }, &policy), Decision::Plain(Reason::SaveData));
+}
+
+#[test]
 fn in_shadow_every_browser_gets_the_page_as_it_is() {
     let policy = Policy { rollout: Rollout { shadow: true, ..Rollout::default() }, ..Policy::default() };
     for evidence in [visit(), Evidence { is_peer_ready: false, ..visit() }, Evidence { lot: Some(Lot::new(1)), ..visit() }] {

@@ -64,6 +64,7 @@ fn a_site_that_never_answers_thin_is_told_why() {
     let facts = Facts { hour, reason: Some(("small-app", 50)), ..Facts::default() };
     assert_eq!(kinds(&facts), ["never-thin"]);
     assert!(alerts(&facts)[0].says.contains("None of 50 visits") && alerts(&facts)[0].says.contains("\"small-app\""));
+    assert_eq!(kinds(&Facts { reason: Some(("shadow", 50)), ..facts.clone() }), [""; 0], "nobody need be told what they chose");
     assert_eq!(kinds(&Facts { hour: Counters { full: 39, ..hour }, ..facts.clone() }), [""; 0], "too few to say");
     assert_eq!(kinds(&Facts { hour: Counters { thin: 1, ..hour }, ..facts }), [""; 0]);
 }

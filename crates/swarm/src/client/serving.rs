@@ -83,7 +83,7 @@ impl Serving {
         Self {
             slots,
             held: HeldPieces::default(),
-            upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s, bytes_max: 0 }),
+            upload: Upload::new(UploadConfig { slots: slots.into(), bytes_per_s, ..UploadConfig::default() }),
             announce: Announce::new(slots > 0),
             peers: BTreeMap::new(),
             manifests_due: None,
@@ -131,9 +131,16 @@ impl Serving {
         self.upload.handle_held(self.held.bytes(), true);
     }
 
-    /// What the tracker allows: leechers at once, and bytes per second; 0 = no cap.
-    pub fn handle_limits(&mut self, now: u64, slots: u8, bytes_per_s: u64) {
+    /// What the tracker allows: leechers at once, bytes per second and in each day; 0 = no cap.
+    pub fn handle_limits(&mut self, now: u64, slots: u8, bytes_per_s: u64, bytes_per_day: u64) {
         self.upload.handle_limits(now, slots.min(self.slots).into(), bytes_per_s);
+        self.upload.handle_volume(now, bytes_per_day);
+    }
+
+    /// Whether nothing more is given to anybody today.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.upload.is_spent()
     }
 
     /// Both channels of a peer opened; `push` is what it is to be sent unasked.

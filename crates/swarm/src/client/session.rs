@@ -176,8 +176,11 @@ impl Session {
         self.at(now);
         self.live = true;
         match signal {
-            TrackerToPeer::Welcome { offers_wanted, slots, up_bytes_per_s, .. } => {
-                self.handle_welcome(offers_wanted, slots, up_bytes_per_s.into());
+            TrackerToPeer::Welcome { offers_wanted, slots, up_bytes_per_s, up_bytes_per_day, .. } => {
+                self.handle_welcome(offers_wanted, slots, up_bytes_per_s, up_bytes_per_day);
+            }
+            TrackerToPeer::Limits { slots, up_bytes_per_s, up_bytes_per_day } => {
+                self.handle_limits(slots, up_bytes_per_s, up_bytes_per_day);
             }
             TrackerToPeer::Manifest { manifest, .. } => self.handle_named(manifest),
             TrackerToPeer::Answer { offer, peer: number, description, push } => {
@@ -401,12 +404,9 @@ impl Session {
         }
     }
 
-    fn handle_welcome(&mut self, offers_wanted: u8, slots: u8, up_bytes_per_s: u64) {
+    fn handle_welcome(&mut self, offers_wanted: u8, slots: u8, up_bytes_per_s: u32, up_bytes_per_day: u64) {
         self.offers_wanted = offers_wanted;
-        // Of two caps the lower one; 0 is none.
-        let caps = [self.config.up_bytes_per_s, up_bytes_per_s];
-        let cap = caps.into_iter().filter(|cap| *cap > 0).min().unwrap_or(0);
-        self.exchange.serving.handle_limits(self.exchange.now, slots, cap);
+        self.handle_limits(slots, up_bytes_per_s, up_bytes_per_day);
         if self.current().is_some() {
             self.begin_leasing();
         }
@@ -415,6 +415,14 @@ impl Session {
         self.report.handle_welcome();
         self.report_now();
         self.look_for_peers();
+    }
+
+    /// The tracker says how much is to be given.
+    fn handle_limits(&mut self, slots: u8, up_bytes_per_s: u32, up_bytes_per_day: u64) {
+        // Of two caps the lower one; 0 is none.
+        let caps = [self.config.up_bytes_per_s, up_bytes_per_s.into()];
+        let cap = caps.into_iter().filter(|cap| *cap > 0).min().unwrap_or(0);
+        self.exchange.serving.handle_limits(self.exchange.now, slots, cap, up_bytes_per_day);
     }
 
     /// The tracker names the manifest that holds for the page now.
@@ -475,7 +483,7 @@ impl Session {
 
     /// Leaves as many offers as the tracker wants, once there is something to give: in a crowd there soon will be.
     fn make_offers(&mut self) {
-        if self.config.slots == 0 || !self.exchange.will_hold() || self.exchange.peers.room() == 0 {
+        if self.config.slots == 0 || self.exchange.serving.is_spent() || !self.exchange.will_hold() || self.exchange.peers.room() == 0 {
             return;
         }
         let count = std::mem::take(&mut self.offers_wanted).min(OFFERS_PER_PEER_MAX as u8);

@@ -32,6 +32,8 @@ pub struct TrackerConfig {
     pub slots_max: u8,
     /// Upload rate asked of each seeder, in bytes per second; 0 is no cap.
     pub up_bytes_per_s: u32,
+    /// Upload asked of each visitor in a day of its visit, in bytes; 0 is no cap. Whoever gave so much is introduced to nobody until the next.
+    pub up_bytes_per_day: u64,
     /// Bytes one seeder pushes unasked at its own `open`.
     pub push_bytes_max: u32,
     /// Share of picks that are random among equally near peers, in permille, so that swarms stay connected.
@@ -59,6 +61,7 @@ impl Default for TrackerConfig {
             offers_wanted: OFFERS_WANTED,
             slots_max: SLOTS_MAX,
             up_bytes_per_s: UP_BYTES_PER_S,
+            up_bytes_per_day: 0,
             push_bytes_max: PUSH_BYTES_MAX,
             random_share_permille: RANDOM_SHARE_PERMILLE,
             forged_reports_min: FORGED_REPORTS_MIN,

@@ -10,6 +10,7 @@ use viral_wire::{
 
 use super::{
     Tracker,
+    given::Given,
     leecher::Leecher,
     offers::OfferBook,
     output::{CloseReason, TrackerOutput},
@@ -60,6 +61,8 @@ impl Tracker {
             leecher: Leecher::new(self.next_serial()),
             held: None,
             book: OfferBook::new(self.now_ms, peer),
+            slots_wanted: 0,
+            given: Given::default(),
             served: Default::default(),
             standing: Standing::new(addr.public, self.reputation.fault_count_of(self.now_ms, addr.public)),
             listed: None,
@@ -135,9 +138,11 @@ impl Tracker {
         session.thin = ticket.is_some();
         session.held = manifest.map(|manifest| Held { manifest, bytes: 0, complete: false });
         session.addr.share = session.addr.share.max(visit);
-        let slots = if session.addr.share == SharePolicy::On { slots.min(self.config.slots_max) } else { 0 };
+        session.slots_wanted = slots;
+        let slots = self.members.sessions.get(&peer).map_or(0, |session| self.slots_of(session));
+        let Some(session) = self.members.sessions.get_mut(&peer) else { return };
         let offers_wanted = session.book.open(slots, self.config.offers_wanted);
-        let up_bytes_per_s = self.config.up_bytes_per_s;
+        let (up_bytes_per_s, up_bytes_per_day) = (self.config.up_bytes_per_s, self.config.up_bytes_per_day);
         let stun = self.stun.of_use_to(&session.addr);
         if let Some(manifest) = manifest.or_else(|| self.pages.get(page.as_str()).and_then(|page| page.manifest)) {
             self.lines.join(peer, manifest, &session.addr);
@@ -152,7 +157,7 @@ impl Tracker {
         if let Some(ordinal) = self.join_lineage(Answerer::Peer(peer)) {
             self.lineage.rejoin(ordinal);
         }
-        self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s, stun });
+        self.send(peer, TrackerToPeer::Welcome { peer, offers_wanted, slots, up_bytes_per_s, up_bytes_per_day, stun });
         let key = self.members.sessions.get(&peer).and_then(|session| session.page.clone());
         let entry = self.pages.entry(key.unwrap_or_else(|| page.as_str().into())).or_default();
         entry.peers.insert(peer);
@@ -160,6 +165,30 @@ impl Tracker {
             Some(manifest) => self.send(peer, TrackerToPeer::Manifest { page, manifest }),
             None => self.put(TrackerOutput::PageWanted { page }),
         }
+    }
+
+    /// How many a session may serve now of those that it wants to.
+    pub(super) fn slots_of(&self, session: &Session) -> u8 {
+        // Whoever runs a native peer wants to give.
+        let is_asked = session.addr.is_native || !self.is_quiet;
+        let may_give = session.addr.share == SharePolicy::On && is_asked && !session.given.is_spent();
+        if may_give { session.slots_wanted.min(self.config.slots_max) } else { 0 }
+    }
+
+    /// Tells a session how many it may serve from now on, if that changed.
+    pub(super) fn adjust_slots(&mut self, peer: PeerNumber) {
+        let Some(session) = self.members.sessions.get(&peer).filter(|session| session.page.is_some()) else { return };
+        let slots = self.slots_of(session);
+        if slots == session.book.slots {
+            return;
+        }
+        if let Some(session) = self.members.sessions.get_mut(&peer) {
+            session.book.slots = slots;
+        }
+        let (up_bytes_per_s, up_bytes_per_day) = (self.config.up_bytes_per_s, self.config.up_bytes_per_day);
+        self.send(peer, TrackerToPeer::Limits { slots, up_bytes_per_s, up_bytes_per_day });
+        self.refresh(peer);
+        self.top_up(peer);
     }
 
     pub(super) fn handle_held(&mut self, peer: PeerNumber, manifest: Digest, bytes: u64, coverage: &dyn Coverage) {
@@ -246,6 +275,9 @@ impl Tracker {
         session.book.close(&mut self.timers);
         if let Some(until_ms) = session.cooldown_until_ms {
             self.timers.clear(until_ms, Timer::CooledDown(peer));
+        }
+        if let Some(due_ms) = session.given.due_ms() {
+            self.timers.clear(due_ms, Timer::NextDay(peer));
         }
         if let Some(page) = &session.page
             && let Some(entry) = self.pages.get_mut(page)

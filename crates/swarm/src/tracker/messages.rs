@@ -61,7 +61,10 @@ impl Tracker {
                     self.refuse(peer, ErrorCode::Unknown, "you never met that peer, or reported too much");
                 }
             }
-            PeerToTracker::Counts(counts) => self.handle_counts(Answerer::Peer(peer), &counts),
+            PeerToTracker::Counts(counts) => {
+                self.note_given(peer, counts.bytes_to_peers);
+                self.handle_counts(Answerer::Peer(peer), &counts);
+            }
         }
     }
 

@@ -9,9 +9,11 @@ use viral_wire::{
 
 use super::{
     Tracker,
+    given::Given,
     leecher::Noted,
     output::{CloseReason, TrackerOutput},
     standing::Verdict,
+    timers::Timer,
     types::{Answerer, VisitError},
 };
 use crate::{
@@ -74,6 +76,25 @@ impl Tracker {
                 self.lineage.bytes(ordinal, from, believed(*bytes));
             }
         }
+    }
+
+    /// A session says that it gave so much more.
+    pub(super) fn note_given(&mut self, peer: PeerNumber, bytes: u64) {
+        let (volume, now_ms) = (self.config.up_bytes_per_day, self.now_ms);
+        let Some(session) = self.members.sessions.get_mut(&peer).filter(|_| volume > 0 && bytes > 0) else { return };
+        if session.given.add(now_ms, bytes, volume) {
+            let due_ms = session.given.due_ms();
+            due_ms.into_iter().for_each(|due_ms| self.timers.set(due_ms, Timer::NextDay(peer)));
+            self.adjust_slots(peer);
+        }
+    }
+
+    /// The day of a session is over whose volume was used up.
+    pub(super) fn handle_next_day(&mut self, peer: PeerNumber) {
+        if let Some(session) = self.members.sessions.get_mut(&peer) {
+            session.given = Given::default();
+        }
+        self.adjust_slots(peer);
     }
 
     /// Somebody says that a piece matched its digest: what it reported before counts from now on.

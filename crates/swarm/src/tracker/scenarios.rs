@@ -12,6 +12,7 @@ use crate::coverage::Coverage;
 
 mod connections;
 mod faults;
+mod giving;
 mod limits;
 mod lines;
 mod locality;

@@ -10,7 +10,7 @@ use viral_wire::{
     signal::{NatKind, PeerNumber},
 };
 
-use super::{leecher::Leecher, offers::OfferBook, standing::Standing};
+use super::{given::Given, leecher::Leecher, offers::OfferBook, standing::Standing};
 use crate::{
     address::ClientAddr,
     limits::UPLOADS_PER_PEER_MAX,
@@ -39,6 +39,9 @@ pub(super) struct Session {
     pub(super) leecher: Leecher,
     pub(super) held: Option<Held>,
     pub(super) book: OfferBook,
+    /// Leechers that it is willing to serve at once.
+    pub(super) slots_wanted: u8,
+    pub(super) given: Given,
     /// Everybody it ever served, newest last; they may report it and it against them.
     pub(super) served: VecDeque<PeerNumber>,
     pub(super) standing: Standing,

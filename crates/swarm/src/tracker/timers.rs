@@ -17,6 +17,8 @@ pub(super) enum Timer {
     Open(PeerNumber, u32),
     /// The cooldown of a peer that failed several leechers.
     CooledDown(PeerNumber),
+    /// The rest of a day whose volume a session has given.
+    NextDay(PeerNumber),
 }
 
 /// A queue from which every entry is removed by whoever gave it up, so that it is never longer than what waits.

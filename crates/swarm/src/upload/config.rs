@@ -25,6 +25,8 @@ pub const BURST_MS: u64 = 500;
 pub const RATE_MAX: u64 = 1 << 36;
 /// Peers at the same time; more are not served. A page holds at most 500 connections.
 pub const PEERS_MAX: usize = 512;
+/// For this long a volume cap counts, in milliseconds, from when the engine began. A visit is seldom longer, and nothing of it is kept.
+pub const DAY_MS: u64 = 86_400_000;
 /// Time counted at most between two refills, so that a sleeping page cannot overflow a number.
 pub const REFILL_MS_MAX: u64 = 60_000;
 
@@ -35,12 +37,14 @@ pub struct UploadConfig {
     pub slots: usize,
     /// Cap in bytes per second over all peers, on the wire; 0 = none. At most [`RATE_MAX`].
     pub bytes_per_s: u64,
-    /// Cap in bytes for the life of the engine, on the wire; 0 = none.
+    /// Cap in bytes for each [`DAY_MS`] of the engine's time, on the wire; 0 = none.
     pub bytes_max: u64,
+    /// Bytes of the first such day that were given before the engine began.
+    pub bytes_given: u64,
 }
 
 impl Default for UploadConfig {
     fn default() -> Self {
-        Self { slots: SLOTS, bytes_per_s: 0, bytes_max: 0 }
+        Self { slots: SLOTS, bytes_per_s: 0, bytes_max: 0, bytes_given: 0 }
     }
 }

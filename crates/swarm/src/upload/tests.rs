@@ -14,6 +14,7 @@ use crate::replay;
 #[serde(tag = "call", rename_all = "kebab-case")]
 enum Input {
     Limits { slots: usize, rate: u64 },
+    Volume { bytes: u64 },
     Open { peer: PeerKey, ids: Vec<u32> },
     Want { peer: PeerKey, ids: Vec<u32>, missing: Vec<u32> },
     Cancel { peer: PeerKey, ids: Vec<u32> },
@@ -39,6 +40,7 @@ impl Traced {
         let upload = &mut self.upload;
         match &input {
             Input::Limits { slots, rate } => upload.handle_limits(now, *slots, *rate),
+            Input::Volume { bytes } => upload.handle_volume(now, *bytes),
             Input::Open { peer, ids } => upload.handle_open(now, *peer, &replay::ids(ids)),
             Input::Want { peer, ids, missing } => {
                 upload.handle_want(now, *peer, &replay::ids(ids), |id| !missing.contains(&replay::number(*id)));
@@ -59,7 +61,7 @@ impl Traced {
     }
 
     fn check(&self, name: &str) {
-        let UploadConfig { slots, bytes_per_s, bytes_max } = self.config;
+        let UploadConfig { slots, bytes_per_s, bytes_max, .. } = self.config;
         replay::check("upload", name, &json!({ "slots": slots, "bytesPerS": bytes_per_s, "bytesMax": bytes_max }), &self.steps);
     }
 }
@@ -251,6 +253,37 @@ fn at_the_volume_cap_everything_is_refused() {
     traced.check("volume");
 }
 
+#[test]
+fn a_volume_that_the_tracker_names_holds_for_each_day() {
+    let mut traced = engine();
+    traced.call(0, open(1));
+    traced.call(0, want(1, 0..10));
+    traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 30_000 });
+    assert_eq!(refused(&traced.call(2, Input::Volume { bytes: 40_000 }), CAPPED), 0, "there is some left");
+    assert_eq!(refused(&traced.call(3, Input::Sent { peer: 1, id: 1, bytes: 10_000 }), CAPPED), 5);
+    assert!(traced.upload.is_spent());
+    assert_eq!(refused(&traced.call(DAY_MS - 1, want(1, [20])), CAPPED), 1);
+    assert_eq!(refused(&traced.call(DAY_MS - 1, Input::Volume { bytes: 40_000 }), CAPPED), 0, "the same said again gives nothing back");
+    assert!(traced.upload.is_spent());
+    assert_eq!(sends(&traced.call(DAY_MS, want(1, [20]))), [(1, 20)], "the next day");
+    traced.call(DAY_MS + 1, Input::Sent { peer: 1, id: 20, bytes: 30_000 });
+    assert_eq!(sends(&traced.call(DAY_MS + 2, want(1, [21]))), [(1, 21)]);
+    assert_eq!(refused(&traced.call(DAY_MS + 3, Input::Volume { bytes: 20_000 }), CAPPED), 0);
+    assert_eq!(refused(&traced.call(DAY_MS + 4, want(1, [22])), CAPPED), 1, "less than was given already");
+    assert_eq!(sends(&traced.call(DAY_MS + 5, Input::Volume { bytes: 0 })), []);
+    traced.call(DAY_MS + 6, Input::Sent { peer: 1, id: 21, bytes: 30_000 });
+    assert_eq!(sends(&traced.call(DAY_MS + 7, want(1, [22]))), [(1, 22)], "no cap any more");
+    traced.check("volume-day");
+}
+
+#[test]
+fn what_was_given_before_the_engine_began_counts_for_the_first_day() {
+    let mut upload = Upload::new(UploadConfig { bytes_max: 5_000, bytes_given: 5_000, ..UploadConfig::default() });
+    assert!(upload.is_spent());
+    assert_eq!(upload.throttled_until(DAY_MS), None);
+    assert!(!upload.is_spent());
+}
+
 fn input() -> impl Strategy<Value = Input> {
     let ids = || prop::collection::vec(0..30_u32, 0..20);
     let peer = || 0..4_u64;
@@ -293,7 +326,7 @@ fn noise_is_answered_the_same_way_everywhere() {
     use proptest::strategy::ValueTree as _;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let steps = prop::collection::vec((0..500_u64, input()), 300).new_tree(&mut runner).unwrap().current();
-    let mut traced = Traced::new(UploadConfig { slots: 3, bytes_per_s: 300_000, bytes_max: 3_000_000 });
+    let mut traced = Traced::new(UploadConfig { slots: 3, bytes_per_s: 300_000, bytes_max: 3_000_000, ..UploadConfig::default() });
     let mut now = 0;
     for (ms, input) in steps {
         now += ms;

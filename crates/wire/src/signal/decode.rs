@@ -104,7 +104,7 @@ impl Signal for TrackerToPeer {
             }
             Self::Error { message, .. } => require(message.len() <= ERROR_MESSAGE_LEN_MAX, "message"),
             Self::Share { pieces, .. } => require(pieces.len() <= SHARE_PIECES_MAX, "pieces"),
-            Self::Dropped { .. } => Ok(()),
+            Self::Dropped { .. } | Self::Limits { .. } => Ok(()),
         }
     }
 }

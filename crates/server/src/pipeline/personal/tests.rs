@@ -212,11 +212,17 @@ async fn a_body_that_is_cut_short_does_not_look_complete() {
 #[tokio::test]
 async fn a_page_takes_from_whoever_loaded_what_such_pages_load() {
     let viral = site(0).await;
-    let own = [("host", "app.example"), ("origin", "http://app.example"), ("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "empty")];
+    let (_, shown) = visited(&viral, &[], page(&[])).await;
+    let cookies = shown.headers().get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().unwrap().split(';').next());
+    let ticket = cookies.filter(|cookie| cookie.starts_with("viral-join=")).collect::<String>();
+    let foreign =
+        [("host", "app.example"), ("origin", "http://app.example"), ("sec-fetch-site", "same-origin"), ("sec-fetch-dest", "empty")];
+    let own = [foreign.as_slice(), &[("cookie", ticket.as_str())]].concat();
     let asked = async |headers: &[(&str, &str)]| request(&viral, "POST", PERSONAL_PATH, headers, "{}").await;
     assert_eq!(asked(&own).await.status(), StatusCode::NO_CONTENT, "nobody is there");
     drop(visited(&viral, &[], page(&[])).await);
     let (_, _outgoing) = seeder(&viral, PERSONAL_PATH);
+    assert_eq!(asked(&foreign).await.status(), StatusCode::FORBIDDEN, "it was shown no such page");
     let response = asked(&own).await;
     assert_eq!(response.status(), StatusCode::OK);
     let boot: ThinBoot = serde_json::from_str(&text(response).await).unwrap();
@@ -227,6 +233,7 @@ async fn a_page_takes_from_whoever_loaded_what_such_pages_load() {
     let nonsense = request(&viral, "POST", PERSONAL_PATH, &own, "{\"held\":1}").await;
     assert_eq!(nonsense.status(), StatusCode::BAD_REQUEST);
     assert_eq!(asked(&[("host", "app.example"), ("origin", "http://other.example")]).await.status(), StatusCode::FORBIDDEN);
-    let opted_out = [own.as_slice(), &[("cookie", "viral=off")]].concat();
+    let both = format!("{ticket}; viral=off");
+    let opted_out = [foreign.as_slice(), &[("cookie", &both)]].concat();
     assert_eq!(asked(&opted_out).await.status(), StatusCode::NO_CONTENT);
 }

@@ -49,7 +49,7 @@ async fn everything_that_we_make_lies_below_the_base() {
     let full = visit(&viral, "/", &[]).await;
     assert_eq!(answer(&full), "full; reason=no-peer-near");
     let cookies: Vec<_> = full.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
-    assert!(cookies.len() == 2 && cookies.iter().all(|cookie| cookie.contains("; Path=/app/;")), "{cookies:?}");
+    assert!(cookies.len() == 3 && cookies.iter().all(|cookie| cookie.contains("; Path=/app/;")), "{cookies:?}");
     assert!(!full.headers().contains_key("viral-base"), "browsers need not be told");
     assert!(text(full).await.contains("<script async src=\"/app/.viral/addition.js?v="));
 

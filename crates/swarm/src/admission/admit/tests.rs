@@ -85,6 +85,7 @@ const ROWS: &[(&str, Change, Decision)] = &[
     ("an iframe", |facts, _| facts.evidence.fetch_dest = Some("iframe".to_owned()), Decision::Asset),
     ("saved, not shown", |facts, _| facts.evidence.page_viral = PageFitness::NotHtml, Decision::Asset),
     ("it does not pay", |facts, _| facts.evidence.is_not_worth_it = true, Decision::Full(Reason::NotWorthIt)),
+    ("quiet hours", |facts, _| facts.evidence.is_quiet = true, Decision::Full(Reason::QuietHours)),
     ("asked for plain", |facts, _| facts.evidence.forced_plain = true, Decision::Plain(Reason::Requested)),
     ("keeps nothing", |facts, _| facts.evidence.storage_blocked = true, Decision::Plain(Reason::Storage)),
     ("opted out", |facts, _| facts.evidence.cookie = CookieState::Off, Decision::Plain(Reason::OptOut)),

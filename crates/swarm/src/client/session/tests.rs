@@ -145,7 +145,7 @@ fn description() -> Description {
 }
 
 fn welcome() -> TrackerToPeer {
-    TrackerToPeer::Welcome { peer: peer(99), offers_wanted: 2, slots: 4, up_bytes_per_s: 0, stun: Vec::new() }
+    TrackerToPeer::Welcome { peer: peer(99), offers_wanted: 2, slots: 4, up_bytes_per_s: 0, up_bytes_per_day: 0, stun: Vec::new() }
 }
 
 fn named() -> TrackerToPeer {

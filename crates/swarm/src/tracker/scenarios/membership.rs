@@ -16,7 +16,7 @@ fn a_newcomer_is_welcomed_and_told_the_manifest_as_soon_as_it_is_known() {
     let mut world = World::new();
     let peer = world.join(HERE);
     world.register(peer, None);
-    let welcome = TrackerToPeer::Welcome { peer, offers_wanted: 2, slots: 4, up_bytes_per_s: 0, stun: Vec::new() };
+    let welcome = TrackerToPeer::Welcome { peer, offers_wanted: 2, slots: 4, up_bytes_per_s: 0, up_bytes_per_day: 0, stun: Vec::new() };
     assert_eq!(world.told(peer), [welcome]);
     assert_eq!(world.others, [TrackerOutput::PageWanted { page: "/".to_owned() }]);
     world.tracker.handle_manifest(world.now_ms, "/", version(1));
