@@ -12,6 +12,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::{Layer as _, ServiceExt as _};
 use viral_swarm::admission::Policy;
@@ -115,8 +116,7 @@ impl Viral {
         if rolling.is_some() {
             hub.join_others();
         }
-        let (stats, shutdown) = (Arc::<Stats>::default(), Shutdown::new());
-        let joins = Joins::open(config).await;
+        let (stats, shutdown, joins) = (Arc::<Stats>::default(), Shutdown::new(), Joins::open(config).await);
         let (cluster, meeting) = cluster::join(config, (&hub, rolling), (&stats, &joins), &shutdown).await?.unzip();
         let app = Arc::new(App {
             site,
@@ -155,16 +155,9 @@ impl Viral {
             own_v4: primary_address(IpAddr::from([0; 4])),
             own_v6: primary_address(IpAddr::from([0; 16])),
         });
-        let mut tasks = vec![
-            tokio::spawn(hub::keep_time(Arc::clone(&hub))),
-            tokio::spawn(hub::follow_versions(Arc::clone(&hub))),
-            tokio::spawn(hub::follow_visits(Arc::clone(&hub))),
-            tokio::spawn(admin::sample(Arc::downgrade(&app))),
-        ];
+        let mut tasks = keepers(&hub, config);
+        tasks.push(tokio::spawn(admin::sample(Arc::downgrade(&app))));
         tasks.extend(meeting.map(tokio::spawn));
-        if let Some(hours) = config.quiet_hours {
-            tasks.push(tokio::spawn(hub::keep_quiet(Arc::clone(&hub), hours.0)));
-        }
         if let Some(tracker) = webtorrent {
             tasks.extend([tokio::spawn(webtorrent::follow(Arc::downgrade(&tracker))), tokio::spawn(webtorrent::keep_time(tracker))]);
         }
@@ -460,6 +453,17 @@ fn site_options(config: &Config) -> SiteOptions {
 fn policy(config: &Config) -> Policy {
     let prompts_allowed = config.macos == Macos::Allow;
     Policy { app_bytes_min: config.min_app_bytes, prompts_allowed, gpc: config.gpc.into(), rollout: config.rollout() }
+}
+
+/// What sees to the tracker and the pages until it is aborted.
+fn keepers(hub: &Arc<Hub>, config: &Config) -> Vec<JoinHandle<()>> {
+    let mut tasks = vec![
+        tokio::spawn(hub::keep_time(Arc::clone(hub))),
+        tokio::spawn(hub::follow_versions(Arc::clone(hub))),
+        tokio::spawn(hub::follow_visits(Arc::clone(hub))),
+    ];
+    tasks.extend(config.quiet_hours.map(|hours| tokio::spawn(hub::keep_quiet(Arc::clone(hub), hours.0))));
+    tasks
 }
 
 fn tracker_config(config: &Config) -> TrackerConfig {

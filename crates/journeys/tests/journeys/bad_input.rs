@@ -39,8 +39,8 @@ async fn socket(
     // The leave to register for the page, as its answer brings it.
     let asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
     let page = plain::request(server.address(), Method::HEAD, "/", &asked, Vec::new()).await.expect("an answer");
-    let cookies = page.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-    let ticket = cookies.filter(|cookie| cookie.starts_with("viral-join=")).last().expect("a join ticket");
+    let mut cookies = page.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let ticket = cookies.find(|cookie| cookie.starts_with("viral-join=")).expect("a join ticket");
     request.headers_mut().insert("cookie", ticket.parse().expect("a header value"));
     match tokio_tungstenite::connect_async(request).await {
         Ok((socket, _)) => Ok(socket),

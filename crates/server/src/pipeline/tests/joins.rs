@@ -42,16 +42,15 @@ async fn refusal(address: SocketAddr, headers: &[(&'static str, &str)], page: &s
     let register = PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 };
     socket.send(Message::text(serde_json::to_string(&register).unwrap())).await.unwrap();
     let Some(Ok(Message::Text(text))) = socket.next().await else { panic!("no answer") };
-    match serde_json::from_str(&text).unwrap() {
-        TrackerToPeer::Welcome { .. } => None,
-        TrackerToPeer::Error { code, message } => {
-            let end = socket.next().await;
-            let Some(Ok(Message::Close(Some(frame)))) = end else { panic!("it goes on: {end:?}") };
-            assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1008, "join-ticket"));
-            Some((code, message))
-        }
-        other => panic!("{other:?}"),
+    let said = serde_json::from_str(&text).unwrap();
+    if let TrackerToPeer::Welcome { .. } = said {
+        return None;
     }
+    let TrackerToPeer::Error { code, message } = said else { panic!("{said:?}") };
+    let end = socket.next().await;
+    let Some(Ok(Message::Close(Some(frame)))) = end else { panic!("it goes on: {end:?}") };
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1008, "join-ticket"));
+    Some((code, message))
 }
 
 /// The cookie that an answer sets, as it is sent back; empty if it sets none.
