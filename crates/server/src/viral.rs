@@ -34,7 +34,7 @@ use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
-use crate::listen::{Service, connections_max, descriptors};
+use crate::listen::{Service, connections_max, descriptors, sessions_max};
 use crate::listener::Listener;
 use crate::locality::Whereabouts;
 use crate::meter::Meter;
@@ -449,7 +449,7 @@ fn tracker_config(config: &Config) -> TrackerConfig {
         ladder: config.ladder(),
         up_bytes_per_s: config.up_limit,
         // Each session has a connection, and who comes for a page must find a place, too.
-        sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
+        sessions_max: TrackerConfig::default().sessions_max.min(sessions_max(connections_max(descriptors()))),
         ..TrackerConfig::default()
     }
 }
