@@ -34,7 +34,7 @@ use viral_site::{Asset, Site, Version};
 use inner::{Around, Inner};
 
 pub(crate) use for_others::Numbers;
-pub(crate) use outgoing::Outgoing;
+pub(crate) use outgoing::{Outgoing, OutgoingReceiver};
 pub(crate) use tasks::{follow_versions, follow_visits, keep_time};
 
 /// Tracker and pages of one site.

@@ -76,6 +76,7 @@ pub mod tls;
 mod unasked;
 mod viral;
 mod visits;
+mod web_socket;
 mod webtorrent;
 mod worth;
 
