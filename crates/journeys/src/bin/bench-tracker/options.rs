@@ -66,7 +66,8 @@ impl Task {
                 "--help" | "-h" => return Ok(Self::Help),
                 "--rounds" => options.rounds = value()?.parse().context("--rounds needs a number")?,
                 "--only" => options.only = Some(value()?),
-                "--before" => options.before = Some(value()?.into()),
+                // The server runs in a folder of its own.
+                "--before" => options.before = Some(std::path::absolute(value()?)?),
                 "--scale" => options.scale = value()?.parse().context("--scale needs a number, as 0.1")?,
                 _ => bail!("unknown option {word}; see --help"),
             }
