@@ -112,7 +112,7 @@ pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// most. More is `431`.
 pub(crate) const HEAD_LEN_MAX: usize = 32 * 1024;
 
-/// Connections open at one time, WebSockets included (the tracker holds 50,000, about 4 KiB each). At about 20 KiB for one that is no WebSocket they are 450 MiB with those.
+/// Connections open at one time, WebSockets included (the tracker holds 50,000, about 7 KiB each). At about 20 KiB for one that is no WebSocket they are 650 MiB with those.
 pub(crate) const CONNECTIONS_MAX: usize = 65_536;
 
 /// Connections that wait for a place while their network has most of them, and those that must end and have not: each has a descriptor, of the quarter that
