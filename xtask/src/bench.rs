@@ -1,6 +1,7 @@
 //! Benches: measured on this machine, both sides of each comparison in the same minute.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, Subcommand};
@@ -25,6 +26,8 @@ pub(crate) enum Bench {
     Native,
     /// One decision of a visit, by how many sessions there are.
     Admit,
+    /// The tracker beside `aquatic_ws`: announces and introductions per CPU-second, memory of sessions, a restart, one decision among a million.
+    Tracker(Tracker),
     /// Requests that a CPU-second of the server answers, beside nginx: small assets over keep-alive, no browser.
     Http {
         /// Rounds of each side; medians are printed.
@@ -42,6 +45,7 @@ impl Bench {
         match self {
             Self::Path { .. } | Self::Apps(_) => &[tools::NPM, tools::JOURNEYS, tools::BENCH],
             Self::Native | Self::Admit => &[],
+            Self::Tracker(_) => &[tools::BENCH_TRACKER],
             Self::Http { .. } => &[tools::BENCH_HTTP],
         }
     }
@@ -80,12 +84,69 @@ impl Apps {
     }
 }
 
+/// What is handed on to the bench of the tracker.
+#[derive(Debug, Args)]
+pub(crate) struct Tracker {
+    /// Rounds of each side in rows that have rounds; medians are printed.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Only rows whose name contains this: `announces-tls`, `announces-plain`, `memory-plain`, `memory-tls`, `memory-many`, `metrics`, `introductions`, `storm`, `decision`.
+    #[arg(long)]
+    only: Option<String>,
+    /// This share of all sessions, sockets and visits.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Another build of viral, beside which introductions stand.
+    #[arg(long)]
+    before: Option<PathBuf>,
+}
+
+impl Tracker {
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| name.contains(only))
+    }
+
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> =
+            vec!["--rounds".into(), self.rounds.to_string().into(), "--scale".into(), self.scale.to_string().into()];
+        words.extend(self.only.iter().flat_map(|name| ["--only".into(), name.into()]));
+        words.extend(self.before.iter().flat_map(|path| ["--before".into(), path.into()]));
+        words
+    }
+
+    fn run(&self, steps: &mut Steps) -> anyhow::Result<()> {
+        if self.wants("decision") {
+            steps.run("bench admit, a million sessions", || shell::run(example_command("viral-swarm", "admit").args(["--", "1000000"])))?;
+            if self.only.as_deref() == Some("decision") {
+                return Ok(());
+            }
+        }
+        steps.run("build viral (release)", release::build)?;
+        let rival = tools::AQUATIC;
+        if ["announces-tls", "announces-plain", "memory-plain", "memory-tls"].iter().any(|row| self.wants(row)) {
+            steps.run("aquatic from crates.io", || rival.iter().try_for_each(|tool| tools::ensure_crate(*tool)))?;
+        }
+        steps.run("bench tracker", || {
+            let mut command = bench("bench-tracker", &self.words());
+            for (variable, tool) in ["AQUATIC_WS", "AQUATIC_WS_LOAD_TEST"].into_iter().zip(rival) {
+                if std::env::var_os(variable).is_none() {
+                    command.env(variable, tools::crate_tool(*tool));
+                }
+            }
+            shell::run(&mut command)
+        })
+    }
+}
+
 pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
     if let Bench::Native = what {
         return steps.run("bench native", || example("viral-peer", "goodput"));
     }
     if let Bench::Admit = what {
         return steps.run("bench admit", || example("viral-swarm", "admit"));
+    }
+    if let Bench::Tracker(tracker) = what {
+        return tracker.run(steps);
     }
     steps.run("build viral (release)", release::build)?;
     if let Bench::Http { rounds, only } = what {
@@ -101,12 +162,18 @@ pub(crate) fn run(steps: &mut Steps, what: &Bench) -> anyhow::Result<()> {
             steps.run("bench path", || in_browsers("bench-path", &["--runs".into(), runs.to_string().into()]))
         }
         Bench::Apps(apps) => steps.run("bench apps", || in_browsers("bench-apps", &apps.words())),
-        Bench::Native | Bench::Admit | Bench::Http { .. } => Ok(()),
+        Bench::Native | Bench::Admit | Bench::Tracker(_) | Bench::Http { .. } => Ok(()),
     }
 }
 
 fn example(package: &str, name: &str) -> anyhow::Result<()> {
-    shell::run(cargo().args(["run", "--quiet", "--release", "--package", package, "--example", name]))
+    shell::run(&mut example_command(package, name))
+}
+
+fn example_command(package: &str, name: &str) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--package", package, "--example", name]);
+    command
 }
 
 /// Runs one of the benches of `crates/journeys` that need browsers.

@@ -40,6 +40,9 @@ pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];
 /// What the bench of requests needs.
 pub(crate) const BENCH_HTTP: &[Tool] = &[("nginx", "nginx-light"), ("wrk", "wrk"), ("openssl", "openssl")];
 
+/// What the bench of the tracker needs.
+pub(crate) const BENCH_TRACKER: &[Tool] = &[("openssl", "openssl")];
+
 /// What the lab needs.
 pub(crate) const LAB: &[Tool] = &[("ip", "iproute2"), ("setpriv", "util-linux"), ("nginx", "nginx-light")];
 
@@ -49,17 +52,20 @@ pub(crate) const LAB_ROUTERS: &[Tool] = &[("nft", "nftables")];
 /// What the lab's real browsers need besides [`LAB`].
 pub(crate) const LAB_BROWSERS: &[Tool] = &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
-/// A program that Debian has not, so it is compiled from crates.io: its name and version.
-pub(crate) type CrateTool = (&'static str, &'static str);
+/// A program that Debian has not, so it is compiled from crates.io: its name, its version, and whether with the dependencies that it was released with.
+pub(crate) type CrateTool = (&'static str, &'static str, bool);
 
 /// Drives Firefox.
-const GECKODRIVER: CrateTool = ("geckodriver", "0.37.1");
+const GECKODRIVER: CrateTool = ("geckodriver", "0.37.1", true);
+
+/// The tracker that ours is compared with, and its load test. With its own lock file the tracker does not build on Rust 1.95.
+pub(crate) const AQUATIC: &[CrateTool] = &[("aquatic_ws", "0.9.0", false), ("aquatic_ws_load_test", "0.9.0", true)];
 
 /// Makes Debian packages.
-pub(crate) const CARGO_DEB: CrateTool = ("cargo-deb", "3.8.0");
+pub(crate) const CARGO_DEB: CrateTool = ("cargo-deb", "3.8.0", true);
 
 /// Makes bills of materials.
-pub(crate) const CARGO_CYCLONEDX: CrateTool = ("cargo-cyclonedx", "0.5.9");
+pub(crate) const CARGO_CYCLONEDX: CrateTool = ("cargo-cyclonedx", "0.5.9", true);
 
 /// Makes sure that every tool is there: installs as root on Debian, else says which packages are missing.
 pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
@@ -102,16 +108,18 @@ pub(crate) fn ensure_crate(tool: CrateTool) -> anyhow::Result<()> {
     if crate_tool(tool).is_file() {
         return Ok(());
     }
-    let (name, version) = tool;
+    let (name, version, is_locked) = tool;
     // Its own target directory, so that the build's lock and profile are not shared with ours.
     run(cargo()
-        .args(["install", name, "--locked", "--version", version, "--root"])
+        .args(["install", name, "--version", version])
+        .args(is_locked.then_some("--locked"))
+        .arg("--root")
         .arg(tools_dir())
         .env("CARGO_TARGET_DIR", tools_dir().join("build")))
 }
 
 /// Where a program is: on PATH, else ours under the target directory.
-pub(crate) fn crate_tool((name, _): CrateTool) -> PathBuf {
+pub(crate) fn crate_tool((name, ..): CrateTool) -> PathBuf {
     which(name).unwrap_or_else(|| tools_dir().join("bin").join(name))
 }
 

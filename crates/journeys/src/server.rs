@@ -19,6 +19,7 @@ use crate::{deadlines, wait};
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    binary: PathBuf,
     arguments: Vec<OsString>,
     address: SocketAddr,
     admin: SocketAddr,
@@ -135,6 +136,16 @@ impl Server {
         Self::start(arguments).await
     }
 
+    /// Serves `folder` as [`serve`](Self::serve) does, by another build of viral.
+    ///
+    /// # Panics
+    /// When the server does not come up; the message carries its log.
+    pub async fn serve_with(binary: &Path, folder: &Path, more: &[&str]) -> Self {
+        let mut arguments: Vec<OsString> = vec!["serve".into(), folder.into()];
+        arguments.extend(more.iter().map(OsString::from));
+        Self::start_with(binary.to_owned(), arguments).await
+    }
+
     /// Serves in front of another server, as [`serve`](Self::serve) otherwise.
     ///
     /// # Panics
@@ -154,9 +165,13 @@ impl Server {
     }
 
     async fn start(arguments: Vec<OsString>) -> Self {
+        Self::start_with(binary(), arguments).await
+    }
+
+    async fn start_with(binary: PathBuf, arguments: Vec<OsString>) -> Self {
         let logs = tempfile::tempdir().expect("a temporary folder for logs");
-        let (process, address, admin) = spawn(&arguments, "127.0.0.1:0", "127.0.0.1:0", logs.path()).expect("the server starts");
-        Self { process, arguments, address, admin, logs }
+        let (process, address, admin) = spawn((&binary, &arguments), "127.0.0.1:0", "127.0.0.1:0", logs.path()).expect("the server starts");
+        Self { process, binary, arguments, address, admin, logs }
     }
 
     /// Ends the server by SIGTERM and starts it again on the same ports.
@@ -166,7 +181,7 @@ impl Server {
     pub async fn restart(&mut self) {
         self.stop().await;
         let (listen, admin) = (self.address.to_string(), self.admin.to_string());
-        let (process, ..) = spawn(&self.arguments, &listen, &admin, self.logs.path()).expect("the server starts again");
+        let (process, ..) = spawn((&self.binary, &self.arguments), &listen, &admin, self.logs.path()).expect("the server starts again");
         self.process = process;
     }
 
@@ -188,6 +203,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Address of the operator.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
     }
 
     /// Whole URL of a path of the app.
@@ -290,7 +311,11 @@ pub fn binary() -> PathBuf {
 /// The binary with these arguments and nothing of the environment that would configure it.
 #[must_use]
 pub fn command(arguments: &[OsString]) -> Command {
-    let mut command = Command::new(binary());
+    command_of(&binary(), arguments)
+}
+
+fn command_of(binary: &Path, arguments: &[OsString]) -> Command {
+    let mut command = Command::new(binary);
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_string_lossy().starts_with("VIRAL_");
@@ -301,8 +326,13 @@ pub fn command(arguments: &[OsString]) -> Command {
     command
 }
 
-fn spawn(arguments: &[OsString], listen: &str, admin: &str, logs: &Path) -> anyhow::Result<(Process, SocketAddr, SocketAddr)> {
-    let mut command = command(arguments);
+fn spawn(
+    (binary, arguments): (&Path, &[OsString]),
+    listen: &str,
+    admin: &str,
+    logs: &Path,
+) -> anyhow::Result<(Process, SocketAddr, SocketAddr)> {
+    let mut command = command_of(binary, arguments);
     // A folder of our own, so that nobody's viral.toml is picked up.
     command.args(["--listen", listen, "--admin-listen", admin]).current_dir(logs);
     let mut process = Process::start(&mut command, logs)?;

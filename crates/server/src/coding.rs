@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use viral_site::{Coding, accepted};
+use viral_site::{Coding, Ending, accepted};
 
 const OFFERED: &str = "the coding is offered, and memory takes all that is written";
 
@@ -23,6 +23,14 @@ pub(crate) fn encode_quick(coding: Option<Coding>, body: Vec<u8>) -> Vec<u8> {
     match coding {
         Some(coding) => viral_site::encode_quick(coding, &body).expect(OFFERED),
         None => body,
+    }
+}
+
+/// The same of a body that begins and ends so.
+pub(crate) fn encode_quick_before(coding: Option<Coding>, beginning: &[u8], ending: &Ending) -> Vec<u8> {
+    match coding {
+        Some(coding) => viral_site::encode_quick_before(coding, beginning, ending).expect(OFFERED),
+        None => [beginning, ending.plain()].concat(),
     }
 }
 

@@ -1,16 +1,16 @@
 //! Frames to and from one WebSocket: counted, bounded in time, pings that show who is gone, and a goodbye that arrives.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
-use futures_util::SinkExt as _;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::allowance::Allowance;
-use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
+use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_AWAKE, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
 use crate::shutdown::{Shutdown, TaskGuard};
 use crate::stats::{Cause, Stats};
+use crate::web_socket::{CloseFrame, Error, Message, Utf8Bytes, WebSocket};
 
 /// Close codes (RFC 6455 section 7.4.1).
 pub(crate) const GOING_AWAY: u16 = 1001;
@@ -37,16 +37,20 @@ pub(crate) struct Frames {
     hosted: Hosted,
     /// Pings and pongs that the client may still send.
     control: Allowance,
+    /// When something is to be done though nobody says anything.
+    alarm: Pin<Box<Sleep>>,
     /// When the client is asked for a sign of life.
-    ping: Interval,
+    ping_at: Instant,
     heard: Instant,
+    /// When something was said last, by either side.
+    busy: Instant,
 }
 
 /// What [`Frames::take`] looks at.
 pub(crate) enum Event {
     /// The client sent this; `None` when it is gone.
-    Came(Option<Result<Message, axum::Error>>),
-    /// It is time for a ping.
+    Came(Option<Result<Message, Error>>),
+    /// The alarm rang, and the client says nothing.
     Tick,
 }
 
@@ -59,9 +63,9 @@ pub(crate) enum Payload {
 impl Frames {
     pub(crate) fn new(socket: WebSocket, hosted: Hosted) -> Self {
         let now = Instant::now();
-        let mut ping = interval_at(now + PING_INTERVAL, PING_INTERVAL);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { socket, hosted, control: Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S), ping, heard: now }
+        let ping_at = now + PING_INTERVAL;
+        let control = Allowance::new(SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S);
+        Self { socket, hosted, control, alarm: Box::pin(sleep_until(ping_at)), ping_at, heard: now, busy: now }
     }
 
     /// Says when the server ends.
@@ -72,8 +76,10 @@ impl Frames {
     /// What happens next, for [`Self::take`]. Nothing is lost where nobody waits for it any more.
     pub(crate) async fn event(&mut self) -> Event {
         tokio::select! {
+            // What came is heard before anybody takes the socket for quiet.
+            biased;
             message = self.socket.recv() => Event::Came(message),
-            _ = self.ping.tick() => Event::Tick,
+            () = self.alarm.as_mut() => Event::Tick,
         }
     }
 
@@ -85,10 +91,10 @@ impl Frames {
         let message = match event {
             Event::Came(message) => {
                 self.heard = Instant::now();
+                self.note_busy(self.heard);
                 message.ok_or(None)?
             }
-            Event::Tick if self.heard.elapsed() > IDLE_TIMEOUT => return Err(Some((GOING_AWAY, "no sign of life"))),
-            Event::Tick => return self.send(Message::Ping(Default::default())).await.map(|()| None).ok_or(None),
+            Event::Tick => return self.tick().await.map(|()| None),
         };
         match message {
             Ok(Message::Text(text)) => Ok(Some(Payload::Text(text))),
@@ -106,8 +112,38 @@ impl Frames {
                     Err(Some((POLICY, "too many pings")))
                 }
             }
+            // Only who sends frames of its own making meets with this.
+            Ok(Message::Frame(_)) => Ok(None),
             // Where the next message begins is not known any more.
             Err(_) => Err(Some((TOO_BIG, "message malformed or too long"))),
+        }
+    }
+
+    /// The alarm rang: the socket sleeps if nothing was said for a while, and its client is pinged if it is time for that.
+    async fn tick(&mut self) -> Result<(), Option<End>> {
+        let now = Instant::now();
+        if now >= self.busy + SOCKET_AWAKE {
+            self.socket.sleep();
+        }
+        if now >= self.ping_at {
+            if self.heard.elapsed() > IDLE_TIMEOUT {
+                return Err(Some((GOING_AWAY, "no sign of life")));
+            }
+            self.ping_at = now + PING_INTERVAL;
+            self.send(Message::Ping(Bytes::new())).await.ok_or(None)?;
+        }
+        // Where it could not sleep, it is tried again as long after.
+        let tired_at = self.socket.is_awake().then(|| (self.busy + SOCKET_AWAKE).max(now + SOCKET_AWAKE / 2));
+        self.alarm.as_mut().reset(tired_at.map_or(self.ping_at, |tired_at| tired_at.min(self.ping_at)));
+        Ok(())
+    }
+
+    /// Something was said: it is not to stay awake for long after. An alarm that is near stays as it is, for it looks at the time itself.
+    fn note_busy(&mut self, now: Instant) {
+        self.busy = now;
+        let tired_at = now + SOCKET_AWAKE;
+        if self.alarm.deadline() > tired_at {
+            self.alarm.as_mut().reset(tired_at);
         }
     }
 
@@ -128,6 +164,7 @@ impl Frames {
             socket.flush().await
         };
         timeout(WRITE_TIMEOUT, sending).await.ok()?.ok()?;
+        self.note_busy(Instant::now());
         if let Some(stats) = &self.hosted.stats {
             stats.add_sent(Cause::Signalling, len);
         }
@@ -135,7 +172,7 @@ impl Frames {
     }
 
     pub(crate) async fn close(&mut self, (code, reason): End) {
-        let sent = self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        let sent = self.send(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))).await;
         // Reading on lets the other side's close frame arrive, so that the socket ends without a reset.
         if sent.is_some() {
             self.read_to_end().await;
@@ -153,6 +190,7 @@ fn frame_len(message: &Message) -> u64 {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
         Message::Close(frame) => frame.as_ref().map_or(0, |frame| 2 + frame.reason.len()),
+        Message::Frame(frame) => frame.payload().len(),
     };
     let head = match payload {
         0..=125 => 2,

@@ -35,7 +35,7 @@ use viral_site::{Asset, Site, Version};
 use inner::{Around, Inner};
 
 pub(crate) use for_others::Numbers;
-pub(crate) use outgoing::Outgoing;
+pub(crate) use outgoing::{Outgoing, OutgoingReceiver};
 pub(crate) use tasks::{follow_versions, follow_visits, keep_quiet, keep_time, unix_s};
 
 /// Tracker and pages of one site.

@@ -78,6 +78,7 @@ mod unasked;
 mod viral;
 mod visits;
 mod watch;
+mod web_socket;
 mod webtorrent;
 mod worth;
 

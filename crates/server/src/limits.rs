@@ -62,12 +62,15 @@ pub(crate) const TITLE_LEN_MAX: usize = 120;
 /// Messages waiting for one slow reader of a WebSocket before it is dropped. The tracker's own bursts are under ten.
 pub(crate) const SOCKET_QUEUE_MAX: usize = 64;
 
-/// Buffer that a WebSocket reads into, in bytes: most signals are shorter, and a longer one gets room of its own while it comes. Every session has this one for as long as it
-/// lives; the library's own choice is 128 KiB.
+/// Buffer that a WebSocket reads into, in bytes: most signals are shorter, and a longer one gets room of its own while it comes. A socket has it as long as it is
+/// awake; the library's own choice is 128 KiB.
 pub(crate) const SOCKET_READ_LEN: usize = 4 * 1024;
 
 /// Bytes that wait in one WebSocket's buffer for a client that does not read, answers to its pings among them; more end the session. Two of the longest signals.
 pub(crate) const SOCKET_WRITE_LEN_MAX: usize = 2 * viral_wire::limits::SIGNAL_LEN_MAX;
+
+/// How long a WebSocket keeps its buffers after the last thing that was said: peers that meet say several things within a second.
+pub(crate) const SOCKET_AWAKE: Duration = Duration::from_secs(1);
 
 /// Pings and pongs that a client may send at once. Browsers send one pong for each ping of ours, other clients their own pings every few seconds.
 pub(crate) const SOCKET_CONTROL_BURST_MAX: u64 = 32;
@@ -109,8 +112,8 @@ pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// most. More is `431`.
 pub(crate) const HEAD_LEN_MAX: usize = 32 * 1024;
 
-/// Connections open at one time, WebSockets included (the tracker holds 20,000). At about 20 KiB each they are 640 MiB.
-pub(crate) const CONNECTIONS_MAX: usize = 32_768;
+/// Connections open at one time, WebSockets included (the tracker holds 50,000, about 7 KiB each). At about 20 KiB for one that is no WebSocket they are 650 MiB with those.
+pub(crate) const CONNECTIONS_MAX: usize = 65_536;
 
 /// Connections that wait for a place while their network has most of them, and those that must end and have not: each has a descriptor, of the quarter that
 /// is left. An eighth of the places where that is less.

@@ -29,6 +29,11 @@ pub(crate) fn connections_max(descriptors: Option<u64>) -> usize {
     usize::try_from(spared).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_MAX)
 }
 
+/// Sessions among so many connections: a fifth is left for pages and what they load.
+pub(crate) fn sessions_max(connections: usize) -> usize {
+    (connections - connections / 5).max(1)
+}
+
 /// Serves on `listener` until the shutdown begins, then until every answer in flight is sent.
 pub(crate) async fn serve(listener: Listener, service: Service, limit: ConnectionLimit) {
     let connections = TaskTracker::new();

@@ -26,7 +26,7 @@ pub(crate) const FOR_WORKER: &str = "viral-worker";
 
 use crate::coding;
 use crate::config::Base;
-use viral_site::{Addition, Coding, EmbeddedFile};
+use viral_site::{Addition, Coding, EmbeddedFile, Ending};
 
 /// Inline script of the thin answer.
 static LOADER: &str = include_str!("../scripts/loader.js");
@@ -75,8 +75,8 @@ fn integrity(script: &str) -> String {
 
 /// The scripts of a site below a base.
 pub(crate) struct Scripts {
-    /// The loader as it stands between `<script>` and `</script>`.
-    pub(crate) loader: String,
+    /// How each thin answer goes on after its boot block, and ends: with the loader between `<script>` and `</script>`.
+    pub(crate) thin_ending: Ending,
     /// `sha256-…` of the loader for a Content-Security-Policy.
     pub(crate) loader_hash: String,
     /// The addition, encoded once.
@@ -125,7 +125,7 @@ impl Scripts {
         let (crowd_integrity, crowd) = (integrity(&crowd), Script::of(crowd));
         Self {
             loader_hash: integrity(&loader),
-            loader,
+            thin_ending: Ending::new(format!("</script><script>{loader}</script></body></html>").into_bytes()),
             tag_suffix: format!("-v{:.4}{:.4}", addition.version, beside.version),
             addition,
             worker_tag_suffix: format!("-w{:.8}", inside.version),
@@ -204,7 +204,7 @@ mod tests {
         let base: Base = "/some/app/".parse().unwrap();
         let scripts = Scripts::of(&base);
         let (addition, worker) = (scripts.addition.body(None), scripts.worker.body(None));
-        let texts = [scripts.loader.as_bytes(), &addition, &worker].map(|text| std::str::from_utf8(text).unwrap());
+        let texts = [scripts.thin_ending.plain(), &addition, &worker].map(|text| std::str::from_utf8(text).unwrap());
         for (text, original) in texts.into_iter().zip([LOADER, ADDITION, WORKER]) {
             let ours = original.matches(".viral/").count();
             assert!(

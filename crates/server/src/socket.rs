@@ -2,28 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
-use tokio::sync::mpsc;
 use tracing::Instrument as _;
 use viral_swarm::join::JoinRefusal;
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{ErrorCode, PeerNumber, PeerToTracker, TrackerToPeer, decode, encode};
 
 use crate::cluster::Guest;
-use crate::frames::{End, Frames, GOING_AWAY, Hosted, POLICY, Payload, UNSUPPORTED};
-use crate::hub::{Hub, Outgoing};
+use crate::frames::{End, Event, Frames, GOING_AWAY, Hosted, POLICY, Payload, UNSUPPORTED};
+use crate::hub::{Hub, Outgoing, OutgoingReceiver};
 use crate::joins::JoinPass;
+use crate::web_socket::{Message, WebSocket};
 
 /// Runs a session until either side ends it. The tracker always hears that the peer left.
 pub(crate) async fn run(socket: WebSocket, hub: Arc<Hub>, (client, guest, pass): (ClientAddr, Option<Guest>, JoinPass), hosted: Hosted) {
     let (peer, outgoing) = hub.join(client);
-    let mut session = Session { frames: Frames::new(socket, hosted), peer, hub: Arc::clone(&hub), guest, pass: Some(Box::new(pass)) };
+    let frames = Frames::new(socket, hosted);
+    let mut session = Session { frames, peer, hub: Arc::clone(&hub), guest: guest.map(Box::new), pass: Some(Box::new(pass)) };
     let lived = async {
         let end = session.exchange(outgoing).await;
         hub.leave(peer);
         if let Some((code, reason)) = end {
             tracing::debug!(code, reason, "session closed");
-            session.frames.close((code, reason)).await;
+            Box::pin(session.frames.close((code, reason))).await;
         }
     };
     lived.instrument(tracing::debug_span!("session", %peer)).await;
@@ -34,38 +34,56 @@ struct Session {
     peer: PeerNumber,
     hub: Arc<Hub>,
     /// What the session is to other servers.
-    guest: Option<Guest>,
+    guest: Option<Box<Guest>>,
     /// Until it registered.
     pass: Option<Box<JoinPass>>,
 }
 
+/// What a session has to do next.
+enum Next {
+    Came(Event),
+    Send(Option<Outgoing>),
+    Found(TrackerToPeer),
+}
+
 impl Session {
     /// Passes signals both ways. `None` when the other side is gone already.
-    async fn exchange(&mut self, mut outgoing: mpsc::Receiver<Outgoing>) -> Option<End> {
+    async fn exchange(&mut self, mut outgoing: OutgoingReceiver) -> Option<End> {
         let shutdown = self.frames.shutdown();
         let begun = shutdown.begun();
         tokio::pin!(begun);
         loop {
-            tokio::select! {
+            let next = tokio::select! {
                 () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
-                message = outgoing.recv() => match message {
-                    Some(Outgoing::Signal(signal)) => self.send_signal(&signal).await?,
-                    Some(Outgoing::Close(reason)) => return Some((reason.code(), reason.as_token())),
-                    None => return Some((POLICY, "too slow a reader")),
-                },
-                event = self.frames.event() => match self.frames.take(event).await {
-                    Ok(Some(Payload::Text(text))) => {
-                        if let Some(refusal) = self.handle_text(text.as_bytes()) {
-                            self.send_signal(&refusal).await?;
-                            return Some((POLICY, "join-ticket"));
-                        }
-                    }
-                    Ok(Some(Payload::Binary(_))) => return Some((UNSUPPORTED, "signals are text")),
-                    Ok(None) => {}
-                    Err(end) => return end,
-                },
-                found = found(&mut self.guest) => self.frames.send(Message::Text(encode(&found).into())).await?,
+                message = outgoing.recv() => Next::Send(message),
+                event = self.frames.event() => Next::Came(event),
+                found = found(&mut self.guest) => Next::Found(found),
+            };
+            // In a box, since a session that hears nothing is to have no room for it.
+            if let Err(end) = Box::pin(self.turn(next)).await {
+                return end;
             }
+        }
+    }
+
+    /// Does that. How the session ends by it, if it does.
+    async fn turn(&mut self, next: Next) -> Result<(), Option<End>> {
+        match next {
+            Next::Send(Some(Outgoing::Signal(signal))) => self.send_signal(&signal).await.ok_or(None),
+            Next::Send(Some(Outgoing::Close(reason))) => Err(Some((reason.code(), reason.as_token()))),
+            Next::Send(None) => Err(Some((POLICY, "too slow a reader"))),
+            Next::Found(found) => self.frames.send(Message::Text(encode(&found).into())).await.ok_or(None),
+            Next::Came(event) => match self.frames.take(event).await? {
+                Some(Payload::Text(text)) => match self.handle_text(text.as_bytes()) {
+                    Some(refusal) => {
+                        self.send_signal(&refusal).await.ok_or(None)?;
+                        Err(Some((POLICY, "join-ticket")))
+                    }
+                    None => Ok(()),
+                },
+                Some(Payload::Binary(_)) => Err(Some((UNSUPPORTED, "signals are text"))),
+                None => Ok(()),
+            },
         }
     }
 
@@ -115,7 +133,7 @@ fn refused(has_page: bool, refusal: JoinRefusal) -> TrackerToPeer {
 }
 
 /// Peers of other servers, once some are found.
-async fn found(guest: &mut Option<Guest>) -> TrackerToPeer {
+async fn found(guest: &mut Option<Box<Guest>>) -> TrackerToPeer {
     match guest {
         Some(guest) => guest.found().await,
         None => std::future::pending().await,

@@ -16,7 +16,7 @@ use viral_wire::{Description, Digest};
 use crate::Viral;
 use crate::client::Socket;
 use crate::config::Config;
-use crate::hub::Outgoing;
+use crate::hub::{Outgoing, OutgoingReceiver};
 use viral_site::{EmbeddedFile, Source};
 
 /// A page with a script, a later asset worth fetching, and another page.
@@ -96,12 +96,12 @@ pub(crate) fn description(setup: &str) -> Description {
 }
 
 /// A peer on the tracker that holds the whole manifest of `page` and left two offers. Returns its number and what it is sent.
-pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, tokio::sync::mpsc::Receiver<Outgoing>) {
+pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, OutgoingReceiver) {
     let hub = &viral.app.hub;
     let (peer, mut outgoing) = hub.join(ClientAddr::at([127, 0, 0, 1].into()));
     hub.message(peer, PeerToTracker::Register { page: page.to_owned(), manifest: None, ticket: None, slots: 4 });
     let mut manifest = None;
-    while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
+    while let Some(Outgoing::Signal(signal)) = outgoing.try_recv() {
         if let TrackerToPeer::Manifest { manifest: named, .. } = *signal {
             manifest = Some(named);
         }

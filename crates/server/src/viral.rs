@@ -36,7 +36,7 @@ use crate::hub::{self, Hub};
 use crate::joins::Joins;
 use crate::layer::ViralLayer;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
-use crate::listen::{Service, connections_max, descriptors};
+use crate::listen::{Service, connections_max, descriptors, sessions_max};
 use crate::listener::Listener;
 use crate::locality::Whereabouts;
 use crate::meter::Meter;
@@ -472,7 +472,7 @@ fn tracker_config(config: &Config) -> TrackerConfig {
         up_bytes_per_s: config.up_limit,
         up_bytes_per_day: config.upload_volume.0,
         // Each session has a connection, and who comes for a page must find a place, too.
-        sessions_max: TrackerConfig::default().sessions_max.min(connections_max(descriptors()) / 2),
+        sessions_max: TrackerConfig::default().sessions_max.min(sessions_max(connections_max(descriptors()))),
         ..TrackerConfig::default()
     }
 }

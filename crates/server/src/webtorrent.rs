@@ -8,7 +8,6 @@ mod session;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use axum::extract::ws::Utf8Bytes;
 use http::{HeaderMap, header};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use viral_swarm::limits::WEBTORRENT_INTERVAL_S;
@@ -18,6 +17,7 @@ use viral_wire::webtorrent::{Announce, Event, Id, Request, announced, answer, fa
 use crate::config::{Config, WebTorrentOrigin};
 use crate::error::OpenError;
 use crate::limits::{ANNOUNCE_SHARDS, ANNOUNCE_TICK, LOCALITY_LOOK};
+use crate::web_socket::Utf8Bytes;
 
 use self::numbers::Counters;
 use self::outbox::Outbox;

@@ -81,6 +81,6 @@ pub use resolve::exact_name;
 pub use respond::{Accepted, accepted, is_known, respond, respond_not_found, respond_redirect};
 pub use rules::{Redirect, RuleFault, RuleFaultKind};
 pub use site::{Claim, Site};
-pub use small::{encode_best, encode_quick};
+pub use small::{Ending, encode_best, encode_quick, encode_quick_before};
 pub use source::{OpenSite, Opening, Source};
 pub use version::{PieceLocation, Referred, Resolved, Version};

@@ -82,8 +82,8 @@ fn addr(number: u64, knows: bool) -> ClientAddr {
     ClientAddr { region: if knows { known(number) } else { Region::default() }, ..address(number) }
 }
 
-/// Time of one decision, a visit from a network of its own that is introduced to four seeders, and the memory that a session takes, if that is seen.
-fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
+/// Times of decisions, each about a visit from a network of its own that is introduced to four seeders, and the memory that a session takes, if that is seen.
+fn decisions(sessions: u64, knows: bool) -> (Vec<Duration>, u64) {
     let manifest = Digest::of(b"manifest");
     let mut coverage = CoverageCache::default();
     coverage.insert(manifest, &[Piece { digest: Digest::of(b"piece"), len: BYTES }]);
@@ -112,19 +112,19 @@ fn decision(sessions: u64, knows: bool) -> (Duration, u64) {
         foreign: Vec::new(),
     };
     let visits = VISITS.min(sessions / 4);
-    let (mut spent, mut thin) = (Duration::ZERO, 0);
+    let (mut times, mut thin) = (Vec::new(), 0);
     for visit in 0..visits {
         facts.addr = addr((1 << 23) + (visit << 8), knows);
         facts.ticket.0[..8].copy_from_slice(&visit.to_be_bytes());
         let swarm = Swarm { tracker: &mut tracker, crowds: &mut crowds, coverage: &coverage };
         let begun = Instant::now();
         let admission = black_box(admit(1, &facts, Some(&page), |_| false, &Policy::default(), swarm));
-        spent += begun.elapsed();
+        times.push(begun.elapsed());
         thin += u64::from(admission.decision().header().is_some_and(|value| value.starts_with("thin")));
         while tracker.poll().is_some() {}
     }
     assert!(thin * 2 > visits, "{thin} of {visits} visits were introduced to somebody");
-    (spent / u32::try_from(visits).unwrap_or(u32::MAX), session_len)
+    (times, session_len)
 }
 
 fn main() {
@@ -132,7 +132,7 @@ fn main() {
     let named: Vec<u64> = std::env::args().skip(1).filter_map(|sessions| sessions.parse().ok()).collect();
     let counts = if named.is_empty() { vec![100, 10_000, 100_000, MILLION] } else { named };
     let rows: Vec<_> = counts.into_iter().flat_map(|sessions| [(sessions, false), (sessions, true)]).collect();
-    let mut runs: Vec<Vec<Duration>> = rows.iter().map(|_| Vec::new()).collect();
+    let mut runs: Vec<Vec<Times>> = rows.iter().map(|_| Vec::new()).collect();
     let mut lens = vec![0; rows.len()];
     // In turns, so that a noisy minute is in all of them. The largest first, while what they take is not yet there to be taken again.
     for run in 0..RUNS {
@@ -140,27 +140,42 @@ fn main() {
             if sessions == MILLION && run >= RUNS_OF_A_MILLION {
                 continue;
             }
-            let (time, len) = decision(sessions, knows);
-            runs[at].push(time);
+            let (times, len) = decisions(sessions, knows);
+            runs[at].push(Times::of(times));
             lens[at] = lens[at].max(len);
         }
     }
-    let medians: Vec<Duration> = runs
-        .into_iter()
-        .map(|mut times| {
-            times.sort_unstable();
-            times[times.len() / 2]
-        })
-        .collect();
-    println!("| sessions | geography | one decision, µs | beside {} sessions | bytes of a session |", rows[0].0);
-    println!("|---:|---|---:|---:|---:|");
-    for (((sessions, knows), median), len) in rows.into_iter().zip(&medians).zip(lens) {
+    let means: Vec<f64> = runs.iter().map(|runs| middle(runs, |times| times.mean)).collect();
+    println!("| sessions | geography | one decision, µs | beside {} sessions | median, µs | p99.9, µs | bytes of a session |", rows[0].0);
+    println!("|---:|---|---:|---:|---:|---:|---:|");
+    for (at, ((sessions, knows), len)) in rows.into_iter().zip(lens).enumerate() {
         let len = if sessions < MILLION { String::new() } else { len.to_string() };
         let knows = if knows { "known" } else { "" };
-        println!(
-            "| {sessions} | {knows} | {:.1} | {:.2} | {len} |",
-            median.as_secs_f64() * 1e6,
-            median.as_secs_f64() / medians[0].as_secs_f64()
-        );
+        let (median, most) = (middle(&runs[at], |times| times.median), middle(&runs[at], |times| times.p999));
+        println!("| {sessions} | {knows} | {:.1} | {:.2} | {median:.1} | {most:.1} | {len} |", means[at], means[at] / means[0]);
     }
+}
+
+/// Times of one run's decisions, in microseconds.
+#[derive(Clone, Copy)]
+struct Times {
+    mean: f64,
+    median: f64,
+    p999: f64,
+}
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let us = |time: Duration| time.as_secs_f64() * 1e6;
+        let at = |permille: usize| times.get(times.len() * permille / 1000).copied().map_or(f64::NAN, us);
+        Self { mean: us(times.iter().sum()) / times.len().max(1) as f64, median: at(500), p999: at(999) }
+    }
+}
+
+/// The middle one of several runs.
+fn middle(runs: &[Times], of: impl Fn(&Times) -> f64) -> f64 {
+    let mut values: Vec<f64> = runs.iter().map(of).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

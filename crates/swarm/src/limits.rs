@@ -12,11 +12,11 @@ pub use worth::*;
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
 pub const APP_BYTES_MIN: u64 = 512 * 1024;
 
-/// Sessions the tracker holds. One is about 2 KiB with its offers, so 40 MiB at the limit.
-pub const SESSIONS_MAX: usize = 20_000;
+/// Sessions the tracker holds. One is about 2 KiB with its offers, so 100 MiB at the limit.
+pub const SESSIONS_MAX: usize = 50_000;
 
 /// Thin visits the tracker remembers; more than one per session, for visitors without a socket.
-pub const TICKETS_MAX: usize = 40_000;
+pub const TICKETS_MAX: usize = 100_000;
 
 /// How long a thin visit is remembered after its last sign of life, in milliseconds.
 pub const TICKET_AGE_MAX_MS: u64 = 600_000;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use http::{HeaderMap, Response, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use viral_swarm::webtorrent::Guest;
 use viral_wire::limits::ANNOUNCE_LEN_MAX;
 
-use super::handshake;
+use super::handshake::{self, NoUpgrade, Upgrade};
 use crate::app::App;
 use crate::client::Socket;
 use crate::limits::{ANNOUNCE_RECEIVED_BURST_MAX, ANNOUNCE_RECEIVED_PER_S, ANNOUNCE_WRITE_LEN, ANNOUNCE_WRITE_LEN_MAX, SOCKET_READ_LEN};
@@ -25,7 +24,7 @@ pub(crate) async fn socket(
     peer: Socket,
     meter: Option<Extension<Meter>>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, NoUpgrade>,
 ) -> Response<Body> {
     let Some(tracker) = app.webtorrent.clone() else {
         return refusal(
@@ -46,8 +45,11 @@ pub(crate) async fn socket(
     };
     app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
-    let upgrade = upgrade.max_message_size(ANNOUNCE_LEN_MAX).max_frame_size(ANNOUNCE_LEN_MAX).read_buffer_size(SOCKET_READ_LEN);
-    let upgrade = upgrade.write_buffer_size(ANNOUNCE_WRITE_LEN).max_write_buffer_size(ANNOUNCE_WRITE_LEN_MAX);
     let guest = Guest { place: client.place(), share: client.share };
-    handshake::answer(upgrade, move |socket| webtorrent::run(socket, tracker, guest, hosted))
+    handshake::answer(upgrade, socket_config, move |socket| webtorrent::run(socket, tracker, guest, hosted))
+}
+
+fn socket_config() -> WebSocketConfig {
+    let config = WebSocketConfig::default().max_message_size(Some(ANNOUNCE_LEN_MAX)).max_frame_size(Some(ANNOUNCE_LEN_MAX));
+    config.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(ANNOUNCE_WRITE_LEN).max_write_buffer_size(ANNOUNCE_WRITE_LEN_MAX)
 }

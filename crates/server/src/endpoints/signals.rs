@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Request, State};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use viral_wire::PERSONAL_PATH;
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{AnswerPost, PersonalPost, TimePost, VisitPost};
 
-use super::handshake;
+use super::handshake::{self, NoUpgrade, Upgrade};
 use crate::app::App;
 use crate::client::Socket;
 use crate::cluster::Guest;
@@ -30,7 +29,7 @@ pub(crate) async fn socket(
     peer: Socket,
     meter: Option<Extension<Meter>>,
     headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, NoUpgrade>,
 ) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may connect");
@@ -43,11 +42,14 @@ pub(crate) async fn socket(
     app.look_at_proxy(peer, &headers);
     let client = app.client_addr(peer, &headers);
     let guest = app.cluster.as_ref().map(|cluster| Guest::new(cluster, client, pipeline::facts::fresh_ticket()));
-    // Anything a little too long is still read, so that its sender can be told.
-    let upgrade = upgrade.max_message_size(2 * SIGNAL_LEN_MAX).max_frame_size(2 * SIGNAL_LEN_MAX);
-    let upgrade = upgrade.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX);
     let (hub, pass) = (Arc::clone(&app.hub), app.joins.pass_of(&headers));
-    handshake::answer(upgrade, move |socket| socket::run(socket, hub, (client, guest, pass), hosted))
+    handshake::answer(upgrade, socket_config, move |socket| socket::run(socket, hub, (client, guest, pass), hosted))
+}
+
+fn socket_config() -> WebSocketConfig {
+    // Anything a little too long is still read, so that its sender can be told.
+    let config = WebSocketConfig::default().max_message_size(Some(2 * SIGNAL_LEN_MAX)).max_frame_size(Some(2 * SIGNAL_LEN_MAX));
+    config.read_buffer_size(SOCKET_READ_LEN).write_buffer_size(0).max_write_buffer_size(SOCKET_WRITE_LEN_MAX)
 }
 
 /// `POST /.viral/answer`

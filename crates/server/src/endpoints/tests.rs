@@ -78,7 +78,7 @@ async fn an_answer_reaches_the_seeder_once_and_nobody_else() {
     assert_eq!(post(&viral, "/.viral/answer", &answers(Ticket([9; 16]))).await, StatusCode::FORBIDDEN, "another's ticket");
     assert_eq!(post(&viral, "/.viral/answer", &answers(boot.ticket)).await, StatusCode::NO_CONTENT);
     let mut relayed = 0;
-    while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
+    while let Some(Outgoing::Signal(signal)) = outgoing.try_recv() {
         relayed += usize::from(matches!(*signal, TrackerToPeer::Answer { .. }));
     }
     assert_eq!(relayed, 1);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::pageset::{Report, ReportKind};
@@ -13,7 +12,7 @@ use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
 use super::for_others::ForOthers;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, OutgoingSender};
 use crate::page_stats::PageCounters;
 use crate::pages::{Change, PageManifest, Pages};
 use crate::visits::VisitLog;
@@ -25,7 +24,7 @@ pub(super) struct Inner {
     pub(super) tracker: Tracker,
     pub(super) pages: Pages,
     pub(super) coverage: CoverageCache,
-    pub(super) sessions: BTreeMap<PeerNumber, mpsc::Sender<Outgoing>>,
+    pub(super) sessions: BTreeMap<PeerNumber, OutgoingSender>,
     /// When the timekeeper will wake, in milliseconds since the start.
     pub(super) due_ms: Option<u64>,
     pub(super) lineage_seen: u64,
@@ -121,7 +120,7 @@ impl Inner {
     /// A session that does not read fast enough loses its place, which ends its task.
     fn send(&mut self, peer: PeerNumber, outgoing: Outgoing) {
         if let Some(session) = self.sessions.get(&peer)
-            && session.try_send(outgoing).is_err()
+            && !session.put(outgoing)
         {
             tracing::debug!(%peer, "session does not read fast enough");
             self.sessions.remove(&peer);

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use tokio::sync::mpsc;
 use viral_swarm::admission::{self, Lack, Policy, VisitFacts};
 #[cfg(feature = "cluster")]
 use viral_swarm::cluster::ServerNumber;
@@ -12,16 +11,16 @@ use viral_wire::signal::{AnswerPost, Offer, PeerNumber, PeerToTracker, SignalErr
 use viral_wire::{Digest, Ticket};
 
 use super::inner::Inner;
-use super::{Hub, Outgoing};
-use crate::limits::SOCKET_QUEUE_MAX;
+use super::outgoing::queue;
+use super::{Hub, OutgoingReceiver};
 use crate::pages::page_path;
 use viral_site::{Asset, Resolved, Version};
 
 impl Hub {
     /// A socket opened: its number, and what to send on it. The receiver ends when the reader is too slow.
-    pub(crate) fn join(&self, client: ClientAddr) -> (PeerNumber, mpsc::Receiver<Outgoing>) {
+    pub(crate) fn join(&self, client: ClientAddr) -> (PeerNumber, OutgoingReceiver) {
         self.with(|inner, now_ms| {
-            let (sender, receiver) = mpsc::channel(SOCKET_QUEUE_MAX);
+            let (sender, receiver) = queue();
             let peer = inner.tracker.handle_join(now_ms, client);
             inner.sessions.insert(peer, sender);
             (peer, receiver)

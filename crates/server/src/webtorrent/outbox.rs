@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::sync::Notify;
 
 use crate::limits::ANNOUNCE_QUEUE_LEN_MAX;
+use crate::web_socket::Utf8Bytes;
 
 /// Messages for one socket.
 #[derive(Debug, Default)]

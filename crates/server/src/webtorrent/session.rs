@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket};
 use viral_swarm::webtorrent::Guest;
 
 use super::{Client, WebTorrent};
-use crate::frames::{End, Frames, GOING_AWAY, Hosted, Payload};
+use crate::frames::{End, Event, Frames, GOING_AWAY, Hosted, Payload};
+use crate::web_socket::{Message, WebSocket};
 
 /// Runs a session until either side ends it. The tracker always hears that its peers left.
 pub(crate) async fn run(socket: WebSocket, tracker: Arc<WebTorrent>, guest: Guest, hosted: Hosted) {
@@ -16,7 +16,7 @@ pub(crate) async fn run(socket: WebSocket, tracker: Arc<WebTorrent>, guest: Gues
     session.tracker.leave(&session.client);
     if let Some((code, reason)) = end {
         tracing::debug!(code, reason, "session of a WebTorrent client closed");
-        session.frames.close((code, reason)).await;
+        Box::pin(session.frames.close((code, reason))).await;
     }
 }
 
@@ -33,17 +33,26 @@ impl Session {
         let begun = shutdown.begun();
         tokio::pin!(begun);
         loop {
-            tokio::select! {
+            let event = tokio::select! {
                 () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
-                () = outbox.filled() => self.send(None).await?,
-                event = self.frames.event() => match self.frames.take(event).await {
-                    Ok(Some(Payload::Text(text))) => self.handle(&text).await?,
-                    // Some clients send their text so; what is none is answered like any other nonsense.
-                    Ok(Some(Payload::Binary(bytes))) => self.handle(std::str::from_utf8(&bytes).unwrap_or_default()).await?,
-                    Ok(None) => {}
-                    Err(end) => return end,
-                },
+                () = outbox.filled() => None,
+                event = self.frames.event() => Some(event),
+            };
+            // In a box, since a session that hears nothing is to have no room for it.
+            if let Err(end) = Box::pin(self.turn(event)).await {
+                return end;
             }
+        }
+    }
+
+    /// Something came, or something waits to be sent. How the session ends by it, if it does.
+    async fn turn(&mut self, event: Option<Event>) -> Result<(), Option<End>> {
+        let Some(event) = event else { return self.send(None).await.ok_or(None) };
+        match self.frames.take(event).await? {
+            Some(Payload::Text(text)) => self.handle(&text).await.ok_or(None),
+            // Some clients send their text so; what is none is answered like any other nonsense.
+            Some(Payload::Binary(bytes)) => self.handle(std::str::from_utf8(&bytes).unwrap_or_default()).await.ok_or(None),
+            None => Ok(()),
         }
     }
 
@@ -57,7 +66,10 @@ impl Session {
 
     /// Sends a reply, and what waits from others.
     async fn send(&mut self, reply: Option<Message>) -> Option<()> {
-        let waiting = self.client.outbox.take().into_iter().map(Message::Text);
-        self.frames.send_all(reply.into_iter().chain(waiting)).await
+        let waiting = self.client.outbox.take();
+        if reply.is_none() && waiting.is_empty() {
+            return Some(());
+        }
+        self.frames.send_all(reply.into_iter().chain(waiting.into_iter().map(Message::Text))).await
     }
 }

@@ -26,9 +26,9 @@ pub(super) fn respond(
 ) -> Response<Body> {
     let policies = record.headers.iter().filter(|(name, _)| csp::is_policy(name)).map(|(_, value)| value.as_str());
     let first_sight = first_sight(looks, csp::allows_inline_styles(policies));
-    let html = html((document, &first_sight), request.uri.query(), &encode_for_html(boot), &scripts.loader);
+    let html = html((document, &first_sight), request.uri.query(), &encode_for_html(boot));
     let coding = coding::choose(&request.headers);
-    let mut response = Response::new(Body::from(coding::encode_quick(coding, html.into_bytes())));
+    let mut response = Response::new(Body::from(coding::encode_quick_before(coding, html.as_bytes(), &scripts.thin_ending)));
     *response.headers_mut() = own_headers(&record.headers, |policy| csp::with_script_hash(policy, &scripts.loader_hash));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -61,7 +61,9 @@ pub(super) fn own_headers(record_headers: &[(String, String)], policy: impl Fn(&
 const ABOUT: &str = "The page comes from other visitors; to see its source add ?viral=plain to the address";
 
 /// The page shows the document's title and has its viewport, which outlives it: a browser lays the app out as the last `<meta name=viewport>` it saw says.
-fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option<&str>, boot: &str, loader: &str) -> String {
+///
+/// It goes on with [`Scripts::thin_ending`].
+fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option<&str>, boot: &str) -> String {
     let title = document.and_then(|document| document.title.as_deref()).unwrap_or_default();
     let title: String = title.chars().take(TITLE_LEN_MAX).collect();
     let viewport = document.and_then(|document| document.viewport.as_deref());
@@ -70,7 +72,7 @@ fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option
     format!(
         "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}{head}<title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body{body}>\
-         <script type=\"application/json\" id=\"viral-boot\">{boot}</script><script>{loader}</script></body></html>",
+         <script type=\"application/json\" id=\"viral-boot\">{boot}",
         title = escaped(&title),
         head = first_sight.head,
         body = first_sight.body,
@@ -137,7 +139,9 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
     use http_body_util::BodyExt as _;
+    use sha2::{Digest as _, Sha256};
     use viral_wire::signal::{Deploy, PeerNumber};
     use viral_wire::{Digest, Ticket};
 
@@ -258,7 +262,7 @@ mod tests {
     fn title_query_and_boot_cannot_break_out_of_the_page() {
         let mut document = document("</title><script>alert(1)</script>");
         document.viewport = Some("\"><script>".to_owned());
-        let page = html((Some(&document), &FirstSight::default()), Some("a=\"><script>"), "{}", &scripts().loader);
+        let page = html((Some(&document), &FirstSight::default()), Some("a=\"><script>"), "{}");
         assert!(page.contains("<meta name=\"viewport\" content=\"&quot;&gt;&lt;script&gt;\">"));
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;</title>"));
         assert!(page.contains("url=?a=&quot;&gt;&lt;script&gt;&amp;viral=plain\""));
@@ -266,10 +270,13 @@ mod tests {
 
     #[test]
     fn the_loader_is_exactly_what_the_hash_says() {
-        let page = html((None, &FirstSight::default()), None, "{}", &scripts().loader);
+        let page = html((None, &FirstSight::default()), None, "{}");
         assert!(!page.contains("viewport"), "a page without one is laid out as wide as without us");
+        let scripts = scripts();
+        let page = page + std::str::from_utf8(scripts.thin_ending.plain()).unwrap();
         let start = page.rfind("<script>").unwrap() + "<script>".len();
         let end = page.rfind("</script>").unwrap();
-        assert_eq!(&page[start..end], scripts().loader);
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&page[start..end]));
+        assert_eq!(format!("sha256-{hash}"), scripts.loader_hash);
     }
 }

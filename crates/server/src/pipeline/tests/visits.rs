@@ -2,14 +2,13 @@
 
 use http::Response;
 use http_body_util::BodyExt as _;
-use tokio::sync::mpsc;
 use tokio::time::{Duration, sleep};
 use viral_swarm::limits::VISIT_QUIET_MS;
 use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 
 use super::*;
-use crate::hub::Outgoing;
+use crate::hub::{Outgoing, OutgoingReceiver};
 use crate::testing::{bytes, description};
 use crate::{Viral, cookies};
 
@@ -61,7 +60,7 @@ async fn quiet() {
 }
 
 /// A session of a browser that came by a full answer.
-fn session(viral: &Viral, browser: Option<u64>) -> (PeerNumber, mpsc::Receiver<Outgoing>) {
+fn session(viral: &Viral, browser: Option<u64>) -> (PeerNumber, OutgoingReceiver) {
     let hub = &viral.app.hub;
     let (peer, outgoing) = hub.join(ClientAddr { browser, ..ClientAddr::at([127, 0, 0, 1].into()) });
     hub.message(peer, PeerToTracker::Register { page: "/".to_owned(), manifest: None, ticket: None, slots: 4 });
@@ -74,9 +73,9 @@ fn loaded(viral: &Viral, peer: PeerNumber, assets: &[&str]) {
 }
 
 /// What the sessions were told that their page used without knowing.
-fn used(outgoing: &mut mpsc::Receiver<Outgoing>) -> Vec<String> {
+fn used(outgoing: &mut OutgoingReceiver) -> Vec<String> {
     let mut paths = Vec::new();
-    while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
+    while let Some(Outgoing::Signal(signal)) = outgoing.try_recv() {
         if let TrackerToPeer::Used { page, assets } = *signal {
             assert_eq!(page, "/");
             paths.extend(assets);
@@ -208,7 +207,7 @@ async fn a_lone_visitor_who_reloads_is_not_sent_to_himself() {
     let cookie = come(&viral, "/").await;
     let (peer, mut outgoing) = session(&viral, Some(browser(&cookie)));
     let mut manifest = None;
-    while let Ok(Outgoing::Signal(signal)) = outgoing.try_recv() {
+    while let Some(Outgoing::Signal(signal)) = outgoing.try_recv() {
         if let TrackerToPeer::Manifest { manifest: named, .. } = *signal {
             manifest = Some(named);
         }
