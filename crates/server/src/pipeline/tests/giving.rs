@@ -4,7 +4,7 @@ use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{Counts, PeerNumber, PeerToTracker, TrackerToPeer};
 
 use crate::Viral;
-use crate::hub::{Outgoing, keep_quiet, unix_s};
+use crate::hub::{Outgoing, OutgoingReceiver, keep_quiet, unix_s};
 use crate::testing::{SITE, answer, seeder, viral, visit};
 
 const NOTHING: [u8; 0] = [];
@@ -17,9 +17,9 @@ fn hours_of_now() -> String {
 }
 
 /// The slots that a session was told of since the last time, with its welcome.
-fn slots_told(outgoing: &mut tokio::sync::mpsc::Receiver<Outgoing>) -> Vec<u8> {
+fn slots_told(outgoing: &mut OutgoingReceiver) -> Vec<u8> {
     let mut told = Vec::new();
-    while let Ok(sent) = outgoing.try_recv() {
+    while let Some(sent) = outgoing.try_recv() {
         match sent {
             Outgoing::Signal(signal) => {
                 if let TrackerToPeer::Welcome { slots, .. } | TrackerToPeer::Limits { slots, .. } = *signal {
