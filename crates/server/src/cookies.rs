@@ -21,6 +21,9 @@ const JOIN: &str = "viral-join";
 /// Name of the cookie by which our script says that the visitor clicked on a link with `download`. It lasts a few seconds, for one path.
 const SAVE: &str = "viral-save";
 
+/// All of them: no business of whoever is behind us.
+pub const OWN_COOKIES: [&str; 5] = [STATE, VERSION, VISIT, JOIN, SAVE];
+
 /// Opt-outs last a year, in seconds.
 const OFF_AGE_S: u64 = 365 * 24 * 3600;
 

@@ -83,6 +83,7 @@ mod webtorrent;
 mod worth;
 
 pub use client::Visitor;
+pub use cookies::OWN_COOKIES;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;

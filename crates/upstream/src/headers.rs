@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use viral_server::Visitor;
+use viral_server::{OWN_COOKIES, Visitor};
 
 /// What counts for one connection only (RFC 9110 section 7.6.1), besides what `Connection` names.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -87,9 +87,7 @@ pub(crate) fn add_via(headers: &mut HeaderMap) {
 
 /// Takes out cookies of ours, which are no business of the app behind.
 pub(crate) fn take_own_cookies(headers: &mut HeaderMap) {
-    let is_own = |pair: &str| {
-        pair.split('=').next().is_some_and(|name| matches!(name.trim(), "viral" | "viral-version" | "viral-visit" | "viral-save"))
-    };
+    let is_own = |pair: &str| pair.split('=').next().is_some_and(|name| OWN_COOKIES.contains(&name.trim()));
     let all: Vec<&str> =
         headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';')).collect();
     if !all.iter().any(|pair| is_own(pair)) {
@@ -190,7 +188,8 @@ mod tests {
 
     #[test]
     fn cookies_of_ours_stay_here() {
-        let mut headers = map(&[("cookie", "a=1; viral-version=abc; viral=off;b=2"), ("cookie", "viral-visit=3")]);
+        let mut headers =
+            map(&[("cookie", "a=1; viral-version=abc; viral=off;b=2"), ("cookie", "viral-visit=3; viral-join=4; viral-save=1")]);
         take_own_cookies(&mut headers);
         assert_eq!(headers["cookie"], "a=1; b=2");
         let mut only = map(&[("cookie", "viral-visit=3")]);
