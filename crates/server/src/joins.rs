@@ -23,6 +23,7 @@ pub(crate) struct Joins {
     /// The same on every server of the site.
     site: String,
     /// Where the key outlives the process, if anywhere.
+    #[cfg_attr(not(any(feature = "cluster", test)), expect(dead_code, reason = "no other server gives a key to keep"))]
     file: Option<PathBuf>,
     /// Said once.
     warned: Once,
