@@ -116,9 +116,14 @@ impl App {
 
     /// What only grows, and how many sessions are open.
     pub(crate) fn counters(&self) -> (Counters, u64) {
+        let (tracker, _) = self.hub.counts();
+        (self.counters_with(&tracker), tracker.sessions as u64)
+    }
+
+    /// What only grows, where the tracker's part was asked for already.
+    pub(crate) fn counters_with(&self, TrackerCounts { totals, .. }: &TrackerCounts) -> Counters {
         let [full, thin, plain] = self.stats.answers();
-        let (TrackerCounts { sessions, totals, .. }, _) = self.hub.counts();
-        let counters = Counters {
+        Counters {
             full,
             thin,
             plain,
@@ -128,8 +133,7 @@ impl App {
             failed: totals.matches.failed,
             bans: totals.bans,
             refused: totals.refused.sessions + totals.refused.tickets,
-        };
-        (counters, sessions as u64)
+        }
     }
 
     /// The numbers of this moment that cost the same whoever is there.

@@ -109,6 +109,18 @@ pub(crate) struct Counted {
     pub(crate) apps: Arc<[Histogram; 3]>,
 }
 
+/// Documents answered, by the answer and then by its reason.
+pub(crate) type Reasons = BTreeMap<&'static str, BTreeMap<&'static str, u64>>;
+
+/// Answers as they are told: by kind, then by reason.
+pub(crate) fn by_answer(answers: &BTreeMap<(&'static str, &'static str), u64>) -> Reasons {
+    let mut reasons = Reasons::new();
+    for ((kind, reason), count) in answers {
+        reasons.entry(kind).or_default().insert(*reason, *count);
+    }
+    reasons
+}
+
 /// The answers, in the order of declaration.
 pub(crate) const KINDS: [AnswerKind; 3] = [AnswerKind::Full, AnswerKind::Thin, AnswerKind::Plain];
 
@@ -237,10 +249,7 @@ impl Stats {
     pub(crate) fn snapshot(&self, tracker: &TrackerStats, pages: Vec<PageSnapshot>, uptime_s: u64, beside: Beside) -> Snapshot {
         let [full, thin, plain] = self.answers();
         let sent = |cause: Cause| self.sent[cause as usize].load(Relaxed);
-        let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
-        for ((kind, reason), count) in self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
-            reasons.entry(kind).or_default().insert(*reason, *count);
-        }
+        let reasons = by_answer(&self.reasons.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         Snapshot {
             answers: Answers { full, thin, plain },
             reasons,
@@ -284,7 +293,7 @@ pub(crate) struct Beside {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Snapshot {
     answers: Answers,
-    reasons: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    reasons: Reasons,
     origin_bytes: OriginBytes,
     peer_bytes: u64,
     peer_bytes_source: &'static str,

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::cluster_stats::ClusterSnapshot;
 use crate::limits::WATCHED_PAGES_MAX;
 use crate::page_stats::PageSnapshot;
-use crate::stats::{DoctorNumbers, KINDS};
+use crate::stats::{DoctorNumbers, KINDS, Reasons, by_answer};
 use crate::stun::StunNumbers;
 use crate::watch::Remembered;
 use crate::webtorrent::WebTorrentNumbers;
@@ -32,7 +32,7 @@ pub(crate) struct Overview {
     ready: usize,
     thin_visits: usize,
     /// By answer, then by reason.
-    reasons: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    reasons: Reasons,
     /// By cause.
     origin_bytes: BTreeMap<&'static str, u64>,
     tiers: MatchesByTier,
@@ -81,10 +81,6 @@ impl Overview {
         let Remembered { now_ms, hour, day, last_hour, times, version: (tag, version_ms) } = app.watch.remembered(since_ms);
         let pages = app.watch.pages(|| app.hub.page_snapshots(WATCHED_PAGES_MAX));
         let beside = app.beside();
-        let mut reasons = BTreeMap::<&'static str, BTreeMap<&'static str, u64>>::new();
-        for ((kind, reason), count) in &numbers.counted.answers {
-            reasons.entry(kind).or_default().insert(*reason, *count);
-        }
         let not_thin = numbers.counted.answers.iter().filter(|((kind, _), _)| *kind != "thin").max_by_key(|(_, count)| **count);
         let facts = Facts {
             hour: last_hour,
@@ -103,11 +99,11 @@ impl Overview {
             now_ms,
             uptime_s: app.started.elapsed().as_secs(),
             version: VersionNumbers { tag, since_s: now_ms.saturating_sub(version_ms) / 1_000, ready, ready_older },
-            counted: app.counters().0,
+            counted: app.counters_with(&numbers.tracker),
             sessions: numbers.tracker.sessions,
             ready: numbers.tracker.ready,
             thin_visits: numbers.tracker.tickets,
-            reasons,
+            reasons: by_answer(&numbers.counted.answers),
             origin_bytes: numbers.counted.sent.into_iter().collect(),
             tiers: numbers.tracker.totals.matches_by_tier,
             matches: numbers.tracker.totals.matches,
