@@ -19,6 +19,12 @@ mod upstream;
 use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// Many short lives of many sizes: glibc's keeps the room that sockets had while they were awake (docs/adr/0097).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 /// Exit code where the command line or the settings are wrong; clap uses the same.
 const USAGE: u8 = 2;
 

@@ -1,17 +1,20 @@
 //! One WebSocket of a WebTorrent client: announces in, offers and answers of others out. No fault of what it says ends it: the client would stay away for minutes.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::time::{Instant, Sleep, sleep_until};
 use viral_swarm::webtorrent::Guest;
 
 use super::{Client, WebTorrent};
 use crate::frames::{End, Event, Frames, GOING_AWAY, Hosted, Payload};
+use crate::limits::{ANNOUNCE_WRITE_EVERY, ANNOUNCE_WRITE_LEN};
 use crate::web_socket::{Message, WebSocket};
 
 /// Runs a session until either side ends it. The tracker always hears that its peers left.
 pub(crate) async fn run(socket: WebSocket, tracker: Arc<WebTorrent>, guest: Guest, hosted: Hosted) {
     let client = tracker.join(guest);
-    let mut session = Session { frames: Frames::new(socket, hosted), client, tracker };
+    let mut session = Session { frames: Frames::new(socket, hosted), client, tracker, written: None, due: None };
     let end = session.exchange().await;
     session.tracker.leave(&session.client);
     if let Some((code, reason)) = end {
@@ -24,6 +27,10 @@ struct Session {
     frames: Frames,
     client: Client,
     tracker: Arc<WebTorrent>,
+    /// When something was written last.
+    written: Option<Instant>,
+    /// When what waits is written.
+    due: Option<Pin<Box<Sleep>>>,
 }
 
 impl Session {
@@ -33,43 +40,78 @@ impl Session {
         let begun = shutdown.begun();
         tokio::pin!(begun);
         loop {
-            let event = tokio::select! {
+            let happened = tokio::select! {
                 () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
-                () = outbox.filled() => None,
-                event = self.frames.event() => Some(event),
+                () = outbox.filled(), if self.due.is_none() => Happened::Filled,
+                () = is_due(&mut self.due) => Happened::Due,
+                event = self.frames.event() => Happened::Said(event),
             };
             // In a box, since a session that hears nothing is to have no room for it.
-            if let Err(end) = Box::pin(self.turn(event)).await {
+            if let Err(end) = Box::pin(self.turn(happened)).await {
                 return end;
             }
         }
     }
 
-    /// Something came, or something waits to be sent. How the session ends by it, if it does.
-    async fn turn(&mut self, event: Option<Event>) -> Result<(), Option<End>> {
-        let Some(event) = event else { return self.send(None).await.ok_or(None) };
+    /// How the session ends by what happened, if it does.
+    async fn turn(&mut self, happened: Happened) -> Result<(), Option<End>> {
+        let event = match happened {
+            // Something may have been taken since.
+            Happened::Filled if self.client.outbox.is_empty() => return Ok(()),
+            Happened::Filled => return self.write_soon().await,
+            Happened::Due => return self.write().await,
+            Happened::Said(event) => event,
+        };
         match self.frames.take(event).await? {
-            Some(Payload::Text(text)) => self.handle(&text).await.ok_or(None),
+            Some(Payload::Text(text)) => self.handle(&text).await,
             // Some clients send their text so; what is none is answered like any other nonsense.
-            Some(Payload::Binary(bytes)) => self.handle(std::str::from_utf8(&bytes).unwrap_or_default()).await.ok_or(None),
+            Some(Payload::Binary(bytes)) => self.handle(std::str::from_utf8(&bytes).unwrap_or_default()).await,
             None => Ok(()),
         }
     }
 
-    async fn handle(&mut self, text: &str) -> Option<()> {
-        let reply = self.tracker.handle(&mut self.client, text);
-        match reply {
-            Some(reply) => self.send(Some(Message::Text(reply))).await,
-            None => Some(()),
+    async fn handle(&mut self, text: &str) -> Result<(), Option<End>> {
+        let Some(reply) = self.tracker.handle(&mut self.client, text) else { return Ok(()) };
+        // Who asks for more than it reads is not listened to meanwhile.
+        if self.client.outbox.put_own(reply) >= ANNOUNCE_WRITE_LEN { self.write().await } else { self.write_soon().await }
+    }
+
+    /// Writes what waits now, or when the socket has had its pause.
+    async fn write_soon(&mut self) -> Result<(), Option<End>> {
+        if self.due.is_some() {
+            return Ok(());
+        }
+        match self.written.map(|written| written + ANNOUNCE_WRITE_EVERY) {
+            Some(at) if at > Instant::now() => {
+                self.due = Some(Box::pin(sleep_until(at)));
+                Ok(())
+            }
+            _ => self.write().await,
         }
     }
 
-    /// Sends a reply, and what waits from others.
-    async fn send(&mut self, reply: Option<Message>) -> Option<()> {
+    async fn write(&mut self) -> Result<(), Option<End>> {
+        self.due = None;
         let waiting = self.client.outbox.take();
-        if reply.is_none() && waiting.is_empty() {
-            return Some(());
-        }
-        self.frames.send_all(reply.into_iter().chain(waiting.into_iter().map(Message::Text))).await
+        self.frames.send_all(waiting.into_iter().map(Message::Text)).await.ok_or(None)?;
+        self.written = Some(Instant::now());
+        Ok(())
     }
+}
+
+/// Waits until something is to be written; for ever where nothing is.
+async fn is_due(due: &mut Option<Pin<Box<Sleep>>>) {
+    match due {
+        Some(due) => due.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a session waits for.
+enum Happened {
+    /// A message of somebody else waits to be written.
+    Filled,
+    /// The pause after the last write is over.
+    Due,
+    Said(Event),
 }

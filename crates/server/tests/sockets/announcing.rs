@@ -222,6 +222,29 @@ async fn clients_that_read_nothing_hold_up_nobody() {
 }
 
 #[tokio::test]
+async fn what_is_said_at_once_is_answered_whole_and_in_order() {
+    let server = server_with(tracker()).await;
+    let (mut asking, mut offering) = (connect(&server, None).await.unwrap(), connect(&server, None).await.unwrap());
+    for round in 0..20 {
+        // Nobody says anything more, so each reply has to leave by itself.
+        asking.0.feed(Message::Text(announce(TORRENT, "a", json!({ "left": 1 })).to_string().into())).await.unwrap();
+        asking.0.feed(Message::Text(announce(OTHER, "a", json!({ "left": 1 })).to_string().into())).await.unwrap();
+        asking.0.feed(Message::Text(json!({ "action": "scrape", "info_hash": TORRENT }).to_string().into())).await.unwrap();
+        asking.0.flush().await.unwrap();
+        assert_eq!(asking.hear().await["info_hash"], TORRENT, "round {round}");
+        assert_eq!(asking.hear().await["info_hash"], OTHER, "round {round}");
+        assert_eq!(asking.hear().await["action"], "scrape", "round {round}");
+        let offered = offering.ask(announce(TORRENT, &format!("b{round}"), json!({ "left": 1, "offers": offers(1) }))).await;
+        assert!(offered["complete"].is_u64(), "{offered}");
+        offering.ask(announce(TORRENT, &format!("b{round}"), json!({ "event": "stopped" }))).await;
+        // The one peer has room for sixteen.
+        if round < 16 {
+            assert_eq!(asking.hear().await["offer_id"], "offer000000000000000", "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_torrents_is_read_anew() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("torrents");

@@ -11,9 +11,8 @@ use crate::{
     random::Random,
 };
 
-/// Who offers, and among whom is chosen.
+/// Who offers, and to whom it may.
 struct Search<'s, H> {
-    swarm: &'s Swarm<H>,
     now_ms: u64,
     seat: Seat,
     peer: &'s Peer<H>,
@@ -30,7 +29,7 @@ pub(super) fn choose<H: Clone>(
 ) -> Vec<Seat> {
     let Some(peer) = swarm.peer(seat).filter(|peer| peer.guest.share != SharePolicy::Off) else { return Vec::new() };
     let ladder = &config.ladder;
-    let search = Search { swarm, now_ms, seat, peer, ladder };
+    let search = Search { now_ms, seat, peer, ladder };
     let mut is_for_anybody = || random.next_u64() % 1000 < u64::from(config.random_share_permille);
     let from_afar = if ladder.policy(Tier::Anyone) == SharePolicy::On { (0..wanted).filter(|_| is_for_anybody()).count() } else { 0 };
     let mut chosen = Vec::with_capacity(wanted);
@@ -44,21 +43,21 @@ pub(super) fn choose<H: Clone>(
     chosen
 }
 
-impl<H: Clone> Search<'_, H> {
-    fn add(&self, chosen: &mut Vec<Seat>, candidates: impl Iterator<Item = Seat>, count_max: usize) {
-        for seat in candidates.take(WEBTORRENT_SCAN_MAX) {
+impl<'s, H: Clone> Search<'s, H> {
+    fn add(&self, chosen: &mut Vec<Seat>, candidates: impl Iterator<Item = (Seat, &'s Peer<H>)>, count_max: usize) {
+        for (seat, other) in candidates.take(WEBTORRENT_SCAN_MAX) {
             if chosen.len() >= count_max {
                 return;
             }
-            if !chosen.contains(&seat) && self.is_choice(seat) {
+            // Most of a busy torrent have no room, and that is told at a glance.
+            if other.has_room(self.now_ms, self.seat) && self.is_choice(other) && !chosen.contains(&seat) {
                 chosen.push(seat);
             }
         }
     }
 
-    fn is_choice(&self, seat: Seat) -> bool {
-        let Some(other) = self.swarm.peer(seat) else { return false };
+    fn is_choice(&self, other: &Peer<H>) -> bool {
         let is_within_reach = || self.ladder.policy(self.peer.guest.place.tier_to(&other.guest.place)) == SharePolicy::On;
-        self.peer.may_meet(other) && other.has_room(self.now_ms, self.seat) && is_within_reach()
+        self.peer.may_meet(other) && is_within_reach()
     }
 }

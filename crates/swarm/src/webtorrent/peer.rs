@@ -4,7 +4,7 @@ use viral_wire::webtorrent::Id;
 
 use crate::{
     limits::{WEBTORRENT_MISSED_MAX, WEBTORRENT_OFFER_AGE_MAX_MS, WEBTORRENT_UNANSWERED_MAX},
-    locality::{Place, SharePolicy},
+    locality::{Place, SharePolicy, Tier},
 };
 
 /// Who is at the other end of a socket.
@@ -36,6 +36,8 @@ pub(super) struct Peer<H> {
     pub(super) check_ms: u64,
     /// Its place in the list of all.
     pub(super) at: usize,
+    /// Its places in the lists of those near it, by tier.
+    pub(super) near_at: [u32; Tier::ALL.len() - 1],
     /// The offers that were passed to it, oldest first.
     unanswered: Vec<Given>,
     /// Until then there is no room for another, unless it answers: most of a busy torrent are looked at no further.
@@ -62,6 +64,7 @@ impl<H> Peer<H> {
             said_ms: 0,
             check_ms: 0,
             at: 0,
+            near_at: [0; Tier::ALL.len() - 1],
             unanswered: Vec::new(),
             full_until_ms: 0,
             missed: 0,

@@ -1,6 +1,6 @@
 //! The peers of one torrent: found by where they sit, by who is near, and at random.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, hash_map::Entry};
 
 use viral_wire::webtorrent::{Counts, Id};
 
@@ -16,14 +16,14 @@ pub(super) struct Swarm<H> {
     free: Vec<u32>,
     /// The places of all, in no order.
     all: Vec<u32>,
-    /// The same by what they have in common with others, and whether they have everything.
-    near: BTreeSet<(Key, bool, u32)>,
+    /// The same by what they have in common with others, and whether they have everything. No list is empty.
+    near: HashMap<(Key, bool), Vec<u32>>,
     counts: Counts,
 }
 
 impl<H> Default for Swarm<H> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), all: Vec::new(), near: BTreeSet::new(), counts: Counts::default() }
+        Self { slots: Vec::new(), free: Vec::new(), all: Vec::new(), near: HashMap::new(), counts: Counts::default() }
     }
 }
 
@@ -53,7 +53,7 @@ impl<H: Clone> Swarm<H> {
         *self.count_of(peer.is_complete) += 1;
         peer.at = self.all.len();
         self.all.push(slot);
-        self.near.extend(keys(&peer.guest.place).map(|key| (key, peer.is_complete, slot)));
+        self.list(slot, &mut peer);
         self.slots[slot as usize] = Some((serial, peer));
         Seat { slot, serial }
     }
@@ -67,9 +67,7 @@ impl<H: Clone> Swarm<H> {
         if let Some((_, moved)) = self.all.get(peer.at).and_then(|slot| self.slots[*slot as usize].as_mut()) {
             moved.at = peer.at;
         }
-        for key in keys(&peer.guest.place) {
-            self.near.remove(&(key, peer.is_complete, seat.slot));
-        }
+        self.unlist(&peer);
         *self.count_of(peer.is_complete) -= 1;
         Some(peer)
     }
@@ -78,16 +76,39 @@ impl<H: Clone> Swarm<H> {
     pub(super) fn note_said(&mut self, now_ms: u64, seat: Seat, is_complete: Option<bool>, is_now: bool) {
         let Some(peer) = self.peer_mut(seat) else { return };
         peer.said_ms = now_ms;
-        if let Some(is_complete) = is_complete.filter(|is_complete| *is_complete != peer.is_complete) {
-            peer.is_complete = is_complete;
-            let place = peer.guest.place;
-            for key in keys(&place) {
-                self.near.remove(&(key, !is_complete, seat.slot));
-                self.near.insert((key, is_complete, seat.slot));
+        let Some(is_complete) = is_complete.filter(|is_complete| *is_complete != peer.is_complete) else { return };
+        // Out of its place, so that those who move up in the lists can be told.
+        let Some((serial, mut peer)) = self.slots[seat.slot as usize].take() else { return };
+        self.unlist(&peer);
+        peer.is_complete = is_complete;
+        self.list(seat.slot, &mut peer);
+        self.slots[seat.slot as usize] = Some((serial, peer));
+        *self.count_of(!is_complete) -= 1;
+        *self.count_of(is_complete) += 1;
+        self.counts.downloaded = self.counts.downloaded.saturating_add(u32::from(is_complete && is_now));
+    }
+
+    /// Puts a peer, which sits at `slot`, into the lists of those near it.
+    fn list(&mut self, slot: u32, peer: &mut Peer<H>) {
+        for (tier, key) in keys(&peer.guest.place) {
+            let near = self.near.entry((key, peer.is_complete)).or_default();
+            peer.near_at[tier as usize] = u32::try_from(near.len()).expect("there are fewer peers than that");
+            near.push(slot);
+        }
+    }
+
+    /// Takes a peer out of them. It is out of its seat.
+    fn unlist(&mut self, peer: &Peer<H>) {
+        for (tier, key) in keys(&peer.guest.place) {
+            let Entry::Occupied(mut near) = self.near.entry((key, peer.is_complete)) else { continue };
+            let at = peer.near_at[tier as usize];
+            near.get_mut().swap_remove(at as usize);
+            if let Some((_, moved)) = near.get().get(at as usize).and_then(|slot| self.slots[*slot as usize].as_mut()) {
+                moved.near_at[tier as usize] = at;
             }
-            *self.count_of(!is_complete) -= 1;
-            *self.count_of(is_complete) += 1;
-            self.counts.downloaded = self.counts.downloaded.saturating_add(u32::from(is_complete && is_now));
+            if near.get().is_empty() {
+                near.remove();
+            }
         }
     }
 
@@ -112,33 +133,30 @@ impl<H: Clone> Swarm<H> {
     }
 
     /// Those with a key, those with everything and the others in turn, from one on that `start` names.
-    pub(super) fn near(&self, key: Key, start: u64) -> impl Iterator<Item = Seat> {
-        let [mut complete, mut others] = [true, false].map(|is_complete| self.near_of(key, is_complete, start));
+    pub(super) fn near(&self, key: Key, start: u64) -> impl Iterator<Item = (Seat, &Peer<H>)> {
+        let [mut complete, mut others] = [true, false].map(|is_complete| {
+            let near = self.near.get(&(key, is_complete)).map_or(&[][..], Vec::as_slice);
+            self.seated(near, start)
+        });
         let mut is_turn = false;
-        let slots = std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             is_turn = !is_turn;
             if is_turn { complete.next().or_else(|| others.next()) } else { others.next().or_else(|| complete.next()) }
-        });
-        slots.filter_map(|slot| self.seat_at(slot))
+        })
     }
 
     /// All of them, from one on that `start` names.
-    pub(super) fn all(&self, start: u64) -> impl Iterator<Item = Seat> {
-        let start = usize::try_from(start % (self.all.len() as u64).max(1)).unwrap_or(0);
-        let (before, after) = self.all.split_at(start);
-        after.iter().chain(before).filter_map(|slot| self.seat_at(*slot))
+    pub(super) fn all(&self, start: u64) -> impl Iterator<Item = (Seat, &Peer<H>)> {
+        self.seated(&self.all, start)
     }
 
-    fn near_of(&self, key: Key, is_complete: bool, start: u64) -> impl Iterator<Item = u32> {
-        let start = u32::try_from(start % (self.slots.len() as u64).max(1)).unwrap_or(0);
-        let after = self.near.range((key, is_complete, start)..=(key, is_complete, u32::MAX));
-        // Mostly there are enough before it is needed.
-        let before = std::iter::once_with(move || self.near.range((key, is_complete, 0)..(key, is_complete, start))).flatten();
-        after.chain(before).map(|(_, _, slot)| *slot)
-    }
-
-    fn seat_at(&self, slot: u32) -> Option<Seat> {
-        self.slots.get(slot as usize)?.as_ref().map(|(serial, _)| Seat { slot, serial: *serial })
+    fn seated<'s>(&'s self, slots: &'s [u32], start: u64) -> impl Iterator<Item = (Seat, &'s Peer<H>)> {
+        let start = usize::try_from(start % (slots.len() as u64).max(1)).unwrap_or(0);
+        let (before, after) = slots.split_at(start);
+        after.iter().chain(before).filter_map(|slot| {
+            let (serial, peer) = self.slots.get(*slot as usize)?.as_ref()?;
+            Some((Seat { slot: *slot, serial: *serial }, peer))
+        })
     }
 
     fn count_of(&mut self, is_complete: bool) -> &mut u32 {
@@ -146,8 +164,8 @@ impl<H: Clone> Swarm<H> {
     }
 }
 
-/// What a place has in common with others.
-fn keys(place: &Place) -> impl Iterator<Item = Key> {
+/// What a place has in common with others, by tier.
+fn keys(place: &Place) -> impl Iterator<Item = (Tier, Key)> {
     let place = *place;
-    Tier::ALL.into_iter().filter_map(move |tier| place.key(tier))
+    Tier::ALL.into_iter().filter_map(move |tier| Some((tier, place.key(tier)?)))
 }
