@@ -13,7 +13,8 @@ use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
 
 use crate::app::App;
-use crate::client::Visitor;
+use crate::client::{Socket, Visitor};
+use crate::client_certificate::ClientCertificate;
 use crate::meter::Meter;
 use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, facts};
 use crate::scripts::FOR_WORKER;
@@ -84,7 +85,9 @@ where
         // The one that is ready.
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            let from = app.trust_proxy.certificate_from(Socket::of(&parts));
+            ClientCertificate::settle(&mut parts, from);
             let is_of_site = is_own
                 || match app.site.claim(&parts) {
                     Claim::Yes => true,
@@ -113,13 +116,16 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let worker_script = if pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
+    // What such a visitor gets is its own, down to what its pages load.
+    let has_certificate = parts.extensions.get::<ClientCertificate>().is_some();
+    let worker_script =
+        if !has_certificate && pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
     let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
-    let personal = if goes_there == Some(true) { PersonalVisit::of(app, &parts) } else { None };
+    let personal = if goes_there == Some(true) && !has_certificate { PersonalVisit::of(app, &parts) } else { None };
     parts.headers.remove(FOR_WORKER);
     if let Some(personal) = &personal {
         personal.prepare(app, &mut parts.headers);

@@ -8,6 +8,7 @@ use http::{Method, header};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use viral_server::ClientCertificate;
 use viral_site::{Claim, OpenSite, Opening, Resolved, Site, SiteError, SiteOptions, Version, VersionMaker};
 use viral_swarm::admission::is_by_scripts;
 
@@ -140,7 +141,8 @@ impl Site for UpstreamSite {
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         // What names an origin may be answered differently, and credentials are for the other server.
         let names_more = [header::AUTHORIZATION, header::ORIGIN].iter().any(|name| request.headers.contains_key(name));
-        if !is_read || names_more {
+        let has_certificate = request.extensions.get::<ClientCertificate>().is_some();
+        if !is_read || names_more || has_certificate {
             return Claim::No;
         }
         let query = request.uri.query().filter(|query| !is_own_query(query));

@@ -1,15 +1,16 @@
 //! TLS as the settings want it: certificates that are renewed while the server runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use viral_server::Listener;
-use viral_server::config::{AcmeDirectory, Config, ListenAt, TlsMode};
+use viral_server::config::{AcmeDirectory, Config, ListenAt, TlsClientAuth, TlsMode};
 use viral_server::tls::acme::{Acme, AcmeOptions};
-use viral_server::tls::{Challenges, Tls, TlsFiles, Validity, names_of};
+use viral_server::tls::{Challenges, ClientAuth, FileTimes, Tls, TlsFiles, Validity, names_of};
 
-/// How often the files of a certificate are looked at: renewals come weeks before the end.
+/// How often the files of certificates are looked at: renewals come weeks before the end.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Names in one certificate: what Let's Encrypt takes.
@@ -36,17 +37,46 @@ impl Certificates {
         Self { tls, challenges: None, keeping: Keeping::Files }
     }
 
-    /// Exchanges the certificates when that is due. Ends where nothing ever is.
+    /// Exchanges the certificates when that is due. Never ends.
     pub(crate) async fn keep(self) {
         match self.keeping {
             Keeping::Files => follow(self.tls).await,
-            Keeping::Orders(acme) => acme.keep().await,
+            Keeping::Orders(acme) => _ = tokio::join!(acme.keep(), follow(self.tls)),
         }
     }
 }
 
-/// The certificates for our listeners, if there are to be any. `state_dir` is where those are kept that a certificate authority gives.
+/// The certificates for our listeners, if there are to be any, and for which visitors are asked. `state_dir` is where those are kept that a certificate authority gives.
 pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Option<Certificates>> {
+    let asked = asked(config)?;
+    let certificates = ours(config, places, state_dir)?;
+    match (&certificates, asked) {
+        (Some(Certificates { tls, .. }), Some(auth)) => tls.ask_visitors(&auth)?,
+        (None, Some(_)) => {
+            anyhow::bail!(
+                "--tls-client-ca is for visitors who come over TLS, which nothing here speaks; give --tls-cert and --tls-key, or --acme DOMAIN"
+            )
+        }
+        (_, None) => {}
+    }
+    Ok(certificates)
+}
+
+/// For which certificates visitors are asked, if for any.
+fn asked(config: &Config) -> anyhow::Result<Option<ClientAuth>> {
+    let is_required = config.tls_client_auth == TlsClientAuth::Required;
+    match &config.tls_client_ca {
+        Some(authorities) => Ok(Some(ClientAuth { authorities: authorities.clone(), is_required, tells_chain: config.tls_client_chain })),
+        None if is_required || config.tls_client_chain => {
+            anyhow::bail!(
+                "visitors are to show certificates, and nothing says who signs them; give the authority's with --tls-client-ca FILE"
+            )
+        }
+        None => Ok(None),
+    }
+}
+
+fn ours(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Option<Certificates>> {
     if !config.acme.is_empty() {
         return ordered(config, places, state_dir).map(Some);
     }
@@ -111,22 +141,34 @@ pub(crate) fn on(listeners: Vec<Listener>, tls: Option<&Tls>) -> Vec<Listener> {
     }
 }
 
-/// Reads the certificate anew whenever its files change.
+/// Reads the certificates anew whenever their files change.
 async fn follow(tls: Tls) {
-    let mut seen = tls.changed();
-    while !seen.is_empty() {
+    let mut seen = Seen::default();
+    seen.note(tls.changed());
+    loop {
         tokio::time::sleep(LOOK).await;
-        let changed = tls.changed();
-        if is_renewed(&seen, &changed) {
-            seen = changed;
+        if seen.note(tls.changed()) {
             renew(&tls);
         }
     }
 }
 
-/// Whether a pair of files is another one. Half way through a renewal one of the two may be missing; other pairs do not wait for it.
-fn is_renewed(seen: &[Option<SystemTime>], changed: &[Option<SystemTime>]) -> bool {
-    seen.chunks(2).zip(changed.chunks(2)).any(|(seen, changed)| changed != seen && changed.iter().all(Option::is_some))
+/// When files were changed last that are read together, as far as all of them were there: half way through a renewal one may be missing.
+#[derive(Default)]
+struct Seen(BTreeMap<Vec<PathBuf>, Vec<SystemTime>>);
+
+impl Seen {
+    /// Whether any of them are others than before. Those that were not known before were just read.
+    fn note(&mut self, changed: Vec<FileTimes>) -> bool {
+        let mut is_renewed = false;
+        for group in changed {
+            let (paths, times): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+            if let Some(times) = times.into_iter().collect::<Option<Vec<_>>>() {
+                is_renewed |= self.0.insert(paths, times.clone()).is_some_and(|before| before != times);
+            }
+        }
+        is_renewed
+    }
 }
 
 /// Reads the certificates that come from files anew; what is wrong with one is said, and it stays as it was before.
@@ -135,7 +177,7 @@ pub(crate) fn renew(tls: &Tls) {
         return;
     }
     for error in tls.reload() {
-        tracing::error!(%error, "of this pair nothing is exchanged");
+        tracing::error!(%error, "this stays as it was");
     }
     tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew; these are shown");
 }
@@ -147,11 +189,26 @@ mod tests {
     #[test]
     fn a_pair_is_read_anew_when_both_of_its_files_are_there() {
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let seen = [at(1), at(1), at(1), at(1)];
-        assert!(!is_renewed(&seen, &seen));
-        assert!(is_renewed(&seen, &[at(1), at(1), at(2), at(1)]));
-        assert!(!is_renewed(&seen, &[at(2), None, at(1), at(1)]), "half way");
-        assert!(is_renewed(&seen, &[None, at(1), at(2), at(2)]), "whatever is missing elsewhere");
+        let files =
+            |times: &[(&str, Option<SystemTime>)]| times.iter().map(|(path, time)| (PathBuf::from(path), *time)).collect::<Vec<_>>();
+        let (one, other) = (files(&[("a.pem", at(1)), ("a.key", at(1))]), files(&[("b.pem", at(1)), ("b.key", at(1))]));
+        let mut seen = Seen::default();
+        assert!(!seen.note(vec![one.clone(), other.clone()]) && !seen.note(vec![one.clone(), other.clone()]));
+        assert!(seen.note(vec![one.clone(), files(&[("b.pem", at(2)), ("b.key", at(1))])]));
+        assert!(!seen.note(vec![files(&[("a.pem", at(2)), ("a.key", None)])]), "half way");
+        assert!(seen.note(vec![files(&[("a.pem", None), ("a.key", at(1))]), files(&[("b.pem", at(2)), ("b.key", at(2))])]));
+        assert!(seen.note(vec![files(&[("a.pem", at(2)), ("a.key", at(2))])]), "both are there");
+        assert!(!seen.note(vec![files(&[("new.pem", at(9))])]), "it was just read");
+    }
+
+    #[test]
+    fn who_asks_visitors_for_certificates_says_who_signs_them_and_speaks_tls() {
+        let fault = |config: &Config| of(config, &[], None).err().unwrap().to_string();
+        let required = Config { tls: Some(TlsMode::SelfSigned), tls_client_auth: TlsClientAuth::Required, ..Config::default() };
+        assert!(fault(&required).contains("give the authority's with --tls-client-ca FILE"));
+        let missing = Config { tls_client_ca: Some("none.pem".into()), ..required };
+        assert!(fault(&missing).contains("none.pem cannot be read"));
+        assert!(fault(&Config { tls: None, ..missing }).contains("give --tls-cert and --tls-key"));
     }
 
     #[test]

@@ -21,8 +21,9 @@ use self::schedule::Attempts;
 use self::store::Store;
 use super::certified::certified;
 use super::challenges::Challenges;
+use super::shown::Certificate;
 use super::validity::Validity;
-use super::{Certificate, Tls, certificate};
+use super::{Tls, certificate};
 
 pub use error::AcmeError;
 

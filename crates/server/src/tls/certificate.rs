@@ -46,6 +46,12 @@ pub(super) fn validity(chain: &[CertificateDer<'_>]) -> Validity {
     Validity { from, until, fingerprint }
 }
 
+/// Whether a certificate says that it may sign no others. Old ones say nothing of that.
+pub(super) fn is_of_no_authority(der: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return false };
+    matches!(parsed.basic_constraints(), Ok(Some(constraints)) if !constraints.value.ca)
+}
+
 /// The names of the first certificate, in lower case.
 pub(super) fn names(chain: &[CertificateDer<'_>]) -> Vec<String> {
     let der = chain.first().map_or(&[][..], |first| first.as_ref());
