@@ -3,11 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service};
 use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
@@ -15,6 +16,7 @@ use viral_swarm::admission::{Decision, Reason};
 use crate::app::App;
 use crate::client::{Socket, Visitor};
 use crate::client_certificate::ClientCertificate;
+use crate::headers::VIRAL_ANSWER;
 use crate::meter::Meter;
 use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, facts};
 use crate::scripts::FOR_WORKER;
@@ -94,19 +96,30 @@ where
                     Claim::No => false,
                     Claim::Ask(asked) => asked.await,
                 };
+            let age = if is_of_site && !is_own { app.site.age(parts.uri.path()) } else { None };
             // On a listener of our own most requests are for small assets: the router's layers cost more than the asset.
             if let (true, Some(meter)) =
                 (is_of_site && app.is_plainly_of_site(&parts.method, parts.uri.path()), parts.extensions.get::<Meter>())
             {
-                return Ok(pipeline::answer_plainly(&app, &parts, meter).await);
+                return Ok(aged(pipeline::answer_plainly(&app, &parts, meter).await, age));
             }
             if is_of_site {
                 let Ok(response) = site.call(Request::from_parts(parts, body)).await;
-                return Ok(response);
+                return Ok(aged(response, age));
             }
             pass(&app, parts, body, |request| inner.call(request)).await
         })
     }
+}
+
+/// An answer that the site kept says how old it is (RFC 9111 section 5.1). A thin one is made anew.
+fn aged(mut response: Response<Body>, age: Option<Duration>) -> Response<Body> {
+    let is_thin = response.headers().get(VIRAL_ANSWER).is_some_and(|answer| answer.as_bytes().starts_with(b"thin"));
+    let is_kept = matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(age) = age.filter(|_| is_kept && !is_thin) {
+        response.headers_mut().insert(header::AGE, age.as_secs().into());
+    }
+    response
 }
 
 /// Has a request answered by the service behind the site.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError, Weak};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, header};
@@ -134,6 +135,10 @@ impl Site for UpstreamSite {
 
     fn note_visit(&self) {
         self.upstream.memory().note_visit(Instant::now());
+    }
+
+    fn age(&self, path: &str) -> Option<Duration> {
+        self.upstream.memory().age(Instant::now(), path)
     }
 
     fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
