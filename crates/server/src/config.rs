@@ -31,7 +31,7 @@ pub use file::{ConfigError, default_file, load};
 pub use giving::{QuietHours, UploadVolume};
 pub use locality::{Gpc, LocalityTable, TierRule};
 pub use rollout::{Mode, Percent};
-pub use site::{HostPattern, SiteConfig};
+pub use site::{FileLine, HostPattern, SiteConfig};
 pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{

@@ -9,7 +9,9 @@ mod configs;
 mod error;
 mod handshake;
 mod names;
+mod pair;
 mod shown;
+mod sites;
 mod validity;
 
 use std::fmt;
@@ -31,8 +33,11 @@ use clients::Clients;
 use configs::Configs;
 pub use error::TlsError;
 pub(crate) use handshake::TlsStream;
-pub use shown::TlsFiles;
-use shown::{Certificate, Shown};
+use pair::Certificate;
+pub use pair::TlsFiles;
+use shown::Shown;
+use sites::SiteCertificate;
+pub use sites::{ForOtherHosts, SiteCertificates, SiteFiles};
 pub use validity::Validity;
 
 /// Certificates with their keys, for [`Listener::with_tls`](crate::Listener::with_tls). All clones exchange them together.
@@ -61,7 +66,7 @@ pub type FileTimes = Vec<(PathBuf, Option<SystemTime>)>;
 
 impl Tls {
     fn new(files: Vec<TlsFiles>, certificates: Vec<Option<Certificate>>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
-        let current = Current::of(Shown { certificates, clients: None }, challenges.as_ref())?;
+        let current = Current::of(Shown { certificates, ..Shown::default() }, challenges.as_ref())?;
         let shared = Shared { files, challenges, current: ArcSwap::from_pointee(current), exchanging: Mutex::default() };
         Ok(Self { shared: Arc::new(shared), asks: true })
     }
@@ -120,6 +125,28 @@ impl Tls {
         self.exchange(|shown| shown.clients = Some(clients)).map_err(|error| TlsError::Make(error.to_string()))
     }
 
+    /// Reads the certificates of several sites, those whose files were not read before. Nothing is shown yet.
+    ///
+    /// # Errors
+    /// Of the first that cannot be used, unless it only [does not count now](SiteCertificates::expired).
+    pub fn read_sites(&self, sites: Vec<SiteFiles>) -> Result<SiteCertificates, TlsError> {
+        SiteCertificates::read(sites, &self.shared.current.load().shown.sites)
+    }
+
+    /// From now on there are these sites. Whoever asks for one is shown its certificate; those that have none are shown the one for all that
+    /// fits the name best. Connections that are there stay.
+    ///
+    /// # Errors
+    /// [`TlsError::Make`].
+    pub fn show_sites(&self, read: SiteCertificates) -> Result<(), TlsError> {
+        self.exchange(|shown| shown.sites = read.with_newer(&shown.sites)).map_err(|error| TlsError::Make(error.to_string()))
+    }
+
+    /// Whether there is a certificate for visitors of all sites, or one is ordered.
+    pub fn has_one_for_all(&self) -> bool {
+        self.shared.challenges.is_some() || self.shared.current.load().shown.certificates.iter().any(Option::is_some)
+    }
+
     /// The same for operators, who are asked for no certificate.
     #[must_use]
     pub fn without_asking(&self) -> Self {
@@ -143,6 +170,7 @@ impl Tls {
                     Err(error) => faults.push(error),
                 }
             }
+            faults.extend(shown.sites.iter_mut().filter_map(|site| site.reload().err()));
             if let Some(clients) = &mut shown.clients {
                 match Clients::read(&clients.auth) {
                     Ok(renewed) => *clients = Arc::new(renewed),
@@ -158,13 +186,21 @@ impl Tls {
     pub fn changed(&self) -> Vec<FileTimes> {
         let time = |path: &PathBuf| (path.clone(), std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
         let current = self.shared.current.load();
-        let pairs = self.shared.files.iter().map(|files| vec![time(&files.certificate), time(&files.key)]);
+        let of_sites = current.shown.sites.iter().filter_map(|site| site.site.files.as_ref());
+        let pairs = self.shared.files.iter().chain(of_sites).map(|files| vec![time(&files.certificate), time(&files.key)]);
         pairs.chain(current.shown.clients.iter().map(|clients| vec![time(&clients.auth.authorities)])).collect()
     }
 
     /// From when to when each of the certificates counts that are shown.
     pub fn validities(&self) -> Vec<Validity> {
-        self.shared.current.load().shown.certificates.iter().flatten().map(|certificate| certificate.validity.clone()).collect()
+        let current = self.shared.current.load();
+        let of_sites = current.shown.sites.iter().filter_map(|SiteCertificate { certificate, .. }| certificate.as_ref());
+        current.shown.certificates.iter().flatten().chain(of_sites).map(|certificate| certificate.validity.clone()).collect()
+    }
+
+    /// The same of the first that is of no site.
+    fn own_validity(&self) -> Option<Validity> {
+        self.shared.current.load().shown.certificates.iter().flatten().next().map(|certificate| certificate.validity.clone())
     }
 
     /// A connection whose handshake is made with its first byte; `newest` is what may be spoken at most.
@@ -307,6 +343,57 @@ mod tests {
         written(dir.path(), "b.example");
         assert!(tls.reload().is_empty());
         assert!(tls.validities().iter().zip(&before).all(|(now, before)| now != before));
+    }
+
+    fn site(host: &str, files: Option<&TlsFiles>) -> SiteFiles {
+        SiteFiles { host: host.parse().unwrap(), is_default: false, files: files.cloned(), place: format!("site {host}") }
+    }
+
+    #[test]
+    fn a_site_with_a_bad_certificate_is_named_and_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b, late) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"), expired(dir.path()));
+        let tls = Tls::from_files(Vec::new()).unwrap();
+        assert!(!tls.has_one_for_all());
+        tls.show_sites(tls.read_sites(vec![site("a.example", Some(&a)), site("none.example", None)]).unwrap()).unwrap();
+        let before = tls.validities();
+        assert_eq!((before.len(), tls.changed().len(), tls.own_validity()), (1, 1, None));
+        let mixed = TlsFiles { key: a.key.clone(), ..b.clone() };
+        let said = tls.read_sites(vec![site("a.example", Some(&a)), site("b.example", Some(&mixed))]).unwrap_err().to_string();
+        assert!(said.starts_with("site b.example: the key in") && said.contains("b.example.pem"), "{said}");
+        let read = tls.read_sites(vec![site("a.example", Some(&a)), site("c.example", Some(&late))]).unwrap();
+        let said = read.expired[0].to_string();
+        assert!(said.starts_with("site c.example: the certificate in") && said.ends_with("renew it") && read.are_any(), "{said}");
+        assert_eq!(tls.validities(), before, "nothing is shown yet");
+        tls.show_sites(read).unwrap();
+        assert_eq!((tls.validities(), tls.changed().len()), (before, 2));
+        written(dir.path(), "c.example");
+        assert!(tls.reload().is_empty());
+        assert_eq!(tls.validities().len(), 2, "it was renewed");
+    }
+
+    #[test]
+    fn a_site_keeps_its_certificate_while_its_files_are_bad_and_has_the_renewed_one_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"));
+        let tls = Tls::from_files(vec![b]).unwrap();
+        let sites = || vec![site("a.example", Some(&a))];
+        tls.show_sites(tls.read_sites(sites()).unwrap()).unwrap();
+        let before = tls.validities();
+        std::fs::write(&a.key, "no key").unwrap();
+        let faults = tls.reload();
+        assert!(faults.len() == 1 && faults[0].to_string().starts_with("site a.example: "), "{faults:?}");
+        // Settings that are read anew meanwhile do not lose it either.
+        let again = tls.read_sites(sites()).unwrap();
+        assert!(again.are_any() && again.for_other_hosts().is_empty());
+        tls.show_sites(again).unwrap();
+        assert_eq!(tls.validities(), before);
+        written(dir.path(), "a.example");
+        assert!(tls.reload().is_empty());
+        assert_ne!(tls.validities()[1], before[1]);
+        let moved = tls.read_sites(vec![site("*.example", Some(&a))]).unwrap();
+        let other = moved.for_other_hosts().remove(0);
+        assert_eq!((other.host.as_str(), other.names), ("*.example", vec!["a.example".to_owned()]));
     }
 
     #[test]

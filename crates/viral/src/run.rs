@@ -146,6 +146,9 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     // It would end who does not listen for it, with or without a log.
     let user = signal(SignalKind::user_defined1())?;
     let served = systemd::starting(open(&listeners)).await?;
+    if let Some(certificate) = &certificate {
+        served.show_certificates(certificate);
+    }
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
     {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use viral_server::Listener;
-use viral_server::config::{AcmeDirectory, Config, ListenAt, TlsClientAuth, TlsMode};
+use viral_server::config::{AcmeDirectory, Config, ListenAt, SiteConfig, TlsClientAuth, TlsMode};
 use viral_server::tls::acme::{Acme, AcmeOptions};
-use viral_server::tls::{Challenges, ClientAuth, FileTimes, Tls, TlsFiles, Validity, names_of};
+use viral_server::tls::{Challenges, ClientAuth, FileTimes, ForOtherHosts, SiteCertificates, SiteFiles, Tls, TlsFiles, Validity, names_of};
 
 /// How often the files of certificates are looked at: renewals come weeks before the end.
 const LOOK: Duration = Duration::from_secs(10);
@@ -48,12 +48,19 @@ impl Certificates {
 
 /// The certificates for our listeners, if there are to be any, and for which visitors are asked. `state_dir` is where those are kept that a certificate authority gives.
 pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Option<Certificates>> {
-    let asked = asked(config)?;
-    let certificates = ours(config, places, state_dir)?;
+    let (asked, sites) = (asked(config)?, sites_of(config)?);
+    let has_any = sites.iter().any(|site| site.files.is_some());
+    let certificates = match ours(config, places, state_dir)? {
+        None if has_any => Some(Certificates::of_files(Tls::from_files(Vec::new())?)),
+        found => found,
+    };
+    if let Some(Certificates { tls, .. }) = &certificates {
+        show_first(tls, sites)?;
+    }
     match (&certificates, asked) {
         (Some(Certificates { tls, .. }), Some(auth)) => tls.ask_visitors(&auth)?,
         (None, Some(_)) => {
-            anyhow::bail!(
+            bail!(
                 "--tls-client-ca is for visitors who come over TLS, which nothing here speaks; give --tls-cert and --tls-key, or --acme DOMAIN"
             )
         }
@@ -62,15 +69,78 @@ pub(crate) fn of(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf
     Ok(certificates)
 }
 
+/// Shows the certificates of sites at the start. Those that do not count now are said, and the others are shown.
+fn show_first(tls: &Tls, sites: Vec<SiteFiles>) -> anyhow::Result<()> {
+    let mut read = tls.read_sites(sites)?;
+    let expired = std::mem::take(&mut read.expired);
+    for error in expired {
+        if !tls.has_one_for_all() && !read.are_any() {
+            return Err(error.into());
+        }
+        tracing::error!(%error, "this certificate is not shown");
+    }
+    show(tls, read)
+}
+
+/// Reads the certificates of the sites that `config` has now, to be shown with [`show`].
+pub(crate) fn read_anew(tls: Option<&Tls>, config: &Config) -> anyhow::Result<Option<SiteCertificates>> {
+    let sites = sites_of(config)?;
+    let first = sites.iter().find(|site| site.files.is_some());
+    let Some(tls) = tls else {
+        return match first {
+            Some(site) => bail!("{}: it has a certificate, and this server began without TLS; restart it", site.place),
+            None => Ok(None),
+        };
+    };
+    let mut read = tls.read_sites(sites)?;
+    if !read.expired.is_empty() {
+        return Err(read.expired.remove(0).into());
+    }
+    if !tls.has_one_for_all() && !read.are_any() {
+        bail!(
+            "no site has a certificate any more, and this server speaks TLS since its start; give one a tls-cert and tls-key, or restart it"
+        );
+    }
+    Ok(Some(read))
+}
+
+/// Shows the certificates of sites that were read.
+pub(crate) fn show(tls: &Tls, read: SiteCertificates) -> anyhow::Result<()> {
+    for ForOtherHosts { place, host, names } in read.for_other_hosts() {
+        tracing::warn!(site = %place, host, certificate = %names.join(", "), "the certificate of this site is for other hosts, and browsers will warn of it; give the one for its host");
+    }
+    for site in read.without().filter(|_| !tls.has_one_for_all()) {
+        tracing::warn!(
+            site,
+            "it has no certificate, and there is none for all: its visitors are shown that of another site, and browsers will warn of it; give it a tls-cert and tls-key"
+        );
+    }
+    tls.show_sites(read)?;
+    Ok(())
+}
+
+/// The sites, and where their certificates are.
+fn sites_of(config: &Config) -> anyhow::Result<Vec<SiteFiles>> {
+    let of_site = |site: &SiteConfig| {
+        let line = site.tls_line.as_ref().map(|line| format!(" ({line})")).unwrap_or_default();
+        let place = format!("site {}{line}", site.host);
+        let files = match (&site.tls_cert, &site.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+            (None, None) => None,
+            _ => bail!("{place}: a certificate needs its key and a key its certificate; give both tls-cert and tls-key"),
+        };
+        Ok(SiteFiles { host: site.host.clone(), is_default: site.default, files, place })
+    };
+    config.site.iter().map(of_site).collect()
+}
+
 /// For which certificates visitors are asked, if for any.
 fn asked(config: &Config) -> anyhow::Result<Option<ClientAuth>> {
     let is_required = config.tls_client_auth == TlsClientAuth::Required;
     match &config.tls_client_ca {
         Some(authorities) => Ok(Some(ClientAuth { authorities: authorities.clone(), is_required, tells_chain: config.tls_client_chain })),
         None if is_required || config.tls_client_chain => {
-            anyhow::bail!(
-                "visitors are to show certificates, and nothing says who signs them; give the authority's with --tls-client-ca FILE"
-            )
+            bail!("visitors are to show certificates, and nothing says who signs them; give the authority's with --tls-client-ca FILE")
         }
         None => Ok(None),
     }
@@ -81,11 +151,11 @@ fn ours(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> any
         return ordered(config, places, state_dir).map(Some);
     }
     if config.acme_contact.is_some() || config.acme_ca.is_some() || config.acme_directory != AcmeDirectory::default() {
-        anyhow::bail!("a certificate authority is named, and no name to certify; give --acme DOMAIN, too");
+        bail!("a certificate authority is named, and no name to certify; give --acme DOMAIN, too");
     }
     let (certificates, keys) = (&config.tls_cert, &config.tls_key);
     if certificates.len() != keys.len() {
-        anyhow::bail!(
+        bail!(
             "a certificate needs its key and a key its certificate, and there are {} and {}; give tls-cert and tls-key in pairs, in the same order",
             certificates.len(),
             keys.len()
@@ -109,13 +179,13 @@ fn ours(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> any
 
 fn ordered(config: &Config, places: &[ListenAt], state_dir: Option<PathBuf>) -> anyhow::Result<Certificates> {
     if !config.tls_cert.is_empty() || config.tls.is_some() {
-        anyhow::bail!("certificates come from --acme or from elsewhere; leave out --tls-cert and --tls, or --acme");
+        bail!("certificates come from --acme or from elsewhere; leave out --tls-cert and --tls, or --acme");
     }
     if config.acme.len() > NAMES_MAX {
-        anyhow::bail!("{} names are too many for one certificate; give at most {NAMES_MAX} with --acme", config.acme.len());
+        bail!("{} names are too many for one certificate; give at most {NAMES_MAX} with --acme", config.acme.len());
     }
     if places.iter().all(|place| matches!(place, ListenAt::Unix(_))) {
-        anyhow::bail!(
+        bail!(
             "--acme is for visitors who come over TLS, and those of a Unix socket never do; give --listen an address, or leave out --acme and let the proxy have certificates"
         );
     }

@@ -11,8 +11,9 @@ use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use super::challenges::{self, Challenges};
 use super::clients::Clients;
 use super::handshake::{HTTP_2, HTTP_11, TlsStream};
-use super::names::ByName;
-use super::shown::{Certificate, Shown};
+use super::names::{ByName, OfSite};
+use super::shown::Shown;
+use super::sites::SiteCertificate;
 use crate::protocol::Protocol;
 
 /// For each of those who connect.
@@ -33,8 +34,14 @@ struct Spoken {
 
 impl Configs {
     pub(super) fn of(shown: &Shown, challenges: Option<&Challenges>) -> Result<Self, rustls::Error> {
-        let certificates = shown.certificates.iter().flatten().map(|Certificate { certified, .. }| Arc::clone(certified)).collect();
-        let by_name = Arc::new(ByName::new(certificates, challenges.cloned()));
+        let certificates = shown.certificates.iter().flatten().map(|certificate| Arc::clone(&certificate.certified)).collect();
+        let of_site = |site: &SiteCertificate| OfSite {
+            host: site.site.host.clone(),
+            is_default: site.site.is_default,
+            certified: site.certificate.as_ref().map(|certificate| Arc::clone(&certificate.certified)),
+        };
+        let sites = shown.sites.iter().map(of_site).collect();
+        let by_name = Arc::new(ByName::new(certificates, sites, challenges.cloned()));
         let has_challenges = challenges.is_some();
         // Sessions are resumed by who came under the same terms only: each has a store of its own.
         let spoken = |clients| Spoken::of(&by_name, has_challenges, clients);

@@ -65,7 +65,22 @@ pub enum TlsError {
         /// From when to when it counts.
         validity: Validity,
     },
+    /// The certificate of one of several sites cannot be used.
+    #[error("{place}: {error}")]
+    OfSite {
+        /// What names the site.
+        place: String,
+        /// Why.
+        error: Box<TlsError>,
+    },
     /// No certificate can be made.
     #[error("no certificate can be made: {0}")]
     Make(String),
+}
+
+impl TlsError {
+    /// The same, naming the site whose certificate it is.
+    pub(super) fn of_site(self, place: &str) -> Self {
+        Self::OfSite { place: place.to_owned(), error: Box::new(self) }
+    }
 }
