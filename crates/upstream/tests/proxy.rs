@@ -7,6 +7,8 @@ mod certificates;
 mod learning;
 #[path = "proxy/passing.rs"]
 mod passing;
+#[path = "proxy/unusual.rs"]
+mod unusual;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -47,6 +49,17 @@ async fn front_as(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let behind_at = listener.local_addr().unwrap();
     let behind = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    front_of(behind_at, behind, change, configure, on).await
+}
+
+/// The same in front of a server that is there.
+async fn front_of(
+    behind_at: SocketAddr,
+    behind: tokio::task::JoinHandle<()>,
+    change: impl FnOnce(&mut Settings),
+    configure: impl FnOnce(&mut Config),
+    on: impl FnOnce(Listener) -> Listener,
+) -> Front {
     let mut settings = Settings::at(format!("http://{behind_at}").parse().unwrap());
     change(&mut settings);
     let upstream = Upstream::new(settings).unwrap();
