@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
+use crate::client_certificate::{CertificateFrom, ClientCertificate};
 use crate::config::{Config, RewriteLocal, TrustedProxy};
 
 /// Whether the visitor came over TLS, as nearly all proxies say it.
@@ -81,6 +82,8 @@ pub struct Visitor {
     pub over_tls: bool,
     /// The host under which the visitor came, with the port if there was one.
     pub host: String,
+    /// The certificate that the visitor showed, if it was asked for one.
+    pub certificate: Option<ClientCertificate>,
 }
 
 impl Visitor {
@@ -93,6 +96,7 @@ impl Visitor {
             is_proxied: trusted.are(socket),
             over_tls: came_over_tls(socket, headers, trusted),
             host: hosts(socket, headers, trusted).first().copied().unwrap_or_default().to_owned(),
+            certificate: request.extensions.get().cloned(),
         }
     }
 }
@@ -124,6 +128,8 @@ pub(crate) struct Proxies {
     pub(crate) unix: bool,
     /// The one header in which they say for whom they ask. Any other may be the visitor's own.
     pub(crate) header: HeaderName,
+    /// Whether they say which certificate the visitor showed them.
+    pub(crate) tell_client_cert: bool,
 }
 
 impl Proxies {
@@ -135,6 +141,7 @@ impl Proxies {
             networks: networks.collect(),
             unix: config.trust_proxy.contains(&TrustedProxy::Unix),
             header: config.trust_proxy_header.0.clone(),
+            tell_client_cert: config.trust_proxy_client_cert,
         }
     }
 
@@ -150,6 +157,15 @@ impl Proxies {
             #[cfg(feature = "tls")]
             Socket::Tls(_) => self.are_at(socket.address()),
             Socket::Unix => self.unix,
+        }
+    }
+
+    /// What tells which certificate the visitor showed.
+    pub(crate) fn certificate_from(&self, socket: Socket) -> CertificateFrom {
+        match (self.are(socket), self.tell_client_cert) {
+            (false, _) => CertificateFrom::Connection,
+            (true, true) => CertificateFrom::Headers,
+            (true, false) => CertificateFrom::Nowhere,
         }
     }
 
@@ -306,6 +322,7 @@ mod tests {
             networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
             unix: false,
             header: HeaderName::from_static(header),
+            tell_client_cert: false,
         }
     }
 
@@ -390,6 +407,20 @@ mod tests {
         ];
         for (socket, named, expected) in table {
             assert_eq!(hosts(at(socket), &says, &proxies(named)), expected, "{socket} {named}");
+        }
+    }
+
+    #[test]
+    fn only_a_proxy_of_which_the_operator_says_so_tells_which_certificate_a_visitor_showed() {
+        let silent = proxies("x-forwarded-for");
+        let telling = Proxies { tell_client_cert: true, ..silent.clone() };
+        for (socket, expected) in [
+            (at("203.0.113.5"), [CertificateFrom::Connection; 2]),
+            (at("10.0.0.1"), [CertificateFrom::Nowhere, CertificateFrom::Headers]),
+            (Socket::Unix, [CertificateFrom::Connection; 2]),
+            (Socket::Named(ip("10.0.0.1"), true), [CertificateFrom::Connection; 2]),
+        ] {
+            assert_eq!([silent.certificate_from(socket), telling.certificate_from(socket)], expected, "{socket:?}");
         }
     }
 

@@ -31,12 +31,12 @@ pub use file::{ConfigError, default_file, load};
 pub use giving::{QuietHours, UploadVolume};
 pub use locality::{Gpc, LocalityTable, TierRule};
 pub use rollout::{Mode, Percent};
-pub use site::{HostPattern, SiteConfig};
+pub use site::{FileLine, HostPattern, SiteConfig};
 pub use stun::StunListen;
 pub(crate) use values::BASE_LEN_MAX;
 pub use values::{
-    AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TlsMode,
-    TrustedProxy, ValueError,
+    AdminListen, Base, HeaderLine, HostName, ListenAt, Macos, OwnServiceWorker, PeerScope, ProxyHeader, RewriteLocal, TlsClientAuth,
+    TlsMode, TrustedProxy, ValueError,
 };
 pub use webtorrent::{InfoHash, WebTorrentOrigin};
 
@@ -86,6 +86,18 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_KEY", value_name = "FILE", value_delimiter = '\n', requires = "tls_cert"))]
     #[serde(with = "values::one_or_more")]
     pub tls_key: Vec<PathBuf>,
+
+    /// Ask visitors who come over TLS for a certificate that one of the authorities in this file signed (PEM, one or more). `viral proxy` then tells the server behind which it was, in the header `Client-Cert` (RFC 9440), and whatever it answers to such a visitor goes to nobody else. In front of a folder it only says who comes in. What visitors write into that header themselves is always dropped. Read anew as `--tls-cert` is
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CLIENT_CA", value_name = "FILE"))]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Whether visitors need a certificate of `--tls-client-ca`: with `optional` those without one come in as well, and the server behind hears of none; with `required` their handshake fails. A certificate of another authority is refused by both
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CLIENT_AUTH", value_name = "RULE", value_enum, default_value_t = TlsClientAuth::Optional))]
+    pub tls_client_auth: TlsClientAuth,
+
+    /// Tell the server behind of the certificates between a visitor's and the authority's, too, in `Client-Cert-Chain`. More than 16 KiB of them are left out
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS_CLIENT_CHAIN", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub tls_client_chain: bool,
 
     /// TLS without a certificate of your own: `self-signed` makes one at each start, for a trial in an intranet. Browsers warn of it, and their service workers do not start until they were told to trust it
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS", value_name = "HOW", value_enum, conflicts_with = "tls_cert"))]
@@ -197,6 +209,10 @@ pub struct Config {
     /// The header in which the proxies of `--trust-proxy` say for whom they ask: the one that yours set or append to, since visitors can send any other. `Forwarded` is read as such, any other as a list of addresses
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY_HEADER", value_name = "NAME", default_value_t = ProxyHeader::default()))]
     pub trust_proxy_header: ProxyHeader,
+
+    /// The proxies of `--trust-proxy` ask visitors for certificates, and say in `Client-Cert` and `Client-Cert-Chain` (RFC 9440) which one they were shown. Only for proxies that drop what visitors write into these themselves: many pass it on. Without this both are dropped, whoever sends them
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TRUST_PROXY_CLIENT_CERT", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
+    pub trust_proxy_client_cert: bool,
 
     /// The proxies of `--trust-proxy` begin each connection with a header of the PROXY protocol (version 1 or 2) that says for whom they connect: HAProxy's `send-proxy-v2`, nginx's `proxy_protocol on`, a load balancer that passes TCP on. Who of them does not is refused, and so is such a header from elsewhere. With TLS it comes before the handshake
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_PROXY_PROTOCOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
@@ -381,6 +397,9 @@ impl Default for Config {
             stun_listen: StunListen::default(),
             tls_cert: Vec::new(),
             tls_key: Vec::new(),
+            tls_client_ca: None,
+            tls_client_auth: TlsClientAuth::Optional,
+            tls_client_chain: false,
             tls: None,
             acme: Vec::new(),
             acme_contact: None,
@@ -408,6 +427,7 @@ impl Default for Config {
             cluster_name: ClusterName::default(),
             trust_proxy: Vec::new(),
             trust_proxy_header: ProxyHeader::default(),
+            trust_proxy_client_cert: false,
             proxy_protocol: false,
             public_lineage: false,
             list_assets: false,

@@ -13,6 +13,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::access::{AccessLog, Logged};
 use crate::client::Socket;
+use crate::client_certificate::ClientCertificate;
 use crate::connection_limit::{Answering, ConnectionPermit, Seated, Usage};
 #[cfg(feature = "tls")]
 use crate::http2;
@@ -20,7 +21,7 @@ use crate::limits::{HANDSHAKE_TIMEOUT, HEAD_LEN_MAX, HEAD_TIMEOUT, SHUTDOWN_STAL
 use crate::listener::{Arrival, Stream};
 use crate::meter::Meter;
 use crate::metered_stream::MeteredStream;
-use crate::protocol::Protocol;
+use crate::protocol::{Agreed, Protocol};
 use crate::replies::without_body;
 use crate::request_head::normalise;
 use crate::routes::Hosts;
@@ -51,6 +52,7 @@ struct Answerer {
     access: Option<AccessLog>,
     hsts: Option<HeaderValue>,
     peer: Socket,
+    certificate: Option<ClientCertificate>,
     usage: Usage,
 }
 
@@ -61,8 +63,8 @@ pub(crate) async fn serve_connection(arrival: Arrival, service: Service, permit:
         let (stream, peer) = arrival.open().await?;
         let mut stream = Seated::new(stream, &permit);
         let handshake = std::future::poll_fn(|cx| stream.poll_with(cx, Stream::poll_handshake));
-        let protocol = timeout(HANDSHAKE_TIMEOUT, handshake).await??;
-        std::io::Result::Ok((stream, peer, protocol))
+        let agreed = timeout(HANDSHAKE_TIMEOUT, handshake).await??;
+        std::io::Result::Ok((stream, peer, agreed))
     };
     let too_late = async {
         shutdown.begun().await;
@@ -72,14 +74,14 @@ pub(crate) async fn serve_connection(arrival: Arrival, service: Service, permit:
         opened = opening => opened,
         () = too_late => return,
     };
-    let (stream, peer, protocol) = match opened {
+    let (stream, peer, Agreed { protocol, certificate }) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             tracing::debug!(%error, "a connection did not come so far as to ask for anything");
             return;
         }
     };
-    let answerer = Answerer { hosts, access, hsts: hsts.filter(|_| peer.is_tls()), peer, usage: permit.usage() };
+    let answerer = Answerer { hosts, access, hsts: hsts.filter(|_| peer.is_tls()), peer, certificate, usage: permit.usage() };
     match protocol {
         Protocol::Http1 => serve_http1(stream, permit, answerer, stats, &shutdown).await,
         #[cfg(feature = "tls")]
@@ -158,6 +160,9 @@ impl Answerer {
         let mut response = match normalise(&mut request) {
             Ok(()) => {
                 request.extensions_mut().insert(self.peer);
+                if let Some(certificate) = self.certificate {
+                    request.extensions_mut().insert(certificate);
+                }
                 let Ok(response) = self.hosts.answer(request, &meter).await;
                 response
             }

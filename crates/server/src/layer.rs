@@ -3,17 +3,20 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service};
 use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
 
 use crate::app::App;
-use crate::client::Visitor;
+use crate::client::{Socket, Visitor};
+use crate::client_certificate::ClientCertificate;
+use crate::headers::VIRAL_ANSWER;
 use crate::meter::Meter;
 use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, facts};
 use crate::scripts::FOR_WORKER;
@@ -84,26 +87,39 @@ where
         // The one that is ready.
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            let from = app.trust_proxy.certificate_from(Socket::of(&parts));
+            ClientCertificate::settle(&mut parts, from);
             let is_of_site = is_own
                 || match app.site.claim(&parts) {
                     Claim::Yes => true,
                     Claim::No => false,
                     Claim::Ask(asked) => asked.await,
                 };
+            let age = if is_of_site && !is_own { app.site.age(parts.uri.path()) } else { None };
             // On a listener of our own most requests are for small assets: the router's layers cost more than the asset.
             if let (true, Some(meter)) =
                 (is_of_site && app.is_plainly_of_site(&parts.method, parts.uri.path()), parts.extensions.get::<Meter>())
             {
-                return Ok(pipeline::answer_plainly(&app, &parts, meter).await);
+                return Ok(aged(pipeline::answer_plainly(&app, &parts, meter).await, age));
             }
             if is_of_site {
                 let Ok(response) = site.call(Request::from_parts(parts, body)).await;
-                return Ok(response);
+                return Ok(aged(response, age));
             }
             pass(&app, parts, body, |request| inner.call(request)).await
         })
     }
+}
+
+/// An answer that the site kept says how old it is (RFC 9111 section 5.1). A thin one is made anew.
+fn aged(mut response: Response<Body>, age: Option<Duration>) -> Response<Body> {
+    let is_thin = response.headers().get(VIRAL_ANSWER).is_some_and(|answer| answer.as_bytes().starts_with(b"thin"));
+    let is_kept = matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(age) = age.filter(|_| is_kept && !is_thin) {
+        response.headers_mut().insert(header::AGE, age.as_secs().into());
+    }
+    response
 }
 
 /// Has a request answered by the service behind the site.
@@ -113,13 +129,16 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let worker_script = if pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
+    // What such a visitor gets is its own, down to what its pages load.
+    let has_certificate = parts.extensions.get::<ClientCertificate>().is_some();
+    let worker_script =
+        if !has_certificate && pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
     let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
     let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
-    let personal = if goes_there == Some(true) { PersonalVisit::of(app, &parts) } else { None };
+    let personal = if goes_there == Some(true) && !has_certificate { PersonalVisit::of(app, &parts) } else { None };
     parts.headers.remove(FOR_WORKER);
     if let Some(personal) = &personal {
         personal.prepare(app, &mut parts.headers);

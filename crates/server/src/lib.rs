@@ -20,6 +20,7 @@ mod admin;
 mod allowance;
 mod app;
 mod client;
+mod client_certificate;
 #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "without the feature nobody joins a cluster"))]
 mod cluster;
 mod cluster_stats;
@@ -83,6 +84,7 @@ mod webtorrent;
 mod worth;
 
 pub use client::Visitor;
+pub use client_certificate::ClientCertificate;
 pub use cookies::OWN_COOKIES;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};

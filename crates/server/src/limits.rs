@@ -35,6 +35,16 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Bytes thrown away then: what a line of 256 Mbit/s carries within [`LINGER`].
 pub(crate) const LINGER_LEN_MAX: usize = 32 * 1024 * 1024;
 
+/// Longest `Client-Cert`, in bytes: a certificate of 12 KiB, while usual ones have 1 to 2. Node.js takes 16 KiB of headers, nginx 8 KiB a line unless told otherwise.
+pub(crate) const CLIENT_CERT_LEN_MAX: usize = 16 * 1024;
+
+/// Longest `Client-Cert-Chain`, in bytes.
+pub(crate) const CLIENT_CERT_CHAIN_LEN_MAX: usize = 16 * 1024;
+
+/// Names of authorities that visitors are told in the handshake, all together, in bytes: they stand in one message with a length of 16 bits (RFC 8446 section 4.2.4).
+#[cfg(feature = "tls")]
+pub(crate) const CLIENT_AUTHORITIES_LEN_MAX: usize = 32 * 1024;
+
 /// Pages whose sets are remembered. One is about 50 KiB with its reports.
 pub(crate) const PAGES_MAX: usize = 2_048;
 

@@ -16,7 +16,7 @@ use self::file::SocketFile;
 use crate::client::{Proxies, Socket};
 use crate::config::{Config, ListenAt};
 use crate::limits::PROXY_HEADER_TIMEOUT;
-use crate::protocol::Protocol;
+use crate::protocol::{Agreed, Protocol};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsStream};
 
@@ -203,15 +203,15 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Makes the handshake of TLS, if there is to be one; what is spoken then.
+    /// Makes the handshake of TLS, if there is to be one; what came of it.
     #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "without TLS there is none"))]
-    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Agreed>> {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.poll_handshake(cx),
-            Self::Tcp(_) => Poll::Ready(Ok(Protocol::Http1)),
+            Self::Tcp(_) => Poll::Ready(Ok(Agreed::nothing())),
             #[cfg(unix)]
-            Self::Unix(_) => Poll::Ready(Ok(Protocol::Http1)),
+            Self::Unix(_) => Poll::Ready(Ok(Agreed::nothing())),
         }
     }
 }

@@ -4,22 +4,23 @@ pub mod acme;
 mod certificate;
 mod certified;
 mod challenges;
+mod clients;
+mod configs;
 mod error;
 mod handshake;
 mod names;
+mod pair;
+mod shown;
+mod sites;
 mod validity;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 use crate::client::primary_address;
 use crate::config::ListenAt;
@@ -27,46 +28,49 @@ use crate::protocol::Protocol;
 
 use certified::certified;
 pub use challenges::Challenges;
+pub use clients::ClientAuth;
+use clients::Clients;
+use configs::Configs;
 pub use error::TlsError;
 pub(crate) use handshake::TlsStream;
-use names::ByName;
+use pair::Certificate;
+pub use pair::TlsFiles;
+use shown::Shown;
+use sites::SiteCertificate;
+pub use sites::{ForOtherHosts, SiteCertificates, SiteFiles};
 pub use validity::Validity;
 
 /// Certificates with their keys, for [`Listener::with_tls`](crate::Listener::with_tls). All clones exchange them together.
 #[derive(Clone)]
 pub struct Tls {
-    files: Arc<Vec<TlsFiles>>,
-    current: Arc<ArcSwap<Current>>,
+    shared: Arc<Shared>,
+    /// Whether those who connect are asked for a certificate, if visitors are.
+    asks: bool,
+}
+
+struct Shared {
+    files: Vec<TlsFiles>,
     challenges: Option<Challenges>,
+    current: ArcSwap<Current>,
+    /// Held by who exchanges something.
+    exchanging: Mutex<()>,
 }
 
-/// One of the certificates that visitors are shown.
-#[derive(Debug, Clone)]
-struct Certificate {
-    certified: Arc<CertifiedKey>,
-    validity: Validity,
-}
-
-/// Where a certificate and its key are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate, with those above it, in PEM form.
-    pub certificate: PathBuf,
-    /// Its private key, in PEM form.
-    pub key: PathBuf,
-}
-
-#[derive(Debug)]
 struct Current {
-    /// Speaks HTTP/2 with those who can.
-    config: Arc<ServerConfig>,
-    /// Speaks HTTP/1.1 only.
-    http1: Arc<ServerConfig>,
-    /// Of each pair of files, in their order; none of one that was never usable.
-    certificates: Vec<Option<Certificate>>,
+    shown: Shown,
+    configs: Configs,
 }
+
+/// Files that are read together, and when each was changed last; none for one that is not there.
+pub type FileTimes = Vec<(PathBuf, Option<SystemTime>)>;
 
 impl Tls {
+    fn new(files: Vec<TlsFiles>, certificates: Vec<Option<Certificate>>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
+        let current = Current::of(Shown { certificates, ..Shown::default() }, challenges.as_ref())?;
+        let shared = Shared { files, challenges, current: ArcSwap::from_pointee(current), exchanging: Mutex::default() };
+        Ok(Self { shared: Arc::new(shared), asks: true })
+    }
+
     /// Certificates from files. A visitor is shown the one for the name that it asks for, and the first where none has it. One that does not count
     /// now is not shown until it is renewed, if there is another one.
     ///
@@ -75,7 +79,7 @@ impl Tls {
     pub fn from_files(files: Vec<TlsFiles>) -> Result<Self, TlsError> {
         let (mut certificates, mut expired) = (Vec::new(), Vec::new());
         for pair in &files {
-            match read_pair(pair) {
+            match Certificate::read(pair) {
                 Ok(certificate) => certificates.push(Some(certificate)),
                 Err(error @ TlsError::Expired { .. }) => {
                     certificates.push(None);
@@ -91,8 +95,7 @@ impl Tls {
             }
             tracing::error!(%error, "this certificate is not shown");
         }
-        let current = Current::new(certificates, None).map_err(|error| TlsError::Make(error.to_string()))?;
-        Ok(Self { files: Arc::new(files), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
+        Self::new(files, certificates, None).map_err(|error| TlsError::Make(error.to_string()))
     }
 
     /// A certificate of our own making for these names and addresses. Browsers warn of it: nobody whom they trust has signed it.
@@ -104,78 +107,126 @@ impl Tls {
         let validity = certificate::validity(&chain);
         let fault = |error: rustls::Error| TlsError::Make(error.to_string());
         let made = Certificate { certified: certified(chain, key).map_err(fault)?, validity };
-        let current = Current::new(vec![Some(made)], None).map_err(fault)?;
-        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)), challenges: None })
+        Self::new(Vec::new(), vec![Some(made)], None).map_err(fault)
     }
 
     /// No certificate yet: handshakes are refused, but for those of a certificate authority that looks whether a name is ours.
     fn awaiting(challenges: Challenges) -> Result<Self, rustls::Error> {
-        let current = Current::new(Vec::new(), Some(challenges.clone()))?;
-        Ok(Self { files: Arc::default(), current: Arc::new(ArcSwap::from_pointee(current)), challenges: Some(challenges) })
+        Self::new(Vec::new(), Vec::new(), Some(challenges))
+    }
+
+    /// From now on visitors are asked for a certificate, and who shows one that none of these authorities signed is refused. Nobody is who
+    /// [proves](Challenges) that a name is ours.
+    ///
+    /// # Errors
+    /// When the authorities cannot be read.
+    pub fn ask_visitors(&self, auth: &ClientAuth) -> Result<(), TlsError> {
+        let clients = Arc::new(Clients::read(auth)?);
+        self.exchange(|shown| shown.clients = Some(clients)).map_err(|error| TlsError::Make(error.to_string()))
+    }
+
+    /// Reads the certificates of several sites, those whose files were not read before. Nothing is shown yet.
+    ///
+    /// # Errors
+    /// Of the first that cannot be used, unless it only [does not count now](SiteCertificates::expired).
+    pub fn read_sites(&self, sites: Vec<SiteFiles>) -> Result<SiteCertificates, TlsError> {
+        SiteCertificates::read(sites, &self.shared.current.load().shown.sites)
+    }
+
+    /// From now on there are these sites. Whoever asks for one is shown its certificate; those that have none are shown the one for all that
+    /// fits the name best. Connections that are there stay.
+    ///
+    /// # Errors
+    /// [`TlsError::Make`].
+    pub fn show_sites(&self, read: SiteCertificates) -> Result<(), TlsError> {
+        self.exchange(|shown| shown.sites = read.with_newer(&shown.sites)).map_err(|error| TlsError::Make(error.to_string()))
+    }
+
+    /// Whether there is a certificate for visitors of all sites, or one is ordered.
+    pub fn has_one_for_all(&self) -> bool {
+        self.shared.challenges.is_some() || self.shared.current.load().shown.certificates.iter().any(Option::is_some)
+    }
+
+    /// The same for operators, who are asked for no certificate.
+    #[must_use]
+    pub fn without_asking(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), asks: false }
     }
 
     /// New connections get this certificate.
     fn put(&self, certificate: Certificate) -> Result<(), rustls::Error> {
-        self.current.store(Arc::new(Current::new(vec![Some(certificate)], self.challenges.clone())?));
-        Ok(())
+        self.exchange(|shown| shown.certificates = vec![Some(certificate)])
     }
 
-    /// Reads the files anew: new connections get what is in them now. A pair with a fault keeps what it had, and the others are exchanged.
+    /// Reads the files anew: new connections get what is in them now. What has a fault stays as it was, and the others are exchanged.
     /// Returns the faults, each of which names its file.
     #[must_use = "the faults are to be said"]
     pub fn reload(&self) -> Vec<TlsError> {
-        let (mut certificates, mut faults) = (self.current.load().certificates.clone(), Vec::new());
-        for (certificate, pair) in certificates.iter_mut().zip(self.files.iter()) {
-            match read_pair(pair) {
-                Ok(renewed) => *certificate = Some(renewed),
-                Err(error) => faults.push(error),
+        let mut faults = Vec::new();
+        let exchanged = self.exchange(|shown| {
+            for (certificate, pair) in shown.certificates.iter_mut().zip(&self.shared.files) {
+                match Certificate::read(pair) {
+                    Ok(renewed) => *certificate = Some(renewed),
+                    Err(error) => faults.push(error),
+                }
             }
-        }
-        if !self.files.is_empty() {
-            match Current::new(certificates, None) {
-                Ok(current) => self.current.store(Arc::new(current)),
-                Err(error) => faults.push(TlsError::Make(error.to_string())),
+            faults.extend(shown.sites.iter_mut().filter_map(|site| site.reload().err()));
+            if let Some(clients) = &mut shown.clients {
+                match Clients::read(&clients.auth) {
+                    Ok(renewed) => *clients = Arc::new(renewed),
+                    Err(error) => faults.push(error),
+                }
             }
-        }
+        });
+        faults.extend(exchanged.err().map(|error| TlsError::Make(error.to_string())));
         faults
     }
 
-    /// When each of the files was changed last, certificate and key of a pair after each other; none where there are none.
-    pub fn changed(&self) -> Vec<Option<SystemTime>> {
-        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        self.files.iter().flat_map(|files| [modified(&files.certificate), modified(&files.key)]).collect()
+    /// All files that are read, and when each of them was changed last.
+    pub fn changed(&self) -> Vec<FileTimes> {
+        let time = |path: &PathBuf| (path.clone(), std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok());
+        let current = self.shared.current.load();
+        let of_sites = current.shown.sites.iter().filter_map(|site| site.site.files.as_ref());
+        let pairs = self.shared.files.iter().chain(of_sites).map(|files| vec![time(&files.certificate), time(&files.key)]);
+        pairs.chain(current.shown.clients.iter().map(|clients| vec![time(&clients.auth.authorities)])).collect()
     }
 
     /// From when to when each of the certificates counts that are shown.
     pub fn validities(&self) -> Vec<Validity> {
-        self.current.load().certificates.iter().flatten().map(|certificate| certificate.validity.clone()).collect()
+        let current = self.shared.current.load();
+        let of_sites = current.shown.sites.iter().filter_map(|SiteCertificate { certificate, .. }| certificate.as_ref());
+        current.shown.certificates.iter().flatten().chain(of_sites).map(|certificate| certificate.validity.clone()).collect()
+    }
+
+    /// The same of the first that is of no site.
+    fn own_validity(&self) -> Option<Validity> {
+        self.shared.current.load().shown.certificates.iter().flatten().next().map(|certificate| certificate.validity.clone())
     }
 
     /// A connection whose handshake is made with its first byte; `newest` is what may be spoken at most.
     pub(crate) fn accept(&self, stream: TcpStream, newest: Protocol) -> TlsStream {
-        let current = self.current.load();
-        let config = match newest {
-            Protocol::Http1 => &current.http1,
-            Protocol::Http2 => &current.config,
-        };
-        TlsStream::new(TlsAcceptor::from(Arc::clone(config)).accept(stream))
+        let current = self.shared.current.load();
+        match current.shown.clients.as_ref().filter(|_| self.asks) {
+            Some(clients) => current.configs.accept_asking(stream, newest, Arc::clone(clients)),
+            None => current.configs.accept(stream, newest),
+        }
+    }
+
+    /// New connections get what becomes of what is shown now.
+    fn exchange(&self, change: impl FnOnce(&mut Shown)) -> Result<(), rustls::Error> {
+        // Nothing in here is left half done.
+        let _alone = self.shared.exchanging.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = self.shared.current.load().shown.clone();
+        change(&mut shown);
+        self.shared.current.store(Arc::new(Current::of(shown, self.shared.challenges.as_ref())?));
+        Ok(())
     }
 }
 
 impl Current {
-    fn new(certificates: Vec<Option<Certificate>>, challenges: Option<Challenges>) -> Result<Self, rustls::Error> {
-        let shown = certificates.iter().flatten().map(|one| Arc::clone(&one.certified)).collect();
-        let mut protocols = vec![handshake::HTTP_2.to_vec(), handshake::HTTP_11.to_vec()];
-        if challenges.is_some() {
-            protocols.push(challenges::ALPN.to_vec());
-        }
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(ByName::new(shown, challenges)));
-        let mut http1 = config.clone();
-        http1.alpn_protocols = protocols.split_off(1);
-        config.alpn_protocols = [protocols, http1.alpn_protocols.clone()].concat();
-        Ok(Self { config: Arc::new(config), http1: Arc::new(http1), certificates })
+    fn of(shown: Shown, challenges: Option<&Challenges>) -> Result<Self, rustls::Error> {
+        let configs = Configs::of(&shown, challenges)?;
+        Ok(Self { shown, configs })
     }
 }
 
@@ -198,22 +249,8 @@ pub fn names_of(places: &[ListenAt]) -> Vec<String> {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Tls").field("files", &self.shared.files).finish_non_exhaustive()
     }
-}
-
-fn read_pair(files: &TlsFiles) -> Result<Certificate, TlsError> {
-    let (chain, private) = (certificate::read_chain(&files.certificate)?, certificate::read_key(&files.key)?);
-    let validity = certificate::validity(&chain);
-    if !validity.holds(SystemTime::now()) {
-        return Err(TlsError::Expired { path: files.certificate.clone(), validity });
-    }
-    let mismatch = |error: rustls::Error| TlsError::Mismatch {
-        certificate: files.certificate.clone(),
-        key: files.key.clone(),
-        error: error.to_string(),
-    };
-    Ok(Certificate { certified: certified(chain, private).map_err(mismatch)?, validity })
 }
 
 #[cfg(test)]
@@ -294,7 +331,7 @@ mod tests {
         let (first, second) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"));
         let tls = Tls::from_files(vec![first.clone(), second.clone()]).unwrap();
         let before = tls.validities();
-        assert_eq!((before.len(), tls.changed().len()), (2, 4));
+        assert_eq!((before.len(), tls.changed().len()), (2, 2));
         std::fs::write(&second.key, "no key").unwrap();
         let renewed = written(dir.path(), "new.example");
         std::fs::rename(&renewed.certificate, &first.certificate).unwrap();
@@ -306,6 +343,57 @@ mod tests {
         written(dir.path(), "b.example");
         assert!(tls.reload().is_empty());
         assert!(tls.validities().iter().zip(&before).all(|(now, before)| now != before));
+    }
+
+    fn site(host: &str, files: Option<&TlsFiles>) -> SiteFiles {
+        SiteFiles { host: host.parse().unwrap(), is_default: false, files: files.cloned(), place: format!("site {host}") }
+    }
+
+    #[test]
+    fn a_site_with_a_bad_certificate_is_named_and_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b, late) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"), expired(dir.path()));
+        let tls = Tls::from_files(Vec::new()).unwrap();
+        assert!(!tls.has_one_for_all());
+        tls.show_sites(tls.read_sites(vec![site("a.example", Some(&a)), site("none.example", None)]).unwrap()).unwrap();
+        let before = tls.validities();
+        assert_eq!((before.len(), tls.changed().len(), tls.own_validity()), (1, 1, None));
+        let mixed = TlsFiles { key: a.key.clone(), ..b.clone() };
+        let said = tls.read_sites(vec![site("a.example", Some(&a)), site("b.example", Some(&mixed))]).unwrap_err().to_string();
+        assert!(said.starts_with("site b.example: the key in") && said.contains("b.example.pem"), "{said}");
+        let read = tls.read_sites(vec![site("a.example", Some(&a)), site("c.example", Some(&late))]).unwrap();
+        let said = read.expired[0].to_string();
+        assert!(said.starts_with("site c.example: the certificate in") && said.ends_with("renew it") && read.are_any(), "{said}");
+        assert_eq!(tls.validities(), before, "nothing is shown yet");
+        tls.show_sites(read).unwrap();
+        assert_eq!((tls.validities(), tls.changed().len()), (before, 2));
+        written(dir.path(), "c.example");
+        assert!(tls.reload().is_empty());
+        assert_eq!(tls.validities().len(), 2, "it was renewed");
+    }
+
+    #[test]
+    fn a_site_keeps_its_certificate_while_its_files_are_bad_and_has_the_renewed_one_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (written(dir.path(), "a.example"), written(dir.path(), "b.example"));
+        let tls = Tls::from_files(vec![b]).unwrap();
+        let sites = || vec![site("a.example", Some(&a))];
+        tls.show_sites(tls.read_sites(sites()).unwrap()).unwrap();
+        let before = tls.validities();
+        std::fs::write(&a.key, "no key").unwrap();
+        let faults = tls.reload();
+        assert!(faults.len() == 1 && faults[0].to_string().starts_with("site a.example: "), "{faults:?}");
+        // Settings that are read anew meanwhile do not lose it either.
+        let again = tls.read_sites(sites()).unwrap();
+        assert!(again.are_any() && again.for_other_hosts().is_empty());
+        tls.show_sites(again).unwrap();
+        assert_eq!(tls.validities(), before);
+        written(dir.path(), "a.example");
+        assert!(tls.reload().is_empty());
+        assert_ne!(tls.validities()[1], before[1]);
+        let moved = tls.read_sites(vec![site("*.example", Some(&a))]).unwrap();
+        let other = moved.for_other_hosts().remove(0);
+        assert_eq!((other.host.as_str(), other.names), ("*.example", vec!["a.example".to_owned()]));
     }
 
     #[test]

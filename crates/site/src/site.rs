@@ -1,6 +1,6 @@
 //! What a server needs of a site, wherever its content comes from.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Method, request::Parts};
 use tokio::sync::watch;
@@ -41,6 +41,11 @@ pub trait Site: fmt::Debug + Send + Sync {
         let leads = |version: &Arc<Version>| !matches!(version.resolve(request.uri.path()), Resolved::NotFound(_));
         // A page of an older version still asks for what that had.
         if is_read && self.versions().iter().any(leads) { Claim::Yes } else { Claim::No }
+    }
+
+    /// How old the answer is that the site keeps of this path, where it keeps those of another server (RFC 9111 section 4.2.3).
+    fn age(&self, _path: &str) -> Option<Duration> {
+        None
     }
 
     /// The version new visitors get. Take it once per request, so that one answer never mixes versions.

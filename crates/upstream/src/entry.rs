@@ -9,6 +9,7 @@ use viral_site::{Answered, Asset, Content};
 use viral_swarm::admission::says;
 use viral_wire::Digest;
 
+use crate::age::Age;
 use crate::headers::joined;
 use crate::limits::FRESH_LEAST;
 use crate::memory::Origin;
@@ -51,11 +52,14 @@ pub(crate) struct Entry {
     /// The headers that are kept, and the type.
     pub(crate) told: Told,
     pub(crate) life: Life,
+    /// How old it was when it was learned.
+    pub(crate) age: Age,
 }
 
 /// How long an answer is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life {
+    /// Up to this age it is given as it is.
     pub(crate) fresh: Duration,
     /// So long beyond it is given while somebody asks whether it is still the same.
     pub(crate) while_revalidate: Duration,
@@ -71,13 +75,13 @@ impl Life {
         let strict = ["must-revalidate", "proxy-revalidate", "no-cache"];
         let must_revalidate = strict.iter().any(|directive| says(&cache_control, directive));
         let while_revalidate = if must_revalidate { Duration::ZERO } else { while_revalidate };
-        Self { fresh: fresh.max(FRESH_LEAST), while_revalidate, must_revalidate }
+        Self { fresh, while_revalidate, must_revalidate }
     }
 
-    /// How far an answer of this age can be believed.
-    pub(crate) fn freshness(&self, age: Duration) -> Freshness {
+    /// How far an answer of this age can be believed, about which the other server was asked so long ago.
+    pub(crate) fn freshness(&self, age: Duration, asked_ago: Duration) -> Freshness {
         let Self { fresh, while_revalidate, .. } = *self;
-        if age < fresh {
+        if age < fresh || asked_ago < FRESH_LEAST {
             Freshness::Fresh
         } else if age < fresh.saturating_add(while_revalidate) {
             Freshness::Soon
@@ -170,6 +174,22 @@ mod tests {
         assert!(life("no-cache").must_revalidate);
         assert_eq!(life("stale-while-revalidate=x").while_revalidate, Duration::ZERO);
         assert_eq!(life("stale-while-revalidate=99999999999999999999999").while_revalidate, Duration::ZERO, "no number");
+    }
+
+    #[test]
+    fn an_answer_is_believed_by_its_age_and_asked_about_once_a_second_at_most() {
+        let seconds = Duration::from_secs;
+        let life = life("max-age=10, stale-while-revalidate=30");
+        for (age, asked_ago, expected) in [
+            (9, 9, Freshness::Fresh),
+            (10, 9, Freshness::Soon),
+            (39, 1, Freshness::Soon),
+            (40, 1, Freshness::Stale),
+            // However old the answer was that came just now.
+            (900, 0, Freshness::Fresh),
+        ] {
+            assert_eq!(life.freshness(seconds(age), seconds(asked_ago)), expected, "{age} {asked_ago}");
+        }
     }
 
     #[test]

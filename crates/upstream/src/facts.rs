@@ -35,17 +35,18 @@ pub(crate) fn judge_head(path_and_query: &str, head: &Parts, rule: SharingRule) 
     judge(&facts, rule)
 }
 
-/// For how long a response may be given without asking whether it still is the same. What only its date allows to keep is asked about each time.
+/// Up to which age a response may be given without asking whether it still is the same. What only its date allows to keep is asked about each time.
 pub(crate) fn lifetime(path: &str, head: &Parts, verdict: SharingVerdict, now: SystemTime) -> Duration {
     if verdict.reason() == SharingReason::Explicit { policy(path, head, now).time_to_live(now) } else { Duration::ZERO }
 }
 
-/// The library reads directives in lower case only.
+/// The library reads directives in lower case only. How old the answer is is not its matter.
 fn policy(path_and_query: &str, head: &Parts, now: SystemTime) -> CachePolicy {
     let request = Request::get(path_and_query).body(()).unwrap_or_default();
     let mut response = http::Response::new(());
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers.clone();
+    response.headers_mut().remove(header::AGE);
     let cache_control = joined(&head.headers, &header::CACHE_CONTROL).to_ascii_lowercase();
     if let Ok(value) = http::HeaderValue::try_from(cache_control)
         && !value.is_empty()
@@ -104,5 +105,12 @@ mod tests {
         ] {
             assert_eq!(verdict(pairs), expected, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_lasts_as_long_whatever_its_age_is() {
+        let old = head(&[("cache-control", "max-age=600"), ("age", "700")]);
+        let shared = SharingVerdict::Shared(SharingReason::Explicit);
+        assert_eq!(lifetime("/a.js", &old, shared, SystemTime::now()), Duration::from_secs(600));
     }
 }

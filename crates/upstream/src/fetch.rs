@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
+use std::time::SystemTime;
 
 use axum_core::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -13,10 +14,11 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use viral_site::Content;
 use viral_wire::Digest;
 
+use crate::age::Age;
 use crate::headers::{take_hop_by_hop, tell_stranger};
 use crate::limits::{ANSWER_LEN_MAX, FETCH_WAIT, MEMORY_LEN_MAX};
 use crate::upstream::{Upstream, UpstreamError};
@@ -28,6 +30,7 @@ pub(crate) struct Fetched {
     /// SHA-256 of the body without its coding.
     pub(crate) digest: Digest,
     pub(crate) content: Content,
+    pub(crate) age: Age,
 }
 
 /// Why an answer could not be had whole.
@@ -69,7 +72,9 @@ impl Upstream {
     }
 
     async fn fetch_whole(&self, question: &Question<'_>, wanted: impl Fn(&Parts) -> bool) -> Result<Fetched, FetchError> {
+        let asked = Instant::now();
         let (mut head, body) = self.send(request(question, self)?).await?.into_parts();
+        let age = Age::of(&head.headers, asked, Instant::now(), SystemTime::now());
         take_hop_by_hop(&mut head.headers);
         let mut sink = Sink::new(&head.headers);
         if head.status == StatusCode::OK && !is_endless(&head.headers) && wanted(&head) {
@@ -79,7 +84,7 @@ impl Upstream {
             fill(&mut sink, body).await?;
         }
         let (digest, content) = sink.finish()?;
-        Ok(Fetched { head, digest, content })
+        Ok(Fetched { head, digest, content, age })
     }
 }
 

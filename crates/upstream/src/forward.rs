@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 use tower::Service;
-use viral_server::Visitor;
+use viral_server::{ClientCertificate, Visitor};
 
 use crate::entry::is_of_file;
 use crate::headers::{add_via, put_upgrade, take_hop_by_hop, take_own_cookies, tell_visitor};
@@ -33,8 +33,10 @@ impl ProxyService {
     async fn pass(self, mut request: Request<Body>) -> Response<Body> {
         let visited = request.headers().get(header::HOST).cloned();
         let seen = (*request.method() == Method::GET).then(|| request.uri().clone());
-        let is_anonymous = !request.headers().contains_key(header::AUTHORIZATION);
-        let over_tls = request.extensions().get::<Visitor>().is_some_and(|visitor| visitor.over_tls);
+        let visitor = request.extensions().get::<Visitor>();
+        let has_certificate = visitor.is_some_and(|visitor| visitor.certificate.is_some());
+        let is_anonymous = !has_certificate && !request.headers().contains_key(header::AUTHORIZATION);
+        let over_tls = visitor.is_some_and(|visitor| visitor.over_tls);
         let visitor_upgrade = prepare(&mut request, &self.upstream, visited.as_ref());
         let mut response = match self.upstream.send(request).await {
             Ok(response) => response,
@@ -94,6 +96,7 @@ fn prepare(request: &mut Request<Body>, upstream: &Upstream, visited: Option<&He
     take_own_cookies(headers);
     // Our side says "100 Continue" by itself once the body is wanted.
     headers.remove(header::EXPECT);
+    ClientCertificate::remove_from(headers);
     if let Some(visitor) = &visitor {
         tell_visitor(headers, visitor);
     }

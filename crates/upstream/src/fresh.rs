@@ -82,7 +82,7 @@ impl Upstream {
             status == StatusCode::OK && fetched.digest == entry.digest && says_all && is_shared
         };
         if is_same {
-            self.memory().note_checked(Instant::now(), path);
+            self.memory().note_checked(Instant::now(), path, fetched.age);
             return Compared::Same;
         }
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {

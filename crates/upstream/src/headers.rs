@@ -70,6 +70,9 @@ pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
             headers.insert(name, value);
         }
     }
+    if let Some(certificate) = &visitor.certificate {
+        certificate.put_into(headers);
+    }
     add_via(headers);
 }
 
@@ -132,6 +135,7 @@ mod tests {
             is_proxied: false,
             over_tls: true,
             host: "a.example".to_owned(),
+            certificate: None,
         }
     }
 

@@ -163,14 +163,14 @@ fn keep_alike(headers: &mut HeaderMap, other: &HeaderMap) {
 }
 
 async fn entry_of(maker: &Arc<Mutex<VersionMaker>>, path: &str, judged: Judged, origin: Origin) -> Result<Entry, SiteError> {
-    let Judged { verdict, fetched: Fetched { head, digest, content }, hosts } = judged;
+    let Judged { verdict, fetched: Fetched { head, digest, content, age }, hosts } = judged;
     let life = Life::of(&head, lifetime(path, &head, verdict, SystemTime::now()));
     let answer = answered(relative(path), &head, content);
     let maker = Arc::clone(maker).lock_owned().await;
     let made = tokio::task::spawn_blocking(move || maker.asset(answer)).await;
     let asset = made.map_err(|_| SiteError::Interrupted)??;
     let [etag, modified] = [header::ETAG, header::LAST_MODIFIED].map(|name| head.headers.get(name).cloned());
-    Ok(Entry { asset, digest, etag, modified, hosts, origin, told: told(&head.headers), life })
+    Ok(Entry { asset, digest, etag, modified, hosts, origin, told: told(&head.headers), life, age })
 }
 
 /// The relative path of an asset at this URL path.

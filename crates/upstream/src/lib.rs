@@ -4,6 +4,7 @@
 //! answered is fetched twice more without cookies, and what [`judge`](viral_swarm::admission::judge) allows becomes an asset of the next version.
 
 mod address;
+mod age;
 pub mod audit;
 mod entry;
 mod facts;

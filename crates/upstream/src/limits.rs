@@ -65,6 +65,9 @@ pub(crate) const PUBLISH_SHARE: u32 = 10;
 /// An answer without a life of its own is compared with the other server's at most this often.
 pub(crate) const FRESH_LEAST: Duration = Duration::from_secs(1);
 
+/// Greatest age that is told apart from greater ones: what RFC 9111 section 1.2.2 has for a number that does not fit.
+pub(crate) const AGE_MAX: Duration = Duration::from_secs(1 << 31);
+
 /// Longest wait of a visitor for that comparison.
 pub(crate) const FRESHEN_WAIT: Duration = Duration::from_secs(2);
 

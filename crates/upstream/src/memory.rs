@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use viral_site::{Asset, exact_name};
 
+use crate::age::Age;
 use crate::entry::{Entry, Freshness};
 use crate::limits::{FRESH_LEAST, KEPT_LEN_MAX, PATH_LEN_MAX, PATHS_MAX, QUEUE_MAX, REFUSED_FOR, SHARED_MAX, WAY_LEN_MAX, WAYS_MAX};
 
@@ -52,13 +53,15 @@ struct Use {
     other: BTreeSet<Way>,
     /// When somebody asked last.
     used: Instant,
-    /// When it was last known to be the same.
+    /// When the other server said last that it is so.
     checked: Instant,
+    /// How old that answer was.
+    age: Age,
 }
 
 impl Use {
-    fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.checked)
+    fn freshness(&self, now: Instant, entry: &Entry) -> Freshness {
+        entry.life.freshness(self.age.at(now), now.saturating_duration_since(self.checked))
     }
 }
 
@@ -163,7 +166,8 @@ impl Memory {
             return false;
         }
         let same = entry.hosts.iter().map(|host| Way::Host(host.as_bytes().to_owned())).collect();
-        state.set(path, Known::Shared(Arc::new(entry), Use { same, other: BTreeSet::new(), used: now, checked: now }));
+        let age = entry.age;
+        state.set(path, Known::Shared(Arc::new(entry), Use { same, other: BTreeSet::new(), used: now, checked: now, age }));
         drop(state);
         self.changed.notify_one();
         true
@@ -194,11 +198,16 @@ impl Memory {
         self.wanted.notify_one();
     }
 
-    /// The other server said that this is still the same.
-    pub(crate) fn note_checked(&self, now: Instant, path: &str) {
+    /// The other server said that this is still the same, in an answer of this age.
+    pub(crate) fn note_checked(&self, now: Instant, path: &str, age: Age) {
         if let Some(Known::Shared(_, usage)) = self.state().known.get_mut(path) {
-            usage.checked = now;
+            (usage.checked, usage.age) = (now, age);
         }
+    }
+
+    /// How old the answer is that is kept of a path.
+    pub(crate) fn age(&self, now: Instant, path: &str) -> Option<Duration> {
+        if let Some(Known::Shared(_, usage)) = self.state().known.get(path) { Some(usage.age.at(now)) } else { None }
     }
 
     /// What may travel under a path that a visitor asks for, and how far it can be believed; in each of these ways, if they are known to lead to the same.
@@ -206,7 +215,7 @@ impl Memory {
         match self.state().known.get_mut(path) {
             Some(Known::Shared(entry, usage)) if asked.iter().all(|way| usage.same.contains(way)) => {
                 usage.used = now;
-                Some((Arc::clone(entry), entry.life.freshness(usage.age(now))))
+                Some((Arc::clone(entry), usage.freshness(now, entry)))
             }
             Some(Known::Looking | Known::Shared(..) | Known::Refused(_)) | None => None,
         }
@@ -231,9 +240,8 @@ impl Memory {
     /// were checked.
     pub(crate) fn stale(&self, now: Instant, max: usize, is_deploy: bool) -> Vec<(String, Arc<Entry>)> {
         let state = self.state();
-        let is_doubtful = |entry: &Entry, usage: &Use| {
-            entry.life.freshness(usage.age(now)) != Freshness::Fresh || (is_deploy && entry.life.fresh <= FRESH_LEAST)
-        };
+        let is_doubtful =
+            |entry: &Entry, usage: &Use| usage.freshness(now, entry) != Freshness::Fresh || (is_deploy && entry.life.fresh <= FRESH_LEAST);
         let mut stale: Vec<(Instant, &String, &Arc<Entry>)> = state
             .known
             .iter()
@@ -350,6 +358,7 @@ mod tests {
             origin: Origin::default(),
             told: crate::entry::told(&head.headers),
             life: crate::entry::Life::of(&head, Duration::ZERO),
+            age: Age { came: Instant::now(), then: Duration::from_secs(100) },
         }
     }
 
@@ -361,7 +370,9 @@ mod tests {
         assert!(memory.kept("/a.css").is_some());
         assert_eq!(memory.stale(at(2), 1, false)[0].0, "/a.css");
         assert_eq!(memory.find(at(3), "/b.css", &[]).unwrap().1, Freshness::Stale);
-        memory.note_checked(at(3), "/b.css");
+        assert_eq!(memory.age(at(3), "/b.css").map(|age| age.as_secs()), Some(102), "its age as it came is part of it");
+        memory.note_checked(at(3), "/b.css", Age { came: at(3), then: Duration::from_secs(7) });
+        assert_eq!((memory.age(at(5), "/b.css"), memory.age(at(5), "/c.css")), (Some(Duration::from_secs(9)), None));
         assert_eq!(memory.find(at(3), "/b.css", &[]).unwrap().1, Freshness::Fresh);
         let counted = || {
             let state = memory.state();

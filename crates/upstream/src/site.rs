@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError, Weak};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, header};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use viral_server::ClientCertificate;
 use viral_site::{Claim, OpenSite, Opening, Resolved, Site, SiteError, SiteOptions, Version, VersionMaker};
 use viral_swarm::admission::is_by_scripts;
 
@@ -135,12 +137,17 @@ impl Site for UpstreamSite {
         self.upstream.memory().note_visit(Instant::now());
     }
 
+    fn age(&self, path: &str) -> Option<Duration> {
+        self.upstream.memory().age(Instant::now(), path)
+    }
+
     fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {
         let path = request.uri.path();
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         // What names an origin may be answered differently, and credentials are for the other server.
         let names_more = [header::AUTHORIZATION, header::ORIGIN].iter().any(|name| request.headers.contains_key(name));
-        if !is_read || names_more {
+        let has_certificate = request.extensions.get::<ClientCertificate>().is_some();
+        if !is_read || names_more || has_certificate {
             return Claim::No;
         }
         let query = request.uri.query().filter(|query| !is_own_query(query));

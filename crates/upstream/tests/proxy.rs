@@ -1,10 +1,14 @@
 //! A whole server in front of another: real sockets on both sides.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "proxy/certificates.rs"]
+mod certificates;
 #[path = "proxy/learning.rs"]
 mod learning;
 #[path = "proxy/passing.rs"]
 mod passing;
+#[path = "proxy/unusual.rs"]
+mod unusual;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,17 +36,40 @@ async fn front(app: Router) -> Front {
 }
 
 async fn front_with(app: Router, change: impl FnOnce(&mut Settings)) -> Front {
+    front_as(app, change, |_| {}, |listener| listener).await
+}
+
+/// The same with other settings, and on another listener.
+async fn front_as(
+    app: Router,
+    change: impl FnOnce(&mut Settings),
+    configure: impl FnOnce(&mut Config),
+    on: impl FnOnce(Listener) -> Listener,
+) -> Front {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let behind_at = listener.local_addr().unwrap();
     let behind = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    front_of(behind_at, behind, change, configure, on).await
+}
+
+/// The same in front of a server that is there.
+async fn front_of(
+    behind_at: SocketAddr,
+    behind: tokio::task::JoinHandle<()>,
+    change: impl FnOnce(&mut Settings),
+    configure: impl FnOnce(&mut Config),
+    on: impl FnOnce(Listener) -> Listener,
+) -> Front {
     let mut settings = Settings::at(format!("http://{behind_at}").parse().unwrap());
     change(&mut settings);
     let upstream = Upstream::new(settings).unwrap();
-    let config = Config { min_app_bytes: 0, ..Config::default() };
+    let mut config = Config { min_app_bytes: 0, ..Config::default() };
+    configure(&mut config);
     let viral = Viral::open(upstream.source(), &config).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    tokio::spawn(async move { viral.serve_in_front_of(upstream.service(), vec![Listener::from(listener)], Vec::new()).await });
+    let listener = on(Listener::from(listener));
+    tokio::spawn(async move { viral.serve_in_front_of(upstream.service(), vec![listener], Vec::new()).await });
     Front { at, behind }
 }
 

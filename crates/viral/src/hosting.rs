@@ -6,10 +6,12 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, bail};
 use tokio::sync::Mutex;
 use viral_server::config::{Config, SiteConfig};
+use viral_server::tls::{SiteCertificates, Tls};
 use viral_server::{HostedSite, Sites, Source, StunAnnounced, Viral};
 use viral_upstream::UpstreamAddr;
 
 use crate::cli::SettingsFile;
+use crate::tls;
 use crate::upstream::upstream_of;
 
 /// Sites of one server. Each has a tracker and up to 128 MiB of assets in memory; a machine for more has several servers.
@@ -27,6 +29,8 @@ struct Inner {
     opened: Mutex<Vec<Opened>>,
     /// What every site tells its visitors, those that come later as well.
     stun: OnceLock<StunAnnounced>,
+    /// What visitors are shown, if they come over TLS.
+    tls: OnceLock<Tls>,
 }
 
 /// A site that is served.
@@ -57,7 +61,14 @@ impl Hosting {
     pub(crate) async fn open(config: &Config, file: SettingsFile) -> anyhow::Result<Self> {
         let opened = opened(config, config, &[]).await?;
         let sites = Sites::new(config, opened.iter().map(|opened| opened.site.clone()).collect())?;
-        Ok(Self(Arc::new(Inner { sites, file, first: config.clone(), opened: Mutex::new(opened), stun: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner {
+            sites,
+            file,
+            first: config.clone(),
+            opened: Mutex::new(opened),
+            stun: OnceLock::new(),
+            tls: OnceLock::new(),
+        })))
     }
 
     pub(crate) fn sites(&self) -> &Sites {
@@ -70,11 +81,22 @@ impl Hosting {
         self.0.sites.current().iter().for_each(|site| site.viral().announce_stun(stun));
     }
 
+    /// From now on sites that come later are shown with their certificates, too.
+    pub(crate) fn show_certificates(&self, tls: &Tls) {
+        let _ = self.0.tls.set(tls.clone());
+    }
+
     /// Reads which sites there are, and each of them. Of a fault nothing changes.
     pub(crate) async fn reload(&self) {
         let mut before = self.0.opened.lock().await;
         match self.renewed(&before).await {
-            Ok(now) => {
+            Ok((now, certificates)) => {
+                // Whoever comes for a new site is shown its certificate at once.
+                if let (Some(tls), Some(certificates)) = (self.0.tls.get(), certificates)
+                    && let Err(error) = tls::show(tls, certificates)
+                {
+                    return tracing::error!(error = %format!("{error:#}"), "the sites from before stay, all of them");
+                }
                 self.0.sites.replace(now.iter().map(|opened| opened.site.clone()).collect());
                 if let Some(stun) = self.0.stun.get() {
                     now.iter().for_each(|opened| opened.site.viral().announce_stun(stun));
@@ -86,18 +108,19 @@ impl Hosting {
         }
     }
 
-    async fn renewed(&self, before: &[Opened]) -> anyhow::Result<Vec<Opened>> {
+    async fn renewed(&self, before: &[Opened]) -> anyhow::Result<(Vec<Opened>, Option<SiteCertificates>)> {
         // Where state is kept may be systemd's word, which the file does not say.
         let config = Config { state_dir: self.0.first.state_dir.clone(), ..self.0.file.load()? };
         if !is_same_for_listeners(&config, &self.0.first) {
             tracing::warn!("settings of more than a site changed; they hold after a restart");
         }
         Sites::check(&self.0.first, &config)?;
+        let certificates = tls::read_anew(self.0.tls.get(), &config)?;
         let now = opened(&config, &self.0.first, before).await?;
         for kept in now.iter().filter(|opened| before.iter().any(|other| other.meant == opened.meant)) {
             kept.site.viral().reload();
         }
-        Ok(now)
+        Ok((now, certificates))
     }
 }
 
@@ -154,6 +177,9 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
         stun_listen: first.stun_listen.clone(),
         tls_cert: first.tls_cert.clone(),
         tls_key: first.tls_key.clone(),
+        tls_client_ca: first.tls_client_ca.clone(),
+        tls_client_auth: first.tls_client_auth,
+        tls_client_chain: first.tls_client_chain,
         tls: first.tls,
         acme: first.acme.clone(),
         acme_contact: first.acme_contact.clone(),
@@ -163,6 +189,7 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
         hsts: first.hsts,
         trust_proxy: first.trust_proxy.clone(),
         trust_proxy_header: first.trust_proxy_header.clone(),
+        trust_proxy_client_cert: first.trust_proxy_client_cert,
         proxy_protocol: first.proxy_protocol,
         access_log_format: first.access_log_format,
         access_log_addresses: first.access_log_addresses,

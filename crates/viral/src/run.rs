@@ -146,6 +146,9 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     // It would end who does not listen for it, with or without a log.
     let user = signal(SignalKind::user_defined1())?;
     let served = systemd::starting(open(&listeners)).await?;
+    if let Some(certificate) = &certificate {
+        served.show_certificates(certificate);
+    }
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
     {
@@ -196,7 +199,8 @@ fn guarded(listeners: Vec<Listener>, config: &Config, certificate: Option<&Tls>)
     let on = |listener: Listener| {
         let is_tls = config.admin_token.is_some() && is_open_to_others(&listener.local()?);
         Ok(match certificate.filter(|_| is_tls) {
-            Some(certificate) => listener.with_tls(certificate.clone()),
+            // Tools of operators have the token.
+            Some(certificate) => listener.with_tls(certificate.without_asking()),
             None => listener,
         })
     };

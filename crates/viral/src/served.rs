@@ -1,6 +1,6 @@
 //! What is served: one site, or several by host.
 
-use viral_server::tls::Challenges;
+use viral_server::tls::{Challenges, Tls};
 use viral_server::{Listener, StunAnnounced, Viral};
 use viral_upstream::ProxyService;
 
@@ -52,6 +52,13 @@ impl Served {
         match self {
             Self::One(viral) | Self::Proxy(viral, _) => viral.announce_stun(stun),
             Self::Many(hosting) => hosting.announce_stun(stun),
+        }
+    }
+
+    /// Visitors are shown these certificates.
+    pub(crate) fn show_certificates(&self, tls: &Tls) {
+        if let Self::Many(hosting) = self {
+            hosting.show_certificates(tls);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use http::request::Parts;
 use tokio::sync::watch;
@@ -72,6 +73,10 @@ impl Site for RollingSite {
 
     fn note_visit(&self) {
         self.inner.note_visit();
+    }
+
+    fn age(&self, path: &str) -> Option<Duration> {
+        self.inner.age(path)
     }
 
     fn claim<'s>(&'s self, request: &'s Parts) -> Claim<'s> {

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _, FromArgMatches as _};
 
-use super::Config;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Config, FileLine};
 
 /// Why the settings cannot be used. Written for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +47,33 @@ pub fn load(matches: &ArgMatches, path: Option<&Path>) -> Result<Config, ConfigE
     let wrong = |error: toml::de::Error| wrong(path, &text, &error);
     let from_file: Config = toml::from_str(&text).map_err(wrong)?;
     let from_file = from_file.with_locality().map_err(|name| twice(path, &text, name))?;
-    Ok(overlaid(from_file, &flags, matches))
+    Ok(with_lines(overlaid(from_file, &flags, matches), path, &text))
+}
+
+/// The settings, with the lines in which sites say something of certificates: files that cannot be used are found out later.
+fn with_lines(mut config: Config, path: &Path, text: &str) -> Config {
+    #[derive(Default, Deserialize)]
+    struct Placed {
+        #[serde(default)]
+        site: Vec<PlacedSite>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct PlacedSite {
+        tls_cert: Option<Spanned<String>>,
+        tls_key: Option<Spanned<String>>,
+    }
+    let placed: Placed = toml::from_str(text).unwrap_or_default();
+    for (site, placed) in config.site.iter_mut().zip(placed.site) {
+        let said = placed.tls_cert.or(placed.tls_key);
+        site.tls_line = said.map(|said| FileLine { path: path.to_owned(), line: line_at(text, said.span().start) });
+    }
+    config
+}
+
+/// The line in which a byte of `text` stands, from 1 on.
+fn line_at(text: &str, byte: usize) -> usize {
+    1 + text.as_bytes().iter().take(byte).filter(|byte| **byte == b'\n').count()
 }
 
 /// A setting of `[locality]` that is given above it, too.
@@ -79,7 +108,7 @@ pub fn default_file() -> String {
 /// How several sites are written, which no flag says.
 const SITES: &str = r#"
 # Several sites by host, for `viral serve` without DIR. Each has a root or an upstream, and may say of itself alone
-# `spa`, `header` (besides those above), `upload-volume`, `quiet-hours`, `share` and `never`. The one with `default = true` has all other hosts, too.
+# `spa`, `header` (besides those above), `tls-cert`, `tls-key`, `upload-volume`, `quiet-hours`, `share` and `never`. The one with `default = true` has all other hosts, too.
 # [[site]]
 # host = "app.example"
 # root = "/srv/app"
@@ -87,6 +116,8 @@ const SITES: &str = r#"
 # [[site]]
 # host = "*.shop.example"
 # upstream = "http://127.0.0.1:3000"
+# tls-cert = "/etc/ssl/shop.pem"
+# tls-key = "/etc/ssl/shop.key"
 # share = ["/static/*"]
 "#;
 
@@ -127,7 +158,7 @@ fn table(config: &Config) -> toml::Table {
 
 fn wrong(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |span| span.start);
-    let line = 1 + text.as_bytes().iter().take(start).filter(|byte| **byte == b'\n').count();
+    let line = line_at(text, start);
     let message = error.message().replace("unknown field", "unknown key");
     let message = match key_before(text.get(..start).unwrap_or_default()) {
         Some(key) if !message.contains(&format!("`{key}`")) => format!("{key}: {message}"),
@@ -179,6 +210,17 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(toml::from_str::<Config>(&example).unwrap().site.len(), 2, "{example}");
+    }
+
+    #[test]
+    fn a_site_knows_in_which_line_its_certificate_is_named() {
+        let text = "spa = true\n\n[[site]]\nhost = \"a\"\n\n[[site]]\nhost = \"b\"\ntls-key = \"b.key\"\ntls-cert = \"b.pem\"\n[[site]]\nhost = \"c\"\ntls-key = \"c.key\"\n";
+        let file = file(text);
+        let read = load(&matches(&["--hsts", "1"]), Some(file.path())).unwrap();
+        let lines: Vec<_> = read.site.iter().map(|site| site.tls_line.as_ref().map(|at| at.line)).collect();
+        assert_eq!(lines, [None, Some(9), Some(12)]);
+        let at = read.site[1].tls_line.as_ref().unwrap().to_string();
+        assert_eq!(at, format!("{} line 9", file.path().display()));
     }
 
     #[test]

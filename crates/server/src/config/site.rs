@@ -57,6 +57,21 @@ impl FromStr for HostPattern {
 
 serde_as_text!(HostPattern);
 
+/// A line of the settings file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileLine {
+    /// The file.
+    pub path: PathBuf,
+    /// Its line, from 1 on.
+    pub line: usize,
+}
+
+impl fmt::Display for FileLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.path.display(), self.line)
+    }
+}
+
 /// One `[[site]]`. What it leaves out is as the settings above it say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -70,6 +85,13 @@ pub struct SiteConfig {
     pub root: Option<PathBuf>,
     /// The server behind, as `viral proxy` takes it; this or `root`.
     pub upstream: Option<String>,
+    /// The certificate that whoever asks for its hosts over TLS is shown, as `tls-cert` has it; without it those of `tls-cert` above.
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of that.
+    pub tls_key: Option<PathBuf>,
+    /// Where one of these two is said, for messages.
+    #[serde(skip)]
+    pub tls_line: Option<FileLine>,
     /// In place of `share`.
     pub share: Option<Vec<String>>,
     /// In place of `never`.
@@ -114,6 +136,9 @@ mod tests {
             default: false,
             root: None,
             upstream: Some("http://127.0.0.1:3000".to_owned()),
+            tls_cert: None,
+            tls_key: None,
+            tls_line: None,
             share: None,
             never: Some(vec!["/b".to_owned()]),
             spa: Some(false),

@@ -417,6 +417,17 @@ pub enum TlsMode {
     SelfSigned,
 }
 
+/// Whether visitors need a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsClientAuth {
+    /// Who has none comes in, too.
+    Optional,
+    /// Who has none is refused.
+    Required,
+}
+
 /// What becomes of a service worker of the site's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]

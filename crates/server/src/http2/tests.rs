@@ -133,7 +133,7 @@ async fn before_the_site_is_open_http_1_is_agreed_on() {
     let listener = Listener::from(listener).with_tls(tls);
     let accepting = async {
         let (mut stream, _) = listener.accept().await.unwrap().open_for(crate::protocol::Protocol::Http1).await.unwrap();
-        std::future::poll_fn(|cx| stream.poll_handshake(cx)).await.unwrap()
+        std::future::poll_fn(|cx| stream.poll_handshake(cx)).await.unwrap().protocol
     };
     let (agreed, stream) = tokio::join!(accepting, connect(address, &certificate, &["h2", "http/1.1"]));
     assert_eq!(agreed, crate::protocol::Protocol::Http1);

@@ -21,8 +21,9 @@ use self::schedule::Attempts;
 use self::store::Store;
 use super::certified::certified;
 use super::challenges::Challenges;
+use super::pair::Certificate;
 use super::validity::Validity;
-use super::{Certificate, Tls, certificate};
+use super::{Tls, certificate};
 
 pub use error::AcmeError;
 
@@ -86,7 +87,7 @@ impl Acme {
         let acme = Self { options, store, client, tls, challenges };
         match acme.store.certificate() {
             Ok(None) => {}
-            Ok(Some(pem)) => acme.show(&pem).unwrap_or_else(|error| acme.say_broken(&error.to_string())),
+            Ok(Some(pem)) => _ = acme.show(&pem).inspect_err(|error| acme.say_broken(&error.to_string())),
             Err(error) => acme.say_broken(&error.to_string()),
         }
         Ok(acme)
@@ -120,7 +121,7 @@ impl Acme {
     /// When the next order is due.
     fn due(&self, now: SystemTime) -> SystemTime {
         let attempts = self.store.attempts(now);
-        self.tls.validities().first().map_or_else(|| attempts.next(now), |validity| attempts.renewal(validity, now))
+        self.tls.own_validity().map_or_else(|| attempts.next(now), |validity| attempts.renewal(&validity, now))
     }
 
     /// Orders once, and says what came of it.
@@ -151,7 +152,7 @@ impl Acme {
                 let attempts = self.client.take_told().map_or(failed, |told| failed.told(told, now));
                 self.note(attempts);
                 let again = httpdate::fmt_http_date(attempts.next(now));
-                let until = self.tls.validities().first().map(Validity::to_string);
+                let until = self.tls.own_validity();
                 match until {
                     Some(until) => tracing::error!(names, %error, again, "the certificate is not renewed; the one from before {until}"),
                     None => tracing::error!(names, %error, again, "there is no certificate, so that visitors are refused"),
@@ -170,13 +171,13 @@ impl Acme {
                 ordered => break ordered?,
             }
         };
-        self.show(pem.as_bytes())?;
+        let validity = self.show(pem.as_bytes())?;
         // It is shown already: what cannot be kept is ordered again after a restart, and not sooner than after a failure.
         let kept = self.store.put_certificate(&pem);
         if let Err(error) = &kept {
             tracing::error!(path = %self.store.certificate_path().display(), %error, "the new certificate is not kept; make room, or let this user write it");
         }
-        Ok(Ordered { validity: self.tls.validities().remove(0), is_kept: kept.is_ok() })
+        Ok(Ordered { validity, is_kept: kept.is_ok() })
     }
 
     fn note(&self, attempts: Attempts) {
@@ -185,8 +186,8 @@ impl Acme {
         }
     }
 
-    /// Shows the key and the certificates in `pem`, if they are ours.
-    fn show(&self, pem: &[u8]) -> Result<(), OrderError> {
+    /// Shows the key and the certificates in `pem`, if they are ours; from when to when they count.
+    fn show(&self, pem: &[u8]) -> Result<Validity, OrderError> {
         let unusable = |error: String| OrderError::Unusable(error);
         let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| unusable(error.to_string()))?;
@@ -195,7 +196,8 @@ impl Acme {
         }
         let validity = certificate::validity(&chain);
         let certified = certified(chain, key).map_err(|error| unusable(error.to_string()))?;
-        self.tls.put(Certificate { certified, validity }).map_err(|error| unusable(error.to_string()))
+        self.tls.put(Certificate { certified, validity: validity.clone() }).map_err(|error| unusable(error.to_string()))?;
+        Ok(validity)
     }
 }
 

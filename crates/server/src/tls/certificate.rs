@@ -1,5 +1,6 @@
 //! Certificates and keys: read, looked at, made.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -46,13 +47,27 @@ pub(super) fn validity(chain: &[CertificateDer<'_>]) -> Validity {
     Validity { from, until, fingerprint }
 }
 
-/// The names of the first certificate, in lower case.
+/// Whether a certificate says that it may sign no others. Old ones say nothing of that.
+pub(super) fn is_of_no_authority(der: &CertificateDer<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return false };
+    matches!(parsed.basic_constraints(), Ok(Some(constraints)) if !constraints.value.ca)
+}
+
+/// The names of the first certificate, in lower case, and its addresses as a URL has them.
 pub(super) fn names(chain: &[CertificateDer<'_>]) -> Vec<String> {
     let der = chain.first().map_or(&[][..], |first| first.as_ref());
     let Ok((_, parsed)) = X509Certificate::from_der(der) else { return Vec::new() };
     let Ok(Some(extension)) = parsed.subject_alternative_name() else { return Vec::new() };
-    let names = extension.value.general_names.iter();
-    names.filter_map(|name| if let GeneralName::DNSName(name) = name { Some(name.to_ascii_lowercase()) } else { None }).collect()
+    extension.value.general_names.iter().filter_map(named).collect()
+}
+
+fn named(name: &GeneralName<'_>) -> Option<String> {
+    if let GeneralName::DNSName(name) = name {
+        return Some(name.to_ascii_lowercase());
+    }
+    let GeneralName::IPAddress(bytes) = name else { return None };
+    let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| Ipv4Addr::from(bytes).to_string());
+    v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(|bytes| format!("[{}]", Ipv6Addr::from(bytes)))).ok()
 }
 
 /// A certificate for these names and addresses, signed by itself.

@@ -21,6 +21,32 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
+    /// There is no certificate of an authority in a file.
+    #[error(
+        "there is no certificate in {path}; give those of the authorities that sign your visitors' certificates, in PEM form, with --tls-client-ca"
+    )]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate is of nobody who signs others.
+    #[error(
+        "certificate {number} in {path} is of no authority ({error}); give with --tls-client-ca those that sign your visitors' certificates, not these themselves"
+    )]
+    NotAuthority {
+        /// The file.
+        path: PathBuf,
+        /// Which of its certificates, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// There are more authorities than a handshake can name.
+    #[error("the authorities in {path} are more than a handshake can name; leave in it those alone that sign your visitors' certificates")]
+    TooManyAuthorities {
+        /// The file.
+        path: PathBuf,
+    },
     /// Key and certificate do not belong together, or one of them is of a kind that is not used.
     #[error("the key in {key} does not belong to the certificate in {certificate} ({error}); give both of the same request")]
     Mismatch {
@@ -39,7 +65,22 @@ pub enum TlsError {
         /// From when to when it counts.
         validity: Validity,
     },
+    /// The certificate of one of several sites cannot be used.
+    #[error("{place}: {error}")]
+    OfSite {
+        /// What names the site.
+        place: String,
+        /// Why.
+        error: Box<TlsError>,
+    },
     /// No certificate can be made.
     #[error("no certificate can be made: {0}")]
     Make(String),
+}
+
+impl TlsError {
+    /// The same, naming the site whose certificate it is.
+    pub(super) fn of_site(self, place: &str) -> Self {
+        Self::OfSite { place: place.to_owned(), error: Box::new(self) }
+    }
 }

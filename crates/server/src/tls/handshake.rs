@@ -2,22 +2,33 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::Accept;
 use tokio_rustls::server::TlsStream as OpenStream;
+use tokio_rustls::{Accept, LazyConfigAcceptor};
 
 use super::challenges;
-use crate::protocol::Protocol;
+use super::clients::Clients;
+use crate::protocol::{Agreed, Protocol};
 
 /// What is spoken over TLS, agreed on in the handshake (RFC 7301).
 pub(super) const HTTP_2: &[u8] = b"h2";
 pub(super) const HTTP_11: &[u8] = b"http/1.1";
 
 /// A connection over TLS.
-pub(crate) enum TlsStream {
+pub(crate) struct TlsStream {
+    state: State,
+    /// Whose certificates the visitor is asked for.
+    clients: Option<Arc<Clients>>,
+}
+
+enum State {
+    /// The client said nothing yet, and by what it says is chosen between one who is asked for a certificate and one who looks at a name.
+    Hello(Box<LazyConfigAcceptor<TcpStream>>, [Arc<ServerConfig>; 2]),
     /// The handshake is not over.
     Handshake(Box<Accept<TcpStream>>),
     /// It is.
@@ -25,32 +36,61 @@ pub(crate) enum TlsStream {
 }
 
 impl TlsStream {
-    pub(crate) fn new(accept: Accept<TcpStream>) -> Self {
-        Self::Handshake(Box::new(accept))
+    pub(super) fn new(accept: Accept<TcpStream>, clients: Option<Arc<Clients>>) -> Self {
+        Self { state: State::Handshake(Box::new(accept)), clients }
     }
 
-    /// Makes the handshake, if nobody did; what is spoken then.
-    pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
-        let stream = ready!(self.poll_open(context))?;
-        let agreed = stream.get_ref().1.alpn_protocol();
+    /// By the first config, or by the second where a certificate authority looks whether a name is ours.
+    pub(super) fn choosing(
+        hello: LazyConfigAcceptor<TcpStream>,
+        visitors: Arc<ServerConfig>,
+        authorities: Arc<ServerConfig>,
+        clients: Arc<Clients>,
+    ) -> Self {
+        Self { state: State::Hello(Box::new(hello), [visitors, authorities]), clients: Some(clients) }
+    }
+
+    /// Makes the handshake, if nobody did; what came of it.
+    pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Agreed>> {
+        let clients = self.clients.clone();
+        let connection = ready!(self.poll_open(context))?.get_ref().1;
+        let agreed = connection.alpn_protocol();
         if agreed == Some(challenges::ALPN) {
             // Whoever asks so has seen what it wanted to see (RFC 8737 section 3).
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "a certificate authority looked at a name")));
+            return Poll::Ready(Err(aborted("a certificate authority looked at a name")));
         }
+        let shown = clients.zip(connection.peer_certificates().filter(|shown| !shown.is_empty()));
+        let certificate = match shown.map(|(clients, shown)| clients.told(shown)) {
+            // Whoever is behind would take the visitor for one without.
+            Some(None) => return Poll::Ready(Err(aborted("the certificate of the visitor is too long to be told"))),
+            Some(told) => told,
+            None => None,
+        };
         // Who agrees on nothing speaks as before there was anything to agree on.
-        Poll::Ready(Ok(if agreed == Some(HTTP_2) { Protocol::Http2 } else { Protocol::Http1 }))
+        let protocol = if agreed == Some(HTTP_2) { Protocol::Http2 } else { Protocol::Http1 };
+        Poll::Ready(Ok(Agreed { protocol, certificate }))
     }
 
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&mut OpenStream<TcpStream>>> {
-        if let Self::Handshake(accept) = self {
-            let stream = ready!(Pin::new(accept.as_mut()).poll(context))?;
-            *self = Self::Open(Box::new(stream));
+        if let State::Hello(hello, [visitors, authorities]) = &mut self.state {
+            let begun = ready!(Pin::new(hello.as_mut()).poll(context))?;
+            let looks = begun.client_hello().alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == challenges::ALPN));
+            let config = Arc::clone(if looks { authorities } else { visitors });
+            self.state = State::Handshake(Box::new(begun.into_stream(config)));
         }
-        match self {
-            Self::Open(stream) => Poll::Ready(Ok(stream.as_mut())),
-            Self::Handshake(_) => Poll::Pending,
+        if let State::Handshake(accept) = &mut self.state {
+            let stream = ready!(Pin::new(accept.as_mut()).poll(context))?;
+            self.state = State::Open(Box::new(stream));
+        }
+        match &mut self.state {
+            State::Open(stream) => Poll::Ready(Ok(stream.as_mut())),
+            State::Hello(..) | State::Handshake(_) => Poll::Pending,
         }
     }
+}
+
+fn aborted(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, why)
 }
 
 impl AsyncRead for TlsStream {
@@ -77,10 +117,10 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
+        match &mut self.state {
             // Whoever never finished a handshake hears nothing more.
-            Self::Handshake(_) => Poll::Ready(Ok(())),
-            Self::Open(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            State::Hello(..) | State::Handshake(_) => Poll::Ready(Ok(())),
+            State::Open(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
         }
     }
 }

@@ -254,3 +254,50 @@ async fn a_stream_without_end_holds_nobody_up() {
     }
     front.visit_until("/", NAVIGATION, OF_SITE).await;
 }
+
+/// The value of a header of an answer.
+fn header_of<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    answer.split("\r\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[tokio::test]
+async fn an_answer_says_how_old_it_is_from_the_other_servers_own_age_on() {
+    let lasting = ("cache-control", "public, max-age=600");
+    let app = Router::new()
+        .route("/", get(move || async move { ([HTML, lasting, ("age", "100")], PAGE) }))
+        .route("/old.css", get(|| async { ([("content-type", "text/css"), PUBLIC, ("date", "Mon, 06 Jul 2015 10:00:00 GMT")], "a {}") }))
+        .route("/new.css", get(move || async move { ([("content-type", "text/css"), lasting], "a {}") }));
+    let front = front(app).await;
+    let age = |answer: &str| header_of(answer, "age").map(|age| age.parse::<u64>().unwrap());
+    assert_eq!(age(&front.visit("/").await), Some(100), "it is passed on");
+    let kept = front.visit_until("/", NAVIGATION, OF_SITE).await;
+    assert!((100..160).contains(&age(&kept).unwrap()), "{kept}");
+    assert!(age(&front.visit_until("/old.css", "", OF_SITE).await).unwrap() > 300_000_000, "its date says so");
+    let part = front.visit_until("/new.css", "range: bytes=0-0\r\n", OF_SITE).await;
+    assert!(part.starts_with("HTTP/1.1 206") && age(&part).unwrap() < 60, "{part}");
+    let tag = header_of(&part, "etag").unwrap();
+    let same = front.ask("GET", "/new.css", &format!("if-none-match: {tag}\r\n")).await;
+    assert!(same.starts_with("HTTP/1.1 304") && age(&same).is_some(), "{same}");
+    assert_eq!(age(&front.ask("GET", "/.viral/addition.js", "").await), None, "that is ours");
+}
+
+#[tokio::test]
+async fn how_old_an_answer_was_when_it_came_counts_in_how_long_it_is_believed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = |age: &'static str| {
+        let count = Arc::clone(&asked);
+        get(move || {
+            count.fetch_add(1, SeqCst);
+            async move { ([("content-type", "text/css"), ("cache-control", "public, max-age=600"), ("age", age)], "a {}") }
+        })
+    };
+    let front = front(Router::new().route("/young.css", counted("0")).route("/old.css", counted("600"))).await;
+    for (path, is_asked_about) in [("/young.css", false), ("/old.css", true)] {
+        front.visit_until(path, "", OF_SITE).await;
+        // What came just now is believed for a second, whatever it says.
+        sleep(Duration::from_millis(1_100)).await;
+        let before = asked.load(SeqCst);
+        assert!(front.ask("GET", path, "").await.contains(OF_SITE));
+        assert_eq!(asked.load(SeqCst) > before, is_asked_about, "{path}");
+    }
+}
