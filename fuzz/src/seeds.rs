@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     bytes::{put_number, put_numbers},
-    download,
+    download, session,
     tracker::Op,
 };
 
@@ -80,6 +80,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "webtorrent" => WEBTORRENT.map(|message| message.as_bytes().to_vec()).to_vec(),
         "tracker_ops" => scripts(),
         "download_ops" => traces(),
+        "session_ops" => visits(),
         _ => Vec::new(),
     }
 }
@@ -224,6 +225,32 @@ fn scripts() -> Vec<Vec<u8>> {
         [&many[..], &seed(0), &seed(5), &waits].concat(),
     ];
     (0..3).flat_map(|reach| bodies.iter().map(move |body| [&[reach, 7][..], body].concat())).collect()
+}
+
+/// Visits: thin ones with a peer, a first visitor, one of a crowd, and a page that is replaced.
+fn visits() -> Vec<Vec<u8>> {
+    use session::Op;
+    let op = |op: Op, ms: u8, arguments: &[u8]| [&[op as u8, ms], arguments].concat();
+    // Kind of frame, version and pieces; a last byte of 1 forges.
+    let frame = |kind: u8, version: u8, pieces: &[u8]| op(Op::Frame, 1, &[&[0, kind, version, pieces.len() as u8], pieces, &[0]].concat());
+    let begins = |flags: u8, offers: u8| vec![7, flags, 4, offers];
+    let welcome = op(Op::Welcome, 1, &[2, 4, 0, 0]);
+    let name = |version: u8| op(Op::Name, 1, &[version]);
+    let manifest = |version: u8| op(Op::Manifest, 1, &[version, 0]);
+    let given: Vec<u8> = (0..24).flat_map(|number| op(Op::Pieces, 1, &[1, number, 0])).collect();
+    let from_peer: Vec<u8> = (0..24).flat_map(|number| frame(10, 0, &[number])).collect();
+    let opens = [op(Op::Path, 50, &[0]), op(Op::Open, 5, &[0]), frame(0, 0, &[])].concat();
+    let asks = [frame(4, 0, &[1, 2]), frame(2, 0, &[1, 2, 3]), frame(7, 0, &[]), op(Op::Buffered, 9, &[0, 0])].concat();
+    let ends = [frame(8, 0, &[]), op(Op::Lost, 3, &[]), op(Op::Timeout, 99, &[])].concat();
+    vec![
+        [begins(3, 1), opens.clone(), frame(9, 0, &[]), from_peer.clone(), welcome.clone(), asks.clone(), ends.clone()].concat(),
+        [begins(0, 0), welcome.clone(), name(0), manifest(0), given.clone(), op(Op::Answer, 9, &[1, 3]), opens.clone(), asks].concat(),
+        [begins(16, 0), welcome.clone(), name(0), op(Op::Peers, 1, &[0]), op(Op::Lease, 9, &[0, 2, 4, 5]), manifest(0), given.clone()]
+            .concat(),
+        [begins(4, 0), welcome.clone(), name(0), manifest(0), given, name(1), manifest(1), op(Op::Gone, 1, &[3]), ends].concat(),
+        [begins(0, 0), welcome, name(0), op(Op::Peers, 1, &[3, 1, 2, 67]), opens, frame(9, 0, &[1]), from_peer, op(Op::Timeout, 99, &[99])]
+            .concat(),
+    ]
 }
 
 #[cfg(test)]

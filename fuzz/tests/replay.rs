@@ -49,4 +49,4 @@ macro_rules! replayed {
     )*};
 }
 
-replayed! { frame manifest description signal boot stun range_header accept_encoding webtorrent tracker_ops download_ops }
+replayed! { frame manifest description signal boot stun range_header accept_encoding webtorrent tracker_ops download_ops session_ops }

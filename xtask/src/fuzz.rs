@@ -22,6 +22,7 @@ const TARGETS: [&str; 11] = [
     "webtorrent",
     "tracker_ops",
     "download_ops",
+    "session_ops",
 ];
 
 /// What makes rustc count edges and compared values for libFuzzer, as cargo-fuzz has it. Stable rustc takes all of these; only the sanitizers need a nightly one.

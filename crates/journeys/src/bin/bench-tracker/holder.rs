@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
@@ -104,7 +105,7 @@ pub(crate) async fn hold(hold: Hold) -> anyhow::Result<()> {
 /// One session to its end; `is_there` is called once it is registered. Why it ended, and whether it was registered.
 async fn session(way: &Way, number: u32, kind: &str, is_there: impl FnOnce()) -> Result<(), (anyhow::Error, bool)> {
     if kind == "seeders" {
-        let mut seeder = Seeder::register(way, number, Arc::default()).await.map_err(|error| (error, false))?;
+        let mut seeder = Seeder::register(way, number, Arc::new(|_: &Value| ())).await.map_err(|error| (error, false))?;
         is_there();
         return seeder.serve().await.map_err(|error| (error, true));
     }

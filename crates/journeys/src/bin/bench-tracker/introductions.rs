@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Full};
@@ -85,7 +85,9 @@ async fn rate(options: &Options, binary: Option<&Path>) -> anyhow::Result<f64> {
 async fn seeders(way: &Way, count: usize, answered: &Arc<AtomicU64>) -> anyhow::Result<JoinSet<()>> {
     let mut serving = JoinSet::new();
     for number in 1..=u32::try_from(count)? {
-        let mut seeder = Seeder::register(way, number, Arc::clone(answered)).await?;
+        let answered = Arc::clone(answered);
+        let heard = move |_: &Value| _ = answered.fetch_add(1, Relaxed);
+        let mut seeder = Seeder::register(way, number, Arc::new(heard)).await?;
         serving.spawn(async move {
             if let Err(error) = seeder.serve().await {
                 eprintln!("a seeder ended: {error:#}");
@@ -112,8 +114,24 @@ async fn visits(way: &Way, count: usize) -> anyhow::Result<u64> {
     Ok(pairs)
 }
 
-/// A visit: the page, and one post with an answer to each offer. How many it had.
+/// A visit that has to be thin: how many offers it had.
 async fn visit(way: Way, number: u32) -> anyhow::Result<u64> {
+    match ask(&way, number, |_| "Wz5B".to_owned()).await? {
+        Asked::Thin(offers) => Ok(offers),
+        Asked::Other(said) => bail!("a visit was answered {said}"),
+    }
+}
+
+/// How a visit was answered.
+pub(crate) enum Asked {
+    /// With so many offers, all of which it answered.
+    Thin(u64),
+    /// Not thin: what the server said.
+    Other(String),
+}
+
+/// A visit: the page, and one post with an answer to each offer, which has the mark that is made for it.
+pub(crate) async fn ask(way: &Way, number: u32, mut mark: impl FnMut(usize) -> String) -> anyhow::Result<Asked> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(way.stream(number).await?)).await?;
     let driving = tokio::spawn(connection);
     let from = address(number).to_string();
@@ -126,12 +144,15 @@ async fn visit(way: Way, number: u32) -> anyhow::Result<u64> {
     let (parts, body) = answer.into_parts();
     let body = body.collect().await?.to_bytes();
     let said = parts.headers.get("viral-answer").context("the page is not of viral")?.to_str()?;
-    ensure!(said.starts_with("thin"), "a visit was answered {said}");
+    if !said.starts_with("thin") {
+        return Ok(Asked::Other(said.to_owned()));
+    }
     let boot = boot(&parts.headers, &body)?;
     let offers = boot["offers"].as_array().context("a boot without offers")?;
     let answers: Vec<Value> = offers
         .iter()
-        .map(|offer| json!({ "peer": offer["peer"], "offer": offer["offer"], "description": description("active") }))
+        .enumerate()
+        .map(|(index, offer)| json!({ "peer": offer["peer"], "offer": offer["offer"], "description": description("active", &mark(index)) }))
         .collect();
     let post = json!({ "ticket": boot["ticket"], "answers": answers }).to_string();
     let post = request(Request::post("/.viral/answer"))
@@ -143,7 +164,7 @@ async fn visit(way: Way, number: u32) -> anyhow::Result<u64> {
     ensure!(answer.status().is_success(), "the answers of a visit were answered {}", answer.status());
     answer.into_body().collect().await?;
     driving.abort();
-    Ok(offers.len() as u64)
+    Ok(Asked::Thin(offers.len() as u64))
 }
 
 fn boot(headers: &http::HeaderMap, body: &Bytes) -> anyhow::Result<Value> {

@@ -3,6 +3,7 @@
 
 mod announces;
 mod aquatic;
+mod cluster;
 mod holder;
 mod introductions;
 mod memory;
@@ -46,6 +47,9 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants(introductions::ROW) {
         introductions::measure(options, table).await?;
+    }
+    if cluster::ROWS.iter().any(|name| options.wants(name)) {
+        cluster::measure(options, table).await?;
     }
     if options.wants(storm::ROW) {
         storm::measure(options, (table, sockets_max)).await?;

@@ -12,7 +12,7 @@ cargo xtask bench tracker [--only NAME] [--scale F] [--rounds N] [--before FILE]
 Measures the tracker of the release build beside aquatic_ws, on loopback, in some 10 minutes.
 
   --only NAME     only rows whose name contains this: announces-tls, announces-plain, memory-plain,
-                  memory-tls, memory-many, metrics, introductions, storm
+                  memory-tls, memory-many, metrics, introductions, cluster, storm
   --scale F       this share of all sessions, sockets and visits, as 0.1
   --rounds N      rounds of each side in rows that have rounds; medians are printed [3]
   --before FILE   another build of viral, to stand beside this one in the row of introductions

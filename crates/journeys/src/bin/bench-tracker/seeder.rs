@@ -1,7 +1,6 @@
 //! What a shipped peer says to the tracker: it registers, says what it holds, leaves offers and replaces those that were answered.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -16,17 +15,19 @@ const SLOTS: u8 = 16;
 /// More than any page has.
 const MANY: u32 = 1 << 30;
 
+/// Hears of each answer to an offer, as the tracker passes it on.
+pub(crate) type Hearing = Arc<dyn Fn(&Value) + Send + Sync>;
+
 /// A session that is registered.
 pub(crate) struct Seeder {
     socket: Socket,
     next_offer: u32,
-    /// Counts offers that were answered.
-    answered: Arc<AtomicU64>,
+    answered: Hearing,
 }
 
 impl Seeder {
     /// Registers the visitor of this number as one that has all of the page, with as many offers as the tracker wants.
-    pub(crate) async fn register(way: &Way, number: u32, answered: Arc<AtomicU64>) -> anyhow::Result<Self> {
+    pub(crate) async fn register(way: &Way, number: u32, answered: Hearing) -> anyhow::Result<Self> {
         let socket = way.socket(number, "/.viral/ws").await?;
         let mut seeder = Self { socket, next_offer: 1, answered };
         seeder.say(&json!({ "kind": "register", "page": "/", "manifest": null, "ticket": null, "slots": SLOTS })).await?;
@@ -51,9 +52,7 @@ impl Seeder {
         loop {
             let said = self.hear().await?;
             match said["kind"].as_str() {
-                Some("answer") => {
-                    self.answered.fetch_add(1, Relaxed);
-                }
+                Some("answer") => (self.answered)(&said),
                 Some("offers_wanted") => self.offer(said["count"].as_u64().unwrap_or(1)).await?,
                 Some("error" | "dropped") => bail!("the tracker said {said}"),
                 _ => {}
@@ -65,7 +64,7 @@ impl Seeder {
         let first = self.next_offer;
         self.next_offer += u32::try_from(count)?;
         let offers: Vec<Value> =
-            (first..self.next_offer).map(|offer| json!({ "offer": offer, "description": description("actpass") })).collect();
+            (first..self.next_offer).map(|offer| json!({ "offer": offer, "description": description("actpass", "DOqf") })).collect();
         self.say(&json!({ "kind": "offers", "offers": offers })).await
     }
 
@@ -84,9 +83,9 @@ impl Seeder {
     }
 }
 
-/// A description of a browser with an address in its network and a public one.
-pub(crate) fn description(setup: &str) -> Value {
+/// A description of a browser with an address in its network and a public one. `ufrag` tells one from another.
+pub(crate) fn description(setup: &str, ufrag: &str) -> Value {
     let fingerprint = "63ba3e421d4c515af16852ed6798205cb8c476912716018aaf889b977554ab91";
     let candidates = ["u|371cb45a-a3f2-440c-af8e-1a89576b5cb5.local|45914|yyl0cf|h", "u|198.51.100.7|50001|1t4p|s"];
-    json!(["DOqf", "aS4kdYLzMySftsIXAKxkAqzv", fingerprint, setup, 262_144, candidates, []])
+    json!([ufrag, "aS4kdYLzMySftsIXAKxkAqzv", fingerprint, setup, 262_144, candidates, []])
 }
