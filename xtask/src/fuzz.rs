@@ -10,7 +10,7 @@ use crate::shell::{cargo, command, root, run, target_dir};
 use crate::steps::Steps;
 
 /// Every target of `fuzz/Cargo.toml`.
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "frame",
     "manifest",
     "description",

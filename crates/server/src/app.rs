@@ -73,6 +73,8 @@ pub(crate) struct App {
     pub(crate) host_warned: Once,
     /// The same of proxies that cannot be told from visitors.
     pub(crate) proxy_warned: Once,
+    /// The same of a proxy that names certificates in another form.
+    pub(crate) certificate_warned: Once,
     /// The same of requests without an address.
     pub(crate) unknown_warned: Once,
     /// What visitors who came over TLS are told of coming again.
@@ -221,6 +223,15 @@ impl App {
                  let it set the header (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), or name the one that it sets with --trust-proxy-header. \
                  This is said once"
             ),
+        });
+    }
+
+    /// Tells the operator once of a proxy that names certificates in another form.
+    pub(crate) fn warn_of_certificate(&self) {
+        self.certificate_warned.call_once(|| {
+            tracing::warn!(
+                "a trusted proxy says in Client-Cert what is no certificate as RFC 9440 has it, or one that is too long: its visitor is told as one without;                  let it send the DER form in base64 between two colons (PEM, also percent-encoded, is another form). This is said once"
+            );
         });
     }
 

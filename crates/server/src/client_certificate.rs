@@ -69,16 +69,21 @@ impl ClientCertificate {
         }
     }
 
-    /// Leaves in a request the certificate of the visitor alone: in its extensions, and nowhere else.
-    pub(crate) fn settle(request: &mut Parts, from: CertificateFrom) {
+    /// Leaves in a request the certificate of the visitor alone: in its extensions, and nowhere else. False where a proxy that is believed says something that is
+    /// none: then its visitor counts as one without.
+    pub(crate) fn settle(request: &mut Parts, from: CertificateFrom) -> bool {
         match from {
             CertificateFrom::Connection => {}
             CertificateFrom::Headers | CertificateFrom::Nowhere => _ = request.extensions.remove::<Self>(),
         }
-        if let (CertificateFrom::Headers, Some(said)) = (from, Self::said(&request.headers)) {
+        let is_said = from == CertificateFrom::Headers && request.headers.contains_key(CLIENT_CERT);
+        let said = if is_said { Self::said(&request.headers) } else { None };
+        let is_understood = !is_said || said.is_some();
+        if let Some(said) = said {
             request.extensions.insert(said);
         }
         Self::remove_from(&mut request.headers);
+        is_understood
     }
 }
 
@@ -148,7 +153,13 @@ mod tests {
         for (name, value) in lines {
             request.headers.append(*name, value.parse().unwrap());
         }
-        ClientCertificate::settle(&mut request, from);
+        let is_understood = ClientCertificate::settle(&mut request, from);
+        assert_eq!(
+            is_understood,
+            from != CertificateFrom::Headers
+                || !lines.iter().any(|(name, _)| *name == "client-cert")
+                || request.extensions.get::<ClientCertificate>().is_some()
+        );
         (request.extensions.get().cloned(), request.headers.len())
     }
 

@@ -3,12 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service};
 use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
@@ -89,7 +89,9 @@ where
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let from = app.trust_proxy.certificate_from(Socket::of(&parts));
-            ClientCertificate::settle(&mut parts, from);
+            if !ClientCertificate::settle(&mut parts, from) {
+                app.warn_of_certificate();
+            }
             let is_of_site = is_own
                 || match app.site.claim(&parts) {
                     Claim::Yes => true,
@@ -117,7 +119,13 @@ fn aged(mut response: Response<Body>, age: Option<Duration>) -> Response<Body> {
     let is_thin = response.headers().get(VIRAL_ANSWER).is_some_and(|answer| answer.as_bytes().starts_with(b"thin"));
     let is_kept = matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
     if let Some(age) = age.filter(|_| is_kept && !is_thin) {
-        response.headers_mut().insert(header::AGE, age.as_secs().into());
+        let headers = response.headers_mut();
+        headers.insert(header::AGE, age.as_secs().into());
+        // Caches count `Expires` from when it was made, and would count its age twice.
+        let made = SystemTime::now().checked_sub(age).filter(|_| headers.contains_key(header::EXPIRES));
+        if let Some(made) = made.and_then(|made| HeaderValue::try_from(httpdate::fmt_http_date(made)).ok()) {
+            headers.insert(header::DATE, made);
+        }
     }
     response
 }
@@ -137,7 +145,7 @@ where
     let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
-    let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), Passing::of(app, &parts));
+    let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), if has_certificate { None } else { Passing::of(app, &parts) });
     let personal = if goes_there == Some(true) && !has_certificate { PersonalVisit::of(app, &parts) } else { None };
     parts.headers.remove(FOR_WORKER);
     if let Some(personal) = &personal {

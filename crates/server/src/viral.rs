@@ -141,6 +141,7 @@ impl Viral {
             rewrite_local: config.rewrite_local,
             host_warned: Once::new(),
             proxy_warned: Once::new(),
+            certificate_warned: Once::new(),
             unknown_warned: Once::new(),
             trust_proxy: Proxies::of(config),
             hsts: hsts_of(config.hsts),

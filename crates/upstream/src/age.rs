@@ -20,7 +20,7 @@ impl Age {
     /// Of an answer whose head came `now`, which is also the time `date`, and which was asked for at `asked`.
     pub(crate) fn of(headers: &HeaderMap, asked: Instant, now: Instant, date: SystemTime) -> Self {
         // Of several the first counts, and what is no number says nothing (RFC 9111 section 5.1).
-        let said = headers.get(header::AGE).and_then(|value| value.to_str().ok()?.split(',').next()?.trim().parse().ok()).unwrap_or(0);
+        let said = headers.get(header::AGE).and_then(|value| value.to_str().ok()?.split(',').next()).map_or(0, |said| seconds(said.trim()));
         let made = headers.get(header::DATE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok());
         let apparent = made.and_then(|made| date.duration_since(made).ok()).unwrap_or_default();
         let corrected = Duration::from_secs(said).saturating_add(now.saturating_duration_since(asked));
@@ -31,6 +31,12 @@ impl Age {
     pub(crate) fn at(&self, now: Instant) -> Duration {
         self.then.saturating_add(now.saturating_duration_since(self.came)).min(AGE_MAX)
     }
+}
+
+/// A number that is too great to be told apart from greater ones is [`AGE_MAX`].
+fn seconds(said: &str) -> u64 {
+    let is_number = !said.is_empty() && said.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { said.parse().unwrap_or(AGE_MAX.as_secs()) } else { 0 }
 }
 
 #[cfg(test)]
@@ -55,6 +61,8 @@ mod tests {
             (&[("age", "-5")], 1, 1),
             (&[("age", "soon"), ("date", "yesterday")], 1, 1),
             (&[("age", "18446744073709551615")], 9, AGE_MAX.as_secs()),
+            (&[("age", "18446744073709551616")], 9, AGE_MAX.as_secs()),
+            (&[("age", "+5")], 1, 1),
         ] {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {

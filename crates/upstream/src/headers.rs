@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use viral_server::{OWN_COOKIES, Visitor};
+use viral_server::{ClientCertificate, OWN_COOKIES, Visitor};
 
 /// What counts for one connection only (RFC 9110 section 7.6.1), besides what `Connection` names.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -43,12 +43,8 @@ pub(crate) fn put_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
     headers.insert(header::UPGRADE, protocol);
 }
 
-/// Tells the other server who asks. What a visitor itself says of that is not passed on; what a trusted proxy says is.
-pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
-    let proto = if visitor.over_tls { "https" } else { "http" };
-    // As far as the header that is trusted tells: any other may be the visitor's own.
-    let hops =
-        if visitor.address == visitor.socket { visitor.socket.to_string() } else { format!("{}, {}", visitor.address, visitor.socket) };
+/// Takes out what a visitor says of itself, in headers or in trailers.
+pub(crate) fn take_words_on_visitor(headers: &mut HeaderMap) {
     let names_visitor = |name: &&HeaderName| {
         // Some servers take `X_Forwarded_For` for the same.
         let name = name.as_str().replace('_', "-");
@@ -58,6 +54,16 @@ pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
     for name in said {
         headers.remove(name);
     }
+    ClientCertificate::remove_from(headers);
+}
+
+/// Tells the other server who asks. What a visitor itself says of that is not passed on; what a trusted proxy says is.
+pub(crate) fn tell_visitor(headers: &mut HeaderMap, visitor: &Visitor) {
+    let proto = if visitor.over_tls { "https" } else { "http" };
+    // As far as the header that is trusted tells: any other may be the visitor's own.
+    let hops =
+        if visitor.address == visitor.socket { visitor.socket.to_string() } else { format!("{}, {}", visitor.address, visitor.socket) };
+    take_words_on_visitor(headers);
     let forwarded = format!("for={};host=\"{}\";proto={proto}", node(visitor.address), visitor.host.replace(['"', '\\'], ""));
     let told = [
         (X_FORWARDED_FOR, hops),

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::address::UpstreamAddr;
 use crate::forward::ProxyService;
 use crate::fresh::Compared;
+use crate::headers::take_words_on_visitor;
 use crate::limits::{ANSWER_WAIT, POOL_IDLE, POOL_IDLE_MAX};
 use crate::memory::Memory;
 use crate::rules::Rules;
@@ -201,8 +202,11 @@ fn until_sent(request: Request<Body>) -> (Request<Body>, impl Future<Output = ()
             return body;
         }
         // Dropped with the body.
-        Body::new(body.map_frame(move |frame| {
+        Body::new(body.map_frame(move |mut frame| {
             let _held = &sender;
+            if let Some(trailers) = frame.trailers_mut() {
+                take_words_on_visitor(trailers);
+            }
             frame
         }))
     });
@@ -239,4 +243,30 @@ fn copy_of_head(request: &Request<Body>) -> Request<Body> {
     request.uri().clone_into(copy.uri_mut());
     request.headers().clone_into(copy.headers_mut());
     copy
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use http::HeaderMap;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_visitor_says_of_itself_in_trailers_goes_nowhere() {
+        let mut trailers = HeaderMap::new();
+        for (name, value) in [("client-cert", ":MA==:"), ("x_forwarded_for", "192.0.2.1"), ("digest", "sha-256=x")] {
+            trailers.insert(name, HeaderValue::from_static(value));
+        }
+        let frames: [Result<_, Infallible>; 2] = [Ok(Frame::data("text".into())), Ok(Frame::trailers(trailers))];
+        let (request, sent) = until_sent(Request::new(Body::new(StreamBody::new(stream::iter(frames)))));
+        let body = request.into_body().collect().await.unwrap();
+        let left: Vec<_> = body.trailers().unwrap().keys().map(ToString::to_string).collect();
+        assert_eq!(left, ["digest"]);
+        sent.await;
+    }
 }

@@ -136,6 +136,9 @@ fn sites_of(config: &Config) -> anyhow::Result<Vec<SiteFiles>> {
 
 /// For which certificates visitors are asked, if for any.
 fn asked(config: &Config) -> anyhow::Result<Option<ClientAuth>> {
+    if config.trust_proxy_client_cert && config.trust_proxy.is_empty() {
+        bail!("--trust-proxy-client-cert is for the proxies of --trust-proxy, and there are none; say where yours are with --trust-proxy");
+    }
     let is_required = config.tls_client_auth == TlsClientAuth::Required;
     match &config.tls_client_ca {
         Some(authorities) => Ok(Some(ClientAuth { authorities: authorities.clone(), is_required, tells_chain: config.tls_client_chain })),
@@ -215,6 +218,10 @@ pub(crate) fn on(listeners: Vec<Listener>, tls: Option<&Tls>) -> Vec<Listener> {
 async fn follow(tls: Tls) {
     let mut seen = Seen::default();
     seen.note(tls.changed());
+    // What changed since it was read at the start.
+    for error in tls.reload() {
+        tracing::error!(%error, "this stays as it was");
+    }
     loop {
         tokio::time::sleep(LOOK).await;
         if seen.note(tls.changed()) {
@@ -228,13 +235,13 @@ async fn follow(tls: Tls) {
 struct Seen(BTreeMap<Vec<PathBuf>, Vec<SystemTime>>);
 
 impl Seen {
-    /// Whether any of them are others than before. Those that were not known before were just read.
+    /// Whether any of them are others than before, or were not known: they may have changed since they were read.
     fn note(&mut self, changed: Vec<FileTimes>) -> bool {
         let mut is_renewed = false;
         for group in changed {
             let (paths, times): (Vec<_>, Vec<_>) = group.into_iter().unzip();
             if let Some(times) = times.into_iter().collect::<Option<Vec<_>>>() {
-                is_renewed |= self.0.insert(paths, times.clone()).is_some_and(|before| before != times);
+                is_renewed |= self.0.insert(paths, times.clone()).is_none_or(|before| before != times);
             }
         }
         is_renewed
@@ -263,12 +270,14 @@ mod tests {
             |times: &[(&str, Option<SystemTime>)]| times.iter().map(|(path, time)| (PathBuf::from(path), *time)).collect::<Vec<_>>();
         let (one, other) = (files(&[("a.pem", at(1)), ("a.key", at(1))]), files(&[("b.pem", at(1)), ("b.key", at(1))]));
         let mut seen = Seen::default();
-        assert!(!seen.note(vec![one.clone(), other.clone()]) && !seen.note(vec![one.clone(), other.clone()]));
+        assert!(seen.note(vec![one.clone(), other.clone()]), "nobody knows since when");
+        assert!(!seen.note(vec![one.clone(), other.clone()]));
         assert!(seen.note(vec![one.clone(), files(&[("b.pem", at(2)), ("b.key", at(1))])]));
         assert!(!seen.note(vec![files(&[("a.pem", at(2)), ("a.key", None)])]), "half way");
         assert!(seen.note(vec![files(&[("a.pem", None), ("a.key", at(1))]), files(&[("b.pem", at(2)), ("b.key", at(2))])]));
         assert!(seen.note(vec![files(&[("a.pem", at(2)), ("a.key", at(2))])]), "both are there");
-        assert!(!seen.note(vec![files(&[("new.pem", at(9))])]), "it was just read");
+        assert!(!seen.note(vec![files(&[("new.pem", None)])]), "it is not there");
+        assert!(seen.note(vec![files(&[("new.pem", at(9))])]), "it may have been renewed since it was read");
     }
 
     #[test]

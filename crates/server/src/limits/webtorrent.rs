@@ -11,7 +11,7 @@ pub(crate) const ANNOUNCE_QUEUE_LEN_MAX: usize = 64 * 1024;
 /// Bytes put together before they are written, if so many wait: some offers.
 pub(crate) const ANNOUNCE_WRITE_LEN: usize = 8 * 1024;
 
-/// Least time between two writes to one socket: what is to be said meanwhile leaves together. A socket to which nothing was written for so long is written to at once.
+/// Least time between two writes to one socket, unless [`ANNOUNCE_WRITE_LEN`] bytes of replies wait: what is to be said meanwhile leaves together. A socket to which nothing was written for so long is written to at once.
 pub(crate) const ANNOUNCE_WRITE_EVERY: Duration = Duration::from_millis(2);
 
 /// Bytes in the buffer of one socket for a client that does not read; more end the session. What is put together and the longest reply, that to a scrape.

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
 
 /// The protocol by which a certificate authority asks.
 pub(super) const ALPN: &[u8] = b"acme-tls/1";
+
+/// Whether a client asks as a certificate authority does that looks at a name: for this protocol and no other (RFC 8737 section 3).
+pub(super) fn is_looking(hello: &ClientHello<'_>) -> bool {
+    hello.alpn().is_some_and(|mut offered| offered.next() == Some(ALPN) && offered.next().is_none())
+}
 
 /// Below it lie the answers of HTTP-01.
 pub(crate) const HTTP_PATH: &str = "/.well-known/acme-challenge/";

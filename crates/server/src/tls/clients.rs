@@ -59,8 +59,25 @@ impl Clients {
         Ok(Self { auth: auth.clone(), roots, verifier })
     }
 
+    /// What is told of the certificates of a visitor whose handshake is over, its own first; none where it showed none.
+    ///
+    /// # Errors
+    /// Why it is not let in.
+    pub(super) fn take(&self, shown: &[CertificateDer<'_>], is_resumed: bool) -> Result<Option<ClientCertificate>, &'static str> {
+        let Some((certificate, others)) = shown.split_first() else {
+            // The handshake has seen to it, whatever was agreed on.
+            return if self.auth.is_required { Err("the visitor showed no certificate") } else { Ok(None) };
+        };
+        // What a session that goes on was begun with is not looked at by the library.
+        if is_resumed && self.verifier.verify_client_cert(certificate, others, UnixTime::now()).is_err() {
+            return Err("the certificate with which the session began does not hold any more");
+        }
+        // Whoever is behind would take the visitor for one without.
+        self.told(shown).map(Some).ok_or("the certificate of the visitor is too long to be told")
+    }
+
     /// What is told of certificates that a visitor showed and that were verified, its own first; none where its own is too long to be told.
-    pub(super) fn told(&self, shown: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
+    fn told(&self, shown: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         let (certificate, others) = shown.split_first()?;
         let above = if self.auth.tells_chain { self.above(certificate, others) } else { Vec::new() };
         ClientCertificate::of(certificate, &above.iter().map(AsRef::as_ref).collect::<Vec<_>>())

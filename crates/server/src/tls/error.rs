@@ -16,7 +16,9 @@ pub enum TlsError {
         error: String,
     },
     /// There is no certificate in a file.
-    #[error("there is no certificate in {path}; give the one of the host and those above it, in PEM form, with --tls-cert")]
+    #[error(
+        "there is no certificate in {path}; give the one of the host and those above it, in PEM form, with --tls-cert, or as the tls-cert of its site"
+    )]
     NoCertificate {
         /// The file.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream as OpenStream;
@@ -59,12 +59,11 @@ impl TlsStream {
             // Whoever asks so has seen what it wanted to see (RFC 8737 section 3).
             return Poll::Ready(Err(aborted("a certificate authority looked at a name")));
         }
-        let shown = clients.zip(connection.peer_certificates().filter(|shown| !shown.is_empty()));
-        let certificate = match shown.map(|(clients, shown)| clients.told(shown)) {
-            // Whoever is behind would take the visitor for one without.
-            Some(None) => return Poll::Ready(Err(aborted("the certificate of the visitor is too long to be told"))),
-            Some(told) => told,
-            None => None,
+        let is_resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        let shown = connection.peer_certificates().unwrap_or_default();
+        let certificate = match clients.map(|clients| clients.take(shown, is_resumed)).transpose() {
+            Ok(told) => told.flatten(),
+            Err(why) => return Poll::Ready(Err(aborted(why))),
         };
         // Who agrees on nothing speaks as before there was anything to agree on.
         let protocol = if agreed == Some(HTTP_2) { Protocol::Http2 } else { Protocol::Http1 };
@@ -74,8 +73,7 @@ impl TlsStream {
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&mut OpenStream<TcpStream>>> {
         if let State::Hello(hello, [visitors, authorities]) = &mut self.state {
             let begun = ready!(Pin::new(hello.as_mut()).poll(context))?;
-            let looks = begun.client_hello().alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == challenges::ALPN));
-            let config = Arc::clone(if looks { authorities } else { visitors });
+            let config = Arc::clone(if challenges::is_looking(&begun.client_hello()) { authorities } else { visitors });
             self.state = State::Handshake(Box::new(begun.into_stream(config)));
         }
         if let State::Handshake(accept) = &mut self.state {

@@ -64,7 +64,7 @@ impl ByName {
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
-        if hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == challenges::ALPN)) {
+        if challenges::is_looking(&hello) {
             return self.challenges.as_ref()?.certificate(name);
         }
         // One name may have a certificate for old clients and one for new ones.

@@ -159,6 +159,22 @@ impl<H: Clone> Swarm<H> {
         })
     }
 
+    /// Whether each peer stands where it says in each of its lists, and nobody else in any.
+    #[cfg(test)]
+    pub(super) fn lists_agree(&self) -> bool {
+        let peers = || self.slots.iter().enumerate().filter_map(|(slot, peer)| Some((slot as u32, &peer.as_ref()?.1)));
+        let stands = |slot: u32, peer: &Peer<H>| {
+            let in_list = |(tier, key): (Tier, Key)| {
+                self.near.get(&(key, peer.is_complete)).and_then(|near| near.get(peer.near_at[tier as usize] as usize)) == Some(&slot)
+            };
+            self.all.get(peer.at) == Some(&slot) && keys(&peer.guest.place).all(in_list)
+        };
+        let listed = self.near.values().map(Vec::len).sum::<usize>();
+        peers().all(|(slot, peer)| stands(slot, peer))
+            && listed == peers().map(|(_, peer)| keys(&peer.guest.place).count()).sum::<usize>()
+            && self.near.values().all(|near| !near.is_empty())
+    }
+
     fn count_of(&mut self, is_complete: bool) -> &mut u32 {
         if is_complete { &mut self.counts.complete } else { &mut self.counts.incomplete }
     }

@@ -340,6 +340,7 @@ proptest! {
             prop_assert_eq!((peers, seeders), ((complete + incomplete) as usize, complete as usize));
             prop_assert_eq!(swarms, usize::from(peers > 0));
             prop_assert_eq!(world.swarms.checks.len(), peers);
+            prop_assert!(world.swarms.swarms.values().all(swarm::Swarm::lists_agree));
             prop_assert!(world.swarms.poll_timeout().is_none_or(|due_ms| due_ms > world.now_ms));
         }
         world.swarms.handle_timeout(world.now_ms + WEBTORRENT_PEER_AGE_MAX_MS);

@@ -184,6 +184,26 @@ async fn a_session_that_is_resumed_keeps_its_certificate() {
     }
 }
 
+#[test]
+fn a_visitor_is_looked_at_again_once_the_handshake_is_over() {
+    let (authority, dir) = (Authority::new("one"), tempfile::tempdir().unwrap());
+    let path = dir.path().join("ca.pem");
+    write(&path, &[authority.der()]);
+    let clients = |is_required| Clients::read(&ClientAuth { authorities: path.clone(), is_required, tells_chain: false }).unwrap();
+    assert_eq!(clients(false).take(&[], false), Ok(None));
+    assert_eq!(clients(true).take(&[], false), Err("the visitor showed no certificate"), "however it came so far");
+    let (shown, _) = authority.signs("ada.example");
+    assert!([false, true].map(|is_resumed| clients(true).take(&shown, is_resumed).unwrap().is_some()) == [true; 2]);
+    let mut over = params("ada.example");
+    over.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    over.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let over = over.signed_by(&KeyPair::generate().unwrap(), &authority.0).unwrap();
+    assert!(
+        clients(false).take(&[over.der().clone()], true).unwrap_err().contains("does not hold any more"),
+        "its session is over with it"
+    );
+}
+
 #[tokio::test]
 async fn only_those_above_a_certificate_that_lead_to_an_authority_are_told() {
     let root = Authority::new("root");
@@ -234,6 +254,10 @@ async fn who_looks_whether_a_name_is_ours_needs_no_certificate() {
     client.alpn_protocols = vec![b"acme-tls/1".to_vec()];
     let looked = server.visited(&Arc::new(client)).await.unwrap_err().to_string();
     assert!(looked.contains("looked at a name"), "{looked}");
+    // Who would speak something else, too, is a visitor like any other.
+    let mut both = server.client(None);
+    both.alpn_protocols = vec![b"h2".to_vec(), b"acme-tls/1".to_vec()];
+    assert!(server.visited(&Arc::new(both)).await.is_err());
     assert!(server.told(None).await.is_err(), "there is no certificate for visitors yet");
 }
 
