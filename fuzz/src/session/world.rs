@@ -151,7 +151,7 @@ impl World {
                 return asks;
             }
         }
-        panic!("wants to be woken again and again at {}: {self:?}", self.now);
+        panic!("wants to be woken again and again at {}", self.now);
     }
 
     /// Carries out what one call led to, and checks what must hold, whatever came before. Whether anything was asked for.
@@ -192,7 +192,6 @@ impl World {
             Output::Frame { .. } => {}
             Output::AskManifest { manifest } => {
                 self.asked_manifests.insert(manifest);
-                return true;
             }
             Output::AskPieces { ids } => {
                 assert!(!ids.is_empty());
@@ -288,36 +287,46 @@ impl World {
         panic!("an origin that serves everything did not finish it");
     }
 
-    /// Whether it has what the plainest fetch would have: each piece of its manifest.
+    /// Whether it has what the plainest fetch would have: each piece of the manifest that it wants.
     fn has_page(&self) -> bool {
+        let named = |signal| if let PeerToTracker::Register { manifest, .. } = signal { manifest } else { None };
+        let wanted = self.session.registration().into_iter().find_map(named);
         let is_all = |pieces: &[Piece]| pieces.iter().all(|piece| self.held.contains(&piece.id()));
-        self.asked_manifests.is_empty() && self.session.current().is_some_and(|known| is_all(&known.pieces)) && self.session.progress().done
+        let current = self.session.current().filter(|known| wanted == Some(known.digest));
+        current.is_some_and(|known| is_all(&known.pieces)) && self.session.progress().done
     }
 
     fn step(&mut self) {
-        let version = (0..VERSIONS).find(|version| self.asked_manifests.contains(&digest(*version)));
-        if let Some(version) = version {
-            self.manifest(version, true);
-            self.settle();
+        if !self.asked_manifests.is_empty() {
+            self.give_manifests();
         } else if let Some(id) = self.asked.first().copied() {
             self.arrives(Source::Origin, id, true);
             self.settle();
         } else {
             let at = self.session.poll_timeout();
-            let at = at.unwrap_or_else(|| panic!("nothing is under way, something is missing, and there is nothing to wait for: {self:?}"));
+            let at = at.unwrap_or_else(|| panic!("nothing is under way, something is missing, and there is nothing to wait for"));
             self.now = self.now.max(at);
             self.wake();
         }
     }
 
-    /// What is still awaited lapses, and nothing is asked for.
+    /// What is still awaited lapses, and no piece is asked for. The manifest may be, where another one was named meanwhile.
     fn rest(&mut self) {
         for _ in 0..STEPS_MAX {
+            self.give_manifests();
             let Some(at) = self.session.poll_timeout() else { return };
             self.now = self.now.max(at);
             assert!(!self.wake(), "everything is held, and yet it asks for more");
         }
         panic!("everything is held, and yet it wants to be woken at {:?}", self.session.poll_timeout());
+    }
+
+    /// The origin gives those that it was asked for.
+    fn give_manifests(&mut self) {
+        for version in (0..VERSIONS).filter(|version| self.asked_manifests.contains(&digest(*version))).collect::<Vec<_>>() {
+            self.manifest(version, true);
+            self.settle();
+        }
     }
 }
 
