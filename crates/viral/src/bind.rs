@@ -5,12 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use viral_server::Listener;
 use viral_server::config::ListenAt;
 
 /// Longest path of a socket, in bytes: what Linux holds of one (`sun_path`, unix(7)); macOS holds 103.
 const SOCKET_PATH_LEN_MAX: usize = 107;
+
+/// Connections that wait to be accepted; systems have a limit of their own, Linux 4,096 (`somaxconn`). Whoever finds no room tries again after a second, and when a
+/// server restarts all its peers come at once.
+const WAITING_MAX: u32 = 65_535;
 
 /// How often a free port is looked for that all addresses of a name have free. The second address has it taken about once in a thousand.
 const FREE_PORT_ATTEMPTS_MAX: usize = 8;
@@ -25,7 +29,7 @@ pub(crate) async fn listen(wanted: &[ListenAt], flag: &str) -> anyhow::Result<Ve
                 if taken == Some(*address) {
                     continue;
                 }
-                listeners.push(on_port(*address).await.map_err(|error| explained(*address, &error, taken, flag))?.into());
+                listeners.push(on_port(*address).map_err(|error| explained(*address, &error, taken, flag))?.into());
             }
             ListenAt::Name(name, port) => listeners.extend(on_name(name, *port, &listeners, flag).await?),
             ListenAt::Unix(path) => listeners.push(on_unix(path, flag).await?),
@@ -43,7 +47,7 @@ pub(crate) async fn also_on_ipv6(address: SocketAddr) -> Option<Listener> {
         return None;
     }
     let twin = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port());
-    match on_port(twin).await {
+    match on_port(twin) {
         Ok(listener) => Some(listener.into()),
         Err(error) => {
             tracing::debug!(%twin, %error, "not on IPv6");
@@ -52,8 +56,13 @@ pub(crate) async fn also_on_ipv6(address: SocketAddr) -> Option<Listener> {
     }
 }
 
-async fn on_port(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await
+fn on_port(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As tokio itself does: a server that restarts has its port at once. On Windows it would take somebody else's.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }
 
 /// One that is listened on already and has the port of `address`, so that it may be in the way: the very same one, or all addresses there are.
@@ -91,7 +100,7 @@ async fn on_all(addresses: &[SocketAddr], others: &[Listener], flag: &str) -> an
         if taken == Some(address) {
             continue;
         }
-        match on_port(address).await {
+        match on_port(address) {
             Ok(listener) => {
                 port = Some(listener.local_addr()?.port());
                 bound.push(listener.into());
