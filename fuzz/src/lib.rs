@@ -6,6 +6,7 @@ mod bytes;
 mod codecs;
 mod download;
 mod headers;
+mod pieces;
 pub mod seeds;
 mod session;
 mod tracker;

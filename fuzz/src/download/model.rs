@@ -6,9 +6,10 @@ use viral_swarm::fetch::{
     Accepted, Fetch, FetchConfig, FetchOutput, PeerKey, Source,
     config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX},
 };
-use viral_wire::{Digest, Piece, PieceId};
+use viral_wire::{Piece, PieceId};
 
 use super::Op;
+use crate::pieces::{number, piece};
 
 /// Outputs after one call: more mean that they never end.
 const OUTPUTS_MAX: usize = 20_000;
@@ -226,17 +227,4 @@ impl Model {
             owed.retain(|id| !ids.contains(id));
         }
     }
-}
-
-/// Piece `id`: its digest is the number and zeros, as in `vectors/fetch`.
-fn piece(id: u32, len: u32) -> Piece {
-    let mut digest = [0; 32];
-    digest[12..16].copy_from_slice(&id.to_be_bytes());
-    Piece { len, digest: Digest(digest) }
-}
-
-fn number(id: PieceId) -> u32 {
-    let mut bytes = [0; 4];
-    bytes.copy_from_slice(&id.as_bytes()[12..]);
-    u32::from_be_bytes(bytes)
 }

@@ -11,6 +11,8 @@ use viral_wire::limits::OFFERS_PER_PEER_MAX;
 use viral_wire::signal::{Offer, PeerNumber, PeerToTracker, TrackerToPeer};
 use viral_wire::{AssetRecord, Description, Digest, Frame, Manifest, Piece, PieceId};
 
+use crate::pieces::piece;
+
 /// Peers that one input may name.
 pub(super) const PEERS: usize = LINKS_MAX + 4;
 
@@ -331,7 +333,7 @@ impl World {
 }
 
 pub(super) fn id(number: u32) -> PieceId {
-    piece(number).id()
+    piece(number, PIECE_LEN).id()
 }
 
 pub(super) fn ids(numbers: &[u32]) -> Vec<PieceId> {
@@ -372,7 +374,7 @@ pub(super) fn frame(kind: u8, version: usize, numbers: &[u32]) -> Frame {
 
 fn blob(version: usize) -> Vec<u8> {
     let (first, count) = PIECES[version];
-    let pieces: Vec<Piece> = (first..first + count).map(piece).collect();
+    let pieces: Vec<Piece> = (first..first + count).map(|number| piece(number, PIECE_LEN)).collect();
     let asset = AssetRecord {
         path: "/app".to_owned(),
         media_type: "text/html".to_owned(),
@@ -382,13 +384,6 @@ fn blob(version: usize) -> Vec<u8> {
         pieces,
     };
     Manifest { assets: vec![asset] }.encode().expect("a manifest of few pieces")
-}
-
-/// Its digest is its number, as in `vectors/fetch`.
-fn piece(number: u32) -> Piece {
-    let mut digest = [0; 32];
-    digest[12..16].copy_from_slice(&number.to_be_bytes());
-    Piece { len: PIECE_LEN, digest: Digest(digest) }
 }
 
 fn peer(index: usize) -> PeerNumber {

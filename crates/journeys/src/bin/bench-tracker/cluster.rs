@@ -12,11 +12,11 @@ use viral_journeys::figures::{Target, quantile};
 use viral_journeys::redis::Redis;
 use viral_journeys::server::Server;
 
-use crate::introductions::{Asked, ask};
+use crate::introductions::{Asked, ask, visitor};
 use crate::options::Options;
 use crate::seeder::Seeder;
 use crate::socket::Way;
-use crate::subject::{self, Subject, viral};
+use crate::subject::{self, BEHIND_A_PROXY, Subject, viral};
 use crate::table::Table;
 
 /// Rows of this file.
@@ -53,11 +53,10 @@ pub(crate) async fn measure(options: &Options, table: &mut Table) -> anyhow::Res
     let (alone, _) = run(options, &[&server]).await?;
     drop(server);
     let redis = Redis::start().await?;
-    let more = ["--cluster".to_owned(), redis.url()];
-    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let url = redis.url();
+    let more = ["--cluster", &url];
     let Subject { server: one, _site: site } = viral(&more, None).await?;
-    let arguments = [&["--trust-proxy", "127.0.0.0/8"][..], &more].concat();
-    let other = Server::serve(site.folder(), &arguments).await;
+    let other = Server::serve(site.folder(), &[&BEHIND_A_PROXY[..], &more].concat()).await;
     let (both, delays) = run(options, &[&one, &other]).await?;
     drop((one, other));
     let share = |found: &Found| found.thin as f64 / found.visits.max(1) as f64;
@@ -92,15 +91,12 @@ pub(crate) async fn measure(options: &Options, table: &mut Table) -> anyhow::Res
 
 /// Seeders and visitors, spread over these servers in turns.
 async fn run(options: &Options, servers: &[&Server]) -> anyhow::Result<(Found, Delays)> {
-    let ways = servers.iter().map(|server| Way::new(server.address(), None)).collect::<Result<Vec<_>, _>>()?;
-    for way in &ways {
-        subject::visit(way).await?;
+    let mut ways = Vec::new();
+    for server in servers {
+        let way = Way::new(server.address(), None)?;
+        subject::visit(&way).await?;
+        ways.push(way.with_ticket().await?);
     }
-    let mut ticketed = Vec::new();
-    for way in ways {
-        ticketed.push(way.with_ticket().await?);
-    }
-    let ways = ticketed;
     let (posted, delays) = (Posted::default(), Delays::default());
     let mut serving = JoinSet::new();
     for number in 1..=options.scaled(SEEDERS) {
@@ -117,14 +113,13 @@ async fn run(options: &Options, servers: &[&Server]) -> anyhow::Result<(Found, D
         let at = number % ways.len();
         let (way, posted) = (ways[at].clone(), Arc::clone(&posted));
         going.spawn(async move {
-            let from = (1 << 23) + (u32::try_from(number)? << 8) + 1;
             // Each offer is answered with a mark of its own, by which the seeder's server is known.
             let marked = move |offer: usize| {
                 let mark = format!("{number:06}{offer:02}");
                 lock(&posted).insert(mark.clone(), (at, Instant::now()));
                 mark
             };
-            ask(&way, from, marked).await
+            ask(&way, visitor(number)?, marked).await
         });
         tokio::time::sleep(PACE).await;
     }

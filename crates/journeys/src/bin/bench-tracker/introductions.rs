@@ -102,16 +102,19 @@ async fn visits(way: &Way, count: usize) -> anyhow::Result<u64> {
     let (mut going, mut pairs, mut next) = (JoinSet::new(), 0, 0);
     while next < count || !going.is_empty() {
         while next < count && going.len() < AT_ONCE {
-            // Each from a network of its own.
-            let number = (1 << 23) + (u32::try_from(next)? << 8) + 1;
+            going.spawn(visit(way.clone(), visitor(next)?));
             next += 1;
-            going.spawn(visit(way.clone(), number));
         }
         if let Some(done) = going.join_next().await {
             pairs += timeout(deadlines::REPLY, async { done }).await???;
         }
     }
     Ok(pairs)
+}
+
+/// The number of a visitor who comes from a network of its own.
+pub(crate) fn visitor(index: usize) -> anyhow::Result<u32> {
+    Ok((1 << 23) + (u32::try_from(index)? << 8) + 1)
 }
 
 /// A visit that has to be thin: how many offers it had.

@@ -25,6 +25,9 @@ const FILES_WANTED: u64 = 70_000;
 /// Bytes of the app: more than what is too small to travel.
 const APP_LEN: usize = 1 << 20;
 
+/// Visitors have addresses of their own, for all that the server knows.
+pub(crate) const BEHIND_A_PROXY: [&str; 2] = ["--trust-proxy", "127.0.0.0/8"];
+
 /// A server and its site.
 pub(crate) struct Subject {
     pub(crate) server: Server,
@@ -64,7 +67,7 @@ pub(crate) async fn viral_of(binary: Option<&Path>, more: &[&str], tls: Option<&
     site.write("/app.js", noise(1, APP_LEN));
     let files = tls.map(certificate::files);
     let words = files.iter().flatten().map(|path| path.to_str().context("a path that is text")).collect::<Result<Vec<_>, _>>()?;
-    let mut arguments = vec!["--trust-proxy", "127.0.0.0/8"];
+    let mut arguments = BEHIND_A_PROXY.to_vec();
     if let [certificate, key] = words[..] {
         arguments.extend(["--tls-cert", certificate, "--tls-key", key]);
     }
