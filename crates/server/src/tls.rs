@@ -205,11 +205,7 @@ impl Tls {
 
     /// A connection whose handshake is made with its first byte; `newest` is what may be spoken at most.
     pub(crate) fn accept(&self, stream: TcpStream, newest: Protocol) -> TlsStream {
-        let current = self.shared.current.load();
-        match current.shown.clients.as_ref().filter(|_| self.asks) {
-            Some(clients) => current.configs.accept_asking(stream, newest, Arc::clone(clients)),
-            None => current.configs.accept(stream, newest),
-        }
+        self.shared.current.load().configs.accept(stream, newest, self.asks)
     }
 
     /// New connections get what becomes of what is shown now.

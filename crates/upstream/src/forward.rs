@@ -96,9 +96,9 @@ fn prepare(request: &mut Request<Body>, upstream: &Upstream, visited: Option<&He
     take_own_cookies(headers);
     // Our side says "100 Continue" by itself once the body is wanted.
     headers.remove(header::EXPECT);
-    ClientCertificate::remove_from(headers);
-    if let Some(visitor) = &visitor {
-        tell_visitor(headers, visitor);
+    match &visitor {
+        Some(visitor) => tell_visitor(headers, visitor),
+        None => ClientCertificate::remove_from(headers),
     }
     match upstream.host_for(visited) {
         Some(host) => _ = headers.insert(header::HOST, host),

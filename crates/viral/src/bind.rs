@@ -42,7 +42,7 @@ pub(crate) async fn listen(wanted: &[ListenAt], flag: &str) -> anyhow::Result<Ve
 }
 
 /// `localhost` is both 127.0.0.1 and ::1; browsers try the latter first. None where there is no such address, or somebody else has it.
-pub(crate) async fn also_on_ipv6(address: SocketAddr) -> Option<Listener> {
+pub(crate) fn also_on_ipv6(address: SocketAddr) -> Option<Listener> {
     if address.ip() != Ipv4Addr::LOCALHOST {
         return None;
     }

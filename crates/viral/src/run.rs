@@ -152,7 +152,7 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     if let (true, [only]) = (is_demo, listeners.as_slice())
         && let ListenAt::At(address) = only.local()?
     {
-        listeners.extend(bind::also_on_ipv6(address).await);
+        listeners.extend(bind::also_on_ipv6(address));
     }
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

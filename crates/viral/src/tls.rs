@@ -219,9 +219,7 @@ async fn follow(tls: Tls) {
     let mut seen = Seen::default();
     seen.note(tls.changed());
     // What changed since it was read at the start.
-    for error in tls.reload() {
-        tracing::error!(%error, "this stays as it was");
-    }
+    read_again(&tls);
     loop {
         tokio::time::sleep(LOOK).await;
         if seen.note(tls.changed()) {
@@ -250,13 +248,20 @@ impl Seen {
 
 /// Reads the certificates that come from files anew; what is wrong with one is said, and it stays as it was before.
 pub(crate) fn renew(tls: &Tls) {
-    if tls.changed().is_empty() {
-        return;
+    if read_again(tls) {
+        tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew; these are shown");
     }
-    for error in tls.reload() {
-        tracing::error!(%error, "this stays as it was");
+}
+
+/// False where there is no file to read.
+fn read_again(tls: &Tls) -> bool {
+    let has_files = !tls.changed().is_empty();
+    if has_files {
+        for error in tls.reload() {
+            tracing::error!(%error, "this stays as it was");
+        }
     }
-    tracing::info!(validity = %tls.validities().iter().map(Validity::to_string).collect::<Vec<_>>().join(", "), "certificates were read anew; these are shown");
+    has_files
 }
 
 #[cfg(test)]

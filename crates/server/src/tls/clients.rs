@@ -73,12 +73,11 @@ impl Clients {
             return Err("the certificate with which the session began does not hold any more");
         }
         // Whoever is behind would take the visitor for one without.
-        self.told(shown).map(Some).ok_or("the certificate of the visitor is too long to be told")
+        self.told(certificate, others).map(Some).ok_or("the certificate of the visitor is too long to be told")
     }
 
-    /// What is told of certificates that a visitor showed and that were verified, its own first; none where its own is too long to be told.
-    fn told(&self, shown: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
-        let (certificate, others) = shown.split_first()?;
+    /// What is told of a certificate that was verified, and of the `others` that were shown with it; none where it is too long to be told.
+    fn told(&self, certificate: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Option<ClientCertificate> {
         let above = if self.auth.tells_chain { self.above(certificate, others) } else { Vec::new() };
         ClientCertificate::of(certificate, &above.iter().map(AsRef::as_ref).collect::<Vec<_>>())
     }

@@ -18,8 +18,8 @@ use crate::protocol::Protocol;
 
 /// For each of those who connect.
 pub(super) struct Configs {
-    /// Of visitors who are asked for a certificate; none where nobody is.
-    asking: Option<Spoken>,
+    /// Of visitors who are asked for a certificate, and of which authorities; none where nobody is.
+    asking: Option<(Spoken, Arc<Clients>)>,
     /// Of all others.
     plain: Spoken,
     /// Whether a certificate authority may come that proves a name and has no certificate.
@@ -45,23 +45,25 @@ impl Configs {
         let has_challenges = challenges.is_some();
         // Sessions are resumed by who came under the same terms only: each has a store of its own.
         let spoken = |clients| Spoken::of(&by_name, has_challenges, clients);
-        let asking = shown.clients.as_deref().map(|clients| spoken(Some(clients))).transpose()?;
+        let asking = match &shown.clients {
+            Some(clients) => Some((spoken(Some(clients.as_ref()))?, Arc::clone(clients))),
+            None => None,
+        };
         Ok(Self { asking, plain: spoken(None)?, has_challenges })
     }
 
-    /// A connection of somebody who is asked for nothing.
-    pub(super) fn accept(&self, stream: TcpStream, newest: Protocol) -> TlsStream {
-        TlsStream::new(TlsAcceptor::from(self.plain.at_most(newest)).accept(stream), None)
-    }
-
-    /// A connection of a visitor who is asked for a certificate.
-    pub(super) fn accept_asking(&self, stream: TcpStream, newest: Protocol, clients: Arc<Clients>) -> TlsStream {
-        let config = self.asking.as_ref().unwrap_or(&self.plain).at_most(newest);
+    /// A connection of somebody who `is_visitor`: then it is asked for a certificate, if anybody is.
+    pub(super) fn accept(&self, stream: TcpStream, newest: Protocol, is_visitor: bool) -> TlsStream {
+        let plain = self.plain.at_most(newest);
+        let Some((asking, clients)) = self.asking.as_ref().filter(|_| is_visitor) else {
+            return TlsStream::new(TlsAcceptor::from(plain).accept(stream), None);
+        };
+        let (asking, clients) = (asking.at_most(newest), Arc::clone(clients));
         if self.has_challenges && clients.auth.is_required {
             let lazy = LazyConfigAcceptor::new(Acceptor::default(), stream);
-            return TlsStream::choosing(lazy, config, self.plain.at_most(newest), clients);
+            return TlsStream::choosing(lazy, asking, plain, clients);
         }
-        TlsStream::new(TlsAcceptor::from(config).accept(stream), Some(clients))
+        TlsStream::new(TlsAcceptor::from(asking).accept(stream), Some(clients))
     }
 }
 

@@ -49,8 +49,7 @@ impl SiteCertificates {
     pub(super) fn read(sites: Vec<SiteFiles>, before: &[SiteCertificate]) -> Result<Self, TlsError> {
         let mut read = Self { sites: Vec::new(), expired: Vec::new() };
         for site in sites {
-            let known = before.iter().find(|known| site.files.is_some() && known.site.files == site.files);
-            let certificate = match (known, &site.files) {
+            let certificate = match (having(before, &site), &site.files) {
                 (Some(known), _) => known.certificate.clone(),
                 (None, None) => None,
                 (None, Some(files)) => match Certificate::read(files) {
@@ -69,8 +68,7 @@ impl SiteCertificates {
 
     /// The sites, with what is shown now where it was read meanwhile.
     pub(super) fn with_newer(self, shown: &[SiteCertificate]) -> Vec<SiteCertificate> {
-        let newer =
-            |site: &SiteFiles| shown.iter().find(|shown| site.files.is_some() && shown.site.files == site.files)?.certificate.clone();
+        let newer = |site: &SiteFiles| having(shown, site)?.certificate.clone();
         let with_newer = |SiteCertificate { site, certificate }| SiteCertificate { certificate: newer(&site).or(certificate), site };
         self.sites.into_iter().map(with_newer).collect()
     }
@@ -104,6 +102,11 @@ impl SiteCertificate {
         }
         Ok(())
     }
+}
+
+/// The one with the same files, if the site has any.
+fn having<'s>(sites: &'s [SiteCertificate], site: &SiteFiles) -> Option<&'s SiteCertificate> {
+    sites.iter().find(|known| site.files.is_some() && known.site.files == site.files)
 }
 
 /// Whether a certificate of these names is for a host, or for all below one.
