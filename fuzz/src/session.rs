@@ -46,10 +46,12 @@ pub(crate) enum Op {
     PostFailed,
     AwaitPeer,
     Gone,
+    Relayed,
+    Posted,
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Timeout,
         Self::Welcome,
         Self::Name,
@@ -71,6 +73,8 @@ impl Op {
         Self::PostFailed,
         Self::AwaitPeer,
         Self::Gone,
+        Self::Relayed,
+        Self::Posted,
     ];
 }
 
@@ -114,14 +118,7 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
     let now = world.now;
     match op {
         Op::Timeout => _ = world.wake(),
-        Op::Welcome => world.hear(TrackerToPeer::Welcome {
-            peer: PeerNumber::from_bits(99),
-            offers_wanted: bytes.byte() % 9,
-            slots: bytes.byte(),
-            up_bytes_per_s: bytes.number(),
-            up_bytes_per_day: bytes.number().into(),
-            stun: Vec::new(),
-        }),
+        Op::Welcome => world.hear(welcome(bytes)),
         Op::Name => {
             let manifest = world::digest(bytes.below(VERSIONS));
             world.hear(TrackerToPeer::Manifest { page: "/".to_owned(), manifest });
@@ -181,6 +178,19 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
         Op::PostFailed => world.session.handle_post_failed(now),
         Op::AwaitPeer => world.session.await_peer(bytes.flag()),
         Op::Gone => world.gone(bytes.number()),
+        Op::Relayed => world.hear(TrackerToPeer::Relayed {}),
+        Op::Posted => world.session.handle_posted(now),
+    }
+}
+
+fn welcome(bytes: &mut Bytes<'_>) -> TrackerToPeer {
+    TrackerToPeer::Welcome {
+        peer: PeerNumber::from_bits(99),
+        offers_wanted: bytes.byte() % 9,
+        slots: bytes.byte(),
+        up_bytes_per_s: bytes.number(),
+        up_bytes_per_day: bytes.number().into(),
+        stun: Vec::new(),
     }
 }
 

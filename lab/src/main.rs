@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use viral_lab::matrix::{self, Judgement};
+use viral_lab::matrix::{self, Client, Judgement};
 use viral_lab::nat::Kind;
 use viral_lab::outcome::{Outcome, Verdict};
 use viral_lab::preflight::Need;
@@ -21,6 +21,9 @@ use viral_lab::{preflight, process, report};
 
 /// Longest time that nginx is measured for; beyond it N F/u_s is printed instead, in seconds.
 const NGINX_MAX_S: f64 = 180.0;
+
+/// Pairs of native peers at one time: they wait more than they work.
+const PAIRS_AT_ONCE: u8 = 6;
 
 /// Exit code when a target is missed and `--strict` was given.
 const MISSED: u8 = 5;
@@ -100,9 +103,15 @@ struct NatArgs {
     /// A few pairs, in less than half a minute
     #[arg(long, conflicts_with = "kinds")]
     small: bool,
-    /// Pairs at one time
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=32))]
-    at_once: u8,
+    /// What the one visits with who seeds
+    #[arg(long, value_name = "CLIENT", default_value = "native", conflicts_with = "small")]
+    seeds: Client,
+    /// What the one visits with who comes
+    #[arg(long, value_name = "CLIENT", default_value = "native", conflicts_with = "small")]
+    comes: Client,
+    /// Pairs at one time [default: 6, with browsers 1]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=32))]
+    at_once: Option<u8>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -151,7 +160,9 @@ fn meet(args: &NatArgs) -> anyhow::Result<Verdict> {
     let folder = tempfile::Builder::new().prefix("vlab-").tempdir().context("no temporary folder")?;
     end_on_signal(folder.path())?;
     let kinds = if args.kinds.is_empty() { Kind::value_variants() } else { &args.kinds };
-    let plan = if args.small { matrix::Plan::small() } else { matrix::Plan::whole(kinds, usize::from(args.at_once)) };
+    let clients = [args.seeds, args.comes];
+    let at_once = args.at_once.unwrap_or(if clients.iter().any(|client| client.is_browser()) { 1 } else { PAIRS_AT_ONCE });
+    let plan = if args.small { matrix::Plan::small() } else { matrix::Plan::whole(kinds, clients, usize::from(at_once)) };
     let cells = plan.run(folder.path())?;
     for (number, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.judgement != Judgement::Right) {
         let logs = args.report.with_extension(format!("{}.logs", cell.name.replace(' ', "-")));

@@ -1,6 +1,7 @@
 //! Who connects to whom through real NATs, and what the tracker makes of it: one visitor seeds, another one comes, for each pair of routers.
 
 mod cell;
+mod guest;
 mod report;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 pub use self::cell::{Cell, Pair};
+pub use self::guest::Client;
 pub use self::report::{json, text};
 use crate::nat::Kind;
 use crate::site::Site;
@@ -19,7 +21,8 @@ use crate::site::Site;
 const APP_BYTES: u64 = 1_200_000;
 
 /// The pairs of the small matrix, one for each way in which a pair can or cannot connect. None waits for the tracker to hear of a NAT.
-const SMALL: [Pair; 6] = [
+const SMALL: [Pair; 7] = [
+    Pair::Apart(Kind::Plain, Kind::Plain),
     Pair::Apart(Kind::PortRestricted, Kind::PortRestricted),
     Pair::Apart(Kind::FullCone, Kind::Symmetric),
     Pair::Apart(Kind::PortRestricted, Kind::Symmetric),
@@ -33,6 +36,8 @@ const SMALL: [Pair; 6] = [
 pub struct Plan {
     /// Who meets whom.
     pub pairs: Vec<Pair>,
+    /// What the one visits with who seeds, and the one who comes.
+    pub clients: [Client; 2],
     /// How many pairs at one time: they wait more than they work.
     pub at_once: usize,
 }
@@ -54,10 +59,11 @@ pub enum Judgement {
 impl Plan {
     /// Every pair of `kinds`, and pairs behind one router.
     #[must_use]
-    pub fn whole(kinds: &[Kind], at_once: usize) -> Self {
+    pub fn whole(kinds: &[Kind], clients: [Client; 2], at_once: usize) -> Self {
         let apart = kinds.iter().flat_map(|offerer| kinds.iter().map(|answerer| Pair::Apart(*offerer, *answerer)));
         Self {
             pairs: apart.chain([Pair::Office, Pair::Provider { hairpins: false }, Pair::Provider { hairpins: true }]).collect(),
+            clients,
             at_once,
         }
     }
@@ -65,7 +71,7 @@ impl Plan {
     /// A few pairs, in less than half a minute.
     #[must_use]
     pub fn small() -> Self {
-        Self { pairs: SMALL.to_vec(), at_once: SMALL.len() }
+        Self { pairs: SMALL.to_vec(), clients: [Client::Native; 2], at_once: SMALL.len() }
     }
 
     /// Measures every pair; everything they make is below `folder`.
@@ -79,7 +85,7 @@ impl Plan {
             loop {
                 let number = next.fetch_add(1, Relaxed);
                 let Some(pair) = self.pairs.get(number) else { return Ok(()) };
-                let cell = cell::measure(*pair, &site, &folder.join(format!("pair-{number}")))?;
+                let cell = cell::measure(*pair, self.clients, &site, &folder.join(format!("pair-{number}")))?;
                 eprintln!("lab: {} of {}, {}", number + 1, self.pairs.len(), report::line(&cell));
                 cells.lock().map_err(|_| anyhow!("a pair's thread panicked"))?.push((number, cell));
             }

@@ -48,15 +48,22 @@ export function compactFromSdp(sdp: string, extraCandidates: readonly string[] =
   });
 }
 
-/** The SDP that Chromium and Firefox take as a remote description. The server has checked every part of it. */
-export function sdpFromCompact([ufrag, pwd, fingerprint, setup, maxMessageSize, candidates, extra]: Description): string {
-  const usable = candidates.filter((text) => text.startsWith('u'));
-  const lines = usable.map((text, index) => {
-    const [, address, port, priority = '', letter = ''] = text.split('|');
-    const type = TYPES['hspr'.indexOf(letter)];
-    const related = letter === 'h' ? '' : ' raddr 0.0.0.0 rport 0';
-    return `candidate:${index + 1} 1 udp ${parseInt(priority, 36)} ${address} ${port} typ ${type}${related}`;
-  });
+/**
+ * Whether somebody of another network dials this address of an offer only once its maker has the answer: it is a NAT's, and one without a filter moves the port of whom
+ * an early packet is for. Same decision as `waits_for_answer` in `crates/swarm/src/nat.rs`.
+ */
+export const waitsForAnswer = (candidate: string): boolean => /^u\|[\d.]+\|.*s$/.test(candidate);
+
+/** A candidate as SDP has it, without `a=`. */
+export function candidateLine(text: string, index: number): string {
+  const [, address, port, priority = '', letter = ''] = text.split('|');
+  const related = letter === 'h' ? '' : ' raddr 0.0.0.0 rport 0';
+  return `candidate:${index + 1} 1 udp ${parseInt(priority, 36)} ${address} ${port} typ ${TYPES['hspr'.indexOf(letter)]}${related}`;
+}
+
+/** The SDP that Chromium and Firefox take as a remote description, without the candidates that are told later. The server has checked every part of it. */
+export function sdpFromCompact([ufrag, pwd, fingerprint, setup, maxMessageSize, candidates, extra]: Description, later: readonly string[] = []): string {
+  const lines = candidates.filter((text) => text.startsWith('u') && !later.includes(text)).map(candidateLine);
   lines.push(
     'mid:0',
     `ice-ufrag:${ufrag}`,

@@ -4,10 +4,10 @@ import type { Answer } from '../core/generated/Answer';
 import type { Offer } from '../core/generated/Offer';
 import { wait } from './clock';
 import { ANSWER_GATHER_MS } from './limits';
-import { answerOffer, closeLink, gathered, sdpOf } from './link';
+import { answerOffer, closeLink, gathered, reach, sdpOf } from './link';
 import type { Link } from './link';
 
-/** Told of links, and of the answers made on them. */
+/** Told of links, and of the answers made on them. Resolves once those left for the other ends, or nobody knows. */
 type Send = (links: readonly Link[], answers: Answer[]) => unknown;
 
 /**
@@ -27,6 +27,7 @@ export async function answersTo(offers: readonly Offer[], links: readonly Link[]
         return sdp ? [{ peer, offer, description: sdp }] : [];
       });
       await send(group, answers);
+      group.forEach(reach);
     }),
   );
 }

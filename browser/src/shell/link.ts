@@ -1,6 +1,6 @@
 /** One connection to another visitor: two negotiated channels, frames in and out. */
 
-import { compactFromSdp, sdpFromCompact } from '../core/description';
+import { candidateLine, compactFromSdp, sdpFromCompact, waitsForAnswer } from '../core/description';
 import type { Description } from '../core/description';
 import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeControl } from '../core/frame';
@@ -27,6 +27,8 @@ export interface Link {
   usedAt: number;
   opened: boolean;
   closed: boolean;
+  /** Where its other end is dialled once it has our answer. */
+  later: readonly string[];
   /** Who hears of what happens on it now. */
   handler?: LinkHandler;
   /** What to send the other end unasked once it opens. */
@@ -58,7 +60,7 @@ export function newLink(key: PeerKey, peer: number, offer: number, stun?: readon
   const pc = new RTCPeerConnection({ iceServers: stunServers(location.hostname, stun || []) });
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
-  const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false };
+  const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false, later: [] };
   const { control, pieces } = link;
   control.binaryType = pieces.binaryType = 'arraybuffer';
   const closed = (): void => {
@@ -117,10 +119,16 @@ export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
   link.pc.close();
 }
 
-/** Takes the other end's offer and makes our answer; candidates still gather. */
+/** Takes the other end's offer and makes our answer; candidates still gather, and some of the other end's wait for {@link reach}. */
 export async function answerOffer(link: Link, offer: Description): Promise<void> {
-  await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(offer) });
+  if (link.far) link.later = offer[5].filter(waitsForAnswer);
+  await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(offer, link.later) });
   await link.pc.setLocalDescription();
+}
+
+/** The other end has our answer: it is dialled everywhere. */
+export function reach({ pc, later }: Link): void {
+  for (const text of later) pc.addIceCandidate({ candidate: candidateLine(text, 9), sdpMid: '0' }).catch(() => undefined);
 }
 
 /** What to send of our side now: null while there is nothing to send. */

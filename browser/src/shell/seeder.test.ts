@@ -68,7 +68,7 @@ function linkTo(key: number, sent: Frame[]): Link {
       bufferedAmount: 0,
     }) as unknown as RTCDataChannel;
   const pc = { close: () => undefined } as unknown as RTCPeerConnection;
-  return { key, peer: 100 + key, offer: 1, pc, control: channel(0), pieces: channel(1), startedAt: 0, usedAt: 0, far: false, opened: true, closed: false };
+  return { key, peer: 100 + key, offer: 1, pc, control: channel(0), pieces: channel(1), startedAt: 0, usedAt: 0, far: false, opened: true, closed: false, later: [] };
 }
 
 /** A page of three pieces, of which those named are held. */

@@ -8,13 +8,13 @@ import type { PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
-import { MANIFESTS_MAX } from '../core/generated/sessionPolicy';
+import { MANIFESTS_MAX, RELEASE_WAIT_MS } from '../core/generated/sessionPolicy';
 import { SLOTS } from '../core/generated/uploadPolicy';
 import { OFFERS_PER_LEECHER_MAX } from '../core/limits';
 import { Newest } from '../core/newest';
 import type { Report } from '../core/session/report';
 import { Search } from '../core/session/search';
-import { alarm, now } from './clock';
+import { alarm, now, wait } from './clock';
 import { FOLLOW_MS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link, LinkHandler } from './link';
@@ -86,6 +86,8 @@ export class Seeder implements PeersOwner, TrackerHost {
   #offersWanted = 0;
   /** Where the server says how it sees us. */
   #stun: readonly number[] | undefined;
+  /** What waits for the tracker's word that answers left, in their order. */
+  readonly #telling: (() => void)[] = [];
   readonly #search = new Search();
   readonly #sleep = alarm(() => this.#handleTimeout());
   #followTimer: ReturnType<typeof setTimeout> | undefined;
@@ -184,6 +186,8 @@ export class Seeder implements PeersOwner, TrackerHost {
         return this.#named.put(signal.manifest);
       case 'answer':
         return this.#handleAnswer(signal);
+      case 'relayed':
+        return this.#telling.shift()?.();
       case 'peers':
         await this.#dial(signal.offers);
         return this.#crowd?.handleFewer();
@@ -297,7 +301,12 @@ export class Seeder implements PeersOwner, TrackerHost {
     const room = engineDriver ? offers.slice(0, this.peers.room()) : [];
     const links = room.map(({ peer, offer, far }) => newLink(nextKey++, peer, offer, far && this.#stun));
     for (const link of links) this.peers.add(link);
-    await engineDriver?.answersTo(room, links, (_, answers) => answers.length && this.tracker.send({ kind: 'answers', answers }));
+    await engineDriver?.answersTo(room, links, (group, answers) => {
+      const tell = group.some(({ later }) => later.length);
+      // One message is told of after the other; whoever hears nothing dials.
+      if (answers.length && this.tracker.send({ kind: 'answers', answers, ...(tell && { tell }) }) && tell) return Promise.race([wait(RELEASE_WAIT_MS), new Promise<void>((left) => this.#telling.push(left))]);
+      return undefined;
+    });
     for (const link of links) if (link.closed) this.peers.handleClosed(link);
   }
 
@@ -317,6 +326,7 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.ready = false;
     this.#offersWanted = 0;
     this.#offers.clear();
+    this.#telling.splice(0).forEach((left) => left());
     this.#crowd?.handleLost();
     this.host.changed();
   }

@@ -54,6 +54,8 @@ pub struct Setting {
     pub flags: Vec<String>,
     /// A certificate that is trusted; Chromium and Firefox, which then trusts any.
     pub trusts: Option<PathBuf>,
+    /// A host that counts as a secure context though it is reached by HTTP; Chromium and Firefox only.
+    pub secure_host: Option<String>,
     /// Where its files go instead of the system's temporary folder.
     pub folder: Option<PathBuf>,
 }
@@ -87,6 +89,7 @@ fn chromium(folder: &Path, setting: &Setting) -> Value {
     let user_agent = setting.user_agent.as_deref().unwrap_or(USER_AGENT);
     flags.push(format!("--user-agent={user_agent}"));
     flags.extend_from_slice(&setting.flags);
+    flags.extend(setting.secure_host.iter().map(|host| format!("--unsafely-treat-insecure-origin-as-secure=http://{host}")));
     let mut asked = json!({
         "goog:chromeOptions": {
             "binary": "/usr/bin/chromium",
@@ -122,6 +125,9 @@ fn firefox(setting: &Setting) -> Value {
     }
     if let Some(name) = &setting.user_agent {
         merge(&mut preferences, json!({ "general.useragent.override": name }));
+    }
+    if let Some(host) = &setting.secure_host {
+        merge(&mut preferences, json!({ "dom.securecontext.allowlist": host, "dom.serviceWorkers.testing.enabled": true }));
     }
     if setting.blocks_cookies {
         merge(&mut preferences, json!({ "network.cookie.cookieBehavior": 2 }));

@@ -18,7 +18,7 @@ use viral_wire::signal::PeerNumber;
 use viral_wire::{Channel, Description, Frame};
 
 use crate::limits::{CHANNEL_LOW_BYTES, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
-use crate::sdp::{mid_of, sdp_of};
+use crate::sdp::{candidate_lines, mid_of, sdp_of};
 use crate::send_queue::SendQueue;
 
 /// Why a connection cannot be made from a description.
@@ -197,6 +197,15 @@ impl Link {
         self.heard_at = now;
         self.due = now;
         Ok(())
+    }
+
+    /// Looks for the other end at these addresses, too.
+    pub(crate) fn reach(&mut self, now: Instant, candidates: &[viral_wire::description::Candidate]) -> Result<(), LinkError> {
+        for line in candidate_lines(candidates) {
+            let candidate = Candidate::from_sdp_string(&line).map_err(|error| LinkError::Description(error.to_string()))?;
+            self.rtc.add_remote_candidate(candidate);
+        }
+        self.handle_input(Input::Timeout(now))
     }
 
     /// Whether nobody answered it yet.

@@ -133,6 +133,17 @@ impl Links {
         }
     }
 
+    /// The other end of a connection has our answer: it is looked for at these addresses, too.
+    pub(crate) fn reach(&mut self, now: Instant, key: PeerKey, candidates: &[viral_wire::description::Candidate]) {
+        let candidates = ice_candidates::dialled(candidates, &self.own);
+        if let Some(link) = self.links.get_mut(&key) {
+            match link.reach(now, &candidates) {
+                Ok(()) => self.settle(now, key),
+                Err(error) => self.broken(key, &error),
+            }
+        }
+    }
+
     /// Withdraws every offer that nobody answered.
     pub(crate) fn withdraw_offers(&mut self) {
         self.links.retain(|_, link| !link.is_waiting());

@@ -319,7 +319,7 @@ impl Peer {
                 self.session.handle_manifest(now, digest, blob);
             }
             OriginEvent::Listed(listing) => self.handle_listing(listing),
-            OriginEvent::Answered(Ok(())) => {}
+            OriginEvent::Answered(Ok(())) => self.session.handle_posted(now),
             OriginEvent::Answered(Err(error)) => {
                 tracing::debug!(%error, "answers were not taken");
                 self.session.handle_post_failed(now);
@@ -398,7 +398,8 @@ impl Peer {
             Output::Frame { peer, frame, urgency } => drop(links.send_urgent(peer, &frame, urgency)),
             Output::AskManifest { manifest } => self.requests.ask_manifest(manifest),
             Output::AskPieces { ids } => self.requests.ask_pieces(ids),
-            Output::Dial { offers, by_post } => self.dial(offers, by_post),
+            Output::Dial { offers, by_post, tell } => self.dial(offers, by_post, tell),
+            Output::Reach { peer, candidates } => links.reach(Instant::now(), peer, &candidates),
             Output::MakeOffers { count } => {
                 self.held.offers = self.held.offers.saturating_add(count);
                 self.release();
@@ -439,7 +440,7 @@ impl Peer {
     }
 
     /// Prepares a connection for each offer that is of use, and answers them.
-    fn dial(&mut self, offers: Vec<Offer>, by_post: bool) {
+    fn dial(&mut self, offers: Vec<Offer>, by_post: bool, tell: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
         for Offer { peer, offer, description, push, far: _ } in offers {
             match self.network.links.answer(Instant::now(), (peer, offer), &description) {
@@ -457,7 +458,7 @@ impl Peer {
         if by_post {
             self.requests.post(answers);
         } else {
-            self.signal(PeerToTracker::Answers { answers });
+            self.signal(PeerToTracker::Answers { answers, tell });
         }
     }
 }

@@ -180,6 +180,7 @@ impl Rogue {
             | TrackerToPeer::Share { .. }
             | TrackerToPeer::Used { .. }
             | TrackerToPeer::Dropped { .. }
+            | TrackerToPeer::Relayed {}
             | TrackerToPeer::Error { .. } => {}
         }
     }
@@ -232,7 +233,7 @@ impl Rogue {
             }
         }
         if !answers.is_empty() {
-            self.tracker.send(PeerToTracker::Answers { answers });
+            self.tracker.send(PeerToTracker::Answers { answers, tell: false });
         }
     }
 

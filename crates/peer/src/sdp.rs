@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use viral_wire::Description;
-use viral_wire::description::{Address, CandidateKind, Setup, Transport};
+use viral_wire::description::{Address, Candidate, CandidateKind, Setup, Transport};
 
 /// SDP text with one data-channel section named `mid`. Candidates whose address is a `.local` name are left out: only multicast DNS could
 /// resolve them, and the other side's own checks find us anyway.
@@ -24,21 +24,27 @@ pub(crate) fn sdp_of(description: &Description, mid: &str) -> String {
         colons(description.fingerprint().as_bytes()),
         description.max_message_size(),
     );
-    for (index, candidate) in description.candidates().iter().enumerate() {
-        let (Transport::Udp, Address::Ip(ip)) = (candidate.transport, &candidate.address) else { continue };
+    for line in candidate_lines(description.candidates()) {
+        write!(sdp, "a={line}\r\n").expect("writing to a string cannot fail");
+    }
+    for line in description.extra() {
+        write!(sdp, "a={line}\r\n").expect("writing to a string cannot fail");
+    }
+    sdp
+}
+
+/// The candidates as SDP has them, without `a=`. `.local` names are left out, as said above.
+pub(crate) fn candidate_lines(candidates: &[Candidate]) -> impl Iterator<Item = String> {
+    candidates.iter().enumerate().filter_map(|(index, candidate)| {
+        let (Transport::Udp, Address::Ip(ip)) = (candidate.transport, &candidate.address) else { return None };
         let (kind, related) = match candidate.kind {
             CandidateKind::Host => ("host", ""),
             CandidateKind::ServerReflexive => ("srflx", " raddr 0.0.0.0 rport 0"),
             CandidateKind::PeerReflexive => ("prflx", " raddr 0.0.0.0 rport 0"),
             CandidateKind::Relay => ("relay", " raddr 0.0.0.0 rport 0"),
         };
-        write!(sdp, "a=candidate:{} 1 udp {} {ip} {} typ {kind}{related}\r\n", index + 1, candidate.priority, candidate.port)
-            .expect("writing to a string cannot fail");
-    }
-    for line in description.extra() {
-        write!(sdp, "a={line}\r\n").expect("writing to a string cannot fail");
-    }
-    sdp
+        Some(format!("candidate:{} 1 udp {} {ip} {} typ {kind}{related}", index + 1, candidate.priority, candidate.port))
+    })
 }
 
 /// The value of `a=mid:` in SDP of our own.

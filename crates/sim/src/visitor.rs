@@ -292,9 +292,7 @@ impl Visitor {
                 self.with(|session| session.handle_origin_served(now, &ids));
             }
             Answer::Answered(taken) => {
-                if !taken {
-                    self.with(|session| session.handle_post_failed(now));
-                }
+                self.with(|session| if taken { session.handle_posted(now) } else { session.handle_post_failed(now) });
             }
             Answer::Upgraded => {}
         }

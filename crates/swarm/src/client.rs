@@ -12,6 +12,7 @@
 //! | [`leases`] | when one of a crowd asks for its first lease |
 //! | [`search`] | when the tracker is asked for more peers |
 //! | [`report`] | when the tracker is told what is held and what grew |
+//! | [`withheld`] | which addresses of an offer are dialled only once its maker has the answer |
 //! | [`peers`] | which connections there are, and which are over |
 //! | [`reflexive`] | when the server is asked how the world sees the visitor; its host drives it beside the session |
 //! | [`serving`] | what peers are given, with [`announce`]: what they are told of |
@@ -32,6 +33,7 @@ pub mod search;
 pub mod serving;
 mod session;
 mod types;
+pub mod withheld;
 
 pub use session::Session;
 pub use types::{Output, Refusal, SessionConfig};

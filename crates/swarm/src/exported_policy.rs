@@ -53,7 +53,7 @@ fn policies() -> [Policy; 3] {
             path: "crates/swarm/src/client/config.rs",
             source: include_str!("client/config.rs"),
             values: values! { client::config:
-                HAVE_MS INTERESTED_IDS_MAX PEERS_WANTED DIAL_HOPED_MS FIND_MS FIND_MS_MAX REPORT_MS CROWD_REPORT_MS MANIFEST_WAIT_MS
+                HAVE_MS INTERESTED_IDS_MAX PEERS_WANTED DIAL_HOPED_MS RELEASE_WAIT_MS FIND_MS FIND_MS_MAX REPORT_MS CROWD_REPORT_MS MANIFEST_WAIT_MS
                 CROWD_MANIFEST_WAIT_MS ORIGIN_PROBE_MS EARLY_BYTES_MAX MANIFESTS_MAX IDLE_MS DIAL_GIVEN_UP_MS LINKS_MAX CONTROL_FRAMES_PER_S_MAX
             },
         },

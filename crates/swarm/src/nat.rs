@@ -1,7 +1,7 @@
 //! Which two can connect at all, by what each is behind. What peers say of themselves is not checked: who lies only misses others.
 
 use viral_wire::{
-    description::{Address, Candidate},
+    description::{Address, Candidate, CandidateKind},
     signal::NatKind,
 };
 
@@ -24,6 +24,12 @@ pub(crate) struct Reach<'a> {
 /// Whether one of these candidates is an address of IPv6 of the whole internet, which no NAT changes.
 pub(crate) fn names_ipv6(candidates: &[Candidate]) -> bool {
     candidates.iter().any(|candidate| matches!(candidate.address, Address::Ip(ip) if ip.to_canonical().is_ipv6() && is_global(ip)))
+}
+
+/// Whether somebody of another network dials this address of an offer only once its maker has the answer: it is a NAT's, and one without a filter moves the port of whom an early packet
+/// is for (PLATFORM section 15). No NAT moves the ports of IPv6, and a host's own address has none in front.
+pub(crate) fn waits_for_answer(candidate: &Candidate) -> bool {
+    candidate.kind == CandidateKind::ServerReflexive && matches!(candidate.address, Address::Ip(ip) if ip.to_canonical().is_ipv4())
 }
 
 impl Reach<'_> {

@@ -105,6 +105,10 @@ pub enum PeerToTracker {
     Answers {
         /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
         answers: Vec<Answer>,
+        /// Say `relayed` once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where false.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[ts(as = "Option<bool>", optional)]
+        tell: bool,
     },
     /// A connection ended; its slot is free again.
     Closed {
@@ -194,6 +198,8 @@ pub enum TrackerToPeer {
         /// What to send it unasked.
         push: Option<Push>,
     },
+    /// The reply to `answers` with `tell`, one to each in their order: those of offers that are there still left in this moment, to meet on the way what is dialled now.
+    Relayed {},
     /// The reply to `find`.
     Peers {
         /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).

@@ -204,6 +204,9 @@ impl World {
                 return true;
             }
             Output::Dial { offers, .. } => self.dial(&offers),
+            Output::Reach { peer, candidates } => {
+                assert!(self.links.contains(&peer) && !candidates.is_empty(), "nobody is to be reached");
+            }
             Output::MakeOffers { count } => {
                 assert!((1..=OFFERS_PER_PEER_MAX).contains(&usize::from(count)));
                 self.offered = (self.offered + usize::from(count)).min(OFFERS_PER_PEER_MAX);
@@ -346,7 +349,13 @@ pub(super) fn digest(version: usize) -> Digest {
 }
 
 pub(super) fn offer(index: usize) -> Offer {
-    Offer { peer: peer(index), offer: 1, description: description(), push: None, far: false }
+    // Some are of another network, behind a NAT.
+    let far = index % 2 == 1;
+    let mut description = description();
+    if far {
+        description.set_candidates(vec!["u|203.0.113.7|50001|a|s".parse().expect("it is a candidate")]);
+    }
+    Offer { peer: peer(index), offer: 1, description, push: None, far }
 }
 
 pub(super) fn answer(offer: u32, index: usize) -> TrackerToPeer {

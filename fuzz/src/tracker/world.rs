@@ -64,6 +64,8 @@ pub(crate) struct World {
     answered: BTreeSet<String>,
     /// What is being answered, while it is.
     answering: Vec<Offer>,
+    /// Messages with answers whose senders wait to be told that they left.
+    untold: u64,
     /// Seeder, leecher and offer of each answer.
     connections: Vec<(PeerNumber, PeerNumber, u32)>,
     offers: u64,
@@ -83,6 +85,7 @@ impl World {
             given: BTreeMap::new(),
             answered: BTreeSet::new(),
             answering: Vec::new(),
+            untold: 0,
             connections: Vec::new(),
             offers: 0,
         }
@@ -147,7 +150,11 @@ impl World {
         }
         let answers = offers.iter().map(answer).collect();
         match from {
-            Answerer::Peer(peer) => self.say(peer, PeerToTracker::Answers { answers }),
+            Answerer::Peer(peer) => {
+                let tell = forge & 2 == 2;
+                self.untold += u64::from(tell);
+                self.say(peer, PeerToTracker::Answers { answers, tell });
+            }
             Answerer::Ticket(_) => {
                 let _ = self.tracker.handle_answers(self.now_ms, from, answers);
             }
@@ -233,6 +240,10 @@ impl World {
             TrackerToPeer::Share { manifest, pieces } => {
                 assert!(Versions.bytes(&manifest).is_some() || pieces.is_empty());
                 assert!(pieces.iter().all(|piece| *piece < APP_PIECES), "only what there is");
+            }
+            TrackerToPeer::Relayed {} => {
+                assert!(self.untold > 0, "only who asks is told that answers left");
+                self.untold -= 1;
             }
             TrackerToPeer::Manifest { .. }
             | TrackerToPeer::Used { .. }

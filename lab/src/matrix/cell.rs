@@ -6,17 +6,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustix::process::Signal;
 use serde::Serialize;
 
 use super::Judgement;
+use super::guest::{Client, Guest, Task};
 use crate::home::Home;
 use crate::nat::{self, Kind};
 use crate::network::link::LinkShape;
 use crate::network::plan::{Endpoint, Network};
-use crate::process::{Line, Process, command};
 use crate::scenario::{MS, ORIGIN_ADDRESS, QUEUE_MS};
-use crate::server::{self, Stats, viral_binary};
+use crate::server::{self, Stats};
 use crate::site::Site;
 use crate::topology::{ORIGIN_IPV6, ORIGIN_PORT, Topology};
 use crate::visit::Got;
@@ -108,7 +107,7 @@ pub struct Cell {
     pub was_introduced: bool,
     /// Whether a connection opened.
     pub has_connected: bool,
-    /// Milliseconds from the second visitor's start to its first piece, where the first one gave it something.
+    /// Milliseconds from the second visitor's start to its first piece, of a browser to the whole app, where the first one gave it something.
     pub first_piece_ms: Option<u64>,
     /// Share of the app that the first one gave.
     pub from_peers: f64,
@@ -119,7 +118,7 @@ pub struct Cell {
 }
 
 /// Measures one pair; everything it makes is below `folder` and gone from the kernel afterwards.
-pub(super) fn measure(pair: Pair, site: &Site, folder: &Path) -> anyhow::Result<Cell> {
+pub(super) fn measure(pair: Pair, [seeds, comes]: [Client; 2], site: &Site, folder: &Path) -> anyhow::Result<Cell> {
     let (network, homes) = (network(), pair.homes());
     let topology = Topology::build(&network, &homes, folder.to_owned()).with_context(|| pair.name())?;
     let more = match pair.kinds().iter().any(|kind| kind.has_ipv6()) {
@@ -129,18 +128,19 @@ pub(super) fn measure(pair: Pair, site: &Site, folder: &Path) -> anyhow::Result<
     let server = server::start_viral(&topology, site, &more)?;
     let first = network.endpoints.len();
     let [offerer, answerer] = pair.kinds();
-    let seeder = start(&topology, first, "viral seed", &["seed", &url(offerer), "--store", "seeder"])?;
+    let task = |machine, url, within| Task { machine, url, assets_len: site.assets_len(), within };
+    let (url_there, url_here) = (url(offerer), url(answerer));
+    let seeder = seeds.seed(&topology, task(first, &url_there, SEEDS))?;
     await_seeder(&topology)?;
     // Of a visitor that has just come nothing is known, whatever it is behind.
     if offerer.is_symmetric() {
         std::thread::sleep(KNOWN);
     }
-    let stay = CONNECTS.as_secs().to_string();
-    let mut comer = start(&topology, first + 1, "viral get", &["get", &url(answerer), "--json", "--stay", &stay])?;
+    let comer = comes.come(&topology, task(first + 1, &url_here, CONNECTS))?;
     let (got, stats) = watch(&topology, &comer)?;
-    comer.signal(Signal::TERM);
-    comer.has_ended(Instant::now() + LINGERS);
-    drop((comer, seeder, server));
+    comer.leave(LINGERS);
+    seeder.leave(Duration::ZERO);
+    drop(server);
     topology.packet_loop.end()?;
     Ok(cell(pair, &got, stats))
 }
@@ -159,7 +159,8 @@ fn cell(pair: Pair, got: &Got, stats: Stats) -> Cell {
         pair,
         was_introduced,
         has_connected,
-        first_piece_ms: got.ms_first_piece.filter(|_| got.bytes_from_peers > 0),
+        // A browser tells when it had all.
+        first_piece_ms: got.ms_first_piece.or(got.ok.then_some(got.ms_total)).filter(|_| got.bytes_from_peers > 0),
         from_peers: if bytes > 0 { got.bytes_from_peers as f64 / bytes as f64 } else { 0.0 },
         failures: stats.connect_failures_by_cause,
         judgement,
@@ -185,14 +186,6 @@ fn url(kind: Kind) -> String {
     if kind.has_ipv4() { format!("http://{ORIGIN_ADDRESS}/") } else { format!("http://[{ORIGIN_IPV6}]/") }
 }
 
-fn start(topology: &Topology, machine: usize, name: &'static str, arguments: &[&str]) -> anyhow::Result<Process> {
-    let mut viral = command(viral_binary());
-    viral.args(arguments).args(["--log", "debug"]);
-    viral.env("TMPDIR", &topology.folder).env("HOME", &topology.folder).current_dir(&topology.folder);
-    let log = topology.folder.join(format!("{}.log", name.replace(' ', "-")));
-    topology.namespaces[machine].run(move || Process::start(&mut viral, name, &log)).wait()?
-}
-
 fn await_seeder(topology: &Topology) -> anyhow::Result<()> {
     let deadline = Instant::now() + SEEDS;
     while server::stats(topology.origin())?.pages.iter().all(|page| page.seeders == 0) {
@@ -205,15 +198,12 @@ fn await_seeder(topology: &Topology) -> anyhow::Result<()> {
 }
 
 /// Until the pair connected, gave up, or cannot be expected to any more.
-fn watch(topology: &Topology, comer: &Process) -> anyhow::Result<(Got, Stats)> {
+fn watch(topology: &Topology, comer: &Guest) -> anyhow::Result<(Got, Stats)> {
     let (deadline, mut got, mut stats) = (Instant::now() + CONNECTS, None, Stats::default());
     let mut until = deadline;
     while Instant::now() < until {
-        match comer.line(Instant::now() + LOOK_EVERY) {
-            Line::Said(line) => got = got.or(serde_json::from_str(&line).ok()),
-            Line::Nothing => {}
-            Line::Ended => std::thread::sleep(LOOK_EVERY),
-        }
+        let said = comer.got(Instant::now() + LOOK_EVERY);
+        got = got.or(said);
         stats = server::stats(topology.origin())?;
         let has_app = got.is_some();
         if has_app && stats.matches.opened > 0 {

@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -43,6 +43,16 @@ struct Loaded {
     bytes: u64,
 }
 
+/// What is waited for, and until when.
+struct Awaits<'a> {
+    limit: Instant,
+    is_over: &'a AtomicBool,
+    /// Bytes of all assets.
+    assets_len: u64,
+    /// Whether the server is viral.
+    has_account: bool,
+}
+
 /// A browser that shows nothing yet.
 pub struct Browser {
     visitor: visitor::Visitor,
@@ -57,9 +67,20 @@ impl Browser {
     /// # Errors
     /// When the browser or its driver does not start.
     pub fn start(engine: Engine, folder: &Path) -> anyhow::Result<Self> {
+        Self::with(engine, Setting { folder: Some(folder.to_owned()), ..Setting::default() })
+    }
+
+    /// The same, for whom the origin's own address is as good as localhost.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_outside(engine: Engine, folder: &Path, host: &str) -> anyhow::Result<Self> {
+        Self::with(engine, Setting { folder: Some(folder.to_owned()), secure_host: Some(host.to_owned()), ..Setting::default() })
+    }
+
+    fn with(engine: Engine, setting: Setting) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-        let setting = Setting { under: UNDER, folder: Some(folder.to_owned()), ..Setting::default() };
-        let visitor = runtime.block_on(visitor::Visitor::start(engine, &setting))?;
+        let visitor = runtime.block_on(visitor::Visitor::start(engine, &Setting { under: UNDER, ..setting }))?;
         Ok(Self { visitor, runtime, engine })
     }
 
@@ -69,7 +90,7 @@ impl Browser {
         let mut visit = stage.visit(index, visitor);
         visit.browser = Some(format!("{:?}", self.engine).to_lowercase());
         self.runtime.block_on(async {
-            match self.load(stage, has_account).await {
+            match self.load_near(stage, has_account).await {
                 Ok(got) => {
                     let done_s = visit.arrived_s + got.ms_total as f64 / 1e3;
                     visit.done_s = (stage.begins + Duration::from_secs_f64(done_s) <= stage.limit).then_some(done_s);
@@ -84,24 +105,44 @@ impl Browser {
         });
     }
 
-    async fn load(&self, stage: &Stage, has_account: bool) -> anyhow::Result<Got> {
+    /// Opens the app at `url` and stays until `is_over`. `report` hears of the app once it is there, at `limit` at the latest.
+    pub fn stay(self, url: &str, expected: u64, (limit, is_over): (Instant, &AtomicBool), report: impl FnOnce(Got)) {
+        let awaits = Awaits { limit, is_over, assets_len: expected, has_account: true };
+        self.runtime.block_on(async {
+            report(self.load(url, &awaits).await.unwrap_or_else(|error| Got { error: Some(format!("{error:#}")), ..Got::default() }));
+            while !is_over.load(Relaxed) {
+                sleep(PATIENCE).await;
+            }
+        });
+    }
+
+    async fn load_near(&self, stage: &Stage, has_account: bool) -> anyhow::Result<Got> {
         forward::start(SocketAddr::from(NEAR), origin_address()).await.context("the forwarder to the origin")?;
+        let awaits = Awaits { limit: stage.limit, is_over: &stage.is_over, assets_len: stage.site.assets_len(), has_account };
+        self.load(PAGE, &awaits).await
+    }
+
+    async fn load(&self, url: &str, awaits: &Awaits<'_>) -> anyhow::Result<Got> {
         let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
-        self.visitor.try_open(PAGE).await.map_err(|error| anyhow!("the browser refuses to open the page: {error}"))?;
-        let loaded: Loaded = self.until(stage, stage.limit, "window.lab").await.context("the app")?.1;
-        let expected = stage.site.assets_len();
-        ensure!(loaded.bytes == expected, "the app has {} bytes of assets instead of {expected}", loaded.bytes);
+        self.visitor.try_open(url).await.map_err(|error| anyhow!("the browser refuses to open the page: {error}"))?;
+        let loaded: Loaded = self.until(awaits, awaits.limit, "window.lab").await.context("the app")?.1;
+        ensure!(loaded.bytes == awaits.assets_len, "the app has {} bytes of assets instead of {}", loaded.bytes, awaits.assets_len);
         let mut got = Got { ok: true, ms_total: (loaded.at - began_ms).max(0.0) as u64, ..Got::default() };
-        if has_account {
-            let deadline = stage.limit.min(Instant::now() + ACCOUNT);
-            let account = self.until::<Status>(stage, deadline, "window.viral && window.viral.status && window.viral.status()").await;
+        if awaits.has_account {
+            let deadline = awaits.limit.min(Instant::now() + ACCOUNT);
+            let account = self.until::<Status>(awaits, deadline, "window.viral && window.viral.status && window.viral.status()").await;
             account_for(&mut got, &account.context("the page's account")?);
         }
         Ok(got)
     }
 
     /// The value of an expression as soon as the page has one, as it is and read as `T`.
-    async fn until<T: for<'de> Deserialize<'de>>(&self, stage: &Stage, deadline: Instant, expression: &str) -> anyhow::Result<(Value, T)> {
+    async fn until<T: for<'de> Deserialize<'de>>(
+        &self,
+        awaits: &Awaits<'_>,
+        deadline: Instant,
+        expression: &str,
+    ) -> anyhow::Result<(Value, T)> {
         let script = format!("return ({expression}) || null");
         loop {
             // Between two documents there is none to ask.
@@ -110,7 +151,7 @@ impl Browser {
                 let read = T::deserialize(&value).with_context(|| value.to_string())?;
                 return Ok((value, read));
             }
-            if Instant::now() >= deadline || stage.is_over.load(Relaxed) {
+            if Instant::now() >= deadline || awaits.is_over.load(Relaxed) {
                 bail!("not there within the limit");
             }
             sleep(LOOK).await;

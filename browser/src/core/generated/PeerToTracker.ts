@@ -72,7 +72,11 @@ done: number, } | { "kind": "unshare", } | { "kind": "answers",
 /**
  * 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
  */
-answers: Array<Answer>, } | { "kind": "closed", 
+answers: Array<Answer>, 
+/**
+ * Say `relayed` once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where false.
+ */
+tell?: boolean, } | { "kind": "closed", 
 /**
  * The other end.
  */

@@ -71,7 +71,7 @@ description: Description,
 /**
  * What to send it unasked.
  */
-push: Push | null, } | { "kind": "peers", 
+push: Push | null, } | { "kind": "relayed", } | { "kind": "peers", 
 /**
  * At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
  */

@@ -12,6 +12,9 @@ export const PEERS_WANTED = 4;
 /** A dial that did not open for this long counts for nothing when peers are sought, in milliseconds: on a full line it may still open later. */
 export const DIAL_HOPED_MS = 2500;
 
+/** How long the server may take to say that answers left before their offers' makers are dialled anyway, in milliseconds: several round trips over a slow line. */
+export const RELEASE_WAIT_MS = 1000;
+
 /** First pause between two searches for peers, in milliseconds; doubled each time. */
 export const FIND_MS = 1000;
 

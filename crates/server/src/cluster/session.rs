@@ -13,6 +13,9 @@ use super::others::{Cluster, Sought};
 use crate::allowance::Allowance;
 use crate::hub::Hub;
 
+/// Messages with answers of one session that are on their way to other servers at once and whose sender is told when they left.
+const TOLD_MAX: usize = 8;
+
 /// What other servers know of a session: a visitor with a ticket.
 pub(crate) struct Guest {
     cluster: Arc<Cluster>,
@@ -24,6 +27,9 @@ pub(crate) struct Guest {
     allowance: Allowance,
     found: mpsc::Sender<Vec<Offer>>,
     finds: mpsc::Receiver<Vec<Offer>>,
+    /// Answers whose sender is to be told that they left.
+    left: mpsc::Sender<()>,
+    leaves: mpsc::Receiver<()>,
 }
 
 impl Guest {
@@ -31,6 +37,7 @@ impl Guest {
     pub(crate) fn new(cluster: &Arc<Cluster>, addr: ClientAddr, drawn: Ticket) -> Self {
         // One question is asked at a time.
         let (found, finds) = mpsc::channel(1);
+        let (left, leaves) = mpsc::channel(TOLD_MAX);
         Self {
             ticket: cluster.ticket(drawn),
             cluster: Arc::clone(cluster),
@@ -39,6 +46,8 @@ impl Guest {
             allowance: Allowance::new(MESSAGE_BURST_MAX.into(), MESSAGES_PER_S.into()),
             found,
             finds,
+            left,
+            leaves,
         }
     }
 
@@ -51,20 +60,15 @@ impl Guest {
         match message {
             PeerToTracker::Register { ticket: Some(ticket), .. } => self.ticket = ticket,
             PeerToTracker::Find { manifest, count } => self.wanted = Some((manifest, usize::from(count))),
-            PeerToTracker::Answers { answers } => {
+            PeerToTracker::Answers { answers, tell } => {
                 let (foreign, own): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| is_foreign(answer.peer));
-                if !foreign.is_empty() {
-                    let (cluster, post) = (Arc::clone(&self.cluster), AnswerPost { ticket: self.ticket, answers: foreign });
-                    tokio::spawn(async move {
-                        if let Err(error) = cluster.answers(post).await {
-                            tracing::debug!(%error, "answers to another server's peers");
-                        }
-                    });
-                    if own.is_empty() {
-                        return None;
-                    }
+                let is_any_foreign = !foreign.is_empty();
+                if is_any_foreign {
+                    self.send_away(foreign, tell);
                 }
-                return Some(PeerToTracker::Answers { answers: own });
+                // Those of the server's own peers have left by then.
+                let tell = tell && !is_any_foreign;
+                return (!own.is_empty() || !is_any_foreign).then_some(PeerToTracker::Answers { answers: own, tell });
             }
             // The maker's own word is enough there.
             PeerToTracker::Opened { peer, .. } | PeerToTracker::Closed { peer, .. } if is_foreign(peer) => return None,
@@ -87,6 +91,21 @@ impl Guest {
         Some(message)
     }
 
+    /// Sends answers to the servers of the offers' makers, and tells the session when they left, if it waits for that.
+    fn send_away(&self, answers: Vec<Answer>, tell: bool) {
+        let (cluster, post) = (Arc::clone(&self.cluster), AnswerPost { ticket: self.ticket, answers });
+        // Whoever is not told waits a moment longer.
+        let place = self.left.clone().try_reserve_owned().ok().filter(|_| tell);
+        tokio::spawn(async move {
+            if let Err(error) = cluster.answers(post).await {
+                tracing::debug!(%error, "answers to another server's peers");
+            }
+            if let Some(place) = place {
+                place.send(());
+            }
+        });
+    }
+
     /// The server's own tracker told the session of peers: if it wants more, other servers are asked.
     pub(crate) fn handle_peers(&mut self, hub: &Hub, peer: PeerNumber, offers: usize) {
         let Some((manifest, wanted)) = self.wanted.take() else { return };
@@ -104,12 +123,13 @@ impl Guest {
         });
     }
 
-    /// Peers of other servers, once there are some.
+    /// Peers of other servers, once there are some, or that answers to such peers left.
     pub(crate) async fn found(&mut self) -> TrackerToPeer {
-        match self.finds.recv().await {
-            Some(offers) => TrackerToPeer::Peers { offers },
-            // There is always a sender.
-            None => std::future::pending().await,
+        // There always is a sender of both.
+        tokio::select! {
+            Some(offers) = self.finds.recv() => TrackerToPeer::Peers { offers },
+            Some(()) = self.leaves.recv() => TrackerToPeer::Relayed {},
+            else => std::future::pending().await,
         }
     }
 }

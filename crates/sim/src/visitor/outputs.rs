@@ -86,7 +86,9 @@ impl Visitor {
             Output::Frame { peer, frame, urgency } => drop(self.line.send(context, peer, frame, urgency, 0)),
             Output::AskManifest { manifest } => self.ask(context, Request::Manifest(manifest)),
             Output::AskPieces { ids } => self.ask_pieces(context, ids),
-            Output::Dial { offers, by_post } => self.dial(context, offers, by_post),
+            Output::Dial { offers, by_post, tell } => self.dial(context, offers, by_post, tell),
+            // No visitor of a simulation is behind a NAT.
+            Output::Reach { .. } => {}
             Output::MakeOffers { count } => self.make_offers(context, count),
             Output::Accept { offer, number, description, push } => {
                 if let Some(key) = self.accept(context, offer, &description) {
@@ -148,7 +150,7 @@ impl Visitor {
     }
 
     /// Prepares a connection for each offer that is of use, and answers them.
-    fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool) {
+    fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool, tell: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
         for Offer { peer, offer, description, push, .. } in offers {
             let Some(maker) = description::visitor(&description).filter(|_| self.line.len() < LINKS_MAX) else { continue };
@@ -166,7 +168,7 @@ impl Visitor {
             return;
         }
         if !by_post {
-            self.socket.send(context, PeerToTracker::Answers { answers });
+            self.socket.send(context, PeerToTracker::Answers { answers, tell });
         } else if let Some(ticket) = self.ticket {
             self.ask(context, Request::Answers(Box::new(AnswerPost { ticket, answers })));
         }

@@ -17,6 +17,9 @@ pub const PEERS_WANTED: usize = 4;
 /// A dial that did not open for this long counts for nothing when peers are sought, in milliseconds: on a full line it may still open later.
 pub const DIAL_HOPED_MS: u64 = 2_500;
 
+/// How long the server may take to say that answers left before their offers' makers are dialled anyway, in milliseconds: several round trips over a slow line.
+pub const RELEASE_WAIT_MS: u64 = 1_000;
+
 /// First pause between two searches for peers, in milliseconds; doubled each time.
 pub const FIND_MS: u64 = 1_000;
 

@@ -18,6 +18,7 @@ use super::peers::Introduction;
 use super::report::{Giver, Report};
 use super::search::{Search, SearchOutput};
 use super::types::{Output, Refusal, SessionConfig};
+use super::withheld::{Released, Withheld};
 use crate::fetch::{Accepted, Fault, PeerKey, Progress, Source};
 
 /// One visitor in a swarm. Drive it as [`client`](super) says.
@@ -34,6 +35,7 @@ pub struct Session {
     leases: Leases,
     report: Report,
     search: Search,
+    withheld: Withheld,
     out: VecDeque<Output>,
 }
 
@@ -53,6 +55,7 @@ impl Session {
             leases: Leases::new(in_crowd, config.manifest.is_some() && offers.is_empty(), config.is_first),
             report: Report::new(in_crowd),
             search: Search::default(),
+            withheld: Withheld::default(),
             out: VecDeque::new(),
             config,
         };
@@ -155,6 +158,7 @@ impl Session {
         self.at(now);
         self.live = false;
         self.leases.handle_lost();
+        self.withheld.handle_lost();
         self.renew_registration();
         self.out.push_back(Output::WithdrawOffers);
         self.offers_wanted = 0;
@@ -186,6 +190,7 @@ impl Session {
             TrackerToPeer::Answer { offer, peer: number, description, push } => {
                 self.out.push_back(Output::Accept { offer, number, description, push });
             }
+            TrackerToPeer::Relayed {} => self.withheld.handle_relayed(),
             TrackerToPeer::Peers { offers } => {
                 self.awaits_peer &= !offers.is_empty();
                 if !self.dial(offers, false) {
@@ -211,6 +216,7 @@ impl Session {
     /// Offers of an [`Output::Dial`] were answered: those that were of use.
     pub fn handle_dialled(&mut self, now: u64, dialled: &[(PeerKey, Introduction)]) {
         self.at(now);
+        self.withheld.handle_dialled(now, dialled);
         for &(peer, from) in dialled {
             self.exchange.handle_answered(peer, from);
         }
@@ -224,6 +230,12 @@ impl Session {
     pub fn handle_accepted(&mut self, now: u64, peer: PeerKey, from: Introduction) {
         self.at(now);
         self.exchange.handle_answered(peer, from);
+    }
+
+    /// The answers that were to leave by post did.
+    pub fn handle_posted(&mut self, now: u64) {
+        self.at(now);
+        self.withheld.handle_posted();
     }
 
     /// The answers that were to leave by post did not: nobody will come.
@@ -333,6 +345,7 @@ impl Session {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: u64) {
         self.at(now);
+        self.withheld.handle_timeout(now);
         self.exchange.handle_timeout();
         if self.report.poll_timeout().is_some_and(|at| at <= self.exchange.now) {
             self.report_now();
@@ -353,6 +366,9 @@ impl Session {
             if let Some(output) = self.out.pop_front() {
                 return Some(output);
             }
+            if let Some(Released { peer, candidates }) = self.withheld.poll() {
+                return Some(Output::Reach { peer, candidates });
+            }
             if let Some(event) = self.exchange.poll() {
                 self.handle_event(event);
             } else if let Some(SearchOutput::Find { count }) = self.search.poll() {
@@ -366,7 +382,8 @@ impl Session {
     /// When to call [`Self::handle_timeout`], in milliseconds; `None` = not needed.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        [self.exchange.poll_timeout(), self.report.poll_timeout(), self.search.poll_timeout()].into_iter().flatten().min()
+        let parts = [self.exchange.poll_timeout(), self.report.poll_timeout(), self.search.poll_timeout(), self.withheld.poll_timeout()];
+        parts.into_iter().flatten().min()
     }
 
     fn at(&mut self, now: u64) {
@@ -378,6 +395,9 @@ impl Session {
             Event::Output(output) => {
                 if matches!(output, Output::TakeUp { .. }) {
                     self.begin_leasing();
+                }
+                if let Output::Close { peer, .. } = output {
+                    self.withheld.handle_closed(peer);
                 }
                 let failed = matches!(output, Output::Failed(_));
                 self.out.push_back(output);
@@ -452,7 +472,8 @@ impl Session {
         offers.truncate(if self.config.meets { self.exchange.peers.room() } else { 0 });
         let is_any = !offers.is_empty();
         if is_any {
-            self.out.push_back(Output::Dial { offers, by_post });
+            let tell = self.withheld.hold(&mut offers, by_post);
+            self.out.push_back(Output::Dial { offers, by_post, tell });
         }
         is_any
     }

@@ -1,5 +1,6 @@
 //! What goes in and out of a client session.
 
+use viral_wire::description::Candidate;
 use viral_wire::frame::ByeReason;
 use viral_wire::signal::{DropReason, Offer, PeerNumber, PeerToTracker, Push};
 use viral_wire::{Description, Digest, Frame, ManifestError, PieceId, Ticket};
@@ -66,6 +67,15 @@ pub enum Output {
         offers: Vec<Offer>,
         /// The answers leave by a post with the ticket: they came with the visit, before there was a session with the tracker.
         by_post: bool,
+        /// Ask the tracker to tell when they left: some addresses of the offers wait for that. A post that was taken tells it, with [`Session::handle_posted`](super::Session::handle_posted).
+        tell: bool,
+    },
+    /// The other end of a connection has the answer, or should have by now: dial it at these addresses, too.
+    Reach {
+        /// Which.
+        peer: PeerKey,
+        /// Where its other end is.
+        candidates: Vec<Candidate>,
     },
     /// Make ready-made offers and leave them with the tracker.
     MakeOffers {

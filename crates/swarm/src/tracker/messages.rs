@@ -44,8 +44,12 @@ impl Tracker {
                 let granted = self.leases.handle_returned(self.now_ms, peer);
                 self.grant(granted);
             }
-            PeerToTracker::Answers { answers } => {
-                if let Err(error) = self.handle_answers(now_ms, Answerer::Peer(peer), answers) {
+            PeerToTracker::Answers { answers, tell } => {
+                let relayed = self.handle_answers(now_ms, Answerer::Peer(peer), answers);
+                if tell {
+                    self.send(peer, TrackerToPeer::Relayed {});
+                }
+                if let Err(error) = relayed {
                     self.refuse(peer, answer_error_code(error), &error.to_string());
                 }
             }

@@ -75,7 +75,7 @@ impl Signal for PeerToTracker {
             Self::Offers { offers } => require((1..=OFFERS_PER_PEER_MAX).contains(&offers.len()), "offers"),
             Self::Loaded { page, assets } => check_used(page, assets),
             Self::Find { count, .. } => require((1..=OFFERS_PER_LEECHER_MAX).contains(&usize::from(*count)), "count"),
-            Self::Answers { answers } => check_answers(answers),
+            Self::Answers { answers, .. } => check_answers(answers),
             Self::Counts(counts) => check_counts(counts),
             Self::Held { .. }
             | Self::Share { .. }
@@ -104,7 +104,7 @@ impl Signal for TrackerToPeer {
             }
             Self::Error { message, .. } => require(message.len() <= ERROR_MESSAGE_LEN_MAX, "message"),
             Self::Share { pieces, .. } => require(pieces.len() <= SHARE_PIECES_MAX, "pieces"),
-            Self::Dropped { .. } | Self::Limits { .. } => Ok(()),
+            Self::Dropped { .. } | Self::Limits { .. } | Self::Relayed {} => Ok(()),
         }
     }
 }

@@ -5,7 +5,7 @@ use viral_wire::signal::{PeerNumber, Push};
 use viral_wire::{Description, Ticket};
 
 use super::*;
-use crate::client::config::{CROWD_MANIFEST_WAIT_MS, IDLE_MS, MANIFEST_WAIT_MS};
+use crate::client::config::{CROWD_MANIFEST_WAIT_MS, IDLE_MS, MANIFEST_WAIT_MS, RELEASE_WAIT_MS};
 use crate::replay;
 
 /// The pieces of the page.
@@ -76,12 +76,13 @@ impl Visitor {
             Output::Frame { peer, frame, .. } => format!("{peer} {}", frame_words(&frame)),
             Output::AskManifest { .. } => "ask origin for manifest".to_owned(),
             Output::AskPieces { ids } => format!("ask origin for {}", ids.len()),
-            Output::Dial { offers, by_post } => {
+            Output::Dial { offers, by_post, tell } => {
                 let from = |offer: &Offer| Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true };
                 let dialled: Vec<_> = offers.iter().map(|offer| (offer.peer.get(), from(offer))).collect();
                 self.session.handle_dialled(now, &dialled);
-                format!("dial {}{}", offers.len(), if by_post { " by post" } else { "" })
+                format!("dial {}{}{}", offers.len(), if by_post { " by post" } else { "" }, if tell { ", tell" } else { "" })
             }
+            Output::Reach { peer, candidates } => format!("reach {peer} at {}", candidates.len()),
             Output::MakeOffers { count } => format!("make {count} offers"),
             Output::Accept { offer, number, push, .. } => {
                 self.session.handle_accepted(now, number.get(), Introduction { number, offer, push, dialled: false });
@@ -470,6 +471,28 @@ fn who_leaves_says_what_grew_and_goodbye() {
     let said = visitor.does(Session::leave);
     assert_eq!(said[..2], ["held 1", "counts 0 1000 0"]);
     assert!(said.contains(&"close 1 Some(Leaving)".to_owned()), "{said:?}");
+}
+
+#[test]
+fn an_address_behind_a_nat_is_dialled_once_the_answer_left() {
+    let far = |number: u64| {
+        let mut description = description();
+        description.set_candidates(["u|203.0.113.7|50001|a|s", "u|2001:db8::7|50001|b|h"].map(|text| text.parse().unwrap()).to_vec());
+        Offer { peer: peer(number), offer: 1, description, push: None, far: true }
+    };
+    let config = || SessionConfig { takes_page: true, meets: true, page: "/".to_owned(), ..SessionConfig::default() };
+    let mut visitor = Visitor { session: Session::new(config(), vec![far(7)]), now: 0, said: Vec::new() };
+    assert_eq!(visitor.does(|_, _| {}), ["dial 1 by post, tell"]);
+    assert_eq!(visitor.does(Session::handle_posted), ["reach 7 at 1"]);
+    visitor.hears(welcome());
+    assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![far(8), far(9)] }), ["dial 2, tell"]);
+    visitor.does(|session, now| session.handle_closed(now, 8));
+    assert_eq!(visitor.hears(TrackerToPeer::Relayed {}), ["reach 9 at 1"]);
+    assert_eq!(visitor.hears(TrackerToPeer::Relayed {}), [""; 0]);
+    // A tracker that says nothing delays nobody for long.
+    visitor.hears(TrackerToPeer::Peers { offers: vec![far(10)] });
+    let happened = visitor.passes(RELEASE_WAIT_MS);
+    assert!(happened.contains(&(RELEASE_WAIT_MS, "reach 10 at 1".to_owned())), "{happened:?}");
 }
 
 #[test]

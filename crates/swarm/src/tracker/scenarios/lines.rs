@@ -55,7 +55,7 @@ fn who_could_not_reach_a_neighbour_is_given_strangers() {
     let (seeker, _) = comes(&mut world, HERE, 0);
     assert_eq!(finds(&mut world, seeker), [neighbour]);
     let answer = Answer { peer: neighbour, offer: offers[0], description: description("active") };
-    world.say(seeker, PeerToTracker::Answers { answers: vec![answer] });
+    world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: false });
     world.wait(60_000);
     assert_eq!(finds(&mut world, seeker).len(), 4);
 }

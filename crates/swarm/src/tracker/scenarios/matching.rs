@@ -229,8 +229,28 @@ fn a_session_that_asks_for_more_gets_others_than_it_has() {
     let [TrackerToPeer::Peers { offers }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(World::peers(offers), [other], "neither itself nor whom it knows");
     assert_eq!(offers[0].push, None);
-    world.say(peer, PeerToTracker::Answers { answers: answers(offers) });
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: false });
     assert_eq!(the_answer(&world.told(other)).0, peer);
+    assert_eq!(world.told(peer), [], "it did not ask when they left");
+}
+
+#[test]
+fn whoever_asks_is_told_when_its_answers_left_whatever_became_of_them() {
+    let mut world = World::new();
+    let seeder = world.seeder(HERE);
+    let peer = world.join(HERE);
+    world.register(peer, None);
+    world.told(peer);
+    world.say(peer, PeerToTracker::Find { manifest: Some(version(1)), count: 1 });
+    let told = world.told(peer);
+    let [TrackerToPeer::Peers { offers }] = told.as_slice() else { panic!("{told:?}") };
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: true });
+    assert_eq!(the_answer(&world.told(seeder)).0, peer);
+    assert_eq!(world.told(peer), [TrackerToPeer::Relayed {}]);
+    // Those are gone.
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: true });
+    let told = world.told(peer);
+    assert!(matches!(told.as_slice(), [TrackerToPeer::Relayed {}, TrackerToPeer::Error { .. }]), "{told:?}");
 }
 
 #[test]
