@@ -23,10 +23,13 @@ const CLIENTS: usize = 300;
 const SESSIONS: usize = 1000;
 
 /// Descriptors that all of them need, those of the server's own, and the quarter that it spares.
-const DESCRIPTORS: u64 = 8000;
+const DESCRIPTORS: u64 = 11_000;
 
 /// Larger than what the systems of both ends take into their buffers, and on disk, not in memory.
 const LARGE_LEN: usize = 32 << 20;
+
+/// Messages of a session that reads nothing of what it is told: nearly as many as it may send at once, each with a reply.
+const UNREAD: usize = 100;
 
 /// Offers that a seeder leaves.
 const OFFERS: u32 = 4;
@@ -90,9 +93,16 @@ async fn settle() {
 
 /// A text frame as a client sends it (RFC 6455 section 5.2), with a mask that changes nothing.
 fn frame(signal: &PeerToTracker) -> Vec<u8> {
-    let text = encode(signal);
-    let len = u16::try_from(text.len()).unwrap().to_be_bytes();
-    [&[0x81, 0x80 | 126], &len[..], &[0; 4], text.as_bytes()].concat()
+    frame_of(&encode(signal))
+}
+
+fn frame_of(text: &str) -> Vec<u8> {
+    let len = u16::try_from(text.len()).unwrap();
+    let head = match u8::try_from(len) {
+        Ok(short) if short < 126 => vec![0x81, 0x80 | short],
+        _ => [&[0x81, 0x80 | 126], &len.to_be_bytes()[..]].concat(),
+    };
+    [&head[..], &[0; 4], text.as_bytes()].concat()
 }
 
 /// What a seeder says: for which page it is there, and how it can be reached.
@@ -142,11 +152,17 @@ async fn clients_that_do_nothing_cost_little() {
     let held = fill_heap().await;
     let (session, sessions) = cost(SESSIONS, address, (upgrade.as_bytes(), b"\r\n\r\n", b"")).await;
     let (seeder, seeders) = cost(SESSIONS, address, (upgrade.as_bytes(), b"\r\n\r\n", &registration())).await;
+    let unread = [registration(), frame_of("{\"kind\":\"dance\"}").repeat(UNREAD)].concat();
+    let (deaf, deafs) = cost(SESSIONS, address, (upgrade.as_bytes(), b"\r\n\r\n", &unread)).await;
+    let asked = tokio::time::timeout(Duration::from_secs(1), self::ticket(address)).await;
+    assert!(asked.is_ok(), "a page is answered beside a thousand that read nothing");
     let (download, downloads) = cost(CLIENTS, address, (download.as_bytes(), b"\r\n\r\n", b"")).await;
     // Last, for it is given ten seconds.
     let (head, heads) = cost(CLIENTS, address, (head.as_bytes(), b"", b"")).await;
-    let said = format!("a session {session}, a seeder {seeder}, an unfinished head {head}, a download that nobody reads {download} bytes");
-    for clients in [&sessions, &seeders, &downloads, &heads] {
+    let said = format!(
+        "a session {session}, a seeder {seeder}, one that reads nothing {deaf}, an unfinished head {head}, a download that nobody reads {download} bytes"
+    );
+    for clients in [&sessions, &seeders, &deafs, &downloads, &heads] {
         let is_there = |client: &&TcpStream| match client.try_read(&mut [0]) {
             Ok(len) => len > 0,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -157,6 +173,8 @@ async fn clients_that_do_nothing_cost_little() {
     // Less than this no session can cost: the measure would be wrong.
     assert!((2 << 10..=16 << 10).contains(&session), "{said}");
     assert!((session..=16 << 10).contains(&seeder), "{said}");
+    // What waits for them is the system's to keep.
+    assert!(deaf <= 24 << 10, "{said}");
     assert!((31 << 10..=80 << 10).contains(&head), "{said}");
     assert!((16 << 10..=112 << 10).contains(&download), "{said}");
     drop(held);

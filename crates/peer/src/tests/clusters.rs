@@ -1,5 +1,6 @@
 //! Several servers of one site that meet in a Redis of their own.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -19,14 +20,25 @@ use crate::tracker_client::{TrackerClient, TrackerEvent};
 struct Redis {
     address: SocketAddr,
     password: Option<&'static str>,
+    /// How it is set up beside that.
+    options: Vec<String>,
     running: Option<Child>,
     dir: TempDir,
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 impl Redis {
     fn start(password: Option<&'static str>) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut redis = Self { address, password, running: None, dir: tempfile::tempdir().unwrap() };
+        Self::start_with(password, &[])
+    }
+
+    fn start_with(password: Option<&'static str>, options: &[&str]) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let options = options.iter().copied().map(str::to_owned).collect();
+        let mut redis = Self { address, password, options, running: None, dir: tempfile::tempdir().unwrap() };
         redis.begin();
         redis
     }
@@ -34,7 +46,7 @@ impl Redis {
     fn begin(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &self.address.port().to_string()]);
-        command.args(self.password.iter().flat_map(|password| ["--requirepass", password]));
+        command.args(self.password.iter().flat_map(|password| ["--requirepass", password])).args(&self.options);
         let running = command.current_dir(self.dir.path()).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         self.running = Some(running.expect("redis-server runs: on Debian it is in the package redis-server"));
         for _ in 0..250 {
@@ -55,6 +67,15 @@ impl Redis {
 
     fn url(&self) -> String {
         format!("redis://{}{}", self.password.map(|password| format!(":{password}@")).unwrap_or_default(), self.address)
+    }
+
+    /// What it replies to a command without a password.
+    fn says(&self, command: &str) -> String {
+        let mut client = TcpStream::connect(self.address).unwrap();
+        client.write_all(format!("{command}\r\n").as_bytes()).unwrap();
+        let mut reply = [0; 4096];
+        let len = client.read(&mut reply).unwrap();
+        String::from_utf8_lossy(&reply[..len]).into_owned()
     }
 
     /// A server of the site that meets the others here.
@@ -230,12 +251,80 @@ async fn a_server_begins_without_redis_but_not_with_a_wrong_password() {
 #[tokio::test]
 async fn keys_of_others_are_left_alone() {
     let redis = Redis::start(None);
-    let mut client = std::net::TcpStream::connect(redis.address).unwrap();
     // What is no hash where pages are kept.
-    std::io::Write::write_all(&mut client, b"SET viral:{viral}:pages foreign\r\n").unwrap();
-    std::io::Read::read(&mut client, &mut [0; 16]).unwrap();
+    assert_eq!(redis.says("SET viral:{viral}:pages foreign"), "+OK\r\n");
     let (one, other) = (redis.server().await, redis.server().await);
     until_known(&one, 2).await;
+    let _stayer = one.stayer(|_| ()).await;
+    until_told().await;
+    assert!(other.get().await.unwrap().bytes_from_peers > 0);
+}
+
+#[tokio::test]
+async fn two_clusters_in_one_redis_know_nothing_of_each_other() {
+    let redis = Redis::start(None);
+    let named = async |name: &str| {
+        World::with(|config| {
+            config.cluster = Some(redis.url().parse().unwrap());
+            config.cluster_name = name.parse().unwrap();
+        })
+        .await
+    };
+    let (shop, game, more) = (named("shop").await, named("game").await, named("shop").await);
+    until_known(&shop, 2).await;
+    let _stayer = shop.stayer(|_| ()).await;
+    until_told().await;
+    assert_eq!(game.stats().await["cluster"]["servers"].as_array().unwrap().len(), 1);
+    assert_eq!(game.get().await.unwrap().bytes_from_peers, 0, "they are another site's");
+    assert!(more.get().await.unwrap().bytes_from_peers > 0);
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_answer_holds_up_no_visitor() {
+    let redis = Redis::start(None);
+    let (one, other) = (redis.server().await, redis.server().await);
+    until_known(&one, 2).await;
+    assert_eq!(redis.says("CLIENT PAUSE 6000 ALL"), "+OK\r\n");
+    let came = std::time::Instant::now();
+    other.get().await.unwrap();
+    assert!(came.elapsed() < Duration::from_secs(3), "{:?}", came.elapsed());
+    one.until(|stats| stats["cluster"]["connected"] == false).await;
+    // It answers again.
+    until_known(&one, 2).await;
+    until_known(&other, 2).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_still_introduces_visitors() {
+    let redis = Redis::start_with(None, &["--maxmemory", "1", "--maxmemory-policy", "noeviction"]);
+    assert!(redis.says("SET a b").starts_with("-OOM"));
+    let (one, other) = (redis.server().await, redis.server().await);
+    until_known(&one, 2).await;
+    let _stayer = one.stayer(|_| ()).await;
+    until_told().await;
+    assert!(other.get().await.unwrap().bytes_from_peers > 0);
+}
+
+#[tokio::test]
+async fn the_nodes_of_a_redis_cluster_pass_messages_on_to_each_other() {
+    let nodes: Vec<Redis> =
+        (0..3).map(|_| Redis::start_with(None, &["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()])).collect();
+    let addresses = nodes.iter().map(|node| node.address.to_string());
+    let mut create = Command::new("redis-cli");
+    create.args(["--cluster", "create"]).args(addresses).args(["--cluster-replicas", "0", "--cluster-yes"]);
+    let created = create.output().expect("redis-cli runs: on Debian it is in the package redis-tools");
+    assert!(created.status.success(), "{created:?}");
+    for node in &nodes {
+        let mut waits = 0..400;
+        while !node.says("CLUSTER INFO").contains("cluster_state:ok") {
+            waits.next().expect("the nodes find each other");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    // Each of the two names another node.
+    let (one, other) = (nodes[0].server().await, nodes[2].server().await);
+    until_known(&one, 2).await;
+    until_known(&other, 2).await;
     let _stayer = one.stayer(|_| ()).await;
     until_told().await;
     assert!(other.get().await.unwrap().bytes_from_peers > 0);
