@@ -13,24 +13,30 @@ use crate::{address::ClientAddr, limits::CANDIDATE_ADDRESSES_MAX, locality};
 /// addresses are hidden: behind one address of IPv4 strangers may be, and an address of IPv6 is one machine's.
 #[must_use]
 pub fn relayed(candidates: &[Candidate], from: &ClientAddr, to: IpAddr, hides: bool) -> Vec<Candidate> {
+    let are_neighbours = locality::are_neighbours(from.public.to_canonical(), to);
+    best(candidates, |candidate| rank_of(candidate, from, are_neighbours, hides))
+}
+
+/// Whether somebody of another network is told any of these addresses of `from`.
+pub(crate) fn is_told_to_strangers(candidates: &[Candidate], from: &ClientAddr, hides: bool) -> bool {
+    candidates.iter().any(|candidate| matches!(rank_of(candidate, from, false, hides), Some(Rank::Own | Rank::OtherFamily)))
+}
+
+fn rank_of(candidate: &Candidate, from: &ClientAddr, are_neighbours: bool, hides: bool) -> Option<Rank> {
     let own = from.public.to_canonical();
-    let are_neighbours = locality::are_neighbours(own, to);
-    let rank = |candidate: &Candidate| {
-        let address = match &candidate.address {
-            Address::Local(_) => return Some(Rank::Name),
-            Address::Ip(address) => address.to_canonical(),
-        };
-        let is_own = address == own || from.rewrite_to.is_some_and(|rewritten| address == rewritten.to_canonical());
-        match scope(address) {
-            Scope::Nobody => None,
-            Scope::Machine | Scope::Link if !are_neighbours => None,
-            _ if is_own => Some(Rank::Own),
-            Scope::Global if !hides && address.is_ipv4() != own.is_ipv4() => Some(Rank::OtherFamily),
-            Scope::Machine | Scope::Link | Scope::Private if are_neighbours => Some(Rank::Near),
-            Scope::Machine | Scope::Link | Scope::Private | Scope::Global => None,
-        }
+    let address = match &candidate.address {
+        Address::Local(_) => return Some(Rank::Name),
+        Address::Ip(address) => address.to_canonical(),
     };
-    best(candidates, rank)
+    let is_own = address == own || from.rewrite_to.is_some_and(|rewritten| address == rewritten.to_canonical());
+    match scope(address) {
+        Scope::Nobody => None,
+        Scope::Machine | Scope::Link if !are_neighbours => None,
+        _ if is_own => Some(Rank::Own),
+        Scope::Global if !hides && address.is_ipv4() != own.is_ipv4() => Some(Rank::OtherFamily),
+        Scope::Machine | Scope::Link | Scope::Private if are_neighbours => Some(Rank::Near),
+        Scope::Machine | Scope::Link | Scope::Private | Scope::Global => None,
+    }
 }
 
 /// What a peer whose sockets are at `own` dials of the candidates it was told, at most [`CANDIDATE_ADDRESSES_MAX`] addresses. It cannot know which address the other end

@@ -19,6 +19,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) nat: Option<NatKind>,
     /// Whether it named an address of IPv6; see [`names_ipv6`].
     pub(crate) names_ipv6: bool,
+    /// Whether others of other networks are told any address of it. Where the server tells visitors how it sees them, who is told of none could not ask: its UDP is blocked.
+    pub(crate) is_told: bool,
 }
 
 /// Whether one of these candidates is an address of IPv6 of the whole internet, which no NAT changes.
@@ -38,11 +40,21 @@ impl Reach<'_> {
         self.addr.public.to_canonical().is_ipv6() || self.names_ipv6
     }
 
-    /// Whether two may connect: neighbours and those with IPv6 pass no NAT, and of whom nothing is known is given a chance.
-    pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
+    /// Whether no NAT is between two: neighbours, and those with IPv6.
+    fn is_open_to(&self, other: &Reach<'_>) -> bool {
         let is_near = locality::are_neighbours(self.addr.public, other.addr.public) || (is_told_of(self.addr) && is_told_of(other.addr));
-        let passes_no_nat = is_near || (self.has_ipv6() && other.has_ipv6());
-        passes_no_nat || self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other))
+        is_near || (self.has_ipv6() && other.has_ipv6())
+    }
+
+    /// Whether two may connect: of whom nothing is known is given a chance.
+    pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
+        self.is_open_to(other) || self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other))
+    }
+
+    /// Whether this one likely connects to another one that left an offer. Whoever did not say what it is behind is most likely behind what does not meet a symmetric NAT.
+    pub(crate) fn likely_connects(&self, other: &Reach<'_>) -> bool {
+        let likely = Reach { nat: self.nat.or(Some(NatKind::PortRestricted)), ..*self };
+        likely.may_connect(other) && (other.is_told || self.is_open_to(other))
     }
 }
 
@@ -97,7 +109,8 @@ mod tests {
         ];
         for (one, other, expected) in rows {
             let (a, b) = (addr(one.0, one.1), addr(other.0, other.1));
-            let reach = |addr, (_, _, nat, candidates): &End<'_>| Reach { addr, nat: *nat, names_ipv6: names_ipv6(candidates) };
+            let reach =
+                |addr, (_, _, nat, candidates): &End<'_>| Reach { addr, nat: *nat, names_ipv6: names_ipv6(candidates), is_told: true };
             let (a, b) = (reach(&a, one), reach(&b, other));
             assert_eq!((a.may_connect(&b), b.may_connect(&a)), (*expected, *expected), "{one:?} {other:?}");
         }

@@ -283,8 +283,11 @@ impl Tracker {
                 }
             }
         }
-        let left = search.count_max - chosen.len();
-        chosen.extend(hard.into_iter().take(left));
+        for choice in hard {
+            let is_known = !choice.is_own && chosen.iter().any(|other| other.network == choice.network);
+            let list = if is_known || chosen.len() >= search.count_max { &mut spare } else { &mut chosen };
+            list.push(choice);
+        }
         let missing = if search.is_thin { 0 } else { search.count_max - chosen.len() };
         chosen.extend(spare.into_iter().take(missing));
         chosen
@@ -382,9 +385,7 @@ impl Tracker {
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let reach = session.reach();
-        let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6 };
-        // Whose NAT is not known is most likely behind one that does not meet a symmetric one.
-        let likely = Reach { nat: Some(NatKind::PortRestricted), ..seeker };
+        let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6, is_told: true };
         let is_no_choice = covered < u32::from(search.covered_min)
             || session.standing.is_cooling_down_for(search.now_ms, own)
             || !session.has_room_for(&search.addr)
@@ -392,7 +393,7 @@ impl Tracker {
             || !seeker.may_connect(&reach);
         (!is_no_choice).then(|| Choice {
             fault_count: session.standing.fault_count_for(search.now_ms, own),
-            is_hard_to_reach: search.nat.is_none() && !likely.may_connect(&reach),
+            is_hard_to_reach: !seeker.likely_connects(&reach),
             is_unproven: !session.standing.is_proven_to(own),
             partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
             way: search.learned.class(&place),

@@ -53,6 +53,7 @@ impl Tracker {
             addr,
             nat: None,
             names_ipv6: false,
+            is_told: true,
             fades: false,
             register_due_ms,
             page: None,

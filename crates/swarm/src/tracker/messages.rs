@@ -13,6 +13,7 @@ use super::{
     types::{AnswerError, Answerer},
 };
 use crate::coverage::Coverage;
+use crate::ice_candidates;
 use crate::nat;
 use crate::pageset::{Report, ReportKind};
 use crate::places::Use;
@@ -112,6 +113,9 @@ impl Tracker {
             description.rewrite_local(address);
         }
         session.names_ipv6 = nat::names_ipv6(description.candidates());
+        let hides = self.config.ladder.is_for_neighbours_alone();
+        session.is_told = self.stun.of_use_to(&session.addr).is_empty()
+            || ice_candidates::is_told_to_strangers(description.candidates(), &session.addr, hides);
         let is_reflexive = |candidate: &Candidate| candidate.kind == CandidateKind::ServerReflexive;
         let fades = session.fades && description.candidates().iter().any(is_reflexive);
         let age_ms = if fades { session.book.fading_age_ms(self.now_ms, offer.offer) } else { self.config.offer_age_max_ms };

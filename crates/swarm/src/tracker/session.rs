@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) nat: Option<NatKind>,
     /// Its newest offer names an address of IPv6. Known here, since a match looks at many sessions and their offers are elsewhere in memory.
     pub(super) names_ipv6: bool,
+    /// Its newest offer names an address that somebody of another network is told, or it was not told how to find out.
+    pub(super) is_told: bool,
     /// Its idle offers name addresses that nothing keeps alive.
     pub(super) fades: bool,
     /// By when it must have registered; meaningless afterwards.
@@ -67,7 +69,7 @@ pub(super) struct Held {
 impl Session {
     /// Its way to others.
     pub(super) fn reach(&self) -> Reach<'_> {
-        Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6 }
+        Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: self.is_told }
     }
 
     /// Whether somebody can be introduced to it, or is connected with it.

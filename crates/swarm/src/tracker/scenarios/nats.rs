@@ -58,6 +58,22 @@ fn of_whom_nothing_is_known_is_given_whom_most_can_reach_and_only_then_others() 
     assert_eq!((World::peers(&offers), offers[0].far), (vec![symmetric], false), "a neighbour needs no NAT's grace");
 }
 
+#[test]
+fn whoever_was_told_how_to_ask_and_learned_no_address_is_given_last_to_other_networks() {
+    let mut world = World::new();
+    world.tracker.set_stun(StunPorts { ports: vec![3478, 3479], is_open: true });
+    // Its offers name nothing but what its own link knows.
+    let _blocked = [world.seeder("192.0.2.77"), world.seeder("192.0.2.77")];
+    let open = world.seeder(HERE);
+    leave_reflexive(&mut world, open, 9);
+    let ticket = world.fresh_ticket();
+    let found = World::peers(&world.seek(ELSEWHERE, ticket, 3));
+    assert_eq!((found.len(), found[0]), (2, open), "one of a network: {found:?}");
+    let ticket = world.fresh_ticket();
+    let offers = world.seek("192.0.2.77", ticket, 2);
+    assert!(offers.len() == 2 && offers.iter().all(|offer| !offer.far), "neighbours know more");
+}
+
 /// Leaves an offer with an address that the server told.
 fn leave_reflexive(world: &mut World, peer: PeerNumber, offer: u32) {
     let fingerprint = Digest::of(b"certificate");
