@@ -15,6 +15,7 @@ type Input =
   | { call: 'crowd'; in_crowd: boolean }
   | { call: 'dial' | 'promise' | 'have' | 'refuse'; peer: PeerKey; ids: number[] }
   | { call: 'open' | 'closed'; peer: PeerKey }
+  | { call: 'beyond'; peer: PeerKey; stripe: number; stripes: number }
   | { call: 'hello'; peer: PeerKey; complete: boolean }
   | { call: 'accept'; source: PeerKey | null; id: number }
   | { call: 'piece'; source: PeerKey | null; id: number; verified: boolean }
@@ -71,6 +72,8 @@ function apply(fetch: Fetch, now: number, input: Input, known: { count: number }
       return fetch.handleRefuse(now, input.peer, ids);
     case 'open':
       return fetch.handleOpen(now, input.peer);
+    case 'beyond':
+      return fetch.handleBeyond(now, input.peer, { stripe: input.stripe, stripes: input.stripes });
     case 'closed':
       return fetch.handleClosed(now, input.peer);
     case 'hello':

@@ -14,6 +14,7 @@ import { leaveCrowd, newPolicy, settled } from './fetch/origin';
 import type { OriginLease } from './fetch/originlease';
 import { due, expire } from './fetch/timeouts';
 import type { Accepted, FetchOutput, PeerKey, Progress, Source } from './fetch/types';
+import type { Beyond } from './generated/Beyond';
 import type { Piece } from './manifest';
 
 export type { FetchConfig } from './fetch/config';
@@ -109,6 +110,16 @@ export class Fetch {
     state._grace = table._now + GRACE_MS;
     for (const piece of state._announced) table._awaitPush(state, piece);
     state._announced = [];
+  }
+
+  /**
+   * A peer that opened is behind another line than this one. In a crowd what comes from there crosses the line about once: this one takes of it what `beyond` says, and leaves the
+   * rest to neighbours as long as they give something.
+   */
+  handleBeyond(now: number, peer: PeerKey, beyond: Beyond): void {
+    const table = this.#at(now);
+    const state = table._peers.get(peer);
+    if (state) state._beyond = table._beyond = beyond;
   }
 
   /** A peer's connection ended or never came to be. */

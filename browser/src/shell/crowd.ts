@@ -85,7 +85,13 @@ class Crowd implements CrowdPart {
     tell.begins = () => this.#handleManifest();
     // It may have begun while this script came.
     this.#handleManifest();
+    for (const link of this.#start.engineDriver.links) if (link.opened) this.#tellBeyond(link);
     this.#seeder.start(null);
+  }
+
+  /** The engine learns who is behind another line, once it knows the peer. */
+  #tellBeyond({ key, beyond }: Link): void {
+    if (beyond) this.#start.engineDriver.engine.handleBeyond(now(), key, beyond);
   }
 
   asks(): PeerToTracker[] {
@@ -133,8 +139,9 @@ class Crowd implements CrowdPart {
     const { manifest } = this;
     const before = handlerOf();
     return {
-      handleOpen(link) {
+      handleOpen: (link) => {
         peers.handleOpen(link);
+        this.#tellBeyond(link);
         if (!got.bytes) sendFrame(link, { kind: 'want-manifest', manifest });
       },
       handleFrame: (link: Link, frame: Frame) => {

@@ -37,8 +37,8 @@ let earlyBytes = 0;
 export async function download(boot: ThinBoot): Promise<void> {
   const { offers, manifest, ticket, stun } = boot;
   marks.dialled = now();
-  for (const [key, { peer, offer, far }] of offers.entries()) {
-    const link = newLink(key, peer, offer, far && stun);
+  for (const [key, { peer, offer, far, beyond }] of offers.entries()) {
+    const link = newLink(key, peer, offer, far && stun, beyond);
     links.push(link);
     link.handler = handler(boot, offers[key]?.push ? new Parts() : null);
     engine.handleDial(now(), key, []);

@@ -21,7 +21,7 @@ export interface Marks {
 
 /** The loader's fetch engine goes on working, for the expected ring and for what the page asks for: a full page has none and needs none. */
 export interface EngineDriver {
-  readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'progress' | 'handleCrowd' | 'handleLease'>;
+  readonly engine: Pick<typeof engine, 'accept' | 'handleOpen' | 'handleBeyond' | 'progress' | 'handleCrowd' | 'handleLease'>;
   readonly links: typeof links;
   readonly tell: typeof tell;
   readonly assets: typeof assets;

@@ -2,6 +2,7 @@
 
 import { candidateLine, compactFromSdp, sdpFromCompact, waitsForAnswer } from '../core/description';
 import type { Description } from '../core/description';
+import type { Beyond } from '../core/generated/Beyond';
 import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeControl } from '../core/frame';
 import type { Channel, ControlFrame, Frame } from '../core/frame';
@@ -38,6 +39,8 @@ export interface Link {
   controlSince?: number;
   /** Manifests that the other end asked for; none yet if absent. */
   manifestsAsked?: number;
+  /** The other end is behind another line: what of all that comes from there this page takes. */
+  readonly beyond?: Beyond | undefined;
   /** How far the connection was when it ended. */
   reached?: RTCPeerConnectionState;
   /** Our description as it was then: a closed connection does not tell it everywhere. */
@@ -56,11 +59,11 @@ export interface LinkHandler {
 /**
  * A new connection, not yet told anything. At the UDP ports `stun` of the page's own host the browser asks how the world sees it, and nobody else. Each has a certificate of its own: nobody can tell two of them for one page's, and none is waited for.
  */
-export function newLink(key: PeerKey, peer: number, offer: number, stun?: readonly number[] | false): Link {
+export function newLink(key: PeerKey, peer: number, offer: number, stun?: readonly number[] | false, beyond?: Beyond): Link {
   const pc = new RTCPeerConnection({ iceServers: stunServers(location.hostname, stun || []) });
   const channel = (id: number): RTCDataChannel => pc.createDataChannel('', { negotiated: true, id });
   const at = now();
-  const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false, later: [] };
+  const link: Link = { key, peer, offer, far: !!stun, pc, control: channel(0), pieces: channel(1), startedAt: at, usedAt: at, opened: false, closed: false, later: [], beyond };
   const { control, pieces } = link;
   control.binaryType = pieces.binaryType = 'arraybuffer';
   const closed = (): void => {

@@ -282,11 +282,10 @@ export class Seeder implements PeersOwner, TrackerHost {
     this.host.changed();
   }
 
-  async #handleAnswer({ offer, peer, description, push }: Extract<TrackerToPeer, { kind: 'answer' }>): Promise<void> {
+  async #handleAnswer({ offer, peer, beyond, description, push }: Extract<TrackerToPeer, { kind: 'answer' }>): Promise<void> {
     const link = this.#offers.take(offer);
     if (!link) return;
-    link.peer = peer;
-    link.startedAt = now();
+    Object.assign(link, { peer, startedAt: now(), beyond });
     this.peers.add(link, push);
     try {
       await link.pc.setRemoteDescription({ type: 'answer', sdp: sdpFromCompact(description) });
@@ -299,7 +298,7 @@ export class Seeder implements PeersOwner, TrackerHost {
   async #dial(offers: readonly Offer[]): Promise<void> {
     const engineDriver = this.host.handover?.engineDriver;
     const room = engineDriver ? offers.slice(0, this.peers.room()) : [];
-    const links = room.map(({ peer, offer, far }) => newLink(nextKey++, peer, offer, far && this.#stun));
+    const links = room.map(({ peer, offer, far, beyond }) => newLink(nextKey++, peer, offer, far && this.#stun, beyond));
     for (const link of links) this.peers.add(link);
     await engineDriver?.answersTo(room, links, (group, answers) => {
       const tell = group.some(({ later }) => later.length);

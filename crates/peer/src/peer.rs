@@ -404,9 +404,9 @@ impl Peer {
                 self.held.offers = self.held.offers.saturating_add(count);
                 self.release();
             }
-            Output::Accept { offer, number, description, push } => {
+            Output::Accept { offer, number, description, push, beyond } => {
                 if let Some(key) = links.accept(Instant::now(), offer, number, &description) {
-                    self.session.handle_accepted(self.now(), key, Introduction { number, offer, push, dialled: false });
+                    self.session.handle_accepted(self.now(), key, Introduction { number, offer, push, dialled: false, beyond });
                 }
             }
             Output::WithdrawOffers => {
@@ -442,10 +442,10 @@ impl Peer {
     /// Prepares a connection for each offer that is of use, and answers them.
     fn dial(&mut self, offers: Vec<Offer>, by_post: bool, tell: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
-        for Offer { peer, offer, description, push, far: _ } in offers {
+        for Offer { peer, offer, description, push, far: _, beyond } in offers {
             match self.network.links.answer(Instant::now(), (peer, offer), &description) {
                 Ok((key, description)) => {
-                    dialled.push((key, Introduction { number: peer, offer, push, dialled: true }));
+                    dialled.push((key, Introduction { number: peer, offer, push, dialled: true, beyond }));
                     answers.push(Answer { peer, offer, description });
                 }
                 Err(error) => tracing::debug!(%peer, %error, "offer is of no use"),

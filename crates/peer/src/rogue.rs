@@ -170,9 +170,9 @@ impl Rogue {
                 }
             }
             TrackerToPeer::OffersWanted { count } => self.make_offers(count),
-            TrackerToPeer::Answer { offer, peer, description, push } => {
+            TrackerToPeer::Answer { offer, peer, description, push, .. } => {
                 if let Some(key) = self.links.accept(Instant::now(), offer, peer, &description) {
-                    self.met.insert(key, Introduction { number: peer, offer, push, dialled: false });
+                    self.met.insert(key, Introduction { number: peer, offer, push, dialled: false, beyond: None });
                 }
             }
             TrackerToPeer::Peers { offers } => self.dial(offers),
@@ -228,7 +228,7 @@ impl Rogue {
         let mut answers = Vec::new();
         for Offer { peer, offer, description, .. } in offers {
             if let Ok((key, description)) = self.links.answer(Instant::now(), (peer, offer), &description) {
-                self.met.insert(key, Introduction { number: peer, offer, push: None, dialled: true });
+                self.met.insert(key, Introduction { number: peer, offer, push: None, dialled: true, beyond: None });
                 answers.push(Answer { peer, offer, description });
             }
         }

@@ -187,14 +187,14 @@ impl Rogue {
                 }
             }
             TrackerToPeer::OffersWanted { count } => self.make_offers(context, count),
-            TrackerToPeer::Answer { offer, peer, description, push } => {
+            TrackerToPeer::Answer { offer, peer, description, push, .. } => {
                 let Some(place) = self.offers.iter().position(|waiting| *waiting == offer) else { return };
                 self.offers.remove(place);
                 let Some(conn) = description::conn(&description).filter(|conn| context.net.end(*conn, Side::B) == Some(self.index + 1))
                 else {
                     return;
                 };
-                let key = self.meet(context, conn, Side::B, Introduction { number: peer, offer, push, dialled: false });
+                let key = self.meet(context, conn, Side::B, Introduction { number: peer, offer, push, dialled: false, beyond: None });
                 context.net.start(context.now, conn);
                 context.timeline.push(context.now + 5_000 * MS, Event::Unheard(self.index, key));
             }
@@ -203,7 +203,7 @@ impl Rogue {
                 for offer in offers {
                     let Some(maker) = description::visitor(&offer.description).filter(|_| self.line.len() < LINKS_MAX) else { continue };
                     let conn = context.net.open(context.now, Kind::DataChannel, self.index + 1, maker + 1);
-                    let from = Introduction { number: offer.peer, offer: offer.offer, push: None, dialled: true };
+                    let from = Introduction { number: offer.peer, offer: offer.offer, push: None, dialled: true, beyond: None };
                     let key = self.meet(context, conn, Side::A, from);
                     context.timeline.push(context.now + 5_000 * MS, Event::Unheard(self.index, key));
                     let description = description::description(self.index, Some(conn));

@@ -16,7 +16,7 @@ mod tests;
 mod timeouts;
 mod types;
 
-use viral_wire::{Piece, PieceId};
+use viral_wire::{Piece, PieceId, signal::Beyond};
 
 pub use config::FetchConfig;
 use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
@@ -144,6 +144,16 @@ impl Fetch {
         state.grace = now + GRACE_MS;
         for i in std::mem::take(&mut state.announced) {
             self.table.await_push(at, i);
+        }
+    }
+
+    /// A peer that opened is behind another line than this one. In a crowd what comes from there crosses the line about once: this one takes of it what `beyond` says, and
+    /// leaves the rest to neighbours as long as they give something.
+    pub fn handle_beyond(&mut self, now: u64, peer: PeerKey, beyond: Beyond) {
+        self.at(now);
+        if let Some(at) = self.peer(peer) {
+            self.table.sources[at].is_beyond = true;
+            self.table.beyond = beyond;
         }
     }
 
@@ -407,9 +417,10 @@ impl Fetch {
 
     /// The piece, not held yet, is held from now on.
     fn settle(&mut self, i: usize, source: Option<Source>) {
-        let is_from_peer = source.is_some_and(|source| self.table.find(source).is_some_and(|at| at != ORIGIN));
+        let giver = source.and_then(|source| self.table.find(source)).filter(|&at| at != ORIGIN);
+        let is_near = giver.is_some_and(|at| !self.table.sources[at].is_beyond);
         self.table.settle(i, source);
-        self.policy.settled(self.table.now, source, self.table.pieces[i].len, is_from_peer);
+        self.policy.settled(self.table.now, source, self.table.pieces[i].len, giver.is_some(), is_near);
     }
 
     fn at(&mut self, now: u64) {

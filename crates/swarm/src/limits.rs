@@ -203,6 +203,13 @@ pub const MANIFEST_SCAN_MAX: usize = 64;
 /// Matches remembered for one leecher; at the limit it gets no more peers until a connection of its ended.
 pub const MATCHES_PER_LEECHER_MAX: usize = 64;
 
+/// Members of a crowd behind one line who are connected beyond it, each for its stripe of the pieces. Each costs the line 6 to 9 % of a copy of 5 MB in
+/// control frames and acknowledgements. With two, what they can upload bounds all others where each has a thin line of its own: the last is done a third later.
+pub const GATEWAYS_PER_LINE: usize = 3;
+
+/// So long after it was last introduced beyond the line the place of one of them is free for others, in milliseconds: it may have reached nobody.
+pub const GATEWAY_MS: u64 = 60_000;
+
 /// Unanswered matches one leecher may hold: two full rounds of offers.
 pub const OUTSTANDING_MATCHES_MAX: usize = 2 * viral_wire::limits::OFFERS_PER_LEECHER_MAX;
 

@@ -7,7 +7,7 @@ use ts_rs::TS;
 
 use crate::{
     description::Description,
-    digest::{Digest, Ticket},
+    digest::{Digest, PieceId, Ticket},
     limits::PEER_NUMBER_END,
 };
 
@@ -197,6 +197,10 @@ pub enum TrackerToPeer {
         description: Description,
         /// What to send it unasked.
         push: Option<Push>,
+        /// The leecher is behind another line, as far as the tracker knows: what of all that comes from there this peer takes. Left out where not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        beyond: Option<Beyond>,
     },
     /// The reply to `answers` with `tell`, one to each in their order: those of offers that are there still left in this moment, to meet on the way what is dialled now.
     Relayed {},
@@ -265,6 +269,28 @@ pub struct Offer {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(as = "Option<bool>", optional)]
     pub far: bool,
+    /// The maker is behind another line, as far as the tracker knows: what of all that comes from there the leecher takes. Left out where not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub beyond: Option<Beyond>,
+}
+
+/// Which pieces one of those behind a line takes over it; neighbours take the others. What was told last holds for all peers beyond the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Beyond {
+    /// Those whose id's last byte leaves this remainder, divided by `stripes`; none where it is not below that.
+    pub stripe: u8,
+    /// Among so many the pieces are divided.
+    pub stripes: u8,
+}
+
+impl Beyond {
+    /// Whether this one takes the piece.
+    #[must_use]
+    pub fn takes(&self, id: &PieceId) -> bool {
+        self.stripes > 0 && id.0[id.0.len() - 1] % self.stripes == self.stripe
+    }
 }
 
 /// An answer to an [`Offer`].

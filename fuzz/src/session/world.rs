@@ -213,7 +213,7 @@ impl World {
             }
             Output::Accept { offer, number, push, .. } => {
                 let peer = self.connect();
-                self.session.handle_accepted(now, peer, Introduction { number, offer, push, dialled: false });
+                self.session.handle_accepted(now, peer, Introduction { number, offer, push, dialled: false, beyond: None });
             }
             Output::WithdrawOffers => self.offered = 0,
             Output::Close { peer, .. } => _ = self.links.remove(&peer),
@@ -242,7 +242,7 @@ impl World {
         assert!((1..=LINKS_MAX).contains(&offers.len()));
         let mut dialled = Vec::new();
         for offer in offers.iter().filter(|offer| offer.peer != peer(PEERS - 1)) {
-            let from = Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true };
+            let from = Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true, beyond: None };
             dialled.push((self.connect(), from));
         }
         self.session.handle_dialled(self.now, &dialled);
@@ -355,11 +355,11 @@ pub(super) fn offer(index: usize) -> Offer {
     if far {
         description.set_candidates(vec!["u|203.0.113.7|50001|a|s".parse().expect("it is a candidate")]);
     }
-    Offer { peer: peer(index), offer: 1, description, push: None, far }
+    Offer { peer: peer(index), offer: 1, description, push: None, far, beyond: None }
 }
 
 pub(super) fn answer(offer: u32, index: usize) -> TrackerToPeer {
-    TrackerToPeer::Answer { offer, peer: peer(index), description: description(), push: None }
+    TrackerToPeer::Answer { offer, peer: peer(index), description: description(), push: None, beyond: None }
 }
 
 /// A frame of this kind that names these pieces, or this version.

@@ -1,9 +1,9 @@
 /** What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something. */
 
 import type { PieceTable } from './piecetable';
-import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS } from './config';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, NEIGHBOURS_MIN } from './config';
 import { EXPECTED, NEVER } from './state';
-import type { PieceState } from './state';
+import type { PieceState, SourceState } from './state';
 
 /** The lease of one engine. */
 export class OriginLease {
@@ -23,6 +23,11 @@ export class OriginLease {
   #advancedAt: number;
   /** Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does. */
   #originFallback = 0;
+  /** Since when a peer stands idle for what is left to neighbours, of whom none gave anything meanwhile: by the last round and by this one. */
+  #leftSince = NEVER;
+  #leftNow = NEVER;
+  /** Neighbours gave nothing for so long that nothing is left to them any more. */
+  #takesAll = false;
   readonly #salt: number;
 
   constructor(now: number, salt: number) {
@@ -44,9 +49,11 @@ export class OriginLease {
   }
 
   /** A piece was verified. */
-  _advance(now: number, isFromPeer: boolean): void {
+  _advance(now: number, isFromPeer: boolean, source?: SourceState): void {
     this.#advancedAt = now;
-    if (isFromPeer) this.#originFallback = 0;
+    if (!isFromPeer) return;
+    this.#originFallback = 0;
+    if (source && !source._beyond) this.#leftSince = NEVER;
   }
 
   /** The origin did not give what it was asked for: asking for more would not help it. */
@@ -60,12 +67,18 @@ export class OriginLease {
       // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
       this.#originFallback ||= 1;
     }
+    if (this.#leftUntil() <= now) this.#takesAll = true;
     if (this.#retryAt <= now) this.#retryAt = NEVER;
     if (this.#silentUntil <= now) this.#silentUntil = NEVER;
   }
 
   _due(): number {
-    return Math.min(this.#retryAt, this.#silentUntil, this.#stallsAt());
+    return Math.min(this.#retryAt, this.#silentUntil, this.#stallsAt(), this.#takesAll ? NEVER : this.#leftUntil());
+  }
+
+  /** When nothing is left to neighbours any more. */
+  #leftUntil(): number {
+    return this.#leftSince + LEFT_MS;
   }
 
   /** When the crowd counts as giving nothing. */
@@ -76,6 +89,32 @@ export class OriginLease {
   /** The place of a piece in an order that is another one for each of the crowd. Below 2^53 at every step. */
   _placeOf({ _at: at }: PieceState): number {
     return (((at * 48271 + this.#salt * 7) % 2147483647) * 16807) % 2147483647;
+  }
+
+  /** Of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
+  _rarest(table: PieceTable, state: SourceState): PieceState | undefined {
+    let rarest: PieceState | undefined;
+    let leaves = false;
+    const consider = (piece: PieceState): void => {
+      if (!table._isFree(piece) || !table._can(state, piece)) return;
+      if (rarest && (piece._ring - rarest._ring || piece._availability - rarest._availability || this._placeOf(piece) - this._placeOf(rarest)) >= 0) return;
+      if (this.#leaves(table, state, piece)) leaves = true;
+      else rarest = piece;
+    };
+    if (state._complete) for (let at = 0; at < table._boot; at++) consider(table._pieces[at]!);
+    for (const piece of state._has) consider(piece);
+    // It stands idle for what is left to neighbours.
+    if (leaves && !rarest) this.#leftNow = Math.min(this.#leftSince, table._now);
+    return rarest;
+  }
+
+  /** Whether a piece that a peer could send is left to neighbours: over the line this one takes only its stripe, and of that nothing that a neighbour has. */
+  #leaves(table: PieceTable, { _beyond }: SourceState, piece: PieceState): boolean {
+    if (this.#takesAll || !_beyond) return false;
+    const neighbours = [...table._peers.values()].filter((state) => state._open && !state._beyond);
+    const { stripe, stripes } = table._beyond!;
+    const isOurs = parseInt(piece.id.slice(-2), 16) % stripes === stripe;
+    return neighbours.length >= NEIGHBOURS_MIN && !(isOurs && !neighbours.some((state) => table._can(state, piece)));
   }
 
   /** What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
@@ -98,6 +137,9 @@ export class OriginLease {
 
   /** Whether the tracker is asked now: with how much of the lease is held, once that is worth saying, or for more, once all of it is under way. */
   _pollAsk(table: PieceTable): number | undefined {
+    // The round is over.
+    this.#leftSince = this.#leftNow;
+    this.#leftNow = NEVER;
     const given = this.#given;
     const isDone = table._held === table._pieces.length;
     while (given[0]?._held) {

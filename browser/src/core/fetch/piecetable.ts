@@ -1,6 +1,7 @@
 /** Who owes which piece. Keeps the counts right; knows no policy. */
 
 import type { PieceId } from '../digest';
+import type { Beyond } from '../generated/Beyond';
 import type { Fault } from '../generated/Fault';
 import { BANNED_MAX } from './config';
 import { EXPECTED, NEVER, noteActivity, isMute, newSourceState, timeoutAt, startOver, turnBack } from './state';
@@ -18,6 +19,8 @@ export class PieceTable {
   readonly _origin = newSourceState(-1);
   readonly _banned = new Set<PeerKey>();
   readonly _out: FetchOutput[] = [];
+  /** What this one takes from peers behind other lines, as it was told last. */
+  _beyond?: Beyond;
   /** Pieces of the page manifest: those of the first `addPieces`, and of each with peers only that follows it directly. */
   _boot = 0;
   _held = 0;

@@ -56,7 +56,7 @@ function askPeers(table: PieceTable, peers: readonly SourceState[], ring: number
   let ready = peers.filter(
     (state) => state._open && state._pause === NEVER && state._bytes * 4 <= windowOf(state, ring) * 3 && hasRoom(state, ring, 1),
   );
-  while (ready.length) ready = ready.filter((state) => (crowd ? takeRarest(table, state, crowd) : take(table, state, ring)));
+  while (ready.length) ready = ready.filter((state) => take(table, state, ring, crowd));
 }
 
 /** Half of a peer's window is kept free of what nobody waits for: what is demanded next must not queue behind it. */
@@ -82,26 +82,11 @@ function next(table: PieceTable, { _cursors }: SourceState, ring: number, suits:
   return undefined;
 }
 
-/** Wants the next piece of the ring that this peer can send. False when there is none or no room. */
-function take(table: PieceTable, state: SourceState, ring: number): boolean {
-  const piece = next(table, state, ring, (piece) => table._can(state, piece));
+/** Wants the next piece of the ring that this peer can send, in a crowd the rarest. False when there is none or no room. */
+function take(table: PieceTable, state: SourceState, ring: number, crowd?: OriginLease): boolean {
+  const piece = crowd ? hasRoom(state, ring, 1) && crowd._rarest(table, state) : next(table, state, ring, (piece) => table._can(state, piece));
   if (!piece || !hasRoom(state, ring, piece.len)) return false;
   want(table, state, piece);
-  return true;
-}
-
-/** In a crowd: of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere. */
-function takeRarest(table: PieceTable, state: SourceState, crowd: OriginLease): boolean {
-  if (!hasRoom(state, WANTED, 1)) return false;
-  let rarest: PieceState | undefined;
-  const consider = (piece: PieceState): void => {
-    if (!table._isFree(piece) || !table._can(state, piece)) return;
-    if (!rarest || (piece._ring - rarest._ring || piece._availability - rarest._availability || crowd._placeOf(piece) - crowd._placeOf(rarest)) < 0) rarest = piece;
-  };
-  if (state._complete) for (let at = 0; at < table._boot; at++) consider(table._pieces[at]!);
-  for (const piece of state._has) consider(piece);
-  if (!rarest || !hasRoom(state, WANTED, rarest.len)) return false;
-  want(table, state, rarest);
   return true;
 }
 

@@ -1,6 +1,7 @@
 /** What the engine knows about a piece, and about one source of pieces: a peer or the origin. */
 
 import type { PieceId } from '../digest';
+import type { Beyond } from '../generated/Beyond';
 import {
   CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, EPOCH_MS, OVERDUE_MS, TIMEOUT_MS, TIMEOUT_MS_MAX, SLOW_MS, SLOW_RATE, WINDOW_LEN_MAX, WINDOW_LEN_MIN, WINDOW_LEN_START,
   WINDOW_MS,
@@ -37,6 +38,8 @@ export interface SourceState {
   readonly peer: PeerKey;
   /** The data channels are open (always true of the origin). */
   _open: boolean;
+  /** It is behind another line: see {@link PieceTable._beyond}. */
+  _beyond?: Beyond;
   /** Its `hello` arrived. */
   _known: boolean;
   /** It holds every piece of the page manifest. */

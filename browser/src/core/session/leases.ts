@@ -39,9 +39,12 @@ export class Leases {
     return this.#first === 'asked';
   }
 
-  /** Whether the download is to wait for leases: there are some, or there will be. `live`: whether there is a session. */
+  /**
+   * Whether the download is to wait for leases: there are some, or there will be. Who met somebody near has the manifest before the session, and is not to take from the
+   * origin meanwhile what others were granted. `live`: whether there is a session.
+   */
   isLeasing(live: boolean): boolean {
-    return this.#inCrowd && (this.isAsked() || live || typeof this.#first !== 'string');
+    return this.#inCrowd && (live || this.#first !== 'over');
   }
 
   /** There is no session: nobody grants leases until there is another. What waits for a reply is asked again then. */

@@ -90,10 +90,10 @@ impl Visitor {
             // No visitor of a simulation is behind a NAT.
             Output::Reach { .. } => {}
             Output::MakeOffers { count } => self.make_offers(context, count),
-            Output::Accept { offer, number, description, push } => {
+            Output::Accept { offer, number, description, push, beyond } => {
                 if let Some(key) = self.accept(context, offer, &description) {
                     let now = self.now_ms(context);
-                    self.with(|session| session.handle_accepted(now, key, Introduction { number, offer, push, dialled: false }));
+                    self.with(|session| session.handle_accepted(now, key, Introduction { number, offer, push, dialled: false, beyond }));
                 }
             }
             Output::WithdrawOffers => self.offers.clear(),
@@ -152,14 +152,14 @@ impl Visitor {
     /// Prepares a connection for each offer that is of use, and answers them.
     fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool, tell: bool) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
-        for Offer { peer, offer, description, push, .. } in offers {
+        for Offer { peer, offer, description, push, beyond, .. } in offers {
             let Some(maker) = description::visitor(&description).filter(|_| self.line.len() < LINKS_MAX) else { continue };
             let conn = context.net.open(context.now, Kind::DataChannel, self.endpoint(), maker + 1);
             let Some(answer) = description::description(self.index, Some(conn)) else { continue };
             let key = self.fresh_key();
             self.line.insert(context, key, conn, Side::A);
             context.timeline.push(context.now + ICE_SILENCE, Event::Unheard(self.index, key));
-            dialled.push((key, Introduction { number: peer, offer, push, dialled: true }));
+            dialled.push((key, Introduction { number: peer, offer, push, dialled: true, beyond }));
             answers.push(Answer { peer, offer, description: answer });
         }
         let now = self.now_ms(context);

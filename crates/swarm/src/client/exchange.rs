@@ -167,6 +167,9 @@ impl Exchange {
             self.fetch.handle_dial(now, peer, &[]);
             if link.opened {
                 self.fetch.handle_open(now, peer);
+                if let Some(beyond) = link.from.beyond {
+                    self.fetch.handle_beyond(now, peer, beyond);
+                }
                 self.fetch.handle_hello(now, peer, wanted.is_some_and(|wanted| link.holds.contains(&wanted)));
             }
         }
@@ -195,7 +198,7 @@ impl Exchange {
     pub(super) fn handle_open(&mut self, peer: PeerKey) {
         self.peers.handle_open(peer);
         let Some(link) = self.peers.get(peer) else { return };
-        let (now, Introduction { number, offer, push, dialled }) = (self.now, link.from);
+        let (now, Introduction { number, offer, push, dialled, beyond }) = (self.now, link.from);
         let ms = u32::try_from(now - link.started_at).unwrap_or(u32::MAX);
         self.serving.handle_open(now, peer, push.filter(|_| !dialled).as_ref(), &self.manifests);
         // The greeting is the first frame of each side.
@@ -206,6 +209,9 @@ impl Exchange {
             self.send(peer, Frame::WantManifest { manifest }, 0);
         }
         self.fetch.handle_open(now, peer);
+        if let Some(beyond) = beyond {
+            self.fetch.handle_beyond(now, peer, beyond);
+        }
         self.out.push_back(Event::Opened { number, offer, ms });
     }
 

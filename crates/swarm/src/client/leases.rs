@@ -76,11 +76,11 @@ impl Leases {
         self.first == First::Asked
     }
 
-    /// Whether the download is to wait for leases: the tracker grants them, or will once there is a session that the first is asked for in. `live`: whether
-    /// there is one.
+    /// Whether the download is to wait for leases: the tracker grants them, or will once there is a session that the first is asked for in. Who met somebody near has
+    /// the manifest before the session, and is not to take from the origin meanwhile what others were granted. `live`: whether there is one.
     #[must_use]
     pub fn is_leasing(&self, live: bool) -> bool {
-        self.in_crowd && (self.is_asked() || live || matches!(self.first, First::Given(_)))
+        self.in_crowd && (live || self.first != First::Over)
     }
 
     /// There is no session: nobody grants leases until there is another. What waits for a reply is asked again then.

@@ -8,7 +8,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
-use viral_wire::signal::{ConnectFailure, PeerNumber, Push};
+use viral_wire::signal::{Beyond, ConnectFailure, PeerNumber, Push};
 use viral_wire::{Channel, Digest, Frame};
 
 use super::config::{CONTROL_FRAMES_PER_S_MAX, DIAL_GIVEN_UP_MS, DIAL_HOPED_MS, IDLE_MS, LINKS_MAX};
@@ -38,6 +38,8 @@ pub struct Introduction {
     pub push: Option<Push>,
     /// Whether this end answered the other end's offer.
     pub dialled: bool,
+    /// The other end is behind another line: what of all that comes from there this one takes.
+    pub beyond: Option<Beyond>,
 }
 
 /// One connection, answered by either side.

@@ -187,8 +187,8 @@ impl Session {
                 self.handle_limits(slots, up_bytes_per_s, up_bytes_per_day);
             }
             TrackerToPeer::Manifest { manifest, .. } => self.handle_named(manifest),
-            TrackerToPeer::Answer { offer, peer: number, description, push } => {
-                self.out.push_back(Output::Accept { offer, number, description, push });
+            TrackerToPeer::Answer { offer, peer: number, description, push, beyond } => {
+                self.out.push_back(Output::Accept { offer, number, description, push, beyond });
             }
             TrackerToPeer::Relayed {} => self.withheld.handle_relayed(),
             TrackerToPeer::Peers { offers } => {

@@ -2,7 +2,7 @@
 
 use viral_wire::description::Candidate;
 use viral_wire::frame::ByeReason;
-use viral_wire::signal::{DropReason, Offer, PeerNumber, PeerToTracker, Push};
+use viral_wire::signal::{Beyond, DropReason, Offer, PeerNumber, PeerToTracker, Push};
 use viral_wire::{Description, Digest, Frame, ManifestError, PieceId, Ticket};
 
 use crate::fetch::PeerKey;
@@ -92,6 +92,8 @@ pub enum Output {
         description: Description,
         /// What to send unasked.
         push: Option<Push>,
+        /// The other end is behind another line: what of all that comes from there this one takes.
+        beyond: Option<Beyond>,
     },
     /// Withdraw every offer that nobody answered: nobody can any more.
     WithdrawOffers,

@@ -92,6 +92,13 @@ pub const LEASE_RETRY_MS: u64 = 3_000;
 /// One of a crowd says this seldom what it has of its lease and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds.
 pub const LEASE_ASK_MS: u64 = 80;
 
+/// One of a crowd leaves pieces that come over the line to neighbours who take them. Once a peer stands idle for that and no neighbour gave anything for this long, it leaves
+/// nothing any more: a piece of 32 KiB needs three seconds at 87 kbit/s.
+pub const LEFT_MS: u64 = 3_000;
+
+/// Who has fewer neighbours leaves nothing to them: where two share a line, one waits for the other longer than a second copy takes.
+pub const NEIGHBOURS_MIN: usize = 2;
+
 /// After a refusal a peer is left alone for this long, doubled each time.
 pub const PAUSE_MS: u64 = 250;
 

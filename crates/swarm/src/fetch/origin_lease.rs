@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::config::{LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX};
+use super::config::{
+    LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, NEIGHBOURS_MIN, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX,
+};
 use super::piece_table::{ORIGIN, PieceTable};
 use super::state::{NEVER, PieceState, Ring};
 use super::types::Source;
@@ -26,6 +28,11 @@ pub(super) struct OriginLease {
     advanced_at: u64,
     /// Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does.
     pub(super) origin_fallback: usize,
+    /// Since when a peer stands idle for what is left to neighbours, of whom none gave anything meanwhile: by the last round and by this one; [`NEVER`] = none does.
+    left_since: u64,
+    left_now: u64,
+    /// Neighbours gave nothing for so long that nothing is left to them any more.
+    takes_all: bool,
     salt: u64,
 }
 
@@ -40,6 +47,9 @@ impl OriginLease {
             silent_until: NEVER,
             advanced_at: now,
             origin_fallback: 0,
+            left_since: NEVER,
+            left_now: NEVER,
+            takes_all: false,
             salt,
         }
     }
@@ -58,12 +68,15 @@ impl OriginLease {
 
     /// Something is missing from now on: whoever gave nothing before had nothing to give.
     pub(super) fn begin(&mut self, now: u64) {
-        self.advance(now, true);
+        self.advance(now, true, false);
     }
 
     /// A piece was verified.
-    pub(super) fn advance(&mut self, now: u64, is_from_peer: bool) {
+    pub(super) fn advance(&mut self, now: u64, is_from_peer: bool, is_near: bool) {
         self.advanced_at = now;
+        if is_near {
+            self.left_since = NEVER;
+        }
         if is_from_peer {
             self.origin_fallback = 0;
         }
@@ -80,6 +93,7 @@ impl OriginLease {
             // From now on the origin stands in, with little at first: where its line is what everybody waits for, all would ask for everything at once.
             self.origin_fallback = self.origin_fallback.max(1);
         }
+        self.takes_all |= self.left_until() <= now;
         if self.retry_at <= now {
             self.retry_at = NEVER;
         }
@@ -89,7 +103,13 @@ impl OriginLease {
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.retry_at.min(self.silent_until).min(self.stalls_at())
+        let left_until = if self.takes_all { NEVER } else { self.left_until() };
+        self.retry_at.min(self.silent_until).min(self.stalls_at()).min(left_until)
+    }
+
+    /// When nothing is left to neighbours any more.
+    fn left_until(&self) -> u64 {
+        self.left_since.saturating_add(LEFT_MS)
     }
 
     /// When the crowd counts as giving nothing.
@@ -98,8 +118,45 @@ impl OriginLease {
     }
 
     /// The place of a piece in an order that is another one for each of the crowd.
-    pub(super) fn place_of(&self, i: usize) -> u64 {
+    fn place_of(&self, i: usize) -> u64 {
         (i as u64 * 48_271 + self.salt * 7) % 2_147_483_647 * 16_807 % 2_147_483_647
+    }
+
+    /// Of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
+    pub(super) fn rarest(&mut self, table: &PieceTable, at: usize) -> Option<usize> {
+        let state = &table.sources[at];
+        let whole = if state.complete { 0..table.boot } else { 0..0 };
+        let (mut rarest, mut leaves) = (None, false);
+        for i in whole.chain(state.has.iter().copied()).filter(|&i| table.is_free(i) && table.can(at, i)) {
+            let rank = (table.pieces[i].ring, table.pieces[i].availability, self.place_of(i));
+            if rarest.is_some_and(|(best, _)| best <= rank) {
+                continue;
+            }
+            if self.leaves(table, at, i) {
+                leaves = true;
+            } else {
+                rarest = Some((rank, i));
+            }
+        }
+        if leaves && rarest.is_none() {
+            // It stands idle for what is left to neighbours.
+            self.left_now = self.left_since.min(table.now);
+        }
+        rarest.map(|(_, i)| i)
+    }
+
+    /// Whether a piece that a peer could send is left to neighbours: over the line this one takes only its stripe, and of that nothing that a neighbour has.
+    fn leaves(&self, table: &PieceTable, at: usize, i: usize) -> bool {
+        if self.takes_all || !table.sources[at].is_beyond {
+            return false;
+        }
+        let near = |&other: &usize| table.sources[other].open && !table.sources[other].is_beyond;
+        let mut neighbours = (ORIGIN + 1..table.sources.len()).filter(near);
+        let is_ours = table.beyond.takes(&table.pieces[i].id);
+        if neighbours.clone().count() < NEIGHBOURS_MIN || (is_ours && !neighbours.any(|other| table.can(other, i))) {
+            return false;
+        }
+        true
     }
 
     /// What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
@@ -130,6 +187,8 @@ impl OriginLease {
 
     /// Whether the tracker is asked now: with how much of the lease is held, once that is worth saying, or for more, once all of it is under way.
     pub(super) fn poll_ask(&mut self, table: &PieceTable) -> Option<u32> {
+        // The round is over.
+        self.left_since = std::mem::replace(&mut self.left_now, NEVER);
         let is_done = table.has_all();
         while self.given.front().is_some_and(|&i| table.pieces[i].held) {
             self.given.pop_front();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use viral_wire::PieceId;
-use viral_wire::signal::Fault;
+use viral_wire::signal::{Beyond, Fault};
 
 use super::config::BANNED_MAX;
 use super::state::{NEVER, PieceState, Ring, SourceState};
@@ -25,6 +25,8 @@ pub(super) struct PieceTable {
     pub(super) sources: Vec<SourceState>,
     pub(super) banned: BTreeSet<PeerKey>,
     pub(super) out: VecDeque<FetchOutput>,
+    /// What this one takes from peers behind other lines, as it was told last.
+    pub(super) beyond: Beyond,
     /// Pieces of the page manifest: those of the first `add_pieces`, and of each `add_expected` that follows it directly.
     pub(super) boot: usize,
     pub(super) held: usize,
@@ -57,6 +59,7 @@ impl PieceTable {
             sources: vec![SourceState::new(Source::Origin)],
             banned: BTreeSet::new(),
             out: VecDeque::new(),
+            beyond: Beyond { stripe: 0, stripes: 1 },
             boot: 0,
             held: 0,
             bytes_held: 0,

@@ -16,8 +16,8 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
     for at in peers.clone() {
         query(table, at);
     }
-    ask_peers(table, Ring::Demanded, policy.lease.as_ref());
-    ask_peers(table, Ring::Wanted, policy.lease.as_ref());
+    ask_peers(table, Ring::Demanded, policy.lease.as_mut());
+    ask_peers(table, Ring::Wanted, policy.lease.as_mut());
     if table.free == 0 && table.missing > 0 {
         for at in peers.clone() {
             if !table.sources[at].overdue && !is_awaited(table, at) {
@@ -25,7 +25,7 @@ pub(super) fn schedule(table: &mut PieceTable, policy: &mut OriginPolicy) {
             }
         }
     }
-    ask_peers(table, Ring::Expected, policy.lease.as_ref());
+    ask_peers(table, Ring::Expected, policy.lease.as_mut());
     match &mut policy.lease {
         Some(lease) => ask_for_lease(table, lease),
         None => ask_origin(table, policy),
@@ -66,14 +66,14 @@ fn query(table: &mut PieceTable, at: usize) {
 }
 
 /// Asks peers for pieces of the ring: one piece each in turn, so that the first ones come from several peers at once.
-fn ask_peers(table: &mut PieceTable, ring: Ring, lease: Option<&OriginLease>) {
+fn ask_peers(table: &mut PieceTable, ring: Ring, mut lease: Option<&mut OriginLease>) {
     // In a crowd the next piece is looked for in all rings at once.
     if lease.is_some() && ring != Ring::Wanted {
         return;
     }
     let mut ready: Vec<usize> = (ORIGIN + 1..table.sources.len()).filter(|&at| is_ready(table, at, ring)).collect();
     while !ready.is_empty() {
-        ready.retain(|&at| match lease {
+        ready.retain(|&at| match &mut lease {
             Some(lease) => take_rarest(table, at, lease),
             None => take(table, at, ring),
         });
@@ -126,18 +126,12 @@ fn take(table: &mut PieceTable, at: usize, ring: Ring) -> bool {
     true
 }
 
-/// In a crowd: of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins
-/// elsewhere.
-fn take_rarest(table: &mut PieceTable, at: usize, lease: &OriginLease) -> bool {
+/// In a crowd: wants the rarest piece that this peer can send.
+fn take_rarest(table: &mut PieceTable, at: usize, lease: &mut OriginLease) -> bool {
     if !has_room(table, at, Ring::Wanted, 1) {
         return false;
     }
-    let state = &table.sources[at];
-    let whole = if state.complete { 0..table.boot } else { 0..0 };
-    let rarest = whole
-        .chain(state.has.iter().copied())
-        .filter(|&i| table.is_free(i) && table.can(at, i))
-        .min_by_key(|&i| (table.pieces[i].ring, table.pieces[i].availability, lease.place_of(i)));
+    let rarest = lease.rarest(table, at);
     let Some(i) = rarest.filter(|&i| has_room(table, at, Ring::Wanted, table.pieces[i].len)) else { return false };
     want(table, at, i);
     true

@@ -44,6 +44,8 @@ pub(super) struct SourceState {
     pub(super) source: Source,
     /// The data channels are open (always true of the origin).
     pub(super) open: bool,
+    /// It is behind another line: see [`PieceTable::beyond`](super::piece_table::PieceTable::beyond).
+    pub(super) is_beyond: bool,
     /// Its `hello` arrived.
     pub(super) known: bool,
     /// It holds every piece of the page manifest.
@@ -94,6 +96,7 @@ impl SourceState {
         Self {
             source,
             open: source == Source::Origin,
+            is_beyond: false,
             known: false,
             complete: false,
             has: BTreeSet::new(),

@@ -3,6 +3,7 @@
 mod crowd;
 mod demand;
 mod help;
+mod line;
 mod properties;
 mod scenarios;
 mod trace;

@@ -84,7 +84,8 @@ impl Tracker {
         self.join_lineage(from);
         self.totals.matches.answered += 1;
         let push = found.push;
-        self.send(answer.peer, TrackerToPeer::Answer { offer: answer.offer, peer: number, description, push });
+        let beyond = found.crosses.then(|| self.lines.stripe_of(Some(answer.peer)));
+        self.send(answer.peer, TrackerToPeer::Answer { offer: answer.offer, peer: number, description, push, beyond });
         self.refresh(answer.peer);
         self.top_up(answer.peer);
         Some(())

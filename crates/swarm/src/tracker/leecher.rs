@@ -58,6 +58,8 @@ pub(super) struct Match {
     pub(super) push: Option<Push>,
     /// The maker's place in the lineage.
     pub(super) ordinal: Option<u64>,
+    /// In a crowd, beyond the lines of both.
+    pub(super) crosses: bool,
     /// Which ends said, by whatever they told of it, that the connection opened.
     pub(super) told: Told,
 }

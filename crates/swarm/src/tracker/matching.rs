@@ -50,9 +50,24 @@ struct Search<'a> {
     is_thin: bool,
     /// Only of the nearest tiers, of which another server's visitor wants somebody.
     near_only: bool,
+    /// Who is behind another line is chosen only if it may be connected beyond that.
+    crossing: Crossing,
     /// What others of its network got of whom.
     learned: Learned<'a>,
     coverage: &'a dyn Coverage,
+}
+
+/// Who may be connected beyond a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Crossing {
+    /// Anybody: there is no crowd, or somebody does not reach neighbours.
+    Free,
+    /// The few of each line.
+    Few,
+    /// This one, with whomever.
+    Own,
+    /// Not this one: few of its neighbours are already.
+    Never,
 }
 
 /// Whom somebody asks for.
@@ -128,6 +143,7 @@ impl Tracker {
             covered_min: COVERAGE_MIN_PERMILLE,
             is_thin: true,
             near_only: false,
+            crossing: Crossing::Free,
             learned: self.nearness.of(now_ms, &place),
             coverage,
         })
@@ -185,12 +201,23 @@ impl Tracker {
         let count_max = count.min(OFFERS_PER_LEECHER_MAX).min(room);
         let mut random = self.random.clone();
         let is_thin = matches!(who, Answerer::Ticket(_));
-        let own = self.members.session_of(who).and_then(|own| self.members.sessions.get(&own));
-        let (nat, names_ipv6) = own.map_or((None, false), |own| (own.nat, own.names_ipv6));
+        let own = self.members.session_of(who);
+        let session = own.and_then(|own| self.members.sessions.get(&own));
+        let (nat, names_ipv6) = session.map_or((None, false), |own| (own.nat, own.names_ipv6));
         let place = addr.place();
+        let in_crowd = self.leases.is_crowded(now_ms, &manifest);
+        // Who is connected beyond the line takes over it what others took, too: few of those who share it are.
+        let is_shared = in_crowd && covered_min == 0 && !self.has_missed_neighbour(who, &addr);
+        // A visit without a session is not counted among those behind its line.
+        let may_cross = own.map_or_else(|| self.lines.is_alone(manifest, &addr), |own| self.lines.may_cross(now_ms, own));
+        let crossing = match (is_shared, may_cross) {
+            (false, _) => Crossing::Free,
+            (true, true) => Crossing::Few,
+            (true, false) => Crossing::Never,
+        };
         let learned = self.nearness.of(now_ms, &place);
         let excluded = &excluded;
-        let search = Search {
+        let mut search = Search {
             now_ms,
             addr,
             place,
@@ -202,14 +229,14 @@ impl Tracker {
             covered_min,
             is_thin,
             near_only,
+            crossing,
             learned,
             coverage,
         };
         let mut chosen = self.choose(&search, &mut random);
-        if covered_min == 0 && self.leases.is_crowded(now_ms, &manifest) && !self.has_missed_neighbour(who, &addr) {
-            // Who is connected beyond the line takes over it what others took, too. One of those who share it is enough on average.
-            let sharing = self.lines.count(manifest, &addr).max(1);
-            chosen.retain(|choice| choice.is_own || random.next_u64().is_multiple_of(sharing));
+        if crossing == Crossing::Few && chosen.len() < count_max && chosen.iter().all(|choice| choice.is_own) {
+            search.crossing = Crossing::Own;
+            chosen = self.choose(&search, &mut random);
         }
         self.random = random;
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
@@ -221,7 +248,11 @@ impl Tracker {
                 plan = self.push_plan(manifest, stripe, stripes);
                 stripe += 1;
             }
-            offers.extend(self.reserve(who, choice.peer, plan));
+            let crosses = in_crowd && !choice.is_own;
+            for peer in own.into_iter().chain([choice.peer]).filter(|_| crosses) {
+                self.lines.cross(now_ms, peer);
+            }
+            offers.extend(self.reserve(who, choice.peer, plan, crosses));
         }
         offers
     }
@@ -382,11 +413,18 @@ impl Tracker {
             SharePolicy::Leech if !session.addr.is_native => return None,
             SharePolicy::Leech | SharePolicy::On => {}
         }
+        let is_own = own == locality::network_key(session.addr.public) || search.addr.is_same_site(&session.addr);
+        let is_barred = match search.crossing {
+            Crossing::Free | Crossing::Own => false,
+            Crossing::Few => !is_own && !self.lines.may_cross(search.now_ms, peer),
+            Crossing::Never => !is_own,
+        };
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
         let reach = session.reach();
         let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6, is_told: true };
-        let is_no_choice = covered < u32::from(search.covered_min)
+        let is_no_choice = is_barred
+            || covered < u32::from(search.covered_min)
             || session.standing.is_cooling_down_for(search.now_ms, own)
             || !session.has_room_for(&search.addr)
             || search.learned.is_failing(&place)
@@ -403,15 +441,16 @@ impl Tracker {
             peer,
             can_push: manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
             network: locality::network_key(session.addr.public),
-            is_own: own == locality::network_key(session.addr.public) || search.addr.is_same_site(&session.addr),
+            is_own,
         })
     }
 
     /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
-    fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>) -> Option<Offer> {
+    fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>, crosses: bool) -> Option<Offer> {
         let (leecher, addr) = (self.members.leecher(who)?.id, self.members.addr_of(who)?);
         let to = addr.public;
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
+        let beyond = crosses.then(|| self.lines.stripe_of(self.members.session_of(who)));
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
@@ -424,10 +463,11 @@ impl Tracker {
             given_ms: self.now_ms,
             push,
             ordinal: session.leecher.ordinal,
+            crosses,
             told: Told::default(),
         };
         let far = !locality::are_neighbours(from.public, to);
-        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far };
+        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far, beyond };
         out.description.set_candidates(ice_candidates::relayed(
             out.description.candidates(),
             &from,

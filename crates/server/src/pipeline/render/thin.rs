@@ -162,6 +162,7 @@ mod tests {
             description: description(n),
             push: Some(viral_wire::signal::Push { manifest: Digest::of(b"m"), stripe: n as u8 - 1, stripes: 4, budget: 1 << 20 }),
             far: true,
+            beyond: None,
         });
         ThinBoot {
             version: 1,

@@ -108,6 +108,17 @@ fn who_is_alone_without_a_session_asks_the_origin_for_the_manifest() {
 }
 
 #[test]
+fn who_has_the_manifest_of_a_neighbour_before_the_session_waits_for_it() {
+    let mut leases = Traced::new(true, false, false);
+    assert!(leases.leases.is_leasing(false), "the session is on its way");
+    leases.call(Input::Wanted { done: 0, live: false });
+    assert_eq!(leases.call(Input::Welcome), [ask(0)]);
+    leases.call(Input::Lost);
+    assert!(!leases.leases.is_leasing(false), "nobody grants anything");
+    leases.check("before-the-session");
+}
+
+#[test]
 fn a_lost_session_ends_all_waiting_for_a_first_lease() {
     let mut leases = Traced::new(true, true, false);
     leases.call(Input::Lost);

@@ -66,7 +66,7 @@ impl Traced {
 }
 
 fn from(number: u64, dialled: bool) -> Introduction {
-    Introduction { number: PeerNumber::from_bits(number), offer: 1, push: None, dialled }
+    Introduction { number: PeerNumber::from_bits(number), offer: 1, push: None, dialled, beyond: None }
 }
 
 fn met(opened: usize, hopeful: usize, late: usize) -> Met {

@@ -22,8 +22,14 @@ impl Visitor {
     fn new(change: impl FnOnce(&mut SessionConfig), offers: usize) -> Self {
         let mut config = SessionConfig { takes_page: true, meets: true, slots: 4, page: "/".to_owned(), ..SessionConfig::default() };
         change(&mut config);
-        let offers =
-            (1..=offers as u64).map(|number| Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false });
+        let offers = (1..=offers as u64).map(|number| Offer {
+            peer: peer(number),
+            offer: 1,
+            description: description(),
+            push: None,
+            far: false,
+            beyond: None,
+        });
         let mut visitor = Self { session: Session::new(config, offers.collect()), now: 0, said: Vec::new() };
         visitor.drain();
         visitor
@@ -77,7 +83,8 @@ impl Visitor {
             Output::AskManifest { .. } => "ask origin for manifest".to_owned(),
             Output::AskPieces { ids } => format!("ask origin for {}", ids.len()),
             Output::Dial { offers, by_post, tell } => {
-                let from = |offer: &Offer| Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true };
+                let from =
+                    |offer: &Offer| Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true, beyond: None };
                 let dialled: Vec<_> = offers.iter().map(|offer| (offer.peer.get(), from(offer))).collect();
                 self.session.handle_dialled(now, &dialled);
                 format!("dial {}{}{}", offers.len(), if by_post { " by post" } else { "" }, if tell { ", tell" } else { "" })
@@ -85,7 +92,7 @@ impl Visitor {
             Output::Reach { peer, candidates } => format!("reach {peer} at {}", candidates.len()),
             Output::MakeOffers { count } => format!("make {count} offers"),
             Output::Accept { offer, number, push, .. } => {
-                self.session.handle_accepted(now, number.get(), Introduction { number, offer, push, dialled: false });
+                self.session.handle_accepted(now, number.get(), Introduction { number, offer, push, dialled: false, beyond: None });
                 return None;
             }
             Output::WithdrawOffers => "withdraw offers".to_owned(),
@@ -263,7 +270,7 @@ fn one_of_a_crowd_with_peers_waits_for_the_manifest_from_them() {
     let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
     visitor.hears(welcome());
     visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
     assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![offer] }), ["dial 1"]);
     let asked: Vec<u64> = visitor.passes(20_000).into_iter().filter(|(_, what)| what.starts_with("ask origin")).map(|(at, _)| at).collect();
     assert_eq!(asked.first(), Some(&CROWD_MANIFEST_WAIT_MS));
@@ -274,7 +281,7 @@ fn when_the_last_one_to_wait_for_is_gone_the_lease_is_asked_for() {
     let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
     visitor.hears(welcome());
     visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     let gone = visitor.does(|session, now| session.handle_closed(now, 7));
     assert!(gone.contains(&"closed 7".to_owned()) && gone.contains(&"share 0".to_owned()), "{gone:?}");
@@ -291,7 +298,7 @@ fn a_lost_tracker_ends_leases_and_offers_but_no_connection() {
     );
     assert_eq!(visitor.session.registration().last().map(words), Some("share 0".to_owned()));
     visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     let lost = visitor.does(Session::handle_lost);
     assert_eq!(lost, ["withdraw offers"]);
@@ -324,7 +331,7 @@ fn pieces_that_come_before_the_manifest_are_used_once_it_is_here() {
     let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
     let mut visitor = thin(0);
     visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false };
+    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false, beyond: None };
     visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
     assert!(!visitor.opens(7).contains(&"7 want-manifest".to_owned()), "it comes with the push");
     assert_eq!(visitor.is_sent(7, piece(0)), Vec::<String>::new());
@@ -339,7 +346,7 @@ fn pushed_to() -> Visitor {
     let mut visitor = thin(0);
     visitor.hears(welcome());
     visitor.hears(TrackerToPeer::Peers {
-        offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false }],
+        offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false, beyond: None }],
     });
     visitor.opens(7);
     visitor
@@ -424,7 +431,7 @@ fn connections_that_nobody_uses_are_closed_in_time() {
     visitor.is_given_manifest();
     visitor.is_given(&PIECES);
     visitor.hears(welcome());
-    visitor.hears(TrackerToPeer::Answer { offer: 1, peer: peer(5), description: description(), push: None });
+    visitor.hears(TrackerToPeer::Answer { offer: 1, peer: peer(5), description: description(), push: None, beyond: None });
     assert!(visitor.opens(5).contains(&"opened 5 after 0 ms".to_owned()));
     visitor.is_sent(5, Frame::Hello { manifests: Vec::new() });
     let closed = visitor.passes(2 * IDLE_MS).into_iter().find(|(_, what)| what.starts_with("close"));
@@ -442,7 +449,7 @@ fn who_follows_takes_the_next_version_and_serves_the_last_one() {
     assert_eq!(visitor.hears(TrackerToPeer::Manifest { page: "/".to_owned(), manifest: next }), ["ask origin for manifest"]);
     visitor.does(|session, now| session.handle_manifest(now, next, Some(blob)));
     assert_eq!((visitor.session.progress().total, visitor.session.current().unwrap().digest), (3, next));
-    visitor.hears(TrackerToPeer::Answer { offer: 1, peer: peer(5), description: description(), push: None });
+    visitor.hears(TrackerToPeer::Answer { offer: 1, peer: peer(5), description: description(), push: None, beyond: None });
     assert!(visitor.opens(5).contains(&"5 hello 1".to_owned()), "the earlier one is here whole");
 }
 
@@ -478,7 +485,7 @@ fn an_address_behind_a_nat_is_dialled_once_the_answer_left() {
     let far = |number: u64| {
         let mut description = description();
         description.set_candidates(["u|203.0.113.7|50001|a|s", "u|2001:db8::7|50001|b|h"].map(|text| text.parse().unwrap()).to_vec());
-        Offer { peer: peer(number), offer: 1, description, push: None, far: true }
+        Offer { peer: peer(number), offer: 1, description, push: None, far: true, beyond: None }
     };
     let config = || SessionConfig { takes_page: true, meets: true, page: "/".to_owned(), ..SessionConfig::default() };
     let mut visitor = Visitor { session: Session::new(config(), vec![far(7)]), now: 0, said: Vec::new() };
@@ -506,7 +513,7 @@ fn the_tracker_may_refuse_a_page_that_it_does_not_know() {
 /// One thing that may happen, drawn at random: what, of whom, and which piece.
 fn happens(visitor: &mut Visitor, (what, number, id): (u8, u64, u32)) {
     let ids = replay::ids(&[id, id + 1]);
-    let offer = Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false };
+    let offer = Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false, beyond: None };
     let frame = match what {
         0 => return drop(visitor.hears(welcome())),
         1 => return drop(visitor.hears(named())),

@@ -7,11 +7,11 @@ fn offer(number: u32, far: bool, candidates: &[&str]) -> Offer {
     let candidates: Vec<String> = candidates.iter().map(|text| format!("\"{text}\"")).collect();
     let text = format!("[\"ufra\",\"{}\",\"{}\",\"actpass\",262144,[{}],[]]", "p".repeat(24), "0f".repeat(32), candidates.join(","));
     let description = Description::parse(&text).unwrap();
-    Offer { peer: PeerNumber::from_bits(u64::from(number)), offer: number, description, push: None, far }
+    Offer { peer: PeerNumber::from_bits(u64::from(number)), offer: number, description, push: None, far, beyond: None }
 }
 
 fn dialled(peer: PeerKey, number: u32) -> (PeerKey, Introduction) {
-    (peer, Introduction { number: PeerNumber::from_bits(u64::from(number)), offer: number, push: None, dialled: true })
+    (peer, Introduction { number: PeerNumber::from_bits(u64::from(number)), offer: number, push: None, dialled: true, beyond: None })
 }
 
 fn told(offer: &Offer) -> Vec<String> {

@@ -13,21 +13,21 @@ use crate::replay;
 
 const LEN: u32 = 32_768;
 
-struct Crowd {
-    traced: Traced,
+pub(super) struct Crowd {
+    pub(super) traced: Traced,
     now: u64,
 }
 
 impl Crowd {
     /// One that knows of so many pieces, and what it asked for at first.
-    fn of(count: usize) -> (Self, Vec<FetchOutput>) {
+    pub(super) fn of(count: usize) -> (Self, Vec<FetchOutput>) {
         let mut crowd = Self { traced: Traced::new(5), now: 0 };
         crowd.call(Input::Crowd { in_crowd: true });
         let outputs = crowd.call(Input::AddPieces { lens: vec![LEN; count] });
         (crowd, outputs)
     }
 
-    fn call(&mut self, input: Input) -> Vec<FetchOutput> {
+    pub(super) fn call(&mut self, input: Input) -> Vec<FetchOutput> {
         self.traced.call(self.now, input).1
     }
 
@@ -35,20 +35,20 @@ impl Crowd {
         self.call(Input::Share { ids: ids.to_vec() })
     }
 
-    fn arrive(&mut self, source: Option<PeerKey>, id: u32) -> Vec<FetchOutput> {
+    pub(super) fn arrive(&mut self, source: Option<PeerKey>, id: u32) -> Vec<FetchOutput> {
         let (accepted, _) = self.traced.call(self.now, Input::Accept { source, id });
         assert_eq!(accepted, Some(Accepted::Take { len: LEN }));
         self.call(Input::Piece { source, id, verified: true })
     }
 
     /// A peer that holds these, and has said so.
-    fn peer(&mut self, peer: PeerKey, ids: &[u32]) -> Vec<FetchOutput> {
+    pub(super) fn peer(&mut self, peer: PeerKey, ids: &[u32]) -> Vec<FetchOutput> {
         self.call(Input::Open { peer });
         self.call(Input::Hello { peer, complete: false });
         self.call(Input::Have { peer, ids: ids.to_vec() })
     }
 
-    fn wait(&mut self, ms: u64) -> Vec<FetchOutput> {
+    pub(super) fn wait(&mut self, ms: u64) -> Vec<FetchOutput> {
         self.now += ms;
         self.call(Input::Timeout)
     }
@@ -59,7 +59,7 @@ fn asked_of_origin(outputs: &[FetchOutput]) -> Vec<u32> {
     outputs.iter().flat_map(ids).map(replay::number).collect()
 }
 
-fn wanted_of(outputs: &[FetchOutput], from: PeerKey) -> Vec<u32> {
+pub(super) fn wanted_of(outputs: &[FetchOutput], from: PeerKey) -> Vec<u32> {
     let ids = |output: &FetchOutput| if let FetchOutput::Want { peer, ids } = output { (*peer == from).then(|| ids.clone()) } else { None };
     outputs.iter().filter_map(ids).flatten().map(replay::number).collect()
 }

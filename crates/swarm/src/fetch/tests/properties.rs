@@ -55,6 +55,7 @@ fn crowd_input() -> impl Strategy<Value = Input> {
         10 => input(),
         1 => prop::bool::weighted(0.8).prop_map(|in_crowd| Input::Crowd { in_crowd }),
         2 => some_ids().prop_map(|ids| Input::Share { ids }),
+        1 => (0..2 * PEERS, 0..4_u8, 0..4_u8).prop_map(|(peer, stripe, stripes)| Input::Beyond { peer, stripe, stripes }),
         1 => (PEERS..2 * PEERS).prop_map(|peer| Input::Open { peer }),
         1 => (PEERS..2 * PEERS, any::<bool>()).prop_map(|(peer, complete)| Input::Hello { peer, complete }),
         2 => (PEERS..2 * PEERS, some_ids()).prop_map(|(peer, ids)| Input::Have { peer, ids }),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use viral_wire::{Piece, PieceId};
+use viral_wire::{Piece, PieceId, signal::Beyond};
 
 use crate::fetch::config::{FLIGHT_IDS_MAX, ORIGIN_IDS_MAX, QUERY_IDS_MAX, WINDOW_LEN_MAX};
 use crate::fetch::{Accepted, Fault, Fetch, FetchConfig, FetchOutput, PeerKey, Source};
@@ -22,6 +22,7 @@ pub(super) enum Input {
     Dial { peer: PeerKey, ids: Vec<u32> },
     Promise { peer: PeerKey, ids: Vec<u32> },
     Open { peer: PeerKey },
+    Beyond { peer: PeerKey, stripe: u8, stripes: u8 },
     Closed { peer: PeerKey },
     Hello { peer: PeerKey, complete: bool },
     Have { peer: PeerKey, ids: Vec<u32> },
@@ -151,6 +152,7 @@ impl Traced {
             Input::Dial { peer, ids } => fetch.handle_dial(now, *peer, &replay::ids(ids)),
             Input::Promise { peer, ids } => fetch.handle_push_announced(now, *peer, &replay::ids(ids)),
             Input::Open { peer } => fetch.handle_open(now, *peer),
+            Input::Beyond { peer, stripe, stripes } => fetch.handle_beyond(now, *peer, Beyond { stripe: *stripe, stripes: *stripes }),
             Input::Closed { peer } => {
                 fetch.handle_closed(now, *peer);
                 self.owed.remove(&Source::Peer(*peer));

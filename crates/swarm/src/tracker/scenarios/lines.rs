@@ -1,6 +1,9 @@
 //! Members of a crowd who share a line are given few peers beyond it.
 
+use viral_wire::signal::Beyond;
+
 use super::*;
+use crate::limits::{GATEWAY_MS, GATEWAYS_PER_LINE};
 
 const ELSEWHERE: &str = "198.51.100.9";
 
@@ -13,12 +16,23 @@ fn comes(world: &mut World, address: &str, offers: u32) -> (PeerNumber, Vec<u32>
     (peer, offers)
 }
 
-/// The peers that it is given where it looks for four.
-fn finds(world: &mut World, peer: PeerNumber) -> Vec<PeerNumber> {
+/// The offers that it is given where it looks for four.
+fn offers(world: &mut World, peer: PeerNumber) -> Vec<Offer> {
     world.told(peer);
     world.say(peer, PeerToTracker::Find { manifest: Some(version(1)), count: 4 });
-    let peers = |message| if let TrackerToPeer::Peers { offers } = message { Some(World::peers(&offers)) } else { None };
-    world.told(peer).into_iter().find_map(peers).unwrap_or_default()
+    let offers = |message| if let TrackerToPeer::Peers { offers } = message { Some(offers) } else { None };
+    world.told(peer).into_iter().find_map(offers).unwrap_or_default()
+}
+
+/// The peers that made them.
+fn finds(world: &mut World, peer: PeerNumber) -> Vec<PeerNumber> {
+    World::peers(&offers(world, peer))
+}
+
+/// Members of an office, none of whom makes an offer, and what they are told of strangers.
+fn crossing(world: &mut World, members: &[PeerNumber]) -> Vec<Option<(u8, u8)>> {
+    let told = |offers: Vec<Offer>| offers.first().and_then(|offer| offer.beyond).map(|beyond| (beyond.stripe, beyond.stripes));
+    members.iter().map(|&member| told(offers(world, member))).collect()
 }
 
 #[test]
@@ -50,7 +64,12 @@ fn who_could_not_reach_a_neighbour_is_given_strangers() {
     for number in 0..20 {
         comes(&mut world, &format!("192.0.{number}.1"), 2);
     }
-    (0..60).for_each(|_| drop(comes(&mut world, HERE, 0)));
+    for number in 0..60 {
+        let (peer, _) = comes(&mut world, HERE, 0);
+        if number < GATEWAYS_PER_LINE {
+            assert_eq!(finds(&mut world, peer).len(), 4);
+        }
+    }
     let (neighbour, offers) = comes(&mut world, HERE, 1);
     let (seeker, _) = comes(&mut world, HERE, 0);
     assert_eq!(finds(&mut world, seeker), [neighbour]);
@@ -58,4 +77,55 @@ fn who_could_not_reach_a_neighbour_is_given_strangers() {
     world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: false });
     world.wait(60_000);
     assert_eq!(finds(&mut world, seeker).len(), 4);
+}
+
+fn strangers_come(world: &mut World, first: u32) {
+    for number in first..first + 40 {
+        comes(world, &format!("192.0.{number}.1"), 4);
+    }
+}
+
+/// A world with strangers, each at a line of its own, and so many of one office.
+fn office(count: usize) -> (World, Vec<PeerNumber>) {
+    let mut world = World::new();
+    strangers_come(&mut world, 0);
+    let members = (0..count).map(|_| comes(&mut world, HERE, 0).0).collect();
+    (world, members)
+}
+
+#[test]
+fn few_behind_a_line_are_connected_beyond_it_each_for_its_stripe() {
+    let (mut world, members) = office(6);
+    assert_eq!(crossing(&mut world, &members), [Some((0, 3)), Some((1, 3)), Some((2, 3)), None, None, None]);
+    assert_eq!(crossing(&mut world, &members[1..4]), [Some((1, 3)), Some((2, 3)), None], "who is connected beyond it may be once more");
+}
+
+#[test]
+fn whose_place_is_free_another_takes() {
+    let (mut world, members) = office(6);
+    crossing(&mut world, &members);
+    world.tracker.handle_leave(world.now_ms, members[1]);
+    assert_eq!(crossing(&mut world, &members[3..]), [Some((1, 3)), None, None]);
+    world.wait(GATEWAY_MS);
+    strangers_come(&mut world, 100);
+    let told = crossing(&mut world, &members[4..]);
+    assert!(told.iter().all(Option::is_some), "it may have reached nobody: {told:?}");
+}
+
+#[test]
+fn the_maker_of_an_offer_hears_of_its_stripe_and_neighbours_of_none() {
+    let mut world = World::new();
+    let (stranger, _) = comes(&mut world, ELSEWHERE, 0);
+    let (maker, numbers) = comes(&mut world, HERE, 2);
+    let (neighbour, _) = comes(&mut world, HERE, 0);
+    for (seeker, offer, beyond) in [(stranger, numbers[0], true), (neighbour, numbers[1], false)] {
+        let given = offers(&mut world, seeker);
+        assert_eq!((World::peers(&given), given[0].offer, given[0].beyond.is_some()), (vec![maker], offer, beyond));
+        world.told(maker);
+        let answer = Answer { peer: maker, offer, description: description("active") };
+        world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: false });
+        let told = |message| if let TrackerToPeer::Answer { beyond, .. } = message { Some(beyond) } else { None };
+        let heard = world.told(maker).into_iter().find_map(told);
+        assert_eq!(heard, Some(beyond.then_some(Beyond { stripe: 0, stripes: 3 })));
+    }
 }
