@@ -178,7 +178,7 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
         Op::PostFailed => world.session.handle_post_failed(now),
         Op::AwaitPeer => world.session.await_peer(bytes.flag()),
         Op::Gone => world.gone(bytes.number()),
-        Op::Relayed => world.hear(TrackerToPeer::Relayed {}),
+        Op::Relayed => world.hear(TrackerToPeer::Relayed { tell: u32::from(bytes.byte() % 8) }),
         Op::Posted => world.session.handle_posted(now),
     }
 }

@@ -119,7 +119,11 @@ export class Fetch {
   handleBeyond(now: number, peer: PeerKey, beyond: Beyond): void {
     const table = this.#at(now);
     const state = table._peers.get(peer);
-    if (state) state._beyond = table._beyond = beyond;
+    if (!state) return;
+    state._beyond = beyond;
+    // Who introduces and does not know this one's stripe takes none away: another server, or the page's answer.
+    if (beyond.stripe < beyond.stripes) table._beyond = beyond;
+    table._beyond ??= beyond;
   }
 
   /** A peer's connection ended or never came to be. */

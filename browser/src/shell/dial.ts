@@ -2,12 +2,13 @@
 
 import type { Answer } from '../core/generated/Answer';
 import type { Offer } from '../core/generated/Offer';
+import { RELEASE_WAIT_MS } from '../core/generated/sessionPolicy';
 import { wait } from './clock';
 import { ANSWER_GATHER_MS } from './limits';
 import { answerOffer, closeLink, gathered, reach, sdpOf } from './link';
 import type { Link } from './link';
 
-/** Told of links, and of the answers made on them. Resolves once those left for the other ends, or nobody knows. */
+/** Told of links, and of the answers made on them. Resolves once those left for the other ends, if anybody tells. */
 type Send = (links: readonly Link[], answers: Answer[]) => unknown;
 
 /**
@@ -16,7 +17,7 @@ type Send = (links: readonly Link[], answers: Answer[]) => unknown;
  * They go as SDP text, which the server makes compact: the loader is spared the code. A link whose offer is unusable is closed and has no answer.
  */
 export async function answersTo(offers: readonly Offer[], links: readonly Link[], send: Send): Promise<void> {
-  await Promise.all(offers.map(({ description }, at) => answerOffer(links[at]!, description).catch(() => closeLink(links[at]!))));
+  await Promise.all(offers.map((offer, at) => answerOffer(links[at]!, offer).catch(() => closeLink(links[at]!))));
   const late = wait(ANSWER_GATHER_MS);
   await Promise.all(
     [false, true].map(async (far) => {
@@ -26,7 +27,8 @@ export async function answersTo(offers: readonly Offer[], links: readonly Link[]
         const sdp = sdpOf(pc);
         return sdp ? [{ peer, offer, description: sdp }] : [];
       });
-      await send(group, answers);
+      // Whoever hears nothing dials.
+      await Promise.race([send(group, answers), wait(RELEASE_WAIT_MS)]);
       group.forEach(reach);
     }),
   );

@@ -3,6 +3,7 @@
 import { candidateLine, compactFromSdp, sdpFromCompact, waitsForAnswer } from '../core/description';
 import type { Description } from '../core/description';
 import type { Beyond } from '../core/generated/Beyond';
+import type { Offer } from '../core/generated/Offer';
 import type { PeerKey } from '../core/fetch/types';
 import { decodeFrame, encodeControl } from '../core/frame';
 import type { Channel, ControlFrame, Frame } from '../core/frame';
@@ -123,15 +124,15 @@ export function closeLink(link: Link, reason?: 1 | 2 | 3 | 4): void {
 }
 
 /** Takes the other end's offer and makes our answer; candidates still gather, and some of the other end's wait for {@link reach}. */
-export async function answerOffer(link: Link, offer: Description): Promise<void> {
-  if (link.far) link.later = offer[5].filter(waitsForAnswer);
-  await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(offer, link.later) });
+export async function answerOffer(link: Link, { description, far }: Offer): Promise<void> {
+  if (far) link.later = description[5].filter(waitsForAnswer);
+  await link.pc.setRemoteDescription({ type: 'offer', sdp: sdpFromCompact(description, link.later) });
   await link.pc.setLocalDescription();
 }
 
 /** The other end has our answer: it is dialled everywhere. */
 export function reach({ pc, later }: Link): void {
-  for (const text of later) pc.addIceCandidate({ candidate: candidateLine(text, 9), sdpMid: '0' }).catch(() => undefined);
+  later.forEach((text, at) => void pc.addIceCandidate({ candidate: candidateLine(text, 9 + at), sdpMid: '0' }).catch(() => undefined));
 }
 
 /** What to send of our side now: null while there is nothing to send. */

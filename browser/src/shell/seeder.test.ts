@@ -8,6 +8,7 @@ import { CONTROL_FRAMES_PER_S_MAX, HAVE_MS, REPORT_MS } from '../core/generated/
 import { decodeFrame } from '../core/frame';
 import type { Piece } from '../core/manifest';
 import { Report } from '../core/session/report';
+import type { answersTo } from './dial';
 import type { Link } from './link';
 import type { PageManifest } from './pagemanifest';
 import { PieceStore } from './piecestore';
@@ -77,6 +78,10 @@ function pageOf(held: Set<string>): PageManifest {
   return { digest: MANIFEST, bytes: new Uint8Array(1), manifest: { assets: [] }, pieces, held: { pieces: held.size, bytes: 0 } };
 }
 
+/** Of the last dial: what its answers are sent with. */
+let send: Parameters<typeof answersTo>[2];
+const answering: typeof answersTo = async (_offers, _links, sender) => void (send = sender);
+
 let held: Set<string>;
 let totals: Totals;
 let done: boolean;
@@ -84,7 +89,7 @@ let done: boolean;
 function start(thin: boolean): Seeder {
   const pieceStore = Object.assign(new PieceStore(), { has: (id: string) => held.has(id) });
   const engine = { progress: () => ({ done }), handleOpen: () => undefined };
-  const engineDriver = { engine, tell: {}, links: [], pump: () => undefined, takeControl: () => false, disconnected: () => undefined, answersTo: async () => undefined };
+  const engineDriver = { engine, tell: {}, links: [], pump: () => undefined, takeControl: () => false, disconnected: () => undefined, answersTo: answering };
   const host = {
     page: '/',
     pieceStore,
@@ -117,6 +122,45 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+describe('answers to those behind a NAT', () => {
+  const answer = { peer: 5, offer: 1, description: 'v=0' };
+
+  /** Sends answers on a link some of whose addresses wait; whether it was told that they left. */
+  function sent(): { left: () => boolean } {
+    Socket.last.say({ kind: 'peers', offers: [] });
+    const link = { ...linkTo(1, []), later: ['u|203.0.113.7|50001|a|s'] };
+    let isLeft = false;
+    void Promise.resolve(send([link], [answer])).then(() => (isLeft = true));
+    return { left: () => isLeft };
+  }
+
+  it('are told of by their number when they left, whichever leaves first', async () => {
+    start(true);
+    welcome();
+    Socket.last.take();
+    const waiting = [sent(), sent(), sent()];
+    expect(Socket.last.take()).toEqual([1, 2, 3].map((tell) => ({ kind: 'answers', answers: [answer], tell })));
+    Socket.last.say({ kind: 'relayed', tell: 2 });
+    Socket.last.say({ kind: 'relayed', tell: 7 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(waiting.map(({ left }) => left())).toEqual([false, true, false]);
+    Socket.last.readyState = 3;
+    Socket.last.onclose();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(waiting.map(({ left }) => left())).toEqual([true, true, true]);
+  });
+
+  it('are not told of where nothing waits or nothing is sent', async () => {
+    start(true);
+    welcome();
+    Socket.last.take();
+    Socket.last.say({ kind: 'peers', offers: [] });
+    expect(send([linkTo(1, [])], [answer])).toBe(false);
+    expect(send([], [])).toBe(0);
+    expect(Socket.last.take()).toEqual([{ kind: 'answers', answers: [answer] }]);
+  });
 });
 
 describe('a page with a session', () => {

@@ -8,13 +8,13 @@ import type { PeerKey } from '../core/fetch/types';
 import type { Offer } from '../core/generated/Offer';
 import type { PeerToTracker } from '../core/generated/PeerToTracker';
 import type { TrackerToPeer } from '../core/generated/TrackerToPeer';
-import { MANIFESTS_MAX, RELEASE_WAIT_MS } from '../core/generated/sessionPolicy';
+import { MANIFESTS_MAX, WITHHELD_MAX } from '../core/generated/sessionPolicy';
 import { SLOTS } from '../core/generated/uploadPolicy';
 import { OFFERS_PER_LEECHER_MAX } from '../core/limits';
 import { Newest } from '../core/newest';
 import type { Report } from '../core/session/report';
 import { Search } from '../core/session/search';
-import { alarm, now, wait } from './clock';
+import { alarm, now } from './clock';
 import { FOLLOW_MS } from './limits';
 import { closeLink, newLink } from './link';
 import type { Link, LinkHandler } from './link';
@@ -86,8 +86,9 @@ export class Seeder implements PeersOwner, TrackerHost {
   #offersWanted = 0;
   /** Where the server says how it sees us. */
   #stun: readonly number[] | undefined;
-  /** What waits for the tracker's word that answers left, in their order. */
+  /** What waits for the tracker's word that answers left, by the number that their message bore. */
   readonly #telling: (() => void)[] = [];
+  #told = 0;
   readonly #search = new Search();
   readonly #sleep = alarm(() => this.#handleTimeout());
   #followTimer: ReturnType<typeof setTimeout> | undefined;
@@ -187,9 +188,9 @@ export class Seeder implements PeersOwner, TrackerHost {
       case 'answer':
         return this.#handleAnswer(signal);
       case 'relayed':
-        return this.#telling.shift()?.();
+        return this.#telling[signal.tell]?.();
       case 'peers':
-        await this.#dial(signal.offers);
+        this.#dial(signal.offers);
         return this.#crowd?.handleFewer();
       case 'share':
         return this.#crowd?.handleShare(signal);
@@ -295,18 +296,18 @@ export class Seeder implements PeersOwner, TrackerHost {
     }
   }
 
-  async #dial(offers: readonly Offer[]): Promise<void> {
+  #dial(offers: readonly Offer[]): void {
     const engineDriver = this.host.handover?.engineDriver;
     const room = engineDriver ? offers.slice(0, this.peers.room()) : [];
     const links = room.map(({ peer, offer, far, beyond }) => newLink(nextKey++, peer, offer, far && this.#stun, beyond));
     for (const link of links) this.peers.add(link);
-    await engineDriver?.answersTo(room, links, (group, answers) => {
-      const tell = group.some(({ later }) => later.length);
-      // One message is told of after the other; whoever hears nothing dials.
-      if (answers.length && this.tracker.send({ kind: 'answers', answers, ...(tell && { tell }) }) && tell) return Promise.race([wait(RELEASE_WAIT_MS), new Promise<void>((left) => this.#telling.push(left))]);
-      return undefined;
+    void engineDriver?.answersTo(room, links, (group, answers) => {
+      for (const link of group) if (link.closed) this.peers.handleClosed(link);
+      const waits = group.some(({ later }) => later.length);
+      const tell = waits ? (this.#told = (this.#told + 1) % WITHHELD_MAX) : -1;
+      const isSent = answers.length && this.tracker.send({ kind: 'answers', answers, ...(waits && { tell }) });
+      return isSent && waits && new Promise<void>((left) => (this.#telling[tell] = left));
     });
-    for (const link of links) if (link.closed) this.peers.handleClosed(link);
   }
 
   handleOpened(link: Link): void {

@@ -440,7 +440,7 @@ impl Peer {
     }
 
     /// Prepares a connection for each offer that is of use, and answers them.
-    fn dial(&mut self, offers: Vec<Offer>, by_post: bool, tell: bool) {
+    fn dial(&mut self, offers: Vec<Offer>, by_post: bool, tell: Option<u32>) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
         for Offer { peer, offer, description, push, far: _, beyond } in offers {
             match self.network.links.answer(Instant::now(), (peer, offer), &description) {

@@ -180,7 +180,7 @@ impl Rogue {
             | TrackerToPeer::Share { .. }
             | TrackerToPeer::Used { .. }
             | TrackerToPeer::Dropped { .. }
-            | TrackerToPeer::Relayed {}
+            | TrackerToPeer::Relayed { .. }
             | TrackerToPeer::Error { .. } => {}
         }
     }
@@ -233,7 +233,7 @@ impl Rogue {
             }
         }
         if !answers.is_empty() {
-            self.tracker.send(PeerToTracker::Answers { answers, tell: false });
+            self.tracker.send(PeerToTracker::Answers { answers, tell: None });
         }
     }
 

@@ -210,14 +210,14 @@ impl Rogue {
                     answers.extend(description.map(|description| Answer { peer: offer.peer, offer: offer.offer, description }));
                 }
                 if !answers.is_empty() {
-                    self.socket.send(context, PeerToTracker::Answers { answers, tell: false });
+                    self.socket.send(context, PeerToTracker::Answers { answers, tell: None });
                 }
             }
             TrackerToPeer::Limits { .. }
             | TrackerToPeer::Share { .. }
             | TrackerToPeer::Used { .. }
             | TrackerToPeer::Dropped { .. }
-            | TrackerToPeer::Relayed {}
+            | TrackerToPeer::Relayed { .. }
             | TrackerToPeer::Error { .. } => {}
         }
     }

@@ -153,7 +153,10 @@ impl Fetch {
         self.at(now);
         if let Some(at) = self.peer(peer) {
             self.table.sources[at].is_beyond = true;
-            self.table.beyond = beyond;
+            // Who introduces and does not know this one's stripe takes none away: another server, or the page's answer.
+            if beyond.stripe < beyond.stripes || self.table.beyond.is_none() {
+                self.table.beyond = Some(beyond);
+            }
         }
     }
 
@@ -420,7 +423,8 @@ impl Fetch {
         let giver = source.and_then(|source| self.table.find(source)).filter(|&at| at != ORIGIN);
         let is_near = giver.is_some_and(|at| !self.table.sources[at].is_beyond);
         self.table.settle(i, source);
-        self.policy.settled(self.table.now, source, self.table.pieces[i].len, giver.is_some(), is_near);
+        let len = self.table.pieces[i].len;
+        self.policy.settled(self.table.now, source, len, giver.is_some(), if is_near { len } else { 0 });
     }
 
     fn at(&mut self, now: u64) {

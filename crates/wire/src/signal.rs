@@ -105,10 +105,11 @@ pub enum PeerToTracker {
     Answers {
         /// 1..=[`ANSWERS_MAX`](crate::limits::ANSWERS_MAX).
         answers: Vec<Answer>,
-        /// Say `relayed` once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where false.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        #[ts(as = "Option<bool>", optional)]
-        tell: bool,
+        /// Say `relayed` with this number once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where
+        /// nobody waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        tell: Option<u32>,
     },
     /// A connection ended; its slot is free again.
     Closed {
@@ -202,8 +203,11 @@ pub enum TrackerToPeer {
         #[ts(optional)]
         beyond: Option<Beyond>,
     },
-    /// The reply to `answers` with `tell`, one to each in their order: those of offers that are there still left in this moment, to meet on the way what is dialled now.
-    Relayed {},
+    /// The reply to `answers` with `tell`, whatever became of them: those whose offers are still there are on their way to the offers' makers.
+    Relayed {
+        /// The number that `answers` brought.
+        tell: u32,
+    },
     /// The reply to `find`.
     Peers {
         /// At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).

@@ -64,8 +64,8 @@ pub(crate) struct World {
     answered: BTreeSet<String>,
     /// What is being answered, while it is.
     answering: Vec<Offer>,
-    /// Messages with answers whose senders wait to be told that they left.
-    untold: u64,
+    /// What messages with answers bear whose senders wait to be told that they left.
+    untold: Vec<u32>,
     /// Seeder, leecher and offer of each answer.
     connections: Vec<(PeerNumber, PeerNumber, u32)>,
     offers: u64,
@@ -85,7 +85,7 @@ impl World {
             given: BTreeMap::new(),
             answered: BTreeSet::new(),
             answering: Vec::new(),
-            untold: 0,
+            untold: Vec::new(),
             connections: Vec::new(),
             offers: 0,
         }
@@ -151,8 +151,8 @@ impl World {
         let answers = offers.iter().map(answer).collect();
         match from {
             Answerer::Peer(peer) => {
-                let tell = forge & 2 == 2;
-                self.untold += u64::from(tell);
+                let tell = (forge & 2 == 2).then_some(u32::from(forge));
+                self.untold.extend(tell);
                 self.say(peer, PeerToTracker::Answers { answers, tell });
             }
             Answerer::Ticket(_) => {
@@ -241,9 +241,9 @@ impl World {
                 assert!(Versions.bytes(&manifest).is_some() || pieces.is_empty());
                 assert!(pieces.iter().all(|piece| *piece < APP_PIECES), "only what there is");
             }
-            TrackerToPeer::Relayed {} => {
-                assert!(self.untold > 0, "only who asks is told that answers left");
-                self.untold -= 1;
+            TrackerToPeer::Relayed { tell } => {
+                let asked = self.untold.iter().position(|asked| *asked == tell);
+                self.untold.swap_remove(asked.expect("only who asks is told that answers left"));
             }
             TrackerToPeer::Manifest { .. }
             | TrackerToPeer::Used { .. }

@@ -21,7 +21,7 @@ export const newPolicy = (): OriginPolicy => ({ _help: newHelp() });
 /** A piece is held from now on; `isFromPeer`: a peer that is still there gave it. */
 export function settled(policy: OriginPolicy, now: number, { len }: PieceState, isFromPeer: boolean, source?: SourceState): void {
   if (source) policy._help._lead += isFromPeer ? -len : len;
-  policy._lease?._advance(now, isFromPeer, source);
+  policy._lease?._advance(now, isFromPeer, isFromPeer && source && !source._beyond ? len : 0);
 }
 
 /** Everything that no peer gives may be asked of the origin now. Whoever was one of a crowd asks with one request at a time: the others need their leases. */

@@ -1,7 +1,7 @@
 /** What one of a crowd takes from the origin: the lease that the tracker gives it, and after a while of nothing more, until a peer gives something. */
 
 import type { PieceTable } from './piecetable';
-import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, NEIGHBOURS_MIN } from './config';
+import { ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX, LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, LEFT_RATE_MIN, NEIGHBOURS_MIN } from './config';
 import { EXPECTED, NEVER } from './state';
 import type { PieceState, SourceState } from './state';
 
@@ -23,7 +23,7 @@ export class OriginLease {
   #advancedAt: number;
   /** Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does. */
   #originFallback = 0;
-  /** Since when a peer stands idle for what is left to neighbours, of whom none gave anything meanwhile: by the last round and by this one. */
+  /** Since when a peer stands idle for what is left to neighbours, later by what these gave meanwhile: by the last round and by this one. */
   #leftSince = NEVER;
   #leftNow = NEVER;
   /** Neighbours gave nothing for so long that nothing is left to them any more. */
@@ -48,12 +48,12 @@ export class OriginLease {
     this._advance(now, true);
   }
 
-  /** A piece was verified. */
-  _advance(now: number, isFromPeer: boolean, source?: SourceState): void {
+  /** A piece was verified; `nearLen`: its bytes if a neighbour gave it. */
+  _advance(now: number, isFromPeer: boolean, nearLen = 0): void {
     this.#advancedAt = now;
-    if (!isFromPeer) return;
-    this.#originFallback = 0;
-    if (source && !source._beyond) this.#leftSince = NEVER;
+    const since = this.#leftSince + Math.floor((nearLen * 1000) / LEFT_RATE_MIN);
+    this.#leftSince = since < now ? since : NEVER;
+    if (isFromPeer) this.#originFallback = 0;
   }
 
   /** The origin did not give what it was asked for: asking for more would not help it. */
@@ -95,10 +95,11 @@ export class OriginLease {
   _rarest(table: PieceTable, state: SourceState): PieceState | undefined {
     let rarest: PieceState | undefined;
     let leaves = false;
+    const neighbours = this.#neighbours(table, state);
     const consider = (piece: PieceState): void => {
       if (!table._isFree(piece) || !table._can(state, piece)) return;
       if (rarest && (piece._ring - rarest._ring || piece._availability - rarest._availability || this._placeOf(piece) - this._placeOf(rarest)) >= 0) return;
-      if (this.#leaves(table, state, piece)) leaves = true;
+      if (isLeft(table, neighbours, piece)) leaves = true;
       else rarest = piece;
     };
     if (state._complete) for (let at = 0; at < table._boot; at++) consider(table._pieces[at]!);
@@ -108,13 +109,11 @@ export class OriginLease {
     return rarest;
   }
 
-  /** Whether a piece that a peer could send is left to neighbours: over the line this one takes only its stripe, and of that nothing that a neighbour has. */
-  #leaves(table: PieceTable, { _beyond }: SourceState, piece: PieceState): boolean {
-    if (this.#takesAll || !_beyond) return false;
+  /** The neighbours to whom something is left of what this peer could send; none where nothing is. */
+  #neighbours(table: PieceTable, { _beyond }: SourceState): SourceState[] {
+    if (this.#takesAll || !_beyond) return [];
     const neighbours = [...table._peers.values()].filter((state) => state._open && !state._beyond);
-    const { stripe, stripes } = table._beyond!;
-    const isOurs = parseInt(piece.id.slice(-2), 16) % stripes === stripe;
-    return neighbours.length >= NEIGHBOURS_MIN && !(isOurs && !neighbours.some((state) => table._can(state, piece)));
+    return neighbours.length < NEIGHBOURS_MIN ? [] : neighbours;
   }
 
   /** What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something. */
@@ -159,6 +158,13 @@ export class OriginLease {
     this.#done = 0;
     return done;
   }
+}
+
+/** Whether a piece that a peer could send is left to these neighbours: over the line this one takes only its stripe, and of that nothing that one of them has. */
+function isLeft(table: PieceTable, neighbours: readonly SourceState[], piece: PieceState): boolean {
+  const { stripe, stripes } = table._beyond ?? { stripe: 0, stripes: 1 };
+  const isOurs = parseInt(piece.id.slice(-2), 16) % stripes === stripe;
+  return neighbours.length > 0 && (!isOurs || neighbours.some((state) => table._can(state, piece)));
 }
 
 /** Makes the lease of an engine that becomes one of a crowd. */

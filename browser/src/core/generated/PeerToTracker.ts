@@ -74,9 +74,10 @@ done: number, } | { "kind": "unshare", } | { "kind": "answers",
  */
 answers: Array<Answer>, 
 /**
- * Say `relayed` once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where false.
+ * Say `relayed` with this number once they are on their way to the makers of the offers: this peer sends nothing to some of their addresses before. Left out where
+ * nobody waits.
  */
-tell?: boolean, } | { "kind": "closed", 
+tell?: number, } | { "kind": "closed", 
 /**
  * The other end.
  */

@@ -76,7 +76,11 @@ push: Push | null,
 /**
  * The leecher is behind another line, as far as the tracker knows: what of all that comes from there this peer takes. Left out where not.
  */
-beyond?: Beyond, } | { "kind": "relayed", } | { "kind": "peers", 
+beyond?: Beyond, } | { "kind": "relayed", 
+/**
+ * The number that `answers` brought.
+ */
+tell: number, } | { "kind": "peers", 
 /**
  * At most [`OFFERS_PER_LEECHER_MAX`](crate::limits::OFFERS_PER_LEECHER_MAX).
  */

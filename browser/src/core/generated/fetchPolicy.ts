@@ -87,8 +87,11 @@ export const LEASE_RETRY_MS = 3000;
 /** One of a crowd says this seldom what it has of its lease and asks for more: 12 times a second, where the tracker takes 16 messages of all kinds. */
 export const LEASE_ASK_MS = 80;
 
-/** One of a crowd leaves pieces that come over the line to neighbours who take them. Once a peer stands idle for that and no neighbour gave anything for this long, it leaves nothing any more: a piece of 32 KiB needs three seconds at 87 kbit/s. */
+/** One of a crowd leaves pieces that come over the line to neighbours who take them. Once a peer stands idle for that and neighbours gave nothing for this long, it leaves nothing any more. */
 export const LEFT_MS = 3000;
+
+/** Neighbours that give fewer bytes a second than this while a peer stands idle for them count as giving nothing for the rest of the time: a piece of 32 KiB a second. */
+export const LEFT_RATE_MIN = 32768;
 
 /** Who has fewer neighbours leaves nothing to them: where two share a line, one waits for the other longer than a second copy takes. */
 export const NEIGHBOURS_MIN = 2;

@@ -15,6 +15,9 @@ export const DIAL_HOPED_MS = 2500;
 /** How long the server may take to say that answers left before their offers' makers are dialled anyway, in milliseconds: several round trips over a slow line. */
 export const RELEASE_WAIT_MS = 1000;
 
+/** Messages with answers at once of which the server may yet have to say that they left; the offers of further ones are dialled at once. A session asks for peers one time after the other, and waits no longer than [`RELEASE_WAIT_MS`] for each. */
+export const WITHHELD_MAX = 8;
+
 /** First pause between two searches for peers, in milliseconds; doubled each time. */
 export const FIND_MS = 1000;
 

@@ -12,9 +12,7 @@ use viral_wire::signal::{Answer, AnswerPost, Counts, Offer, PeerNumber, PeerToTr
 use super::others::{Cluster, Sought};
 use crate::allowance::Allowance;
 use crate::hub::Hub;
-
-/// Messages with answers of one session that are on their way to other servers at once and whose sender is told when they left.
-const TOLD_MAX: usize = 8;
+use crate::limits::CLUSTER_TOLD_MAX;
 
 /// What other servers know of a session: a visitor with a ticket.
 pub(crate) struct Guest {
@@ -28,8 +26,8 @@ pub(crate) struct Guest {
     found: mpsc::Sender<Vec<Offer>>,
     finds: mpsc::Receiver<Vec<Offer>>,
     /// Answers whose sender is to be told that they left.
-    left: mpsc::Sender<()>,
-    leaves: mpsc::Receiver<()>,
+    left: mpsc::Sender<u32>,
+    leaves: mpsc::Receiver<u32>,
 }
 
 impl Guest {
@@ -37,7 +35,7 @@ impl Guest {
     pub(crate) fn new(cluster: &Arc<Cluster>, addr: ClientAddr, drawn: Ticket) -> Self {
         // One question is asked at a time.
         let (found, finds) = mpsc::channel(1);
-        let (left, leaves) = mpsc::channel(TOLD_MAX);
+        let (left, leaves) = mpsc::channel(CLUSTER_TOLD_MAX);
         Self {
             ticket: cluster.ticket(drawn),
             cluster: Arc::clone(cluster),
@@ -67,7 +65,7 @@ impl Guest {
                     self.send_away(foreign, tell);
                 }
                 // Those of the server's own peers have left by then.
-                let tell = tell && !is_any_foreign;
+                let tell = tell.filter(|_| !is_any_foreign);
                 return (!own.is_empty() || !is_any_foreign).then_some(PeerToTracker::Answers { answers: own, tell });
             }
             // The maker's own word is enough there.
@@ -92,16 +90,16 @@ impl Guest {
     }
 
     /// Sends answers to the servers of the offers' makers, and tells the session when they left, if it waits for that.
-    fn send_away(&self, answers: Vec<Answer>, tell: bool) {
+    fn send_away(&self, answers: Vec<Answer>, tell: Option<u32>) {
         let (cluster, post) = (Arc::clone(&self.cluster), AnswerPost { ticket: self.ticket, answers });
         // Whoever is not told waits a moment longer.
-        let place = self.left.clone().try_reserve_owned().ok().filter(|_| tell);
+        let place = tell.and_then(|tell| Some((self.left.clone().try_reserve_owned().ok()?, tell)));
         tokio::spawn(async move {
             if let Err(error) = cluster.answers(post).await {
                 tracing::debug!(%error, "answers to another server's peers");
             }
-            if let Some(place) = place {
-                place.send(());
+            if let Some((place, tell)) = place {
+                place.send(tell);
             }
         });
     }
@@ -128,7 +126,7 @@ impl Guest {
         // There always is a sender of both.
         tokio::select! {
             Some(offers) = self.finds.recv() => TrackerToPeer::Peers { offers },
-            Some(()) = self.leaves.recv() => TrackerToPeer::Relayed {},
+            Some(tell) = self.leaves.recv() => TrackerToPeer::Relayed { tell },
             else => std::future::pending().await,
         }
     }

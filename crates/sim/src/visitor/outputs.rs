@@ -150,7 +150,7 @@ impl Visitor {
     }
 
     /// Prepares a connection for each offer that is of use, and answers them.
-    fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool, tell: bool) {
+    fn dial(&mut self, context: &mut Context<'_>, offers: Vec<Offer>, by_post: bool, tell: Option<u32>) {
         let (mut answers, mut dialled) = (Vec::new(), Vec::new());
         for Offer { peer, offer, description, push, beyond, .. } in offers {
             let Some(maker) = description::visitor(&description).filter(|_| self.line.len() < LINKS_MAX) else { continue };

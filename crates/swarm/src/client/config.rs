@@ -20,6 +20,10 @@ pub const DIAL_HOPED_MS: u64 = 2_500;
 /// How long the server may take to say that answers left before their offers' makers are dialled anyway, in milliseconds: several round trips over a slow line.
 pub const RELEASE_WAIT_MS: u64 = 1_000;
 
+/// Messages with answers at once of which the server may yet have to say that they left; the offers of further ones are dialled at once. A session asks for peers one time after
+/// the other, and waits no longer than [`RELEASE_WAIT_MS`] for each.
+pub const WITHHELD_MAX: usize = 8;
+
 /// First pause between two searches for peers, in milliseconds; doubled each time.
 pub const FIND_MS: u64 = 1_000;
 

@@ -190,7 +190,7 @@ impl Session {
             TrackerToPeer::Answer { offer, peer: number, description, push, beyond } => {
                 self.out.push_back(Output::Accept { offer, number, description, push, beyond });
             }
-            TrackerToPeer::Relayed {} => self.withheld.handle_relayed(),
+            TrackerToPeer::Relayed { tell } => self.withheld.handle_relayed(tell),
             TrackerToPeer::Peers { offers } => {
                 self.awaits_peer &= !offers.is_empty();
                 if !self.dial(offers, false) {

@@ -67,8 +67,8 @@ pub enum Output {
         offers: Vec<Offer>,
         /// The answers leave by a post with the ticket: they came with the visit, before there was a session with the tracker.
         by_post: bool,
-        /// Ask the tracker to tell when they left: some addresses of the offers wait for that. A post that was taken tells it, with [`Session::handle_posted`](super::Session::handle_posted).
-        tell: bool,
+        /// The number with which the tracker is asked to tell when they left, since some addresses of the offers wait for that. A post that was taken tells it by itself, with [`Session::handle_posted`](super::Session::handle_posted).
+        tell: Option<u32>,
     },
     /// The other end of a connection has the answer, or should have by now: dial it at these addresses, too.
     Reach {

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use viral_wire::description::Candidate;
 use viral_wire::signal::{Offer, PeerNumber};
 
-use super::config::RELEASE_WAIT_MS;
+use super::config::{RELEASE_WAIT_MS, WITHHELD_MAX};
 use super::peers::Introduction;
 use crate::fetch::PeerKey;
 use crate::nat;
@@ -31,15 +31,18 @@ pub struct Released {
 /// What waits, by the message with the answers.
 #[derive(Debug, Default)]
 pub struct Withheld {
-    /// In the order of the messages.
+    /// In the order of the messages, at most [`WITHHELD_MAX`].
     batches: VecDeque<Batch>,
+    /// The number of the last message by a signal.
+    last: u32,
     out: VecDeque<Released>,
 }
 
 /// The offers that one message answers.
 #[derive(Debug)]
 struct Batch {
-    by_post: bool,
+    /// The message's number; none of one that is posted, which has a reply of its own.
+    tell: Option<u32>,
     /// When nobody waits any longer, once the offers are answered.
     due: Option<u64>,
     held: Vec<Held>,
@@ -54,10 +57,12 @@ struct Held {
 }
 
 impl Withheld {
-    /// These offers are to be answered in one message: takes the addresses out that wait. True if there are any, so that the tracker must tell when the answers left.
-    pub fn hold(&mut self, offers: &mut [Offer], by_post: bool) -> bool {
+    /// These offers are to be answered in one message: takes the addresses out that wait. Returns the number with which the tracker must tell when the answers left by a signal;
+    /// none if nothing waits.
+    pub fn hold(&mut self, offers: &mut [Offer], by_post: bool) -> Option<u32> {
         let mut held = Vec::new();
-        for offer in offers.iter_mut().filter(|offer| offer.far) {
+        let has_room = self.batches.len() < WITHHELD_MAX;
+        for offer in offers.iter_mut().filter(|offer| offer.far && has_room) {
             let (waiting, rest): (Vec<Candidate>, Vec<Candidate>) =
                 offer.description.candidates().iter().cloned().partition(nat::waits_for_answer);
             if !waiting.is_empty() {
@@ -65,9 +70,10 @@ impl Withheld {
                 held.push(Held { from: (offer.peer, offer.offer), peer: None, candidates: waiting });
             }
         }
-        let is_any = !held.is_empty();
-        self.batches.push_back(Batch { by_post, due: None, held });
-        is_any
+        self.last = self.last.wrapping_add(u32::from(!by_post));
+        let tell = (!by_post && !held.is_empty()).then_some(self.last);
+        self.batches.push_back(Batch { tell, due: None, held });
+        tell
     }
 
     /// The oldest of them that were not yet are answered: those that are connections now.
@@ -86,19 +92,19 @@ impl Withheld {
         }
     }
 
-    /// The oldest answers that left by a signal, and of which nobody said so yet, are with the makers of their offers.
-    pub fn handle_relayed(&mut self) {
-        self.release(|batch| !batch.by_post);
+    /// The answers of the message with this number are with the makers of their offers. One that nobody waits for any more changes nothing.
+    pub fn handle_relayed(&mut self, tell: u32) {
+        self.release(|batch| batch.tell == Some(tell));
     }
 
-    /// The same of those that left by post.
+    /// The same of the oldest that left by post.
     pub fn handle_posted(&mut self) {
-        self.release(|batch| batch.by_post);
+        self.release(|batch| batch.tell.is_none());
     }
 
     /// There is no session with the tracker any more: nobody will tell.
     pub fn handle_lost(&mut self) {
-        while self.release(|batch| !batch.by_post) {}
+        while self.release(|batch| batch.tell.is_some()) {}
     }
 
     /// A connection is over.

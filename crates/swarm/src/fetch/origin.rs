@@ -22,11 +22,11 @@ impl OriginPolicy {
         Self { lease: None, help: Help::new(), requests_max: ORIGIN_REQUESTS_MAX }
     }
 
-    /// A piece is held from now on. `is_from_peer`: a peer that is still there gave it. `is_near`: one who is behind no other line.
-    pub(super) fn settled(&mut self, now: u64, source: Option<Source>, len: u32, is_from_peer: bool, is_near: bool) {
+    /// A piece is held from now on. `is_from_peer`: a peer that is still there gave it. `near_len`: bytes of it from one who is behind no other line.
+    pub(super) fn settled(&mut self, now: u64, source: Option<Source>, len: u32, is_from_peer: bool, near_len: u32) {
         self.help.count(source, len);
         if let Some(lease) = &mut self.lease {
-            lease.advance(now, is_from_peer, is_near);
+            lease.advance(now, is_from_peer, near_len);
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::config::{
-    LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, NEIGHBOURS_MIN, ORIGIN_IDS_MAX, ORIGIN_REQUESTS_MAX,
+    LEASE_ASK_MS, LEASE_RETRY_MS, LEASE_STALL_LAST_MS, LEASE_STALL_MS, LEFT_MS, LEFT_RATE_MIN, NEIGHBOURS_MIN, ORIGIN_IDS_MAX,
+    ORIGIN_REQUESTS_MAX,
 };
 use super::piece_table::{ORIGIN, PieceTable};
 use super::state::{NEVER, PieceState, Ring};
@@ -28,7 +29,7 @@ pub(super) struct OriginLease {
     advanced_at: u64,
     /// Pieces that the origin is asked for next beside the lease, because nobody gave anything; 0 = somebody does.
     pub(super) origin_fallback: usize,
-    /// Since when a peer stands idle for what is left to neighbours, of whom none gave anything meanwhile: by the last round and by this one; [`NEVER`] = none does.
+    /// Since when a peer stands idle for what is left to neighbours, later by what these gave meanwhile: by the last round and by this one; [`NEVER`] = none does.
     left_since: u64,
     left_now: u64,
     /// Neighbours gave nothing for so long that nothing is left to them any more.
@@ -68,14 +69,15 @@ impl OriginLease {
 
     /// Something is missing from now on: whoever gave nothing before had nothing to give.
     pub(super) fn begin(&mut self, now: u64) {
-        self.advance(now, true, false);
+        self.advance(now, true, 0);
     }
 
-    /// A piece was verified.
-    pub(super) fn advance(&mut self, now: u64, is_from_peer: bool, is_near: bool) {
+    /// A piece was verified; `near_len`: its bytes if a neighbour gave it.
+    pub(super) fn advance(&mut self, now: u64, is_from_peer: bool, near_len: u32) {
         self.advanced_at = now;
-        if is_near {
-            self.left_since = NEVER;
+        if self.left_since != NEVER {
+            let since = self.left_since + u64::from(near_len) * 1000 / LEFT_RATE_MIN;
+            self.left_since = if since < now { since } else { NEVER };
         }
         if is_from_peer {
             self.origin_fallback = 0;
@@ -127,12 +129,13 @@ impl OriginLease {
         let state = &table.sources[at];
         let whole = if state.complete { 0..table.boot } else { 0..0 };
         let (mut rarest, mut leaves) = (None, false);
+        let neighbours = self.neighbours(table, at);
         for i in whole.chain(state.has.iter().copied()).filter(|&i| table.is_free(i) && table.can(at, i)) {
             let rank = (table.pieces[i].ring, table.pieces[i].availability, self.place_of(i));
             if rarest.is_some_and(|(best, _)| best <= rank) {
                 continue;
             }
-            if self.leaves(table, at, i) {
+            if is_left(table, &neighbours, i) {
                 leaves = true;
             } else {
                 rarest = Some((rank, i));
@@ -145,18 +148,14 @@ impl OriginLease {
         rarest.map(|(_, i)| i)
     }
 
-    /// Whether a piece that a peer could send is left to neighbours: over the line this one takes only its stripe, and of that nothing that a neighbour has.
-    fn leaves(&self, table: &PieceTable, at: usize, i: usize) -> bool {
+    /// The neighbours to whom something is left of what this peer could send; none where nothing is.
+    fn neighbours(&self, table: &PieceTable, at: usize) -> Vec<usize> {
         if self.takes_all || !table.sources[at].is_beyond {
-            return false;
+            return Vec::new();
         }
         let near = |&other: &usize| table.sources[other].open && !table.sources[other].is_beyond;
-        let mut neighbours = (ORIGIN + 1..table.sources.len()).filter(near);
-        let is_ours = table.beyond.takes(&table.pieces[i].id);
-        if neighbours.clone().count() < NEIGHBOURS_MIN || (is_ours && !neighbours.any(|other| table.can(other, i))) {
-            return false;
-        }
-        true
+        let neighbours: Vec<usize> = (ORIGIN + 1..table.sources.len()).filter(near).collect();
+        if neighbours.len() < NEIGHBOURS_MIN { Vec::new() } else { neighbours }
     }
 
     /// What the origin is asked for next: what of the lease is neither held nor under way; after a while of nothing, more and more of the rest until a peer gives something.
@@ -210,4 +209,11 @@ impl OriginLease {
         self.silent_until = table.now + LEASE_ASK_MS;
         Some(std::mem::take(&mut self.done))
     }
+}
+
+/// Whether a piece that a peer could send is left to these neighbours: over the line this one takes only its stripe, and of that nothing that one of them has.
+fn is_left(table: &PieceTable, neighbours: &[usize], i: usize) -> bool {
+    let is_ours = table.beyond.is_none_or(|beyond| beyond.takes(&table.pieces[i].id));
+    let is_with_them = || neighbours.iter().any(|&other| table.can(other, i));
+    !neighbours.is_empty() && (!is_ours || is_with_them())
 }

@@ -26,7 +26,7 @@ pub(super) struct PieceTable {
     pub(super) banned: BTreeSet<PeerKey>,
     pub(super) out: VecDeque<FetchOutput>,
     /// What this one takes from peers behind other lines, as it was told last.
-    pub(super) beyond: Beyond,
+    pub(super) beyond: Option<Beyond>,
     /// Pieces of the page manifest: those of the first `add_pieces`, and of each `add_expected` that follows it directly.
     pub(super) boot: usize,
     pub(super) held: usize,
@@ -59,7 +59,7 @@ impl PieceTable {
             sources: vec![SourceState::new(Source::Origin)],
             banned: BTreeSet::new(),
             out: VecDeque::new(),
-            beyond: Beyond { stripe: 0, stripes: 1 },
+            beyond: None,
             boot: 0,
             held: 0,
             bytes_held: 0,

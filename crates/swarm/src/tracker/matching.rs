@@ -249,9 +249,6 @@ impl Tracker {
                 stripe += 1;
             }
             let crosses = in_crowd && !choice.is_own;
-            for peer in own.into_iter().chain([choice.peer]).filter(|_| crosses) {
-                self.lines.cross(now_ms, peer);
-            }
             offers.extend(self.reserve(who, choice.peer, plan, crosses));
         }
         offers
@@ -450,7 +447,7 @@ impl Tracker {
         let (leecher, addr) = (self.members.leecher(who)?.id, self.members.addr_of(who)?);
         let to = addr.public;
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
-        let beyond = crosses.then(|| self.lines.stripe_of(self.members.session_of(who)));
+        let own = self.members.session_of(who);
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
@@ -466,6 +463,10 @@ impl Tracker {
             crosses,
             told: Told::default(),
         };
+        for end in own.into_iter().chain([peer]).filter(|_| crosses) {
+            self.lines.cross(self.now_ms, end);
+        }
+        let beyond = crosses.then(|| self.lines.stripe_of(own));
         let far = !locality::are_neighbours(from.public, to);
         let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far, beyond };
         out.description.set_candidates(ice_candidates::relayed(

@@ -47,8 +47,8 @@ impl Tracker {
             }
             PeerToTracker::Answers { answers, tell } => {
                 let relayed = self.handle_answers(now_ms, Answerer::Peer(peer), answers);
-                if tell {
-                    self.send(peer, TrackerToPeer::Relayed {});
+                if let Some(tell) = tell {
+                    self.send(peer, TrackerToPeer::Relayed { tell });
                 }
                 if let Err(error) = relayed {
                     self.refuse(peer, answer_error_code(error), &error.to_string());

@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Answer, AnswerPost, Counts, DoctorPost, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TimePost, TrackerToPeer,
-    VisitPost,
+    Answer, AnswerPost, Beyond, Counts, DoctorPost, Offer, PeerToTracker, PersonalPost, Push, RecordPost, ThinBoot, TimePost,
+    TrackerToPeer, VisitPost,
 };
 use crate::{
     limits::{
@@ -95,7 +95,7 @@ impl Signal for TrackerToPeer {
         match self {
             Self::Manifest { page, .. } => check_path(page, "page"),
             Self::Used { page, assets } => check_used(page, assets),
-            Self::Answer { push, .. } => check_push(push.as_ref()),
+            Self::Answer { push, beyond, .. } => check_push(push.as_ref()).and_then(|()| check_beyond(*beyond)),
             Self::Peers { offers } => check_offers(offers),
             Self::OffersWanted { count } => require(usize::from(*count) <= OFFERS_PER_PEER_MAX, "offers_wanted"),
             Self::Welcome { offers_wanted: count, stun, .. } => {
@@ -104,7 +104,7 @@ impl Signal for TrackerToPeer {
             }
             Self::Error { message, .. } => require(message.len() <= ERROR_MESSAGE_LEN_MAX, "message"),
             Self::Share { pieces, .. } => require(pieces.len() <= SHARE_PIECES_MAX, "pieces"),
-            Self::Dropped { .. } | Self::Limits { .. } | Self::Relayed {} => Ok(()),
+            Self::Dropped { .. } | Self::Limits { .. } | Self::Relayed { .. } => Ok(()),
         }
     }
 }
@@ -191,7 +191,7 @@ fn check_answers(answers: &[Answer]) -> Result<(), &'static str> {
 
 fn check_offers(offers: &[Offer]) -> Result<(), &'static str> {
     require(offers.len() <= OFFERS_PER_LEECHER_MAX, "offers")?;
-    offers.iter().try_for_each(|offer| check_push(offer.push.as_ref()))
+    offers.iter().try_for_each(|offer| check_push(offer.push.as_ref()).and_then(|()| check_beyond(offer.beyond)))
 }
 
 fn check_stun(ports: &[u16]) -> Result<(), &'static str> {
@@ -200,6 +200,10 @@ fn check_stun(ports: &[u16]) -> Result<(), &'static str> {
 
 fn check_push(push: Option<&Push>) -> Result<(), &'static str> {
     require(push.is_none_or(|push| push.stripe < push.stripes), "push")
+}
+
+fn check_beyond(beyond: Option<Beyond>) -> Result<(), &'static str> {
+    require(beyond.is_none_or(|beyond| beyond.stripes > 0), "beyond")
 }
 
 fn check_counts(counts: &Counts) -> Result<(), &'static str> {

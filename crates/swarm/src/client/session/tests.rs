@@ -87,7 +87,12 @@ impl Visitor {
                     |offer: &Offer| Introduction { number: offer.peer, offer: offer.offer, push: offer.push, dialled: true, beyond: None };
                 let dialled: Vec<_> = offers.iter().map(|offer| (offer.peer.get(), from(offer))).collect();
                 self.session.handle_dialled(now, &dialled);
-                format!("dial {}{}{}", offers.len(), if by_post { " by post" } else { "" }, if tell { ", tell" } else { "" })
+                format!(
+                    "dial {}{}{}",
+                    offers.len(),
+                    if by_post { " by post" } else { "" },
+                    tell.map(|tell| format!(", tell {tell}")).unwrap_or_default()
+                )
             }
             Output::Reach { peer, candidates } => format!("reach {peer} at {}", candidates.len()),
             Output::MakeOffers { count } => format!("make {count} offers"),
@@ -489,13 +494,14 @@ fn an_address_behind_a_nat_is_dialled_once_the_answer_left() {
     };
     let config = || SessionConfig { takes_page: true, meets: true, page: "/".to_owned(), ..SessionConfig::default() };
     let mut visitor = Visitor { session: Session::new(config(), vec![far(7)]), now: 0, said: Vec::new() };
-    assert_eq!(visitor.does(|_, _| {}), ["dial 1 by post, tell"]);
+    assert_eq!(visitor.does(|_, _| {}), ["dial 1 by post"]);
     assert_eq!(visitor.does(Session::handle_posted), ["reach 7 at 1"]);
     visitor.hears(welcome());
-    assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![far(8), far(9)] }), ["dial 2, tell"]);
+    assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![far(8), far(9)] }), ["dial 2, tell 1"]);
     visitor.does(|session, now| session.handle_closed(now, 8));
-    assert_eq!(visitor.hears(TrackerToPeer::Relayed {}), ["reach 9 at 1"]);
-    assert_eq!(visitor.hears(TrackerToPeer::Relayed {}), [""; 0]);
+    assert_eq!(visitor.hears(TrackerToPeer::Relayed { tell: 2 }), [""; 0], "it said so of nothing");
+    assert_eq!(visitor.hears(TrackerToPeer::Relayed { tell: 1 }), ["reach 9 at 1"]);
+    assert_eq!(visitor.hears(TrackerToPeer::Relayed { tell: 1 }), [""; 0]);
     // A tracker that says nothing delays nobody for long.
     visitor.hears(TrackerToPeer::Peers { offers: vec![far(10)] });
     let happened = visitor.passes(RELEASE_WAIT_MS);

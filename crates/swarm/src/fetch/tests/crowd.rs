@@ -11,7 +11,7 @@ use crate::fetch::config::{
 use crate::fetch::{Accepted, Fault, FetchOutput, PeerKey, Source};
 use crate::replay;
 
-const LEN: u32 = 32_768;
+pub(super) const LEN: u32 = 32_768;
 
 pub(super) struct Crowd {
     pub(super) traced: Traced,

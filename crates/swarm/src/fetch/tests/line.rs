@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::crowd::{Crowd, wanted_of};
+use super::crowd::{Crowd, LEN, wanted_of};
 use super::trace::Input;
 use super::world::{Peer, World};
-use crate::fetch::config::LEFT_MS;
+use crate::fetch::config::{LEFT_MS, LEFT_RATE_MIN};
 use crate::fetch::{FetchOutput, PeerKey, Source};
 
 /// A peer behind another line.
@@ -59,12 +59,16 @@ fn who_was_given_no_stripe_asks_once_neighbours_gave_nothing_for_long_and_never_
 }
 
 #[test]
-fn as_long_as_neighbours_give_something_they_are_waited_for() {
+fn as_long_as_neighbours_give_enough_they_are_waited_for() {
     let (mut crowd, _) = behind_a_line(2, (3, 3), &[7, 8]);
+    let won_ms = u64::from(LEN) * 1000 / LEFT_RATE_MIN;
     crowd.call(Input::Have { peer: 0, ids: vec![10, 11] });
+    // Each piece wins the time that it may take, and no more: nobody holds others up by a piece now and then.
     crowd.wait(LEFT_MS - 1);
-    crowd.arrive(Some(0), 10);
-    assert!(wanted_of(&crowd.wait(LEFT_MS - 1), AFAR).is_empty());
+    for id in [10, 11] {
+        crowd.arrive(Some(0), id);
+        assert!(wanted_of(&crowd.wait(won_ms), AFAR).is_empty());
+    }
     assert_eq!(wanted_of(&crowd.wait(1), AFAR).len(), 2);
     crowd.traced.check("crowd-line-waits");
 }
@@ -86,12 +90,16 @@ fn neighbours_that_leave_are_left_nothing() {
 }
 
 #[test]
-fn what_is_told_last_holds_for_all_peers_behind_other_lines() {
+fn the_stripe_that_is_told_last_holds_for_all_peers_behind_other_lines() {
     let (mut crowd, wanted) = behind_a_line(2, (3, 3), &[6, 7]);
     assert!(wanted.is_empty());
     crowd.call(Input::Open { peer: 10 });
     let outputs: Vec<FetchOutput> = crowd.call(Input::Beyond { peer: 10, stripe: 0, stripes: 3 });
     assert_eq!(wanted_of(&outputs, AFAR), [6]);
+    // Who introduces this one and knows of no stripe takes none away.
+    crowd.call(Input::Open { peer: 11 });
+    crowd.call(Input::Beyond { peer: 11, stripe: 3, stripes: 3 });
+    assert_eq!(wanted_of(&crowd.call(Input::Have { peer: AFAR, ids: vec![9, 10] }), AFAR), [9]);
     crowd.traced.check("crowd-line-told-anew");
 }
 
@@ -102,13 +110,15 @@ fn neighbours_that_lie_or_vanish_keep_nobody_from_what_is_beyond_the_line() {
         world.call(Input::Crowd { in_crowd: true });
         world.add_pieces(40);
         for key in 0..4 {
-            let die = seed.wrapping_mul(2_654_435_761).rotate_left(key as u32 * 8) % 5;
+            let die = seed.wrapping_mul(2_654_435_761).rotate_left(key as u32 * 8) % 6;
             let neighbour = Peer {
                 // All of them say that they have everything, or nothing.
                 holds: (die < 2).then(BTreeSet::new),
                 silent_after: if die == 2 { key as usize } else { usize::MAX },
                 forges: (die == 3).then_some(0),
                 refuses: die == 4,
+                // A piece now and then.
+                bytes_per_ms: if die == 5 { 2 } else { Peer::default().bytes_per_ms },
                 closes_ms: (key == 3).then_some(2_000),
                 ..Peer::default()
             };

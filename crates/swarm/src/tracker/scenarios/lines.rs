@@ -74,7 +74,7 @@ fn who_could_not_reach_a_neighbour_is_given_strangers() {
     let (seeker, _) = comes(&mut world, HERE, 0);
     assert_eq!(finds(&mut world, seeker), [neighbour]);
     let answer = Answer { peer: neighbour, offer: offers[0], description: description("active") };
-    world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: false });
+    world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: None });
     world.wait(60_000);
     assert_eq!(finds(&mut world, seeker).len(), 4);
 }
@@ -123,7 +123,7 @@ fn the_maker_of_an_offer_hears_of_its_stripe_and_neighbours_of_none() {
         assert_eq!((World::peers(&given), given[0].offer, given[0].beyond.is_some()), (vec![maker], offer, beyond));
         world.told(maker);
         let answer = Answer { peer: maker, offer, description: description("active") };
-        world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: false });
+        world.say(seeker, PeerToTracker::Answers { answers: vec![answer], tell: None });
         let told = |message| if let TrackerToPeer::Answer { beyond, .. } = message { Some(beyond) } else { None };
         let heard = world.told(maker).into_iter().find_map(told);
         assert_eq!(heard, Some(beyond.then_some(Beyond { stripe: 0, stripes: 3 })));

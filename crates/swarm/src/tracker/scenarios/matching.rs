@@ -229,7 +229,7 @@ fn a_session_that_asks_for_more_gets_others_than_it_has() {
     let [TrackerToPeer::Peers { offers }] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(World::peers(offers), [other], "neither itself nor whom it knows");
     assert_eq!(offers[0].push, None);
-    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: false });
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: None });
     assert_eq!(the_answer(&world.told(other)).0, peer);
     assert_eq!(world.told(peer), [], "it did not ask when they left");
 }
@@ -244,13 +244,13 @@ fn whoever_asks_is_told_when_its_answers_left_whatever_became_of_them() {
     world.say(peer, PeerToTracker::Find { manifest: Some(version(1)), count: 1 });
     let told = world.told(peer);
     let [TrackerToPeer::Peers { offers }] = told.as_slice() else { panic!("{told:?}") };
-    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: true });
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: Some(7) });
     assert_eq!(the_answer(&world.told(seeder)).0, peer);
-    assert_eq!(world.told(peer), [TrackerToPeer::Relayed {}]);
+    assert_eq!(world.told(peer), [TrackerToPeer::Relayed { tell: 7 }]);
     // Those are gone.
-    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: true });
+    world.say(peer, PeerToTracker::Answers { answers: answers(offers), tell: Some(7) });
     let told = world.told(peer);
-    assert!(matches!(told.as_slice(), [TrackerToPeer::Relayed {}, TrackerToPeer::Error { .. }]), "{told:?}");
+    assert!(matches!(told.as_slice(), [TrackerToPeer::Relayed { tell: 7 }, TrackerToPeer::Error { .. }]), "{told:?}");
 }
 
 #[test]
