@@ -32,7 +32,7 @@ pub(crate) const JOURNEYS: &[Tool] = &[
 pub(crate) const CERTIFICATES: &[Tool] = &[("pebble", "pebble"), ("pebble-challtestsrv", "pebble"), ("openssl", "openssl")];
 
 /// Where servers meet.
-pub(crate) const CLUSTERS: &[Tool] = &[("redis-server", "redis-server")];
+pub(crate) const CLUSTERS: &[Tool] = &[("redis-server", "redis-server"), ("faketime", "faketime")];
 
 /// What benches need besides what journeys do.
 pub(crate) const BENCH: &[Tool] = &[("nginx", "nginx-light")];

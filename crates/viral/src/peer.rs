@@ -272,6 +272,8 @@ fn data_dir() -> Option<PathBuf> {
 fn log(filter: Option<&str>, default: &str) -> anyhow::Result<()> {
     let text = filter.unwrap_or(default);
     let filter = EnvFilter::try_new(text).with_context(|| format!("log filter `{text}` is wrong; try `info` or `viral_peer=debug`"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    // Said on stderr, too, with a panic where nobody reads it any more.
+    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
+    shown.with_ansi(stderr().is_terminal()).init();
     Ok(())
 }

@@ -106,7 +106,9 @@ fn start_as(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Resu
 pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}` is wrong; try `info` or `viral_server=debug`"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    // Said on stderr, too, with a panic where nobody reads it any more.
+    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
+    shown.with_ansi(stderr().is_terminal()).init();
     Ok(())
 }
 

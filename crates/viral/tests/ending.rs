@@ -154,3 +154,23 @@ fn a_signal_right_after_the_announcement_ends_it_gracefully() {
         assert!(status.success(), "start {start}: {status}");
     }
 }
+
+#[test]
+fn a_log_that_nobody_reads_any_more_holds_up_no_end() {
+    let dir = site();
+    let (mut server, line) = start_in(dir.path(), Stdio::piped());
+    drop(server.stderr.take());
+    // What it logs at each of these is lost.
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    until("the page is answered", || status(address, "/").contains("200"));
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    let mut ended = None;
+    let began = Instant::now();
+    while ended.is_none() && began.elapsed() < SOON {
+        ended = server.try_wait().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+}
