@@ -12,7 +12,7 @@
 #   pebble 2.4.0+ds1-2+b4, TCP taken: runs; error lines 1; management 200; UDP answers; TCP silent
 #   pebble 2.4.0+ds1-2+b4, management taken: runs; error lines 1; management silent; UDP answers; TCP answers
 # Means for us: a test that waits for the process or for its management port goes on without names, and every
-#   challenge fails later. Ours waits until the DNS port itself answers, and else starts it again on other ports
+#   lookup over UDP fails later. Ours waits until the DNS port itself answers, and else starts it again on other ports
 #   (`is_up` in crates/server/src/tls/acme/tests.rs).
 set -euo pipefail
 for need in dpkg-query node pebble-challtestsrv; do
