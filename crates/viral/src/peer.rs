@@ -9,12 +9,14 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 use url::Url;
 use viral_peer::{GetEvent, GetOptions, Rate, Report, STALL, SeedOptions, Size, Verdict};
 
 use crate::progress::Progress;
-use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, raise_descriptor_limit, say};
+use crate::run::{INTERRUPTED, RUNTIME_GRACE, either, log_to_stderr, raise_descriptor_limit, say};
+
+/// A filter, for whoever gave a wrong one.
+const LOG_EXAMPLE: &str = "viral_peer=debug";
 
 /// What `get` and `seed` have in common.
 #[derive(Args)]
@@ -108,7 +110,7 @@ fn above_zero(text: &str) -> Result<Rate, String> {
 /// Gets an app and says what it came to.
 pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    log(args.network.log.as_deref(), "error")?;
+    log_to_stderr(args.network.log.as_deref().unwrap_or("error"), LOG_EXAMPLE)?;
     let mut options = GetOptions {
         output: args.output.clone(),
         force: args.force,
@@ -231,7 +233,7 @@ fn summary(report: &Report) -> String {
 /// Seeds until told to end.
 pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    log(args.network.log.as_deref(), "warn,viral_peer=info")?;
+    log_to_stderr(args.network.log.as_deref().unwrap_or("warn,viral_peer=info"), LOG_EXAMPLE)?;
     let options = SeedOptions {
         urls: args.urls.clone(),
         all: args.all,
@@ -267,13 +269,4 @@ fn data_dir() -> Option<PathBuf> {
         from("HOME").map(|home| home.join(below))
     };
     state.or_else(data).or_else(home)
-}
-
-fn log(filter: Option<&str>, default: &str) -> anyhow::Result<()> {
-    let text = filter.unwrap_or(default);
-    let filter = EnvFilter::try_new(text).with_context(|| format!("log filter `{text}` is wrong; try `info` or `viral_peer=debug`"))?;
-    // Said on stderr, too, with a panic where nobody reads it any more.
-    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
-    shown.with_ansi(stderr().is_terminal()).init();
-    Ok(())
 }

@@ -94,7 +94,7 @@ fn start_demo(config: &Config) -> anyhow::Result<()> {
 }
 
 fn start_as(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
-    log_to_stderr(&config.log)?;
+    log_to_stderr(&config.log, "viral_server=debug")?;
     raise_descriptor_limit();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     let done = runtime.block_on(serve(config, open, is_demo));
@@ -102,13 +102,12 @@ fn start_as(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Resu
     done
 }
 
-/// Logs what the filter lets through.
-pub(crate) fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}` is wrong; try `info` or `viral_server=debug`"))?;
-    // Said on stderr, too, with a panic where nobody reads it any more.
-    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).log_internal_errors(false);
-    shown.with_ansi(stderr().is_terminal()).init();
+/// Logs what the filter lets through; if it is wrong, an example of a right one is told.
+pub(crate) fn log_to_stderr(filter: &str, example: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}` is wrong; try `info` or `{example}`"))?;
+    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
+    // They would be said on stderr, too, with a panic where nobody reads it any more.
+    shown.log_internal_errors(false).init();
     Ok(())
 }
 

@@ -22,15 +22,20 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Waits until somebody listens there.
-fn until_listening(port: u16) {
+/// A Redis that keeps nothing; its port, which the last of the options names.
+fn redis(folder: &Path, options: &[&str]) -> (Program, u16) {
+    let port = free_port();
+    let mut redis = Command::new("redis-server");
+    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(options).arg(port.to_string());
+    let running = redis.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let program = Program(running.expect("redis-server runs: on Debian it is in the package redis-server"));
     for _ in 0..250 {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return;
+            return (program, port);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("nobody listens at port {port}");
+    panic!("redis-server does not listen");
 }
 
 /// A Redis that only speaks TLS; its port.
@@ -39,33 +44,18 @@ fn redis_over_tls(folder: &Path) -> (Program, u16) {
     let certificate = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
     std::fs::write(folder.join("redis.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.join("redis.key"), key.serialize_pem()).unwrap();
-    let port = free_port();
-    let mut redis = Command::new("redis-server");
-    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", "0", "--tls-port", &port.to_string()]);
-    redis.args([
-        "--tls-cert-file",
-        "redis.pem",
-        "--tls-key-file",
-        "redis.key",
-        "--tls-ca-cert-file",
-        "redis.pem",
-        "--tls-auth-clients",
-        "no",
-    ]);
-    let running = redis.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    let program = Program(running.expect("redis-server runs: on Debian it is in the package redis-server"));
-    until_listening(port);
-    (program, port)
+    let certificate = ["--tls-cert-file", "redis.pem", "--tls-key-file", "redis.key", "--tls-ca-cert-file", "redis.pem"];
+    redis(folder, &[&["--tls-auth-clients", "no", "--port", "0"], &certificate[..], &["--tls-port"]].concat())
 }
 
-/// A server whose clock is ahead.
-struct AheadServer {
+/// A server with a clock of its own.
+struct ClockedServer {
     program: Program,
     address: SocketAddr,
     log: BufReader<ChildStderr>,
 }
 
-impl AheadServer {
+impl ClockedServer {
     /// Its log is read on, or it would wait for a reader.
     fn until_it_knows_another(self) -> Program {
         let mut lines = self.log.lines().map_while(Result::ok);
@@ -76,7 +66,7 @@ impl AheadServer {
 }
 
 /// A server whose clock is so far ahead, as `faketime` has it.
-fn server_with_clock(folder: &Path, ahead: &str, cluster: &str) -> AheadServer {
+fn server_with_clock(folder: &Path, ahead: &str, cluster: &str) -> ClockedServer {
     // `faketime` itself would start the server as a child that outlives it.
     let told =
         Command::new("faketime").args(["-f", ahead, "env"]).output().expect("faketime runs: on Debian it is in the package faketime");
@@ -92,7 +82,7 @@ fn server_with_clock(folder: &Path, ahead: &str, cluster: &str) -> AheadServer {
     let address = told.find_map(|line| line.strip_prefix("listening on http://")?.parse().ok()).expect("it says where it listens");
     std::thread::spawn(move || told.for_each(drop));
     let log = BufReader::new(program.0.stderr.take().unwrap());
-    AheadServer { program, address, log }
+    ClockedServer { program, address, log }
 }
 
 /// Hour and minute of the server's clock, by the date of an answer.
@@ -153,17 +143,13 @@ fn servers_whose_clocks_are_ten_minutes_apart_feed_each_others_visitors() {
     std::fs::write(dir.path().join("site/index.html"), "<!doctype html><title>t</title><script src=\"a.js\"></script>").unwrap();
     let statements = (0..60_000u64).map(|number| format!("x({});", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     std::fs::write(dir.path().join("site/a.js"), statements.collect::<String>()).unwrap();
-    let port = free_port();
-    let mut redis = Command::new("redis-server");
-    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]).current_dir(dir.path());
-    let _redis = Program(redis.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("redis-server runs"));
-    until_listening(port);
+    let (_redis, port) = redis(dir.path(), &["--port"]);
     let cluster = format!("redis://127.0.0.1:{port}");
     let servers = ["+10m", "+0m"].map(|ahead| server_with_clock(dir.path(), ahead, &cluster));
     let minutes = servers.each_ref().map(|server| minute_at(server.address));
     assert_ne!(minutes[0], minutes[1], "the clocks differ");
     let url = format!("http://{}/", balanced(servers.iter().map(|server| server.address).collect()));
-    let _running = servers.map(AheadServer::until_it_knows_another);
+    let _running = servers.map(ClockedServer::until_it_knows_another);
     let get = |stay_s: &str| {
         let mut get = Command::new(env!("CARGO_BIN_EXE_viral"));
         get.args(["get", &url, "--json", "--stay", stay_s]).env_remove("VIRAL_LOG").stdin(Stdio::null()).stdout(Stdio::piped());

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -93,6 +93,20 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// How it ended; one that goes on is ended here.
+fn ended(server: &mut Child) -> ExitStatus {
+    let began = Instant::now();
+    while began.elapsed() < SOON {
+        if let Some(status) = server.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+    panic!("it waits on");
+}
+
 #[test]
 fn a_hangup_withdraws_what_was_removed_and_ends_nothing() {
     let dir = site();
@@ -133,12 +147,7 @@ fn a_second_signal_ends_it_at_once_in_the_middle_of_an_answer() {
         running.end();
         assert!(running.server.try_wait().unwrap().is_none(), "it waits for the answer");
         kill_process(Pid::from_child(&running.server), second).unwrap();
-        let mut status = None;
-        until("it waits on", || {
-            status = running.server.try_wait().unwrap();
-            status.is_some()
-        });
-        assert_eq!(status.unwrap().code(), Some(130));
+        assert_eq!(ended(&mut running.server).code(), Some(130));
     }
 }
 
@@ -162,15 +171,7 @@ fn a_log_that_nobody_reads_any_more_holds_up_no_end() {
     drop(server.stderr.take());
     // What it logs at each of these is lost.
     let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
-    until("the page is answered", || status(address, "/").contains("200"));
+    until("the page is answered", || status(address, "/") == "200");
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-    let mut ended = None;
-    let began = Instant::now();
-    while ended.is_none() && began.elapsed() < SOON {
-        ended = server.try_wait().unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let _ = server.kill();
-    let _ = server.wait();
-    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+    assert!(ended(&mut server).success());
 }
