@@ -1,7 +1,8 @@
 //! Messages in packets over the lab's network: every packet passes the queues of all links on its way.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+mod looks;
+
+use std::collections::VecDeque;
 
 use viral_netsim::fabric::Fabric;
 use viral_netsim::link::Nanos;
@@ -12,7 +13,9 @@ use crate::carrier::{Carried, ConnId, Kind, NetEvent, Side};
 use crate::clock::MS;
 use crate::message::Payload;
 use crate::slots::Slots;
+use crate::timeline::Timeline;
 use crate::transport::{Half, SCTP, TCP};
+use looks::Looks;
 
 /// Who sends which step of a handshake, and bytes of its packet. TCP: SYN and its answer.
 const TCP_STEPS: &[(Side, u32)] = &[(Side::A, 60), (Side::B, 60)];
@@ -62,7 +65,7 @@ impl Packet for Token {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 enum Timer {
     Repeat(Side),
     Ack(Side),
@@ -83,16 +86,15 @@ struct Conn {
     is_closed: [bool; 2],
     /// The directions away from A and away from B.
     halves: [Half; 2],
-    /// When the timer of a direction is looked at, for repetition and acknowledgement.
-    looked_at: [[Option<Nanos>; 2]; 2],
+    /// When the timers of a direction are looked at, for repetition and acknowledgement.
+    looks: [[Looks; 2]; 2],
 }
 
 /// The network in packets.
 pub struct Packets {
     fabric: Fabric<Token>,
     conns: Slots<Conn>,
-    timers: BinaryHeap<Reverse<(Nanos, u64, ConnId, Timer)>>,
-    timer_count: u64,
+    timers: Timeline<(ConnId, Timer)>,
     /// Endpoints that say nothing any more.
     mute: Vec<bool>,
     events: VecDeque<NetEvent>,
@@ -103,14 +105,7 @@ impl Packets {
     #[must_use]
     pub fn new(network: Network) -> Self {
         let mute = vec![false; network.endpoints.len()];
-        Self {
-            fabric: Fabric::new(network),
-            conns: Slots::default(),
-            timers: BinaryHeap::new(),
-            timer_count: 0,
-            mute,
-            events: VecDeque::new(),
-        }
+        Self { fabric: Fabric::new(network), conns: Slots::default(), timers: Timeline::default(), mute, events: VecDeque::new() }
     }
 
     /// A connection between two endpoints. One of TCP begins at once; a data channel with [`Self::start`].
@@ -125,7 +120,7 @@ impl Packets {
             is_open: [false; 2],
             is_closed: [false; 2],
             halves: [Half::new(protocol), Half::new(protocol)],
-            looked_at: [[None; 2]; 2],
+            looks: Default::default(),
         };
         let id = self.conns.insert(conn);
         if kind == Kind::Tcp {
@@ -175,7 +170,7 @@ impl Packets {
         }
         // Whoever was never heard of is found out by whoever waits.
         if is_known {
-            self.set_timer(now + GONE_WAIT, id, Timer::Gone(side.other()));
+            self.timers.push(now + GONE_WAIT, (id, Timer::Gone(side.other())));
         }
     }
 
@@ -187,8 +182,7 @@ impl Packets {
     /// When [`Self::poll`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Nanos> {
-        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
-        self.fabric.poll_timeout().into_iter().chain(timer).min()
+        self.fabric.poll_timeout().into_iter().chain(self.timers.next_at()).min()
     }
 
     /// What happened until `now`.
@@ -197,8 +191,7 @@ impl Packets {
             if let Some(event) = self.events.pop_front() {
                 return Some(event);
             }
-            if self.timers.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
-                let Some(Reverse((_, _, id, timer))) = self.timers.pop() else { continue };
+            if let Some((id, timer)) = self.timers.pop_due(now) {
                 self.handle_timer(now, id, timer);
             } else if let Some(delivery) = self.fabric.poll(now) {
                 self.handle_packet(now, delivery.packet);
@@ -237,11 +230,6 @@ impl Packets {
         self.fabric.handle_packet(now, from, token);
     }
 
-    fn set_timer(&mut self, at: Nanos, id: ConnId, timer: Timer) {
-        self.timer_count += 1;
-        self.timers.push(Reverse((at, self.timer_count, id, timer)));
-    }
-
     fn steps(kind: Kind) -> &'static [(Side, u32)] {
         if kind == Kind::Tcp { TCP_STEPS } else { CHANNEL_STEPS }
     }
@@ -256,7 +244,7 @@ impl Packets {
         conn.is_started = true;
         let (from, to) = (conn.ends[side.index()], conn.ends[side.other().index()]);
         self.put(now, from, Token { to: to as u32, len, conn: id, body: Body::Step(step) });
-        self.set_timer(now + wait, id, Timer::Step(step));
+        self.timers.push(now + wait, (id, Timer::Step(step)));
     }
 
     fn handle_timer(&mut self, now: Nanos, id: ConnId, timer: Timer) {
@@ -274,7 +262,7 @@ impl Packets {
                 }
             }
             Timer::Repeat(side) => {
-                conn.looked_at[side.index()][0] = None;
+                conn.looks[side.index()][0].handle_due();
                 let is_silent = conn.is_closed[side.index()];
                 let mute = self.mute[self.conn(id).map_or(0, |conn| conn.ends[side.index()])];
                 let Some(conn) = self.conn_mut(id) else { return };
@@ -285,7 +273,7 @@ impl Packets {
                 self.transmit(now, id, side);
             }
             Timer::Ack(side) => {
-                conn.looked_at[side.index()][1] = None;
+                conn.looks[side.index()][1].handle_due();
                 let due = conn.halves[side.index()].receiver.ack_at();
                 if due.is_some_and(|due| due <= now) {
                     self.acknowledge(now, id, side);
@@ -310,22 +298,13 @@ impl Packets {
 
     /// Sees that the timers of a direction are looked at when they are due.
     fn watch(&mut self, id: ConnId, side: Side) {
-        let Some(conn) = self.conn_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return };
         let half = &conn.halves[side.index()];
         let dues = [half.repeat_at(), half.receiver.ack_at()];
-        let mut due = [None; 2];
-        for (kind, at) in dues.into_iter().enumerate() {
-            let looked = &mut conn.looked_at[side.index()][kind];
-            if let Some(at) = at
-                && looked.is_none_or(|looked| at < looked)
-            {
-                *looked = Some(at);
-                due[kind] = Some(at);
-            }
-        }
-        for (at, timer) in due.into_iter().zip([Timer::Repeat(side), Timer::Ack(side)]) {
-            if let Some(at) = at {
-                self.set_timer(at, id, timer);
+        let looks = conn.looks[side.index()].iter_mut();
+        for ((look, due), timer) in looks.zip(dues).zip([Timer::Repeat(side), Timer::Ack(side)]) {
+            if let Some(at) = due.filter(|at| look.plan(*at)) {
+                self.timers.push(at, (id, timer));
             }
         }
     }
