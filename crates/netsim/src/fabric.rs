@@ -1,7 +1,8 @@
 //! Packets on their way: up their sender's link, through the middle with its delay and loss, down their receiver's link.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+mod flights;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use rand::rngs::SmallRng;
@@ -10,6 +11,7 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::link::{Link, Nanos};
 use crate::packet::{Destination, Packet};
 use crate::plan::{Network, ORIGIN};
+use flights::{Flight, Flights, Stage};
 
 /// Bytes and packets since the beginning. Bytes are those of whole IP packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,53 +43,6 @@ pub struct Delivery<P = Vec<u8>> {
     pub packet: P,
 }
 
-/// Where on its way a packet is about to arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    GatewayUp,
-    Middle,
-    GatewayDown,
-    Down,
-    Arrived,
-}
-
-#[derive(Debug)]
-struct Flight<P> {
-    at: Nanos,
-    /// Order of entry: packets due at the same time stay in order.
-    number: u64,
-    stage: Stage,
-    from: usize,
-    to: usize,
-    packet: P,
-}
-
-impl<P> Flight<P> {
-    fn order(&self) -> (Nanos, u64, Stage) {
-        (self.at, self.number, self.stage)
-    }
-}
-
-impl<P> PartialEq for Flight<P> {
-    fn eq(&self, other: &Self) -> bool {
-        self.order() == other.order()
-    }
-}
-
-impl<P> Eq for Flight<P> {}
-
-impl<P> PartialOrd for Flight<P> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<P> Ord for Flight<P> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order().cmp(&other.order())
-    }
-}
-
 /// Drive it: [`handle_packet`](Self::handle_packet) for each packet that an endpoint sends, then [`poll`](Self::poll) until `None`, then
 /// sleep until [`poll_timeout`](Self::poll_timeout). Time is an argument and never decreases.
 pub struct Fabric<P = Vec<u8>> {
@@ -98,8 +53,7 @@ pub struct Fabric<P = Vec<u8>> {
     downs: Vec<Link>,
     gateway_ups: Vec<Link>,
     gateway_downs: Vec<Link>,
-    flights: BinaryHeap<Reverse<Flight<P>>>,
-    entered: u64,
+    flights: Flights<P>,
     random: SmallRng,
     counts: Counts,
 }
@@ -115,8 +69,7 @@ impl<P: Packet> Fabric<P> {
             downs: network.endpoints.iter().map(|endpoint| Link::new(endpoint.down)).collect(),
             gateway_ups: network.gateways.iter().map(|gateway| Link::new(gateway.up)).collect(),
             gateway_downs: network.gateways.iter().map(|gateway| Link::new(gateway.down)).collect(),
-            flights: BinaryHeap::new(),
-            entered: 0,
+            flights: Flights::new(),
             random: SmallRng::seed_from_u64(network.seed),
             counts: Counts::default(),
             network,
@@ -147,25 +100,29 @@ impl<P: Packet> Fabric<P> {
             self.counts.dropped_own += u64::from(from != ORIGIN);
             return;
         };
-        self.entered += 1;
-        let flight = Flight { at: leaves, number: self.entered, stage: Stage::Middle, from, to, packet };
-        if self.network.endpoints[from].gateway.is_some() && !self.is_local(from, to) {
-            self.flights.push(Reverse(Flight { stage: Stage::GatewayUp, ..flight }));
+        let next = if self.network.endpoints[from].gateway.is_some() && !self.is_local(from, to) {
+            Some((leaves, Stage::GatewayUp))
         } else {
             // Nothing waits in the middle, so what becomes of it there is decided now.
-            self.go_on(flight);
+            self.next_of(leaves, Stage::Middle, (from, to), packet.wire_len())
+        };
+        if let Some((at, stage)) = next {
+            self.flights.push(at, stage, Flight { from: from as u32, to: to as u32, packet });
         }
     }
 
     /// The next packet that has arrived by `now`.
     pub fn poll(&mut self, now: Nanos) -> Option<Delivery<P>> {
-        while self.flights.peek().is_some_and(|Reverse(flight)| flight.at <= now) {
-            let Some(Reverse(flight)) = self.flights.pop() else { break };
-            if flight.stage == Stage::Arrived {
-                self.count_delivery(&flight);
-                return Some(Delivery { to: flight.to, packet: flight.packet });
+        while let Some((arrival, flight)) = self.flights.first_due(now) {
+            let (ends, len) = ((flight.from as usize, flight.to as usize), flight.packet.wire_len());
+            if arrival.stage == Stage::Arrived {
+                self.count_delivery(ends, len as u64);
+                return self.flights.pop().map(|flight| Delivery { to: ends.1, packet: flight.packet });
             }
-            self.go_on(flight);
+            match self.next_of(arrival.at, arrival.stage, ends, len) {
+                Some((at, stage)) => self.flights.go_on(at, stage),
+                None => drop(self.flights.pop()),
+            }
         }
         None
     }
@@ -173,7 +130,7 @@ impl<P: Packet> Fabric<P> {
     /// When [`poll`](Self::poll) next has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Nanos> {
-        self.flights.peek().map(|Reverse(flight)| flight.at)
+        self.flights.next_at()
     }
 
     /// Everything counted so far.
@@ -200,38 +157,18 @@ impl<P: Packet> Fabric<P> {
         self.gateway_downs.iter().map(Link::carried_bytes).collect()
     }
 
-    /// A packet reached the end of one stage and enters the next at the same moment.
-    fn go_on(&mut self, flight: Flight<P>) {
-        let (from, to) = (flight.from, flight.to);
-        let next = match flight.stage {
-            Stage::GatewayUp => {
-                let leaves = self.network.endpoints[from].gateway.and_then(|gateway| {
-                    let len = flight.packet.wire_len();
-                    self.gateway_ups.get_mut(gateway)?.handle_packet(flight.at, len)
-                });
-                leaves.map(|leaves| (leaves, Stage::Middle))
-            }
-            Stage::Middle => match self.through_the_middle(flight.at, from, to) {
-                Some(next) => Some(next),
-                // Counted where it was decided.
-                None => return,
-            },
-            Stage::GatewayDown => {
-                let leaves = self.network.endpoints[to].gateway.and_then(|gateway| {
-                    let len = flight.packet.wire_len();
-                    self.gateway_downs.get_mut(gateway)?.handle_packet(flight.at, len)
-                });
-                leaves.map(|leaves| (leaves, Stage::Down))
-            }
-            Stage::Down | Stage::Arrived => {
-                self.downs[to].handle_packet(flight.at, flight.packet.wire_len()).map(|leaves| (leaves, Stage::Arrived))
-            }
+    /// A packet of `len` bytes reached a stage: when it arrives at which next one. None if it is lost, which is counted.
+    fn next_of(&mut self, now: Nanos, stage: Stage, (from, to): (usize, usize), len: usize) -> Option<(Nanos, Stage)> {
+        let gateway_of = |endpoint: usize| self.network.endpoints[endpoint].gateway;
+        let (link, next) = match stage {
+            Stage::GatewayUp => (gateway_of(from).and_then(|gateway| self.gateway_ups.get_mut(gateway)), Stage::Middle),
+            Stage::Middle => return self.through_the_middle(now, from, to),
+            Stage::GatewayDown => (gateway_of(to).and_then(|gateway| self.gateway_downs.get_mut(gateway)), Stage::Down),
+            Stage::Down | Stage::Arrived => (self.downs.get_mut(to), Stage::Arrived),
         };
-        let Some((at, stage)) = next else {
-            self.counts.dropped_queue += 1;
-            return;
-        };
-        self.flights.push(Reverse(Flight { at, stage, ..flight }));
+        let leaves = link.and_then(|link| link.handle_packet(now, len));
+        self.counts.dropped_queue += u64::from(leaves.is_none());
+        leaves.map(|leaves| (leaves, next))
     }
 
     fn through_the_middle(&mut self, now: Nanos, from: usize, to: usize) -> Option<(Nanos, Stage)> {
@@ -261,12 +198,11 @@ impl<P: Packet> Fabric<P> {
         gateway.is_some() && gateway == self.network.endpoints[b].gateway
     }
 
-    fn count_delivery(&mut self, flight: &Flight<P>) {
-        let len = flight.packet.wire_len() as u64;
+    fn count_delivery(&mut self, (from, to): (usize, usize), len: u64) {
         self.counts.delivered += 1;
-        if flight.to == ORIGIN {
+        if to == ORIGIN {
             self.counts.to_origin_bytes += len;
-        } else if flight.from == ORIGIN {
+        } else if from == ORIGIN {
             self.counts.from_origin_bytes += len;
         } else {
             self.counts.from_peers_bytes += len;
