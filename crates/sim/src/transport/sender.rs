@@ -180,10 +180,9 @@ impl Half {
 
     /// An acknowledgement came that tells of so much of the receiver's log. Whether anything is new.
     pub fn handle_ack(&mut self, now: Nanos, until: u64) -> bool {
-        let came: Vec<u32> = self.receiver.read(until).collect();
         let was_full = self.outstanding as f64 + f64::from(self.protocol.segment_len) > self.window;
         let mut bytes = 0;
-        for number in came {
+        while let Some(number) = self.receiver.read(until) {
             let Some(sent) = number.checked_sub(self.first).and_then(|index| self.flight.get_mut(index as usize)) else { continue };
             if std::mem::replace(&mut sent.is_acknowledged, true) {
                 continue;
