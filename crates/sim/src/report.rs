@@ -3,6 +3,11 @@
 mod html;
 mod text;
 
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
 use serde::Serialize;
 
 use crate::plan::Plan;
@@ -37,15 +42,14 @@ pub struct Runs {
     pub plain: RunOutcome,
 }
 
-/// Runs a scenario with this seed twice: as shipped, and with plain answers only. `watch` hears of both, one after the other.
+/// Runs a scenario with this seed twice, side by side: as shipped, and with plain answers only. `watch` hears of both, one after the other.
 ///
 /// # Errors
 /// See [`RunError`].
 pub fn compare(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(&str, RunProgress) -> bool) -> Result<(Comparison, Runs), RunError> {
     let plan = patient(population::plan(scenario, seed));
-    let viral = run(&plan, Sabotage::None, &mut |progress| watch("with viral", progress))?;
     let without = Plan { is_plain: true, ..plan.clone() };
-    let plain = run(&without, Sabotage::None, &mut |progress| watch("without viral", progress))?;
+    let (viral, plain) = both(&plan, &without, watch)?;
     let comparison = Comparison {
         about: scenario.about.clone(),
         app_bytes: plan.app.bytes,
@@ -53,6 +57,31 @@ pub fn compare(scenario: &Scenario, seed: u64, watch: &mut dyn FnMut(&str, RunPr
         plain: Summary::of(&without, &plain),
     };
     Ok((comparison, Runs { viral, plain }))
+}
+
+/// Both runs of a comparison. Neither knows of the other, so that a thread of its own for the second changes nothing but the time that they take.
+fn both(plan: &Plan, without: &Plan, watch: &mut dyn FnMut(&str, RunProgress) -> bool) -> Result<(RunOutcome, RunOutcome), RunError> {
+    let is_stopped = &AtomicBool::new(false);
+    // Whoever watches hears of one run at a time: what the second says meanwhile is dropped.
+    let (tell, told) = sync_channel(1);
+    let mut go_on = move |progress| {
+        let _ = tell.try_send(progress);
+        !is_stopped.load(Ordering::Relaxed)
+    };
+    thread::scope(|scope| {
+        // Takes its end of the channel with it.
+        let plain = scope.spawn(move || run(without, Sabotage::None, &mut go_on));
+        let viral = run(plan, Sabotage::None, &mut |progress| watch("with viral", progress));
+        is_stopped.store(viral.is_err(), Ordering::Relaxed);
+        // Until the other run is over.
+        for progress in told {
+            if viral.is_ok() && !watch("without viral", progress) {
+                is_stopped.store(true, Ordering::Relaxed);
+            }
+        }
+        let plain = plain.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok((viral?, plain?))
+    })
 }
 
 /// With time for an origin alone to serve everybody: a run ends anyway once everybody has the app.
