@@ -127,14 +127,18 @@ impl OriginLease {
     /// Of the first ring of which this peer can send something, the piece that the fewest peers have, so that it spreads; among equals each of the crowd begins elsewhere.
     pub(super) fn rarest(&mut self, table: &PieceTable, at: usize) -> Option<usize> {
         let state = &table.sources[at];
+        if !state.open || state.pause != NEVER {
+            return None;
+        }
         let whole = if state.complete { 0..table.boot } else { 0..0 };
         let (mut rarest, mut leaves) = (None, false);
         let neighbours = self.neighbours(table, at);
-        for i in whole.chain(state.has.iter().copied()).filter(|&i| table.is_free(i) && table.can(at, i)) {
-            let rank = (table.pieces[i].ring, table.pieces[i].availability, self.place_of(i));
-            if rarest.is_some_and(|(best, _)| best <= rank) {
+        for i in whole.chain(state.has.iter().copied()).filter(|&i| table.is_free(i)) {
+            let rank = (table.pieces[i].ring, table.pieces[i].availability);
+            if rarest.is_some_and(|((best, place), _)| best < rank || (best == rank && place <= self.place_of(i))) {
                 continue;
             }
+            let rank = (rank, self.place_of(i));
             if is_left(table, &neighbours, i) {
                 leaves = true;
             } else {
