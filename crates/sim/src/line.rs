@@ -55,8 +55,8 @@ impl Link {
     fn next_piece(&self, key: PeerKey, context: &Context<'_>) -> Option<Waiting> {
         let (urgency, len, _) = self.waiting.front().filter(|_| self.is_open)?;
         let fits = self.congestion.admits(context.instant(), self.in_flight, *len as usize);
-        let stalled = self.congestion.is_stalled(context.instant());
-        fits.then_some(Waiting { peer: key, urgency: *urgency, served: self.served, stalled })
+        let stalled = || self.congestion.is_stalled(context.instant());
+        fits.then(|| Waiting { peer: key, urgency: *urgency, served: self.served, stalled: stalled() })
     }
 }
 
@@ -66,6 +66,8 @@ pub struct Line {
     links: BTreeMap<PeerKey, Link>,
     by_conn: BTreeMap<ConnId, PeerKey>,
     scheduler: FairScheduler,
+    /// Connections that may send a piece, while [`Self::serve`] looks at them: kept for its room.
+    may_send: Vec<Waiting>,
     serve_at: Option<Nanos>,
     /// Pieces that wait, of all connections.
     waiting: usize,
@@ -187,16 +189,19 @@ impl Line {
             self.serve_at = None;
             return;
         }
-        let mut waiting: Vec<Waiting> = self.links.iter().filter_map(|(key, link)| link.next_piece(*key, context)).collect();
+        let mut waiting = std::mem::take(&mut self.may_send);
+        waiting.clear();
+        waiting.extend(self.links.iter().filter_map(|(key, link)| link.next_piece(*key, context)));
         if waiting.is_empty() {
+            self.may_send = waiting;
             self.serve_at = self.next_stall(context);
             return;
         }
         let now = context.now;
         let due = |link: &Link, context: &Context<'_>| link.oldest(context).map(|since| since + STUCK).filter(|due| now < *due);
         let mut in_flight: usize = self.links.values().filter(|link| due(link, context).is_some()).map(|link| link.in_flight).sum();
-        let is_used = |key: PeerKey, link: &Link| link.in_flight > 0 || link.next_piece(key, context).is_some();
-        let used = self.links.iter().filter(|(key, link)| is_used(**key, link));
+        let may_send = |key: &PeerKey| waiting.binary_search_by_key(key, |one| one.peer).is_ok();
+        let used = self.links.iter().filter(|(key, link)| link.in_flight > 0 || may_send(key));
         let room = LINE_LEN_MIN + used.map(|(_, link)| link.congestion.path_len()).sum::<usize>();
         while let Some((key, turn)) = self.scheduler.next(&waiting, in_flight < room) {
             let (len, more) = self.write_piece(context, key, turn);
@@ -210,6 +215,7 @@ impl Line {
         }
         let held_until = if waiting.is_empty() { None } else { self.links.values().filter_map(|link| due(link, context)).min() };
         self.serve_at = self.next_stall(context).into_iter().chain(held_until).min();
+        self.may_send = waiting;
     }
 
     fn write_piece(&mut self, context: &mut Context<'_>, key: PeerKey, turn: u64) -> (usize, Option<Waiting>) {
