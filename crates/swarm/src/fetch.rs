@@ -8,6 +8,7 @@ mod debts;
 mod help;
 mod origin;
 mod origin_lease;
+mod piece_set;
 mod piece_table;
 mod schedule;
 mod state;
@@ -224,8 +225,8 @@ impl Fetch {
         for i in refused {
             self.table.unassign(at, i);
             let state = &mut self.table.sources[at];
-            state.asked.remove(&i);
-            if state.has.remove(&i) {
+            state.asked.remove(i);
+            if state.has.remove(i) {
                 self.table.pieces[i].availability -= 1;
             }
         }
@@ -245,7 +246,7 @@ impl Fetch {
         if let Source::Peer(peer) = source {
             let Some(at) = self.peer(peer) else { return Accepted::Unasked };
             let state = &mut self.table.sources[at];
-            if !state.asked.remove(&i) {
+            if !state.asked.remove(i) {
                 return Accepted::Unasked;
             }
             // Too late is a sign of life; what is taken counts once it is verified.

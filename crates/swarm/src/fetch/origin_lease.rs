@@ -133,7 +133,7 @@ impl OriginLease {
         let whole = if state.complete { 0..table.boot } else { 0..0 };
         let (mut rarest, mut leaves) = (None, false);
         let neighbours = self.neighbours(table, at);
-        for i in whole.chain(state.has.iter().copied()).filter(|&i| table.is_free(i)) {
+        for i in whole.chain(state.has.iter()).filter(|&i| table.is_free(i)) {
             let rank = (table.pieces[i].ring, table.pieces[i].availability);
             if rarest.is_some_and(|((best, place), _)| best < rank || (best == rank && place <= self.place_of(i))) {
                 continue;

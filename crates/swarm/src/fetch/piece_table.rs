@@ -199,7 +199,7 @@ impl PieceTable {
         self.free -= usize::from(is_wanted && piece.from.is_empty());
         piece.held = true;
         for state in &mut self.sources {
-            state.has.remove(&i);
+            state.has.remove(i);
         }
         self.held += 1;
         self.bytes_held += u64::from(piece.len);
@@ -268,7 +268,7 @@ impl PieceTable {
     pub(super) fn remove(&mut self, at: usize) {
         self.release(at);
         let state = self.sources.remove(at);
-        for i in state.has {
+        for i in state.has.iter() {
             self.pieces[i].availability -= 1;
         }
         self.sources[ORIGIN].start_over();
@@ -287,7 +287,7 @@ impl PieceTable {
     /// Whether an open peer would send the piece if asked now.
     pub(super) fn can(&self, at: usize, i: usize) -> bool {
         let state = &self.sources[at];
-        state.open && state.pause == NEVER && ((state.complete && i < self.boot) || state.has.contains(&i))
+        state.open && state.pause == NEVER && ((state.complete && i < self.boot) || state.has.contains(i))
     }
 
     /// Whether the origin should take the piece: no peer can, and none may still turn out to.

@@ -49,7 +49,7 @@ fn query(table: &mut PieceTable, at: usize) {
     let mut i = state.answered;
     while i < table.pieces.len() && ids.len() < QUERY_IDS_MAX {
         let piece = &table.pieces[i];
-        if !piece.held && !state.has.contains(&i) {
+        if !piece.held && !state.has.contains(i) {
             ids.push(piece.id);
         }
         i += 1;

@@ -1,6 +1,6 @@
 //! What the engine knows about a piece, and about one source of pieces: a peer or the origin.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use viral_wire::PieceId;
 
@@ -8,6 +8,7 @@ use super::config::{
     CROWD_OVERDUE_MS, CROWD_TIMEOUT_MS, EPOCH_MS, OVERDUE_MS, SLOW_MS, SLOW_RATE, TIMEOUT_MS, TIMEOUT_MS_MAX, WINDOW_LEN_MAX,
     WINDOW_LEN_MIN, WINDOW_LEN_START, WINDOW_MS,
 };
+use super::piece_set::PieceSet;
 use super::types::Source;
 
 /// A time that never comes.
@@ -51,9 +52,9 @@ pub(super) struct SourceState {
     /// It holds every piece of the page manifest.
     pub(super) complete: bool,
     /// Pieces it said it has.
-    pub(super) has: BTreeSet<usize>,
+    pub(super) has: PieceSet,
     /// Pieces that it may still send without being at fault.
-    pub(super) asked: BTreeSet<usize>,
+    pub(super) asked: PieceSet,
     /// Pieces announced while dialling.
     pub(super) announced: Vec<usize>,
     /// Pieces it owes, by the order in which they were asked, and their bytes.
@@ -99,8 +100,8 @@ impl SourceState {
             is_beyond: false,
             known: false,
             complete: false,
-            has: BTreeSet::new(),
-            asked: BTreeSet::new(),
+            has: PieceSet::default(),
+            asked: PieceSet::default(),
             announced: Vec::new(),
             flight: BTreeMap::new(),
             bytes: 0,
