@@ -126,20 +126,22 @@ pub fn admit<C: Coverage>(
     let Swarm { tracker, crowds, coverage } = swarm;
     crowds.note_sent(now_ms, facts.origin_sent);
     let seeking = page.map(|page| seeking_of(facts, page));
-    let is_ready = |seeking| !facts.foreign.is_empty() || tracker.is_anybody_ready(now_ms, seeking, coverage);
-    let is_peer_ready = seeking.as_ref().is_some_and(is_ready);
-    let evidence = Evidence { is_peer_ready, ..evidence_of(facts, page, page.is_some_and(|page| stores(&page.manifest))) };
-    let mut reason = match (decide(&evidence, policy), &seeking) {
-        (Decision::Asset, _) => return Admission::Asset,
-        (Decision::Plain(reason), _) => return Admission::Plain(reason),
-        (Decision::Thin(Reason::Stored), _) => return Admission::Stored,
-        (Decision::Thin(_), Some(seeking)) => match introduce(now_ms, facts, seeking, tracker, coverage) {
+    // Who is ready is looked up last and once: where nothing else decides.
+    let evidence = Evidence { is_peer_ready: true, ..evidence_of(facts, page, page.is_some_and(|page| stores(&page.manifest))) };
+    let mut reason = match decide(&evidence, policy) {
+        Decision::Asset => return Admission::Asset,
+        Decision::Plain(reason) => return Admission::Plain(reason),
+        Decision::Thin(Reason::Stored) => return Admission::Stored,
+        Decision::Thin(_) => match seeking.as_ref().and_then(|seeking| introduce(now_ms, facts, seeking, tracker, coverage)) {
             Some(thin) => return thin,
             None if policy.share_of(evidence.gpc) != SharePolicy::On => return Admission::Plain(Reason::Gpc),
             None => Reason::NoPeerNear,
         },
-        (Decision::Full(reason), _) => reason,
-        (Decision::Thin(_), None) => Reason::NoPeerNear,
+        Decision::Full(reason @ (Reason::Ramp | Reason::NotWorthIt)) => {
+            let is_ready = seeking.as_ref().is_some_and(|seeking| is_anybody_ready(now_ms, facts, seeking, tracker, coverage));
+            if is_ready { reason } else { Reason::NoPeerNear }
+        }
+        Decision::Full(reason) => reason,
     };
     if let (Reason::NoPeerNear, Some(page), Some(seeking)) = (reason, page, &seeking)
         && !evidence.is_native_peer
@@ -171,7 +173,12 @@ pub fn admit<C: Coverage>(
     Admission::Full { reason, names_manifest }
 }
 
-/// The thin answer, unless the peers that were ready are gone.
+/// Whether somebody could be given to the visitor; reserves nobody.
+fn is_anybody_ready<C: Coverage>(now_ms: u64, facts: &VisitFacts, seeking: &Seeking<'_>, tracker: &Tracker, coverage: &C) -> bool {
+    !facts.foreign.is_empty() || tracker.is_anybody_ready(now_ms, seeking, coverage)
+}
+
+/// The thin answer, if anybody is ready.
 fn introduce<C: Coverage>(
     now_ms: u64,
     facts: &VisitFacts,
@@ -179,17 +186,20 @@ fn introduce<C: Coverage>(
     tracker: &mut Tracker,
     coverage: &C,
 ) -> Option<Admission> {
-    let mut offers = Vec::new();
-    if !facts.is_head {
+    let offers = if facts.is_head {
+        if !is_anybody_ready(now_ms, facts, seeking, tracker, coverage) {
+            return None;
+        }
+        Vec::new()
+    } else if facts.foreign.is_empty() {
+        Some(tracker.offers_for(now_ms, seeking, coverage)).filter(|offers| !offers.is_empty())?
+    } else {
         let near = facts.foreign.iter().filter(|offer| !offer.far).count();
         let wanted = seeking.wanted.saturating_sub(near);
         // Also where nobody of its own is wanted: the visit is known from now on.
-        let own = tracker.offers_for(now_ms, &Seeking { wanted, ..seeking.clone() }, coverage);
-        offers = together(own, &facts.foreign, seeking.wanted);
-        if offers.is_empty() {
-            return None;
-        }
-    }
+        let own = tracker.offers_with_foreign_for(now_ms, &Seeking { wanted, ..seeking.clone() }, coverage);
+        together(own, &facts.foreign, seeking.wanted)
+    };
     let crowd = if tracker.is_crowded(&seeking.manifest) { CrowdRole::Member } else { CrowdRole::None };
     Some(Admission::Thin { reason: Reason::PeerNear, offers, crowd })
 }

@@ -1,27 +1,32 @@
-//! Tables by peer number, which the tracker itself draws at random: they need no hash that others cannot foresee.
+//! Tables by peer number and by ticket, which servers draw at random: they need no hash that others cannot foresee.
 
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
 };
 
-use viral_wire::signal::PeerNumber;
+use viral_wire::{Ticket, signal::PeerNumber};
 
 /// A table whose keys only the tracker makes.
-pub(super) type ByPeer<V> = HashMap<PeerNumber, V, BuildHasherDefault<PeerHasher>>;
+pub(super) type ByPeer<V> = HashMap<PeerNumber, V, BuildHasherDefault<RandomKeyHasher>>;
 
-/// Spreads the 53 random bits of a number over all 64 (Fibonacci hashing; Knuth, volume 3, section 6.4).
+/// A table whose keys are made only by the server and the other servers of its cluster.
+pub(super) type ByTicket<V> = HashMap<Ticket, V, BuildHasherDefault<RandomKeyHasher>>;
+
+/// Spreads the random bits of a key, 53 of a number, over all 64 (Fibonacci hashing; Knuth, volume 3, section 6.4).
 #[derive(Debug, Default)]
-pub(super) struct PeerHasher(u64);
+pub(super) struct RandomKeyHasher(u64);
 
-impl Hasher for PeerHasher {
+impl Hasher for RandomKeyHasher {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        for word in bytes.chunks(8) {
+            let mut number = [0; 8];
+            number[..word.len()].copy_from_slice(word);
+            self.write_u64(u64::from_le_bytes(number));
         }
     }
 
@@ -39,7 +44,7 @@ mod tests {
     #[test]
     fn numbers_in_a_row_are_spread_at_both_ends_of_the_hash() {
         let hash = |number| {
-            let mut hasher = PeerHasher::default();
+            let mut hasher = RandomKeyHasher::default();
             PeerNumber::from_bits(number).hash(&mut hasher);
             hasher.finish()
         };

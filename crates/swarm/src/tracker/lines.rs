@@ -10,6 +10,7 @@ use viral_wire::{
     signal::{Beyond, PeerNumber},
 };
 
+use super::by_peer::ByPeer;
 use crate::{
     address::ClientAddr,
     limits::{GATEWAY_MS, GATEWAYS_PER_LINE},
@@ -50,7 +51,7 @@ impl Neighbours {
 /// The sessions behind each line, by what they fetch: the manifest with which they registered, or the last one of which they asked what to take from the origin.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    members: BTreeMap<PeerNumber, (Digest, Line)>,
+    members: ByPeer<(Digest, Line)>,
     lines: BTreeMap<(Digest, Line), Neighbours>,
 }
 

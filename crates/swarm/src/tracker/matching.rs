@@ -151,8 +151,27 @@ impl Tracker {
 
     /// Reserves ready-made offers of distinct peers for a thin visit, nearest first, with what each will push.
     ///
-    /// Nobody is offered where too many visits are remembered already.
+    /// Nobody is offered where too many visits are remembered already, and a new visit is remembered only if somebody is offered.
     pub fn offers_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
+        if self.members.visits.contains(&seeking.ticket) {
+            return self.offers_with_foreign_for(now_ms, seeking, coverage);
+        }
+        self.advance(now_ms);
+        let before = self.random.clone();
+        let number = self.fresh_number();
+        let mut random = self.random.clone();
+        let chosen = self.search_for(now_ms, seeking, coverage).map(|search| self.choose(&search, &mut random)).unwrap_or_default();
+        if chosen.is_empty() || !self.open_new_visit(seeking, number) {
+            self.random = before;
+            return Vec::new();
+        }
+        self.random = random;
+        let in_crowd = self.leases.is_crowded(self.now_ms, &seeking.manifest);
+        self.hand_out(Answerer::Ticket(seeking.ticket), chosen, Some(seeking.manifest), in_crowd)
+    }
+
+    /// As [`Self::offers_for`] where others reserve offers for the same visit, too: it is remembered in any case, so that its answers come through.
+    pub fn offers_with_foreign_for(&mut self, now_ms: u64, seeking: &Seeking<'_>, coverage: &dyn Coverage) -> Vec<Offer> {
         let wish = GuestWish { near_only: false, push: true, takes_parts: false };
         self.offers_for_guest(now_ms, seeking, wish, coverage)
     }
@@ -209,11 +228,11 @@ impl Tracker {
         // Who is connected beyond the line takes over it what others took, too: few of those who share it are.
         let is_shared = in_crowd && covered_min == 0 && !self.has_missed_neighbour(who, &addr);
         // A visit without a session is not counted among those behind its line.
-        let may_cross = own.map_or_else(|| self.lines.is_alone(manifest, &addr), |own| self.lines.may_cross(now_ms, own));
-        let crossing = match (is_shared, may_cross) {
-            (false, _) => Crossing::Free,
-            (true, true) => Crossing::Few,
-            (true, false) => Crossing::Never,
+        let may_cross = || own.map_or_else(|| self.lines.is_alone(manifest, &addr), |own| self.lines.may_cross(now_ms, own));
+        let crossing = match is_shared.then(may_cross) {
+            None => Crossing::Free,
+            Some(true) => Crossing::Few,
+            Some(false) => Crossing::Never,
         };
         let learned = self.nearness.of(now_ms, &place);
         let excluded = &excluded;
@@ -239,12 +258,17 @@ impl Tracker {
             chosen = self.choose(&search, &mut random);
         }
         self.random = random;
+        self.hand_out(who, chosen, push.then_some(manifest), in_crowd)
+    }
+
+    /// Reserves an offer of each that was chosen; they push `pushed`, if that is some.
+    fn hand_out(&mut self, who: Answerer, chosen: Vec<Choice>, pushed: Option<Digest>, in_crowd: bool) -> Vec<Offer> {
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
         let mut stripe = 0;
         let mut offers = Vec::with_capacity(chosen.len());
         for choice in chosen {
             let mut plan = None;
-            if push && choice.can_push {
+            if let Some(manifest) = pushed.filter(|_| choice.can_push) {
                 plan = self.push_plan(manifest, stripe, stripes);
                 stripe += 1;
             }
@@ -356,7 +380,7 @@ impl Tracker {
         let who = if self.config.ladder.policy(tier) == SharePolicy::Leech { Who::Natives } else { Who::Everybody };
         let mut nearest = if tier == Tier::Anyone { search.learned.best() } else { Vec::new() };
         nearest.truncate(search.count_max.div_ceil(2));
-        let (mut numbers, mut batch) = (Vec::with_capacity(LOOKED_UP_AT_ONCE), Vec::with_capacity(LOOKED_UP_AT_ONCE));
+        let (mut numbers, mut batch) = (Vec::new(), Vec::new());
         for is_proven in [true, false] {
             for source in sources {
                 let scan_max = if is_proven { TIER_SCAN_PROVEN_MAX } else { TIER_SCAN_MAX };
@@ -367,6 +391,8 @@ impl Tracker {
                 let mut peers =
                     known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
                 while peers.peek().is_some() {
+                    numbers.reserve(LOOKED_UP_AT_ONCE);
+                    batch.reserve(LOOKED_UP_AT_ONCE);
                     // Each step for all of them before the next one: what one needs from memory does not wait for what another does.
                     numbers.extend(peers.by_ref().take(LOOKED_UP_AT_ONCE.min(count_max)));
                     batch.extend(numbers.drain(..).filter_map(|peer| Some((peer, self.members.sessions.get(&peer)?.as_ref()))));

@@ -215,13 +215,18 @@ impl Tracker {
         if self.members.visits.contains(&seeking.ticket) {
             return true;
         }
+        let number = self.fresh_number();
+        self.open_new_visit(seeking, number)
+    }
+
+    /// A visit whose ticket is not known yet, under a number that nobody has; false if there are too many.
+    pub(super) fn open_new_visit(&mut self, seeking: &Seeking<'_>, number: PeerNumber) -> bool {
         if self.members.visits.len() >= self.config.tickets_max {
             self.totals.refused.tickets += 1;
             let Some(other) = self.members.visits.in_the_way(seeking.addr.public) else { return false };
             let forgotten = self.members.visits.forget(other);
             self.end_visit(forgotten);
         }
-        let number = self.fresh_number();
         let leecher = Leecher::new(self.next_serial());
         self.members.visits.open(self.now_ms, seeking.ticket, seeking.addr, seeking.page, number, leecher);
         true

@@ -1,10 +1,14 @@
 //! Thin visits: what the tracker remembers of a ticket, whether or not its holder has a session.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use viral_wire::{Ticket, signal::PeerNumber};
 
-use super::{leecher::Leecher, timers::Timers};
+use super::{
+    by_peer::{ByPeer, ByTicket},
+    leecher::Leecher,
+    timers::Timers,
+};
 use crate::{
     address::ClientAddr,
     places::{Places, Use},
@@ -29,11 +33,11 @@ pub(super) struct ThinVisit {
 /// The thin visits of one tracker, with when each lapses.
 #[derive(Debug)]
 pub(super) struct Visits {
-    by_ticket: BTreeMap<Ticket, ThinVisit>,
+    by_ticket: ByTicket<ThinVisit>,
     /// Visits without a session.
     places: Places<Ticket>,
     /// The numbers under which seeders know visitors that have no session.
-    aliases: BTreeMap<PeerNumber, Ticket>,
+    aliases: ByPeer<Ticket>,
     timers: Timers<Ticket>,
     /// How long a visit is remembered after its last sign of life, in milliseconds.
     age_max_ms: u64,
@@ -41,7 +45,13 @@ pub(super) struct Visits {
 
 impl Visits {
     pub(super) fn new(age_max_ms: u64) -> Self {
-        Self { by_ticket: BTreeMap::new(), places: Places::default(), aliases: BTreeMap::new(), timers: Timers::default(), age_max_ms }
+        Self {
+            by_ticket: ByTicket::default(),
+            places: Places::default(),
+            aliases: ByPeer::default(),
+            timers: Timers::default(),
+            age_max_ms,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

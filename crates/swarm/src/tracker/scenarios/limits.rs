@@ -49,6 +49,19 @@ fn one_network_cannot_take_all_sessions_or_tickets_from_others() {
 }
 
 #[test]
+fn a_visit_that_gets_nobody_takes_no_place_unless_another_server_gives_it_somebody() {
+    let mut world = World::new();
+    let tickets = |world: &World| world.tracker.snapshot(world.now_ms).tickets;
+    assert_eq!(world.seek(HERE, ticket(1), 4), []);
+    assert_eq!(tickets(&world), 0);
+    let seeking = Seeking { addr: ClientAddr::at(HERE.parse().unwrap()), page: "/", manifest: version(1), wanted: 4, ticket: ticket(2) };
+    assert_eq!(world.tracker.offers_with_foreign_for(world.now_ms, &seeking, &Versions), []);
+    assert_eq!(tickets(&world), 1);
+    world.seeder("198.51.100.1");
+    assert_eq!((world.seek(HERE, ticket(3), 4).len(), tickets(&world)), (1, 2));
+}
+
+#[test]
 fn answers_of_one_network_that_never_open_leave_half_of_the_slots_to_others() {
     let mut world = World::new();
     let seeders: Vec<_> = (1..=20).map(|number| world.seeder(&format!("203.0.{number}.1"))).collect();
