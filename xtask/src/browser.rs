@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::rust::WHOLE;
 use crate::shell::{are_packages_installed, cargo, npm, root, run};
 
 /// TypeScript types and policies made from the Rust ones.
@@ -25,8 +26,8 @@ pub(crate) fn ensure_installed() -> anyhow::Result<()> {
 /// Makes the generated types again in place.
 pub(crate) fn write_types() -> anyhow::Result<()> {
     // The signals are written by a test of `viral-wire`, the policies by one inside `viral-swarm`.
-    let tests = ["test", "--quiet", "-p", "viral-wire", "-p", "viral-swarm", "--lib", "--test", "types", "export_bindings"];
-    run(cargo().args(tests).env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
+    let tests = ["--lib", "--test", "types", "export_bindings"];
+    run(cargo().args(["test", "--quiet"]).args(WHOLE).args(tests).env("TS_RS_EXPORT_DIR", root().join(GENERATED)))
 }
 
 pub(crate) fn types_are_fresh() -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! Steps about the Rust half: formatting, lints, tests and the binary under test.
 
+use std::num::NonZero;
+
 use crate::shell::{cargo, run};
 
 /// Journeys need browsers: they are compiled and linted here, run by their own step.
@@ -32,7 +34,12 @@ pub(crate) fn library() -> anyhow::Result<()> {
 pub(crate) fn tests() -> anyhow::Result<()> {
     if crate::shell::which("cargo-nextest").is_some() {
         let all_but_journeys = format!("not package({JOURNEYS_CRATE})");
-        return run(cargo().args(["nextest", "run", "--no-fail-fast"]).args(WHOLE).args(["--filterset", &all_but_journeys]));
+        // Twice as many at once as there are processors: most of the longest wait for a network or a clock.
+        let at_once = 2 * std::thread::available_parallelism().map_or(1, NonZero::get);
+        return run(cargo()
+            .args(["nextest", "run", "--no-fail-fast", "--test-threads", &at_once.to_string()])
+            .args(WHOLE)
+            .args(["--filterset", &all_but_journeys]));
     }
     run(cargo().args(["test", "--all-targets", "--workspace", "--exclude", JOURNEYS_CRATE]))
 }

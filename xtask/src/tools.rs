@@ -52,20 +52,35 @@ pub(crate) const LAB_ROUTERS: &[Tool] = &[("nft", "nftables")];
 /// What the lab's real browsers need besides [`LAB`].
 pub(crate) const LAB_BROWSERS: &[Tool] = &[("chromium", "chromium"), ("chromedriver", "chromium-driver"), ("firefox-esr", "firefox-esr")];
 
-/// A program that Debian has not, so it is compiled from crates.io: its name, its version, and whether with the dependencies that it was released with.
-pub(crate) type CrateTool = (&'static str, &'static str, bool);
+/// A program that Debian has not, so it is compiled from crates.io.
+#[derive(Clone, Copy)]
+pub(crate) struct CrateTool {
+    name: &'static str,
+    version: &'static str,
+    /// With the dependencies that it was released with.
+    is_locked: bool,
+    /// It may be slow, so that it is there soon.
+    is_quickly_built: bool,
+}
+
+impl CrateTool {
+    const fn new(name: &'static str, version: &'static str) -> Self {
+        Self { name, version, is_locked: true, is_quickly_built: false }
+    }
+}
 
 /// Drives Firefox.
-const GECKODRIVER: CrateTool = ("geckodriver", "0.37.1", true);
+const GECKODRIVER: CrateTool = CrateTool { is_quickly_built: true, ..CrateTool::new("geckodriver", "0.37.1") };
 
 /// The tracker that ours is compared with, and its load test. With its own lock file the tracker does not build on Rust 1.95.
-pub(crate) const AQUATIC: &[CrateTool] = &[("aquatic_ws", "0.9.0", false), ("aquatic_ws_load_test", "0.9.0", true)];
+pub(crate) const AQUATIC: &[CrateTool] =
+    &[CrateTool { is_locked: false, ..CrateTool::new("aquatic_ws", "0.9.0") }, CrateTool::new("aquatic_ws_load_test", "0.9.0")];
 
 /// Makes Debian packages.
-pub(crate) const CARGO_DEB: CrateTool = ("cargo-deb", "3.8.0", true);
+pub(crate) const CARGO_DEB: CrateTool = CrateTool::new("cargo-deb", "3.8.0");
 
 /// Makes bills of materials.
-pub(crate) const CARGO_CYCLONEDX: CrateTool = ("cargo-cyclonedx", "0.5.9", true);
+pub(crate) const CARGO_CYCLONEDX: CrateTool = CrateTool::new("cargo-cyclonedx", "0.5.9");
 
 /// Makes sure that every tool is there: installs as root on Debian, else says which packages are missing.
 pub(crate) fn ensure(groups: &[&[Tool]]) -> anyhow::Result<()> {
@@ -108,18 +123,19 @@ pub(crate) fn ensure_crate(tool: CrateTool) -> anyhow::Result<()> {
     if crate_tool(tool).is_file() {
         return Ok(());
     }
-    let (name, version, is_locked) = tool;
+    let CrateTool { name, version, is_locked, is_quickly_built } = tool;
     // Its own target directory, so that the build's lock and profile are not shared with ours.
     run(cargo()
         .args(["install", name, "--version", version])
         .args(is_locked.then_some("--locked"))
+        .args(is_quickly_built.then_some("--debug"))
         .arg("--root")
         .arg(tools_dir())
         .env("CARGO_TARGET_DIR", tools_dir().join("build")))
 }
 
 /// Where a program is: on PATH, else ours under the target directory.
-pub(crate) fn crate_tool((name, ..): CrateTool) -> PathBuf {
+pub(crate) fn crate_tool(CrateTool { name, .. }: CrateTool) -> PathBuf {
     which(name).unwrap_or_else(|| tools_dir().join("bin").join(name))
 }
 
