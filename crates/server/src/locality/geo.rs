@@ -90,7 +90,11 @@ fn add_found(known: Region, found: &Found<'_>) -> Region {
 }
 
 fn network(found: &Found<'_>) -> Option<NonZeroU32> {
-    let number = found.decode_path::<u32>(&[PathElement::Key("autonomous_system_number")]).ok().flatten();
+    let path = [PathElement::Key("autonomous_system_number")];
+    // A number is found only as the type in which the file has it, and some writers choose the narrowest that holds it.
+    let narrow = || found.decode_path::<u16>(&path).ok().flatten().map(u32::from);
+    let wide = || u32::try_from(found.decode_path::<u64>(&path).ok().flatten()?).ok();
+    let number = found.decode_path::<u32>(&path).ok().flatten().or_else(narrow).or_else(wide);
     let written = || found.decode_path::<&str>(&[PathElement::Key("asn")]).ok().flatten()?.strip_prefix("AS")?.parse().ok();
     NonZeroU32::new(number.or_else(written)?)
 }
@@ -116,6 +120,9 @@ mod tests {
     fn every_layout_is_understood() {
         let geolite_asn = map([("autonomous_system_number", Value::Number(64_500)), ("autonomous_system_organization", text("Example"))]);
         let names = || map([("en", text("Germany"))]);
+        // As writers do that choose a type by the number.
+        let narrow = map([("autonomous_system_number", Value::Short(64_500))]);
+        let wide = map([("autonomous_system_number", Value::Long(64_500))]);
         let geolite_city = map([
             ("city", map([("names", map([("en", text("Berlin"))]))])),
             ("continent", map([("code", text("EU")), ("names", names())])),
@@ -131,6 +138,8 @@ mod tests {
         let ipinfo = map([("asn", text("AS64500")), ("continent", text("EU")), ("country", text("DE"))]);
         for (record, meant) in [
             (geolite_asn, region(64_500, "", "")),
+            (narrow, region(64_500, "", "")),
+            (wide, region(64_500, "", "")),
             (geolite_city, region(0, "DE", "EU")),
             (ipinfo_lite, region(64_500, "DE", "EU")),
             (ipinfo, region(64_500, "DE", "EU")),
@@ -172,6 +181,7 @@ mod tests {
     #[test]
     fn what_is_strange_in_a_record_is_not_known() {
         let records = [
+            ("192.0.2.0/24", map([("autonomous_system_number", Value::Long(1 << 32 | 64_500))])),
             ("203.0.113.0/25", map([("country", map([("iso_code", text("Germany"))])), ("asn", text("64500"))])),
             (
                 "203.0.113.128/25",
@@ -181,8 +191,8 @@ mod tests {
         ];
         let geo = Geo::read(file(4, &records)).unwrap();
         assert_eq!(
-            ["203.0.113.1", "203.0.113.200", "198.51.100.1"].map(|address| known(&geo, address)),
-            [Region::default(), region(0, "DE", ""), Region::default(),]
+            ["192.0.2.1", "203.0.113.1", "203.0.113.200", "198.51.100.1"].map(|address| known(&geo, address)),
+            [Region::default(), Region::default(), region(0, "DE", ""), Region::default()]
         );
     }
 
