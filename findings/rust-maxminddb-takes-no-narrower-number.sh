@@ -12,10 +12,10 @@
 #   Type 5 is uint16. By hand, 0.28.0 to 0.31.0 are like 0.32.0. The crate's changelog has faster scalars for 0.28.0, and
 #   neither it nor UPGRADING.md has a word of this. MaxMind's own files have uint32 for each number of a network, so
 #   nothing shows with those. In a file that somebody made, each network below 65536 is an error and the others are not.
-# Means for us: we are hit. `network` of crates/server/src/locality/geo.rs asks for a u32 and takes an error for
-#   "unknown". With such a file visitors from networks below 65536, most of the large ones, are never near each other
-#   by it, and nothing says so. Where all numbers are below, as with the private ones that an office gives its own
-#   networks (64512 to 65534), the start fails: "tells neither networks nor countries". It must take a u16 as well.
+# Means for us: we were hit. `network` of crates/server/src/locality/geo.rs asked for a u32 and took an error for
+#   "unknown": with such a file visitors from networks below 65536, most of the large ones, were never near each other
+#   by it. Where all numbers are below, as with the private ones that an office gives its own networks (64512 to 65534),
+#   the start failed: "tells neither networks nor countries". Now it asks for 16, 32 and 64 bits; a test has each.
 set -euo pipefail
 for need in python3 cargo; do
   command -v "$need" >/dev/null || { echo "missing: $need"; exit 3; }
