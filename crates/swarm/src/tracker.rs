@@ -63,6 +63,7 @@ mod origin_leases;
 mod output;
 mod reports;
 mod reputation;
+mod search;
 mod session;
 mod small_map;
 mod standing;

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 use viral_wire::{
     Digest,
     limits::OFFERS_PER_LEECHER_MAX,
-    signal::{NatKind, Offer, PeerNumber, Push},
+    signal::{Offer, PeerNumber, Push},
 };
 
 use super::{
@@ -13,8 +13,8 @@ use super::{
     candidates::Who,
     choice::{Choice, Seen},
     leecher::{Match, MatchState, Told},
-    nearness::Learned,
     offers::Reservation,
+    search::{Crossing, Search},
     session::Session,
     timers::Timer,
     types::{Answerer, GuestWish, Seeking},
@@ -24,51 +24,13 @@ use crate::{
     coverage::{Coverage, permille},
     ice_candidates,
     limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
-    locality::{self, Place, SharePolicy, Tier},
+    locality::{self, SharePolicy, Tier},
     nat::Reach,
     random::Random,
 };
 
 /// Sessions looked up one right after the other before the first is judged: a processor fetches several from memory at once, which a million of them need.
 const LOOKED_UP_AT_ONCE: usize = 8;
-
-/// What a choice among seeders is for.
-struct Search<'a> {
-    now_ms: u64,
-    addr: ClientAddr,
-    place: Place,
-    /// What it says that it is behind; a thin visit could not say yet.
-    nat: Option<NatKind>,
-    /// Whether its offers name an address of IPv6.
-    names_ipv6: bool,
-    manifest: Digest,
-    count_max: usize,
-    excluded: &'a dyn Fn(PeerNumber) -> bool,
-    /// Least share of the wanted manifest that a peer must hold, in permille.
-    covered_min: u16,
-    /// For a thin answer, whose holder cannot ask again: never two of one foreign network.
-    is_thin: bool,
-    /// Only of the nearest tiers, of which another server's visitor wants somebody.
-    near_only: bool,
-    /// Who is behind another line is chosen only if it may be connected beyond that.
-    crossing: Crossing,
-    /// What others of its network got of whom.
-    learned: Learned<'a>,
-    coverage: &'a dyn Coverage,
-}
-
-/// Who may be connected beyond a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Crossing {
-    /// Anybody: there is no crowd, or somebody does not reach neighbours.
-    Free,
-    /// The few of each line.
-    Few,
-    /// This one, with whomever.
-    Own,
-    /// Not this one: few of its neighbours are already.
-    Never,
-}
 
 /// Whom somebody asks for.
 #[derive(Debug, Clone, Copy)]
