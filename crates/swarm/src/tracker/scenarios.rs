@@ -222,6 +222,14 @@ impl World {
         offers
     }
 
+    /// A visit to which another server gives somebody.
+    fn remember(&mut self, address: &str, ticket: Ticket) {
+        let addr = ClientAddr::at(address.parse().unwrap());
+        let seeking = Seeking { addr, page: "/", manifest: version(1), wanted: 0, ticket };
+        assert_eq!(self.tracker.offers_with_foreign_for(self.now_ms, &seeking, &Versions), []);
+        self.drain();
+    }
+
     fn answer(&mut self, ticket: Ticket, offers: &[Offer]) -> Result<(), AnswerError> {
         let result = self.tracker.handle_answers(self.now_ms, Answerer::Ticket(ticket), answers(offers));
         self.drain();

@@ -54,8 +54,7 @@ fn a_visit_that_gets_nobody_takes_no_place_unless_another_server_gives_it_somebo
     let tickets = |world: &World| world.tracker.snapshot(world.now_ms).tickets;
     assert_eq!(world.seek(HERE, ticket(1), 4), []);
     assert_eq!(tickets(&world), 0);
-    let seeking = Seeking { addr: ClientAddr::at(HERE.parse().unwrap()), page: "/", manifest: version(1), wanted: 4, ticket: ticket(2) };
-    assert_eq!(world.tracker.offers_with_foreign_for(world.now_ms, &seeking, &Versions), []);
+    world.remember(HERE, ticket(2));
     assert_eq!(tickets(&world), 1);
     world.seeder("198.51.100.1");
     assert_eq!((world.seek(HERE, ticket(3), 4).len(), tickets(&world)), (1, 2));
