@@ -137,7 +137,7 @@ pub fn admit<C: Coverage>(
             None if policy.share_of(evidence.gpc) != SharePolicy::On => return Admission::Plain(Reason::Gpc),
             None => Reason::NoPeerNear,
         },
-        Decision::Full(reason @ (Reason::Ramp | Reason::NotWorthIt)) => {
+        Decision::Full(reason) if held_back(&evidence, policy) == Some(reason) => {
             let is_ready = seeking.as_ref().is_some_and(|seeking| is_anybody_ready(now_ms, facts, seeking, tracker, coverage));
             if is_ready { reason } else { Reason::NoPeerNear }
         }
