@@ -55,8 +55,10 @@ impl Link {
     fn next_piece(&self, key: PeerKey, context: &Context<'_>) -> Option<Waiting> {
         let (urgency, len, _) = self.waiting.front().filter(|_| self.is_open)?;
         let fits = self.congestion.admits(context.instant(), self.in_flight, *len as usize);
-        let stalled = || self.congestion.is_stalled(context.instant());
-        fits.then(|| Waiting { peer: key, urgency: *urgency, served: self.served, stalled: stalled() })
+        fits.then(|| {
+            let stalled = self.congestion.is_stalled(context.instant());
+            Waiting { peer: key, urgency: *urgency, served: self.served, stalled }
+        })
     }
 }
 
