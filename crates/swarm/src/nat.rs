@@ -48,7 +48,8 @@ impl Reach<'_> {
 
     /// Whether two may connect: of whom nothing is known is given a chance.
     pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
-        self.is_open_to(other) || self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other))
+        // What they are behind is looked at first: addresses are compared only where that is in the way.
+        self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other)) || self.is_open_to(other)
     }
 
     /// Whether this one likely connects to another one that left an offer. Whoever did not say what it is behind is most likely behind what does not meet a symmetric NAT.

@@ -58,8 +58,18 @@ impl<K: Ord + Copy> Places<K> {
 
     /// Gives a place to somebody who comes from `address`. Whoever calls sees that there is one.
     pub fn insert(&mut self, key: K, address: IpAddr, used: Use) {
-        self.remove(&key);
-        self.put(key, locality::network_key(address), used);
+        let network = locality::network_key(address);
+        self.serial += 1;
+        let serial = self.serial;
+        if let Some(before) = self.members.insert(key, Member { network, used, serial }) {
+            self.leave(&key, before);
+        }
+        let members = self.networks.entry(network).or_default();
+        if !members.is_empty() {
+            self.by_len.remove(&(members.len(), network));
+        }
+        members.insert((used, serial, key));
+        self.by_len.insert((members.len(), network));
     }
 
     /// It is used so from now on.
@@ -75,7 +85,9 @@ impl<K: Ord + Copy> Places<K> {
 
     /// The place is free again.
     pub fn remove(&mut self, key: &K) {
-        self.take(key);
+        if let Some(member) = self.members.remove(key) {
+            self.leave(key, member);
+        }
     }
 
     /// Who gives way to a newcomer from `address`, if anybody: of the network that has most, if that is more than the newcomer's has, whoever is used least and was idle for
@@ -98,19 +110,9 @@ impl<K: Ord + Copy> Places<K> {
         (*used == Use::Idle).then_some(*key)
     }
 
-    fn put(&mut self, key: K, network: IpAddr, used: Use) {
-        self.serial += 1;
-        let serial = self.serial;
-        self.members.insert(key, Member { network, used, serial });
-        let members = self.networks.entry(network).or_default();
-        self.by_len.remove(&(members.len(), network));
-        members.insert((used, serial, key));
-        self.by_len.insert((members.len(), network));
-    }
-
-    fn take(&mut self, key: &K) -> Option<Member> {
-        let member = self.members.remove(key)?;
-        let members = self.networks.get_mut(&member.network)?;
+    /// Strikes a former member off the lists of its network.
+    fn leave(&mut self, key: &K, member: Member) {
+        let Some(members) = self.networks.get_mut(&member.network) else { return };
         self.by_len.remove(&(members.len(), member.network));
         members.remove(&(member.used, member.serial, *key));
         if members.is_empty() {
@@ -118,7 +120,6 @@ impl<K: Ord + Copy> Places<K> {
         } else {
             self.by_len.insert((members.len(), member.network));
         }
-        Some(member)
     }
 }
 

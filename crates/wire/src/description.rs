@@ -139,6 +139,21 @@ impl Description {
         self.candidates.iter().any(|candidate| matches!(candidate.address, Address::Local(_)))
     }
 
+    /// The same with other candidates; at most [`CANDIDATES_MAX`] are taken.
+    #[must_use]
+    pub fn with_candidates(&self, mut candidates: Vec<Candidate>) -> Self {
+        candidates.truncate(CANDIDATES_MAX);
+        Self {
+            ice: self.ice.clone(),
+            ufrag_len: self.ufrag_len,
+            setup: self.setup,
+            max_message_size: self.max_message_size,
+            fingerprint: self.fingerprint,
+            candidates: candidates.into(),
+            extra: self.extra.clone(),
+        }
+    }
+
     /// Replaces the candidates; at most [`CANDIDATES_MAX`] are taken.
     pub fn set_candidates(&mut self, mut candidates: Vec<Candidate>) {
         candidates.truncate(CANDIDATES_MAX);

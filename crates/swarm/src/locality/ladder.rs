@@ -162,6 +162,11 @@ impl Ladder {
         self.policies[tier as usize]
     }
 
+    /// Whether visitors give and take on every tier.
+    pub(crate) fn is_on_everywhere(&self) -> bool {
+        self.policies.iter().all(|policy| *policy == SharePolicy::On)
+    }
+
     /// Tiers on which somebody may be introduced, nearest first.
     pub fn tiers(&self) -> impl DoubleEndedIterator<Item = Tier> + use<> {
         let policies = self.policies;

@@ -1,6 +1,6 @@
 //! Who is introduced to whom: the tiers of locality, the order within a tier, the push plan.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use viral_wire::{
     Digest,
@@ -21,11 +21,10 @@ use super::{
 };
 use crate::{
     address::ClientAddr,
-    coverage::{Coverage, permille},
+    coverage::Coverage,
     ice_candidates,
-    limits::{COMPLETE_MIN_PERMILLE, COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
+    limits::{COVERAGE_MIN_PERMILLE, MANIFEST_SCAN_MAX, TIER_SCAN_ENOUGH, TIER_SCAN_MAX, TIER_SCAN_PROVEN_MAX},
     locality::{self, SharePolicy, Tier},
-    nat::Reach,
     random::Random,
 };
 
@@ -43,6 +42,15 @@ struct Asked {
     covered_min: u16,
     /// See [`Search::near_only`].
     near_only: bool,
+}
+
+/// To whom offers are given.
+#[derive(Debug, Clone, Copy)]
+struct Taker {
+    leecher: u64,
+    addr: ClientAddr,
+    /// Its session, if it has one.
+    own: Option<PeerNumber>,
 }
 
 /// Whether a tier is a part of the world, whose people do not share a line.
@@ -97,6 +105,7 @@ impl Tracker {
             now_ms,
             addr: seeking.addr,
             place,
+            network: locality::network_key(seeking.addr.public),
             nat: None,
             names_ipv6: false,
             manifest: seeking.manifest,
@@ -202,6 +211,7 @@ impl Tracker {
             now_ms,
             addr,
             place,
+            network: locality::network_key(addr.public),
             nat,
             names_ipv6,
             manifest,
@@ -227,7 +237,11 @@ impl Tracker {
     fn hand_out(&mut self, who: Answerer, chosen: Vec<Choice>, pushed: Option<Digest>, in_crowd: bool) -> Vec<Offer> {
         let stripes = chosen.iter().filter(|choice| choice.can_push).count();
         let mut stripe = 0;
-        let mut offers = Vec::with_capacity(chosen.len());
+        let (mut offers, mut matches) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
+        let Some((leecher, addr)) = self.members.leecher(who).map(|leecher| leecher.id).zip(self.members.addr_of(who)) else {
+            return offers;
+        };
+        let taker = Taker { leecher, addr, own: self.members.session_of(who) };
         for choice in chosen {
             let mut plan = None;
             if let Some(manifest) = pushed.filter(|_| choice.can_push) {
@@ -235,7 +249,13 @@ impl Tracker {
                 stripe += 1;
             }
             let crosses = in_crowd && !choice.is_own;
-            offers.extend(self.reserve(who, choice.peer, plan, crosses));
+            if let Some((offer, found)) = self.reserve(&taker, choice.peer, plan, crosses) {
+                matches.push(((offer.peer, offer.offer), found));
+                offers.push(offer);
+            }
+        }
+        if let Some(leecher) = self.members.leecher_mut(who) {
+            leecher.matches.extend(matches);
         }
         offers
     }
@@ -284,7 +304,7 @@ impl Tracker {
                 let index = if at_random { random.next_u64() % equal as u64 } else { 0 };
                 let choice = choices.remove(usize::try_from(index).unwrap_or(0));
                 let is_known = !choice.is_own && chosen.iter().any(|other| other.network == choice.network);
-                if choice.is_hard_to_reach {
+                if choice.rank.is_hard_to_reach() {
                     // Somebody farther away who can be reached is worth more.
                     if hard.iter().all(|other| other.peer != choice.peer) {
                         hard.push(choice);
@@ -352,7 +372,17 @@ impl Tracker {
                 let known = nearest.iter().flat_map(|network| self.candidates.of_network(who, source.0, *network, (is_proven, start)));
                 let mut peers =
                     known.chain(self.candidates.holders(who, source.0, (&search.place, tier), (is_proven, start), left)).peekable();
+                // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
+                let is_enough = |choices: &[Choice], seen: &Seen| {
+                    let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
+                    choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH)
+                };
                 while peers.peek().is_some() {
+                    // Before they are looked up, too: most of a look is the wait for memory.
+                    if is_enough(&choices, &seen) {
+                        return choices;
+                    }
+                    choices.reserve(LOOKED_UP_AT_ONCE);
                     numbers.reserve(LOOKED_UP_AT_ONCE);
                     batch.reserve(LOOKED_UP_AT_ONCE);
                     // Each step for all of them before the next one: what one needs from memory does not wait for what another does.
@@ -360,17 +390,15 @@ impl Tracker {
                     batch.extend(numbers.drain(..).filter_map(|peer| Some((peer, self.members.sessions.get(&peer)?.as_ref()))));
                     batch.retain(|(_, session): &(_, &Session)| !session.addr.is_same_browser(&search.addr));
                     for (peer, session) in batch.drain(..) {
-                        // Others would be no better: nobody who follows is proven, but for neighbours of whom only neighbours know it.
-                        let best = if is_proven || tier <= Tier::SamePrefix { seen.good.len() } else { seen.fine.len() };
-                        if choices.len() >= count_max || (best >= search.count_max && choices.len() >= TIER_SCAN_ENOUGH) {
+                        if is_enough(&choices, &seen) {
                             return choices;
                         }
                         let is_known = |others: &[Choice]| others.iter().any(|choice| choice.peer == peer);
                         if is_known(chosen) || (!nearest.is_empty() && is_known(&choices)) {
                             continue;
                         }
-                        if let Some(choice) = self.judged(search, (peer, session), source, random) {
-                            seen.note(&choice);
+                        if let Some(choice) = search.judged((&self.config.ladder, &self.lines), (peer, session), source, random) {
+                            seen.note(&choice, search.count_max);
                             choices.push(choice);
                         }
                     }
@@ -380,69 +408,18 @@ impl Tracker {
         choices
     }
 
-    /// A peer as somebody who could be picked for what a source is worth; none if it cannot.
-    fn judged(
-        &self,
-        search: &Search<'_>,
-        (peer, session): (PeerNumber, &Session),
-        &(manifest, share, bytes): &(Digest, u16, u64),
-        random: &mut Random,
-    ) -> Option<Choice> {
-        if (search.excluded)(peer) {
-            return None;
-        }
-        let own = locality::network_key(search.addr.public);
-        let place = session.addr.place();
-        match self.config.ladder.policy(search.place.tier_to(&place)) {
-            SharePolicy::Off => return None,
-            SharePolicy::Leech if !session.addr.is_native => return None,
-            SharePolicy::Leech | SharePolicy::On => {}
-        }
-        let is_own = own == locality::network_key(session.addr.public) || search.addr.is_same_site(&session.addr);
-        let is_barred = match search.crossing {
-            Crossing::Free | Crossing::Own => false,
-            Crossing::Few => !is_own && !self.lines.may_cross(search.now_ms, peer),
-            Crossing::Never => !is_own,
-        };
-        let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
-        let covered = u32::from(share) * u32::from(held) / 1000;
-        let reach = session.reach();
-        let seeker = Reach { addr: &search.addr, nat: search.nat, names_ipv6: search.names_ipv6, is_told: true };
-        let is_no_choice = is_barred
-            || covered < u32::from(search.covered_min)
-            || session.standing.is_cooling_down_for(search.now_ms, own)
-            || !session.has_room_for(&search.addr)
-            || search.learned.is_failing(&place)
-            || !seeker.may_connect(&reach);
-        (!is_no_choice).then(|| Choice {
-            fault_count: session.standing.fault_count_for(search.now_ms, own),
-            is_hard_to_reach: !seeker.likely_connects(&reach),
-            is_unproven: !session.standing.is_proven_to(own),
-            partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
-            way: search.learned.class(&place),
-            free_slots: Reverse(session.book.free_slots()),
-            active: session.book.uploads.len(),
-            draw: random.next_u64(),
-            peer,
-            can_push: manifest == search.manifest && held >= COMPLETE_MIN_PERMILLE,
-            network: locality::network_key(session.addr.public),
-            is_own,
-        })
-    }
-
-    /// Keeps the oldest free offer of a seeder for a leecher and notes that the two were matched.
-    fn reserve(&mut self, who: Answerer, peer: PeerNumber, push: Option<Push>, crosses: bool) -> Option<Offer> {
-        let (leecher, addr) = (self.members.leecher(who)?.id, self.members.addr_of(who)?);
+    /// Keeps the oldest free offer of a seeder for a leecher, which is to note that the two were matched.
+    fn reserve(&mut self, taker: &Taker, peer: PeerNumber, push: Option<Push>, crosses: bool) -> Option<(Offer, Match)> {
+        let &Taker { leecher, addr, own } = taker;
         let to = addr.public;
         let until_ms = self.now_ms.saturating_add(self.config.reserve_ms);
-        let own = self.members.session_of(who);
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
         self.nearness.note_tried(self.now_ms, &from.place(), &addr.place());
         let number = session.book.reserve(Reservation { leecher, network: locality::network_key(to), until_ms })?;
         let offer = session.book.offers.get(&number)?;
-        let given = Match {
+        let found = Match {
             serial: offer.serial,
             state: MatchState::Given,
             given_ms: self.now_ms,
@@ -451,24 +428,19 @@ impl Tracker {
             crosses,
             told: Told::default(),
         };
+        let candidates = offer.description.candidates();
+        let candidates = ice_candidates::relayed(candidates, &from, to, self.config.ladder.is_for_neighbours_alone());
+        let description = offer.description.with_candidates(candidates);
         for end in own.into_iter().chain([peer]).filter(|_| crosses) {
             self.lines.cross(self.now_ms, end);
         }
         let beyond = crosses.then(|| self.lines.stripe_of(own));
         let far = !locality::are_neighbours(from.public, to);
-        let mut out = Offer { peer, offer: number, description: offer.description.clone(), push, far, beyond };
-        out.description.set_candidates(ice_candidates::relayed(
-            out.description.candidates(),
-            &from,
-            to,
-            self.config.ladder.is_for_neighbours_alone(),
-        ));
-        self.timers.set(until_ms, Timer::Reservation(peer, out.offer));
-        self.members.leecher_mut(who)?.matches.insert((peer, out.offer), given);
+        self.timers.set(until_ms, Timer::Reservation(peer, number));
         self.totals.matches.offered += 1;
         self.totals.matches_by_tier.note(tier);
         self.refresh(peer);
         self.top_up(peer);
-        Some(out)
+        Some((Offer { peer, offer: number, description, push, far, beyond }, found))
     }
 }

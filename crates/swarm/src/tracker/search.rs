@@ -1,18 +1,34 @@
 //! What a choice among seeders is made by.
 
+use std::net::IpAddr;
+
 use viral_wire::{
     Digest,
     signal::{NatKind, PeerNumber},
 };
 
-use super::nearness::Learned;
-use crate::{address::ClientAddr, coverage::Coverage, locality::Place};
+use super::{
+    choice::{Choice, Merits},
+    lines::Lines,
+    nearness::Learned,
+    session::Session,
+};
+use crate::{
+    address::ClientAddr,
+    coverage::{Coverage, permille},
+    limits::COMPLETE_MIN_PERMILLE,
+    locality::{self, Ladder, Place, SharePolicy},
+    nat::Reach,
+    random::Random,
+};
 
 /// What a choice among seeders is for.
 pub(super) struct Search<'a> {
     pub(super) now_ms: u64,
     pub(super) addr: ClientAddr,
     pub(super) place: Place,
+    /// The network of that, as strangers are counted.
+    pub(super) network: IpAddr,
     /// What it says that it is behind; a thin visit could not say yet.
     pub(super) nat: Option<NatKind>,
     /// Whether its offers name an address of IPv6.
@@ -44,4 +60,58 @@ pub(super) enum Crossing {
     Own,
     /// Not this one: few of its neighbours are already.
     Never,
+}
+
+impl Search<'_> {
+    /// A peer as somebody who could be picked for what a source is worth; none if it cannot.
+    pub(super) fn judged(
+        &self,
+        (ladder, lines): (&Ladder, &Lines),
+        (peer, session): (PeerNumber, &Session),
+        &(manifest, share, bytes): &(Digest, u16, u64),
+        random: &mut Random,
+    ) -> Option<Choice> {
+        if (self.excluded)(peer) {
+            return None;
+        }
+        let place = session.addr.place();
+        // Most often every tier is on, and how near two are says nothing.
+        let policy = if ladder.is_on_everywhere() { SharePolicy::On } else { ladder.policy(self.place.tier_to(&place)) };
+        match policy {
+            SharePolicy::Off => return None,
+            SharePolicy::Leech if !session.addr.is_native => return None,
+            SharePolicy::Leech | SharePolicy::On => {}
+        }
+        let network = locality::network_key(session.addr.public);
+        let is_own = self.network == network || self.addr.is_same_site(&session.addr);
+        let is_barred = match self.crossing {
+            Crossing::Free | Crossing::Own => false,
+            Crossing::Few => !is_own && !lines.may_cross(self.now_ms, peer),
+            Crossing::Never => !is_own,
+        };
+        let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
+        let covered = u32::from(share) * u32::from(held) / 1000;
+        let reach = session.reach();
+        let seeker = Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: true };
+        let is_no_choice = is_barred
+            || covered < u32::from(self.covered_min)
+            || session.standing.is_cooling_down_for(self.now_ms, self.network)
+            || !(is_own || session.book.has_room_for(self.network))
+            || self.learned.is_failing(&place)
+            || !seeker.may_connect(&reach);
+        if is_no_choice {
+            return None;
+        }
+        let merits = Merits {
+            fault_count: session.standing.fault_count_for(self.now_ms, self.network),
+            is_hard_to_reach: !seeker.likely_connects(&reach),
+            is_unproven: !session.standing.is_proven_to(self.network),
+            partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
+            way: self.learned.class(&place),
+            free_slots: session.book.free_slots(),
+            active: session.book.uploads.len(),
+        };
+        let can_push = manifest == self.manifest && held >= COMPLETE_MIN_PERMILLE;
+        Some(Choice { rank: merits.into(), draw: random.next_u64(), peer, can_push, network, is_own })
+    }
 }

@@ -11,12 +11,7 @@ use viral_wire::{
 };
 
 use super::{given::Given, leecher::Leecher, offers::OfferBook, standing::Standing};
-use crate::{
-    address::ClientAddr,
-    limits::UPLOADS_PER_PEER_MAX,
-    locality::{self, SharePolicy},
-    nat::Reach,
-};
+use crate::{address::ClientAddr, limits::UPLOADS_PER_PEER_MAX, locality::SharePolicy, nat::Reach};
 
 /// One session.
 #[derive(Debug)]
@@ -75,12 +70,6 @@ impl Session {
     /// Whether somebody can be introduced to it, or is connected with it.
     pub(super) fn is_reachable(&self) -> bool {
         !self.book.offers.is_empty() || !self.book.uploads.is_empty() || !self.served.is_empty()
-    }
-
-    /// Whether it has room for one more of where this one is; its own network and site may have all of it.
-    pub(super) fn has_room_for(&self, other: &ClientAddr) -> bool {
-        let network = locality::network_key(other.public);
-        self.book.has_room_for(network) || network == locality::network_key(self.addr.public) || self.addr.is_same_site(other)
     }
 
     /// Whether it could serve one more leecher now.
