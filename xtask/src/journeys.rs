@@ -10,7 +10,7 @@ use crate::shell::{self, cargo, npm, root, target_dir};
 use crate::tools;
 
 /// Journeys at once. Each holds two to six browsers; two cores are busy with one.
-const JOURNEYS_AT_ONCE: &str = "1";
+const JOURNEYS_AT_ONCE: &str = "2";
 
 /// Failed journeys that get another try. More than these do not fail by chance.
 const TRIED_AGAIN_MAX: usize = 6;
