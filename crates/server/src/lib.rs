@@ -52,7 +52,6 @@ mod meter;
 mod metered_stream;
 mod metrics;
 mod observed;
-mod page_stats;
 mod pages;
 mod pipeline;
 mod protocol;

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod lineage;
 pub mod locality;
 pub mod nat;
+pub mod page_costs;
 pub mod pageset;
 pub mod places;
 pub mod platform;

@@ -8,6 +8,9 @@ pub use watch::*;
 pub use webtorrent::*;
 pub use worth::*;
 
+/// Assets shorter than this are not worth introductions, in bytes: the origin sends them in one round trip (RFC 6928).
+pub const RECORD_LEN_MIN: u64 = 16 * 1024;
+
 /// Smallest page set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
 pub const APP_BYTES_MIN: u64 = 512 * 1024;

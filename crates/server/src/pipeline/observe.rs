@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use viral_swarm::admission::{CookieState, Decision, Evidence, Reason};
+use viral_swarm::page_costs::Taken;
 use viral_swarm::rollout::Lot;
 use viral_swarm::visits::{AnswerKind, Asked, Opening};
 use viral_swarm::worth::{Arm, Timed};
@@ -14,7 +15,6 @@ use crate::app::App;
 use crate::client::Socket;
 use crate::cookies;
 use crate::observed::observed;
-use crate::page_stats::Taken;
 use crate::worth::WorthLog;
 use crate::{referer, same_origin};
 use viral_site::{Asset, Version};
@@ -88,7 +88,7 @@ pub(super) fn document(app: &App, request: &Parts, response: Response<Body>, dec
     }
     let (hub, worth, page) = (Arc::clone(&app.hub), Arc::clone(&app.worth), page.to_owned());
     observed(response, move |bytes, _| {
-        hub.counters().add_document(&page, bytes);
+        hub.costs().add_document(&page, bytes);
         if let Some(visitor) = visitor {
             worth.sent(visitor.browser, &page, bytes);
         }
@@ -124,7 +124,7 @@ fn sent(app: &App, (part_of, path): (PartOf, String), asked: Option<Asked>, resp
             hub.visits().sent(asked);
         }
         part_of.note_sent(&worth, bytes);
-        hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
+        hub.costs().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
     })
 }
 
