@@ -29,7 +29,6 @@ mod connection;
 mod connection_limit;
 mod cookies;
 mod counting;
-mod csp;
 mod deflated_cache;
 mod early;
 mod endpoints;

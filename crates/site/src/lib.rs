@@ -21,6 +21,7 @@ mod chunking;
 mod color;
 mod compress;
 mod contents;
+pub mod csp;
 mod directory;
 mod document;
 mod early;

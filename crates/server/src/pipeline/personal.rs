@@ -7,7 +7,7 @@ pub(super) mod tags;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use viral_site::{Asset, Coding, HeadInsertion, Version, accepted};
+use viral_site::{Asset, Coding, HeadInsertion, Version, accepted, csp};
 use viral_swarm::admission::{Admission, CrowdRole, Decision, Evidence, Reason, says, takes_part};
 use viral_swarm::visits::{AnswerKind, Opening};
 use viral_wire::Digest;
@@ -18,7 +18,6 @@ use super::observe::{Opened, Visitor};
 use super::{facts, observe, render};
 use crate::app::App;
 use crate::cookies;
-use crate::csp;
 use crate::pages::{PageManifest, page_path};
 use body::Streamed;
 use std::sync::Arc;

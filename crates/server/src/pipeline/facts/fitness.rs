@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::client::Socket;
 use crate::config::OwnServiceWorker;
 use crate::cookies;
-use crate::csp::{self, PageOrigin};
+use viral_site::csp::{self, PageOrigin};
 use viral_site::{Asset, Document, Version};
 
 /// Judges a document for who makes this request, whatever becomes known of its page.

@@ -6,11 +6,11 @@ use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
 use super::facts::PLAIN_QUERY;
+use crate::coding;
 use crate::limits::TITLE_LEN_MAX;
 use crate::scripts::Scripts;
 use crate::stats::Cause;
-use crate::{coding, csp};
-use viral_site::{Document, Look, Looks};
+use viral_site::{Document, Look, Looks, csp};
 
 /// Headers of a document that describe its body and so do not hold for the thin one.
 const BODY_HEADERS: [HeaderName; 6] =
