@@ -27,7 +27,6 @@ mod cluster_stats;
 mod coding;
 mod connection;
 mod connection_limit;
-mod cookies;
 mod counting;
 mod deflated_cache;
 mod early;
@@ -59,7 +58,6 @@ mod referer;
 mod replies;
 mod request_head;
 mod routes;
-mod same_origin;
 mod scripts;
 #[cfg(feature = "tls")]
 mod shares;
@@ -83,7 +81,6 @@ mod worth;
 
 pub use client::Visitor;
 pub use client_certificate::ClientCertificate;
-pub use cookies::OWN_COOKIES;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;
@@ -91,3 +88,4 @@ pub use sites::{HostedSite, Sites};
 pub use stun::{StunAnnounced, StunServer};
 pub use viral::Viral;
 pub use viral_site::{EmbeddedFile, OpenSite, Site, SiteError, Source};
+pub use viral_swarm::request::cookies::OWN_COOKIES;

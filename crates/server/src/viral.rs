@@ -23,7 +23,7 @@ use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::access::AccessLog;
 use crate::app::App;
-use crate::client::{Proxies, Socket, is_native_peer, primary_address};
+use crate::client::{noted_socket, primary_address, trusted_proxies};
 use crate::cluster::{self, RollingSite};
 use crate::config::{Base, Config, Macos};
 use crate::connection_limit::ConnectionLimit;
@@ -42,6 +42,7 @@ use crate::locality::Whereabouts;
 use crate::meter::Meter;
 use crate::metrics::SiteNumbers;
 use crate::pages::page_path;
+use viral_swarm::request::is_native_peer;
 
 use crate::admin::Guard;
 use crate::redirect::Instead;
@@ -143,7 +144,7 @@ impl Viral {
             proxy_warned: Once::new(),
             certificate_warned: Once::new(),
             unknown_warned: Once::new(),
-            trust_proxy: Proxies::of(config),
+            trust_proxy: trusted_proxies(config),
             hsts: hsts_of(config.hsts),
             stun: OnceLock::new(),
             webtorrent: webtorrent.clone(),
@@ -383,7 +384,7 @@ fn meant(base: &Base, uri: &Uri) -> Option<PathAndQuery> {
 
 /// Who is near whom is told by addresses: without them all visitors would be one neighbour, and nobody would notice.
 async fn only_known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if Socket::noted(request.extensions()).is_some() {
+    if noted_socket(request.extensions()).is_some() {
         return next.run(request).await;
     }
     app.unknown_warned.call_once(|| {

@@ -29,6 +29,7 @@ mod random;
 pub mod reached;
 #[cfg(test)]
 mod replay;
+pub mod request;
 pub mod rollout;
 pub mod shadow;
 pub mod stun;

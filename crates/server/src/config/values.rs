@@ -270,7 +270,7 @@ impl FromStr for HostName {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let value = HeaderValue::from_str(text).ok().filter(crate::same_origin::is_host);
+        let value = HeaderValue::from_str(text).ok().filter(viral_swarm::request::same_origin::is_host);
         value.map(Self).ok_or_else(|| ValueError::Host(text.to_owned()))
     }
 }

@@ -16,12 +16,13 @@ use viral_wire::signal::RecordPost;
 use viral_wire::{Digest, Frame, Manifest, PieceId};
 
 use crate::app::App;
-use crate::client::{Socket, is_native_peer};
-use crate::cookies::pinned_version;
+use crate::client::AskedBy;
 use crate::pipeline::PartOf;
 use crate::replies::{done, read_post, refusal};
 use crate::stats::Cause;
 use viral_site::{Asset, PieceLocation};
+use viral_swarm::request::cookies::pinned_version;
+use viral_swarm::request::is_native_peer;
 
 /// `GET /.viral/pieces?ids=ID,ID`: per piece its length as u32 and one `piece` frame.
 pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
@@ -94,7 +95,7 @@ pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<Str
 }
 
 /// `POST /.viral/record`: records of assets outside the page set, each once by its canonical path however it was asked for; 204 when none of them is worth fetching from peers.
-pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn record(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only a page of this site may ask");
     }

@@ -10,14 +10,15 @@ use viral_swarm::rollout::Lot;
 use viral_swarm::visits::{AnswerKind, Asked, Opening};
 use viral_swarm::worth::{Arm, Timed};
 
-use super::facts;
 use crate::app::App;
-use crate::client::Socket;
-use crate::cookies;
+use crate::client::socket_of;
 use crate::observed::observed;
+use crate::referer;
 use crate::worth::WorthLog;
-use crate::{referer, same_origin};
 use viral_site::{Asset, Version};
+use viral_swarm::request::cookies;
+use viral_swarm::request::evidence;
+use viral_swarm::request::same_origin;
 
 /// A browser that opens a page.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +75,14 @@ pub(super) fn document(app: &App, request: &Parts, response: Response<Body>, dec
         return response;
     }
     if let Some(Visitor { browser, is_first }) = visitor {
-        let address = app.address_of(Socket::of(request), &request.headers);
+        let address = app.address_of(socket_of(request), &request.headers);
         if is_first && kind == AnswerKind::Full {
             app.unasked.note_given();
         }
         app.hub.visits().open(&Opening { browser, address, page, kind, is_first });
         // Only of a cold cache it is known that all came now.
         let arm = Arm::of(decision).filter(|_| is_first && is_timed);
-        let engine = facts::engine_of(&request.headers);
+        let engine = evidence::engine_of(&request.headers);
         let gives_up =
             matches!(decision, Decision::Plain(Reason::Requested | Reason::Storage)) && same_origin::is_own_navigation(&request.headers);
         app.worth.begin(&Timed { browser, address, page, engine, kind, arm, is_timed }, gives_up);

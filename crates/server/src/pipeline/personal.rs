@@ -17,10 +17,10 @@ use super::headers::{set_answer_header, set_document_headers, set_join_ticket};
 use super::observe::{Opened, Visitor};
 use super::{facts, observe, render};
 use crate::app::App;
-use crate::cookies;
 use crate::pages::{PageManifest, page_path};
 use body::Streamed;
 use std::sync::Arc;
+use viral_swarm::request::cookies;
 
 /// Headers that tell of the very bytes of a body, or of its parts.
 pub(super) const OF_THE_BYTES: [HeaderName; 8] = [

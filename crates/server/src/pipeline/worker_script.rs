@@ -8,19 +8,18 @@ use http_body_util::BodyExt as _;
 use viral_site::{Coding, accepted, encode_quick};
 use viral_swarm::admission::CookieState;
 
-use super::facts;
 use super::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
 use crate::app::App;
 use crate::config::OwnServiceWorker;
-use crate::cookies;
 use crate::limits::WORKER_SCRIPT_LEN_MAX;
 use crate::scripts::Scripts;
+use viral_swarm::request::{cookies, evidence};
 
 /// Whether a page asks for this as its service worker, and ours is to be in it.
 pub(crate) fn is_asked(app: &App, request: &Parts) -> bool {
     let headers = &request.headers;
     request.method == Method::GET
-        && facts::is_script_of_worker(headers)
+        && evidence::is_script_of_worker(headers)
         && app.own_service_worker == OwnServiceWorker::Auto
         && cookies::visitor_state(headers) != CookieState::Off
 }

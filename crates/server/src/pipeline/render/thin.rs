@@ -5,12 +5,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts}
 use viral_wire::AssetRecord;
 use viral_wire::signal::{ThinBoot, encode_for_html};
 
-use super::facts::PLAIN_QUERY;
 use crate::coding;
 use crate::limits::TITLE_LEN_MAX;
 use crate::scripts::Scripts;
 use crate::stats::Cause;
 use viral_site::{Document, Look, Looks, csp};
+use viral_swarm::request::evidence::PLAIN_QUERY;
 
 /// Headers of a document that describe its body and so do not hold for the thin one.
 const BODY_HEADERS: [HeaderName; 6] =
