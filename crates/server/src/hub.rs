@@ -2,7 +2,6 @@
 //!
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
-mod for_others;
 mod inner;
 mod outgoing;
 mod sessions;
@@ -34,7 +33,6 @@ use viral_site::{Asset, Site, Version};
 
 use inner::{Around, Inner};
 
-pub(crate) use for_others::Numbers;
 pub(crate) use outgoing::{Outgoing, OutgoingReceiver};
 pub(crate) use tasks::{follow_versions, follow_visits, keep_quiet, keep_time, unix_s};
 

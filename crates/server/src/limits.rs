@@ -253,9 +253,6 @@ pub(crate) const CLUSTER_SEEK_WAIT: Duration = Duration::from_millis(250);
 /// Longest wait of answers for the server to which they go: whoever sends them has nothing better to do.
 pub(crate) const CLUSTER_ANSWER_WAIT: Duration = Duration::from_secs(1);
 
-/// Addresses, and pages, that other servers are to be told of and were not yet.
-pub(crate) const CLUSTER_NEWS_MAX: usize = 256;
-
 /// Messages with answers of one session that are on their way to other servers at once and whose sender is told when they left: as many as it may wait for.
 pub(crate) const CLUSTER_TOLD_MAX: usize = viral_swarm::client::config::WITHHELD_MAX;
 

@@ -383,6 +383,9 @@ pub const STUN_TRIES_MAX: u32 = 4;
 /// Longest wait for a first answer by STUN, in milliseconds, of answers and offers that would tell it: as long as a page waits (`ANSWER_GATHER_MS` of `browser/src/shell/limits.ts`).
 pub const STUN_WAIT_MS: u64 = 200;
 
+/// Addresses, and pages, that other servers are to be told of and were not yet.
+pub const CLUSTER_NEWS_MAX: usize = 256;
+
 /// Servers of one cluster that are known: each asks few of the others, and all tell of themselves twice a second.
 pub const CLUSTER_SERVERS_MAX: usize = 64;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use viral_swarm::cluster::ForOthers;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
 use viral_swarm::page_costs::PageCosts;
@@ -12,7 +13,6 @@ use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
-use super::for_others::ForOthers;
 use super::outgoing::{Outgoing, OutgoingSender};
 use crate::pages::{Change, PageManifest, Pages};
 use crate::visits::VisitLog;

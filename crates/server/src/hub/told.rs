@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 use tokio::sync::watch;
+#[cfg(feature = "cluster")]
+use viral_swarm::cluster::ForOthers;
+use viral_swarm::cluster::Numbers;
 use viral_swarm::lineage::{LineageVisit, News};
 use viral_swarm::page_costs::{AssetFacts, PageSnapshot, SetFacts, SiteFacts};
 use viral_swarm::pageset::PageState;
@@ -10,9 +13,6 @@ use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
 
 use super::Hub;
-#[cfg(feature = "cluster")]
-use super::for_others::ForOthers;
-use super::for_others::Numbers;
 use super::standing::Standing;
 use viral_site::Which;
 
@@ -106,10 +106,7 @@ impl Hub {
     /// What other servers were not told yet, of pages at most so many.
     #[cfg(feature = "cluster")]
     pub(crate) fn take_news(&self, pages_max: usize) -> ForOthers {
-        let for_others = &mut self.lock().for_others;
-        let Some(for_others) = for_others else { return ForOthers::default() };
-        let pages = for_others.pages.drain(..for_others.pages.len().min(pages_max)).collect();
-        ForOthers { flagged: std::mem::take(&mut for_others.flagged), pages }
+        self.lock().for_others.as_mut().map(|for_others| for_others.take(pages_max)).unwrap_or_default()
     }
 
     /// Manifests that ready peers hold, with how many.
