@@ -21,6 +21,7 @@ use crate::meter::Meter;
 use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript};
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
+use viral_swarm::personal::is_page;
 use viral_swarm::request::evidence::{self, FOR_WORKER};
 
 /// Puts a site in front of a service; see [`Viral::layer`](crate::Viral::layer).
@@ -152,7 +153,7 @@ where
         personal.prepare(app, &mut parts.headers);
     }
     let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
-    let is_page = pipeline::is_page(&response);
+    let is_page = is_page(&response);
     if let Some(personal) = personal {
         response = personal.answer(app, response);
     } else if goes_there != Some(false) && is_page {

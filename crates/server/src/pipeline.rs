@@ -30,7 +30,7 @@ pub(crate) use headers::set_join_ticket;
 use headers::{keep_private, set_document_headers, with_cause};
 use observe::Visitor;
 pub(crate) use observe::{PartOf, Passing};
-pub(crate) use personal::{PersonalVisit, boot, is_page};
+pub(crate) use personal::{PersonalVisit, boot};
 use render::RenderedVisit;
 pub(crate) use worker_script::{WorkerScript, is_asked as is_worker_asked};
 

@@ -22,6 +22,7 @@ pub mod locality;
 pub mod nat;
 pub mod page_costs;
 pub mod pageset;
+pub mod personal;
 pub mod places;
 pub mod platform;
 pub mod quiet;

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request
 use http_body_util::BodyExt as _;
 use viral_site::{Coding, accepted, encode_quick};
 use viral_swarm::admission::CookieState;
+use viral_swarm::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
 
-use super::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
 use crate::app::App;
 use crate::config::OwnServiceWorker;
 use crate::limits::WORKER_SCRIPT_LEN_MAX;
