@@ -29,6 +29,7 @@ mod embedded;
 mod encodings;
 mod entry;
 mod error;
+mod first_sight;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -71,6 +72,7 @@ pub use document::Document;
 pub use early::Early;
 pub use embedded::EmbeddedSite;
 pub use error::SiteError;
+pub use first_sight::{FirstSight, first_sight};
 pub use inserted::HeadInsertion;
 pub use limits::*;
 pub use looks::{Look, Looks};
@@ -81,6 +83,7 @@ pub use private::make_dir;
 pub use resolve::exact_name;
 pub use respond::{Accepted, accepted, is_known, respond, respond_not_found, respond_redirect};
 pub use rules::{Redirect, RuleFault, RuleFaultKind};
+pub use script::begins_with_import;
 pub use site::{Claim, Site};
 pub use small::{Ending, encode_best, encode_quick, encode_quick_before};
 pub use source::{OpenSite, Opening, Source};
