@@ -17,7 +17,6 @@ pub mod config;
 
 mod access;
 mod admin;
-mod allowance;
 mod app;
 mod client;
 mod client_certificate;

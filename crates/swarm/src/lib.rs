@@ -6,6 +6,7 @@
 mod address;
 pub mod admission;
 pub mod alerts;
+pub mod allowance;
 pub mod client;
 pub mod cluster;
 pub mod coverage;
