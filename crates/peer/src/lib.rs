@@ -13,12 +13,10 @@ mod link;
 mod links;
 mod origin;
 mod peer;
-mod printable;
 mod private;
 mod rate;
 #[cfg(any(test, feature = "rogue"))]
 mod rogue;
-mod sdp;
 mod seed;
 mod send_queue;
 mod sockets;
@@ -35,10 +33,10 @@ pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, 
 pub use limits::STALL;
 pub use origin::OriginError;
 pub use peer::PeerError;
-pub use printable::printable;
 pub use private::PrivateDirError;
 pub use rate::{ParseError, Rate, Size};
 #[cfg(any(test, feature = "rogue"))]
 pub use rogue::{Crime, Rogue};
 pub use seed::{SeedError, SeedOptions, seed};
 pub use verdict::{Side, Verdict};
+pub use viral_wire::printable::printable;

@@ -8,10 +8,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
+use viral_wire::printable::{is_deceptive, printable};
 use viral_wire::{AssetRecord, Digest};
 
 use super::folder::Folder;
-use crate::printable::{is_deceptive, printable};
 use crate::private::{PrivateDir, PrivateDirError, advice};
 use crate::store::{Store, digest_of_file};
 

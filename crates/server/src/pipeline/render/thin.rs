@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 use viral_wire::AssetRecord;
-use viral_wire::signal::{ThinBoot, encode_for_html};
+use viral_wire::signal::{BOOT_HEAD, ThinBoot, encode_for_html};
 
 use crate::coding;
 use crate::limits::TITLE_LEN_MAX;
@@ -72,7 +72,7 @@ fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option
     format!(
         "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}{head}<title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body{body}>\
-         <script type=\"application/json\" id=\"viral-boot\">{boot}",
+         {BOOT_HEAD}{boot}",
         title = escaped(&title),
         head = first_sight.head,
         body = first_sight.body,
