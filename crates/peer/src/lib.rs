@@ -18,7 +18,6 @@ mod rate;
 #[cfg(any(test, feature = "rogue"))]
 mod rogue;
 mod seed;
-mod send_queue;
 mod sockets;
 mod store;
 mod throttle;

@@ -11,14 +11,13 @@ use str0m::net::Transmit;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 use tracing::{Span, field};
 use viral_swarm::fetch::PeerKey;
-use viral_swarm::upload::{CongestionWindow, Waiting};
+use viral_swarm::upload::{CongestionWindow, SendQueue, Waiting};
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::MESSAGE_LEN_MAX;
 use viral_wire::signal::PeerNumber;
 use viral_wire::{Channel, Description, Frame};
 
 use crate::limits::{CHANNEL_LOW_BYTES, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
-use crate::send_queue::SendQueue;
 
 /// Why a connection cannot be made from a description.
 #[derive(Debug, thiserror::Error)]
