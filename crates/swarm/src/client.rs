@@ -34,6 +34,7 @@ pub mod report;
 pub mod search;
 pub mod serving;
 mod session;
+mod talk;
 mod types;
 pub mod withheld;
 

@@ -133,7 +133,7 @@ pub enum Seen {
         page: String,
         /// How it was answered.
         kind: AnswerKind,
-        /// Whether the browser had nothing of the page before.
+        /// Nothing says that the browser was here before.
         is_first: bool,
     },
     /// A part of it was sent whole.
