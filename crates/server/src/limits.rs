@@ -176,12 +176,6 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Between two lines of the log about that.
 pub(crate) const ACCEPT_COMPLAINT: Duration = Duration::from_secs(60);
 
-/// Records in one stretch of the listing, in bytes of its manifest: a quarter of what a manifest may have, so that a slow line shows progress.
-pub(crate) const LISTING_LEN_MAX: usize = 1024 * 1024;
-
-/// Records in one stretch of the listing: a quarter of what a manifest may have.
-pub(crate) const LISTING_ASSETS_MAX: usize = 1024;
-
 /// Longest wait for the other side's close frame: one slow round trip.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
