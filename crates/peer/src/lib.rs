@@ -27,7 +27,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use doctor::{Diagnosis, DoctorOptions, Finding, Health, doctor};
+pub use doctor::{DoctorOptions, doctor};
 pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, Report, get};
 pub use limits::STALL;
 pub use origin::OriginError;
@@ -38,4 +38,5 @@ pub use rate::{ParseError, Rate, Size};
 pub use rogue::{Crime, Rogue};
 pub use seed::{SeedError, SeedOptions, seed};
 pub use verdict::{Side, Verdict};
+pub use viral_swarm::doctor::{Diagnosis, Finding, Health};
 pub use viral_wire::printable::printable;

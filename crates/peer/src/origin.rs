@@ -32,7 +32,6 @@ pub(crate) use connector::{Connector, Stream};
 use connector::{client, connect, connector};
 pub use error::OriginError;
 pub(crate) use error::innermost;
-pub(crate) use look::DoctorView;
 use preconnect::Preconnect;
 pub(crate) use visit::VisitAnswer;
 

@@ -11,6 +11,7 @@ pub mod client;
 pub mod cluster;
 pub mod coverage;
 pub mod crowd;
+pub mod doctor;
 #[cfg(test)]
 mod exported_policy;
 pub mod fetch;
