@@ -13,14 +13,11 @@ mod link;
 mod links;
 mod origin;
 mod peer;
-mod printable;
 mod private;
 mod rate;
 #[cfg(any(test, feature = "rogue"))]
 mod rogue;
-mod sdp;
 mod seed;
-mod send_queue;
 mod sockets;
 mod store;
 mod throttle;
@@ -30,15 +27,16 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use doctor::{Diagnosis, DoctorOptions, Finding, Health, doctor};
+pub use doctor::{DoctorOptions, doctor};
 pub use get::{Answer, GetError, GetEvent, GetOptions, GetProgress, OutputError, Report, get};
 pub use limits::STALL;
 pub use origin::OriginError;
 pub use peer::PeerError;
-pub use printable::printable;
 pub use private::PrivateDirError;
 pub use rate::{ParseError, Rate, Size};
 #[cfg(any(test, feature = "rogue"))]
 pub use rogue::{Crime, Rogue};
 pub use seed::{SeedError, SeedOptions, seed};
 pub use verdict::{Side, Verdict};
+pub use viral_swarm::doctor::{Diagnosis, Finding, Health};
+pub use viral_wire::printable::printable;

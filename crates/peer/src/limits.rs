@@ -59,12 +59,6 @@ pub(crate) const ENCODED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Assets of a memory store, in bytes together; beyond, an unlinked temporary file holds them.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// First wait before the tracker is dialled again, in milliseconds. As in the browser.
-pub(crate) const BACKOFF_FIRST_MS: u64 = 500;
-
-/// Longest such wait before jitter, in milliseconds. As in the browser.
-pub(crate) const BACKOFF_MAX_MS: u64 = 30_000;
-
 /// Longest a TCP connection, TLS and a WebSocket handshake may take together.
 pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(10);
 

@@ -11,15 +11,13 @@ use str0m::net::Transmit;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
 use tracing::{Span, field};
 use viral_swarm::fetch::PeerKey;
-use viral_swarm::upload::{CongestionWindow, Waiting};
+use viral_swarm::upload::{CongestionWindow, SendQueue, Waiting};
 use viral_wire::frame::ByeReason;
 use viral_wire::limits::MESSAGE_LEN_MAX;
 use viral_wire::signal::PeerNumber;
 use viral_wire::{Channel, Description, Frame};
 
 use crate::limits::{CHANNEL_LOW_BYTES, DATAGRAM_LEN_AIM, ICE_SILENCE, LINK_QUEUE_BYTES_MAX, SCTP_BUFFERED_MAX};
-use crate::sdp::{candidate_lines, mid_of, sdp_of};
-use crate::send_queue::SendQueue;
 
 /// Why a connection cannot be made from a description.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +128,7 @@ impl Link {
         let Some((sdp, pending)) = changes.apply() else { return Err(LinkError::Description("nothing to offer".to_owned())) };
         let sdp = sdp.to_sdp_string();
         let description = Description::from_sdp(&sdp).map_err(|error| LinkError::Description(error.to_string()))?;
-        let mid = mid_of(&sdp).unwrap_or("0").to_owned();
+        let mid = Description::mid_of(&sdp).unwrap_or("0").to_owned();
         let mut link = Self::new(rtc, now, key, offer, control, pieces);
         link.pending = Some(pending);
         link.mid = mid;
@@ -146,7 +144,7 @@ impl Link {
         description: &Description,
     ) -> Result<(Self, Description), LinkError> {
         let mut rtc = config.rtc(now);
-        let sdp = SdpOffer::from_sdp_string(&sdp_of(description, "0")).map_err(|error| LinkError::Description(error.to_string()))?;
+        let sdp = SdpOffer::from_sdp_string(&description.to_sdp("0")).map_err(|error| LinkError::Description(error.to_string()))?;
         let answer = rtc.sdp_api().accept_offer(sdp)?.to_sdp_string();
         let control = rtc.direct_api().create_data_channel(negotiated(Channel::Control));
         let pieces = rtc.direct_api().create_data_channel(negotiated(Channel::Pieces));
@@ -189,7 +187,7 @@ impl Link {
     /// Somebody answered our offer.
     pub(crate) fn accept(&mut self, now: Instant, peer: PeerNumber, answer: &Description) -> Result<(), LinkError> {
         let Some(pending) = self.pending.take() else { return Err(LinkError::Description("answered twice".to_owned())) };
-        let sdp = SdpAnswer::from_sdp_string(&sdp_of(answer, &self.mid)).map_err(|error| LinkError::Description(error.to_string()))?;
+        let sdp = SdpAnswer::from_sdp_string(&answer.to_sdp(&self.mid)).map_err(|error| LinkError::Description(error.to_string()))?;
         self.met(peer);
         let _entered = self.span.clone().entered();
         self.rtc.handle_input(Input::Timeout(now))?;
@@ -201,7 +199,7 @@ impl Link {
 
     /// Looks for the other end at these addresses, too.
     pub(crate) fn reach(&mut self, now: Instant, candidates: &[viral_wire::description::Candidate]) -> Result<(), LinkError> {
-        for line in candidate_lines(candidates) {
+        for line in Description::candidate_lines(candidates) {
             let candidate = Candidate::from_sdp_string(&line).map_err(|error| LinkError::Description(error.to_string()))?;
             self.rtc.add_remote_candidate(candidate);
         }

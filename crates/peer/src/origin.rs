@@ -1,5 +1,7 @@
 //! The origin over HTTP: the visit itself, and what peers could not give.
 
+mod connector;
+mod error;
 mod look;
 mod preconnect;
 mod visit;
@@ -13,14 +15,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tower::{BoxError, Service as _};
+use tower::BoxError;
 use url::{Host, Url};
 use viral_swarm::fetch::config::PIECES_MAX;
 use viral_wire::frame::Encoding;
@@ -28,9 +26,12 @@ use viral_wire::limits::{MANIFEST_LEN_MAX, MESSAGE_LEN_MAX};
 use viral_wire::signal::{AnswerPost, RecordPost, encode};
 use viral_wire::{AssetRecord, Channel, Digest, Frame, Manifest, OWN_PATHS, PieceId};
 
-use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT, POOL_IDLE};
+use crate::limits::{ANSWER_WAIT, BODY_WAIT, CONNECT_WAIT, LISTED_ASSETS_MAX, MANIFEST_WAIT};
 use crate::throttle::Throttle;
-pub(crate) use look::DoctorView;
+pub(crate) use connector::{Connector, Stream};
+use connector::{client, connect, connector};
+pub use error::OriginError;
+pub(crate) use error::innermost;
 use preconnect::Preconnect;
 pub(crate) use visit::VisitAnswer;
 
@@ -39,65 +40,6 @@ pub(crate) const USER_AGENT: &str = concat!("viral/", env!("CARGO_PKG_VERSION"))
 
 /// Where the site's assets are listed.
 const LISTING: &str = "/.viral/assets";
-
-/// Why the origin did not give what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum OriginError {
-    /// The URL is none that we can ask.
-    #[error("`{0}` is not an http or https address")]
-    Url(String),
-    /// TLS cannot be set up on this machine.
-    #[error("this machine's certificates cannot be read: {0}")]
-    Certificates(#[source] std::io::Error),
-    /// Nothing came.
-    #[error("{host} cannot be reached: {reason}")]
-    Silent {
-        /// Who.
-        host: String,
-        /// The innermost cause.
-        reason: String,
-    },
-    /// It sends us to another site, which nobody allowed.
-    #[error("{host} redirects to {to}, another site; ask that one, or follow with --other-origin")]
-    OtherOrigin {
-        /// Who.
-        host: String,
-        /// Where to.
-        to: String,
-    },
-    /// It sends us from TLS to no TLS.
-    #[error("{host} redirects from https to {to}, where nobody knows who answers; nothing is followed there")]
-    Downgrade {
-        /// Who.
-        host: String,
-        /// Where to.
-        to: String,
-    },
-    /// It lists its assets to nobody.
-    #[error("{host} does not list its assets; its operator can allow it with `viral serve --list-assets`")]
-    Unlisted {
-        /// Who.
-        host: String,
-    },
-    /// It said no.
-    #[error("{host} answers {status} to {path}")]
-    Status {
-        /// Who.
-        host: String,
-        /// How.
-        status: StatusCode,
-        /// To what.
-        path: String,
-    },
-    /// What came makes no sense.
-    #[error("{host} does not speak viral's protocol: {detail}")]
-    Malformed {
-        /// Who.
-        host: String,
-        /// What is wrong.
-        detail: String,
-    },
-}
 
 /// What requests to the origin come to.
 #[derive(Debug)]
@@ -139,12 +81,6 @@ pub(crate) struct Listing {
     /// Their records, by path.
     pub(crate) records: Vec<AssetRecord>,
 }
-
-/// A connector for both plain and TLS connections; sockets of WebSockets come from it, too.
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
-
-/// A connection, plain or TLS.
-pub(crate) type Stream = <Connector as tower::Service<Uri>>::Response;
 
 /// One origin. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -477,39 +413,4 @@ impl Origin {
     fn silent(&self, reason: &str) -> OriginError {
         OriginError::Silent { host: self.host(), reason: reason.to_owned() }
     }
-}
-
-async fn connect(mut connector: Connector, uri: Uri) -> Result<Stream, BoxError> {
-    std::future::poll_fn(|context| connector.poll_ready(context)).await?;
-    connector.call(uri).await
-}
-
-/// The machine's certificates are only read where they are needed: that takes longer than a whole visit on a LAN.
-fn connector(url: &Url, bind: Option<IpAddr>) -> Result<Connector, OriginError> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(CONNECT_WAIT));
-    http.set_local_address(bind);
-    let builder = if url.scheme() == "https" {
-        HttpsConnectorBuilder::new().with_native_roots().map_err(OriginError::Certificates)?
-    } else {
-        let nobody = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-        HttpsConnectorBuilder::new().with_tls_config(nobody)
-    };
-    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
-}
-
-/// Connections that nobody needs any more are closed soon: the server has only so many.
-fn client(connector: &Connector) -> Client<Connector, Full<Bytes>> {
-    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE).build(connector.clone())
-}
-
-/// The cause at the bottom: what a person can do something about.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

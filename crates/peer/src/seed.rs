@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::Url;
+use viral_swarm::client::backoff_ms;
 
 use crate::get::GetError;
 use crate::limits::{SEEDED_URLS_MAX, SEEDER_SLOTS};
@@ -20,7 +21,6 @@ use crate::private::PrivateDirError;
 use crate::rate::{Rate, Size};
 use crate::store::{Place, Store};
 use crate::throttle::Throttle;
-use crate::tracker_client::backoff_ms;
 pub(crate) use disk::Disk;
 
 /// How often a seeder looks whether it should end, and says how it does.

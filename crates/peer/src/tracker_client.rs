@@ -13,10 +13,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use viral_swarm::client::backoff_ms;
 use viral_wire::limits::SIGNAL_LEN_MAX;
 use viral_wire::signal::{ErrorCode, PeerToTracker, TrackerToPeer, decode, encode};
 
-use crate::limits::{BACKOFF_FIRST_MS, BACKOFF_MAX_MS, CONNECT_WAIT, SIGNALS_MAX, SOCKET_WRITE_LEN_MAX, TRACKER_SILENCE};
+use crate::limits::{CONNECT_WAIT, SIGNALS_MAX, SOCKET_WRITE_LEN_MAX, TRACKER_SILENCE};
 use crate::origin::{Origin, Stream, USER_AGENT};
 
 /// What is heard from the session.
@@ -228,22 +229,4 @@ async fn shake_hands(origin: &Origin, stream: Stream) -> Result<Socket, String> 
 async fn send(socket: &mut Socket, signals: impl IntoIterator<Item = PeerToTracker>) -> Result<(), SocketError> {
     let messages = signals.into_iter().map(|signal| Ok(Message::Text(encode(&signal).into())));
     socket.send_all(&mut stream::iter(messages)).await
-}
-
-/// The wait before attempt `attempt` (0 = the first after a loss): doubles up to half a minute, plus or minus half of it. As in
-/// `browser/src/core/backoff.ts`; `random` is uniform in [0, 1).
-pub(crate) fn backoff_ms(attempt: u32, random: f64) -> u64 {
-    let base = BACKOFF_MAX_MS.min(BACKOFF_FIRST_MS << attempt.min(16));
-    (base as f64 * (0.5 + random)).round() as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_half_a_minute_and_are_spread() {
-        assert_eq!((backoff_ms(0, 0.5), backoff_ms(1, 0.5), backoff_ms(3, 0.0)), (500, 1_000, 2_000));
-        assert_eq!((backoff_ms(30, 0.5), backoff_ms(u32::MAX, 0.0)), (30_000, 15_000));
-    }
 }

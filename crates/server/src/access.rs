@@ -16,11 +16,13 @@ use tokio::time::Instant;
 
 use self::line::Entry;
 use self::writer::Writer;
-use crate::client::{Proxies, Socket, client_ip};
+use crate::client::trusted_proxies;
 use crate::config::{AccessLogFormat, AccessLogTo, Config};
 use crate::error::OpenError;
 use crate::headers::VIRAL_ANSWER;
 use crate::stats::Cause;
+use viral_swarm::request::forwarded::client_ip;
+use viral_swarm::request::{Proxies, Socket};
 
 /// Where the lines go, and what they need. Clones share it.
 #[derive(Clone)]
@@ -54,7 +56,7 @@ impl AccessLog {
         let Some((path, format)) = wanted(config)? else { return Ok(None) };
         dir.map_or(Ok(()), |dir| Self::check(config, dir))?;
         let writer = Writer::open(&path).map_err(|error| OpenError::AccessLog { path, error })?;
-        Ok(Some(Self(Arc::new(Shared { writer, format, addresses: config.access_log_addresses.then(|| Proxies::of(config)) }))))
+        Ok(Some(Self(Arc::new(Shared { writer, format, addresses: config.access_log_addresses.then(|| trusted_proxies(config)) }))))
     }
 
     /// Refuses a log that would be served with what is in `dir`.

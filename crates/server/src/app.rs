@@ -7,24 +7,22 @@ use http::{HeaderMap, Method, header};
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
 use viral_swarm::history::Counters;
+use viral_swarm::locality::is_private;
+use viral_swarm::request::forwarded::{came_over_tls, client_ip, hosts, proxy_fault};
+use viral_swarm::request::{Proxies, ProxyFault, Socket, asks_for_privacy, is_native_peer};
 use viral_swarm::tracker::{ClientAddr, TrackerCounts};
 
 use crate::access::AccessLog;
 use crate::admin::Guard;
-use crate::client::{
-    Proxies, ProxyFault, Socket, asks_for_privacy, came_over_tls, client_ip, hosts, is_native_peer, is_private, proxy_fault,
-    rewrite_address,
-};
+use crate::client::rewrite_address;
 use crate::cluster::Cluster;
 use crate::config::{Base, OwnServiceWorker, QuietHours, RewriteLocal};
 use crate::connection_limit::ConnectionLimit;
-use crate::cookies;
 use crate::deflated_cache::DeflatedCache;
 use crate::hub::{Hub, unix_s};
 use crate::joins::Joins;
 use crate::locality::Whereabouts;
 use crate::metrics::{Exposition, SiteNumbers};
-use crate::same_origin::{self, Maker};
 use crate::scripts::Scripts;
 use crate::shutdown::{Shutdown, TaskTracker};
 use crate::state::StateFile;
@@ -35,6 +33,8 @@ use crate::watch::Watch;
 use crate::webtorrent::WebTorrent;
 use crate::worth::WorthLog;
 use viral_site::Site;
+use viral_swarm::request::cookies;
+use viral_swarm::request::same_origin::{self, Maker};
 
 /// What every handler shares.
 pub(crate) struct App {

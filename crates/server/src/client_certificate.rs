@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use viral_swarm::request::CertificateFrom;
 
 use crate::limits::{CLIENT_CERT_CHAIN_LEN_MAX, CLIENT_CERT_LEN_MAX};
 
@@ -81,17 +82,6 @@ impl ClientCertificate {
         Self::remove_from(&mut request.headers);
         is_understood
     }
-}
-
-/// What tells which certificate a visitor showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CertificateFrom {
-    /// The handshake of the connection.
-    Connection,
-    /// Headers, which a proxy set.
-    Headers,
-    /// Nothing: at the other end is a proxy, whose own is not the visitor's.
-    Nowhere,
 }
 
 impl fmt::Debug for ClientCertificate {

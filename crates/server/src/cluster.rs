@@ -5,7 +5,6 @@
 
 #[cfg(feature = "cluster")]
 mod bus;
-mod message;
 #[cfg(not(feature = "cluster"))]
 mod no_bus;
 mod others;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::hub::Numbers;
+use viral_swarm::cluster::Numbers;
 
 /// The cluster, as `/stats` shows it.
 #[derive(Debug, Clone, Serialize)]

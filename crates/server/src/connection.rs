@@ -12,7 +12,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::access::{AccessLog, Logged};
-use crate::client::Socket;
 use crate::client_certificate::ClientCertificate;
 use crate::connection_limit::{Answering, ConnectionPermit, Seated, Usage};
 #[cfg(feature = "tls")]
@@ -29,6 +28,7 @@ use crate::routes::Hosts;
 use crate::shares::{SharedBody, Shares};
 use crate::shutdown::Shutdown;
 use crate::stats::Stats;
+use viral_swarm::request::Socket;
 
 /// What is served on a listener.
 #[derive(Clone)]

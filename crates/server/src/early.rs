@@ -13,12 +13,12 @@ use viral_site::Early;
 use viral_wire::OWN_PATHS;
 
 use crate::access::{AccessLog, Logged};
-use crate::client::is_native_peer;
 use crate::config::Base;
 use crate::limits::{EARLY_CONNECTIONS_MAX, EARLY_HEAD_TIMEOUT, EARLY_PAUSE, EARLY_REST};
 use crate::listener::Listener;
 use crate::protocol::Protocol;
 use crate::replies::refusal;
+use viral_swarm::request::is_native_peer;
 
 /// Who answers until the site is open.
 pub(crate) struct Meanwhile {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use crate::allowance::Allowance;
 use crate::limits::{CLOSE_WAIT, IDLE_TIMEOUT, PING_INTERVAL, SOCKET_AWAKE, SOCKET_CONTROL_BURST_MAX, SOCKET_CONTROL_PER_S, WRITE_TIMEOUT};
 use crate::shutdown::{Shutdown, TaskGuard};
 use crate::stats::{Cause, Stats};
 use crate::web_socket::{CloseFrame, Error, Message, Utf8Bytes, WebSocket};
+use viral_swarm::allowance::Allowance;
 
 /// Close codes (RFC 6455 section 7.4.1).
 pub(crate) const GOING_AWAY: u16 = 1001;
@@ -106,7 +106,7 @@ impl Frames {
             }
             // Each ping is answered already, as far as there is room for it.
             Ok(Message::Ping(_) | Message::Pong(_)) => {
-                if self.control.take(self.heard, 1) {
+                if self.control.take(self.heard.into_std(), 1) {
                     Ok(None)
                 } else {
                     Err(Some((POLICY, "too many pings")))

@@ -2,7 +2,6 @@
 //!
 //! Every method locks, does one thing, hands out what the tracker says, and unlocks; the lock is never held across an `await`.
 
-mod for_others;
 mod inner;
 mod outgoing;
 mod sessions;
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use viral_swarm::admission::{self, Admission, Policy, Reason, Swarm, VisitFacts};
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
+use viral_swarm::page_costs::PageCosts;
 use viral_swarm::pageset::{PageSetConfig, PageState, Report, ReportKind};
 use viral_swarm::shadow::Shadow;
 use viral_swarm::stun::StunPorts;
@@ -27,14 +27,12 @@ use viral_swarm::visits::{AnswerKind, VisitsOutput};
 use viral_wire::Digest;
 
 use crate::limits::{MANIFESTS_LEN_MAX, PAGES_MAX};
-use crate::page_stats::PageCounters;
 use crate::pages::{PageManifest, Pages, page_path};
 use crate::visits::VisitLog;
 use viral_site::{Asset, Site, Version};
 
 use inner::{Around, Inner};
 
-pub(crate) use for_others::Numbers;
 pub(crate) use outgoing::{Outgoing, OutgoingReceiver};
 pub(crate) use tasks::{follow_versions, follow_visits, keep_quiet, keep_time, unix_s};
 
@@ -72,7 +70,7 @@ impl Hub {
         Self {
             start: Instant::now(),
             inner: Mutex::new(inner),
-            around: Around { site, visits: Arc::new(VisitLog::new()), counters: PageCounters::default() },
+            around: Around { site, visits: Arc::new(VisitLog::new()), costs: Mutex::default() },
             due_earlier: Notify::new(),
             lineage_changed: watch::Sender::new(()),
         }
@@ -125,9 +123,9 @@ impl Hub {
         &self.around.visits
     }
 
-    /// Bytes by page.
-    pub(crate) fn counters(&self) -> &PageCounters {
-        &self.around.counters
+    /// Bytes by page. Its lock is held for one call, and no other is waited for meanwhile.
+    pub(crate) fn costs(&self) -> MutexGuard<'_, PageCosts> {
+        self.around.costs()
     }
 
     /// What a visit says by its requests.

@@ -11,9 +11,9 @@ use http::{HeaderMap, HeaderValue};
 use viral_swarm::join::{JOIN_KEY_LEN, JoinKey, JoinPlace, JoinRefusal, JoinTicket};
 
 use crate::config::Config;
-use crate::cookies;
 use crate::hub::unix_s;
 use crate::kept_file;
+use viral_swarm::request::cookies;
 
 /// Makes and checks the join tickets of one site.
 #[derive(Debug)]

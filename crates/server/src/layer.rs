@@ -14,14 +14,15 @@ use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
 
 use crate::app::App;
-use crate::client::{Socket, Visitor};
+use crate::client::{Visitor, socket_of};
 use crate::client_certificate::ClientCertificate;
 use crate::headers::VIRAL_ANSWER;
 use crate::meter::Meter;
-use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, facts};
-use crate::scripts::FOR_WORKER;
+use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript};
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
+use viral_swarm::personal::is_page;
+use viral_swarm::request::evidence::{self, FOR_WORKER};
 
 /// Puts a site in front of a service; see [`Viral::layer`](crate::Viral::layer).
 #[derive(Clone)]
@@ -88,7 +89,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let from = app.trust_proxy.certificate_from(Socket::of(&parts));
+            let from = app.trust_proxy.certificate_from(socket_of(&parts));
             if !ClientCertificate::settle(&mut parts, from) {
                 app.warn_of_certificate();
             }
@@ -142,7 +143,7 @@ where
     let worker_script =
         if !has_certificate && pipeline::is_worker_asked(app, &parts) { Some(WorkerScript::prepare(&mut parts, app)) } else { None };
     let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-    let goes_there = if is_read { facts::goes_there(&parts.headers) } else { Some(false) };
+    let goes_there = if is_read { evidence::goes_there(&parts.headers) } else { Some(false) };
     let visitor = Visitor::of(&parts, &app.trust_proxy);
     parts.extensions.insert(visitor);
     let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), if has_certificate { None } else { Passing::of(app, &parts) });
@@ -152,7 +153,7 @@ where
         personal.prepare(app, &mut parts.headers);
     }
     let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
-    let is_page = pipeline::is_page(&response);
+    let is_page = is_page(&response);
     if let Some(personal) = personal {
         response = personal.answer(app, response);
     } else if goes_there != Some(false) && is_page {

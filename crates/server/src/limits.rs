@@ -176,26 +176,8 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Between two lines of the log about that.
 pub(crate) const ACCEPT_COMPLAINT: Duration = Duration::from_secs(60);
 
-/// Assets shorter than this are not worth introductions, in bytes: the origin sends them in one round trip (RFC 6928).
-pub(crate) const RECORD_LEN_MIN: u64 = 16 * 1024;
-
-/// Records in one stretch of the listing, in bytes of its manifest: a quarter of what a manifest may have, so that a slow line shows progress.
-pub(crate) const LISTING_LEN_MAX: usize = 1024 * 1024;
-
-/// Records in one stretch of the listing: a quarter of what a manifest may have.
-pub(crate) const LISTING_ASSETS_MAX: usize = 1024;
-
 /// Longest wait for the other side's close frame: one slow round trip.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(1);
-
-/// Pages of which bytes are counted one by one; of more the one with the fewest is forgotten. With [`COUNTED_ASSETS_MAX`] at most 16 MiB.
-pub(crate) const COUNTED_PAGES_MAX: usize = 256;
-
-/// Assets of one page that are counted one by one; the bytes of more are counted together. As many as a page set may have.
-pub(crate) const COUNTED_ASSETS_MAX: usize = 512;
-
-/// Assets named on the statistics page as still taken from the origin: as many as somebody reads.
-pub(crate) const FROM_ORIGIN_MAX: usize = 16;
 
 /// Connections served before the site was read: each is one request, and the kernel queues some hundred more.
 pub(crate) const EARLY_CONNECTIONS_MAX: usize = 256;
@@ -264,9 +246,6 @@ pub(crate) const CLUSTER_SEEK_WAIT: Duration = Duration::from_millis(250);
 
 /// Longest wait of answers for the server to which they go: whoever sends them has nothing better to do.
 pub(crate) const CLUSTER_ANSWER_WAIT: Duration = Duration::from_secs(1);
-
-/// Addresses, and pages, that other servers are to be told of and were not yet.
-pub(crate) const CLUSTER_NEWS_MAX: usize = 256;
 
 /// Messages with answers of one session that are on their way to other servers at once and whose sender is told when they left: as many as it may wait for.
 pub(crate) const CLUSTER_TOLD_MAX: usize = viral_swarm::client::config::WITHHELD_MAX;

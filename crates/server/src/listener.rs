@@ -13,12 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 
 #[cfg(unix)]
 use self::file::SocketFile;
-use crate::client::{Proxies, Socket};
+use crate::client::trusted_proxies;
 use crate::config::{Config, ListenAt};
 use crate::limits::PROXY_HEADER_TIMEOUT;
 use crate::protocol::{Agreed, Protocol};
 #[cfg(feature = "tls")]
 use crate::tls::{Tls, TlsStream};
+use viral_swarm::request::{Proxies, Socket};
 
 #[cfg(unix)]
 mod file;
@@ -75,7 +76,7 @@ impl Listener {
     /// must send one. From elsewhere such a header is no request, and is refused as what it is.
     #[must_use]
     pub fn with_proxy_protocol(self, config: &Config) -> Self {
-        Self { proxies: Some(Arc::new(Proxies::of(config))), ..self }
+        Self { proxies: Some(Arc::new(trusted_proxies(config))), ..self }
     }
 
     /// The same over TLS. A Unix socket stays as it is: who is behind it is on this machine.

@@ -8,10 +8,10 @@ use arc_swap::ArcSwapOption;
 use http::Request;
 use tokio::time::Instant;
 
-use crate::allowance::Allowance;
 #[cfg(feature = "tls")]
 use crate::shares::Shares;
 use crate::stats::{Cause, Stats};
+use viral_swarm::allowance::Allowance;
 
 /// The meter of a connection. Requests that go through the router carry a clone among their extensions.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::allowance::Allowance;
 use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEAST_LEN, READ_STALL};
 use crate::meter::Meter;
+use viral_swarm::allowance::Allowance;
 
 /// Bytes thrown away at a time while lingering.
 const DISCARD_LEN: usize = 16 * 1024;
@@ -130,7 +130,7 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for MeteredStream<S, H> {
             self.received = self.meter.session_allowance();
         }
         if let Some(received) = &mut self.received {
-            if !received.take(Instant::now(), len as u64) {
+            if !received.take(Instant::now().into_std(), len as u64) {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the client says too much")));
             }
         } else if len > 0 {

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use http::header;
 use viral_swarm::admission;
+use viral_swarm::page_costs::{Ring, SetFacts};
 use viral_swarm::pageset::{PageSet, PageSetConfig, PageState, Reference, Report, Size};
 use viral_wire::{Digest, Manifest, ManifestError, PERSONAL_PATH, Piece};
 
-use crate::page_stats::{PageFacts, Ring};
 use blobs::Blobs;
 use viral_site::{Asset, Version};
 
@@ -220,13 +220,13 @@ impl Pages {
     }
 
     /// The set of a page, for people; none if it has no manifest.
-    pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<PageFacts> {
+    pub(crate) fn facts(&self, version: &Version, path: &str) -> Option<SetFacts> {
         let page = self.pages.get(path)?;
         let made = page.current?;
         let critical = page.awaited();
         let ring = |at| if at < critical { Ring::Critical } else { Ring::Expected };
         let assets = page.set.assets().iter().enumerate().filter(|(_, path)| version.asset(path).is_some());
-        Some(PageFacts {
+        Some(SetFacts {
             bytes: made.app_bytes,
             seeders: 0,
             used_bytes_p50: page.set.used_bytes_p50().map(|bytes| bytes.saturating_add(made.document_len)),

@@ -19,18 +19,18 @@ use viral_swarm::admission::{Decision, Evidence, PageFitness, Reason, decide};
 use viral_swarm::pageset::Size;
 
 use crate::app::App;
-use crate::cookies;
 use crate::meter::Meter;
 use crate::pages::page_path;
 use crate::stats::Cause;
 use viral_site::{Asset, Resolved, Version, Which, respond, respond_not_found, respond_redirect};
+use viral_swarm::request::{cookies, evidence};
 
 pub(crate) use headers::set_answer_header;
 pub(crate) use headers::set_join_ticket;
 use headers::{keep_private, set_document_headers, with_cause};
 use observe::Visitor;
 pub(crate) use observe::{PartOf, Passing};
-pub(crate) use personal::{PersonalVisit, boot, is_page};
+pub(crate) use personal::{PersonalVisit, boot};
 use render::RenderedVisit;
 pub(crate) use worker_script::{WorkerScript, is_asked as is_worker_asked};
 
@@ -63,7 +63,7 @@ async fn answer_parts(app: &App, request: &Parts) -> Response<Body> {
 /// What the site has for a request, as it is now.
 async fn site_answer(app: &App, request: &Parts) -> Response<Body> {
     let current = app.site.current();
-    let told = facts::goes_there(&request.headers);
+    let told = evidence::goes_there(&request.headers);
     let goes_there = told.unwrap_or(false);
     let path = request.uri.path();
     let resolved = if goes_there { current.resolve_visit(path) } else { current.resolve(path) };
@@ -132,7 +132,8 @@ fn names_a_part(path: &str) -> bool {
 
 /// Something that a page needs: from the version that the page came from, so that nobody ever sees a mix.
 async fn part_answer(app: &App, current: Arc<Version>, resolved: Resolved, request: &Parts) -> Response<Body> {
-    let pinned = cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag() && !facts::is_for_worker(&request.headers));
+    let pinned =
+        cookies::pinned_version(&request.headers).filter(|tag| *tag != current.tag() && !evidence::is_for_worker(&request.headers));
     let (version, resolved) = match pinned.and_then(|tag| app.site.version_tagged(tag)) {
         Some(version) => {
             let resolved = version.resolve(request.uri.path());

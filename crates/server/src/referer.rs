@@ -3,8 +3,8 @@
 use http::{HeaderMap, Uri, header};
 
 use crate::pages::page_path;
-use crate::same_origin;
 use viral_site::{Resolved, Version};
+use viral_swarm::request::same_origin;
 
 /// What `Referer` leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]

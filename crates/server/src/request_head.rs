@@ -7,7 +7,7 @@ use http::{Request, Response, StatusCode, Version, header};
 
 use crate::limits::HEAD_LEN_MAX;
 use crate::replies::refusal;
-use crate::same_origin;
+use viral_swarm::request::same_origin;
 
 /// Why a request is refused by its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

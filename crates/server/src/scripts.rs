@@ -21,9 +21,6 @@ pub(crate) const INSIDE_PATH: &str = "/.viral/inside.js";
 /// Path of the script of pages that come as they are, to be compared with.
 pub(crate) const TIME_PATH: &str = "/.viral/time.js";
 
-/// Header of what a service worker with ours in it fetches for visitors (`browser/src/shell/inside.ts`).
-pub(crate) const FOR_WORKER: &str = "viral-worker";
-
 use crate::coding;
 use crate::config::Base;
 use viral_site::{Addition, Coding, EmbeddedFile, Ending};

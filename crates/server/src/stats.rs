@@ -9,16 +9,16 @@ use prometheus_client::metrics::histogram::Histogram;
 use serde::Serialize;
 use tokio::time::{Duration, Instant};
 use viral_swarm::crowd::LineMeter;
+use viral_swarm::page_costs::PageSnapshot;
 use viral_swarm::tracker::{Matches, MatchesByTier, TrackerStats};
 use viral_swarm::visits::AnswerKind;
+use viral_swarm::worth::PaysSnapshot;
 use viral_wire::signal::{DoctorCheck, DoctorPost};
 
 use crate::cluster_stats::ClusterSnapshot;
 use crate::limits::{APP_BUCKETS_S, DECISION_BUCKETS_S, RATES_MAX};
-use crate::page_stats::PageSnapshot;
 use crate::stun::StunNumbers;
 use crate::webtorrent::WebTorrentNumbers;
-use crate::worth::PaysSnapshot;
 
 /// Why bytes left the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

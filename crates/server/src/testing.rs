@@ -14,7 +14,7 @@ use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 use viral_wire::{Description, Digest};
 
 use crate::Viral;
-use crate::client::Socket;
+use crate::client::noted_socket;
 use crate::config::Config;
 use crate::hub::{Outgoing, OutgoingReceiver};
 use viral_site::{EmbeddedFile, Source};
@@ -54,7 +54,7 @@ pub(crate) async fn request(viral: &Viral, method: &str, uri: &str, headers: &[(
 /// A request as it comes from an address that only tests have.
 pub(crate) fn from_here<B>(mut request: Request<B>) -> Request<B> {
     let unspecified: SocketAddr = ([0, 0, 0, 0], 0).into();
-    if Socket::noted(request.extensions()).is_none() {
+    if noted_socket(request.extensions()).is_none() {
         request.extensions_mut().insert(ConnectInfo(unspecified));
     }
     request

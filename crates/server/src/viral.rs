@@ -23,7 +23,7 @@ use viral_wire::limits::MANIFEST_ASSETS_MAX;
 
 use crate::access::AccessLog;
 use crate::app::App;
-use crate::client::{Proxies, Socket, is_native_peer, primary_address};
+use crate::client::{noted_socket, primary_address, trusted_proxies};
 use crate::cluster::{self, RollingSite};
 use crate::config::{Base, Config, Macos};
 use crate::connection_limit::ConnectionLimit;
@@ -42,6 +42,7 @@ use crate::locality::Whereabouts;
 use crate::meter::Meter;
 use crate::metrics::SiteNumbers;
 use crate::pages::page_path;
+use viral_swarm::request::is_native_peer;
 
 use crate::admin::Guard;
 use crate::redirect::Instead;
@@ -143,7 +144,7 @@ impl Viral {
             proxy_warned: Once::new(),
             certificate_warned: Once::new(),
             unknown_warned: Once::new(),
-            trust_proxy: Proxies::of(config),
+            trust_proxy: trusted_proxies(config),
             hsts: hsts_of(config.hsts),
             stun: OnceLock::new(),
             webtorrent: webtorrent.clone(),
@@ -383,7 +384,7 @@ fn meant(base: &Base, uri: &Uri) -> Option<PathAndQuery> {
 
 /// Who is near whom is told by addresses: without them all visitors would be one neighbour, and nobody would notice.
 async fn only_known_clients(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if Socket::noted(request.extensions()).is_some() {
+    if noted_socket(request.extensions()).is_some() {
         return next.run(request).await;
     }
     app.unknown_warned.call_once(|| {
@@ -479,27 +480,4 @@ fn tracker_config(config: &Config) -> TrackerConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_means_the_same_whether_the_proxy_keeps_the_base_or_not() {
-        let base: Base = "/some/app/".parse().unwrap();
-        let meant = |asked: &str| meant(&base, &asked.parse().unwrap()).map_or_else(|| asked.to_owned(), |meant| meant.to_string());
-        for (asked, expected) in [
-            ("/some/app/a.js?x=1", "/some/app/a.js?x=1"),
-            ("/a.js?x=1", "/some/app/a.js?x=1"),
-            ("/", "/some/app/"),
-            ("/some/app/", "/some/app/"),
-            // Where it leads is for the site to say.
-            ("/some/app", "/some/app"),
-            ("/some/apple", "/some/app/some/apple"),
-            ("/some/app/.viral/ws", "/.viral/ws"),
-            ("/some/app/.viral", "/.viral"),
-            ("/.viral/pieces?ids=1", "/.viral/pieces?ids=1"),
-            ("/.viralx", "/some/app/.viralx"),
-        ] {
-            assert_eq!(meant(asked), expected, "{asked}");
-        }
-    }
-}
+mod tests;

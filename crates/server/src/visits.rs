@@ -1,24 +1,13 @@
 //! What was sent to which visit, behind a lock of its own: asked by every request for an asset, which must not wait for the hub.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, sleep_until};
+use viral_swarm::cluster::Seen;
 use viral_swarm::visits::{AnswerKind, Asked, Opening, Reported, Visits, VisitsConfig, VisitsOutput};
 
 use crate::limits::CLUSTER_SEEN_MAX;
-
-/// What a server saw of a visit, told to other servers of the site: whoever hears what a page used knows what was sent to that visit by all of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Seen {
-    /// A document was answered.
-    Document { browser: u64, address: IpAddr, page: String, kind: AnswerKind, is_first: bool },
-    /// A part of it was sent whole.
-    Part { browser: u64, page: String, path: String },
-}
 
 /// The visits of one site. The hub may be locked by who calls, never the other way round.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use viral_swarm::history::{Counters, History, Point, RecentTimes, TimesSummary};
+use viral_swarm::page_costs::PageSnapshot;
 use viral_swarm::visits::AnswerKind;
 
 use crate::limits::WATCHED_PAGES_AGE;
-use crate::page_stats::PageSnapshot;
 use crate::stats::KINDS;
 
 /// What is remembered of one site.

@@ -3,14 +3,12 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use tokio::time::Instant;
-use viral_swarm::alerts::NotWorthIt;
 use viral_swarm::platform::Engine;
 use viral_swarm::rollout::Lot;
 use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::visits::AnswerKind;
-use viral_swarm::worth::{Arm, ArmSummary, Timed, TrialSummary, Worth};
+use viral_swarm::worth::{PaysSnapshot, Timed, Worth};
 
 /// What visits of one site tell.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ impl WorthLog {
         // One after the other, so that no page waits for all of them.
         let trials = self.lock().trials();
         let told = trials.iter().filter_map(|(page, engine)| self.lock().summary(self.now_ms(), page, *engine));
-        PaysSnapshot { trials: told.map(TrialSnapshot::of).collect(), shadow: ShadowSnapshot::of(shadow) }
+        PaysSnapshot::new(told, shadow)
     }
 
     /// How many trials there are, and why thin answers are off in how many of them.
@@ -72,78 +70,5 @@ impl WorthLog {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// `pays` of `/stats`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct PaysSnapshot {
-    trials: Vec<TrialSnapshot>,
-    shadow: ShadowSnapshot,
-}
-
-impl PaysSnapshot {
-    /// Where nobody is answered thin for a while.
-    pub(crate) fn not_worth_it(&self) -> Vec<NotWorthIt> {
-        let off = self.trials.iter().filter_map(|trial| {
-            let (again_s, against) = (trial.again_s?, trial.against?);
-            Some(NotWorthIt { page: trial.page.clone(), engine: trial.browser, against, again_s })
-        });
-        off.collect()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct ShadowSnapshot {
-    thin: u64,
-    full: u64,
-}
-
-impl ShadowSnapshot {
-    fn of(ShadowCounts { thin, full }: ShadowCounts) -> Self {
-        Self { thin, full }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct TrialSnapshot {
-    page: String,
-    browser: &'static str,
-    thin_answers: &'static str,
-    /// Until they are tried again.
-    again_s: Option<u64>,
-    against: Option<&'static str>,
-    thin: ArmSnapshot,
-    full: ArmSnapshot,
-    holdout: ArmSnapshot,
-}
-
-impl TrialSnapshot {
-    fn of(trial: TrialSummary) -> Self {
-        let arm = |arm: Arm| ArmSnapshot::of(trial.arms[arm as usize]);
-        Self {
-            browser: trial.engine.name(),
-            thin_answers: trial.state,
-            again_s: trial.again_ms.map(|ms| ms / 1_000),
-            against: trial.against.map(viral_swarm::worth::Against::name),
-            thin: arm(Arm::Thin),
-            full: arm(Arm::Full),
-            holdout: arm(Arm::Holdout),
-            page: trial.page,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct ArmSnapshot {
-    visits: usize,
-    app_ms_p50: Option<u64>,
-    app_ms_p95: Option<u64>,
-    origin_bytes_p50: Option<u64>,
-}
-
-impl ArmSnapshot {
-    fn of(ArmSummary { visits, app_ms_p50, app_ms_p95, origin_bytes_p50 }: ArmSummary) -> Self {
-        Self { visits, app_ms_p50, app_ms_p95, origin_bytes_p50 }
     }
 }

@@ -198,3 +198,9 @@ pub(super) const INSERTION_MEMORY_MAX: usize = 64 << 10;
 
 /// Bytes of a document that are read at once to find where markup goes. Most heads end within one or two such parts.
 pub(super) const INSERTION_READ_LEN: usize = 1 << 10;
+
+/// Records in one stretch of the listing, in bytes of its manifest: a quarter of what a manifest may have, so that a slow line shows progress.
+pub const LISTING_LEN_MAX: usize = 1024 * 1024;
+
+/// Records in one stretch of the listing: a quarter of what a manifest may have.
+pub const LISTING_ASSETS_MAX: usize = 1024;

@@ -19,6 +19,8 @@
 //! | [`fetch`](crate::fetch), [`upload`](crate::upload) | who is asked for which piece, and who is given one next |
 
 pub mod announce;
+pub mod asset_file;
+mod backoff;
 pub mod config;
 pub mod counts;
 mod exchange;
@@ -32,8 +34,10 @@ pub mod report;
 pub mod search;
 pub mod serving;
 mod session;
+mod talk;
 mod types;
 pub mod withheld;
 
+pub use backoff::backoff_ms;
 pub use session::Session;
 pub use types::{Output, Refusal, SessionConfig};

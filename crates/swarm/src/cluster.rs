@@ -3,12 +3,18 @@
 //! An offer is given away by the server at which its maker's socket hangs, and by no other: so none is given twice, whoever asks. A number names its server, so that whatever is said of a
 //! peer or a visit finds the way to it from any server at which it is said.
 
+mod for_others;
+mod message;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use viral_wire::{Digest, Ticket, signal::PeerNumber};
 
 use crate::limits::{CLUSTER_ASKED_MAX, CLUSTER_HOLDINGS_MAX, CLUSTER_SERVERS_MAX, CLUSTER_SILENCE_MAX_MS, CLUSTER_VERSIONS_MAX};
+
+pub use for_others::ForOthers;
+pub use message::{Hello, Message, Numbers, Seek, Seen};
 
 /// Bits of a peer's number below those that name its server.
 const DRAWN_BITS: u32 = 37;

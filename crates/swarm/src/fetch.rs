@@ -20,7 +20,7 @@ mod types;
 use viral_wire::{Piece, PieceId, signal::Beyond};
 
 pub use config::FetchConfig;
-use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, PIECES_MAX, RETRY_MS, RETRY_MS_MAX};
+use config::{DIAL_MS, GRACE_MS, OPEN_MS, PAUSE_MS, PAUSE_MS_MAX, PEERS_MAX, RETRY_MS, RETRY_MS_MAX};
 use origin::OriginPolicy;
 use origin_lease::OriginLease;
 use piece_table::{ORIGIN, PieceTable};
@@ -396,20 +396,7 @@ impl Fetch {
         if let Some(lease) = self.policy.lease.as_mut().filter(|_| had_all) {
             lease.begin(table.now);
         }
-        for piece in pieces {
-            let (id, i) = (piece.id(), table.pieces.len());
-            if table.index.contains_key(&id) || i >= PIECES_MAX {
-                continue;
-            }
-            table.index.insert(id, i);
-            table.pieces.push(PieceState { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), availability: 0 });
-            table.enqueue(i, ring);
-            if ring < Ring::Expected {
-                table.want(i);
-            }
-            table.bytes_total += u64::from(piece.len);
-            self.done = false;
-        }
+        self.done &= !table.add(pieces, ring);
         if !is_page {
             return;
         }

@@ -6,10 +6,12 @@
 mod address;
 pub mod admission;
 pub mod alerts;
+pub mod allowance;
 pub mod client;
 pub mod cluster;
 pub mod coverage;
 pub mod crowd;
+pub mod doctor;
 #[cfg(test)]
 mod exported_policy;
 pub mod fetch;
@@ -20,7 +22,9 @@ pub mod limits;
 pub mod lineage;
 pub mod locality;
 pub mod nat;
+pub mod page_costs;
 pub mod pageset;
+pub mod personal;
 pub mod places;
 pub mod platform;
 pub mod quiet;
@@ -28,6 +32,7 @@ mod random;
 pub mod reached;
 #[cfg(test)]
 mod replay;
+pub mod request;
 pub mod rollout;
 pub mod shadow;
 pub mod stun;

@@ -8,6 +8,9 @@ pub use watch::*;
 pub use webtorrent::*;
 pub use worth::*;
 
+/// Assets shorter than this are not worth introductions, in bytes: the origin sends them in one round trip (RFC 6928).
+pub const RECORD_LEN_MIN: u64 = 16 * 1024;
+
 /// Smallest page set, in bytes, for which peers can win: below it the origin is done before a peer connection opens
 /// (100 ms, PLATFORM section 3) on a line of 40 Mbit/s.
 pub const APP_BYTES_MIN: u64 = 512 * 1024;
@@ -379,6 +382,9 @@ pub const STUN_TRIES_MAX: u32 = 4;
 
 /// Longest wait for a first answer by STUN, in milliseconds, of answers and offers that would tell it: as long as a page waits (`ANSWER_GATHER_MS` of `browser/src/shell/limits.ts`).
 pub const STUN_WAIT_MS: u64 = 200;
+
+/// Addresses, and pages, that other servers are to be told of and were not yet.
+pub const CLUSTER_NEWS_MAX: usize = 256;
 
 /// Servers of one cluster that are known: each asks few of the others, and all tell of themselves twice a second.
 pub const CLUSTER_SERVERS_MAX: usize = 64;

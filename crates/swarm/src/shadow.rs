@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
+
 use crate::{
     address::ClientAddr,
     limits::{SHADOW_PAGES_MAX, SHADOW_STAY_MS, SHADOW_VISITORS_MAX},
@@ -18,7 +20,7 @@ pub struct Shadow {
 }
 
 /// Visits by the answer that they would have got.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ShadowCounts {
     /// Somebody near enough would have had the page.
     pub thin: u64,

@@ -7,6 +7,7 @@ pub mod config;
 mod congestion_window;
 mod fair_scheduler;
 mod queue;
+mod send_queue;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use config::{
 };
 pub use congestion_window::CongestionWindow;
 pub use fair_scheduler::{FairScheduler, Waiting};
+pub use send_queue::SendQueue;
 
 /// Reason of a `refuse`: the piece is not here.
 pub const NOT_HELD: u8 = 1;

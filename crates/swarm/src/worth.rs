@@ -6,10 +6,13 @@
 
 mod arm;
 mod compare;
+mod pays;
 mod sample;
 mod timings;
 
 use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use crate::{
     limits::{
@@ -24,6 +27,7 @@ use sample::Sample;
 use timings::Timings;
 
 pub use arm::Arm;
+pub use pays::PaysSnapshot;
 pub use sample::Outcome;
 pub use timings::Timed;
 
@@ -100,7 +104,7 @@ pub struct TrialSummary {
 }
 
 /// Visits of one kind in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ArmSummary {
     /// How many are remembered.
     pub visits: usize,

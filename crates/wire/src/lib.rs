@@ -9,6 +9,7 @@ pub mod frame;
 pub mod limits;
 pub mod manifest;
 pub mod piece_codec;
+pub mod printable;
 pub mod push;
 pub mod record;
 pub mod signal;

@@ -11,9 +11,11 @@ use crate::{
     limits::PEER_NUMBER_END,
 };
 
+pub use boot::{BOOT_HEAD, boot_of, kind_and_reason};
 pub use decode::{Signal, SignalError, decode, encode, encode_for_html};
 pub use http::{AnswerPost, CrowdScript, Deploy, DoctorCheck, DoctorPost, PersonalPost, RecordPost, ThinBoot, TimePost, VisitPost};
 
+mod boot;
 mod decode;
 mod http;
 

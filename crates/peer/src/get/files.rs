@@ -5,29 +5,18 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use percent_encoding::percent_decode_str;
+use viral_swarm::client::asset_file::{relative, without_addition};
+use viral_wire::printable::printable;
 use viral_wire::{AssetRecord, Digest};
 
 use super::folder::Folder;
-use crate::printable::{is_deceptive, printable};
 use crate::private::{PrivateDir, PrivateDirError, advice};
 use crate::store::{Store, digest_of_file};
 
 /// Where pieces lie until everything is here, inside the output directory, so that the last step is a rename.
 const PARTIAL: &str = ".viral-partial";
-
-/// What a full document has and the file on disk has not: the script tag of the viral addition, around its version.
-const ADDITION_HEAD: &str = "<script async src=\"";
-const ADDITION_NAME: &str = ".viral/addition.js?v=";
-const ADDITION_TAIL: &[u8] = b"\"></script>";
-
-/// The one hidden folder that sites have (RFC 8615), at their root.
-const WELL_KNOWN: &str = ".well-known";
-
-/// Longest version in that tag, in bytes: a hex digest.
-const ADDITION_VERSION_LEN_MAX: usize = 64;
 
 /// Why files cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -261,48 +250,6 @@ impl OutputDir {
         let relative = relative(path, &self.below).ok_or_else(|| OutputError::Unsafe { path: path.to_owned() })?;
         Ok(self.dir.join(relative))
     }
-}
-
-/// The path of an asset's file below the directory; none if it has no safe one.
-fn relative(path: &str, below: &str) -> Option<PathBuf> {
-    let mut path = path.strip_prefix(below)?.to_owned();
-    if path.is_empty() || path.ends_with('/') {
-        path.push_str("index.html");
-    }
-    let mut relative = PathBuf::new();
-    for (depth, part) in path.split('/').enumerate() {
-        let name = percent_decode_str(part).decode_utf8().ok()?;
-        let is_shown = !is_hidden(&name) || (depth == 0 && name == WELL_KNOWN);
-        let is_safe = !name.is_empty() && is_shown && !name.contains(|c| matches!(c, '/' | '\\' | ':') || is_deceptive(c));
-        // One ordinary component, whatever the system makes of it.
-        let mut components = Path::new(name.as_ref()).components();
-        let is_normal = matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == name.as_ref());
-        if !is_safe || !is_normal {
-            return None;
-        }
-        relative.push(name.as_ref());
-    }
-    Some(relative)
-}
-
-/// Whether shells, editors and version control read a file of this name unasked. Characters without width in front do not count: some file systems drop them.
-fn is_hidden(name: &str) -> bool {
-    name.trim_start_matches(|c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}')).starts_with('.')
-}
-
-/// The document without the script tag that a full answer adds: the bytes of the file on the origin's disk.
-fn without_addition(document: &[u8], below: &str) -> Vec<u8> {
-    let head = format!("{ADDITION_HEAD}{below}{ADDITION_NAME}");
-    let starts = (0..document.len()).rev().filter(|at| document[*at..].starts_with(head.as_bytes()));
-    for start in starts {
-        let rest = &document[start + head.len()..];
-        let version = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if version <= ADDITION_VERSION_LEN_MAX && rest[version..].starts_with(ADDITION_TAIL) {
-            let end = start + head.len() + version + ADDITION_TAIL.len();
-            return [&document[..start], &document[end..]].concat();
-        }
-    }
-    document.to_owned()
 }
 
 #[cfg(test)]

@@ -1,22 +1,12 @@
 //! What a doctor asks: nothing that counts as a visit.
 
-use std::net::IpAddr;
-
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use url::Url;
+use viral_swarm::doctor::DoctorView;
 
 use super::{Origin, OriginError};
 use crate::limits::DOCTOR_VIEW_LEN_MAX;
-
-/// How the server sees this machine, as if a browser came from here: `/.viral/doctor.json`.
-#[derive(Debug, serde::Deserialize)]
-pub(crate) struct DoctorView {
-    pub(crate) address: IpAddr,
-    pub(crate) answer: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) seeds: bool,
-}
 
 impl Origin {
     /// Looks at a page: nobody is introduced. Its path, the status, and whether the server is one of ours; redirects as for a visit.

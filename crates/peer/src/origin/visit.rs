@@ -7,15 +7,10 @@ use hyper::body::Incoming;
 use tokio::time::sleep;
 use url::Url;
 use viral_wire::Digest;
-use viral_wire::limits::BOOT_VERSION;
-use viral_wire::signal::{ThinBoot, decode};
+use viral_wire::signal::{ThinBoot, boot_of, kind_and_reason};
 
 use super::{Origin, OriginError};
 use crate::limits::{DOCUMENT_LEN_MAX, REDIRECTS_MAX, STARTING_PAUSE, STARTING_TRIES, VISIT_AGAIN};
-
-/// Where the boot block of a thin answer begins and ends.
-const BOOT_HEAD: &str = "<script type=\"application/json\" id=\"viral-boot\">";
-const BOOT_TAIL: &str = "</script>";
 
 /// What came of a visit.
 #[derive(Debug)]
@@ -147,21 +142,6 @@ fn target(url: &Url, answer: &Response<Incoming>) -> Option<Url> {
     url.join(location.to_str().ok()?).ok()
 }
 
-/// `thin; reason=peer-near` in two.
-fn kind_and_reason(value: &str) -> (&str, &str) {
-    let (kind, rest) = value.split_once(';').unwrap_or((value, ""));
-    (kind.trim(), rest.trim().strip_prefix("reason=").unwrap_or_default())
-}
-
-/// The boot block of a thin answer, if it is one that we understand.
-fn boot_of(html: &[u8]) -> Option<ThinBoot> {
-    let html = std::str::from_utf8(html).ok()?;
-    let (_, rest) = html.split_once(BOOT_HEAD)?;
-    let (json, _) = rest.split_once(BOOT_TAIL)?;
-    let boot: ThinBoot = decode(json.as_bytes()).ok()?;
-    (boot.version == BOOT_VERSION).then_some(boot)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -172,23 +152,6 @@ mod tests {
 
     use super::*;
     use crate::throttle::Throttle;
-
-    const BOOT: &str = "{\"version\":1,\"page\":\"/\",\"manifest\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\
-        \"bytes\":7,\"critical\":1,\"ticket\":\"00000000000000000000000000000000\",\"offers\":[],\"deploy\":\"write\"}";
-
-    #[test]
-    fn the_boot_block_is_found_among_the_loader() {
-        let html = format!("<!doctype html>{BOOT_HEAD}{BOOT}{BOOT_TAIL}<script>loader()</script>");
-        assert_eq!(boot_of(html.as_bytes()).map(|boot| boot.bytes), Some(7));
-    }
-
-    #[test]
-    fn a_boot_block_of_another_version_or_none_is_not_understood() {
-        let html = format!("{BOOT_HEAD}{}{BOOT_TAIL}", BOOT.replace("\"version\":1", "\"version\":2"));
-        assert_eq!(boot_of(html.as_bytes()), None);
-        assert_eq!(boot_of(b"<!doctype html>"), None);
-        assert_eq!(boot_of(&[0xff, 0xfe]), None);
-    }
 
     /// A server whose first connection is never answered.
     async fn deaf_at_first() -> Url {
@@ -294,11 +257,5 @@ mod tests {
         let origin = Origin::new(&url, None, Throttle::new(None)).unwrap();
         let error = origin.manifest(&Digest::of(b"any")).await.unwrap_err().to_string();
         assert!(error.contains("does not inflate"), "{error}");
-    }
-
-    #[test]
-    fn an_answer_says_kind_and_reason() {
-        assert_eq!(kind_and_reason("thin; reason=peer-near"), ("thin", "peer-near"));
-        assert_eq!(kind_and_reason("full"), ("full", ""));
     }
 }

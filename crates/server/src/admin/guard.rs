@@ -13,10 +13,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use crate::config::AdminToken;
-use crate::cookies;
 use crate::limits::{POST_TIMEOUT, WRONG_TOKEN_LOG_S};
 use crate::replies::refusal;
-use crate::same_origin;
+use viral_swarm::request::Socket;
+use viral_swarm::request::cookies;
+use viral_swarm::request::same_origin;
 
 /// Name of the cookie of who has said the token.
 const COOKIE: &str = "viral-admin";
@@ -104,7 +105,7 @@ impl Token {
     }
 
     async fn log_in(&self, request: Request) -> Response<Body> {
-        let is_tls = request.extensions().get::<crate::client::Socket>().is_some_and(|socket| socket.is_tls());
+        let is_tls = request.extensions().get::<Socket>().is_some_and(|socket| socket.is_tls());
         let Ok(Ok(body)) = timeout(POST_TIMEOUT, Limited::new(request.into_body(), FORM_LEN_MAX).collect()).await else {
             return refusal(StatusCode::BAD_REQUEST, "the form has one field, token");
         };

@@ -6,17 +6,17 @@ use serde::Serialize;
 use viral_swarm::alerts::{Alert, ClusterFacts, Facts, alerts};
 use viral_swarm::history::{Counters, Point, TimesSummary};
 use viral_swarm::limits::ALERT_NETWORKS_MAX;
+use viral_swarm::page_costs::PageSnapshot;
 use viral_swarm::tracker::{Matches, MatchesByTier};
+use viral_swarm::worth::PaysSnapshot;
 
 use crate::app::App;
 use crate::cluster_stats::ClusterSnapshot;
 use crate::limits::WATCHED_PAGES_MAX;
-use crate::page_stats::PageSnapshot;
 use crate::stats::{DoctorNumbers, KINDS, Reasons, by_answer};
 use crate::stun::StunNumbers;
 use crate::watch::Remembered;
 use crate::webtorrent::WebTorrentNumbers;
-use crate::worth::PaysSnapshot;
 
 /// One site at one moment. What it costs does not grow with the visitors.
 #[derive(Debug, Serialize)]

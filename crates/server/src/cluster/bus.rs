@@ -8,11 +8,10 @@ use redis::aio::{ConnectionLike, MultiplexedConnection, PubSubStream};
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Script, Value, cmd, pipe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use viral_swarm::cluster::ServerNumber;
+use viral_swarm::cluster::{Message, ServerNumber};
 use viral_swarm::join::{JOIN_KEY_LEN, JoinKey};
 use viral_swarm::pageset::PageState;
 
-use super::message::Message;
 use super::others::{Cluster, Post};
 use super::rolling::RollingSite;
 use crate::config::{ClusterUrl, Config};

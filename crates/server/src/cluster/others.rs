@@ -8,17 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
-use viral_swarm::cluster::{Roster, ServerNumber};
+use viral_swarm::cluster::{Hello, Message, Numbers, Roster, Seek, ServerNumber};
 use viral_swarm::limits::{CLUSTER_HOLDINGS_MAX, CLUSTER_ROLL_MAX_MS, CLUSTER_SILENCE_MAX_MS};
 use viral_swarm::tracker::{AnswerError, ClientAddr, GuestWish, VisitError};
 use viral_wire::signal::{Answer, AnswerPost, Counts, FaultReport, Offer, PeerNumber, VisitPost};
 use viral_wire::{Digest, Ticket};
 
-use super::message::{Hello, Message, Seek};
 use super::pages::SharedPages;
 use super::rolling::RollingSite;
 use crate::cluster_stats::{ClusterSnapshot, ServerSnapshot};
-use crate::hub::{Hub, Numbers};
+use crate::hub::Hub;
 use crate::limits::{CLUSTER_ANSWER_WAIT, CLUSTER_OUTBOX_MAX, CLUSTER_SEEK_WAIT, CLUSTER_WAITING_MAX};
 use crate::stats::Stats;
 

@@ -10,9 +10,9 @@ use viral_wire::Ticket;
 use viral_wire::signal::{Answer, AnswerPost, Counts, Offer, PeerNumber, PeerToTracker, TrackerToPeer};
 
 use super::others::{Cluster, Sought};
-use crate::allowance::Allowance;
 use crate::hub::Hub;
 use crate::limits::CLUSTER_TOLD_MAX;
+use viral_swarm::allowance::Allowance;
 
 /// What other servers know of a session: a visitor with a ticket.
 pub(crate) struct Guest {
@@ -51,7 +51,7 @@ impl Guest {
 
     /// What of a message is for the server's own tracker, after what is for others is on its way.
     pub(crate) fn take(&mut self, message: PeerToTracker) -> Option<PeerToTracker> {
-        if !self.allowance.take(Instant::now(), 1) {
+        if !self.allowance.take(Instant::now().into_std(), 1) {
             return Some(message);
         }
         let is_foreign = |peer: PeerNumber| self.cluster.is_foreign(peer);

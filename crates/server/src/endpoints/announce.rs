@@ -12,7 +12,7 @@ use viral_wire::limits::ANNOUNCE_LEN_MAX;
 
 use super::handshake::{self, NoUpgrade, Upgrade};
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::AskedBy;
 use crate::limits::{ANNOUNCE_RECEIVED_BURST_MAX, ANNOUNCE_RECEIVED_PER_S, ANNOUNCE_WRITE_LEN, ANNOUNCE_WRITE_LEN_MAX, SOCKET_READ_LEN};
 use crate::meter::Meter;
 use crate::replies::refusal;
@@ -21,7 +21,7 @@ use crate::webtorrent;
 /// `GET /.viral/announce`
 pub(crate) async fn socket(
     State(app): State<Arc<App>>,
-    peer: Socket,
+    AskedBy(peer): AskedBy,
     meter: Option<Extension<Meter>>,
     headers: HeaderMap,
     upgrade: Result<Upgrade, NoUpgrade>,

@@ -9,10 +9,11 @@ use viral_swarm::admission::CookieState;
 
 use super::own_page::own_page;
 use crate::app::App;
-use crate::client::Socket;
-use crate::cookies::{self, visitor_state};
+use crate::client::AskedBy;
 use crate::replies::refusal;
 use crate::stats::Cause;
+use viral_swarm::request::Socket;
+use viral_swarm::request::cookies::{self, visitor_state};
 
 /// The page with its places to fill.
 const TEMPLATE: &str = include_str!("disclosure.html");
@@ -33,7 +34,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
 }
 
 /// `POST /.viral/opt-out`
-pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
+pub(crate) async fn opt_out(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap) -> Response<Body> {
     let scope = app.cookie_scope(peer, &headers);
     let mut response = back_with(&app, peer, &headers, cookies::set_off(scope));
     if response.status() == StatusCode::SEE_OTHER {
@@ -44,7 +45,7 @@ pub(crate) async fn opt_out(State(app): State<Arc<App>>, peer: Socket, headers: 
 }
 
 /// `POST /.viral/opt-in`
-pub(crate) async fn opt_in(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap) -> Response<Body> {
+pub(crate) async fn opt_in(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap) -> Response<Body> {
     back_with(&app, peer, &headers, cookies::clear_state(app.cookie_scope(peer, &headers)))
 }
 

@@ -14,7 +14,7 @@ use viral_wire::signal::DoctorPost;
 use super::own_page::own_page;
 use super::scripts;
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::{AskedBy, socket_of};
 use crate::pipeline;
 use crate::replies::{done, read_post, refusal};
 use crate::stats::Cause;
@@ -48,7 +48,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 /// `POST /.viral/doctor`: what the page found in the way of this browser. Names alone are counted; nobody checks them.
-pub(crate) async fn report(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn report(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
     }
@@ -81,7 +81,7 @@ pub(crate) async fn view(State(app): State<Arc<App>>, request: Request) -> Respo
         Decision::Plain(reason) => Some(("plain", reason)),
         Decision::Asset => None,
     });
-    let visitor = app.client_addr(Socket::of(&request), &request.headers);
+    let visitor = app.client_addr(socket_of(&request), &request.headers);
     let view = View {
         address: visitor.public,
         answer: answer.map(|(answer, _)| answer),

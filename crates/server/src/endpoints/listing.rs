@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use viral_wire::{AssetRecord, Manifest, ManifestError};
+use viral_site::first_stretch;
 
 use super::pieces::{binary, is_worth_peers};
 use super::scripts::knows;
 use crate::app::App;
-use crate::limits::{LISTING_ASSETS_MAX, LISTING_LEN_MAX};
 use crate::replies::{done, refusal};
 
 /// `GET /.viral/assets?after=PATH`: records of the assets after this path, as a manifest; 204 after the last one, 304 while the version is that of
@@ -34,7 +32,7 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
     let after = query.as_deref().and_then(|query| query.strip_prefix("after=")).unwrap_or("/");
     let Some(following) = version.assets_after(after) else { return refusal(StatusCode::BAD_REQUEST, "that is no path of an asset") };
     let travelling = following.filter(|asset| is_worth_peers(asset)).map(|asset| asset.record());
-    let mut response = match stretch(travelling) {
+    let mut response = match first_stretch(travelling) {
         Ok(Some(blob)) => binary(Body::from(blob)),
         Ok(None) => done(),
         Err(error) => {
@@ -45,28 +43,4 @@ pub(crate) async fn assets(State(app): State<Arc<App>>, RawQuery(query): RawQuer
     response.headers_mut().insert(header::ETAG, tag);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// As many of the first records as one answer holds. One that is too large for any manifest does not travel.
-fn stretch(records: impl Iterator<Item = AssetRecord>) -> Result<Option<Bytes>, ManifestError> {
-    let mut assets = Vec::new();
-    let mut len = 0;
-    for record in records {
-        let weight = weight(&record);
-        if weight > LISTING_LEN_MAX {
-            continue;
-        }
-        len += weight;
-        if len > LISTING_LEN_MAX || assets.len() >= LISTING_ASSETS_MAX {
-            break;
-        }
-        assets.push(record);
-    }
-    if assets.is_empty() { Ok(None) } else { Manifest { assets }.encode().map(|blob| Some(blob.into())) }
-}
-
-/// Bytes of a record in a manifest, rounded up.
-fn weight(record: &AssetRecord) -> usize {
-    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-    128 + record.path.len() + record.media_type.len() + headers + 40 * record.pieces.len()
 }

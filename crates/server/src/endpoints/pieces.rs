@@ -9,19 +9,20 @@ use axum::extract::{Path, RawQuery, State};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use viral_swarm::limits::RECORD_LEN_MIN;
+use viral_swarm::page_costs::Taken;
 use viral_wire::limits::PIECES_PER_REQUEST_MAX;
 use viral_wire::signal::RecordPost;
 use viral_wire::{Digest, Frame, Manifest, PieceId};
 
 use crate::app::App;
-use crate::client::{Socket, is_native_peer};
-use crate::cookies::pinned_version;
-use crate::limits::RECORD_LEN_MIN;
-use crate::page_stats::Taken;
+use crate::client::AskedBy;
 use crate::pipeline::PartOf;
 use crate::replies::{done, read_post, refusal};
 use crate::stats::Cause;
 use viral_site::{Asset, PieceLocation};
+use viral_swarm::request::cookies::pinned_version;
+use viral_swarm::request::is_native_peer;
 
 /// `GET /.viral/pieces?ids=ID,ID`: per piece its length as u32 and one `piece` frame.
 pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response<Body> {
@@ -43,7 +44,7 @@ pub(crate) async fn pieces(State(app): State<Arc<App>>, RawQuery(query): RawQuer
         async move {
             let bytes = frame(&app, id, &location).await?;
             if let Some(part_of) = part_of {
-                app.hub.counters().add_asset(&part_of.page, location.path(), bytes.len() as u64, Taken::Pieces, part_of.is_thin);
+                app.hub.costs().add_asset(&part_of.page, location.path(), bytes.len() as u64, Taken::Pieces, part_of.is_thin);
                 part_of.note_sent(&app.worth, bytes.len() as u64);
             }
             Ok::<_, io::Error>(bytes)
@@ -94,7 +95,7 @@ pub(crate) async fn manifest(State(app): State<Arc<App>>, Path(digest): Path<Str
 }
 
 /// `POST /.viral/record`: records of assets outside the page set, each once by its canonical path however it was asked for; 204 when none of them is worth fetching from peers.
-pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn record(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only a page of this site may ask");
     }
@@ -128,7 +129,7 @@ pub(crate) async fn record(State(app): State<Arc<App>>, peer: Socket, headers: H
 /// Counts what is no asset for the page that it was sent to.
 fn count_other(app: &App, headers: &HeaderMap, len: usize) {
     if let Some(part_of) = PartOf::of(app, &app.site.current(), headers) {
-        app.hub.counters().add_other(&part_of.page, len as u64);
+        app.hub.costs().add_other(&part_of.page, len as u64);
         part_of.note_sent(&app.worth, len as u64);
     }
 }

@@ -13,20 +13,20 @@ use viral_wire::signal::{AnswerPost, PersonalPost, TimePost, VisitPost};
 
 use super::handshake::{self, NoUpgrade, Upgrade};
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::AskedBy;
 use crate::cluster::Guest;
-use crate::cookies;
 use crate::limits::{SOCKET_READ_LEN, SOCKET_RECEIVED_BURST_MAX, SOCKET_RECEIVED_PER_S, SOCKET_WRITE_LEN_MAX};
 use crate::meter::Meter;
 use crate::pipeline;
 use crate::referer;
 use crate::replies::{done, read_post, refusal};
 use crate::socket;
+use viral_swarm::request::cookies;
 
 /// `GET /.viral/ws`
 pub(crate) async fn socket(
     State(app): State<Arc<App>>,
-    peer: Socket,
+    AskedBy(peer): AskedBy,
     meter: Option<Extension<Meter>>,
     headers: HeaderMap,
     upgrade: Result<Upgrade, NoUpgrade>,
@@ -53,7 +53,7 @@ fn socket_config() -> WebSocketConfig {
 }
 
 /// `POST /.viral/answer`
-pub(crate) async fn answer(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn answer(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may answer");
     }
@@ -72,7 +72,7 @@ pub(crate) async fn answer(State(app): State<Arc<App>>, peer: Socket, headers: H
 }
 
 /// `POST /.viral/visit`
-pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn visit(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
     }
@@ -86,7 +86,7 @@ pub(crate) async fn visit(State(app): State<Arc<App>>, peer: Socket, headers: He
 }
 
 /// `POST /.viral/time`: when the app of a visit was there. What cannot be is answered in the same way and counted nowhere.
-pub(crate) async fn time(State(app): State<Arc<App>>, peer: Socket, headers: HeaderMap, body: Body) -> Response<Body> {
+pub(crate) async fn time(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, headers: HeaderMap, body: Body) -> Response<Body> {
     if !app.is_own(peer, &headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may report");
     }
@@ -105,7 +105,7 @@ pub(crate) async fn time(State(app): State<Arc<App>>, peer: Socket, headers: Hea
 }
 
 /// `POST /.viral/personal`: whom a page that is made for its visitor takes from what it loads; 204 where that is nobody.
-pub(crate) async fn personal(State(app): State<Arc<App>>, peer: Socket, request: Request) -> Response<Body> {
+pub(crate) async fn personal(State(app): State<Arc<App>>, AskedBy(peer): AskedBy, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if !app.is_own(peer, &parts.headers) {
         return refusal(StatusCode::FORBIDDEN, "only pages of this site may ask");

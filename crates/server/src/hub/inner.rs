@@ -1,19 +1,19 @@
 //! What is behind the hub's lock, and how it carries out what the tracker says.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use viral_swarm::cluster::ForOthers;
 use viral_swarm::coverage::CoverageCache;
 use viral_swarm::crowd::Crowds;
+use viral_swarm::page_costs::PageCosts;
 use viral_swarm::pageset::{Report, ReportKind};
 use viral_swarm::shadow::Shadow;
 use viral_swarm::tracker::{Tracker, TrackerOutput};
 use viral_swarm::visits::AnswerKind;
 use viral_wire::signal::PeerNumber;
 
-use super::for_others::ForOthers;
 use super::outgoing::{Outgoing, OutgoingSender};
-use crate::page_stats::PageCounters;
 use crate::pages::{Change, PageManifest, Pages};
 use crate::visits::VisitLog;
 use viral_site::{Asset, Resolved, Site, Version};
@@ -39,7 +39,13 @@ pub(super) struct Inner {
 pub(super) struct Around {
     pub(super) site: Arc<dyn Site>,
     pub(super) visits: Arc<VisitLog>,
-    pub(super) counters: PageCounters,
+    pub(super) costs: Mutex<PageCosts>,
+}
+
+impl Around {
+    pub(super) fn costs(&self) -> MutexGuard<'_, PageCosts> {
+        self.costs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Inner {
@@ -67,7 +73,7 @@ impl Inner {
                     self.sessions.remove(&peer);
                 }
                 TrackerOutput::Loaded { page, peer: _, browser, report } => self.handle_loaded(now_ms, around, &page, (browser, report)),
-                TrackerOutput::Counted { page, from_peers, rings } => around.counters.add_from_peers(&page, from_peers, rings),
+                TrackerOutput::Counted { page, from_peers, rings } => around.costs().add_from_peers(&page, from_peers, rings),
                 TrackerOutput::Flagged(address) => self.for_others.iter_mut().for_each(|for_others| for_others.flag(address)),
                 TrackerOutput::PageWanted { page } => self.answer_page_wanted(now_ms, &page, &around.site.current()),
             }

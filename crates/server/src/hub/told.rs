@@ -2,33 +2,39 @@
 
 use bytes::Bytes;
 use tokio::sync::watch;
+#[cfg(feature = "cluster")]
+use viral_swarm::cluster::ForOthers;
+use viral_swarm::cluster::Numbers;
 use viral_swarm::lineage::{LineageVisit, News};
+use viral_swarm::page_costs::{AssetFacts, PageSnapshot, SetFacts, SiteFacts};
 use viral_swarm::pageset::PageState;
 use viral_swarm::shadow::ShadowCounts;
 use viral_swarm::tracker::{TrackerCounts, TrackerStats};
 use viral_wire::Digest;
 
 use super::Hub;
-#[cfg(feature = "cluster")]
-use super::for_others::ForOthers;
-use super::for_others::Numbers;
 use super::standing::Standing;
-use crate::page_stats::{PageFacts, PageSnapshot};
+use viral_site::Which;
 
 impl Hub {
     /// The pages in numbers, those of most bytes first.
     pub(crate) fn page_snapshots(&self, pages_max: usize) -> Vec<PageSnapshot> {
         let version = self.around.site.current();
-        let assets = version.assets().count();
+        let asset = |path: &str| {
+            let asset = version.asset(path)?;
+            Some(AssetFacts { len: asset.object(Which::Full).len(), is_document: asset.is_document() })
+        };
+        let site = SiteFacts { assets: version.assets().count(), bytes: version.bytes(), asset };
         let snapshot = |page: &String| {
             let facts = {
                 let inner = self.lock();
                 let seeders = inner.tracker.seeders_of(page);
-                PageFacts { seeders, ..inner.pages.facts(&version, page).unwrap_or_default() }
+                SetFacts { seeders, ..inner.pages.facts(&version, page).unwrap_or_default() }
             };
-            self.around.counters.snapshot(page, &facts, &version, assets)
+            self.costs().snapshot(page, &facts, &site)
         };
-        self.around.counters.pages().iter().take(pages_max).filter_map(snapshot).collect()
+        let pages = self.costs().pages();
+        pages.iter().take(pages_max).filter_map(snapshot).collect()
     }
 
     /// What is worth keeping of every page, most recently used first, and what grows whenever that changes.
@@ -100,10 +106,7 @@ impl Hub {
     /// What other servers were not told yet, of pages at most so many.
     #[cfg(feature = "cluster")]
     pub(crate) fn take_news(&self, pages_max: usize) -> ForOthers {
-        let for_others = &mut self.lock().for_others;
-        let Some(for_others) = for_others else { return ForOthers::default() };
-        let pages = for_others.pages.drain(..for_others.pages.len().min(pages_max)).collect();
-        ForOthers { flagged: std::mem::take(&mut for_others.flagged), pages }
+        self.lock().for_others.as_mut().map(|for_others| for_others.take(pages_max)).unwrap_or_default()
     }
 
     /// Manifests that ready peers hold, with how many.

@@ -7,8 +7,8 @@ use ppp::v2::{Command, Protocol, Type};
 use ppp::{v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::client::Socket;
 use crate::limits::PROXY_HEADER_LEN_MAX;
+use viral_swarm::request::Socket;
 
 /// Bytes that each header has: the shortest is `PROXY UNKNOWN` and its line end.
 const LEN_MIN: usize = 15;

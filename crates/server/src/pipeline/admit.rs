@@ -8,9 +8,9 @@ use viral_wire::signal::Offer;
 
 use super::render::stores;
 use crate::app::App;
-use crate::client::Socket;
 use crate::cluster::{Cluster, Sought};
 use crate::pages::{PageManifest, page_path};
+use viral_swarm::request::Socket;
 
 /// Decides a visit to a document of the current version.
 pub(super) fn admit(

@@ -9,10 +9,10 @@ use viral_swarm::visits::AnswerKind;
 use super::observe::Visitor;
 use super::span;
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::socket_of;
 use crate::headers::VIRAL_ANSWER;
 use crate::stats::Cause;
-use crate::{cookies, same_origin};
+use viral_swarm::request::{cookies, same_origin};
 
 /// What decides differently for each visitor must not be shared; what changes with a deploy must be asked for again.
 const DOCUMENT_CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -45,7 +45,7 @@ pub(super) fn set_document_headers(
     evidence: &Evidence,
     visitor: Option<Visitor>,
 ) {
-    let scope = app.cookie_scope(Socket::of(request), &request.headers);
+    let scope = app.cookie_scope(socket_of(request), &request.headers);
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     if matches!(request.method, Method::GET | Method::HEAD) && answered {
@@ -64,7 +64,7 @@ pub(super) fn set_document_headers(
 pub(crate) fn set_join_ticket(app: &App, response: &mut Response<Body>, request: &Parts, page: &str) {
     let answered = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     if answered && cookies::visitor_state(&request.headers) != CookieState::Off {
-        let scope = app.cookie_scope(Socket::of(request), &request.headers);
+        let scope = app.cookie_scope(socket_of(request), &request.headers);
         response.headers_mut().append(header::SET_COOKIE, app.joins.cookie(&request.headers, page, scope));
     }
 }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use viral_swarm::admission::{CookieState, Decision, Evidence, Reason};
+use viral_swarm::page_costs::Taken;
 use viral_swarm::rollout::Lot;
 use viral_swarm::visits::{AnswerKind, Asked, Opening};
 use viral_swarm::worth::{Arm, Timed};
 
-use super::facts;
 use crate::app::App;
-use crate::client::Socket;
-use crate::cookies;
+use crate::client::socket_of;
 use crate::observed::observed;
-use crate::page_stats::Taken;
+use crate::referer;
 use crate::worth::WorthLog;
-use crate::{referer, same_origin};
 use viral_site::{Asset, Version};
+use viral_swarm::request::cookies;
+use viral_swarm::request::evidence;
+use viral_swarm::request::same_origin;
 
 /// A browser that opens a page.
 #[derive(Debug, Clone, Copy)]
@@ -74,21 +75,21 @@ pub(super) fn document(app: &App, request: &Parts, response: Response<Body>, dec
         return response;
     }
     if let Some(Visitor { browser, is_first }) = visitor {
-        let address = app.address_of(Socket::of(request), &request.headers);
+        let address = app.address_of(socket_of(request), &request.headers);
         if is_first && kind == AnswerKind::Full {
             app.unasked.note_given();
         }
         app.hub.visits().open(&Opening { browser, address, page, kind, is_first });
         // Only of a cold cache it is known that all came now.
         let arm = Arm::of(decision).filter(|_| is_first && is_timed);
-        let engine = facts::engine_of(&request.headers);
+        let engine = evidence::engine_of(&request.headers);
         let gives_up =
             matches!(decision, Decision::Plain(Reason::Requested | Reason::Storage)) && same_origin::is_own_navigation(&request.headers);
         app.worth.begin(&Timed { browser, address, page, engine, kind, arm, is_timed }, gives_up);
     }
     let (hub, worth, page) = (Arc::clone(&app.hub), Arc::clone(&app.worth), page.to_owned());
     observed(response, move |bytes, _| {
-        hub.counters().add_document(&page, bytes);
+        hub.costs().add_document(&page, bytes);
         if let Some(visitor) = visitor {
             worth.sent(visitor.browser, &page, bytes);
         }
@@ -124,7 +125,7 @@ fn sent(app: &App, (part_of, path): (PartOf, String), asked: Option<Asked>, resp
             hub.visits().sent(asked);
         }
         part_of.note_sent(&worth, bytes);
-        hub.counters().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
+        hub.costs().add_asset(&part_of.page, &path, bytes, Taken::Whole, part_of.is_thin);
     })
 }
 

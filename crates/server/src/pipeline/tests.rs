@@ -11,9 +11,12 @@ mod base;
 mod giving;
 mod joins;
 mod log;
+mod policies;
 mod rules;
+mod saving;
 mod trials;
 mod visits;
+mod workers;
 
 /// Two requests of one browser.
 const BROWSER: (&str, &str) = ("cookie", "viral-visit=00000000000000ab");
@@ -107,112 +110,6 @@ async fn every_reason_for_a_plain_answer_is_named() {
 }
 
 #[tokio::test]
-async fn a_visit_that_a_worker_passes_on_is_one_to_the_current_version() {
-    let before = viral(&SITE, |config| config.spa = true).await;
-    let mut deployed = SITE;
-    deployed[0].1 = "<!doctype html><title>Next</title>";
-    let site = viral(&deployed, |config| config.spa = true).await;
-    let old = visit(&before, "/", &[]).await.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let passed_on = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "navigate"), ("sec-fetch-site", "same-origin"), ("cookie", &old)];
-    for path in ["/", "/user@x.com"] {
-        let response = get(&site, path, &passed_on).await;
-        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, "plain; reason=passed-on"), "{path}");
-        assert!(response.headers()["set-cookie"].to_str().unwrap().contains(site.app.site.current().tag()), "{path}");
-        assert_eq!(text(response).await, deployed[0].1, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn a_worker_of_the_sites_own_is_sent_with_ours_in_front() {
-    const OWN: &str = "addEventListener('push', () => undefined)";
-    const MODULE: &str = "import'./app.js'";
-    let files = [&SITE[..], &[("sw.js", OWN), ("sw.mjs", MODULE), ("data.json", "{}")]].concat();
-    let site = viral(&files, |_| ()).await;
-    let asked = ("service-worker", "script");
-    let ours = text(get(&site, "/.viral/inside.js", &[]).await).await;
-    let response = get(&site, "/sw.js", &[asked]).await;
-    let vary: Vec<_> = response.headers().get_all("vary").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
-    assert!(vary.iter().any(|names| names.contains("service-worker")), "{vary:?}");
-    assert_eq!(response.headers()["content-length"].to_str().unwrap(), (ours.len() + 1 + OWN.len()).to_string());
-    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
-    assert_eq!(text(response).await, format!("{ours}\n{OWN}"));
-    assert_eq!(text(get(&site, "/sw.mjs", &[asked]).await).await, format!("import\"/.viral/inside.js\";\n{MODULE}"));
-    let again = get(&site, "/sw.js", &[asked, ("if-none-match", &tag)]).await;
-    assert_eq!((again.status(), again.headers()["etag"].to_str().unwrap()), (StatusCode::NOT_MODIFIED, tag.as_str()));
-    // What is stored of the script itself, or without ours, is not what is asked for.
-    let bare = get(&site, "/sw.js", &[]).await;
-    let bare_tag = bare.headers()["etag"].to_str().unwrap().to_owned();
-    assert_eq!(text(bare).await, OWN);
-    assert_eq!(get(&site, "/sw.js", &[asked, ("if-none-match", &bare_tag)]).await.status(), StatusCode::OK);
-    let coded = get(&site, "/sw.js", &[asked, ("accept-encoding", "gzip")]).await;
-    assert_eq!(coded.headers()["content-encoding"], "gzip");
-    let mut plain = String::new();
-    flate2::read::GzDecoder::new(&bytes(coded).await[..]).read_to_string(&mut plain).unwrap();
-    assert_eq!(plain, format!("{ours}\n{OWN}"));
-    for (path, headers) in [("/sw.js", &[asked, ("cookie", "viral=off")][..]), ("/data.json", &[asked]), ("/none.js", &[asked])] {
-        assert!(!text(get(&site, path, headers).await).await.contains(&ours), "{path} {headers:?}");
-    }
-    let left = viral(&files, |config| config.own_service_worker = crate::config::OwnServiceWorker::No).await;
-    assert_eq!(text(get(&left, "/sw.js", &[asked]).await).await, OWN);
-}
-
-#[tokio::test]
-async fn a_worker_with_ours_in_it_gets_the_page_with_the_addition_to_keep() {
-    let viral = viral(&SITE, |_| ()).await;
-    let (_, _outgoing) = seeder(&viral, "/");
-    let asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "same-origin"), ("viral-worker", "document")];
-    let response = get(&viral, "/", &asked).await;
-    assert_eq!((response.status(), answer(&response)), (StatusCode::OK, "full; reason=passed-on"));
-    assert!(text(response).await.contains(ADDITION));
-    assert_eq!(text(get(&viral, "/app.js", &asked).await).await, SITE[1].1);
-}
-
-#[tokio::test]
-async fn what_scripts_read_and_browsers_save_is_the_page_as_it_is() {
-    let viral = viral(&SITE, |_| ()).await;
-    let (_, _outgoing) = seeder(&viral, "/");
-    let visited = visit(&viral, "/", &[]).await;
-    let read = get(&viral, "/", &[("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]).await;
-    assert_eq!(
-        (answer(&visited), &visited.headers()["vary"]),
-        ("thin; reason=peer-near", &"accept-encoding, sec-fetch-dest".parse().unwrap())
-    );
-    assert_eq!(text(read).await, SITE[0].1);
-    let firefox = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0");
-    assert_eq!(text(visit(&viral, "/", &[firefox, ("priority", "u=4")]).await).await, SITE[0].1);
-    let saved =
-        crate::testing::viral(&SITE, |config| config.header = vec!["Content-Disposition: Attachment; filename=x".parse().unwrap()]).await;
-    let (_, _outgoing) = seeder(&saved, "/");
-    let response = visit(&saved, "/", &[]).await;
-    assert_eq!(answer(&response), "");
-    assert_eq!(text(response).await, SITE[0].1);
-}
-
-#[tokio::test]
-async fn what_a_link_with_download_names_is_saved_as_it_is() {
-    let offering = ("offer.html", "<a download href=/about/>Save</a>");
-    let viral = viral(&[&SITE[..], &[offering]].concat(), |_| ()).await;
-    let (from_here, from_elsewhere, saving) =
-        (("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"), ("cookie", "viral-save=1"));
-    for (path, more, expected) in [
-        ("/about/", &[from_here][..], ""),
-        ("/about/", &[from_elsewhere], "thin; reason=peer-near"),
-        ("/about/", &[], "thin; reason=peer-near"),
-        ("/", &[from_here], "thin; reason=peer-near"),
-        ("/", &[from_here, saving], ""),
-        ("/", &[from_elsewhere, saving], "thin; reason=peer-near"),
-    ] {
-        let (_, _outgoing) = seeder(&viral, path);
-        let response = get(&viral, path, &[&NAVIGATION[..3], more].concat()).await;
-        assert_eq!(answer(&response), expected, "{path} {more:?}");
-        if expected.is_empty() {
-            let page = SITE.iter().find(|(name, _)| *name == format!("{}index.html", &path[1..])).unwrap();
-            assert_eq!(text(response).await, page.1);
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_thin_page_has_the_colours_of_the_apps_own_style_sheets() {
     let page = (
         "dark.html",
@@ -295,61 +192,6 @@ async fn a_path_written_otherwise_costs_nobody_the_page() {
     assert_eq!(record.status(), StatusCode::OK);
     let records = viral_wire::Manifest::decode(&crate::testing::bytes(record).await).unwrap();
     assert_eq!(records.assets.iter().map(|record| record.path.as_str()).collect::<Vec<_>>(), ["/late.bin"]);
-}
-
-#[tokio::test]
-async fn a_page_with_a_policy_travels_and_the_loader_is_allowed() {
-    let viral = viral(&SITE, |config| config.header = vec!["Content-Security-Policy: script-src 'self'".parse().unwrap()]).await;
-    let (_, _outgoing) = seeder(&viral, "/");
-    let response = visit(&viral, "/", &[]).await;
-    assert_eq!(answer(&response), "thin; reason=peer-near");
-    assert!(response.headers()["content-security-policy"].to_str().unwrap().starts_with("script-src 'self' 'sha256-"));
-}
-
-#[tokio::test]
-async fn a_policy_that_only_reports_hears_nothing_of_us() {
-    let name = "content-security-policy-report-only";
-    let with = |policy: &str| {
-        let line = format!("{name}: {policy}").parse().unwrap();
-        viral(&SITE, move |config| config.header = vec![line])
-    };
-    for strict in ["script-src 'nonce-x'; report-uri /r", "script-src 'self'; connect-src 'none'", "require-trusted-types-for 'script'"] {
-        let strict_site = with(strict).await;
-        let (_, _outgoing) = seeder(&strict_site, "/");
-        let response = visit(&strict_site, "/", &[]).await;
-        assert_eq!((answer(&response), &response.headers()[name]), ("plain; reason=csp", &strict.parse().unwrap()));
-        assert!(!text(response).await.contains(ADDITION), "{strict}");
-    }
-    let open = with("script-src 'self'; report-uri /r").await;
-    let full = visit(&open, "/", &[]).await;
-    assert_eq!((answer(&full), full.headers()[name].to_str().unwrap()), ("full; reason=no-peer-near", "script-src 'self'; report-uri /r"));
-    let (_, _outgoing) = seeder(&open, "/");
-    let thin = visit(&open, "/", &[]).await;
-    assert_eq!(answer(&thin), "thin; reason=peer-near");
-    let policy = thin.headers()[name].to_str().unwrap();
-    assert!(policy.starts_with("script-src 'self' 'sha256-") && policy.ends_with("; report-uri /r"), "{policy}");
-}
-
-#[tokio::test]
-async fn a_meta_element_cannot_only_report_and_keeps_no_page_at_home() {
-    let html =
-        "<!doctype html><meta http-equiv=content-security-policy-report-only content=\"script-src 'none'\"><script src=app.js></script>";
-    let viral = viral(&[("index.html", html), SITE[1]], |_| ()).await;
-    assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near", "browsers ignore it (CSP level 3, section 3.3)");
-}
-
-#[tokio::test]
-async fn what_is_no_visit_is_served_as_it_is() {
-    let viral = viral(&SITE, |_| ()).await;
-    let (_, _outgoing) = seeder(&viral, "/");
-    for (dest, mode) in [("iframe", "navigate"), ("empty", "cors"), ("empty", "same-origin")] {
-        let response = get(&viral, "/", &[("sec-fetch-dest", dest), ("sec-fetch-mode", mode)]).await;
-        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, ""));
-        assert!(!text(response).await.contains(ADDITION));
-    }
-    let script = get(&viral, "/app.js", &[("sec-fetch-dest", "script"), ("sec-fetch-mode", "no-cors")]).await;
-    assert_eq!(answer(&script), "");
-    assert_eq!(text(script).await, "console.log('app')");
 }
 
 #[tokio::test]
@@ -437,29 +279,6 @@ async fn a_post_is_never_thin() {
     let (_, _outgoing) = seeder(&viral, "/");
     let response = request(&viral, "POST", "/", &NAVIGATION, "").await;
     assert_eq!((response.status(), answer(&response)), (StatusCode::METHOD_NOT_ALLOWED, ""));
-}
-
-#[tokio::test]
-async fn pages_that_cannot_travel_say_so() {
-    let big = ["<!doctype html><title>Big</title>", &" ".repeat(4 << 20)].concat();
-    let files = [
-        ("big.html", big.as_str()),
-        ("u16.html", "<\0p\0>\0"),
-        ("a.xhtml", "<html xmlns='http://www.w3.org/1999/xhtml'/>"),
-        ("a.txt", "x"),
-    ];
-    let viral = viral(&files, |config| config.min_app_bytes = 1 << 20).await;
-    for (uri, expected) in
-        [("/big.html", "plain; reason=no-manifest"), ("/u16.html", "plain; reason=encoding"), ("/a.xhtml", "plain; reason=no-manifest")]
-    {
-        let response = visit(&viral, uri, &[]).await;
-        assert_eq!((response.status(), answer(&response)), (StatusCode::OK, expected), "{uri}");
-        assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("viral-version="), "its assets are of the same version");
-        let tool = get(&viral, uri, &[("host", "app.example")]).await;
-        assert_eq!(answer(&tool), "plain; reason=not-a-browser", "{uri}");
-        assert_eq!(answer(&get(&viral, uri, &[("sec-fetch-dest", "iframe"), ("sec-fetch-mode", "navigate")]).await), "", "{uri}");
-    }
-    assert_eq!(answer(&visit(&viral, "/a.txt", &[]).await), "");
 }
 
 fn document(viral: &crate::Viral) -> std::sync::Arc<viral_site::Asset> {

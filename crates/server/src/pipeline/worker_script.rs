@@ -5,22 +5,21 @@ use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
-use viral_site::{Coding, accepted, encode_quick};
+use viral_site::{Coding, accepted, begins_with_import, encode_quick};
 use viral_swarm::admission::CookieState;
 
-use super::facts;
-use super::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
 use crate::app::App;
 use crate::config::OwnServiceWorker;
-use crate::cookies;
 use crate::limits::WORKER_SCRIPT_LEN_MAX;
 use crate::scripts::Scripts;
+use viral_swarm::personal::{OF_THE_BYTES, keep_from_shared_caches, tags};
+use viral_swarm::request::{cookies, evidence};
 
 /// Whether a page asks for this as its service worker, and ours is to be in it.
 pub(crate) fn is_asked(app: &App, request: &Parts) -> bool {
     let headers = &request.headers;
     request.method == Method::GET
-        && facts::is_script_of_worker(headers)
+        && evidence::is_script_of_worker(headers)
         && app.own_service_worker == OwnServiceWorker::Auto
         && cookies::visitor_state(headers) != CookieState::Off
 }
@@ -130,67 +129,4 @@ fn with_ours(scripts: &Scripts, script: &[u8]) -> Bytes {
     }
     all.extend_from_slice(script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script));
     all.freeze()
-}
-
-/// Whether the first statement is an `import` declaration, which only a module may have. One that has its imports further down runs them before ours.
-fn begins_with_import(script: &[u8]) -> bool {
-    let mut rest = script.strip_prefix(b"\xef\xbb\xbf").unwrap_or(script).trim_ascii_start();
-    loop {
-        let end = if rest.starts_with(b"//") {
-            rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))
-        } else if rest.starts_with(b"/*") {
-            rest.windows(2).skip(2).position(|two| two == b"*/").map(|at| at + 4)
-        } else if [&b"'use strict'"[..], b"\"use strict\""].iter().any(|directive| rest.starts_with(directive)) {
-            Some("'use strict'".len())
-        } else if rest.starts_with(b";") {
-            Some(1)
-        } else {
-            break;
-        };
-        let Some(end) = end else { return false };
-        rest = rest[end..].trim_ascii_start();
-    }
-    let Some(after) = rest.strip_prefix(b"import") else { return false };
-    let after_space = after.trim_ascii_start();
-    match after_space.first() {
-        Some(b'"' | b'\'' | b'{' | b'*') => true,
-        // A name of its own: `import a from "b"`.
-        Some(byte) => after_space.len() < after.len() && (byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$')),
-        None => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_can_be_nothing_but_a_module_is_taken_for_one() {
-        for module in [
-            "import'a.js'",
-            "import \"a.js\"",
-            "import{a}from'a.js'",
-            "import * as a from 'a.js'",
-            "import a from 'a.js'",
-            "import _a, { b } from 'a.js'",
-            "\u{feff}// why\n/* import */ 'use strict';\n import a from 'a.js'",
-        ] {
-            assert!(begins_with_import(module.as_bytes()), "{module}");
-        }
-        for classic in [
-            "",
-            "import",
-            "importScripts('a.js')",
-            "import('a.js')",
-            "import.meta",
-            "important = 1",
-            "imports\n{}",
-            "/* import 'a.js'",
-            "// import 'a.js'",
-            "self.a = `\nimport 'a.js'`",
-            "\"use strictly\"; import",
-        ] {
-            assert!(!begins_with_import(classic.as_bytes()), "{classic}");
-        }
-    }
 }

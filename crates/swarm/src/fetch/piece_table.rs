@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use viral_wire::PieceId;
 use viral_wire::signal::{Beyond, Fault};
+use viral_wire::{Piece, PieceId};
 
-use super::config::BANNED_MAX;
+use super::config::{BANNED_MAX, PIECES_MAX};
 use super::state::{NEVER, PieceState, Ring, SourceState};
 use super::types::{FetchOutput, PeerKey, Source};
 
@@ -73,6 +73,25 @@ impl PieceTable {
             dial_by: None,
             next: 0,
         }
+    }
+
+    /// Takes in pieces to fetch, in order of need; known ones are ignored, and those beyond [`PIECES_MAX`]. True if there was any.
+    pub(super) fn add(&mut self, pieces: &[Piece], ring: Ring) -> bool {
+        let before = self.pieces.len();
+        for piece in pieces {
+            let (id, i) = (piece.id(), self.pieces.len());
+            if self.index.contains_key(&id) || i >= PIECES_MAX {
+                continue;
+            }
+            self.index.insert(id, i);
+            self.pieces.push(PieceState { id, len: piece.len, held: false, ring, place: 0, from: Vec::new(), availability: 0 });
+            self.enqueue(i, ring);
+            if ring < Ring::Expected {
+                self.want(i);
+            }
+            self.bytes_total += u64::from(piece.len);
+        }
+        self.pieces.len() > before
     }
 
     /// The place of a source.

@@ -38,3 +38,12 @@ pub const ALERT_VISITS_MIN: u64 = 50;
 
 /// Share of a page's bytes that thin visits still took from the origin, in percent, above which it is said.
 pub const ALERT_ORIGIN_PERCENT: u64 = 50;
+
+/// Pages of which bytes are counted one by one; of more the one with the fewest is forgotten. With [`COUNTED_ASSETS_MAX`] at most 16 MiB.
+pub const COUNTED_PAGES_MAX: usize = 256;
+
+/// Assets of one page that are counted one by one; the bytes of more are counted together. As many as a page set may have.
+pub const COUNTED_ASSETS_MAX: usize = 512;
+
+/// Assets named on the statistics page as still taken from the origin: as many as somebody reads.
+pub const FROM_ORIGIN_MAX: usize = 16;

@@ -6,11 +6,11 @@ use viral_wire::AssetRecord;
 use viral_wire::signal::Deploy;
 
 use crate::app::App;
-use crate::client::Socket;
+use crate::client::socket_of;
 use crate::config::OwnServiceWorker;
-use crate::cookies;
-use crate::csp::{self, PageOrigin};
+use viral_site::csp::{self, PageOrigin};
 use viral_site::{Asset, Document, Version};
+use viral_swarm::request::cookies;
 
 /// Judges a document for who makes this request, whatever becomes known of its page.
 pub(super) fn of(app: &App, version: &Version, asset: &Asset, request: &Parts) -> PageFitness {
@@ -50,10 +50,6 @@ fn is_download(version: &Version, document: &Asset, request: &Parts) -> bool {
 
 /// The parts of the page's origin, as its policies see it.
 pub(crate) fn origin_of<'a>(app: &'a App, request: &'a Parts) -> PageOrigin<'a> {
-    let tls = app.came_over_tls(Socket::of(request), &request.headers);
-    PageOrigin {
-        scheme: if tls { "https" } else { "http" },
-        host: app.host(Socket::of(request), &request.headers),
-        base: app.base.as_str(),
-    }
+    let tls = app.came_over_tls(socket_of(request), &request.headers);
+    PageOrigin { scheme: if tls { "https" } else { "http" }, host: app.host(socket_of(request), &request.headers), base: app.base.as_str() }
 }

@@ -189,16 +189,6 @@ async fn what_shared_caches_give_to_many_gets_no_cookies_and_a_head_is_that_of_t
     assert_eq!(text(response).await, viral.app.scripts.beside_tag(None), "a body of nothing in a coding is none");
 }
 
-#[test]
-fn files_are_told_from_pages_by_their_endings() {
-    for page in ["/", "/me", "/item/1", "/v1.2/", "/index.php", "/a.b/c", "/user/j.d.salinger", "/x.HTML"] {
-        assert!(!is_of_file(page), "{page}");
-    }
-    for file in ["/report.pdf", "/data.json", "/a/b.csv"] {
-        assert!(is_of_file(file), "{file}");
-    }
-}
-
 #[tokio::test]
 async fn a_body_that_is_cut_short_does_not_look_complete() {
     let viral = site(0).await;

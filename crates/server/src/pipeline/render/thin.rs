@@ -3,14 +3,14 @@
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header, request::Parts};
 use viral_wire::AssetRecord;
-use viral_wire::signal::{ThinBoot, encode_for_html};
+use viral_wire::signal::{BOOT_HEAD, ThinBoot, encode_for_html};
 
-use super::facts::PLAIN_QUERY;
+use crate::coding;
 use crate::limits::TITLE_LEN_MAX;
 use crate::scripts::Scripts;
 use crate::stats::Cause;
-use crate::{coding, csp};
-use viral_site::{Document, Look, Looks};
+use viral_site::{Document, FirstSight, Looks, csp, first_sight};
+use viral_swarm::request::evidence::PLAIN_QUERY;
 
 /// Headers of a document that describe its body and so do not hold for the thin one.
 const BODY_HEADERS: [HeaderName; 6] =
@@ -72,58 +72,12 @@ fn html((document, first_sight): (Option<&Document>, &FirstSight), query: Option
     format!(
         "<!doctype html><!-- {ABOUT} --><html><head><meta charset=\"utf-8\">{viewport}{head}<title>{title}</title>\
          <noscript><meta http-equiv=\"refresh\" content=\"0;url=?{query}\"></noscript></head><body{body}>\
-         <script type=\"application/json\" id=\"viral-boot\">{boot}",
+         {BOOT_HEAD}{boot}",
         title = escaped(&title),
         head = first_sight.head,
         body = first_sight.body,
         query = escaped(&query),
     )
-}
-
-/// Markup that gives the empty page the app's own colours, so that nothing flashes.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct FirstSight {
-    /// Elements for the head.
-    head: String,
-    /// Attributes of the body.
-    body: String,
-}
-
-/// The colours hold no character that ends a declaration or an attribute. Where the page's policy forbids styles in a page there still is the old attribute, which
-/// knows neither preferences nor functions.
-fn first_sight(looks: &Looks, are_styles_allowed: bool) -> FirstSight {
-    let Looks { light, dark, meta_color_scheme } = looks;
-    let mut sight = FirstSight::default();
-    if let Some(scheme) = meta_color_scheme {
-        sight.head += &format!("<meta name=\"color-scheme\" content=\"{scheme}\">");
-    }
-    let is_shared = light.theme_color == dark.theme_color;
-    for (look, media) in [(light, "light"), (dark, "dark")].into_iter().take(if is_shared { 1 } else { 2 }) {
-        let Some(color) = &look.theme_color else { continue };
-        let media = if is_shared { String::new() } else { format!(" media=\"(prefers-color-scheme:{media})\"") };
-        sight.head += &format!("<meta name=\"theme-color\" content=\"{color}\"{media}>");
-    }
-    let (rule, dark_rule) = (rule(light), rule(dark));
-    if !are_styles_allowed {
-        let plain = light.background.as_ref().filter(|color| {
-            !(color.contains('(') || color.starts_with('#') && matches!(color.len(), 5 | 9)) && light.background == dark.background
-        });
-        sight.body = plain.map(|color| format!(" bgcolor=\"{color}\"")).unwrap_or_default();
-    } else if rule == dark_rule {
-        sight.head += &if rule.is_empty() { rule } else { format!("<style>{rule}</style>") };
-    } else {
-        sight.head +=
-            &format!("<style>@media(prefers-color-scheme:light){{{rule}}}@media(prefers-color-scheme:dark){{{dark_rule}}}</style>");
-    }
-    sight
-}
-
-/// Of no weight: the loader keeps it until the app's own style sheets are there.
-fn rule(look: &Look) -> String {
-    let declarations = [("background", &look.background), ("color", &look.color), ("color-scheme", &look.color_scheme)];
-    let declarations: Vec<String> =
-        declarations.into_iter().filter_map(|(property, value)| Some(format!("{property}:{}", value.as_ref()?))).collect();
-    if declarations.is_empty() { String::new() } else { format!(":where(html){{{}}}", declarations.join(";")) }
 }
 
 /// The query of a request with the pair that asks for the plain answer.
@@ -142,6 +96,7 @@ mod tests {
     use base64::Engine as _;
     use http_body_util::BodyExt as _;
     use sha2::{Digest as _, Sha256};
+    use viral_site::Look;
     use viral_wire::signal::{Deploy, PeerNumber};
     use viral_wire::{Digest, Ticket};
 
@@ -193,27 +148,6 @@ mod tests {
             theme_color: Some(format!("oklch(32.35% 0.2234 {hue}.45deg / 98.7%)")),
         };
         Looks { light: look(123), dark: look(217), meta_color_scheme: Some("light dark".to_owned()) }
-    }
-
-    #[test]
-    fn the_empty_page_has_the_colours_of_the_app() {
-        let some = |text: &str| Some(text.to_owned());
-        let look = Look { background: some("#111"), color: some("white"), color_scheme: some("dark"), theme_color: some("#222") };
-        let both = Looks { light: look.clone(), dark: look.clone(), meta_color_scheme: some("dark light") };
-        let metas = "<meta name=\"color-scheme\" content=\"dark light\"><meta name=\"theme-color\" content=\"#222\">";
-        assert_eq!(
-            first_sight(&both, true).head,
-            format!("{metas}<style>:where(html){{background:#111;color:white;color-scheme:dark}}</style>")
-        );
-        assert_eq!(first_sight(&both, false), FirstSight { head: metas.to_owned(), body: " bgcolor=\"#111\"".to_owned() });
-        let apart = Looks { light: Look { background: some("#fff"), ..Look::default() }, dark: look, meta_color_scheme: None };
-        assert_eq!(
-            first_sight(&apart, true).head,
-            "<meta name=\"theme-color\" content=\"#222\" media=\"(prefers-color-scheme:dark)\"><style>@media(prefers-color-scheme:light){:where(html){background:#fff}}\
-             @media(prefers-color-scheme:dark){:where(html){background:#111;color:white;color-scheme:dark}}</style>"
-        );
-        assert_eq!(first_sight(&apart, false).body, "", "the attribute knows no preferences");
-        assert_eq!(first_sight(&Looks::default(), true), FirstSight::default());
     }
 
     fn document(title: &str) -> Document {

@@ -8,9 +8,10 @@ use viral_swarm::tracker::ClientAddr;
 use viral_wire::signal::{PeerNumber, PeerToTracker, ReadyOffer, TrackerToPeer};
 
 use super::*;
+use crate::Viral;
 use crate::hub::{Outgoing, OutgoingReceiver};
 use crate::testing::{bytes, description};
-use crate::{Viral, cookies};
+use viral_swarm::request::cookies;
 
 /// What a browser sends for something that a page needs, besides its cookie.
 const PART: [(&str, &str); 3] = [("host", "app.example"), ("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")];

@@ -1,12 +1,15 @@
 //! Sessions in virtual time: a visitor, its tracker and its peers, played by the test.
 
-use proptest::prelude::*;
-use viral_wire::signal::{PeerNumber, Push};
+use viral_wire::signal::{ErrorCode, PeerNumber, Push, TrackerToPeer};
 use viral_wire::{Description, Ticket};
 
 use super::*;
 use crate::client::config::{CROWD_MANIFEST_WAIT_MS, IDLE_MS, MANIFEST_WAIT_MS, RELEASE_WAIT_MS};
 use crate::replay;
+
+mod crowd;
+mod faults;
+mod random;
 
 /// The pieces of the page.
 const PIECES: [u32; 3] = [0, 1, 2];
@@ -108,7 +111,7 @@ impl Visitor {
             }
             Output::TakeUp { .. } => {
                 let pieces = self.session.current().unwrap().pieces.clone();
-                let is_held = |id: &PieceId| self.session.exchange.serving.held().has(id);
+                let is_held = |id: &PieceId| self.session.talk.exchange.serving.held().has(id);
                 let held: Vec<PieceId> = pieces.iter().map(Piece::id).filter(is_held).collect();
                 self.session.add_pieces(now, &pieces, |id| held.contains(id));
                 self.session.handle_taken_up(now);
@@ -257,166 +260,6 @@ fn the_first_visitor_takes_everything_from_the_origin_and_then_leaves_offers() {
 }
 
 #[test]
-fn one_of_a_crowd_that_knows_nobody_asks_for_a_lease_before_it_has_the_manifest() {
-    let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
-    let words: Vec<String> = visitor.session.registration().iter().skip(1).map(words).collect();
-    assert_eq!(words, ["find 4"], "whoever finds any has the manifest from them");
-    visitor.hears(welcome());
-    let named = visitor.hears(named());
-    assert!(named.contains(&"held 0".to_owned()) && named.contains(&"make 2 offers".to_owned()), "it gives what it will have: {named:?}");
-    assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: Vec::new() }), ["share 0"]);
-    let lease = TrackerToPeer::Share { manifest: digest(), pieces: vec![1] };
-    assert_eq!(visitor.hears(lease), ["ask origin for manifest"]);
-    assert!(visitor.is_given_manifest().contains(&"ask origin for 1".to_owned()), "only its lease");
-}
-
-#[test]
-fn one_of_a_crowd_with_peers_waits_for_the_manifest_from_them() {
-    let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
-    visitor.hears(welcome());
-    visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
-    assert_eq!(visitor.hears(TrackerToPeer::Peers { offers: vec![offer] }), ["dial 1"]);
-    let asked: Vec<u64> = visitor.passes(20_000).into_iter().filter(|(_, what)| what.starts_with("ask origin")).map(|(at, _)| at).collect();
-    assert_eq!(asked.first(), Some(&CROWD_MANIFEST_WAIT_MS));
-}
-
-#[test]
-fn when_the_last_one_to_wait_for_is_gone_the_lease_is_asked_for() {
-    let mut visitor = Visitor::new(|config| config.in_crowd = true, 0);
-    visitor.hears(welcome());
-    visitor.hears(named());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
-    visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
-    let gone = visitor.does(|session, now| session.handle_closed(now, 7));
-    assert!(gone.contains(&"closed 7".to_owned()) && gone.contains(&"share 0".to_owned()), "{gone:?}");
-}
-
-#[test]
-fn a_lost_tracker_ends_leases_and_offers_but_no_connection() {
-    let mut visitor = Visitor::new(
-        |config| {
-            config.in_crowd = true;
-            config.manifest = Some(digest());
-        },
-        0,
-    );
-    assert_eq!(visitor.session.registration().last().map(words), Some("share 0".to_owned()));
-    visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: None, far: false, beyond: None };
-    visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
-    let lost = visitor.does(Session::handle_lost);
-    assert_eq!(lost, ["withdraw offers"]);
-    assert_eq!(visitor.session.registration().len(), 1);
-    assert!(visitor.opens(7).iter().all(|what| !what.starts_with("opened")), "nobody is there to be told");
-    assert_eq!(visitor.session.opened(), 1);
-}
-
-#[test]
-fn a_liar_about_the_manifest_is_reported_and_shown_out() {
-    let mut visitor = thin(1);
-    visitor.hears(welcome());
-    visitor.opens(1);
-    let forged = Frame::ManifestPart { manifest: digest(), offset: 0, total: 3, body: vec![1, 2, 3] };
-    let said = visitor.is_sent(1, forged);
-    assert_eq!(said[..3], ["report 1 Forged", "close 1 Some(Fault)", "closed 1"]);
-    assert_eq!(visitor.session.totals().bans, 1);
-}
-
-#[test]
-fn an_unasked_piece_from_a_stranger_ends_the_connection() {
-    let mut visitor = thin(1);
-    visitor.opens(1);
-    visitor.is_given_manifest();
-    assert_eq!(visitor.is_sent(1, piece(9))[0], "close 1 Some(Fault)");
-}
-
-#[test]
-fn pieces_that_come_before_the_manifest_are_used_once_it_is_here() {
-    let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
-    let mut visitor = thin(0);
-    visitor.hears(welcome());
-    let offer = Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false, beyond: None };
-    visitor.hears(TrackerToPeer::Peers { offers: vec![offer] });
-    assert!(!visitor.opens(7).contains(&"7 want-manifest".to_owned()), "it comes with the push");
-    assert_eq!(visitor.is_sent(7, piece(0)), Vec::<String>::new());
-    let said = visitor.is_sent(7, manifest_part());
-    assert!(said.contains(&"verify 0".to_owned()), "{said:?}");
-    assert_eq!(visitor.session.progress().held, 1);
-}
-
-/// A visitor that dialled a peer which pushes everything.
-fn pushed_to() -> Visitor {
-    let push = Push { manifest: digest(), stripe: 0, stripes: 1, budget: 10_000 };
-    let mut visitor = thin(0);
-    visitor.hears(welcome());
-    visitor.hears(TrackerToPeer::Peers {
-        offers: vec![Offer { peer: peer(7), offer: 1, description: description(), push: Some(push), far: false, beyond: None }],
-    });
-    visitor.opens(7);
-    visitor
-}
-
-#[test]
-fn a_piece_that_is_heard_together_with_the_manifest_is_used() {
-    let mut visitor = pushed_to();
-    let said = visitor.does(|session, now| {
-        session.handle_frame(now, 7, manifest_part());
-        session.handle_frame(now, 7, piece(0));
-    });
-    assert!(said.contains(&"verify 0".to_owned()) && !said.contains(&"close 7 Some(Fault)".to_owned()), "{said:?}");
-}
-
-#[test]
-fn a_forger_that_leaves_in_the_same_breath_is_reported() {
-    let mut visitor = pushed_to();
-    visitor.is_sent(7, manifest_part());
-    let said = visitor.does(|session, now| {
-        session.handle_frame(now, 7, piece(0));
-        let arrived = session.poll_piece().expect("it was pushed");
-        assert!(!session.handle_verified(now, Source::Peer(arrived.peer), arrived.id, false));
-        session.handle_frame(now, 7, Frame::Bye { reason: viral_wire::frame::ByeReason::Leaving });
-    });
-    assert!(said.contains(&"report 7 Forged".to_owned()), "{said:?}");
-    assert_eq!(visitor.session.totals().bans, 1);
-}
-
-#[test]
-fn who_floods_and_leaves_in_the_same_breath_is_reported() {
-    let mut visitor = thin(1);
-    visitor.hears(welcome());
-    visitor.opens(1);
-    let said = visitor.does(|session, now| {
-        for _ in 0..=viral_wire::limits::HELLO_MANIFESTS_MAX {
-            session.handle_frame(now, 1, Frame::WantManifest { manifest: digest() });
-        }
-        session.handle_frame(now, 1, Frame::Bye { reason: viral_wire::frame::ByeReason::Leaving });
-    });
-    assert!(said.contains(&"report 1 Malformed".to_owned()), "{said:?}");
-}
-
-#[test]
-fn a_piece_that_the_store_lost_is_fetched_again_however_often_the_origin_fails() {
-    let mut visitor = thin(0);
-    visitor.hears(welcome());
-    visitor.hears(named());
-    visitor.is_given_manifest();
-    visitor.is_given(&PIECES);
-    assert!(visitor.session.progress().done);
-    let pieces = visitor.session.current().unwrap().pieces.clone();
-    visitor.does(Session::reset_fetch);
-    visitor.does(|session, now| session.add_pieces(now, &pieces, |id| replay::number(*id) != 1));
-    let lost = replay::ids(&[1]);
-    for _ in 0..3 {
-        visitor.does(|session, now| session.handle_origin_served(now, &lost));
-        assert!(visitor.session.poll_timeout().is_some(), "it is asked for again");
-        let until = visitor.now + 20_000;
-        let happened = visitor.passes(until);
-        assert!(happened.iter().any(|(_, what)| what == "ask origin for 1"), "{happened:?}");
-    }
-}
-
-#[test]
 fn who_asked_about_a_piece_hears_of_it_and_gets_it() {
     let mut visitor = thin(1);
     visitor.is_given_manifest();
@@ -514,51 +357,4 @@ fn the_tracker_may_refuse_a_page_that_it_does_not_know() {
     let message = "no such page".to_owned();
     let said = visitor.hears(TrackerToPeer::Error { code: ErrorCode::Unknown, message });
     assert_eq!(said, ["Unknown(\"no such page\")"]);
-}
-
-/// One thing that may happen, drawn at random: what, of whom, and which piece.
-fn happens(visitor: &mut Visitor, (what, number, id): (u8, u64, u32)) {
-    let ids = replay::ids(&[id, id + 1]);
-    let offer = Offer { peer: peer(number), offer: 1, description: description(), push: None, far: false, beyond: None };
-    let frame = match what {
-        0 => return drop(visitor.hears(welcome())),
-        1 => return drop(visitor.hears(named())),
-        2 if visitor.session.exchange.peers.get(number).is_none() => {
-            return drop(visitor.hears(TrackerToPeer::Peers { offers: vec![offer] }));
-        }
-        3 => return drop(visitor.hears(TrackerToPeer::Share { manifest: digest(), pieces: vec![id] })),
-        4 => return drop(visitor.hears(TrackerToPeer::OffersWanted { count: 3 })),
-        5 => return drop(visitor.does(Session::handle_lost)),
-        6 => return drop(visitor.opens(number)),
-        7 => return drop(visitor.does(|session, now| session.handle_closed(now, number))),
-        8 => return drop(visitor.is_given_manifest()),
-        9 => return drop(visitor.is_given(&[id])),
-        10 => return drop(visitor.does(|session, now| session.handle_origin_served(now, &ids))),
-        11 => Frame::Hello { manifests: vec![digest()] },
-        12 => Frame::Have { ids },
-        13 => Frame::Want { ids },
-        14 => Frame::Query { ids },
-        15 => piece(id),
-        16 => manifest_part(),
-        17 => Frame::WantManifest { manifest: digest() },
-        _ => return visitor.passes(visitor.now + u64::from(id) * 400).clear(),
-    };
-    visitor.is_sent(number, frame);
-}
-
-proptest! {
-    #[test]
-    fn in_any_order_of_events_nobody_is_woken_in_the_past_and_what_is_counted_is_held(
-        in_crowd: bool,
-        events in prop::collection::vec((0..22_u8, 1..5_u64, 0..4_u32), 0..120),
-    ) {
-        let mut visitor = Visitor::new(|config| config.in_crowd = in_crowd, 0);
-        for event in events {
-            happens(&mut visitor, event);
-        }
-        let (session, totals) = (&visitor.session, visitor.session.totals());
-        prop_assert_eq!(totals.bytes_from_peers + totals.bytes_from_origin, session.progress().bytes_held);
-        prop_assert_eq!(session.exchange.serving.held().bytes(), session.progress().bytes_held);
-        prop_assert!(session.opened() <= 4);
-    }
 }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 /// Makes a request ask for the whole of what something of ours is put into, and compare it only with what it was put into before.
-pub(in crate::pipeline) fn ask_for_whole(headers: &mut HeaderMap, suffix: &str) {
+pub fn ask_for_whole(headers: &mut HeaderMap, suffix: &str) {
     let known = theirs(headers, suffix);
     for name in [header::RANGE, header::IF_RANGE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH] {
         headers.remove(name);
@@ -27,7 +27,7 @@ fn theirs(headers: &HeaderMap, suffix: &str) -> Vec<HeaderValue> {
 }
 
 /// Makes the tag of an answer ours: a weak one, for our codings differ. Whether it was weak before is told by a letter.
-pub(in crate::pipeline) fn make_ours(headers: &mut HeaderMap, suffix: &str) {
+pub fn make_ours(headers: &mut HeaderMap, suffix: &str) {
     let Some(tag) = headers.remove(header::ETAG) else { return };
     let Ok(text) = tag.to_str() else { return };
     let (was_weak, name) = text.strip_prefix("W/").map_or(("", text), |name| ("w", name));

@@ -2,9 +2,12 @@
 //! answered, and that it saves what it asks for.
 
 use http::{HeaderMap, HeaderValue, header};
-use viral_swarm::admission::CookieState;
-use viral_swarm::join::JoinTicket;
-use viral_swarm::limits::{JOIN_TICKET_AGE_S, JOIN_TICKETS_MAX};
+
+use crate::{
+    admission::CookieState,
+    join::JoinTicket,
+    limits::{JOIN_TICKET_AGE_S, JOIN_TICKETS_MAX},
+};
 
 /// Name of the cookie that holds the visitor's state.
 const STATE: &str = "viral";
@@ -37,7 +40,7 @@ const VISIT_AGE_S: u64 = 30 * 60;
 const VERSION_AGE_S: u64 = 120;
 
 /// Reads `viral=…`. There may be several, of other paths or of a domain above: an opt-out holds whatever stands beside it, otherwise the first that means something.
-pub(crate) fn visitor_state(headers: &HeaderMap) -> CookieState {
+pub fn visitor_state(headers: &HeaderMap) -> CookieState {
     let mut states = cookies(headers, STATE).filter_map(|value| match value {
         "off" => Some(CookieState::Off),
         "incapable" => Some(CookieState::Incapable),
@@ -49,75 +52,75 @@ pub(crate) fn visitor_state(headers: &HeaderMap) -> CookieState {
 }
 
 /// Reads `viral-version=TAG`.
-pub(crate) fn pinned_version(headers: &HeaderMap) -> Option<&str> {
+pub fn pinned_version(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, VERSION)
 }
 
 /// Reads `viral-save=1`.
-pub(crate) fn is_saving(headers: &HeaderMap) -> bool {
+pub fn is_saving(headers: &HeaderMap) -> bool {
     cookie(headers, SAVE) == Some("1")
 }
 
 /// Reads `viral-visit=HEX16`. Who opted out is nobody.
-pub(crate) fn browser(headers: &HeaderMap) -> Option<u64> {
+pub fn browser(headers: &HeaderMap) -> Option<u64> {
     let digits =
         cookie(headers, VISIT).filter(|digits| digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))?;
     u64::from_str_radix(digits, 16).ok().filter(|_| visitor_state(headers) != CookieState::Off)
 }
 
 /// Reads `viral-join=TICKET.TICKET`: the tickets of the pages that were opened last.
-pub(crate) fn join_tickets(headers: &HeaderMap) -> Vec<JoinTicket> {
+pub fn join_tickets(headers: &HeaderMap) -> Vec<JoinTicket> {
     let texts = cookie(headers, JOIN).into_iter().flat_map(|value| value.split('.')).take(JOIN_TICKETS_MAX);
     texts.filter_map(|text| text.parse().ok()).collect()
 }
 
 /// Where a cookie goes back to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scope<'a> {
+pub struct Scope<'a> {
     /// The site's base.
-    pub(crate) base: &'a str,
+    pub base: &'a str,
     /// Whether the visitor came over TLS: then no other connection may carry the cookie.
-    pub(crate) tls: bool,
+    pub tls: bool,
 }
 
 /// `Set-Cookie` of a browser, by its number.
-pub(crate) fn set_browser(browser: u64, scope: Scope<'_>) -> HeaderValue {
+pub fn set_browser(browser: u64, scope: Scope<'_>) -> HeaderValue {
     value(&format!("{VISIT}={browser:016x}; Max-Age={VISIT_AGE_S}"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` that forgets the browser.
-pub(crate) fn clear_browser(scope: Scope<'_>) -> HeaderValue {
+pub fn clear_browser(scope: Scope<'_>) -> HeaderValue {
     value(&format!("{VISIT}=; Max-Age=0"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` of these join tickets.
-pub(crate) fn set_join(tickets: &[JoinTicket], scope: Scope<'_>) -> HeaderValue {
+pub fn set_join(tickets: &[JoinTicket], scope: Scope<'_>) -> HeaderValue {
     let texts: Vec<String> = tickets.iter().map(ToString::to_string).collect();
     value(&format!("{JOIN}={}; Max-Age={JOIN_TICKET_AGE_S}", texts.join(".")), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` that forgets them.
-pub(crate) fn clear_join(scope: Scope<'_>) -> HeaderValue {
+pub fn clear_join(scope: Scope<'_>) -> HeaderValue {
     value(&format!("{JOIN}=; Max-Age=0"), "; HttpOnly", scope)
 }
 
 /// `Set-Cookie` of an opt-out.
-pub(crate) fn set_off(scope: Scope<'_>) -> HeaderValue {
+pub fn set_off(scope: Scope<'_>) -> HeaderValue {
     state_cookie("off", OFF_AGE_S, scope)
 }
 
 /// `Set-Cookie` of a browser in which the loader cannot work.
-pub(crate) fn set_incapable(scope: Scope<'_>) -> HeaderValue {
+pub fn set_incapable(scope: Scope<'_>) -> HeaderValue {
     state_cookie("incapable", INCAPABLE_AGE_S, scope)
 }
 
 /// `Set-Cookie` that forgets the state.
-pub(crate) fn clear_state(scope: Scope<'_>) -> HeaderValue {
+pub fn clear_state(scope: Scope<'_>) -> HeaderValue {
     state_cookie("", 0, scope)
 }
 
 /// `Set-Cookie` of the version a document came from.
-pub(crate) fn set_version(tag: &str, scope: Scope<'_>) -> HeaderValue {
+pub fn set_version(tag: &str, scope: Scope<'_>) -> HeaderValue {
     value(&format!("{VERSION}={tag}; Max-Age={VERSION_AGE_S}"), "; HttpOnly", scope)
 }
 
@@ -131,7 +134,8 @@ fn value(text: &str, more: &str, Scope { base, tls }: Scope<'_>) -> HeaderValue 
     HeaderValue::from_str(&format!("{text}; Path={base}; SameSite=Lax{more}{secure}")).expect("cookies of ours are visible ASCII")
 }
 
-pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
+/// The value of the first cookie of that name.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &'static str) -> Option<&'a str> {
     cookies(headers, name).next()
 }
 

@@ -4,32 +4,37 @@ use std::collections::VecDeque;
 
 /// The most urgent message first, equally urgent ones in the order in which they came.
 #[derive(Debug, Default)]
-pub(crate) struct SendQueue {
+pub struct SendQueue {
     waiting: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl SendQueue {
-    pub(crate) fn push(&mut self, urgency: u64, message: Vec<u8>) {
+    /// Adds a message.
+    pub fn push(&mut self, urgency: u64, message: Vec<u8>) {
         let place = self.waiting.partition_point(|(other, _)| *other >= urgency);
         self.waiting.insert(place, (urgency, message));
     }
 
     /// The next message.
-    pub(crate) fn next(&self) -> Option<&[u8]> {
+    #[must_use]
+    pub fn next(&self) -> Option<&[u8]> {
         self.waiting.front().map(|(_, message)| message.as_slice())
     }
 
     /// How urgent that is; 0 if there is none.
-    pub(crate) fn urgency(&self) -> u64 {
+    #[must_use]
+    pub fn urgency(&self) -> u64 {
         self.waiting.front().map_or(0, |(urgency, _)| *urgency)
     }
 
     /// Takes the next message out.
-    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
+    pub fn pop(&mut self) -> Option<Vec<u8>> {
         self.waiting.pop_front().map(|(_, message)| message)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 
 /// What a request says of the page that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Maker {
+pub enum Maker {
     /// A page of this site, or nothing that a browser's page could be.
     Own,
     /// A page of another site, by the browser's word.
@@ -16,11 +16,11 @@ pub(crate) enum Maker {
     Unknown,
 }
 
-/// Who made the request. `hosts` are the names under which it came: see [`crate::client::hosts`].
+/// Who made the request. `hosts` are the names under which it came: see [`hosts`](super::forwarded::hosts).
 ///
 /// The browser knows what was in its address bar, whatever proxies make of the host: `Sec-Fetch-Site` decides where it is sent. Chromium sends none with a
 /// WebSocket. A request without that and `Origin` does not come from a page of a current browser and passes.
-pub(crate) fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> Maker {
+pub fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> Maker {
     match headers.get("sec-fetch-site") {
         Some(site) if site == "same-origin" => return Maker::Own,
         Some(site) if site != "none" => return Maker::Foreign,
@@ -33,7 +33,7 @@ pub(crate) fn maker<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a
 
 /// Whether the page is of another host of the site as browsers see sites (`evil.app.example` beside `www.app.example`). They add the cookies of a visit to what such a page asks for, so that
 /// these say nothing of who made it. What a site is they know from a long list; here it is the last two labels of a name.
-pub(crate) fn is_of_sibling<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> bool {
+pub fn is_of_sibling<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str>) -> bool {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()?.parse::<Uri>().ok());
     let Some(page) = origin.as_ref().and_then(Uri::host) else { return false };
     hosts.into_iter().filter_map(authority).any(|host| {
@@ -52,14 +52,14 @@ fn site_of(name: &str) -> Option<&str> {
 }
 
 /// Whether this is the value of a `Host` header: a name or an address, and a port perhaps (RFC 9110 section 7.2), which may be empty (RFC 3986 section 3.2.3).
-pub(crate) fn is_host(value: &HeaderValue) -> bool {
+pub fn is_host(value: &HeaderValue) -> bool {
     let Some((text, host)) = value.to_str().ok().and_then(|text| Some((text, authority(text)?))) else { return false };
     let port_fits = text[host.host().len()..].strip_prefix(':').is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
     !host.host().is_empty() && text.starts_with(host.host()) && port_fits && !text.contains(',')
 }
 
 /// Whether the host is this machine by its own name, or an address: no name that somebody else may point to us.
-pub(crate) fn is_literal(value: &HeaderValue) -> bool {
+pub fn is_literal(value: &HeaderValue) -> bool {
     let host = value.to_str().ok().and_then(authority);
     host.is_some_and(|host| {
         let name = host.host();
@@ -70,7 +70,7 @@ pub(crate) fn is_literal(value: &HeaderValue) -> bool {
 /// Whether a page of this site, or the visitor itself, led here: not another site, as far as the browser tells.
 ///
 /// Browsers that do not say so are asked for the page they come from.
-pub(crate) fn is_own_navigation(headers: &HeaderMap) -> bool {
+pub fn is_own_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin" || site == "none",
@@ -89,7 +89,7 @@ fn names(origin: &str, host: &str) -> bool {
 }
 
 /// Is a whole URL one of the host that a request was made to?
-pub(crate) fn is_of_host(uri: &Uri, host: &str) -> bool {
+pub fn is_of_host(uri: &Uri, host: &str) -> bool {
     let default_port = match uri.scheme_str() {
         Some("http") => 80,
         Some("https") => 443,

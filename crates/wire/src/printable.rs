@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 /// Whether a character must not be shown as it is: terminals obey control characters, and marks of direction (Unicode Standard Annex 9, section 2) make text read
 /// as what it is not.
-pub(crate) fn is_deceptive(c: char) -> bool {
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
     let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || is_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }

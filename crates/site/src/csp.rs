@@ -8,13 +8,13 @@ use policy::{Directive, Policy};
 
 /// The parts of the page's origin that source expressions are matched against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PageOrigin<'a> {
+pub struct PageOrigin<'a> {
     /// `http` or `https`.
-    pub(crate) scheme: &'a str,
+    pub scheme: &'a str,
     /// `Host` of the request, with port if it has one.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
     /// The path below which the site lies.
-    pub(crate) base: &'a str,
+    pub base: &'a str,
 }
 
 /// Directives that govern scripts, workers and connections, in the fallback order.
@@ -23,22 +23,18 @@ const WORKERS: [&str; 4] = ["worker-src", "child-src", "script-src", "default-sr
 const CONNECTIONS: [&str; 2] = ["connect-src", "default-src"];
 
 /// Whether this header, by its name in lower case, holds policies. Those that only report must not hear of us either.
-pub(crate) fn is_policy(name: &str) -> bool {
+pub fn is_policy(name: &str) -> bool {
     matches!(name, "content-security-policy" | "content-security-policy-report-only")
 }
 
 /// Whether the addition and the loader can work under all policies that hold for a page: `headers` values of `content-security-policy`, `metas`
 /// contents of meta elements.
-pub(crate) fn allows<'a>(
-    headers: impl IntoIterator<Item = &'a str>,
-    metas: impl IntoIterator<Item = &'a str>,
-    origin: PageOrigin<'_>,
-) -> bool {
+pub fn allows<'a>(headers: impl IntoIterator<Item = &'a str>, metas: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> bool {
     headers.into_iter().chain(metas).flat_map(policy::parse_list).all(|policy| allows_us(&policy, origin))
 }
 
 /// The nonce that a script tag of ours must have so that all of these policies let it run and do its work, if any of them wants one. `None` where one of them does not let it.
-pub(crate) fn nonce_for<'a>(headers: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> Option<Option<String>> {
+pub fn nonce_for<'a>(headers: impl IntoIterator<Item = &'a str>, origin: PageOrigin<'_>) -> Option<Option<String>> {
     let mut known: Option<String> = None;
     for policy in headers.into_iter().flat_map(policy::parse_list) {
         if allows_us(&policy, origin) {
@@ -70,12 +66,12 @@ fn nonce_of(policy: &Policy<'_>, origin: PageOrigin<'_>) -> Option<String> {
 }
 
 /// The header value for a thin answer: `value` with `hash` (`sha256-…`, no quotes) allowed wherever inline scripts are not.
-pub(crate) fn with_script_hash(value: &str, hash: &str) -> String {
+pub fn with_script_hash(value: &str, hash: &str) -> String {
     policy::parse_list(value).map(|policy| policy_with_hash(&policy, hash)).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a style sheet of ours in a page with these policies would be used.
-pub(crate) fn allows_inline_styles<'a>(headers: impl IntoIterator<Item = &'a str>) -> bool {
+pub fn allows_inline_styles<'a>(headers: impl IntoIterator<Item = &'a str>) -> bool {
     let names = ["style-src-elem", "style-src", "default-src"];
     headers.into_iter().flat_map(policy::parse_list).all(|policy| policy.first_of(&names).is_none_or(allows_inline))
 }
