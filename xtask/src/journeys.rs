@@ -9,8 +9,8 @@ use crate::rust::WHOLE;
 use crate::shell::{self, cargo, npm, root, target_dir};
 use crate::tools;
 
-/// Journeys at once. Each holds two to six browsers; two cores are busy with one.
-const JOURNEYS_AT_ONCE: &str = "2";
+/// Journeys at once. Each holds two to six browsers and waits for them a third of its time.
+const JOURNEYS_AT_ONCE: u8 = 2;
 
 /// Failed journeys that get another try. More than these do not fail by chance.
 const TRIED_AGAIN_MAX: usize = 6;
@@ -46,7 +46,7 @@ fn install(folder: &str) -> anyhow::Result<()> {
 ///
 /// Timing of real browsers depends on what else the machine does, so the few that failed get one more try, alone, and that is said.
 pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
-    let failed = attempt(filter.as_slice())?;
+    let failed = attempt(filter.as_slice(), JOURNEYS_AT_ONCE)?;
     if failed.is_empty() {
         return Ok(());
     }
@@ -55,18 +55,18 @@ pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     }
     println!("trying again: {}", failed.join(" "));
     let names: Vec<&str> = failed.iter().map(String::as_str).chain(["--exact"]).collect();
-    let failed_again = attempt(&names)?;
+    let failed_again = attempt(&names, 1)?;
     if failed_again.is_empty() { Ok(()) } else { bail!("failed twice: {}", failed_again.join(" ")) }
 }
 
-/// Runs journeys once; returns the names of those that failed.
-fn attempt(words: &[&str]) -> anyhow::Result<Vec<String>> {
+/// Runs journeys once, so many at a time; returns the names of those that failed.
+fn attempt(words: &[&str], at_once: u8) -> anyhow::Result<Vec<String>> {
     let mut tests = cargo();
     tests
         .arg("test")
         .args(WHOLE)
         .args(["--test", "journeys", "--"])
-        .args(["--test-threads", JOURNEYS_AT_ONCE])
+        .args(["--test-threads", &at_once.to_string()])
         .args(words)
         .env("GECKODRIVER", tools::geckodriver());
     if std::env::var_os("VIRAL_BIN").is_none() {
