@@ -111,7 +111,7 @@ impl Visitor {
             }
             Output::TakeUp { .. } => {
                 let pieces = self.session.current().unwrap().pieces.clone();
-                let is_held = |id: &PieceId| self.session.talk.exchange.serving.held().has(id);
+                let is_held = |id: &PieceId| self.session.exchange.serving.held().has(id);
                 let held: Vec<PieceId> = pieces.iter().map(Piece::id).filter(is_held).collect();
                 self.session.add_pieces(now, &pieces, |id| held.contains(id));
                 self.session.handle_taken_up(now);

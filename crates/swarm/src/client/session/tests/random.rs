@@ -11,7 +11,7 @@ fn happens(visitor: &mut Visitor, (what, number, id): (u8, u64, u32)) {
     let frame = match what {
         0 => return drop(visitor.hears(welcome())),
         1 => return drop(visitor.hears(named())),
-        2 if visitor.session.talk.exchange.peers.get(number).is_none() => {
+        2 if visitor.session.exchange.peers.get(number).is_none() => {
             return drop(visitor.hears(TrackerToPeer::Peers { offers: vec![offer] }));
         }
         3 => return drop(visitor.hears(TrackerToPeer::Share { manifest: digest(), pieces: vec![id] })),
@@ -46,7 +46,7 @@ proptest! {
         }
         let (session, totals) = (&visitor.session, visitor.session.totals());
         prop_assert_eq!(totals.bytes_from_peers + totals.bytes_from_origin, session.progress().bytes_held);
-        prop_assert_eq!(session.talk.exchange.serving.held().bytes(), session.progress().bytes_held);
+        prop_assert_eq!(session.exchange.serving.held().bytes(), session.progress().bytes_held);
         prop_assert!(session.opened() <= 4);
     }
 }
