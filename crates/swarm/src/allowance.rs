@@ -20,16 +20,12 @@ impl Allowance {
 
     /// Takes so much out of it; false where there is not so much left.
     pub fn take(&mut self, now: Instant, amount: u64) -> bool {
-        let full_at = self.full_at.map_or(now, |at| at.max(now)) + self.time_of(amount);
-        let fits = full_at <= now + self.time_of(self.burst);
+        let full_at = self.full_at.map_or(now, |at| at.max(now)) + time_of(amount, self.per_s);
+        let fits = full_at <= now + time_of(self.burst, self.per_s);
         if fits {
             self.full_at = Some(full_at);
         }
         fits
-    }
-
-    fn time_of(&self, amount: u64) -> Duration {
-        Duration::from_nanos(amount.saturating_mul(1_000_000_000) / self.per_s.max(1))
     }
 }
 
@@ -53,8 +49,7 @@ impl Bucket {
 
     /// Takes `bytes` and says until when to wait before taking more; none = go on.
     pub fn take(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
-        let ns = (bytes as u64).saturating_mul(1_000_000_000) / self.bytes_per_s.max(1);
-        self.clear_at = self.clear_at.max(now.checked_sub(BURST).unwrap_or(now)) + Duration::from_nanos(ns);
+        self.clear_at = self.clear_at.max(now.checked_sub(BURST).unwrap_or(now)) + time_of(bytes as u64, self.bytes_per_s);
         self.due(now)
     }
 
@@ -63,6 +58,11 @@ impl Bucket {
     pub fn due(&self, now: Instant) -> Option<Instant> {
         (self.clear_at > now).then_some(self.clear_at)
     }
+}
+
+/// How long so much takes at a rate.
+fn time_of(amount: u64, per_s: u64) -> Duration {
+    Duration::from_nanos(amount.saturating_mul(1_000_000_000) / per_s.max(1))
 }
 
 #[cfg(test)]
