@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, header};
 use tokio::time::Instant;
 use viral_swarm::admission::Policy;
 use viral_swarm::history::Counters;
-use viral_swarm::locality::is_private;
+use viral_swarm::ice_candidates::is_private;
 use viral_swarm::request::forwarded::{came_over_tls, client_ip, hosts, proxy_fault};
 use viral_swarm::request::{Proxies, ProxyFault, Socket, asks_for_privacy, is_native_peer};
 use viral_swarm::tracker::{ClientAddr, TrackerCounts};

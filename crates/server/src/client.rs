@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::Extensions;
 use http::request::Parts;
-use viral_swarm::locality::is_private;
+use viral_swarm::ice_candidates::is_private;
 use viral_swarm::request::forwarded::{came_over_tls, client_ip, hosts};
 use viral_swarm::request::{Proxies, Socket};
 

@@ -92,6 +92,20 @@ pub(crate) fn is_global(address: IpAddr) -> bool {
     scope(address.to_canonical()) == Scope::Global
 }
 
+/// Whether an address means nothing outside its own network, so that telling it to a peer tells it nothing about anybody (RFC 6890): private, unique
+/// local, link-local, those behind a carrier's NAT, and those set aside for documentation and benchmarks, which laboratories use.
+#[must_use]
+pub fn is_private(address: IpAddr) -> bool {
+    let is_set_aside = match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_documentation() || (a == 198 && b & 0xfe == 18)
+        }
+        IpAddr::V6(v6) => v6.segments()[..2] == [0x2001, 0xdb8],
+    };
+    is_set_aside || matches!(scope(address), Scope::Private | Scope::Link)
+}
+
 fn scope(address: IpAddr) -> Scope {
     match address {
         IpAddr::V4(v4) => v4_scope(v4),

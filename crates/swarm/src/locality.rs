@@ -6,6 +6,6 @@ mod place;
 pub mod sites;
 
 pub(crate) use keys::masked;
-pub use keys::{address_key, are_neighbours, is_private, network_key};
+pub use keys::{address_key, are_neighbours, network_key};
 pub use ladder::{Ladder, NameError, PeerScope, SharePolicy, Tier};
 pub use place::{Code, Key, Place, Region, SiteId};

@@ -35,23 +35,6 @@ pub(crate) fn masked(address: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
     }
 }
 
-/// Addresses that mean nothing outside their own network, so that telling them to a peer tells it nothing about anybody (RFC 6890): private, unique
-/// local, link-local, those behind a carrier's NAT, and those set aside for documentation and benchmarks, which laboratories use.
-#[must_use]
-pub fn is_private(addr: IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(addr) => {
-            let [a, b, ..] = addr.octets();
-            let (is_shared, is_benchmark) = (a == 100 && b & 0xc0 == 64, a == 198 && b & 0xfe == 18);
-            addr.is_private() || addr.is_link_local() || addr.is_documentation() || is_shared || is_benchmark
-        }
-        IpAddr::V6(addr) => {
-            let is_documentation = addr.segments()[..2] == [0x2001, 0xdb8];
-            addr.is_unique_local() || addr.is_unicast_link_local() || is_documentation
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
