@@ -126,7 +126,7 @@ async fn announced(way: &Way, number: u32) -> anyhow::Result<Socket> {
     Ok(socket)
 }
 
-/// As `viral_peer::tracker_client` and `browser/src/core/backoff.ts` have it.
+/// As `viral_swarm::client::backoff_ms` and `browser/src/core/backoff.ts` have it.
 fn backoff(attempt: u32) -> Duration {
     let (first, longest) = BACKOFF_MS;
     let base = longest.min(first << attempt.min(16));
