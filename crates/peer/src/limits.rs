@@ -10,7 +10,7 @@ pub(crate) const LISTING_MS: u64 = 60_000;
 /// Assets of a site that a mirror takes: four times what the engine's 4 GiB hold at 64 KiB each.
 pub(crate) const LISTED_ASSETS_MAX: usize = 262_144;
 
-/// A manifest that the origin has not sent after this is asked for anew: well under [`STALL`], and 40 KB/s for one of 500 KiB.
+/// A manifest that the origin has not sent after this is asked for anew: well under `STALL`, and 40 KB/s for one of 500 KiB.
 pub(crate) const MANIFEST_WAIT: Duration = Duration::from_secs(12);
 
 /// A connection that was answered and from whose other end nothing was ever heard for this long is given up: whoever is at the addresses we were told did not ask for it. A first

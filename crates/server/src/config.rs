@@ -8,6 +8,7 @@ mod cluster;
 mod file;
 mod giving;
 mod locality;
+mod otlp;
 mod rollout;
 mod site;
 mod stun;
@@ -30,6 +31,7 @@ pub use cluster::{ClusterName, ClusterUrl};
 pub use file::{ConfigError, default_file, load};
 pub use giving::{QuietHours, UploadVolume};
 pub use locality::{Gpc, LocalityTable, TierRule};
+pub use otlp::OtlpEndpoint;
 pub use rollout::{Mode, Percent};
 pub use site::{FileLine, HostPattern, SiteConfig};
 pub use stun::StunListen;
@@ -103,7 +105,7 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_TLS", value_name = "HOW", value_enum, conflicts_with = "tls_cert"))]
     pub tls: Option<TlsMode>,
 
-    /// Name of this server for which a certificate is ordered of the certificate authority of `--acme-directory`, and renewed. Whoever gives this agrees to its terms of service (https://letsencrypt.org/repository). Port 443 of the name must lead to `--listen`, or port 80 to `--redirect-listen`. Account and certificate are kept in `--state-dir`. Until there is a certificate, visitors are refused. May be given more than once: one certificate is for all
+    /// Name of this server for which a certificate is ordered of the certificate authority of `--acme-directory`, and renewed. Whoever gives this agrees to its terms of service (`https://letsencrypt.org/repository`). Port 443 of the name must lead to `--listen`, or port 80 to `--redirect-listen`. Account and certificate are kept in `--state-dir`. Until there is a certificate, visitors are refused. May be given more than once: one certificate is for all
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME", value_name = "DOMAIN", value_delimiter = ',', conflicts_with_all = ["tls_cert", "tls"]))]
     #[serde(with = "values::one_or_more")]
     pub acme: Vec<AcmeName>,
@@ -112,7 +114,7 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME_CONTACT", value_name = "EMAIL"))]
     pub acme_contact: Option<AcmeContact>,
 
-    /// The certificate authority: Let's Encrypt unless another one is named. To try out, https://acme-staging-v02.api.letsencrypt.org/directory gives certificates that nobody trusts, and forgives mistakes
+    /// The certificate authority: Let's Encrypt unless another one is named. To try out, `https://acme-staging-v02.api.letsencrypt.org/directory` gives certificates that nobody trusts, and forgives mistakes
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACME_DIRECTORY", value_name = "URL", default_value_t = AcmeDirectory::default()))]
     pub acme_directory: AcmeDirectory,
 
@@ -300,6 +302,10 @@ pub struct Config {
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_ACCESS_LOG_ADDRESSES", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub access_log_addresses: bool,
 
+    /// Send traces to this collector (OTLP over HTTP, as OpenTelemetry has it): `http://127.0.0.1:4318`. A visit, a request that is passed on, a session and a connection are spans. `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` hold as everywhere
+    #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_OTLP_ENDPOINT", value_name = "URL"))]
+    pub otlp_endpoint: Option<OtlpEndpoint>,
+
     /// Be a tracker for WebTorrent clients (webtorrent, p2p-media-loader) at `wss://.../.viral/announce`. It is a private one: say with `--webtorrent-info-hash`, `--webtorrent-info-hashes` or `--webtorrent-open` which torrents it serves. Who is near whom (`--reach`, `--tier`, `--sites`, `--geo`) holds here, too
     #[cfg_attr(feature = "cli", arg(long, env = "VIRAL_WEBTORRENT", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", value_parser = values::parse_switch, action = clap::ArgAction::Set))]
     pub webtorrent: bool,
@@ -448,6 +454,7 @@ impl Default for Config {
             access_log: AccessLogTo::Off,
             access_log_file: None,
             access_log_format: AccessLogFormat::Combined,
+            otlp_endpoint: None,
             webtorrent: false,
             webtorrent_origin: Vec::new(),
             webtorrent_info_hash: Vec::new(),

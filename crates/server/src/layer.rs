@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service};
+use tracing::Instrument as _;
 use viral_site::Claim;
 use viral_swarm::admission::{Decision, Reason};
 
@@ -18,9 +19,10 @@ use crate::client::{Visitor, socket_of};
 use crate::client_certificate::ClientCertificate;
 use crate::headers::VIRAL_ANSWER;
 use crate::meter::Meter;
-use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript};
+use crate::pipeline::{self, Passing, PersonalVisit, WorkerScript, span};
 use crate::shutdown::Tasks;
 use crate::stats::Cause;
+use crate::traces;
 use viral_swarm::personal::is_page;
 use viral_swarm::request::evidence::{self, FOR_WORKER};
 
@@ -148,16 +150,18 @@ where
     parts.extensions.insert(visitor);
     let (meter, passing) = (parts.extensions.get::<Meter>().cloned(), if has_certificate { None } else { Passing::of(app, &parts) });
     let personal = if goes_there == Some(true) && !has_certificate { PersonalVisit::of(app, &parts) } else { None };
+    let span = if goes_there == Some(true) { span::of_visit(app, &parts) } else { span::of_passing(app, &parts) };
     parts.headers.remove(FOR_WORKER);
     if let Some(personal) = &personal {
         personal.prepare(app, &mut parts.headers);
     }
-    let mut response = call(Request::from_parts(parts, body)).await?.map(Body::new);
+    traces::pass_on(&span, &mut parts.headers);
+    let mut response = call(Request::from_parts(parts, body)).instrument(span.clone()).await?.map(Body::new);
     let is_page = is_page(&response);
     if let Some(personal) = personal {
-        response = personal.answer(app, response);
+        response = span.in_scope(|| personal.answer(app, response));
     } else if goes_there != Some(false) && is_page {
-        pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable));
+        span.in_scope(|| pipeline::set_answer_header(app, &mut response, Decision::Plain(Reason::NotShareable)));
     }
     if let Some(meter) = meter {
         meter.set_cause(if is_page { Cause::Documents } else { Cause::Assets });

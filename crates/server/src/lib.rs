@@ -70,6 +70,7 @@ mod stun;
 mod testing;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod traces;
 mod unasked;
 mod viral;
 mod visits;

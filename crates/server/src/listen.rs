@@ -11,6 +11,7 @@ use crate::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::limits::{ACCEPT_COMPLAINT, ACCEPT_PAUSE, CONNECTIONS_MAX};
 use crate::listener::{Arrival, Listener};
 use crate::shutdown::TaskTracker;
+use crate::traces;
 
 pub(crate) use crate::connection::Service;
 
@@ -56,7 +57,7 @@ pub(crate) async fn serve(listener: Listener, service: Service, limit: Connectio
             }
         };
         let hold = connections.hold();
-        let span = tracing::debug_span!("connection", peer = ?arrival.peer());
+        let span = traces::of_connection(&arrival.peer());
         let connection = serve_connection(arrival, service.clone(), permit).instrument(span);
         tokio::spawn(async move {
             connection.await;

@@ -6,7 +6,7 @@ mod headers;
 mod observe;
 mod personal;
 mod render;
-mod span;
+pub(crate) mod span;
 mod worker_script;
 
 use std::sync::Arc;
@@ -79,7 +79,7 @@ async fn site_answer(app: &App, request: &Parts) -> Response<Body> {
     // Read for visits alone: most requests are for parts of a page, and telling a bot takes longer than finding an asset.
     let evidence = facts::of_request(request);
     // On the heap: each connection has room for the whole of its answer's future, and most never answer a visit.
-    Box::pin(visit_answer(app, &current, resolved, request, evidence).instrument(span::of_visit(path))).await
+    Box::pin(visit_answer(app, &current, resolved, request, evidence).instrument(span::of_visit(app, request))).await
 }
 
 /// Answers somebody who goes to an address, from the current version.

@@ -11,6 +11,7 @@ use crate::cluster::Guest;
 use crate::frames::{End, Event, Frames, GOING_AWAY, Hosted, POLICY, Payload, UNSUPPORTED};
 use crate::hub::{Hub, Outgoing, OutgoingReceiver};
 use crate::joins::JoinPass;
+use crate::traces;
 use crate::web_socket::{Message, WebSocket};
 
 /// Runs a session until either side ends it. The tracker always hears that the peer left.
@@ -26,7 +27,9 @@ pub(crate) async fn run(socket: WebSocket, hub: Arc<Hub>, (client, guest, pass):
             Box::pin(session.frames.close((code, reason))).await;
         }
     };
-    lived.instrument(tracing::debug_span!("session", %peer)).await;
+    let span = tracing::debug_span!("session", %peer);
+    traces::begin(&span, None);
+    lived.instrument(span).await;
 }
 
 struct Session {

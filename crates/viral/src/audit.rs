@@ -57,7 +57,7 @@ pub(crate) struct AuditArgs {
 
 /// Runs to the end.
 pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<ExitCode> {
-    log_to_stderr(&args.log, "viral_server=debug")?;
+    log_to_stderr(&args.log, "viral_server=debug", None)?;
     let (address, path) = target(&args.url)?;
     let cookies = [cookie(args.cookie_a.as_deref(), "--cookie-a")?, cookie(args.cookie_b.as_deref(), "--cookie-b")?];
     let settings = Settings { rules: Rules { share: args.share.clone(), never: args.never.clone() }, ..Settings::at(address) };

@@ -193,6 +193,7 @@ fn with_listeners_of(config: &Config, first: &Config) -> Config {
         proxy_protocol: first.proxy_protocol,
         access_log_format: first.access_log_format,
         access_log_addresses: first.access_log_addresses,
+        otlp_endpoint: first.otlp_endpoint.clone(),
         log: first.log.clone(),
         ..config.clone()
     }

@@ -14,6 +14,7 @@ mod simulate;
 mod stun;
 mod systemd;
 mod tls;
+mod traces;
 mod upstream;
 
 use std::io::{Write as _, stderr};

@@ -110,7 +110,7 @@ fn above_zero(text: &str) -> Result<Rate, String> {
 /// Gets an app and says what it came to.
 pub(crate) fn run_get(args: &GetArgs) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    log_to_stderr(args.network.log.as_deref().unwrap_or("error"), LOG_EXAMPLE)?;
+    log_to_stderr(args.network.log.as_deref().unwrap_or("error"), LOG_EXAMPLE, None)?;
     let mut options = GetOptions {
         output: args.output.clone(),
         force: args.force,
@@ -233,7 +233,7 @@ fn summary(report: &Report) -> String {
 /// Seeds until told to end.
 pub(crate) fn run_seed(args: &SeedArgs) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    log_to_stderr(args.network.log.as_deref().unwrap_or("warn,viral_peer=info"), LOG_EXAMPLE)?;
+    log_to_stderr(args.network.log.as_deref().unwrap_or("warn,viral_peer=info"), LOG_EXAMPLE, None)?;
     let options = SeedOptions {
         urls: args.urls.clone(),
         all: args.all,

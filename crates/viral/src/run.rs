@@ -10,7 +10,9 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 use viral_server::config::{AdminListen, Config, ListenAt, TrustedProxy, default_file};
 use viral_server::tls::Tls;
 use viral_server::{EmbeddedFile, Listener, Source, StunServer, Viral};
@@ -27,6 +29,7 @@ use crate::simulate;
 use crate::stun;
 use crate::systemd;
 use crate::tls;
+use crate::traces::Traces;
 use crate::upstream::upstream_of;
 
 /// Exit code of a program ended by a second signal, as shells write it: 128 + SIGINT.
@@ -94,20 +97,25 @@ fn start_demo(config: &Config) -> anyhow::Result<()> {
 }
 
 fn start_as(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
-    log_to_stderr(&config.log, "viral_server=debug")?;
-    raise_descriptor_limit();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let traces = config.otlp_endpoint.as_ref().map(|endpoint| Traces::to(endpoint, runtime.handle().clone())).transpose()?;
+    log_to_stderr(&config.log, "viral_server=debug", traces.as_ref())?;
+    raise_descriptor_limit();
     let done = runtime.block_on(serve(config, open, is_demo));
+    if let Some(traces) = traces {
+        traces.end();
+    }
     runtime.shutdown_timeout(RUNTIME_GRACE);
     done
 }
 
-/// Logs what the filter lets through; if it is wrong, an example of a right one is told.
-pub(crate) fn log_to_stderr(filter: &str, example: &str) -> anyhow::Result<()> {
+/// Logs what the filter lets through, and has its spans sent if there are traces; if the filter is wrong, an example of a right one is told.
+pub(crate) fn log_to_stderr(filter: &str, example: &str, traces: Option<&Traces>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}` is wrong; try `info` or `{example}`"))?;
-    let shown = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
+    let shown = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     // They would be said on stderr, too, with a panic where nobody reads it any more.
-    shown.log_internal_errors(false).init();
+    let shown = shown.log_internal_errors(false).with_filter(filter);
+    tracing_subscriber::registry().with(shown).with(traces.map(Traces::layer)).init();
     Ok(())
 }
 

@@ -25,6 +25,11 @@ pub enum ValueError {
     /// No certificate authority.
     #[error("`{0}` is no address of a certificate authority, write it as https://acme.example/directory")]
     AcmeDirectory(String),
+    /// No address of a collector of traces.
+    #[error(
+        "`{0}` is no address of a collector, write it as http://HOST:4318 or https://HOST/PATH, without the /v1/traces that follows it"
+    )]
+    OtlpEndpoint(String),
     /// No token of the admin address.
     #[error("a token has 16 to 256 characters that can be typed, without spaces: `openssl rand -hex 16` makes one")]
     AdminToken,
