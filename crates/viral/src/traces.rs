@@ -18,6 +18,7 @@ use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::{Level, Subscriber};
@@ -26,7 +27,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 use viral_server::config::OtlpEndpoint;
 
-/// Longest wait for a collector's answer: as OTLP has it (`OTEL_EXPORTER_OTLP_TIMEOUT`).
+/// Longest wait for a collector's answer: what OTLP waits where nobody says otherwise.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest answer of a collector, in bytes: it says how many spans it did not take, and why.
@@ -88,9 +89,15 @@ struct Sender {
 
 impl Sender {
     fn new(endpoint: &OtlpEndpoint, runtime: Handle) -> anyhow::Result<Self> {
-        let https = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .context("traces cannot be sent over TLS; install the system's root certificates (package ca-certificates)")?;
+        let https = HttpsConnectorBuilder::new();
+        // The machine's certificates are read only where they are needed, and need not be there otherwise.
+        let https = if endpoint.is_over_tls() {
+            https
+                .with_native_roots()
+                .context("traces cannot be sent over TLS; install the system's root certificates (package ca-certificates)")?
+        } else {
+            https.with_tls_config(ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        };
         let client = Client::builder(TokioExecutor::new()).build(https.https_or_http().enable_http1().build());
         Ok(Self { client, runtime, collector: endpoint.to_string(), is_failing: AtomicBool::new(false) })
     }

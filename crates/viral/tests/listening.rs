@@ -1,12 +1,15 @@
 //! Where the program listens, and what it notes of who comes, as a person with a terminal sees it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write};
+mod programs;
+
+use std::io::{BufRead as _, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use programs::end;
 use rustix::process::{Pid, Signal, kill_process};
 
 const REQUEST: &[u8] =
@@ -31,15 +34,6 @@ fn start(folder: &Path, args: &[&str], lines: usize) -> (Child, Vec<String>) {
     let mut server = command(folder, args).spawn().unwrap();
     let said = BufReader::new(server.stdout.as_mut().unwrap()).lines().take(lines).map(Result::unwrap).collect();
     (server, said)
-}
-
-/// Ends it as a supervisor does; what it said on stderr.
-fn end(mut server: Child) -> String {
-    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-    let mut said = String::new();
-    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(server.wait().unwrap().success(), "{said}");
-    said
 }
 
 fn asked(mut stream: impl Write + std::io::Read) -> String {

@@ -1,7 +1,9 @@
 //! The program under systemd: sockets that it is given, and what it says of its state.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+mod programs;
+
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -9,6 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use programs::end;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes.
@@ -52,15 +55,6 @@ fn first_line(server: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     line.trim().to_owned()
-}
-
-/// Ends it; what it said on stderr.
-fn end(mut server: Child) -> String {
-    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-    let mut said = String::new();
-    server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(server.wait().unwrap().success(), "{said}");
-    said
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What a collector of traces is sent: over real HTTP, as OTLP has it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod programs;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -8,13 +10,12 @@ use std::process::{Child, Command, Stdio};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::routing::{any, post};
+use axum::routing::any;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -30,7 +31,7 @@ async fn listening<T: Send + 'static>(
         let _ = seen.send(of(headers, body));
         async { ([("content-type", "text/html"), ("cache-control", "private")], "<!doctype html><title>t</title>hello") }
     };
-    let app = if path == "/" { Router::new().fallback(any(answer)) } else { Router::new().route(path, post(answer)) };
+    let app = Router::new().route(path, any(answer));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -71,16 +72,8 @@ fn visit(address: SocketAddr, path: &str) -> String {
     answer
 }
 
-async fn end(mut server: Child) -> String {
-    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-    tokio::task::spawn_blocking(move || {
-        let mut said = String::new();
-        server.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert!(server.wait().unwrap().success(), "{said}");
-        said
-    })
-    .await
-    .unwrap()
+async fn end(server: Child) -> String {
+    tokio::task::spawn_blocking(move || programs::end(server)).await.unwrap()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -111,7 +104,7 @@ fn spans(mut received: UnboundedReceiver<(HeaderMap, ExportTraceServiceRequest)>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_visit_goes_on_with_the_trace_of_a_trusted_proxy_and_hands_it_on() {
-    let ((collector, sent), (upstream, mut asked)) = (collector().await, listening("/", |headers, _| headers).await);
+    let ((collector, sent), (upstream, mut asked)) = (collector().await, listening("/{*path}", |headers, _| headers).await);
     let (server, address) = start(upstream, &format!("http://{collector}/otlp/"), &["--trust-proxy", "127.0.0.0/8"]);
     let answer = tokio::task::spawn_blocking(move || visit(address, "/home?token=secret")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("hello"), "{answer}");
@@ -131,7 +124,7 @@ async fn a_visit_goes_on_with_the_trace_of_a_trusted_proxy_and_hands_it_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_says_to_which_trace_a_visit_belongs() {
-    let ((collector, sent), (upstream, mut asked)) = (collector().await, listening("/", |headers, _| headers).await);
+    let ((collector, sent), (upstream, mut asked)) = (collector().await, listening("/{*path}", |headers, _| headers).await);
     let (server, address) = start(upstream, &format!("http://{collector}/otlp"), &[]);
     tokio::task::spawn_blocking(move || visit(address, "/home")).await.unwrap();
     end(server).await;
@@ -172,7 +165,7 @@ async fn misses(upstream: SocketAddr, collector: &str, fault: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_takes_nothing_is_named_once_and_stops_nobody() {
-    let ((collector, _sent), (upstream, _asked)) = (collector().await, listening("/", |headers, _| headers).await);
+    let ((collector, _sent), (upstream, _asked)) = (collector().await, listening("/{*path}", |headers, _| headers).await);
     misses(upstream, "http://127.0.0.1:1", "refused").await;
     misses(upstream, &format!("http://{collector}/elsewhere"), "404").await;
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::Scheme;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ValueError;
@@ -21,6 +22,12 @@ impl OtlpEndpoint {
     #[must_use]
     pub fn traces_url(&self) -> String {
         format!("{}/{TRACES_PATH}", self.0.trim_end_matches('/'))
+    }
+
+    /// Whether the collector must show a certificate.
+    #[must_use]
+    pub fn is_over_tls(&self) -> bool {
+        self.0.parse::<Uri>().is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS))
     }
 }
 
