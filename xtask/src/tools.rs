@@ -139,7 +139,7 @@ pub(crate) fn crate_tool(CrateTool { name, .. }: CrateTool) -> PathBuf {
     which(name).unwrap_or_else(|| tools_dir().join("bin").join(name))
 }
 
-fn tools_dir() -> PathBuf {
+pub(crate) fn tools_dir() -> PathBuf {
     target_dir().join("tools")
 }
 

@@ -10,6 +10,7 @@ pub mod coturn;
 pub mod deadlines;
 pub mod driver;
 pub mod figures;
+mod firefox;
 pub mod hostile;
 pub mod http;
 pub mod line;

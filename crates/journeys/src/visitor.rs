@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::browser::{Engine, Setting};
 use crate::driver::Driver;
-use crate::{certificate, deadlines, wait};
+use crate::{certificate, deadlines, firefox, wait};
 
 pub mod devtools;
 
@@ -73,6 +73,9 @@ impl Visitor {
         let folder = folder.context("a temporary folder for a profile")?;
         if let Some(certificate) = &setting.trusts {
             certificate::trust(folder.path(), certificate)?;
+        }
+        if engine == Engine::Firefox {
+            firefox::make_profile(folder.path()).await.context("a profile for Firefox")?;
         }
         let driver = Driver::start(engine, folder.path(), setting.under).await?;
         let mut builder = ClientBuilder::new(HttpConnector::new());

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::RwLock;
+
 use crate::deadlines;
 
 /// Polls `probe` until it returns `Ok`.
@@ -26,11 +28,28 @@ pub async fn try_until<T, E>(limit: Duration, mut probe: impl AsyncFnMut() -> Re
     }
 }
 
-/// Runs a whole journey under [`deadlines::JOURNEY`].
+/// Held by each journey that runs: one that must be alone waits for the others, and they for it.
+static RUNNING: RwLock<()> = RwLock::const_new(());
+
+/// Runs a whole journey under [`deadlines::JOURNEY`], perhaps beside another one.
 ///
 /// # Panics
 /// When the journey takes longer.
 pub async fn journey<T>(steps: impl Future<Output = T>) -> T {
+    let _beside_others = RUNNING.read().await;
+    within_limit(steps).await
+}
+
+/// [`journey`] for one that needs the whole machine, since it has many browsers or says how fast something must be.
+///
+/// # Panics
+/// When the journey takes longer.
+pub async fn journey_alone<T>(steps: impl Future<Output = T>) -> T {
+    let _alone = RUNNING.write().await;
+    within_limit(steps).await
+}
+
+async fn within_limit<T>(steps: impl Future<Output = T>) -> T {
     tokio::time::timeout(deadlines::JOURNEY, steps)
         .await
         .unwrap_or_else(|_| panic!("the journey did not end within {:?}", deadlines::JOURNEY))

@@ -8,7 +8,7 @@ use viral_journeys::redis::Redis;
 use viral_journeys::server::{Server, Stats};
 use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
-use viral_journeys::wait::{self, journey};
+use viral_journeys::wait::{self, journey_alone};
 
 use crate::common::assert_whole;
 
@@ -80,7 +80,7 @@ async fn come(numbers: std::ops::Range<usize>, url: &str, site: &Site) -> Vec<Vi
 
 #[tokio::test]
 async fn twenty_visitors_of_two_servers_carry_the_app_to_each_other_though_one_is_killed() {
-    journey(async {
+    journey_alone(async {
         let site = App::default().site();
         let redis = Redis::start().await.expect("redis-server is installed");
         let (one, mut other) = (one_of_two(&redis, &site).await, one_of_two(&redis, &site).await);

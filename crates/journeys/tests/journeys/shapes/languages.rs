@@ -4,7 +4,7 @@ use viral_journeys::browser::Engine::{self, Chromium, Firefox};
 use viral_journeys::browser::Setting;
 use viral_journeys::server::Server;
 use viral_journeys::site::{Site, sha256};
-use viral_journeys::wait::journey;
+use viral_journeys::wait::journey_alone;
 
 use super::{Expected, Seen, full_visit, noise, script, site_of, thin_visit};
 
@@ -51,10 +51,10 @@ async fn each_takes_one(first: Engine, second: Engine) {
 
 #[tokio::test]
 async fn of_twenty_language_packs_a_visitor_takes_its_own_from_peers_that_have_it() {
-    journey(each_takes_one(Chromium, Firefox)).await;
+    journey_alone(each_takes_one(Chromium, Firefox)).await;
 }
 
 #[tokio::test]
 async fn of_twenty_language_packs_a_visitor_takes_its_own_in_firefox_first() {
-    journey(each_takes_one(Firefox, Chromium)).await;
+    journey_alone(each_takes_one(Firefox, Chromium)).await;
 }
