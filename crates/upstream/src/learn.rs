@@ -107,7 +107,7 @@ async fn look_at_way(upstream: &Upstream, wanted: &Wanted, way: &Way) {
 
 /// What two looks at a path came to.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct CheckedTwice {
     pub(crate) verdict: SharingVerdict,
     /// The first answer, with what both say alike.
     pub(crate) fetched: Fetched,
@@ -120,7 +120,7 @@ pub(crate) struct Judged {
 ///
 /// # Errors
 /// When an answer cannot be had.
-pub(crate) async fn verdict_of(upstream: &Upstream, path: &str, origin: &Origin, wanted: bool) -> Result<Judged, FetchError> {
+pub(crate) async fn verdict_of(upstream: &Upstream, path: &str, origin: &Origin, wanted: bool) -> Result<CheckedTwice, FetchError> {
     let rule = upstream.settings().rules.of(path);
     let may_travel = |head: &Parts| wanted || judge_head(path, head, rule).is_shared();
     let question = Question { path, host: origin.host.as_ref(), over_tls: origin.over_tls, ..Question::default() };
@@ -135,7 +135,7 @@ pub(crate) async fn verdict_of(upstream: &Upstream, path: &str, origin: &Origin,
         }
         keep_alike(&mut fetched.head.headers, &again.head.headers);
     }
-    Ok(Judged { verdict, fetched, hosts })
+    Ok(CheckedTwice { verdict, fetched, hosts })
 }
 
 /// Headers that decide what a page may do: if they differ, the answer was made for who asked.
@@ -162,8 +162,8 @@ fn keep_alike(headers: &mut HeaderMap, other: &HeaderMap) {
     }
 }
 
-async fn entry_of(maker: &Arc<Mutex<VersionMaker>>, path: &str, judged: Judged, origin: Origin) -> Result<Entry, SiteError> {
-    let Judged { verdict, fetched: Fetched { head, digest, content, age }, hosts } = judged;
+async fn entry_of(maker: &Arc<Mutex<VersionMaker>>, path: &str, judged: CheckedTwice, origin: Origin) -> Result<Entry, SiteError> {
+    let CheckedTwice { verdict, fetched: Fetched { head, digest, content, age }, hosts } = judged;
     let life = Life::of(&head, lifetime(path, &head, verdict, SystemTime::now()));
     let answer = answered(relative(path), &head, content);
     let maker = Arc::clone(maker).lock_owned().await;

@@ -11,9 +11,11 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, UnixStream};
 use tower::{BoxError, Service};
 
+use crate::address::UpstreamAddr;
 use crate::limits::CONNECT_WAIT;
 
 /// Connects to the one server that there is.
@@ -32,19 +34,26 @@ pub(crate) enum Stream {
 }
 
 impl Connector {
-    /// Through the socket, if there is one; over TLS with HTTP/2 where both sides have it, if it is wanted.
+    /// To that address; over TLS with HTTP/2 where both sides have it, if it is wanted.
     ///
     /// # Errors
-    /// When the certificates that this system trusts cannot be read.
-    pub(crate) fn new(socket: Option<PathBuf>, has_h2: bool) -> io::Result<Self> {
-        if let Some(path) = socket {
-            return Ok(Self::Unix(path));
+    /// When the certificates that this system trusts are needed and cannot be read.
+    pub(crate) fn new(address: &UpstreamAddr, has_h2: bool) -> io::Result<Self> {
+        if let Some(path) = address.socket() {
+            return Ok(Self::Unix(path.into()));
         }
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_WAIT));
-        let https = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1();
+        let https = HttpsConnectorBuilder::new();
+        // Small images of containers have no certificates, and a server in the clear needs none.
+        let https = if address.is_tls() {
+            https.with_native_roots()?
+        } else {
+            https.with_tls_config(ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        };
+        let https = https.https_or_http().enable_http1();
         Ok(Self::Net(if has_h2 { https.enable_http2().wrap_connector(tcp) } else { https.wrap_connector(tcp) }))
     }
 }

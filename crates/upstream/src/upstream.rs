@@ -81,10 +81,10 @@ impl Upstream {
     /// Nothing is asked of it yet.
     ///
     /// # Errors
-    /// When the certificates that this system trusts cannot be read.
+    /// When it is reached over TLS and the certificates that this system trusts cannot be read.
     pub fn new(settings: Settings) -> io::Result<Self> {
         let client = |has_h2| {
-            let connector = Connector::new(settings.address.socket().map(Into::into), has_h2)?;
+            let connector = Connector::new(&settings.address, has_h2)?;
             let mut builder = Client::builder(TokioExecutor::new());
             builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
             io::Result::Ok(builder.pool_idle_timeout(POOL_IDLE).pool_max_idle_per_host(POOL_IDLE_MAX).build(connector))

@@ -118,3 +118,27 @@ fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
     assert_ne!(files[0], "64");
     assert!(files[0] == files[1] || files[1] == "unlimited", "{files:?}");
 }
+
+#[test]
+fn a_server_behind_in_the_clear_needs_no_certificates() {
+    let start = |upstream: &str| {
+        Command::new(env!("CARGO_BIN_EXE_viral"))
+            .args(["proxy", upstream, "--listen", "127.0.0.1:0", "--admin-listen", "off", "--stun-listen", "off"])
+            // As in an image of a container that holds the program alone.
+            .env("SSL_CERT_FILE", "/nowhere/certificates.pem")
+            .env_remove("SSL_CERT_DIR")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    // Nobody listens on the port of tcpmux: that is found out at the first request.
+    let mut server = start("http://127.0.0.1:1");
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let said = end(server);
+    assert!(line.starts_with("listening on http://"), "{line}{said}");
+    let refused = start("https://127.0.0.1:1").wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("install ca-certificates"), "{said}");
+}

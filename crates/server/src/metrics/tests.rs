@@ -111,3 +111,19 @@ fn a_host_that_is_no_word_is_written_so_that_it_ends_nothing() {
     assert_eq!(body.matches("# TYPE viral_sessions gauge\n").count(), 1, "rows of one family stand together");
     assert_eq!(rows(&body)["viral_connections"].to_bits(), 3f64.to_bits());
 }
+
+/// prometheus-client writes them as they are, and a reader of OpenMetrics takes a backslash or a quotation mark for part of an escape.
+#[tokio::test]
+async fn what_families_are_said_to_be_needs_no_escapes() {
+    let viral = viral(&SITE, |_| ()).await;
+    let (_, body) = scraped(&viral, "application/openmetrics-text").await;
+    let helps: Vec<&str> = body.lines().filter(|line| line.starts_with("# HELP ")).collect();
+    assert!(helps.len() > 20, "{body}");
+    for help in helps {
+        assert!(!help.contains(['"', '\\']), "{help}");
+    }
+    let begins = ["# HELP ", "# TYPE ", "# UNIT ", "# EOF", "viral_", "process_"];
+    for line in body.lines() {
+        assert!(begins.iter().any(|begin| line.starts_with(begin)), "a text went on in another line: {line}");
+    }
+}
