@@ -118,28 +118,28 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
     let now = world.now;
     match op {
         Op::Timeout => _ = world.wake(),
-        Op::Welcome => world.hear(welcome(bytes)),
+        Op::Welcome => world.receive(welcome(bytes)),
         Op::Name => {
             let manifest = world::digest(bytes.below(VERSIONS));
-            world.hear(TrackerToPeer::Manifest { page: "/".to_owned(), manifest });
+            world.receive(TrackerToPeer::Manifest { page: "/".to_owned(), manifest });
         }
         Op::Peers => {
             let peers = bytes.numbers(PEERS);
             let offers = peers.into_iter().map(|peer| world::offer(peer as usize % PEERS)).collect();
-            world.hear(TrackerToPeer::Peers { offers });
+            world.receive(TrackerToPeer::Peers { offers });
         }
         Op::Answer => {
             let (offer, peer) = (bytes.number(), bytes.below(PEERS));
-            world.hear(world::answer(offer, peer));
+            world.receive(world::answer(offer, peer));
         }
         Op::Lease => {
             let (version, pieces) = (bytes.below(VERSIONS), bytes.numbers(IDS_MAX));
-            world.hear(TrackerToPeer::Share { manifest: world::digest(version), pieces });
+            world.receive(TrackerToPeer::Share { manifest: world::digest(version), pieces });
         }
-        Op::Wanted => world.hear(TrackerToPeer::OffersWanted { count: bytes.byte() }),
+        Op::Wanted => world.receive(TrackerToPeer::OffersWanted { count: bytes.byte() }),
         Op::Lost => world.session.handle_lost(now),
-        Op::Refused if bytes.flag() => world.hear(TrackerToPeer::Dropped { reason: DropReason::Forged }),
-        Op::Refused => world.hear(TrackerToPeer::Error { code: ErrorCode::Unknown, message: String::new() }),
+        Op::Refused if bytes.flag() => world.receive(TrackerToPeer::Dropped { reason: DropReason::Forged }),
+        Op::Refused => world.receive(TrackerToPeer::Error { code: ErrorCode::Unknown, message: String::new() }),
         Op::Open => {
             let peer = world.link(bytes.below(PEERS));
             world.session.handle_open(now, peer);
@@ -178,7 +178,7 @@ fn apply(world: &mut World, op: Op, bytes: &mut Bytes<'_>) {
         Op::PostFailed => world.session.handle_post_failed(now),
         Op::AwaitPeer => world.session.await_peer(bytes.flag()),
         Op::Gone => world.gone(bytes.number()),
-        Op::Relayed => world.hear(TrackerToPeer::Relayed { tell: u32::from(bytes.byte() % 8) }),
+        Op::Relayed => world.receive(TrackerToPeer::Relayed { tell: u32::from(bytes.byte() % 8) }),
         Op::Posted => world.session.handle_posted(now),
     }
 }

@@ -1,7 +1,7 @@
 //! Who connects to whom through real NATs, and what the tracker makes of it: one visitor seeds, another one comes, for each pair of routers.
 
 mod cell;
-mod guest;
+mod prepared_visitor;
 mod report;
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 pub use self::cell::{Cell, Pair};
-pub use self::guest::Client;
+pub use self::prepared_visitor::Client;
 pub use self::report::{json, text};
 use crate::nat::Kind;
 use crate::site::Site;

@@ -51,7 +51,7 @@ pub fn check(need: Need) -> anyhow::Result<()> {
     let programs = match need {
         Need::Scenario(scenario, has_webtorrent) => {
             let rival = if has_webtorrent { webtorrent() } else { Vec::new() };
-            needs(scenario).into_iter().chain(rival).collect()
+            required_programs(scenario).into_iter().chain(rival).collect()
         }
         Need::Routers => vec![routers()],
     };
@@ -60,14 +60,14 @@ pub fn check(need: Need) -> anyhow::Result<()> {
 }
 
 /// What only some scenarios need.
-fn needs(scenario: Scenario) -> Vec<Program> {
+fn required_programs(scenario: Scenario) -> Vec<Program> {
     match scenario {
         Scenario::Hostile => vec![(server::rogue_binary(), "built by cargo xtask lab; or point ROGUE_BIN at one")],
         Scenario::Browsers => {
             let geckodriver = std::env::var_os("GECKODRIVER").map_or_else(|| PathBuf::from("geckodriver"), PathBuf::from);
-            let mut needs: Vec<Program> = BROWSERS.iter().map(|(program, package)| (PathBuf::from(program), *package)).collect();
-            needs.push((geckodriver, "built by cargo xtask lab; or cargo install geckodriver, or point GECKODRIVER at one"));
-            needs
+            let mut programs: Vec<Program> = BROWSERS.iter().map(|(program, package)| (PathBuf::from(program), *package)).collect();
+            programs.push((geckodriver, "built by cargo xtask lab; or cargo install geckodriver, or point GECKODRIVER at one"));
+            programs
         }
         Scenario::TwoOffices => vec![routers()],
         Scenario::Engines => vec![
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn browsers_need_both_drivers() {
-        let programs: Vec<PathBuf> = needs(Scenario::Browsers).into_iter().map(|(program, _)| program).collect();
+        let programs: Vec<PathBuf> = required_programs(Scenario::Browsers).into_iter().map(|(program, _)| program).collect();
         assert!(programs.contains(&PathBuf::from("chromedriver")) && programs.len() == 5);
-        assert!(needs(Scenario::Office).is_empty());
+        assert!(required_programs(Scenario::Office).is_empty());
     }
 }

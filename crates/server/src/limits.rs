@@ -51,6 +51,12 @@ pub(crate) const PAGES_MAX: usize = 2_048;
 /// The file in which page sets survive a restart, in bytes: some hundred pages with all their reports, those used last first.
 pub(crate) const STATE_LEN_MAX: usize = 16 * 1024 * 1024;
 
+/// Over how long sockets of WebTorrent clients are let go where a successor serves: each client stays away for ten seconds and up to five minutes more, as it draws.
+pub(crate) const LET_GO_OVER: Duration = Duration::from_secs(5 * 60);
+
+/// The first of them go after this share of that time: first the successor is to have the visitors who come back at once.
+pub(crate) const LET_GO_FROM: f64 = 0.1;
+
 /// How long after a change it is written: a crash loses no more than this.
 pub(crate) const STATE_PAUSE: Duration = Duration::from_secs(10);
 
@@ -236,7 +242,7 @@ pub(crate) const STUN_RECEIVE_BUFFER_LEN: usize = 1024 * 1024;
 pub(crate) const STUN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Messages to other servers of the site that wait to be sent: what a busy second has. Beyond, they are lost, and whoever waits for a reply goes on without.
-pub(crate) const CLUSTER_OUTBOX_MAX: usize = 1_024;
+pub(crate) const CLUSTER_SEND_QUEUE_MAX: usize = 1_024;
 
 /// Questions to other servers that wait for a reply.
 pub(crate) const CLUSTER_WAITING_MAX: usize = 4_096;

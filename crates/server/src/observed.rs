@@ -34,11 +34,11 @@ impl Observed {
     fn look(&mut self, ended: bool) {
         if ended || self.len == Some(self.handed) || self.body.is_end_stream() {
             let whole = self.len.is_none_or(|len| len == self.handed);
-            self.tell(whole);
+            self.report(whole);
         }
     }
 
-    fn tell(&mut self, whole: bool) {
+    fn report(&mut self, whole: bool) {
         if let Some(end) = self.end.take() {
             end(self.handed, whole);
         }
@@ -57,7 +57,7 @@ impl http_body::Body for Observed {
                 self.look(false);
             }
             Poll::Ready(None) => self.look(true),
-            Poll::Ready(Some(Err(_))) => self.tell(false),
+            Poll::Ready(Some(Err(_))) => self.report(false),
             Poll::Pending => {}
         }
         polled
@@ -74,7 +74,7 @@ impl http_body::Body for Observed {
 
 impl Drop for Observed {
     fn drop(&mut self) {
-        self.tell(false);
+        self.report(false);
     }
 }
 

@@ -1,14 +1,24 @@
 //! One signal that the server ends, and a way to wait until everybody who has to say goodbye did.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// Shared by everything that outlives a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Shutdown {
-    ending: Arc<watch::Sender<bool>>,
+    ending: Arc<watch::Sender<Option<Ending>>>,
+}
+
+/// How the server ends.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    begun: Instant,
+    /// Over how long those go who would stay away for minutes.
+    lasts: Duration,
 }
 
 /// Held while somebody still has to say goodbye.
@@ -24,19 +34,46 @@ pub(crate) struct TaskTracker {
 impl Shutdown {
     /// Not ending yet.
     pub(crate) fn new() -> Self {
-        Self { ending: Arc::new(watch::Sender::new(false)) }
+        Self { ending: Arc::new(watch::Sender::new(None)) }
     }
 
-    /// Says to everybody that the end has come. Further calls change nothing.
+    /// Says to everybody that the end has come.
     pub(crate) fn begin(&self) {
-        self.ending.send_replace(true);
+        self.ending.send_replace(Some(Ending { begun: Instant::now(), lasts: Duration::ZERO }));
+    }
+
+    /// Says so where a successor serves from now on: those who would stay away for minutes go one after the other. Changes nothing where the end has come already.
+    pub(crate) fn retire(&self, lasts: Duration) {
+        self.ending.send_if_modified(|ending| {
+            let is_first = ending.is_none();
+            ending.get_or_insert(Ending { begun: Instant::now(), lasts });
+            is_first
+        });
     }
 
     /// Resolves when the end has come.
     pub(crate) async fn begun(&self) {
         let mut ending = self.ending.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
-        let _ = ending.wait_for(|ending| *ending).await;
+        let _ = ending.wait_for(Option::is_some).await;
+    }
+
+    /// Resolves when one goes who would stay away for minutes: at once, or where a successor serves at this share of the time, which is between 0 and 1.
+    pub(crate) async fn lets_go(&self, share: f64) {
+        let mut ending = self.ending.subscribe();
+        loop {
+            let now = *ending.borrow_and_update();
+            let goes = async {
+                match now {
+                    Some(Ending { begun, lasts }) => sleep_until(begun + lasts.mul_f64(share.clamp(0.0, 1.0))).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = goes => return,
+                _ = ending.changed() => {}
+            }
+        }
     }
 }
 
@@ -84,6 +121,25 @@ mod tests {
         shutdown.begin();
         early.await.unwrap();
         shutdown.begun().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_successor_serves_those_go_little_by_little_who_would_stay_away() {
+        let shutdown = Shutdown::new();
+        let begun = Instant::now();
+        shutdown.retire(Duration::from_secs(300));
+        shutdown.begun().await;
+        shutdown.lets_go(0.25).await;
+        assert_eq!(begun.elapsed().as_secs(), 75);
+        shutdown.retire(Duration::from_secs(9_000));
+        shutdown.lets_go(0.5).await;
+        assert_eq!(begun.elapsed().as_secs(), 150, "it retires once");
+        let last = shutdown.clone();
+        let last = tokio::spawn(async move { last.lets_go(1.0).await });
+        tokio::task::yield_now().await;
+        shutdown.begin();
+        last.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 150, "nobody waits for one that ends");
     }
 
     #[tokio::test]

@@ -148,9 +148,6 @@ impl Sites {
             .collect();
         self.0.shutdown.begun().await;
         let sites = self.current();
-        for site in &sites {
-            site.viral.shut_down();
-        }
         for listener in serving {
             let _ = listener.await;
         }
@@ -192,6 +189,24 @@ impl Sites {
 
     /// As [`Viral::shut_down`].
     pub fn shut_down(&self) {
+        self.0.shutdown.begin();
+        for site in self.current() {
+            site.viral.shut_down();
+        }
+    }
+
+    /// As [`Viral::prepare_successor`].
+    pub async fn prepare_successor(&self) {
+        for site in self.current() {
+            site.viral.prepare_successor().await;
+        }
+    }
+
+    /// As [`Viral::retire`].
+    pub fn retire(&self) {
+        for site in self.current() {
+            site.viral.retire();
+        }
         self.0.shutdown.begin();
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -25,6 +26,8 @@ pub(crate) struct StateFile {
     path: PathBuf,
     /// What [`Hub::pages_revision`] was when it was written last.
     written: Mutex<u64>,
+    /// A successor writes it from now on.
+    is_retired: AtomicBool,
 }
 
 /// The file, as it is read.
@@ -64,7 +67,7 @@ impl StateFile {
         // Whether it can be written is better known now than at the end.
         kept_file::try_folder(&real).map_err(failed)?;
         let name = kept_file::name_of(site.as_os_str().as_encoded_bytes());
-        Ok(Self { path: real.join(format!("{name}.json")), written: Mutex::new(0) })
+        Ok(Self { path: real.join(format!("{name}.json")), written: Mutex::new(0), is_retired: AtomicBool::new(false) })
     }
 
     /// What an earlier process left, by path of the page. Empty, with one warning, if it cannot be used. Blocks.
@@ -92,10 +95,15 @@ impl StateFile {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
+    /// Leaves the file to a successor: nothing is written any more.
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Relaxed);
+    }
+
     /// Writes what the hub knows, if that changed since the last time.
     pub(crate) async fn save(&self, hub: &Hub) {
         let mut written = self.written.lock().await;
-        if hub.pages_revision() == *written {
+        if self.is_retired.load(Relaxed) || hub.pages_revision() == *written {
             return;
         }
         let (pages, revision) = hub.page_states();

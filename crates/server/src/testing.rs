@@ -114,7 +114,7 @@ pub(crate) fn seeder(viral: &Viral, page: &str) -> (PeerNumber, OutgoingReceiver
 }
 
 /// A full visitor of `page`, to whom the server sent this, tells that it used it.
-pub(crate) fn tell(viral: &Viral, page: &str, used: &[&str]) {
+pub(crate) fn report(viral: &Viral, page: &str, used: &[&str]) {
     let (hub, browser, address) = (&viral.app.hub, rand::random(), [127, 0, 0, 1].into());
     hub.visits().open(&Opening { browser, address, page, kind: AnswerKind::Full, is_first: true });
     for path in used {

@@ -35,7 +35,7 @@ use crate::headers::VIRAL_BASE;
 use crate::hub::{self, Hub};
 use crate::joins::Joins;
 use crate::layer::ViralLayer;
-use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, DEFLATED_LEN_MAX, LET_GO_OVER};
 use crate::listen::{Service, connections_max, descriptors, sessions_max};
 use crate::listener::Listener;
 use crate::locality::Whereabouts;
@@ -355,6 +355,20 @@ impl Viral {
     /// Begins the end: no new connections, answers in flight are finished, WebSockets are closed with code 1001.
     pub fn shut_down(&self) {
         self.app.shutdown.begin();
+    }
+
+    /// Writes down what was learned, for a successor that reads it as it starts.
+    pub async fn prepare_successor(&self) {
+        self.save().await;
+    }
+
+    /// [`shut_down`](Self::shut_down) where a successor listens on the same sockets. What was learned is for the successor to write from now on, and sockets of
+    /// WebTorrent clients, which stay away for minutes when they are closed, are closed one after the other.
+    pub fn retire(&self) {
+        if let Some(state) = &self.app.state {
+            state.retire();
+        }
+        self.app.shutdown.retire(LET_GO_OVER);
     }
 }
 

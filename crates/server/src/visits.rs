@@ -40,7 +40,7 @@ impl VisitLog {
     pub(crate) fn open(&self, opening: &Opening<'_>) {
         self.with(|visits, now_ms| visits.handle_document(now_ms, opening));
         let Opening { browser, address, page, kind, is_first } = *opening;
-        self.tell(|_| Some(Seen::Document { browser, address, page: page.to_owned(), kind, is_first }));
+        self.note_seen(|_| Some(Seen::Document { browser, address, page: page.to_owned(), kind, is_first }));
         self.begun.notify_one();
     }
 
@@ -76,7 +76,7 @@ impl VisitLog {
         }
     }
 
-    fn tell(&self, seen: impl FnOnce(&Visits) -> Option<Seen>) {
+    fn note_seen(&self, seen: impl FnOnce(&Visits) -> Option<Seen>) {
         let Inner { visits, told, .. } = &mut *self.lock();
         if let Some(told) = told.as_mut().filter(|told| told.len() < CLUSTER_SEEN_MAX) {
             told.extend(seen(visits));
@@ -95,7 +95,7 @@ impl VisitLog {
 
     /// That answer was handed out whole.
     pub(crate) fn sent(&self, asked: Asked) {
-        self.tell(|visits| {
+        self.note_seen(|visits| {
             let (browser, page, path) = visits.asked_for(&asked)?;
             Some(Seen::Part { browser, page: page.to_owned(), path: path.to_owned() })
         });

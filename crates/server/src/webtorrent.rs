@@ -1,7 +1,7 @@
 //! The tracker for WebTorrent clients: [`Swarms`] behind locks of their own, away from the hub's, and which torrents and pages it serves.
 
 mod numbers;
-mod outbox;
+mod send_queue;
 mod served;
 mod session;
 
@@ -20,7 +20,7 @@ use crate::limits::{ANNOUNCE_SHARDS, ANNOUNCE_TICK, LOCALITY_LOOK};
 use crate::web_socket::Utf8Bytes;
 
 use self::numbers::Counters;
-use self::outbox::Outbox;
+use self::send_queue::SendQueue;
 use self::served::Served;
 
 pub(crate) use numbers::WebTorrentNumbers;
@@ -36,7 +36,7 @@ const TOO_MANY: &str = "one connection announces too many torrents, or too many 
 #[derive(Debug)]
 pub(crate) struct WebTorrent {
     start: Instant,
-    shards: Vec<Mutex<Swarms<Arc<Outbox>>>>,
+    shards: Vec<Mutex<Swarms<Arc<SendQueue>>>>,
     served: Served,
     origins: Vec<WebTorrentOrigin>,
     counters: Counters,
@@ -46,10 +46,10 @@ pub(crate) struct WebTorrent {
 #[derive(Debug)]
 pub(crate) struct Client {
     guest: Guest,
-    outbox: Arc<Outbox>,
+    send_queue: Arc<SendQueue>,
     seats: Seats,
     /// Room for whom offers go to, used again and again.
-    given: Vec<(usize, Arc<Outbox>)>,
+    given: Vec<(usize, Arc<SendQueue>)>,
 }
 
 impl WebTorrent {
@@ -90,7 +90,7 @@ impl WebTorrent {
 
     fn join(&self, guest: Guest) -> Client {
         self.counters.sockets.add(1);
-        Client { guest, outbox: Arc::default(), seats: Seats::default(), given: Vec::new() }
+        Client { guest, send_queue: Arc::default(), seats: Seats::default(), given: Vec::new() }
     }
 
     fn leave(&self, client: &Client) {
@@ -131,7 +131,7 @@ impl WebTorrent {
             return refused(TOO_MANY);
         }
         let mut swarms = self.shard(info_hash);
-        let came_of_it = match swarms.handle_announce(now_ms, (&client.guest, &client.outbox), seat, said, &mut client.given) {
+        let came_of_it = match swarms.handle_announce(now_ms, (&client.guest, &client.send_queue), seat, said, &mut client.given) {
             Ok(came_of_it) => came_of_it,
             Err(full) => return refused(&full.to_string()),
         };
@@ -157,11 +157,11 @@ impl WebTorrent {
         }
     }
 
-    fn pass_on(&self, counter: &numbers::Counter, to: &Outbox, message: String) {
+    fn pass_on(&self, counter: &numbers::Counter, to: &SendQueue, message: String) {
         if to.put(message.into()) { counter.add(1) } else { self.counters.dropped.add(1) }
     }
 
-    fn shard(&self, info_hash: &Id) -> MutexGuard<'_, Swarms<Arc<Outbox>>> {
+    fn shard(&self, info_hash: &Id) -> MutexGuard<'_, Swarms<Arc<SendQueue>>> {
         // Any byte does for a digest; text has its differences in the lower bits.
         let sum = info_hash.0.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
         lock(&self.shards[sum % self.shards.len()])

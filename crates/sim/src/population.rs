@@ -169,7 +169,7 @@ fn own_address(index: usize) -> Ipv4Addr {
 
 /// What the fluid bound is computed from.
 #[must_use]
-pub fn bound(plan: &Plan) -> Crowd {
+pub fn fluid_bound(plan: &Plan) -> Crowd {
     let is_counted = |visitor: &VisitorPlan| visitor.role == Role::Honest;
     let lines: Vec<_> =
         plan.visitors.iter().zip(&plan.network.endpoints[1..]).filter(|(visitor, _)| is_counted(visitor)).map(|(_, end)| end).collect();

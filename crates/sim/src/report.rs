@@ -86,6 +86,6 @@ fn both(plan: &Plan, without: &Plan, watch: &mut dyn FnMut(&str, RunProgress) ->
 
 /// With time for an origin alone to serve everybody: a run ends anyway once everybody has the app.
 fn patient(plan: Plan) -> Plan {
-    let alone = crate::clock::of_seconds(population::bound(&plan).server_alone_s().min(8.0 * 86_400.0));
+    let alone = crate::clock::of_seconds(population::fluid_bound(&plan).server_alone_s().min(8.0 * 86_400.0));
     Plan { limit: plan.limit + 2 * alone, ..plan }
 }

@@ -6,7 +6,7 @@ use crate::clock::seconds;
 use crate::invariants::Causes;
 use crate::net::Fidelity;
 use crate::plan::{Plan, Role};
-use crate::population::bound;
+use crate::population::fluid_bound;
 use crate::visitor::{Answered, Reason};
 use crate::world::{RunOutcome, VisitorOutcome};
 
@@ -129,7 +129,7 @@ impl Summary {
             time_p99_s: quantile(&times, counted.len(), 0.99),
             median_s: quantile(&dones, counted.len(), 0.5),
             last_s: quantile(&dones, counted.len(), 1.0),
-            bound_s: Some(bound(plan).bound_s())
+            bound_s: Some(fluid_bound(plan).bound_s())
                 .filter(|bound_s| plan.visitors.last().is_some_and(|last| seconds(last.arrives) <= *bound_s)),
             causes: outcome.causes,
             forged_bytes: outcome.forged_bytes,

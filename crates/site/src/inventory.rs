@@ -113,7 +113,7 @@ impl Inventory {
         self.known.extend(known.into_iter().filter(|(relative, _)| is_denied(relative)));
         let mut entries = self.known.iter_mut().map(|(relative, known)| (relative.as_str(), &mut known.entry)).collect();
         settle(&mut entries, &self.context.immutable);
-        dress(&mut entries, &rules, &self.context.headers).map_err(SiteError::Rules)?;
+        set_headers(&mut entries, &rules, &self.context.headers).map_err(SiteError::Rules)?;
         let assets: Assets = entries.into_iter().map(|(relative, entry)| (relative.to_owned(), Arc::clone(&entry.asset))).collect();
         self.history.tidy(|relative| assets.contains_key(relative));
         self.context.objects.tidy();
@@ -228,7 +228,7 @@ pub(super) fn embedded(
 ///
 /// # Errors
 /// When one has more than its record holds.
-fn dress(entries: &mut BTreeMap<&str, &mut Entry>, rules: &Rules, given: &Arc<Headers>) -> Result<(), RuleFault> {
+fn set_headers(entries: &mut BTreeMap<&str, &mut Entry>, rules: &Rules, given: &Arc<Headers>) -> Result<(), RuleFault> {
     let mut last = Arc::clone(given);
     for (relative, entry) in entries.iter_mut() {
         let wanted = match rules.headers_of(relative, given)? {

@@ -161,19 +161,19 @@ pub const CANDIDATE_ADDRESSES_MAX: usize = 3;
 pub const RANDOM_SHARE_PERMILLE: u16 = 200;
 
 /// Networks of which is remembered what they got of others. A pair is about 150 bytes, so 5 MiB of all pairs.
-pub const NEARNESS_TAKERS_MAX: usize = 2_048;
+pub const LEARNED_LOCALITY_TAKERS_MAX: usize = 2_048;
 
 /// Networks of which one of them is remembered to have got something: a visitor is given 4 to 8 peers, so some ten visits.
-pub const NEARNESS_GIVERS_MAX: usize = 16;
+pub const LEARNED_LOCALITY_GIVERS_MAX: usize = 16;
 
 /// Networks of one autonomous system whose word on another network is remembered.
-pub const NEARNESS_VOICES_MAX: usize = 8;
+pub const LEARNED_LOCALITY_VOICES_MAX: usize = 8;
 
 /// So many must have spoken before others of the system go by it: their median is none of a single one's.
-pub const NEARNESS_VOICES_MIN: usize = 3;
+pub const LEARNED_LOCALITY_VOICES_MIN: usize = 3;
 
 /// What nobody repeats is forgotten after this, in milliseconds: the evening's load of a line is not the morning's, and it is longer than the rarest retry.
-pub const NEARNESS_AGE_MAX_MS: u64 = 7_200_000;
+pub const LEARNED_LOCALITY_AGE_MAX_MS: u64 = 7_200_000;
 
 /// Visitors in a row who found no way between two networks, from which on the two are hardly introduced: one or two may have left before they were connected.
 pub const FAILED_CONNECTS_MIN: u32 = 3;

@@ -1,4 +1,4 @@
-//! How near two visitors are, from what is known of where they are: the ladder of nearness.
+//! How near two visitors are, from what is known of where they are: the ladder of tiers.
 
 mod keys;
 mod ladder;

@@ -13,7 +13,7 @@ use crate::{
 
 /// What the tracker knows of one end's way to others.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reach<'a> {
+pub(crate) struct NatFacts<'a> {
     pub(crate) addr: &'a ClientAddr,
     /// What it says that it is behind, if it said so.
     pub(crate) nat: Option<NatKind>,
@@ -34,27 +34,27 @@ pub(crate) fn waits_for_answer(candidate: &Candidate) -> bool {
     candidate.kind == CandidateKind::ServerReflexive && matches!(candidate.address, Address::Ip(ip) if ip.to_canonical().is_ipv4())
 }
 
-impl Reach<'_> {
+impl NatFacts<'_> {
     /// Whether it has an address of IPv6, which no NAT changes.
     fn has_ipv6(&self) -> bool {
         self.addr.public.to_canonical().is_ipv6() || self.names_ipv6
     }
 
     /// Whether no NAT is between two: neighbours, and those with IPv6.
-    fn is_open_to(&self, other: &Reach<'_>) -> bool {
+    fn is_open_to(&self, other: &NatFacts<'_>) -> bool {
         let is_near = locality::are_neighbours(self.addr.public, other.addr.public) || (is_told_of(self.addr) && is_told_of(other.addr));
         is_near || (self.has_ipv6() && other.has_ipv6())
     }
 
     /// Whether two may connect: of whom nothing is known is given a chance.
-    pub(crate) fn may_connect(&self, other: &Reach<'_>) -> bool {
+    pub(crate) fn may_connect(&self, other: &NatFacts<'_>) -> bool {
         // What they are behind is looked at first: addresses are compared only where that is in the way.
         self.nat.zip(other.nat).is_none_or(|(one, other)| can_connect(one, other)) || self.is_open_to(other)
     }
 
     /// Whether this one likely connects to another one that left an offer. Whoever did not say what it is behind is most likely behind what does not meet a symmetric NAT.
-    pub(crate) fn likely_connects(&self, other: &Reach<'_>) -> bool {
-        let likely = Reach { nat: self.nat.or(Some(NatKind::PortRestricted)), ..*self };
+    pub(crate) fn likely_connects(&self, other: &NatFacts<'_>) -> bool {
+        let likely = NatFacts { nat: self.nat.or(Some(NatKind::PortRestricted)), ..*self };
         likely.may_connect(other) && (other.is_told || self.is_open_to(other))
     }
 }
@@ -111,7 +111,7 @@ mod tests {
         for (one, other, expected) in rows {
             let (a, b) = (addr(one.0, one.1), addr(other.0, other.1));
             let reach =
-                |addr, (_, _, nat, candidates): &End<'_>| Reach { addr, nat: *nat, names_ipv6: names_ipv6(candidates), is_told: true };
+                |addr, (_, _, nat, candidates): &End<'_>| NatFacts { addr, nat: *nat, names_ipv6: names_ipv6(candidates), is_told: true };
             let (a, b) = (reach(&a, one), reach(&b, other));
             assert_eq!((a.may_connect(&b), b.may_connect(&a)), (*expected, *expected), "{one:?} {other:?}");
         }

@@ -36,9 +36,9 @@ pub use types::{AnswerError, Answerer, GuestWish, Seeking, VisitError};
 
 use self::{
     candidates::Candidates,
+    learned_locality::LearnedLocality,
     lines::Lines,
     members::Members,
-    nearness::Nearness,
     origin_leases::{Asked, Granted, OriginLeases},
     reputation::Reputation,
     timers::{Timer, Timers},
@@ -51,13 +51,13 @@ mod choice;
 mod config;
 mod connections;
 mod given;
+mod learned_locality;
 mod leecher;
 mod lines;
 mod matching;
 mod members;
 mod membership;
 mod messages;
-mod nearness;
 mod offers;
 mod origin_leases;
 mod output;
@@ -101,7 +101,7 @@ pub struct Tracker {
     leases: OriginLeases,
     lines: Lines,
     reputation: Reputation,
-    nearness: Nearness,
+    learned_locality: LearnedLocality,
     reached: Reached,
     totals: Totals,
     lineage: Lineage,
@@ -137,7 +137,7 @@ impl Tracker {
             leases: OriginLeases::default(),
             lines: Lines::default(),
             reputation: Reputation::default(),
-            nearness: Nearness::default(),
+            learned_locality: LearnedLocality::default(),
             reached: Reached::default(),
             totals: Totals::default(),
             lineage: Lineage::default(),

@@ -34,11 +34,11 @@ impl Server {
     fn reload(&mut self, folder: &Path, sites: &str, until: &str) -> String {
         write(folder, sites);
         kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
-        self.hear(until)
+        self.receive(until)
     }
 
     /// The next line that says this.
-    fn hear(&mut self, until: &str) -> String {
+    fn receive(&mut self, until: &str) -> String {
         self.said.find_map(|line| line.ok().filter(|line| line.contains(until))).unwrap()
     }
 
@@ -162,7 +162,7 @@ fn each_site_shows_its_certificate_and_a_reload_exchanges_them() {
     assert!(server.shows("b.test", &b) && server.shows("c.test", &all));
     let said = server.reload(dir.path(), &format!("{top}{}", certified("a.test", "a", "b", "b")), "is for other hosts");
     assert!(said.contains("site a.test (viral.toml line 8)") && said.contains("b.test"), "{said}");
-    server.hear("the sites are as the settings say");
+    server.receive("the sites are as the settings say");
 
     let renewed = certify(dir.path(), "a", &["a.test"]);
     server.reload(dir.path(), &format!("{top}{of_a}"), "the sites are as the settings say");

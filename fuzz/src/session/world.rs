@@ -83,7 +83,7 @@ impl World {
         world
     }
 
-    pub(super) fn hear(&mut self, signal: TrackerToPeer) {
+    pub(super) fn receive(&mut self, signal: TrackerToPeer) {
         // Nobody answers an offer that is not there.
         if let TrackerToPeer::Answer { .. } = &signal {
             if self.offered == 0 {

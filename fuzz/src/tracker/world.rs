@@ -216,12 +216,12 @@ impl World {
                 let Some(addr) = self.open.get(&peer).copied() else { panic!("{peer} is told after its end: {message:?}") };
                 let text = signal::encode(&message);
                 assert_eq!(signal::decode(text.as_bytes()).as_ref(), Ok(&message), "what is said keeps its limits");
-                self.hear(peer, addr, message);
+                self.receive(peer, addr, message);
             }
         }
     }
 
-    fn hear(&mut self, peer: PeerNumber, addr: ClientAddr, message: TrackerToPeer) {
+    fn receive(&mut self, peer: PeerNumber, addr: ClientAddr, message: TrackerToPeer) {
         match message {
             TrackerToPeer::Welcome { peer: own, slots, .. } => assert!(own == peer && slots <= self.config.slots_max),
             TrackerToPeer::Limits { slots, .. } => assert!(slots <= self.config.slots_max),

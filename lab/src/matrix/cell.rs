@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 
 use super::Judgement;
-use super::guest::{Client, Guest, Task};
+use super::prepared_visitor::{Client, PreparedVisitor, Task};
 use crate::home::Home;
 use crate::nat::{self, Kind};
 use crate::network::link::LinkShape;
@@ -198,7 +198,7 @@ fn await_seeder(topology: &Topology) -> anyhow::Result<()> {
 }
 
 /// Until the pair connected, gave up, or cannot be expected to any more.
-fn watch(topology: &Topology, comer: &Guest) -> anyhow::Result<(Got, Stats)> {
+fn watch(topology: &Topology, comer: &PreparedVisitor) -> anyhow::Result<(Got, Stats)> {
     let (deadline, mut got, mut stats) = (Instant::now() + CONNECTS, None, Stats::default());
     let mut until = deadline;
     while Instant::now() < until {

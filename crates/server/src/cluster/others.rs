@@ -18,7 +18,7 @@ use super::pages::SharedPages;
 use super::rolling::RollingSite;
 use crate::cluster_stats::{ClusterSnapshot, ServerSnapshot};
 use crate::hub::Hub;
-use crate::limits::{CLUSTER_ANSWER_WAIT, CLUSTER_OUTBOX_MAX, CLUSTER_SEEK_WAIT, CLUSTER_WAITING_MAX};
+use crate::limits::{CLUSTER_ANSWER_WAIT, CLUSTER_SEEK_WAIT, CLUSTER_SEND_QUEUE_MAX, CLUSTER_WAITING_MAX};
 use crate::stats::Stats;
 
 /// The other servers, as one of them sees them.
@@ -30,7 +30,7 @@ pub(crate) struct Cluster {
     start: Instant,
     /// Whether Redis takes what is said.
     is_up: AtomicBool,
-    outbox: mpsc::Sender<Post>,
+    send_queue: mpsc::Sender<Post>,
     next_id: AtomicU64,
     waiting: Mutex<BTreeMap<u64, oneshot::Sender<Reply>>>,
     known: Mutex<Known>,
@@ -83,7 +83,7 @@ impl Cluster {
         (hub, site): (Arc<Hub>, Arc<RollingSite>),
         stats: Arc<Stats>,
     ) -> (Arc<Self>, mpsc::Receiver<Post>) {
-        let (outbox, posts) = mpsc::channel(CLUSTER_OUTBOX_MAX);
+        let (send_queue, posts) = mpsc::channel(CLUSTER_SEND_QUEUE_MAX);
         let cluster = Self {
             number,
             hub,
@@ -91,7 +91,7 @@ impl Cluster {
             stats,
             start: Instant::now(),
             is_up: AtomicBool::new(false),
-            outbox,
+            send_queue,
             next_id: AtomicU64::new(rand::random()),
             waiting: Mutex::default(),
             known: Mutex::default(),
@@ -195,7 +195,7 @@ impl Cluster {
             return Err(VisitError::Unknown);
         }
         // The server of the ticket gets all of it, others what is of their peers.
-        self.tell(Some(home), post.ticket, &post.counts, &post.faults);
+        self.report(Some(home), post.ticket, &post.counts, &post.faults);
         if home != self.number {
             self.post(Some(home), &Message::Visit { post });
         }
@@ -203,7 +203,7 @@ impl Cluster {
     }
 
     /// What the holder of a ticket got from other servers' peers, and how they misbehaved; one server hears of it otherwise.
-    pub(super) fn tell(&self, but: Option<ServerNumber>, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
+    pub(super) fn report(&self, but: Option<ServerNumber>, ticket: Ticket, counts: &Counts, faults: &[FaultReport]) {
         let mut by_server: BTreeMap<ServerNumber, VisitPost> = BTreeMap::new();
         // How much it took in all is counted where the visit is.
         let counts_of = || Counts { pieces_verified: counts.pieces_verified, ..Counts::default() };
@@ -342,7 +342,7 @@ impl Cluster {
 
     /// What is so here, with so many manifests that somebody here holds.
     fn hello(&self, holdings_max: usize) -> Hello {
-        let (version, holds, numbers) = self.hub.tell(holdings_max);
+        let (version, holds, numbers) = self.hub.report(holdings_max);
         let [full, thin, plain] = self.stats.answers();
         let numbers = Numbers { full, thin, plain, sent_bytes: self.stats.sent_of_all(), ..numbers };
         Hello { from: self.number, version, versions: self.site.tags(), holds, numbers }
@@ -421,7 +421,7 @@ impl Cluster {
     /// Says something as soon as it can be said; false where nothing can.
     pub(super) fn post(&self, to: Option<ServerNumber>, message: &Message) -> bool {
         let Some(text) = self.is_up().then(|| serde_json::to_vec(message).ok()).flatten() else { return false };
-        let is_taken = self.outbox.try_send(Post { to, text }).is_ok();
+        let is_taken = self.send_queue.try_send(Post { to, text }).is_ok();
         if !is_taken {
             self.lost.fetch_add(1, Relaxed);
         }

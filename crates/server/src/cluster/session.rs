@@ -71,10 +71,10 @@ impl Guest {
             // The maker's own word is enough there.
             PeerToTracker::Opened { peer, .. } | PeerToTracker::Closed { peer, .. } if is_foreign(peer) => return None,
             PeerToTracker::Report(fault) if is_foreign(fault.peer) => {
-                self.cluster.tell(None, self.ticket, &Counts { pieces_verified: 1, ..Counts::default() }, &[fault]);
+                self.cluster.report(None, self.ticket, &Counts { pieces_verified: 1, ..Counts::default() }, &[fault]);
                 return None;
             }
-            PeerToTracker::Counts(ref counts) => self.cluster.tell(None, self.ticket, counts, &[]),
+            PeerToTracker::Counts(ref counts) => self.cluster.report(None, self.ticket, counts, &[]),
             PeerToTracker::Register { .. }
             | PeerToTracker::Offers { .. }
             | PeerToTracker::Loaded { .. }

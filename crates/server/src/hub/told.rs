@@ -115,7 +115,7 @@ impl Hub {
     }
 
     /// The version that visitors get, the manifests that most ready peers hold, and the tracker's numbers.
-    pub(crate) fn tell(&self, holdings_max: usize) -> (String, Vec<(Digest, u32)>, Numbers) {
+    pub(crate) fn report(&self, holdings_max: usize) -> (String, Vec<(Digest, u32)>, Numbers) {
         let version = self.around.site.current().tag().to_string();
         let inner = self.lock();
         let counts = inner.tracker.counts();

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use axum::body::Body;
 use http::StatusCode;
 
-use crate::testing::{NAVIGATION, SITE, answer, bytes, get, request, seeder, tell, text, viral, visit};
+use crate::testing::{NAVIGATION, SITE, answer, bytes, get, report, request, seeder, text, viral, visit};
 
 mod base;
 mod giving;
@@ -131,7 +131,7 @@ async fn the_size_threshold_and_the_operators_rules_hold() {
     let small = viral(&SITE, |config| config.min_app_bytes = 1 << 20).await;
     for _ in 0..3 {
         assert_eq!(answer(&visit(&small, "/", &[]).await), "full; reason=learning");
-        tell(&small, "/", &["/app.js"]);
+        report(&small, "/", &["/app.js"]);
     }
     assert_eq!(answer(&visit(&small, "/", &[]).await), "plain; reason=small-app");
     let own = viral(&SITE, |config| config.own_service_worker = crate::config::OwnServiceWorker::Yes).await;
@@ -147,7 +147,7 @@ async fn a_page_whose_html_names_little_is_large_as_soon_as_a_visitor_used_much(
     let viral = viral(&SITE, |config| config.min_app_bytes = 20_000).await;
     let (_, _outgoing) = seeder(&viral, "/");
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=learning", "peers or not");
-    tell(&viral, "/", &["/app.js", "/late.bin"]);
+    report(&viral, "/", &["/app.js", "/late.bin"]);
     let (_, _outgoing) = seeder(&viral, "/");
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "thin; reason=peer-near");
     assert_eq!(answer(&visit(&viral, "/about/", &[]).await), "full; reason=learning", "another page is learned by itself");
@@ -184,7 +184,7 @@ async fn whoever_stores_the_page_as_it_is_gets_a_note() {
 #[tokio::test]
 async fn a_path_written_otherwise_costs_nobody_the_page() {
     let viral = viral(&[&SITE[..], &[("[slug].js", "1"), ("@x.js", "2")]].concat(), |_| ()).await;
-    tell(&viral, "/", &["/%61pp.js", "/app.js", "/%5Bslug%5D.js", "/[slug].js", "/%40x.js", "/@x.js"]);
+    report(&viral, "/", &["/%61pp.js", "/app.js", "/%5Bslug%5D.js", "/[slug].js", "/%40x.js", "/@x.js"]);
     assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=no-peer-near");
     let own = [("host", "app.example"), ("origin", "http://app.example")];
     let post = r#"{"paths":["/late.bin","/%6cate.bin","/late.bi%6E"]}"#;

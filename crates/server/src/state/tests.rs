@@ -5,7 +5,7 @@ use viral_swarm::pageset::{PageSet, PageSetConfig, Report, ReportKind};
 use super::*;
 use crate::Viral;
 use crate::config::Config;
-use crate::testing::{answer, tell, visit};
+use crate::testing::{answer, report, visit};
 use viral_site::Source;
 
 /// A page whose HTML names a small script; what it loads by it is large.
@@ -50,7 +50,7 @@ async fn what_was_learned_of_a_page_survives_a_restart() {
     let state = dir.path().join("new/state");
     let before = open(site.path(), &state).await;
     assert_eq!(answer(&visit(&before, "/", &[]).await), "full; reason=learning");
-    tell(&before, "/", &USED);
+    report(&before, "/", &USED);
     end(before).await;
     let after = open(site.path(), &state).await;
     assert_eq!(answer(&visit(&after, "/", &[]).await), "full; reason=no-peer-near", "nothing is left to learn");
@@ -67,7 +67,7 @@ async fn a_new_version_inherits_what_it_still_has_and_pages_that_are_gone_are_fo
     let (site, state) = (site(), tempfile::tempdir().unwrap());
     let before = open(site.path(), state.path()).await;
     visit(&before, "/", &[]).await;
-    tell(&before, "/", &USED);
+    report(&before, "/", &USED);
     end(before).await;
     fs::remove_file(site.path().join("app.js")).unwrap();
     fs::write(site.path().join("index.html"), "<!doctype html><script src=app.2.js></script>").unwrap();
@@ -90,7 +90,7 @@ async fn every_site_has_a_file_of_its_own() {
     for site in [&one, &two, &one] {
         let viral = open(site.path(), state.path()).await;
         visit(&viral, "/", &[]).await;
-        tell(&viral, "/", &USED);
+        report(&viral, "/", &USED);
         end(viral).await;
     }
     assert_eq!(files_in(state.path()).len(), 2);
@@ -103,7 +103,7 @@ async fn a_change_is_written_a_while_later_without_an_end() {
     visit(&viral, "/", &[]).await;
     tokio::time::sleep(2 * STATE_PAUSE).await;
     assert_eq!(files_in(state.path()).len(), 0, "nothing was learned");
-    tell(&viral, "/", &USED);
+    report(&viral, "/", &USED);
     tokio::time::sleep(2 * STATE_PAUSE).await;
     // The lock is held while a thread writes.
     drop(viral.app.state.as_ref().unwrap().written.lock().await);
@@ -115,7 +115,7 @@ async fn a_file_that_is_broken_or_of_another_format_is_ignored_and_replaced() {
     let (site, state) = (site(), tempfile::tempdir().unwrap());
     let viral = open(site.path(), state.path()).await;
     visit(&viral, "/", &[]).await;
-    tell(&viral, "/", &USED);
+    report(&viral, "/", &USED);
     end(viral).await;
     let path = file_in(state.path());
     let good = fs::read_to_string(&path).unwrap();
@@ -126,7 +126,7 @@ async fn a_file_that_is_broken_or_of_another_format_is_ignored_and_replaced() {
         fs::write(&path, broken).unwrap();
         let viral = open(site.path(), state.path()).await;
         assert_eq!(answer(&visit(&viral, "/", &[]).await), "full; reason=learning");
-        tell(&viral, "/", &USED);
+        report(&viral, "/", &USED);
         end(viral).await;
         let again = open(site.path(), state.path()).await;
         assert_eq!(answer(&visit(&again, "/", &[]).await), "full; reason=no-peer-near");

@@ -8,7 +8,7 @@ use viral_swarm::webtorrent::Guest;
 
 use super::{Client, WebTorrent};
 use crate::frames::{End, Event, Frames, GOING_AWAY, Hosted, Payload};
-use crate::limits::{ANNOUNCE_WRITE_EVERY, ANNOUNCE_WRITE_LEN};
+use crate::limits::{ANNOUNCE_WRITE_EVERY, ANNOUNCE_WRITE_LEN, LET_GO_FROM};
 use crate::web_socket::{Message, WebSocket};
 
 /// Runs a session until either side ends it. The tracker always hears that its peers left.
@@ -36,13 +36,14 @@ struct Session {
 impl Session {
     /// Passes messages both ways. `None` when the other side is gone already.
     async fn exchange(&mut self) -> Option<End> {
-        let (shutdown, outbox) = (self.frames.shutdown(), Arc::clone(&self.client.outbox));
-        let begun = shutdown.begun();
-        tokio::pin!(begun);
+        let (shutdown, send_queue) = (self.frames.shutdown(), Arc::clone(&self.client.send_queue));
+        // It would be away for minutes, and others with it: where a successor serves, they go one after the other.
+        let lets_go = shutdown.lets_go(rand::random_range(LET_GO_FROM..1.0));
+        tokio::pin!(lets_go);
         loop {
             let happened = tokio::select! {
-                () = &mut begun => return Some((GOING_AWAY, "the server is shutting down")),
-                () = outbox.filled(), if self.due.is_none() => Happened::Filled,
+                () = &mut lets_go => return Some((GOING_AWAY, "the server is shutting down")),
+                () = send_queue.filled(), if self.due.is_none() => Happened::Filled,
                 () = is_due(&mut self.due) => Happened::Due,
                 event = self.frames.event() => Happened::Said(event),
             };
@@ -57,7 +58,7 @@ impl Session {
     async fn turn(&mut self, happened: Happened) -> Result<(), Option<End>> {
         let event = match happened {
             // Something may have been taken since.
-            Happened::Filled if self.client.outbox.is_empty() => return Ok(()),
+            Happened::Filled if self.client.send_queue.is_empty() => return Ok(()),
             Happened::Filled => return self.write_soon().await,
             Happened::Due => return self.write().await,
             Happened::Said(event) => event,
@@ -73,7 +74,7 @@ impl Session {
     async fn handle(&mut self, text: &str) -> Result<(), Option<End>> {
         let Some(reply) = self.tracker.handle(&mut self.client, text) else { return Ok(()) };
         // Who asks for more than it reads is not listened to meanwhile.
-        if self.client.outbox.put_own(reply) >= ANNOUNCE_WRITE_LEN { self.write().await } else { self.write_soon().await }
+        if self.client.send_queue.put_own(reply) >= ANNOUNCE_WRITE_LEN { self.write().await } else { self.write_soon().await }
     }
 
     /// Writes what waits now, or when the socket has had its pause.
@@ -92,7 +93,7 @@ impl Session {
 
     async fn write(&mut self) -> Result<(), Option<End>> {
         self.due = None;
-        let waiting = self.client.outbox.take();
+        let waiting = self.client.send_queue.take();
         self.frames.send_all(waiting.into_iter().map(Message::Text)).await.ok_or(None)?;
         self.written = Some(Instant::now());
         Ok(())

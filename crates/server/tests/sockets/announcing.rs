@@ -47,7 +47,7 @@ impl Client {
         self.0.send(Message::Text(message.to_string().into())).await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
+    async fn receive(&mut self) -> Value {
         loop {
             match tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.unwrap().unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -59,7 +59,7 @@ impl Client {
 
     async fn ask(&mut self, message: Value) -> Value {
         self.say(message).await;
-        self.hear().await
+        self.receive().await
     }
 }
 
@@ -124,13 +124,13 @@ async fn an_offer_is_passed_on_as_it_came_and_its_answer_back() {
     let reply = second.ask(announce(TORRENT, "second", json!({ "left": 5, "numwant": 5, "offers": offers(5) }))).await;
     assert_eq!((&reply["complete"], &reply["incomplete"]), (&json!(1), &json!(1)));
 
-    let offer = first.hear().await;
+    let offer = first.receive().await;
     let given = &offers(1)[0];
     let expected = json!({ "action": "announce", "info_hash": TORRENT, "peer_id": peer_id("second"), "offer_id": given["offer_id"], "offer": given["offer"] });
     assert_eq!(offer, expected);
     let answer = json!({ "answer": { "type": "answer", "sdp": "a" }, "offer_id": given["offer_id"], "to_peer_id": peer_id("second"), "event": null });
     first.say(announce(TORRENT, "first", answer.clone())).await;
-    let heard = second.hear().await;
+    let heard = second.receive().await;
     assert_eq!((&heard["answer"], &heard["peer_id"]), (&json!({ "type": "answer", "sdp": "a" }), &json!(peer_id("first"))));
     // Nobody waits for a reply to an answer, and a late one is no fault.
     first.say(announce(TORRENT, "first", answer)).await;
@@ -193,7 +193,7 @@ async fn no_fault_ends_a_socket_and_each_is_told_so_that_clients_show_it() {
         assert_eq!((reply["action"].is_string(), &reply["info_hash"]), (true, &info_hash), "{reply}");
     }
     client.0.send(Message::Binary(vec![0xff, 0xfe].into())).await.unwrap();
-    assert!(client.hear().await["failure reason"].is_string());
+    assert!(client.receive().await["failure reason"].is_string());
     let ten = json!({ "offers": vec![json!({ "offer": { "sdp": "x".repeat(5_000) }, "offer_id": peer_id("o") }); 10] });
     assert_eq!(client.ask(announce(OTHER, "a", ten)).await["incomplete"], 1, "50 KB in one frame, and it is still there");
     for number in 0..10 {
@@ -231,15 +231,15 @@ async fn what_is_said_at_once_is_answered_whole_and_in_order() {
         asking.0.feed(Message::Text(announce(OTHER, "a", json!({ "left": 1 })).to_string().into())).await.unwrap();
         asking.0.feed(Message::Text(json!({ "action": "scrape", "info_hash": TORRENT }).to_string().into())).await.unwrap();
         asking.0.flush().await.unwrap();
-        assert_eq!(asking.hear().await["info_hash"], TORRENT, "round {round}");
-        assert_eq!(asking.hear().await["info_hash"], OTHER, "round {round}");
-        assert_eq!(asking.hear().await["action"], "scrape", "round {round}");
+        assert_eq!(asking.receive().await["info_hash"], TORRENT, "round {round}");
+        assert_eq!(asking.receive().await["info_hash"], OTHER, "round {round}");
+        assert_eq!(asking.receive().await["action"], "scrape", "round {round}");
         let offered = offering.ask(announce(TORRENT, &format!("b{round}"), json!({ "left": 1, "offers": offers(1) }))).await;
         assert!(offered["complete"].is_u64(), "{offered}");
         offering.ask(announce(TORRENT, &format!("b{round}"), json!({ "event": "stopped" }))).await;
         // The one peer has room for sixteen.
         if round < 16 {
-            assert_eq!(asking.hear().await["offer_id"], "offer000000000000000", "round {round}");
+            assert_eq!(asking.receive().await["offer_id"], "offer000000000000000", "round {round}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The tiers of nearness, and what the operator lets visitors do on each.
+//! The tiers of locality, and what the operator lets visitors do on each.
 
 use std::{fmt, str::FromStr};
 

@@ -55,7 +55,7 @@ impl Tracker {
         let Some(ends) = self.ends(teller, other, offer) else { return self.refuse_stranger(teller, other) };
         // How near a maker is, those say who came to it.
         if let Some((maker, answerer)) = self.places_of(&ends).filter(|_| teller != ends.maker) {
-            self.nearness.note_opened(self.now_ms, &maker, &answerer, ms);
+            self.learned_locality.note_opened(self.now_ms, &maker, &answerer, ms);
         }
         let Some(session) = self.members.sessions.get_mut(&ends.maker) else { return };
         let Some(upload) = session.book.uploads.get_mut(&offer) else { return };
@@ -142,7 +142,7 @@ impl Tracker {
         let is_of_path = matches!(failed, FailedConnect::Told(Some(ConnectFailure::NoPath | ConnectFailure::NoChannel)));
         let visitor = self.members.leecher(self.members.known_as(ends.answerer)).map(|leecher| leecher.id).filter(|_| is_of_path);
         if let (Some(visitor), Some((maker, answerer))) = (visitor, self.places_of(ends)) {
-            self.nearness.note_failed(self.now_ms, &maker, &answerer, visitor);
+            self.learned_locality.note_failed(self.now_ms, &maker, &answerer, visitor);
         }
     }
 

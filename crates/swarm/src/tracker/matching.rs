@@ -115,7 +115,7 @@ impl Tracker {
             is_thin: true,
             near_only: false,
             crossing: Crossing::Free,
-            learned: self.nearness.of(now_ms, &place),
+            learned: self.learned_locality.of(now_ms, &place),
             coverage,
         })
     }
@@ -205,7 +205,7 @@ impl Tracker {
             Some(true) => Crossing::Few,
             Some(false) => Crossing::Never,
         };
-        let learned = self.nearness.of(now_ms, &place);
+        let learned = self.learned_locality.of(now_ms, &place);
         let excluded = &excluded;
         let mut search = Search {
             now_ms,
@@ -416,7 +416,7 @@ impl Tracker {
         let session = self.members.sessions.get_mut(&peer)?;
         let from = session.addr;
         let tier = addr.place().tier_to(&from.place());
-        self.nearness.note_tried(self.now_ms, &from.place(), &addr.place());
+        self.learned_locality.note_tried(self.now_ms, &from.place(), &addr.place());
         let number = session.book.reserve(Reservation { leecher, network: locality::network_key(to), until_ms })?;
         let offer = session.book.offers.get(&number)?;
         let found = Match {

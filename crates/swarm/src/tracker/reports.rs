@@ -113,7 +113,7 @@ impl Tracker {
         self.handle_verified(who);
         let place = |who| self.members.addr_of(who).map(|addr| addr.place());
         if let (Some(giver), Some(taker)) = (place(Answerer::Peer(source)), place(who)) {
-            self.nearness.note_rate(self.now_ms, &giver, &taker, rate);
+            self.learned_locality.note_rate(self.now_ms, &giver, &taker, rate);
         }
         if let (Some(network), Some(session)) = (self.members.network_of(who), self.members.sessions.get_mut(&source)) {
             session.standing.vouch(network);

@@ -9,8 +9,8 @@ use viral_wire::{
 
 use super::{
     choice::{Choice, Merits},
+    learned_locality::Learned,
     lines::Lines,
-    nearness::Learned,
     session::Session,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     coverage::{Coverage, permille},
     limits::COMPLETE_MIN_PERMILLE,
     locality::{self, Ladder, Place, SharePolicy},
-    nat::Reach,
+    nat::NatFacts,
     random::Random,
 };
 
@@ -91,8 +91,8 @@ impl Search<'_> {
         };
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
-        let reach = session.reach();
-        let seeker = Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: true };
+        let reach = session.nat_facts();
+        let seeker = NatFacts { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: true };
         let is_no_choice = is_barred
             || covered < u32::from(self.covered_min)
             || session.standing.is_cooling_down_for(self.now_ms, self.network)

@@ -11,7 +11,7 @@ use viral_wire::{
 };
 
 use super::{given::Given, leecher::Leecher, offers::OfferBook, standing::Standing};
-use crate::{address::ClientAddr, limits::UPLOADS_PER_PEER_MAX, locality::SharePolicy, nat::Reach};
+use crate::{address::ClientAddr, limits::UPLOADS_PER_PEER_MAX, locality::SharePolicy, nat::NatFacts};
 
 /// One session.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ pub(super) struct Held {
 
 impl Session {
     /// Its way to others.
-    pub(super) fn reach(&self) -> Reach<'_> {
-        Reach { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: self.is_told }
+    pub(super) fn nat_facts(&self) -> NatFacts<'_> {
+        NatFacts { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: self.is_told }
     }
 
     /// Whether somebody can be introduced to it, or is connected with it.

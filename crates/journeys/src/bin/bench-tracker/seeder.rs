@@ -33,7 +33,7 @@ impl Seeder {
         seeder.say(&json!({ "kind": "register", "page": "/", "manifest": null, "ticket": null, "slots": SLOTS })).await?;
         let mut wanted = None;
         loop {
-            let said = seeder.hear().await?;
+            let said = seeder.receive().await?;
             match said["kind"].as_str() {
                 Some("welcome") => wanted = said["offers_wanted"].as_u64(),
                 Some("manifest") => {
@@ -50,7 +50,7 @@ impl Seeder {
     /// Does what the tracker says until it ends the session.
     pub(crate) async fn serve(&mut self) -> anyhow::Result<()> {
         loop {
-            let said = self.hear().await?;
+            let said = self.receive().await?;
             match said["kind"].as_str() {
                 Some("answer") => (self.answered)(&said),
                 Some("offers_wanted") => self.offer(said["count"].as_u64().unwrap_or(1)).await?,
@@ -72,7 +72,7 @@ impl Seeder {
         Ok(self.socket.send(Message::text(said.to_string())).await?)
     }
 
-    async fn hear(&mut self) -> anyhow::Result<Value> {
+    async fn receive(&mut self) -> anyhow::Result<Value> {
         loop {
             match self.socket.next().await.context("the socket ended")?? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),

@@ -47,7 +47,7 @@ async fn a_page_learns_whose_file_has_an_address_that_leads_elsewhere() {
     let (_dir, viral) = with_rules("", "/index.html / 301!\n").await;
     assert!(answer(&visit(&viral, "/", &[]).await).starts_with("full"));
     for _ in 0..8 {
-        tell(&viral, "/", &["/app.js"]);
+        report(&viral, "/", &["/app.js"]);
     }
     let version = viral.app.site.current();
     let page = viral.app.hub.page(&version, version.document("/index.html").unwrap()).unwrap();

@@ -23,7 +23,7 @@ const MINUTE_MS: u64 = 60_000;
 
 #[test]
 fn a_fast_way_stands_before_one_that_nobody_knows_and_that_before_a_slow_one() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     table.note_rate(0, &network(1), &here, 4_000_000);
     table.note_rate(0, &network(2), &here, 100_000);
     let learned = table.of(1, &here);
@@ -35,7 +35,7 @@ fn a_fast_way_stands_before_one_that_nobody_knows_and_that_before_a_slow_one() {
 
 #[test]
 fn of_two_as_fast_the_nearer_one_comes_first() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     for (number, open_ms) in [(1, 40), (2, 1_200)] {
         table.note_opened(0, &network(number), &here, open_ms);
         table.note_rate(0, &network(number), &here, 2_000_000);
@@ -46,20 +46,20 @@ fn of_two_as_fast_the_nearer_one_comes_first() {
 
 #[test]
 fn what_was_once_true_fades_with_each_word_and_ends_after_two_hours() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     table.note_rate(0, &network(1), &here, 8_000_000);
     table.note_rate(0, &network(2), &here, 1_000_000);
     let first = table.of(0, &here).class(&network(1));
     (1..20).for_each(|minute| table.note_rate(minute * MINUTE_MS, &network(1), &here, 50_000));
     let now_ms = 20 * MINUTE_MS;
     assert!(table.of(now_ms, &here).class(&network(1)) > first + 3, "it is slow now");
-    let late = table.of(NEARNESS_AGE_MAX_MS + 19 * MINUTE_MS + 1, &here);
+    let late = table.of(LEARNED_LOCALITY_AGE_MAX_MS + 19 * MINUTE_MS + 1, &here);
     assert_eq!((late.class(&network(1)), late.best()), (late.class(&network(9)), vec![]));
 }
 
 #[test]
 fn a_pair_that_keeps_failing_is_tried_ever_more_rarely_until_it_works() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     let mut tries = Vec::new();
     for second in 0..6 * 3_600 {
         let now_ms = second * 1_000;
@@ -81,7 +81,7 @@ fn a_pair_that_keeps_failing_is_tried_ever_more_rarely_until_it_works() {
 
 #[test]
 fn whoever_got_something_ends_a_row_of_failures_though_nothing_was_measured() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     (0..3).for_each(|visitor| table.note_failed(0, &network(1), &here, visitor));
     assert!(table.of(1, &here).is_failing(&network(1)));
     table.note_rate(1, &network(1), &here, 0);
@@ -92,7 +92,7 @@ fn whoever_got_something_ends_a_row_of_failures_though_nothing_was_measured() {
 
 #[test]
 fn what_a_network_knows_itself_counts_before_what_others_of_its_system_say() {
-    let mut table = Nearness::default();
+    let mut table = LearnedLocality::default();
     let here = of_system(100, 64_500);
     for number in 101..104 {
         table.note_rate(0, &network(1), &of_system(number, 64_500), 8_000_000);
@@ -106,7 +106,7 @@ fn what_a_network_knows_itself_counts_before_what_others_of_its_system_say() {
 
 #[test]
 fn while_one_tries_a_failing_pair_again_nobody_else_does() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     (0..3).for_each(|visitor| table.note_failed(0, &network(1), &here, visitor));
     assert!(!table.of(FAILED_WAIT_MS, &here).is_failing(&network(1)));
     table.note_tried(FAILED_WAIT_MS, &network(1), &here);
@@ -115,14 +115,14 @@ fn while_one_tries_a_failing_pair_again_nobody_else_does() {
 
 #[test]
 fn one_visitor_who_fails_again_and_again_is_one_failure() {
-    let (here, mut table) = (at("192.0.2.1"), Nearness::default());
+    let (here, mut table) = (at("192.0.2.1"), LearnedLocality::default());
     (0..9).for_each(|_| table.note_failed(0, &network(1), &here, 7));
     assert!(!table.of(0, &here).is_failing(&network(1)));
 }
 
 #[test]
 fn one_network_says_nothing_for_another_not_even_of_its_own_system() {
-    let mut table = Nearness::default();
+    let mut table = LearnedLocality::default();
     let here = of_system(100, 64_500);
     for visitor in 0..50 {
         table.note_rate(0, &network(1), &of_system(101, 64_500), 9_000_000);
@@ -137,7 +137,7 @@ fn one_network_says_nothing_for_another_not_even_of_its_own_system() {
 
 #[test]
 fn a_system_believes_the_median_of_its_networks() {
-    let mut table = Nearness::default();
+    let mut table = LearnedLocality::default();
     let here = of_system(100, 64_500);
     for number in 101..104 {
         table.note_rate(0, &network(1), &of_system(number, 64_500), 4_000_000);
@@ -154,17 +154,17 @@ fn a_system_believes_the_median_of_its_networks() {
 
 #[test]
 fn the_table_is_bounded_and_what_was_said_longest_ago_makes_room() {
-    let mut table = Nearness::default();
+    let mut table = LearnedLocality::default();
     for number in 0..20_000_u32 {
         let now_ms = u64::from(number);
         table.note_rate(now_ms, &network(number % 97), &of_system(1_000 + number % 5_000, 1 + number % 3), 1_000);
         table.note_failed(now_ms, &network(number % 89), &network(1_000 + number % 5_000), now_ms);
     }
     let (takers, pairs) = table.len();
-    assert_eq!(takers, NEARNESS_TAKERS_MAX);
-    assert!(pairs <= NEARNESS_TAKERS_MAX * NEARNESS_GIVERS_MAX, "{pairs}");
-    assert!(table.takers.values().flat_map(|taker| taker.paths.values()).all(|path| path.voices.len() <= NEARNESS_VOICES_MAX));
+    assert_eq!(takers, LEARNED_LOCALITY_TAKERS_MAX);
+    assert!(pairs <= LEARNED_LOCALITY_TAKERS_MAX * LEARNED_LOCALITY_GIVERS_MAX, "{pairs}");
+    assert!(table.takers.values().flat_map(|taker| taker.paths.values()).all(|path| path.voices.len() <= LEARNED_LOCALITY_VOICES_MAX));
     table.note_rate(30_000, &network(1), &network(9_999), 5);
-    assert_eq!(table.len().0, NEARNESS_TAKERS_MAX, "at most");
+    assert_eq!(table.len().0, LEARNED_LOCALITY_TAKERS_MAX, "at most");
     assert!(table.takers.contains_key(&network(9_999).key(Tier::SamePrefix).unwrap()));
 }

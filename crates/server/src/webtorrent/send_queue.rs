@@ -9,7 +9,7 @@ use crate::web_socket::Utf8Bytes;
 
 /// Messages for one socket.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct SendQueue {
     waiting: Mutex<Waiting>,
     filled: Notify,
 }
@@ -20,7 +20,7 @@ struct Waiting {
     len: usize,
 }
 
-impl Outbox {
+impl SendQueue {
     /// Adds a message; false where too much waits already.
     pub(super) fn put(&self, message: Utf8Bytes) -> bool {
         let mut waiting = self.lock();
@@ -72,15 +72,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_taken_at_once_and_has_an_end() {
-        let outbox = Outbox::default();
-        assert!(outbox.take().is_empty());
+        let send_queue = SendQueue::default();
+        assert!(send_queue.take().is_empty());
         let kib = Utf8Bytes::from("x".repeat(1024));
-        let fit = (0..100).filter(|_| outbox.put(kib.clone())).count();
+        let fit = (0..100).filter(|_| send_queue.put(kib.clone())).count();
         assert_eq!(fit, ANNOUNCE_QUEUE_LEN_MAX / 1024);
-        outbox.filled().await;
-        assert_eq!(outbox.take().len(), fit);
-        assert!(outbox.put(kib), "there is room again");
-        outbox.filled().await;
-        assert_eq!(outbox.take().len(), 1);
+        send_queue.filled().await;
+        assert_eq!(send_queue.take().len(), fit);
+        assert!(send_queue.put(kib), "there is room again");
+        send_queue.filled().await;
+        assert_eq!(send_queue.take().len(), 1);
     }
 }

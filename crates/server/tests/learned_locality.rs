@@ -80,8 +80,8 @@ impl Server {
         }
         let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         say(&mut socket, &PeerToTracker::Register { page: "/".to_owned(), manifest: None, ticket: None, slots: 4 }).await;
-        let TrackerToPeer::Welcome { slots, .. } = hear(&mut socket).await else { panic!("no welcome") };
-        let TrackerToPeer::Manifest { manifest, .. } = hear(&mut socket).await else { panic!("no manifest") };
+        let TrackerToPeer::Welcome { slots, .. } = receive(&mut socket).await else { panic!("no welcome") };
+        let TrackerToPeer::Manifest { manifest, .. } = receive(&mut socket).await else { panic!("no manifest") };
         let description = Description::parse(&format!(
             "[\"ufra\",\"{}\",\"{}\",\"actpass\",262144,[\"u|192.0.2.7|50001|7vh3c|h\"],[]]",
             "p".repeat(24),
@@ -93,7 +93,7 @@ impl Server {
         say(&mut socket, &PeerToTracker::Offers { offers }).await;
         // What was said is taken in once something said later is answered.
         socket.send(Message::text("no signal")).await.unwrap();
-        while !matches!(hear(&mut socket).await, TrackerToPeer::Error { .. }) {}
+        while !matches!(receive(&mut socket).await, TrackerToPeer::Error { .. }) {}
         (Seeder { _socket: socket }, slots)
     }
 
@@ -118,7 +118,7 @@ async fn say(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>, signal: &P
     socket.send(Message::text(serde_json::to_string(signal).unwrap())).await.unwrap();
 }
 
-async fn hear(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> TrackerToPeer {
+async fn receive(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> TrackerToPeer {
     loop {
         if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
             return serde_json::from_str(&text).unwrap();

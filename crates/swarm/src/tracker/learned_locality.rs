@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::small_map::SmallMap;
 use crate::{
     limits::{
-        FAILED_CONNECTS_MIN, FAILED_WAIT_MAX_MS, FAILED_WAIT_MS, NEARNESS_AGE_MAX_MS, NEARNESS_GIVERS_MAX, NEARNESS_TAKERS_MAX,
-        NEARNESS_VOICES_MAX, NEARNESS_VOICES_MIN, OPEN_WAIT_MS,
+        FAILED_CONNECTS_MIN, FAILED_WAIT_MAX_MS, FAILED_WAIT_MS, LEARNED_LOCALITY_AGE_MAX_MS, LEARNED_LOCALITY_GIVERS_MAX,
+        LEARNED_LOCALITY_TAKERS_MAX, LEARNED_LOCALITY_VOICES_MAX, LEARNED_LOCALITY_VOICES_MIN, OPEN_WAIT_MS,
     },
     locality::{Key, Place, Tier},
 };
@@ -31,7 +31,7 @@ const COMPARED_LEN: u64 = 1_000_000;
 
 /// A table of networks by networks, bounded; what is not said again is forgotten.
 #[derive(Debug, Default)]
-pub(super) struct Nearness {
+pub(super) struct LearnedLocality {
     takers: BTreeMap<Key, Taker>,
     /// The takers by when anything was said of them.
     by_age: BTreeSet<(u64, Key)>,
@@ -77,7 +77,7 @@ enum Word {
     Rate(u64),
 }
 
-impl Nearness {
+impl LearnedLocality {
     /// A connection from `giver` opened for `taker`, so many milliseconds after its answer.
     pub(super) fn note_opened(&mut self, now_ms: u64, giver: &Place, taker: &Place, ms: u32) {
         let round_trip_ms = u64::from(ms).min(OPEN_WAIT_MS) / OPEN_ROUND_TRIPS;
@@ -132,11 +132,11 @@ impl Nearness {
         let (Some(voice), Some(from)) = (taker.key(Tier::SamePrefix), giver.key(Tier::SamePrefix)) else { return };
         if let Some(path) = self.path_of_own(now_ms, giver, taker) {
             (path.failed, path.retry_ms) = (0, 0);
-            path.hear(now_ms, voice, word, (1, 1));
+            path.note(now_ms, voice, word, (1, 1));
         }
         let network = taker.key(Tier::SameNetwork).filter(|_| voice != from);
         if let Some(path) = network.and_then(|network| self.path(now_ms, network, from)) {
-            path.hear(now_ms, voice, word, (NEARNESS_VOICES_MIN, NEARNESS_VOICES_MAX));
+            path.note(now_ms, voice, word, (LEARNED_LOCALITY_VOICES_MIN, LEARNED_LOCALITY_VOICES_MAX));
         }
     }
 
@@ -154,7 +154,7 @@ impl Nearness {
                 known.said_ms = now_ms;
             }
             None => {
-                if self.takers.len() >= NEARNESS_TAKERS_MAX
+                if self.takers.len() >= LEARNED_LOCALITY_TAKERS_MAX
                     && let Some((_, oldest)) = self.by_age.pop_first()
                 {
                     self.takers.remove(&oldest);
@@ -165,7 +165,7 @@ impl Nearness {
         self.by_age.insert((now_ms, taker));
         let paths = &mut self.takers.get_mut(&taker)?.paths;
         if !paths.contains_key(&giver) {
-            if paths.len() >= NEARNESS_GIVERS_MAX
+            if paths.len() >= LEARNED_LOCALITY_GIVERS_MAX
                 && let Some(oldest) = paths.iter().min_by_key(|(_, path)| path.said_ms).map(|(giver, _)| *giver)
             {
                 paths.remove(&oldest);
@@ -173,7 +173,7 @@ impl Nearness {
             paths.insert(giver, Path::default());
         }
         let path = paths.get_mut(&giver)?;
-        if now_ms.saturating_sub(path.said_ms) > NEARNESS_AGE_MAX_MS {
+        if now_ms.saturating_sub(path.said_ms) > LEARNED_LOCALITY_AGE_MAX_MS {
             *path = Path::default();
         }
         path.said_ms = now_ms;
@@ -189,8 +189,8 @@ impl Nearness {
 }
 
 impl Path {
-    fn hear(&mut self, now_ms: u64, of: Key, word: Word, (voices_min, voices_max): (usize, usize)) {
-        self.voices.retain(|voice| now_ms.saturating_sub(voice.said_ms) <= NEARNESS_AGE_MAX_MS);
+    fn note(&mut self, now_ms: u64, of: Key, word: Word, (voices_min, voices_max): (usize, usize)) {
+        self.voices.retain(|voice| now_ms.saturating_sub(voice.said_ms) <= LEARNED_LOCALITY_AGE_MAX_MS);
         let at = self.voices.iter().position(|voice| voice.of == of).unwrap_or_else(|| {
             if self.voices.len() >= voices_max
                 && let Some(oldest) = (0..self.voices.len()).min_by_key(|at| self.voices[*at].said_ms)
@@ -266,7 +266,7 @@ impl Learned<'_> {
     }
 
     fn is_new(&self, path: &Path) -> bool {
-        self.now_ms.saturating_sub(path.said_ms) <= NEARNESS_AGE_MAX_MS
+        self.now_ms.saturating_sub(path.said_ms) <= LEARNED_LOCALITY_AGE_MAX_MS
     }
 
     fn paths(&self) -> impl Iterator<Item = (u8, Key)> {

@@ -45,14 +45,14 @@ pub(super) struct Task<'a> {
 }
 
 /// A visitor that has come. Dropped, it is gone.
-pub(super) enum Guest {
+pub(super) enum PreparedVisitor {
     Native(Process),
     Tab { got: Receiver<Got>, is_over: Arc<AtomicBool>, ends: Pending<()> },
 }
 
 impl Client {
     /// The one that is first, and seeds.
-    pub(super) fn seed(self, topology: &Topology, task: Task<'_>) -> anyhow::Result<Guest> {
+    pub(super) fn seed(self, topology: &Topology, task: Task<'_>) -> anyhow::Result<PreparedVisitor> {
         match self.engine() {
             None => native(topology, task.machine, "viral seed", &["seed", task.url, "--store", "seeder"]),
             Some(engine) => tab(engine, topology, task),
@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// The one that comes.
-    pub(super) fn come(self, topology: &Topology, task: Task<'_>) -> anyhow::Result<Guest> {
+    pub(super) fn come(self, topology: &Topology, task: Task<'_>) -> anyhow::Result<PreparedVisitor> {
         let stay = task.within.as_secs().to_string();
         match self.engine() {
             None => native(topology, task.machine, "viral get", &["get", task.url, "--json", "--stay", &stay]),
@@ -83,7 +83,7 @@ impl Client {
     }
 }
 
-impl Guest {
+impl PreparedVisitor {
     /// What it says of its visit, if it says that before `deadline`.
     pub(super) fn got(&self, deadline: Instant) -> Option<Got> {
         match self {
@@ -115,16 +115,16 @@ impl Guest {
     }
 }
 
-fn native(topology: &Topology, machine: usize, name: &'static str, arguments: &[&str]) -> anyhow::Result<Guest> {
+fn native(topology: &Topology, machine: usize, name: &'static str, arguments: &[&str]) -> anyhow::Result<PreparedVisitor> {
     let mut viral = command(viral_binary());
     viral.args(arguments).args(["--log", "debug"]);
     viral.env("TMPDIR", &topology.folder).env("HOME", &topology.folder).current_dir(&topology.folder);
     let log = topology.folder.join(format!("{}.log", name.replace(' ', "-")));
-    Ok(Guest::Native(topology.namespaces[machine].run(move || Process::start(&mut viral, name, &log)).wait()??))
+    Ok(PreparedVisitor::Native(topology.namespaces[machine].run(move || Process::start(&mut viral, name, &log)).wait()??))
 }
 
 /// A browser takes seconds to start, which are not part of its visit.
-fn tab(engine: Engine, topology: &Topology, Task { machine, url, assets_len, within }: Task<'_>) -> anyhow::Result<Guest> {
+fn tab(engine: Engine, topology: &Topology, Task { machine, url, assets_len, within }: Task<'_>) -> anyhow::Result<PreparedVisitor> {
     let (namespace, folder, url) = (&topology.namespaces[machine], topology.folder.clone(), url.to_owned());
     let browser = namespace.run(move || start(engine, &folder)).wait()??;
     let (said, got) = mpsc::channel();
@@ -135,7 +135,7 @@ fn tab(engine: Engine, topology: &Topology, Task { machine, url, assets_len, wit
             let _ = said.send(got);
         });
     });
-    Ok(Guest::Tab { got, is_over, ends })
+    Ok(PreparedVisitor::Tab { got, is_over, ends })
 }
 
 fn start(engine: Engine, folder: &Path) -> anyhow::Result<Browser> {
