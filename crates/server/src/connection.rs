@@ -1,8 +1,10 @@
 //! One connection from its first byte to its end: what moves is finished, what does not is not waited for.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -62,7 +64,7 @@ pub(crate) async fn serve_connection(arrival: Arrival, service: Service, permit:
     let opening = async {
         let (stream, peer) = arrival.open().await?;
         let mut stream = Seated::new(stream, &permit);
-        let handshake = std::future::poll_fn(|cx| stream.poll_with(cx, Stream::poll_handshake));
+        let handshake = poll_fn(|cx| stream.poll_with(cx, Stream::poll_handshake));
         let agreed = timeout(HANDSHAKE_TIMEOUT, handshake).await??;
         std::io::Result::Ok((stream, peer, agreed))
     };
@@ -103,9 +105,12 @@ async fn serve_http1(stream: Seated<Stream>, permit: ConnectionPermit, answerer:
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            finish(connection, &meter).await
+        () = shutdown.begun() => match begin(connection.as_mut(), &meter).await {
+            None => {
+                connection.as_mut().graceful_shutdown();
+                finish(connection, &meter).await
+            }
+            ended => ended,
         }
     };
     note_end(ended, &meter);
@@ -213,6 +218,22 @@ impl Moves for Shares {
     fn is_answering(&self) -> bool {
         self.is_answering()
     }
+}
+
+/// Drives a connection that has only just come until something came over it, for a while: hyper would close it, with a request under way. None when it goes on.
+async fn begin<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option<C::Output> {
+    let mut patience = pin!(sleep(SHUTDOWN_UNASKED));
+    poll_fn(|cx| {
+        if !meter.is_fresh() {
+            return Poll::Ready(None);
+        }
+        match connection.as_mut().poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if meter.is_fresh() => patience.as_mut().poll(cx).map(|()| None),
+            Poll::Pending => Poll::Ready(None),
+        }
+    })
+    .await
 }
 
 /// Drives `connection` to its end as long as an answer moves; `None` when there was none or it stood still.

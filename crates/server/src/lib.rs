@@ -84,6 +84,8 @@ pub use client_certificate::ClientCertificate;
 pub use error::OpenError;
 pub use layer::{ViralLayer, ViralService};
 pub use listener::Listener;
+#[cfg(unix)]
+pub use listener::SharedSocket;
 pub use sites::{HostedSite, Sites};
 pub use stun::{StunAnnounced, StunServer};
 pub use viral::Viral;

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -100,6 +104,29 @@ impl Listener {
         Ok(Self::new(Kind::Unix(Some(file), listener)))
     }
 
+    /// A socket on which a predecessor listens, too. Its file is from now on this listener's to take away.
+    ///
+    /// # Errors
+    /// When the system does not tell where it is.
+    #[cfg(unix)]
+    pub fn taken_over(listener: UnixListener) -> io::Result<Self> {
+        let file = listener.local_addr()?.as_pathname().and_then(|path| SocketFile::there(path).ok());
+        Ok(Self::new(Kind::Unix(file, listener)))
+    }
+
+    /// Its socket, to be given to a successor.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    #[cfg(unix)]
+    pub fn share(&self) -> io::Result<SharedSocket> {
+        let (fd, file) = match &self.kind {
+            Kind::Tcp(listener) => (listener.as_fd(), None),
+            Kind::Unix(file, listener) => (listener.as_fd(), file.as_ref()),
+        };
+        Ok(SharedSocket { fd: fd.try_clone_to_owned()?, is_left: file.map(SocketFile::is_left) })
+    }
+
     /// Where it listens: with the port that the system chose.
     ///
     /// # Errors
@@ -137,6 +164,31 @@ impl Listener {
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
         })
+    }
+}
+
+/// The socket of a [`Listener`], for a successor that goes on listening.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct SharedSocket {
+    fd: OwnedFd,
+    is_left: Option<Arc<AtomicBool>>,
+}
+
+#[cfg(unix)]
+impl SharedSocket {
+    /// Leaves the file of a Unix socket to the successor.
+    pub fn leave(&self) {
+        if let Some(is_left) = &self.is_left {
+            is_left.store(true, Relaxed);
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for SharedSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -115,6 +115,11 @@ impl Meter {
         self.0.answering.store(true, Relaxed);
     }
 
+    /// Whether nothing came and nothing left yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.sent() == 0 && !self.lingers() && !self.is_answering()
+    }
+
     /// Whether somebody waits for an answer whose request is there; false while a head or a body is still on its way.
     pub(crate) fn is_answering(&self) -> bool {
         self.0.answering.load(Relaxed)

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -85,6 +87,30 @@ impl StunServer {
             sockets.extend(seconds);
             ports.push(first + 1);
         }
+        Ok(Self::on(sockets, ports))
+    }
+
+    /// On sockets that a predecessor bound, in the order of its [`share`](Self::share).
+    ///
+    /// # Errors
+    /// When one of them cannot be used.
+    pub fn taken_over(sockets: Vec<std::net::UdpSocket>) -> io::Result<Self> {
+        let sockets = sockets.into_iter().map(Bound::of).collect::<io::Result<Vec<_>>>()?;
+        let mut ports: Vec<u16> = sockets.iter().map(|bound| bound.address.port()).collect();
+        ports.dedup();
+        Ok(Self::on(sockets, ports))
+    }
+
+    /// Its sockets, to be given to a successor.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    #[cfg(unix)]
+    pub fn share(&self) -> io::Result<Vec<OwnedFd>> {
+        self.sockets.iter().map(|bound| bound.socket.as_fd().try_clone_to_owned()).collect()
+    }
+
+    fn on(sockets: Vec<Bound>, ports: Vec<u16>) -> Self {
         let is_open = sockets.iter().any(|bound| !bound.address.ip().to_canonical().is_loopback());
         let shared = Shared {
             ports: StunPorts { ports, is_open },
@@ -92,7 +118,7 @@ impl StunServer {
             began: Instant::now(),
             counters: Counters::default(),
         };
-        Ok(Self { sockets, announced: StunAnnounced(Arc::new(shared)) })
+        Self { sockets, announced: StunAnnounced(Arc::new(shared)) }
     }
 
     /// Where it listens.
@@ -127,7 +153,10 @@ impl StunAnnounced {
 
 impl Bound {
     fn new(address: SocketAddr) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
+        Self::of(std::net::UdpSocket::bind(address)?)
+    }
+
+    fn of(socket: std::net::UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let state = UdpSocketState::new((&socket).into())?;
         // A burst of visitors waits here while the web server has the processor. The system may allow less.

@@ -4,11 +4,13 @@ use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -21,12 +23,14 @@ use crate::audit;
 use crate::bind;
 use crate::cli::Task;
 use crate::doctor;
+use crate::given::{Given, Name};
 use crate::hosting::Hosting;
 use crate::manual;
 use crate::peer;
 use crate::served::Served;
 use crate::simulate;
 use crate::stun;
+use crate::successor::{self, Estate};
 use crate::systemd;
 use crate::tls;
 use crate::traces::Traces;
@@ -133,28 +137,25 @@ pub(crate) fn raise_descriptor_limit() {
 }
 
 async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
-    let (mut listeners, is_given) = public_listeners(config).await?;
-    let stun = stun::bind(config, &locals(&listeners)?, is_given).await?;
+    let mut given = Given::take()?;
+    let (mut listeners, is_given) = public_listeners(config, &mut given).await?;
+    let stun = stun::bind(config, &locals(&listeners)?, is_given, &mut given).await?;
     let certificates = tls::of(config, &locals(&listeners)?, config.state_dir.clone().or_else(systemd_state_dir))?;
     let certificate = certificates.as_ref().map(|certificates| certificates.tls.clone());
     let challenges = certificates.as_ref().and_then(|certificates| certificates.challenges.clone());
     listeners = proxied(tls::on(listeners, certificate.as_ref()), config)?;
-    let redirecting = match config.redirect_listen.as_slice() {
-        [] => Vec::new(),
-        places => proxied(bind::listen(places, "--redirect-listen").await?, config)?,
-    };
+    let redirecting = proxied(given_or_bound(&mut given.redirect, &config.redirect_listen, "--redirect-listen").await?, config)?;
     let https_port = https_port(config, &locals(&listeners)?, certificate.is_some())?;
-    let admin = match &config.admin_listen {
-        AdminListen::Off => Vec::new(),
-        AdminListen::At(at) => guarded(bind::listen(std::slice::from_ref(at), "--admin-listen").await?, config, certificate.as_ref())?,
-    };
-    tracing::info!(listening = %named(&locals(&listeners)?), "reading the site; until that is done it is answered plainly");
+    let admin: &[ListenAt] = if let AdminListen::At(at) = &config.admin_listen { std::slice::from_ref(at) } else { &[] };
+    let admin = given_or_bound(&mut given.admin, admin, "--admin-listen").await?;
+    let admin = guarded(admin, config, certificate.as_ref())?;
+    let answered = meanwhile(&given, &listeners)?;
     // The demo ends with the terminal that it was started in. Before the site is read, which a signal must not end either.
     // What was started in a terminal ends with it; a service is told so to read the site anew.
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     // It would end who does not listen for it, with or without a log.
-    let user = signal(SignalKind::user_defined1())?;
-    let served = systemd::starting(open(&listeners)).await?;
+    let (user, succeeding) = (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?);
+    let served = systemd::starting(open(answered)).await?;
     if let Some(certificate) = &certificate {
         served.show_certificates(certificate);
     }
@@ -165,7 +166,8 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     }
     // Before anybody is told that we are here, since whoever is told may end us at once.
     let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::spawn(end_on_signal(served.clone(), interrupt, terminate));
+    let ending = Arc::new(Notify::new());
+    tokio::spawn(end_on_signal(served.clone(), interrupt, terminate, Arc::clone(&ending)));
     tokio::spawn(reopen_on_signal(served.clone(), user));
     if let Some(hangup) = hangup {
         tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup));
@@ -176,16 +178,23 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     let stun_locals = stun.as_ref().map(StunServer::locals).unwrap_or_default();
     let tls = Spoken { public: certificate.is_some(), admin: certificate.is_some() && config.admin_token.is_some() };
     say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, tls)))?;
+    let listening = [(Name::Public, listeners.as_slice()), (Name::Redirect, &redirecting), (Name::Admin, &admin)];
+    let mut estate = Estate::of(&listening, stun.as_ref())?;
     let answering = stun::start(stun, &served);
+    estate.add_tasks(answering.as_ref().map(JoinHandle::abort_handle));
     systemd::ready();
+    if let Some(predecessor) = given.take_predecessor() {
+        successor::tell(&predecessor);
+    }
     let redirects = tokio::spawn({
         let served = served.clone();
         async move { served.redirect(redirecting, https_port, challenges).await }
     });
     // A certificate authority comes to look at once.
     if let Some(certificates) = certificates {
-        tokio::spawn(certificates.keep());
+        estate.add_tasks([tokio::spawn(certificates.keep()).abort_handle()]);
     }
+    tokio::spawn(estate.pass_on(served.clone(), succeeding, ending));
     served.serve(listeners, admin).await;
     let _ = redirects.await;
     answering.inspect(JoinHandle::abort);
@@ -193,14 +202,39 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     Ok(())
 }
 
-/// The sockets that systemd gives, else those of the settings; and whether systemd gave them.
-async fn public_listeners(config: &Config) -> anyhow::Result<(Vec<Listener>, bool)> {
-    let given = systemd::sockets()?;
-    if given.is_empty() {
+/// Where it is answered while the site is read: nowhere if a predecessor still answers there, and better.
+fn meanwhile<'a>(given: &Given, listeners: &'a [Listener]) -> anyhow::Result<&'a [Listener]> {
+    let listening = named(&locals(listeners)?);
+    if given.is_of_predecessor() {
+        tracing::info!(%listening, "reading the site; until that is done the predecessor answers");
+        return Ok(&[]);
+    }
+    tracing::info!(%listening, "reading the site; until that is done it is answered plainly");
+    Ok(listeners)
+}
+
+/// What is given, else what the settings say; nothing where they say nothing.
+async fn given_or_bound(given: &mut Vec<Listener>, places: &[ListenAt], flag: &str) -> anyhow::Result<Vec<Listener>> {
+    match (places, std::mem::take(given)) {
+        ([], _) => Ok(Vec::new()),
+        (places, given) if given.is_empty() => bind::listen(places, flag).await,
+        (_, given) => Ok(given),
+    }
+}
+
+/// The sockets that are given, else those of the settings; and whether systemd gave them.
+async fn public_listeners(config: &Config, given: &mut Given) -> anyhow::Result<(Vec<Listener>, bool)> {
+    let sockets = std::mem::take(&mut given.public);
+    if sockets.is_empty() {
         return Ok((bind::listen(&config.listen, "--listen").await?, false));
     }
-    tracing::info!(sockets = %named(&locals(&given)?), "systemd gives these sockets; they are listened on in place of --listen");
-    Ok((given, true))
+    let named = named(&locals(&sockets)?);
+    if given.is_of_predecessor() {
+        tracing::info!(sockets = %named, "the predecessor's sockets are listened on in place of --listen");
+        return Ok((sockets, false));
+    }
+    tracing::info!(sockets = %named, "systemd gives these sockets; they are listened on in place of --listen");
+    Ok((sockets, true))
 }
 
 /// The listeners of operators: where others than this machine come to with a token, over TLS if there is a certificate.
@@ -322,8 +356,9 @@ fn announcement(
 }
 
 /// The first signal begins the end, the second one is the end.
-async fn end_on_signal(served: Served, mut interrupt: Signal, mut terminate: Signal) {
+async fn end_on_signal(served: Served, mut interrupt: Signal, mut terminate: Signal, ending: Arc<Notify>) {
     either(&mut interrupt, &mut terminate).await;
+    ending.notify_one();
     tracing::info!("ending: answers in flight are finished, a second signal ends at once");
     systemd::stopping();
     served.shut_down();

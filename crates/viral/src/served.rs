@@ -70,6 +70,22 @@ impl Served {
         }
     }
 
+    /// As [`Viral::prepare_successor`].
+    pub(crate) async fn prepare_successor(&self) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.prepare_successor().await,
+            Self::Many(hosting) => hosting.sites().prepare_successor().await,
+        }
+    }
+
+    /// As [`Viral::retire`].
+    pub(crate) fn retire(&self) {
+        match self {
+            Self::One(viral) | Self::Proxy(viral, _) => viral.retire(),
+            Self::Many(hosting) => hosting.sites().retire(),
+        }
+    }
+
     /// As [`Viral::shut_down`].
     pub(crate) fn shut_down(&self) {
         match self {

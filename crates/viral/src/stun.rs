@@ -2,21 +2,26 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::task::JoinHandle;
 use viral_server::StunServer;
 use viral_server::config::{Config, ListenAt, StunListen};
 
 use crate::bind;
+use crate::given::Given;
 use crate::served::Served;
 
 /// Binds what the settings say, or as much as the default may; none where STUN is off.
 ///
 /// # Errors
 /// When an address that was given cannot be had.
-pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool) -> anyhow::Result<Option<StunServer>> {
+pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool, given: &mut Given) -> anyhow::Result<Option<StunServer>> {
+    let sockets = std::mem::take(&mut given.stun);
     match &config.stun_listen {
         StunListen::Off => Ok(None),
+        StunListen::At(_) | StunListen::AsListen if !sockets.is_empty() => {
+            StunServer::taken_over(sockets).map(Some).context("the predecessor's sockets for STUN cannot be used")
+        }
         StunListen::At(at) => {
             let addresses = match at {
                 ListenAt::At(address) => vec![*address],

@@ -175,3 +175,24 @@ fn a_log_that_nobody_reads_any_more_holds_up_no_end() {
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     assert!(ended(&mut server).success());
 }
+
+#[test]
+fn a_connection_that_has_only_just_come_is_answered() {
+    let dir = site();
+    let (mut server, line) = start_in(dir.path(), Stdio::null());
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse::<SocketAddr>().unwrap();
+    let mut first = TcpStream::connect(address).unwrap();
+    // It is accepted before this one, which is answered.
+    let mut second = asked(address, "/index.html");
+    second.read_exact(&mut [0; 12]).unwrap();
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    // Nobody is accepted any more: the end has begun.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(server.wait().unwrap().success());
+}

@@ -4,6 +4,8 @@ use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
@@ -18,6 +20,8 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Device and inode.
     id: (u64, u64),
+    /// A successor has it.
+    is_left: Arc<AtomicBool>,
 }
 
 impl SocketFile {
@@ -32,10 +36,20 @@ impl SocketFile {
             }
             other => other?,
         };
-        let metadata = fs::symlink_metadata(path)?;
-        let file = Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()) };
+        let file = Self::there(path)?;
         fs::set_permissions(path, Permissions::from_mode(MODE))?;
         Ok((file, listener))
+    }
+
+    /// The file that is there, on whose socket this program listens.
+    pub(super) fn there(path: &Path) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), id: (metadata.dev(), metadata.ino()), is_left: Arc::default() })
+    }
+
+    /// To be set when a successor has the file.
+    pub(super) fn is_left(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_left)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -45,6 +59,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if self.is_left.load(Relaxed) {
+            return;
+        }
         if fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id) {
             // Whoever starts next finds it dead and replaces it.
             let _ = fs::remove_file(&self.path);
