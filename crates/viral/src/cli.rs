@@ -74,9 +74,18 @@ struct Cli {
     settings: Settings,
 }
 
+/// What a running server does at which signal.
+const SIGNALS_HELP: &str = "\
+Signals:
+  SIGTERM, SIGINT  answers in flight are finished, then it ends; a second one ends it at once
+  SIGHUP           reads the site, or settings and sites, and certificates anew
+  SIGUSR1          opens the access log anew, for logrotate
+  SIGUSR2          starts a successor on the same sockets: a new binary or other settings, and nobody is refused";
+
 #[derive(Subcommand)]
 enum Command {
     /// Serve a directory, or the sites that viral.toml names
+    #[command(after_help = SIGNALS_HELP)]
     Serve {
         /// The directory that holds index.html; without it the [[site]] tables of viral.toml are served, each for its host
         #[arg(value_name = "DIR")]
@@ -85,6 +94,7 @@ enum Command {
         settings: Box<Settings>,
     },
     /// Serve in front of another server: what is the same for everybody travels between visitors, all else is passed on
+    #[command(after_help = SIGNALS_HELP)]
     Proxy {
         /// The other server: http://127.0.0.1:3000, https://app.example or unix:/run/app.sock
         #[arg(value_name = "UPSTREAM")]

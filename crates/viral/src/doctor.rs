@@ -47,7 +47,7 @@ pub(crate) struct DoctorArgs {
 
 /// Runs to the end.
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    log_to_stderr(&args.log, "viral_server=debug", None)?;
+    log_to_stderr(&args.log, "viral_peer=debug", None)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let options = DoctorOptions { url: args.url.clone(), bind: args.bind, other_origin: args.other_origin };
     let found = runtime.block_on(doctor(&options));
