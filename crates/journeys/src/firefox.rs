@@ -10,10 +10,11 @@ use anyhow::Context as _;
 use fantoccini::ClientBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::browser::{Engine, Setting};
 use crate::driver::Driver;
-use crate::wait;
+use crate::{deadlines, wait};
 
 /// Names the folder where it is kept from run to run. Without it each profile begins empty.
 const KEPT_IN: &str = "VIRAL_FIREFOX_CACHE";
@@ -21,7 +22,7 @@ const KEPT_IN: &str = "VIRAL_FIREFOX_CACHE";
 /// Firefox's folder of what it compiled.
 const CACHE: &str = "startupCache";
 
-/// The build that compiled it: another one throws it away.
+/// Names the build that compiled it: another one throws it away.
 const BUILD: &str = "compatibility.ini";
 
 /// Written last, when Firefox has nothing else to do.
@@ -43,61 +44,57 @@ pub(crate) fn profile(folder: &Path) -> PathBuf {
 /// When it cannot be written.
 pub(crate) async fn make_profile(folder: &Path) -> anyhow::Result<()> {
     let kept = KEPT.get_or_init(async || {
-        let kept = PathBuf::from(std::env::var_os(KEPT_IN)?);
-        match keep(&kept).await {
-            Ok(()) => Some(kept),
-            Err(error) => {
-                eprintln!("Firefox starts slowly, for what it compiles of itself was not kept: {error:#}");
-                None
-            }
-        }
+        let folder = PathBuf::from(std::env::var_os(KEPT_IN)?);
+        let kept = keep(&folder).await;
+        kept.inspect_err(|error| eprintln!("Firefox starts slowly, for what it compiles of itself was not kept: {error:#}")).ok()
     });
     let profile = profile(folder);
     fs::create_dir(&profile)?;
-    if let Some(kept) = kept.await {
-        copy(kept, &profile)?;
+    if let Some(kept) = kept.await
+        && copy(kept, &profile).is_err()
+    {
+        // An empty one does, too.
+        fs::remove_dir_all(&profile)?;
+        fs::create_dir(&profile)?;
     }
     Ok(())
 }
 
-/// Has Firefox start once, and keeps what it compiled, unless an earlier run did.
-async fn keep(kept: &Path) -> anyhow::Result<()> {
-    if is_of_this_build(kept) {
-        return Ok(());
+/// Has Firefox start once, and keeps what it compiled in a folder of this build, unless an earlier run did. That folder.
+async fn keep(folder: &Path) -> anyhow::Result<PathBuf> {
+    let kept = folder.join(installed_build().context("which Firefox is installed is not known")?);
+    if kept.is_dir() {
+        return Ok(kept);
     }
-    let folder = tempfile::tempdir()?;
-    let profile = profile(folder.path());
+    let files = tempfile::tempdir()?;
+    let profile = profile(files.path());
     fs::create_dir(&profile)?;
-    let driver = Driver::start(Engine::Firefox, folder.path(), &[]).await?;
+    let driver = Driver::start(Engine::Firefox, files.path(), &[]).await?;
     let mut builder = ClientBuilder::new(HttpConnector::new());
-    builder.capabilities(Engine::Firefox.capabilities(folder.path(), &Setting::default()));
-    let client = builder.connect(&driver.url()).await?;
+    builder.capabilities(Engine::Firefox.capabilities(files.path(), &Setting::default()));
+    let client = timeout(deadlines::BROWSER_READY, builder.connect(&driver.url())).await??;
     let written = wait::try_until(WRITTEN, async || {
         let is_there = profile.join(WRITTEN_LAST).is_file();
         is_there.then_some(()).context("it wrote nothing")
     });
     written.await?;
-    client.close().await?;
+    timeout(deadlines::COMMAND, client.close()).await??;
     drop(driver);
-    // Whole or not at all, whoever else does the same.
-    let parent = kept.parent().context("a folder in a folder")?;
-    fs::create_dir_all(parent)?;
-    let fresh = tempfile::tempdir_in(parent)?;
+    // Whole or not at all: somebody else may do the same, and comes first.
+    fs::create_dir_all(folder)?;
+    let fresh = tempfile::tempdir_in(folder)?;
     copy(&profile, fresh.path())?;
-    let _ = fs::remove_dir_all(kept);
-    fs::rename(fresh.keep(), kept)?;
-    Ok(())
+    match fs::rename(fresh.path(), &kept) {
+        Err(error) if !kept.is_dir() => Err(error.into()),
+        Ok(()) | Err(_) => Ok(kept),
+    }
 }
 
-fn is_of_this_build(kept: &Path) -> bool {
-    let build = |path: &Path, key: &str| {
-        let text = fs::read_to_string(path).ok()?;
-        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
-    };
-    let program = fs::canonicalize("/usr/bin/firefox-esr").ok();
-    let installed = program.and_then(|program| build(&program.parent()?.join("application.ini"), "BuildID"));
-    let compiled_by = build(&kept.join(BUILD), "LastVersion");
-    matches!((installed, compiled_by), (Some(installed), Some(compiled_by)) if compiled_by.contains(&installed))
+/// The build of the Firefox that is started, as it calls it.
+fn installed_build() -> Option<String> {
+    let program = fs::canonicalize("/usr/bin/firefox-esr").ok()?;
+    let text = fs::read_to_string(program.parent()?.join("application.ini")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("BuildID=").map(str::to_owned))
 }
 
 /// Copies what was compiled and by which build, and nothing else of a profile.

@@ -104,14 +104,25 @@ impl Listener {
         Ok(Self::new(Kind::Unix(Some(file), listener)))
     }
 
-    /// A socket on which a predecessor listens, too. Its file is from now on this listener's to take away.
+    /// A socket on which a predecessor listens, too, whose file it made. It is this listener's to take away after [`own_file`](Self::own_file).
     ///
     /// # Errors
     /// When the system does not tell where it is.
     #[cfg(unix)]
     pub fn taken_over(listener: UnixListener) -> io::Result<Self> {
         let file = listener.local_addr()?.as_pathname().and_then(|path| SocketFile::there(path).ok());
+        if let Some(file) = &file {
+            file.is_left().store(true, Relaxed);
+        }
         Ok(Self::new(Kind::Unix(file, listener)))
+    }
+
+    /// The file of a Unix socket that was [`taken_over`](Self::taken_over) is this listener's from now on.
+    #[cfg(unix)]
+    pub fn own_file(&self) {
+        if let Kind::Unix(Some(file), _) = &self.kind {
+            file.is_left().store(false, Relaxed);
+        }
     }
 
     /// Its socket, to be given to a successor.

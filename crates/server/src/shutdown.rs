@@ -51,6 +51,16 @@ impl Shutdown {
         });
     }
 
+    /// Whether the end has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.ending.borrow().is_some()
+    }
+
+    /// Whether a successor serves.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.ending.borrow().is_some_and(|ending| !ending.lasts.is_zero())
+    }
+
     /// Resolves when the end has come.
     pub(crate) async fn begun(&self) {
         let mut ending = self.ending.subscribe();
@@ -128,6 +138,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let begun = Instant::now();
         shutdown.retire(Duration::from_secs(300));
+        assert!(shutdown.is_retired());
         shutdown.begun().await;
         shutdown.lets_go(0.25).await;
         assert_eq!(begun.elapsed().as_secs(), 75);
@@ -139,6 +150,7 @@ mod tests {
         tokio::task::yield_now().await;
         shutdown.begin();
         last.await.unwrap();
+        assert!(!shutdown.is_retired());
         assert_eq!(begun.elapsed().as_secs(), 150, "nobody waits for one that ends");
     }
 

@@ -18,7 +18,7 @@ use crate::config::{Config, HostPattern};
 use crate::connection_limit::ConnectionLimit;
 use crate::error::OpenError;
 use crate::host_table::{Entry, HostTable};
-use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::limits::{ADMIN_CONNECTIONS_MAX, LET_GO_OVER};
 use crate::listen::{self, Service, connections_max, descriptors};
 use crate::listener::Listener;
 use crate::metrics::Exposition;
@@ -126,7 +126,12 @@ impl Sites {
     }
 
     /// From now on these. One that was there goes on as it is; one that is no longer among them says goodbye to its visitors.
+    ///
+    /// Nothing changes where the end has come.
     pub fn replace(&self, sites: Vec<HostedSite>) {
+        if self.0.shutdown.has_begun() {
+            return;
+        }
         self.0.table.replace(sites.iter().map(HostedSite::entry).collect());
         let before = std::mem::replace(&mut *self.lock(), sites.clone());
         for gone in before.into_iter().filter(|site| !sites.iter().any(|other| other.is_same(site))) {
@@ -147,7 +152,8 @@ impl Sites {
             .map(|(listener, hosts, access, limit)| tokio::spawn(listen::serve(listener, self.listened(hosts, access), limit)))
             .collect();
         self.0.shutdown.begun().await;
-        let sites = self.current();
+        // Again for those that a reload brought meanwhile.
+        let sites = self.end_sites();
         for listener in serving {
             let _ = listener.await;
         }
@@ -190,9 +196,7 @@ impl Sites {
     /// As [`Viral::shut_down`].
     pub fn shut_down(&self) {
         self.0.shutdown.begin();
-        for site in self.current() {
-            site.viral.shut_down();
-        }
+        self.end_sites();
     }
 
     /// As [`Viral::prepare_successor`].
@@ -204,10 +208,17 @@ impl Sites {
 
     /// As [`Viral::retire`].
     pub fn retire(&self) {
-        for site in self.current() {
-            site.viral.retire();
+        self.0.shutdown.retire(LET_GO_OVER);
+        self.end_sites();
+    }
+
+    /// Each site ends as all of them do.
+    fn end_sites(&self) -> Vec<HostedSite> {
+        let sites = self.current();
+        for site in &sites {
+            if self.0.shutdown.is_retired() { site.viral.retire() } else { site.viral.shut_down() }
         }
-        self.0.shutdown.begin();
+        sites
     }
 
     fn listened(&self, hosts: Hosts, access: Option<AccessLog>) -> Service {

@@ -110,9 +110,9 @@ mod tests {
         ];
         for (one, other, expected) in rows {
             let (a, b) = (addr(one.0, one.1), addr(other.0, other.1));
-            let reach =
+            let facts =
                 |addr, (_, _, nat, candidates): &End<'_>| NatFacts { addr, nat: *nat, names_ipv6: names_ipv6(candidates), is_told: true };
-            let (a, b) = (reach(&a, one), reach(&b, other));
+            let (a, b) = (facts(&a, one), facts(&b, other));
             assert_eq!((a.may_connect(&b), b.may_connect(&a)), (*expected, *expected), "{one:?} {other:?}");
         }
     }

@@ -16,6 +16,8 @@ pub(crate) const NAMES: &str = "LISTEN_FDNAMES";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     Public,
+    /// For visitors, too, but systemd's: it made the socket and knows its address.
+    Systemd,
     Redirect,
     Admin,
     Stun,
@@ -30,16 +32,19 @@ pub(crate) struct Given {
     pub(crate) redirect: Vec<Listener>,
     pub(crate) admin: Vec<Listener>,
     pub(crate) stun: Vec<UdpSocket>,
-    /// None where they are systemd's.
+    /// Whether systemd listened first.
+    pub(crate) is_of_systemd: bool,
+    /// None where nobody serves before.
     predecessor: Option<UnixDatagram>,
 }
 
 impl Name {
-    const ALL: [Self; 5] = [Self::Public, Self::Redirect, Self::Admin, Self::Stun, Self::Predecessor];
+    const ALL: [Self; 6] = [Self::Public, Self::Systemd, Self::Redirect, Self::Admin, Self::Stun, Self::Predecessor];
 
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Public => "viral-public",
+            Self::Systemd => "viral-systemd",
             Self::Redirect => "viral-redirect",
             Self::Admin => "viral-admin",
             Self::Stun => "viral-stun",
@@ -66,7 +71,10 @@ impl Given {
                 Some(Name::Redirect) => given.redirect.extend(listener(&mut fds, at, Listener::taken_over)?),
                 Some(Name::Admin) => given.admin.extend(listener(&mut fds, at, Listener::taken_over)?),
                 Some(Name::Public) => given.public.extend(listener(&mut fds, at, Listener::taken_over)?),
-                None => given.public.extend(listener(&mut fds, at, |listener| Ok(listener.into()))?),
+                Some(Name::Systemd) | None => {
+                    given.is_of_systemd = true;
+                    given.public.extend(listener(&mut fds, at, |listener| Ok(listener.into()))?);
+                }
             }
         }
         Ok(given)

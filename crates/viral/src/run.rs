@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -155,7 +155,8 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     let hangup = if is_demo || io::stdin().is_terminal() { None } else { Some(signal(SignalKind::hangup())?) };
     // It would end who does not listen for it, with or without a log.
     let (user, succeeding) = (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?);
-    let served = systemd::starting(open(answered)).await?;
+    // systemd listens to the predecessor as long as that serves.
+    let served = if given.is_of_predecessor() { open(answered).await? } else { systemd::starting(open(answered)).await? };
     if let Some(certificate) = &certificate {
         served.show_certificates(certificate);
     }
@@ -169,22 +170,31 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     let ending = Arc::new(Notify::new());
     tokio::spawn(end_on_signal(served.clone(), interrupt, terminate, Arc::clone(&ending)));
     tokio::spawn(reopen_on_signal(served.clone(), user));
-    if let Some(hangup) = hangup {
-        tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup));
-    }
+    let reloading = hangup.map(|hangup| tokio::spawn(reload_on_signal(served.clone(), certificate.clone(), hangup)));
     let (public, operators) = (locals(&listeners)?, locals(&admin)?);
     warn_of(config, &public, &operators, certificate.is_some());
     let redirected = locals(&redirecting)?;
     let stun_locals = stun.as_ref().map(StunServer::locals).unwrap_or_default();
     let tls = Spoken { public: certificate.is_some(), admin: certificate.is_some() && config.admin_token.is_some() };
-    say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, tls)))?;
-    let listening = [(Name::Public, listeners.as_slice()), (Name::Redirect, &redirecting), (Name::Admin, &admin)];
-    let mut estate = Estate::of(&listening, stun.as_ref())?;
+    let said = say(&announcement(&public, &operators, &redirected, &stun_locals, (is_demo, tls)));
+    // Who read what the predecessor said may have gone since.
+    said.or_else(|error| if given.is_of_predecessor() { Ok(()) } else { Err(error) })?;
+    let listening = [
+        (if is_given { Name::Systemd } else { Name::Public }, listeners.as_slice()),
+        (Name::Redirect, &redirecting),
+        (Name::Admin, &admin),
+    ];
+    let estate = Estate::of(&listening, stun.as_ref());
     let answering = stun::start(stun, &served);
-    estate.add_tasks(answering.as_ref().map(JoinHandle::abort_handle));
-    systemd::ready();
-    if let Some(predecessor) = given.take_predecessor() {
-        successor::tell(&predecessor);
+    let mut tasks: Vec<AbortHandle> = answering.iter().chain(&reloading).map(JoinHandle::abort_handle).collect();
+    match given.take_predecessor() {
+        Some(predecessor) => {
+            // It may have been moved away while the site was read.
+            served.reopen_log();
+            listening.iter().flat_map(|(_, listeners)| *listeners).for_each(Listener::own_file);
+            successor::tell(&predecessor);
+        }
+        None => systemd::ready(),
     }
     let redirects = tokio::spawn({
         let served = served.clone();
@@ -192,9 +202,12 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     });
     // A certificate authority comes to look at once.
     if let Some(certificates) = certificates {
-        estate.add_tasks([tokio::spawn(certificates.keep()).abort_handle()]);
+        tasks.push(tokio::spawn(certificates.keep()).abort_handle());
     }
-    tokio::spawn(estate.pass_on(served.clone(), succeeding, ending));
+    match estate {
+        Ok(estate) => _ = tokio::spawn(estate.pass_on(tasks, served.clone(), succeeding, ending)),
+        Err(error) => tracing::warn!(error = format!("{error:#}"), "SIGUSR2 will start no successor"),
+    }
     served.serve(listeners, admin).await;
     let _ = redirects.await;
     answering.inspect(JoinHandle::abort);
@@ -231,7 +244,7 @@ async fn public_listeners(config: &Config, given: &mut Given) -> anyhow::Result<
     let named = named(&locals(&sockets)?);
     if given.is_of_predecessor() {
         tracing::info!(sockets = %named, "the predecessor's sockets are listened on in place of --listen");
-        return Ok((sockets, false));
+        return Ok((sockets, given.is_of_systemd));
     }
     tracing::info!(sockets = %named, "systemd gives these sockets; they are listened on in place of --listen");
     Ok((sockets, true))

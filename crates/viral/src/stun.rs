@@ -19,6 +19,8 @@ pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool, g
     let sockets = std::mem::take(&mut given.stun);
     match &config.stun_listen {
         StunListen::Off => Ok(None),
+        // The default depends on who is in front, which may be somebody else than before.
+        StunListen::AsListen if is_given || !config.trust_proxy.is_empty() => Ok(beside(config, public, is_given)),
         StunListen::At(_) | StunListen::AsListen if !sockets.is_empty() => {
             StunServer::taken_over(sockets).map(Some).context("the predecessor's sockets for STUN cannot be used")
         }

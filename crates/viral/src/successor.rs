@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
@@ -36,8 +36,6 @@ pub(crate) struct Estate {
     words: Vec<OsString>,
     listening: Vec<(Name, SharedSocket)>,
     stun: Vec<OwnedFd>,
-    /// What only one process does at a time.
-    tasks: Vec<AbortHandle>,
 }
 
 impl Estate {
@@ -52,16 +50,11 @@ impl Estate {
             shared.push((name, listener.share()?));
         }
         let stun = stun.map(StunServer::share).transpose()?.unwrap_or_default();
-        Ok(Self { program, words, listening: shared, stun, tasks: Vec::new() })
+        Ok(Self { program, words, listening: shared, stun })
     }
 
-    /// Does these, which the successor does from then on.
-    pub(crate) fn add_tasks(&mut self, tasks: impl IntoIterator<Item = AbortHandle>) {
-        self.tasks.extend(tasks);
-    }
-
-    /// Starts a successor at a signal, and retires once it serves. Ends, and closes its sockets, when this process is to end.
-    pub(crate) async fn pass_on(self, served: Served, mut asked: Signal, ending: Arc<Notify>) {
+    /// Starts a successor at a signal, and retires once it serves: `tasks` are what only one process does. Ends, and closes its sockets, when this process is to end.
+    pub(crate) async fn pass_on(self, tasks: Vec<AbortHandle>, served: Served, mut asked: Signal, ending: Arc<Notify>) {
         let mut ending = pin!(ending.notified());
         loop {
             tokio::select! {
@@ -72,7 +65,7 @@ impl Estate {
             served.prepare_successor().await;
             let outcome = match self.start() {
                 Ok(mut successor) => tokio::select! {
-                    outcome = successor.serves() => outcome,
+                    outcome = successor.serves() => outcome.inspect_err(|_| successor.end()),
                     () = &mut ending => return successor.end(),
                 },
                 Err(error) => Err(error),
@@ -80,10 +73,10 @@ impl Estate {
             match outcome {
                 Ok(process) => {
                     systemd::succeeded_by(process);
-                    self.tasks.iter().for_each(AbortHandle::abort);
+                    tasks.iter().for_each(AbortHandle::abort);
                     self.listening.iter().for_each(|(_, socket)| socket.leave());
-                    tracing::info!(process, "the successor serves; answers in flight are finished here");
-                    return served.retire();
+                    served.retire();
+                    return tracing::info!(process, "the successor serves; answers in flight are finished here");
                 }
                 Err(error) => tracing::error!(error = format!("{error:#}"), "there is no successor; this process goes on"),
             }
@@ -116,9 +109,16 @@ impl Estate {
 /// The program and its arguments, as it was called: a new version may be where a link leads later.
 fn called() -> anyhow::Result<(PathBuf, Vec<OsString>)> {
     let mut words = std::env::args_os();
-    let first = words.next().map(PathBuf::from).filter(|word| word.components().count() > 1);
-    let program = first.map_or_else(std::env::current_exe, std::path::absolute);
+    let first = words.next().map(PathBuf::from).unwrap_or_default();
+    let found = if first.components().count() > 1 { Some(first) } else { in_path(&first) };
+    let program = found.map_or_else(std::env::current_exe, std::path::absolute);
     Ok((program.context("nobody knows where this program is")?, words.collect()))
+}
+
+/// The program that a shell would start at this word.
+fn in_path(word: &Path) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").filter(|_| !word.as_os_str().is_empty())?;
+    std::env::split_paths(&folders).map(|folder| folder.join(word)).find(|path| path.is_file())
 }
 
 /// A process that is to serve.
@@ -139,16 +139,15 @@ impl Successor {
                 _ => bail!("it is not heard"),
             },
             ended = self.process.wait() => bail!("it ended before it served, with {}; it said why", ended?),
-            () = tokio::time::sleep(SERVES_WITHIN) => {
-                self.process.start_kill()?;
-                bail!("it did not serve within {} minutes", SERVES_WITHIN.as_secs() / 60)
-            }
+            () = tokio::time::sleep(SERVES_WITHIN) => bail!("it did not serve within {} minutes", SERVES_WITHIN.as_secs() / 60),
         }
     }
 
-    /// Nobody needs it any more.
-    fn end(mut self) {
-        if let Err(error) = self.process.start_kill() {
+    /// Ends it, if it has not ended by itself.
+    fn end(&mut self) {
+        if self.process.id().is_some()
+            && let Err(error) = self.process.start_kill()
+        {
             tracing::warn!(%error, "the successor that was to serve cannot be ended");
         }
     }

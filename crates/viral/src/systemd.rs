@@ -42,7 +42,8 @@ pub(crate) fn stopping() {
 
 /// The service is another process from now on.
 pub(crate) fn succeeded_by(process: u32) {
-    tell(&[NotifyState::MainPid(process)]);
+    // It serves already, and a reload that this process began is over.
+    tell(&[NotifyState::MainPid(process), NotifyState::Ready]);
 }
 
 fn tell(state: &[NotifyState<'_>]) {

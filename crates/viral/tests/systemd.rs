@@ -92,6 +92,30 @@ fn a_given_unix_socket_stays_when_the_program_ends() {
 }
 
 #[test]
+fn systemd_follows_a_successor_whose_socket_stays_its_own() {
+    let (dir, run) = (folder(), tempfile::tempdir().unwrap());
+    let (path, notify) = (run.path().join("v.sock"), run.path().join("notify"));
+    let states = UnixDatagram::bind(&notify).unwrap();
+    states.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut server = start(dir.path(), UnixListener::bind(&path).unwrap().into(), &notify);
+    assert_eq!(told(&states), ["READY=1"]);
+    kill_process(Pid::from_child(&server), Signal::USR2).unwrap();
+    // The successor itself says nothing before: only the main process is listened to.
+    let followed = told(&states);
+    assert_eq!(followed[1..], ["READY=1"]);
+    let successor = Pid::from_raw(followed[0].strip_prefix("MAINPID=").unwrap().parse().unwrap()).unwrap();
+    assert!(server.wait().unwrap().success());
+    assert_eq!(status(UnixStream::connect(&path).unwrap()), "HTTP/1.1 200 OK");
+    kill_process(successor, Signal::TERM).unwrap();
+    assert_eq!(told(&states), ["STOPPING=1"]);
+    // Both have ended when nobody has the other end any more.
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut server.stderr.take().unwrap(), &mut said).unwrap();
+    assert!(path.exists(), "it is systemd's");
+    assert!(said.contains("the successor serves"), "{said}");
+}
+
+#[test]
 fn what_connects_already_is_refused_with_what_to_do() {
     let dir = folder();
     let (one, _other) = UnixStream::pair().unwrap();

@@ -6,7 +6,7 @@ use viral_journeys::proxy::{Kind, Proxy};
 use viral_journeys::server::Server;
 use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
-use viral_journeys::wait::journey;
+use viral_journeys::wait::journey_alone;
 
 use crate::common::assert_whole;
 
@@ -50,35 +50,35 @@ const TRUST: &[&str] = &["--trust-proxy", "127.0.0.1"];
 
 #[tokio::test]
 async fn behind_nginx_as_the_readme_has_it() {
-    journey(visitors_feed_each_other_behind(Kind::Nginx, TRUST)).await;
+    journey_alone(visitors_feed_each_other_behind(Kind::Nginx, TRUST)).await;
 }
 
 #[tokio::test]
 async fn behind_an_nginx_that_does_not_pass_the_host_on() {
-    journey(visitors_feed_each_other_behind(Kind::NginxBare, &[])).await;
+    journey_alone(visitors_feed_each_other_behind(Kind::NginxBare, &[])).await;
 }
 
 #[tokio::test]
 async fn below_a_path_that_the_proxy_keeps() {
-    journey(visitors_feed_each_other_below_a_path(Kind::NginxKeeps)).await;
+    journey_alone(visitors_feed_each_other_below_a_path(Kind::NginxKeeps)).await;
 }
 
 #[tokio::test]
 async fn below_a_path_that_the_proxy_leaves_out() {
-    journey(visitors_feed_each_other_below_a_path(Kind::NginxStrips)).await;
+    journey_alone(visitors_feed_each_other_below_a_path(Kind::NginxStrips)).await;
 }
 
 #[tokio::test]
 async fn behind_caddy() {
-    journey(visitors_feed_each_other_behind(Kind::Caddy, TRUST)).await;
+    journey_alone(visitors_feed_each_other_behind(Kind::Caddy, TRUST)).await;
 }
 
 #[tokio::test]
 async fn behind_apache() {
-    journey(visitors_feed_each_other_behind(Kind::Apache, TRUST)).await;
+    journey_alone(visitors_feed_each_other_behind(Kind::Apache, TRUST)).await;
 }
 
 #[tokio::test]
 async fn behind_haproxy() {
-    journey(visitors_feed_each_other_behind(Kind::HaProxy, TRUST)).await;
+    journey_alone(visitors_feed_each_other_behind(Kind::HaProxy, TRUST)).await;
 }

@@ -10,7 +10,7 @@ use viral_journeys::certificate;
 use viral_journeys::server::Server;
 use viral_journeys::site::App;
 use viral_journeys::visitor::Visitor;
-use viral_journeys::wait::journey;
+use viral_journeys::wait::journey_alone;
 
 use crate::common::{assert_whole, seeds};
 
@@ -30,7 +30,7 @@ async fn visiting(engine: Engine, certificate: &Path, url: &str) -> Visitor {
 
 #[tokio::test]
 async fn over_tls_the_app_travels() {
-    journey(async {
+    journey_alone(async {
         let site = App::default().site();
         let (_folder, [certificate, key]) = certificate();
         let words = [certificate.to_str(), key.to_str()].map(|path| path.expect("a path of text"));

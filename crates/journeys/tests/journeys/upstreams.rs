@@ -14,7 +14,7 @@ use viral_journeys::server::{Server, binary};
 use viral_journeys::shop::Shop;
 use viral_journeys::site::{App, Site, noise};
 use viral_journeys::visitor::{Status, Visitor};
-use viral_journeys::wait::{self, journey};
+use viral_journeys::wait::{self, journey, journey_alone};
 
 use crate::common::{assert_whole, seeds};
 
@@ -47,7 +47,7 @@ async fn visitors_feed_each_other(server: &Server, site: &Site) {
 
 #[tokio::test]
 async fn in_front_of_nginx_the_app_travels() {
-    journey(async {
+    journey_alone(async {
         let site = App::default().site();
         let nginx = Nginx::serve(site.folder()).await.expect("nginx");
         visitors_feed_each_other(&proxy(nginx.address()).await, &site).await;

@@ -85,12 +85,16 @@ impl Acme {
         let challenges = Challenges::default();
         let tls = Tls::awaiting(challenges.clone()).map_err(|error| AcmeError::Tls(error.to_string()))?;
         let acme = Self { options, store, client, tls, challenges };
-        match acme.store.certificate() {
-            Ok(None) => {}
-            Ok(Some(pem)) => _ = acme.show(&pem).inspect_err(|error| acme.say_broken(&error.to_string())),
-            Err(error) => acme.say_broken(&error.to_string()),
-        }
+        acme.show_kept();
         Ok(acme)
+    }
+
+    fn show_kept(&self) {
+        match self.store.certificate() {
+            Ok(None) => {}
+            Ok(Some(pem)) => _ = self.show(&pem).inspect_err(|error| self.say_broken(&error.to_string())),
+            Err(error) => self.say_broken(&error.to_string()),
+        }
     }
 
     fn say_broken(&self, error: &str) {
@@ -109,6 +113,8 @@ impl Acme {
 
     /// Orders a certificate whenever one is due. Never ends.
     pub async fn keep(self) {
+        // A predecessor of this process may have got one since.
+        self.show_kept();
         loop {
             let now = SystemTime::now();
             match self.due(now).duration_since(now) {

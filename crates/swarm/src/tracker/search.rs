@@ -91,20 +91,20 @@ impl Search<'_> {
         };
         let held = session.held.map_or(0, |held| permille(held.bytes, bytes));
         let covered = u32::from(share) * u32::from(held) / 1000;
-        let reach = session.nat_facts();
+        let facts = session.nat_facts();
         let seeker = NatFacts { addr: &self.addr, nat: self.nat, names_ipv6: self.names_ipv6, is_told: true };
         let is_no_choice = is_barred
             || covered < u32::from(self.covered_min)
             || session.standing.is_cooling_down_for(self.now_ms, self.network)
             || !(is_own || session.book.has_room_for(self.network))
             || self.learned.is_failing(&place)
-            || !seeker.may_connect(&reach);
+            || !seeker.may_connect(&facts);
         if is_no_choice {
             return None;
         }
         let merits = Merits {
             fault_count: session.standing.fault_count_for(self.now_ms, self.network),
-            is_hard_to_reach: !seeker.likely_connects(&reach),
+            is_hard_to_reach: !seeker.likely_connects(&facts),
             is_unproven: !session.standing.is_proven_to(self.network),
             partial: covered < u32::from(COMPLETE_MIN_PERMILLE),
             way: self.learned.class(&place),
