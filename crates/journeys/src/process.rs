@@ -92,6 +92,11 @@ impl Process {
         self.exited(deadlines::SERVER_GONE).await
     }
 
+    /// Sends SIGUSR2 to the child.
+    pub fn signal_user2(&self) {
+        send(self.child.id(), Signal::USR2);
+    }
+
     /// Waits for the child to end by itself.
     ///
     /// # Errors
@@ -135,6 +140,26 @@ impl Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A process that another one left behind; killed when this is dropped.
+#[derive(Debug)]
+pub struct LeftBehind(u32);
+
+impl LeftBehind {
+    /// The process with this id, which a process of ours started.
+    #[must_use]
+    pub fn of(id: u32) -> Self {
+        Self(id)
+    }
+}
+
+impl Drop for LeftBehind {
+    fn drop(&mut self) {
+        for id in tree(self.0) {
+            send(id, Signal::KILL);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{self, Reply};
-use crate::process::Process;
+use crate::process::{LeftBehind, Process};
 use crate::{deadlines, wait};
 
 /// A running `viral serve DIR` or `viral proxy URL`, ended when dropped.
@@ -183,6 +183,24 @@ impl Server {
         let (listen, admin) = (self.address.to_string(), self.admin.to_string());
         let (process, ..) = spawn((&self.binary, &self.arguments), &listen, &admin, self.logs.path()).expect("the server starts again");
         self.process = process;
+    }
+
+    /// Has a successor take the server's place by SIGUSR2, and waits until the predecessor has ended.
+    ///
+    /// # Panics
+    /// When there is none in time, or the predecessor ends with a failure.
+    pub async fn succeed(&mut self) -> LeftBehind {
+        self.process.signal_user2();
+        let successor = wait::until("a successor serves", deadlines::SERVER_READY, async || {
+            let log = self.process.log();
+            let (_, line) = log.split_once("the successor serves").ok_or_else(|| log.clone())?;
+            let number = line.lines().next().and_then(|line| line.split_once("process=")).map(|(_, number)| number.trim().parse());
+            number.and_then(Result::ok).ok_or_else(|| log.clone())
+        });
+        let successor = LeftBehind::of(successor.await);
+        let status = self.process.exited(deadlines::SERVER_GONE).await.expect("the predecessor ends");
+        assert!(status.success(), "the predecessor ended with {status}:\n{}", self.process.log());
+        successor
     }
 
     /// Ends the server by SIGTERM.

@@ -25,6 +25,26 @@ async fn seeders_find_a_restarted_server_by_themselves_and_feed_the_next_visitor
 }
 
 #[tokio::test]
+async fn seeders_and_downloads_go_on_with_a_successor() {
+    journey(async {
+        let site = App { parts: 48, part_len: 1 << 20, ..App::default() }.site();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let seeder = first_seeder_with(&server, &site, Chromium, scripted(COUNTS_SENT)).await;
+        let leecher = Visitor::fresh(Firefox).await;
+        leecher.open(&server.url("/")).await;
+        seeder.until("some of the app was sent", "window.journey.sent > 4194304").await;
+        let _successor = server.succeed().await;
+        assert_whole(&leecher.until_app_runs().await, &site);
+        let status = leecher.status().await;
+        assert_eq!(status.answer, "thin");
+        assert!(status.bytes_from_peers > site.len() * 8 / 10, "{status:?}");
+        seeds(&server, &leecher, 2).await;
+        fed_by_peers(&server, &site, Chromium).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_download_from_a_peer_goes_on_while_the_server_restarts() {
     journey(async {
         let site = App { parts: 48, part_len: 1 << 20, ..App::default() }.site();
