@@ -74,7 +74,7 @@ impl Op {
 /// Operations on a download: a seed, then of each its number, the milliseconds since the one before, and its arguments.
 ///
 /// # Panics
-/// Where the machine breaks a promise; see [`Model`] and [`finish`].
+/// Where the machine breaks a promise; see `Model` and `finish`.
 pub fn download_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let mut model = Model::new(bytes.number());

@@ -81,7 +81,7 @@ impl Op {
 /// Operations on a session: how it begins, then of each its number, the milliseconds since the one before, and its arguments.
 ///
 /// # Panics
-/// Where the session breaks a promise; see [`World`] and [`World::finish`].
+/// Where the session breaks a promise; see `World` and `World::finish`.
 pub fn session_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let (seed, flags, slots, offers) = (bytes.byte(), bytes.byte(), bytes.byte(), bytes.below(PEERS));

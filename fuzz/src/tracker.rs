@@ -93,7 +93,7 @@ impl Op {
 /// Operations on a tracker: a byte for its peer scope, a seed whose upper bits are policies of tiers, then of each its number and its arguments, a byte each.
 ///
 /// # Panics
-/// Where the tracker breaks a promise; see [`World`] and [`leave`].
+/// Where the tracker breaks a promise; see `World` and `leave`.
 pub fn tracker_ops(data: &[u8]) {
     let mut bytes = Bytes::new(data);
     let peer_scope = [PeerScope::Any, PeerScope::Prefix, PeerScope::Near][bytes.below(3)];

@@ -154,6 +154,7 @@ fn test(steps: &mut Steps, without_journeys: bool) -> anyhow::Result<()> {
     steps.run("others' crates", deny::check)?;
     steps.run("npm ci", browser::install)?;
     steps.run("clippy", rust::clippy)?;
+    steps.run("documentation of the crates", rust::docs)?;
     steps.run("the server as a library, without a command line and without features", rust::library)?;
     steps.run("unit and property tests", rust::tests)?;
     steps.run("doc tests", rust::doc_tests)?;

@@ -10,18 +10,20 @@ const JOURNEYS_CRATE: &str = "viral-journeys";
 /// What cargo is told for every build of tests. The same words each time, or the crates of others are built once for each choice of packages.
 pub(crate) const WHOLE: [&str; 3] = ["--workspace", "--features", "viral-journeys/browsers"];
 
+/// The features that turn all code on.
+const ALL_CODE: [&str; 2] = ["--features", "viral-journeys/browsers,viral-peer/rogue"];
+
 pub(crate) fn formatting() -> anyhow::Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))
 }
 
 pub(crate) fn clippy() -> anyhow::Result<()> {
-    run(cargo().args(["clippy", "--workspace", "--all-targets"]).args([
-        "--features",
-        "viral-journeys/browsers,viral-peer/rogue",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(ALL_CODE).args(["--", "-D", "warnings"]))
+}
+
+/// Links in the documentation of the crates lead somewhere.
+pub(crate) fn docs() -> anyhow::Result<()> {
+    run(cargo().args(["doc", "--workspace", "--no-deps"]).args(ALL_CODE).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Other programs have the server without what only the program `viral` needs, and without features.

@@ -111,7 +111,7 @@ pub(crate) const SEEDER_SLOTS: u8 = 16;
 /// Pages one `viral seed` mirrors.
 pub(crate) const SEEDED_URLS_MAX: usize = 64;
 
-/// A download is given up when nothing came for this long: behind a hundred others one answer of the origin may take [`ANSWER_WAIT`], and then it is asked once more.
+/// A download is given up when nothing came for this long: behind a hundred others one answer of the origin may take `ANSWER_WAIT`, and then it is asked once more.
 pub const STALL: Duration = Duration::from_secs(40);
 
 /// Longest sleep of a peer for which nothing is due: so seldom that it costs nothing.

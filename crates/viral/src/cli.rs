@@ -1,4 +1,5 @@
 //! What can be said on the command line, and the settings that come of it.
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, reason = "a help text is no Markdown")]
 
 use std::path::{Path, PathBuf};
 

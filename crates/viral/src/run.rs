@@ -308,7 +308,7 @@ fn warn_of(config: &Config, public: &[ListenAt], operators: &[ListenAt], is_tls:
     }
 }
 
-/// Whether others than this machine can reach it: 0.0.0.0 and [::] mean every address there is.
+/// Whether others than this machine can reach it: `0.0.0.0` and `[::]` mean every address there is.
 fn is_open_to_others(at: &ListenAt) -> bool {
     matches!(at, ListenAt::At(address) if !address.ip().to_canonical().is_loopback())
 }
