@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 
-use crate::browser::Engine;
+use crate::browser::{Engine, Setting};
 use crate::process::Process;
 use crate::{deadlines, http, wait};
 
@@ -39,6 +41,21 @@ impl Driver {
             }
             Engine::WebKit => webkit(folder, under).await,
         }
+    }
+
+    /// Starts the driver of `engine` and, through it, a browser whose files are in `folder`.
+    ///
+    /// # Errors
+    /// When either does not start; of the browser with what the driver logged.
+    pub async fn with_browser(engine: Engine, folder: &Path, setting: &Setting) -> anyhow::Result<(Self, Client)> {
+        let driver = Self::start(engine, folder, setting.under).await?;
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(engine.capabilities(folder, setting));
+        let url = driver.url();
+        let silent = || format!("{engine:?} did not start; its driver logged:\n{}", driver.log());
+        let connecting = tokio::time::timeout(deadlines::BROWSER_READY, builder.connect(&url));
+        let client = connecting.await.with_context(silent)?.with_context(silent)?;
+        Ok((driver, client))
     }
 
     /// Where WebDriver commands go.

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fantoccini::ClientBuilder;
-use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -69,10 +67,7 @@ async fn keep(folder: &Path) -> anyhow::Result<PathBuf> {
     let files = tempfile::tempdir()?;
     let profile = profile(files.path());
     fs::create_dir(&profile)?;
-    let driver = Driver::start(Engine::Firefox, files.path(), &[]).await?;
-    let mut builder = ClientBuilder::new(HttpConnector::new());
-    builder.capabilities(Engine::Firefox.capabilities(files.path(), &Setting::default()));
-    let client = timeout(deadlines::BROWSER_READY, builder.connect(&driver.url())).await??;
+    let (driver, client) = Driver::with_browser(Engine::Firefox, files.path(), &Setting::default()).await?;
     let written = wait::try_until(WRITTEN, async || {
         let is_there = profile.join(WRITTEN_LAST).is_file();
         is_there.then_some(()).context("it wrote nothing")

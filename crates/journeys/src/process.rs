@@ -128,16 +128,12 @@ impl Process {
 
     /// Stops every process of the tree where it stands, as a machine going to sleep would.
     pub fn freeze(&self) {
-        for id in tree(self.child.id()) {
-            send(id, Signal::STOP);
-        }
+        send_to_tree(self.child.id(), Signal::STOP);
     }
 
     /// Kills every process of the tree at once, without a farewell.
     pub fn kill(&mut self) {
-        for id in tree(self.child.id()) {
-            send(id, Signal::KILL);
-        }
+        send_to_tree(self.child.id(), Signal::KILL);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -157,15 +153,19 @@ impl LeftBehind {
 
 impl Drop for LeftBehind {
     fn drop(&mut self) {
-        for id in tree(self.0) {
-            send(id, Signal::KILL);
-        }
+        send_to_tree(self.0, Signal::KILL);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+fn send_to_tree(root: u32, signal: Signal) {
+    for id in tree(root) {
+        send(id, signal);
     }
 }
 

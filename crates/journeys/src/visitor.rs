@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -77,13 +76,7 @@ impl Visitor {
         if engine == Engine::Firefox {
             firefox::make_profile(folder.path()).await.context("a profile for Firefox")?;
         }
-        let driver = Driver::start(engine, folder.path(), setting.under).await?;
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(engine.capabilities(folder.path(), setting));
-        let url = driver.url();
-        let silent = || format!("{engine:?} did not start; its driver logged:\n{}", driver.log());
-        let connecting = tokio::time::timeout(deadlines::BROWSER_READY, builder.connect(&url));
-        let client = connecting.await.with_context(silent)?.with_context(silent)?;
+        let (driver, client) = Driver::with_browser(engine, folder.path(), setting).await?;
         let visitor = Self { client, engine, driver, _folder: folder };
         if let Some(script) = &setting.script_before_load {
             visitor.run_before_load(script).await;

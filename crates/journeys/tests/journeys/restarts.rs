@@ -1,9 +1,9 @@
 //! The server goes away and comes back while visitors are there.
 
-use viral_journeys::browser::Engine::{Chromium, Firefox};
+use viral_journeys::browser::Engine::{self, Chromium, Firefox};
 use viral_journeys::hostile::COUNTS_SENT;
 use viral_journeys::server::Server;
-use viral_journeys::site::App;
+use viral_journeys::site::{App, Site};
 use viral_journeys::visitor::Visitor;
 use viral_journeys::wait::journey;
 
@@ -24,41 +24,44 @@ async fn seeders_find_a_restarted_server_by_themselves_and_feed_the_next_visitor
     .await;
 }
 
-#[tokio::test]
-async fn seeders_and_downloads_go_on_with_a_successor() {
-    journey(async {
-        let site = App { parts: 48, part_len: 1 << 20, ..App::default() }.site();
-        let mut server = Server::serve(site.folder(), &[]).await;
-        let seeder = first_seeder_with(&server, &site, Chromium, scripted(COUNTS_SENT)).await;
-        let leecher = Visitor::fresh(Firefox).await;
-        leecher.open(&server.url("/")).await;
-        seeder.until("some of the app was sent", "window.journey.sent > 4194304").await;
-        let _successor = server.succeed().await;
-        assert_whole(&leecher.until_app_runs().await, &site);
-        let status = leecher.status().await;
-        assert_eq!(status.answer, "thin");
-        assert!(status.bytes_from_peers > site.len() * 8 / 10, "{status:?}");
-        seeds(&server, &leecher, 2).await;
-        fed_by_peers(&server, &site, Chromium).await;
-    })
-    .await;
+/// What happens to the server in the middle of a download from a peer costs neither the download nor a session. Both visitors, who seed.
+async fn a_download_goes_on(engine: Engine, site: &Site, server: &mut Server, happens: impl AsyncFnOnce(&mut Server)) -> [Visitor; 2] {
+    let seeder = first_seeder_with(server, site, Chromium, scripted(COUNTS_SENT)).await;
+    let leecher = Visitor::fresh(engine).await;
+    leecher.open(&server.url("/")).await;
+    seeder.until("some of the app was sent", "window.journey.sent > 4194304").await;
+    happens(server).await;
+    assert_whole(&leecher.until_app_runs().await, site);
+    let status = leecher.status().await;
+    assert_eq!(status.answer, "thin");
+    assert!(status.bytes_from_peers > site.len() * 8 / 10, "{status:?}");
+    seeds(server, &leecher, 2).await;
+    [seeder, leecher]
+}
+
+fn large() -> Site {
+    App { parts: 48, part_len: 1 << 20, ..App::default() }.site()
 }
 
 #[tokio::test]
 async fn a_download_from_a_peer_goes_on_while_the_server_restarts() {
     journey(async {
-        let site = App { parts: 48, part_len: 1 << 20, ..App::default() }.site();
+        let site = large();
         let mut server = Server::serve(site.folder(), &[]).await;
-        let seeder = first_seeder_with(&server, &site, Chromium, scripted(COUNTS_SENT)).await;
-        let leecher = Visitor::fresh(Chromium).await;
-        leecher.open(&server.url("/")).await;
-        seeder.until("some of the app was sent", "window.journey.sent > 4194304").await;
-        server.restart().await;
-        assert_whole(&leecher.until_app_runs().await, &site);
-        let status = leecher.status().await;
-        assert_eq!(status.answer, "thin");
-        assert!(status.bytes_from_peers > site.len() * 8 / 10, "{status:?}");
-        seeds(&server, &leecher, 2).await;
+        a_download_goes_on(Chromium, &site, &mut server, Server::restart).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn seeders_and_downloads_go_on_with_a_successor() {
+    journey(async {
+        let site = large();
+        let mut server = Server::serve(site.folder(), &[]).await;
+        let mut successor = None;
+        let happens = async |server: &mut Server| successor = Some(server.succeed().await);
+        let _seeders = a_download_goes_on(Firefox, &site, &mut server, happens).await;
+        fed_by_peers(&server, &site, Chromium).await;
     })
     .await;
 }
