@@ -223,15 +223,10 @@ impl Moves for Shares {
 /// Drives a connection that has only just come until something came over it, for a while: hyper would close it, with a request under way. None when it goes on.
 async fn begin<C: Future>(mut connection: Pin<&mut C>, meter: &Meter) -> Option<C::Output> {
     let mut patience = pin!(sleep(SHUTDOWN_UNASKED));
-    poll_fn(|cx| {
-        if !meter.is_fresh() {
-            return Poll::Ready(None);
-        }
-        match connection.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending if meter.is_fresh() => patience.as_mut().poll(cx).map(|()| None),
-            Poll::Pending => Poll::Ready(None),
-        }
+    poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if meter.is_fresh() => patience.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => Poll::Ready(None),
     })
     .await
 }

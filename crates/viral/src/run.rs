@@ -138,8 +138,8 @@ pub(crate) fn raise_descriptor_limit() {
 
 async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::Result<Served>, is_demo: bool) -> anyhow::Result<()> {
     let mut given = Given::take()?;
-    let (mut listeners, is_given) = public_listeners(config, &mut given).await?;
-    let stun = stun::bind(config, &locals(&listeners)?, is_given, &mut given).await?;
+    let mut listeners = public_listeners(config, &mut given).await?;
+    let stun = stun::bind(config, &locals(&listeners)?, &mut given).await?;
     let certificates = tls::of(config, &locals(&listeners)?, config.state_dir.clone().or_else(systemd_state_dir))?;
     let certificate = certificates.as_ref().map(|certificates| certificates.tls.clone());
     let challenges = certificates.as_ref().and_then(|certificates| certificates.challenges.clone());
@@ -180,7 +180,7 @@ async fn serve(config: &Config, open: impl AsyncFnOnce(&[Listener]) -> anyhow::R
     // Who read what the predecessor said may have gone since.
     said.or_else(|error| if given.is_of_predecessor() { Ok(()) } else { Err(error) })?;
     let listening = [
-        (if is_given { Name::Systemd } else { Name::Public }, listeners.as_slice()),
+        (if given.is_of_systemd { Name::Systemd } else { Name::Public }, listeners.as_slice()),
         (Name::Redirect, &redirecting),
         (Name::Admin, &admin),
     ];
@@ -235,19 +235,19 @@ async fn given_or_bound(given: &mut Vec<Listener>, places: &[ListenAt], flag: &s
     }
 }
 
-/// The sockets that are given, else those of the settings; and whether systemd gave them.
-async fn public_listeners(config: &Config, given: &mut Given) -> anyhow::Result<(Vec<Listener>, bool)> {
+/// The sockets that are given, else those of the settings.
+async fn public_listeners(config: &Config, given: &mut Given) -> anyhow::Result<Vec<Listener>> {
     let sockets = std::mem::take(&mut given.public);
     if sockets.is_empty() {
-        return Ok((bind::listen(&config.listen, "--listen").await?, false));
+        return bind::listen(&config.listen, "--listen").await;
     }
     let named = named(&locals(&sockets)?);
     if given.is_of_predecessor() {
         tracing::info!(sockets = %named, "the predecessor's sockets are listened on in place of --listen");
-        return Ok((sockets, given.is_of_systemd));
+    } else {
+        tracing::info!(sockets = %named, "systemd gives these sockets; they are listened on in place of --listen");
     }
-    tracing::info!(sockets = %named, "systemd gives these sockets; they are listened on in place of --listen");
-    Ok((sockets, true))
+    Ok(sockets)
 }
 
 /// The listeners of operators: where others than this machine come to with a token, over TLS if there is a certificate.

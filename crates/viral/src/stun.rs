@@ -15,12 +15,12 @@ use crate::served::Served;
 ///
 /// # Errors
 /// When an address that was given cannot be had.
-pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool, given: &mut Given) -> anyhow::Result<Option<StunServer>> {
+pub(crate) async fn bind(config: &Config, public: &[ListenAt], given: &mut Given) -> anyhow::Result<Option<StunServer>> {
     let sockets = std::mem::take(&mut given.stun);
     match &config.stun_listen {
         StunListen::Off => Ok(None),
         // The default depends on who is in front, which may be somebody else than before.
-        StunListen::AsListen if is_given || !config.trust_proxy.is_empty() => Ok(beside(config, public, is_given)),
+        StunListen::AsListen if given.is_of_systemd || !config.trust_proxy.is_empty() => Ok(beside(config, public, given.is_of_systemd)),
         StunListen::At(_) | StunListen::AsListen if !sockets.is_empty() => {
             StunServer::taken_over(sockets).map(Some).context("the predecessor's sockets for STUN cannot be used")
         }
@@ -34,7 +34,7 @@ pub(crate) async fn bind(config: &Config, public: &[ListenAt], is_given: bool, g
                 anyhow!("STUN cannot be answered on {at} over UDP: {error}; choose another address with --stun-listen ADDR:PORT, or `off`")
             })
         }
-        StunListen::AsListen => Ok(beside(config, public, is_given)),
+        StunListen::AsListen => Ok(beside(config, public, given.is_of_systemd)),
     }
 }
 
