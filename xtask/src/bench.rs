@@ -63,6 +63,10 @@ pub(crate) struct Apps {
     /// `pyodide`, `monaco`, `duckdb` or `onnx`; each without a choice.
     #[arg(long)]
     app: Vec<String>,
+    /// An app of your own, beside or in place of those: a folder with an `index.html` that sets `window.app = { done, result, ms }`
+    /// once it has its result, `ms` being `performance.now()` then.
+    #[arg(long, value_name = "FOLDER")]
+    site: Vec<String>,
     /// `chain` (nginx, lone visitor, chain of five, who returns), `slow` (busy line) or `bad` (bad seeders), `large` (one large file); each without a choice.
     #[arg(long)]
     only: Vec<String>,
@@ -74,7 +78,7 @@ pub(crate) struct Apps {
 impl Apps {
     fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec!["--runs".into(), self.runs.to_string().into()];
-        for (name, values) in [("--engine", &self.engine), ("--app", &self.app), ("--only", &self.only)] {
+        for (name, values) in [("--engine", &self.engine), ("--app", &self.app), ("--site", &self.site), ("--only", &self.only)] {
             words.extend(values.iter().flat_map(|value| [name.into(), value.into()]));
         }
         if self.json {

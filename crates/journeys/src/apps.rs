@@ -93,6 +93,17 @@ pub fn onnx() -> Site {
     site
 }
 
+/// Any app, as its folder holds it.
+///
+/// # Errors
+/// When the folder cannot be read, or has no `index.html`.
+pub fn own(folder: &Path) -> anyhow::Result<Site> {
+    anyhow::ensure!(folder.join("index.html").is_file(), "{} has no index.html: give the folder of a site", folder.display());
+    let mut site = Site::empty();
+    copy(&mut site, folder, "");
+    Ok(site)
+}
+
 /// Puts Workbox's precaching worker into a site, as `/sw.js`: it stores every file, and claims the pages.
 ///
 /// # Panics

@@ -38,11 +38,11 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::from_words(std::env::args().skip(1))?;
     for &engine in &options.engines {
         for app in options.apps.iter().filter(|_| options.wants_apps()) {
-            let site = (app.site)();
+            let site = app.site()?;
             site.backdate(DEPLOYED_AGO);
             let nginx = Nginx::serve(site.folder()).await?;
             let bench = Bench { engine, site, nginx, runs: options.runs };
-            let mut table = Table::new(app.name, engine, options.runs);
+            let mut table = Table::new(app.name(), engine, options.runs);
             if options.wants(Part::Chain) {
                 round::measure(&bench, &mut table).await?;
             }
@@ -55,7 +55,7 @@ async fn main() -> anyhow::Result<()> {
             show(&table, options.is_json)?;
         }
         if options.wants(Part::Large) {
-            let mut table = Table::new("large file", engine, options.runs);
+            let mut table = Table::new("large file".to_owned(), engine, options.runs);
             large::measure(engine, options.runs, &mut table).await?;
             show(&table, options.is_json)?;
         }

@@ -1,24 +1,44 @@
 //! What the person who starts the bench may choose.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, bail};
 use viral_journeys::apps;
 use viral_journeys::browser::Engine;
 use viral_journeys::site::Site;
 
 /// One app of the bench.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct App {
-    /// As it is chosen and printed.
-    pub(crate) name: &'static str,
-    /// Makes its site.
-    pub(crate) site: fn() -> Site,
+#[derive(Debug, Clone)]
+pub(crate) enum App {
+    /// One that is installed for it: as it is chosen and printed, and what makes its site.
+    Known(&'static str, fn() -> Site),
+    /// The reader's own, in this folder. Its page sets `window.app` as those of [`apps`] do.
+    Own(PathBuf),
+}
+
+impl App {
+    /// As it is printed.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Known(name, _) => (*name).to_owned(),
+            Self::Own(folder) => folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// A copy of it, to be served.
+    pub(crate) fn site(&self) -> anyhow::Result<Site> {
+        match self {
+            Self::Known(_, make) => Ok(make()),
+            Self::Own(folder) => apps::own(folder),
+        }
+    }
 }
 
 const APPS: [App; 4] = [
-    App { name: "pyodide", site: apps::pyodide },
-    App { name: "monaco", site: apps::monaco },
-    App { name: "duckdb", site: apps::duckdb },
-    App { name: "onnx", site: apps::onnx },
+    App::Known("pyodide", apps::pyodide),
+    App::Known("monaco", apps::monaco),
+    App::Known("duckdb", apps::duckdb),
+    App::Known("onnx", apps::onnx),
 ];
 
 /// A part of the bench.
@@ -45,7 +65,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads `--runs N`, `--engine NAME`, `--app NAME`, `--only PART` (each but the first any number of times) and `--json`.
+    /// Reads `--runs N`, `--engine NAME`, `--app NAME`, `--site FOLDER`, `--only PART` (each but the first any number of times) and `--json`.
     pub(crate) fn from_words(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
         let mut options = Self { runs: 5, engines: Vec::new(), apps: Vec::new(), parts: Vec::new(), is_json: false };
         while let Some(word) = words.next() {
@@ -54,6 +74,7 @@ impl Options {
                 "--runs" => options.runs = value()?.parse().context("--runs needs a number")?,
                 "--engine" => options.engines.push(engine(&value()?)?),
                 "--app" => options.apps.push(app(&value()?)?),
+                "--site" => options.apps.push(App::Own(value()?.into())),
                 "--only" => options.parts.push(part(&value()?)?),
                 "--json" => options.is_json = true,
                 _ => bail!("unknown option {word}"),
@@ -91,8 +112,8 @@ fn engine(name: &str) -> anyhow::Result<Engine> {
 }
 
 fn app(name: &str) -> anyhow::Result<App> {
-    let names = APPS.map(|app| app.name).join(", ");
-    APPS.into_iter().find(|app| app.name == name).with_context(|| format!("no app {name}: one of {names}"))
+    let names = APPS.map(|app| app.name()).join(", ");
+    APPS.into_iter().find(|app| app.name() == name).with_context(|| format!("no app {name}: one of {names}"))
 }
 
 fn part(name: &str) -> anyhow::Result<Part> {

@@ -9,7 +9,7 @@ use viral_journeys::figures::{Target, median, quantile};
 /// All rows of one app in one engine.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
-    app: &'static str,
+    app: String,
     engine: String,
     runs: usize,
     rows: Vec<Row>,
@@ -30,7 +30,7 @@ struct Row {
 }
 
 impl Table {
-    pub(crate) fn new(app: &'static str, engine: Engine, runs: usize) -> Self {
+    pub(crate) fn new(app: String, engine: Engine, runs: usize) -> Self {
         Self { app, engine: format!("{engine:?}"), runs, rows: Vec::new() }
     }
 
