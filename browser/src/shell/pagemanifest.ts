@@ -6,7 +6,7 @@ import type { Manifest, Piece } from '../core/manifest';
 import type { PieceStore } from './piecestore';
 import { LOOK_UPS, MANIFEST_MS } from './limits';
 import { request } from './request';
-import { manifestKey, stored, storedAsset } from './store';
+import { CACHED, manifestKey, stored, storedAsset } from './store';
 import { digestOf } from './verify';
 
 /** A manifest, its blob and what of it is held. */
@@ -16,6 +16,8 @@ export interface PageManifest {
   readonly manifest: Manifest;
   readonly pieces: readonly Piece[];
   held: { pieces: number; bytes: number };
+  /** Whether an earlier visit found all of it in the browser's own cache. */
+  readonly cached?: boolean;
 }
 
 /** Whether every piece of it is held. */
@@ -28,7 +30,7 @@ export async function fetchManifest(digest: Digest): Promise<PageManifest | null
     const bytes = new Uint8Array(await response.arrayBuffer());
     const decoded = response.ok && (await digestOf(bytes)) === digest ? decodeManifest(bytes) : null;
     if (!decoded?.ok) return null;
-    return { digest, bytes, manifest: decoded.value, pieces: distinctPieces(decoded.value), held: { pieces: 0, bytes: 0 } };
+    return { digest, bytes, manifest: decoded.value, pieces: distinctPieces(decoded.value), held: { pieces: 0, bytes: 0 }, cached: response.headers.has(CACHED) };
   } catch {
     return null;
   }

@@ -28,7 +28,7 @@ import type { SeederHost } from './seeder';
 import type { Marks, Handover } from './handover';
 import { publish } from './status';
 import type { Status, StatusSource } from './status';
-import { STORE, keep, keepAsset, manifestKey } from './store';
+import { CACHED, STORE, keep, keepAsset, manifestKey } from './store';
 import { digestOf } from './verify';
 import { askWorker, controller, isOursAlone, registerWorker, registration } from './workerclient';
 import type { PageToWorker } from './workerclient';
@@ -110,8 +110,12 @@ export class PageSession implements SeederHost, StatusSource {
       this.answer = 'thin';
       takeTotals(this.totals, this.report);
     }
-    const placed = this.#bound ? (this.handover ?? (await fetchManifest(this.#bound))) : null;
-    for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
+    const placed: Pick<PageManifest, 'manifest' | 'cached'> | null = this.#bound ? (this.handover ?? (await fetchManifest(this.#bound))) : null;
+    for (const { path } of placed?.manifest.assets ?? []) {
+      this.#placed.add(keyOf(path));
+      // Held once, so others can have it again, whether this visit asks for it or not.
+      if (placed?.cached) this.#gatherer.handleUsed(path, path, 0);
+    }
     if (!this.handover && !this.#isPersonal) this.#gatherer.handleUsed(this.page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
@@ -254,7 +258,7 @@ export class PageSession implements SeederHost, StatusSource {
     if (this.reason || isOptedOut(document.cookie) || (before && !(before.active ?? before.waiting ?? before.installing))) return;
     this.#kept = page.digest;
     const active = (await registerWorker())?.active;
-    const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes)));
+    const kept = active && (await keepAsset(record, blob)) && (await keep(manifestKey(page.digest), new Response(page.bytes, { headers: { [CACHED]: '' } })));
     // Meanwhile, in another tab perhaps.
     if (isOptedOut(document.cookie)) await forget();
     else if (kept) active.postMessage({ kind: 'viral-stored', manifest: page.digest, path: this.page } satisfies PageToWorker);

@@ -45,6 +45,9 @@ export async function storedAsset({ digest }: AssetRecord): Promise<Blob | null>
   return blob && (await digestOf(new Uint8Array(await blob.arrayBuffer()))) === digest ? blob : null;
 }
 
+/** Header of a manifest in the store: but for the document, its assets lie in the browser's own cache. */
+export const CACHED = 'viral-cached';
+
 /** Writes one response; true if it is kept. */
 export async function keep(key: string, response: Response): Promise<boolean> {
   if (now() < silentUntil) return false;

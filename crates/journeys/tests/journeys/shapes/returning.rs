@@ -24,6 +24,9 @@ const DOCUMENT: &str = r#"<!doctype html><html lang="en"><head><meta charset="ut
   import { values } from '/mod-0.mjs';
   shape('modules', values());
   shape('early', look('/early.bin'));
+  // Kept by the page itself, as many apps keep models and dictionaries: it asks once.
+  const ask = () => look('/own.bin').then((seen) => (localStorage.own = JSON.stringify(seen)));
+  shape('own', Promise.resolve(localStorage.own ?? ask()).then(JSON.parse));
   shape('worker', new Promise((resolve) => { new Worker('/late.js').onmessage = ({ data }) => resolve(data); }));
   endOfShapes();
 </script></body></html>"#;
@@ -37,6 +40,7 @@ fn site() -> Site {
     site.write("/late.js", "importScripts('/reading.js'); read('/late.bin').then((digest) => postMessage(digest));\n");
     site.write("/early.bin", noise(91, 600_000));
     site.write("/late.bin", noise(92, 1_200_000));
+    site.write("/own.bin", noise(90, 1_500_000));
     site
 }
 
@@ -81,7 +85,7 @@ async fn comes_back(engine: Engine) {
     assert_eq!(again, full.result);
     assert!(sent <= RETURN_MAX, "{sent} bytes: {:?}", server.stats().await);
     assert_eq!(server.stats().await.reason("thin", "stored"), 1, "{:?}", server.stats().await.reasons);
-    // It gives on what its cache has, what its worker used as well.
+    // It gives on what its cache has: what its worker used as well, and what this visit had no need of.
     seeds(&server, &visitor, 1).await;
     let fed = thin_visit(&server, engine, "/", Expected::fed(site.len()), Setting::default()).await;
     assert_eq!(fed.result, full.result);
