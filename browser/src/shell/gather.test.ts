@@ -55,6 +55,19 @@ describe('what a full page used', () => {
     expect(lookUps).toEqual(['https://a.test/%61.js?v=1']);
     expect(recordsAsked).toBe(0);
   });
+  it('is looked for where the page loaded it, though a guess came first, and no guess replaces that', async () => {
+    cache = [missing(), new Response(bytes)];
+    const pieceStore = new PieceStore();
+    const gatherer = new Gatherer(pieceStore, () => undefined);
+    gatherer.setManifest(await page(['/a.js']));
+    gatherer.handleUsed('/a.js', '/a.js', 0);
+    await vi.advanceTimersByTimeAsync(GATHER_DELAY_MS);
+    gatherer.handleUsed('/a.js', 'https://a.test/a.js?v=1', bytes.length);
+    gatherer.handleUsed('/a.js', '/a.js', 0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lookUps).toEqual(['/a.js', 'https://a.test/a.js?v=1']);
+    expect(pieceStore.hasAsset(await digestOf(bytes))).toBe(true);
+  });
   it('is looked for again while the cache may still be writing it, a few times and no more', async () => {
     const grew = vi.fn();
     const pieceStore = new PieceStore();

@@ -48,10 +48,11 @@ export class Gatherer {
     this.#grew = grew;
   }
 
-  /** The page, or a worker of it, has loaded this whole. */
+  /** The page, or a worker of it, has loaded this whole. Without a length the URL is a guess, which the page's own may replace. */
   handleUsed(path: string, url: string, len: number): void {
     const key = keyOf(path);
-    if (this.#uses.has(key) || this.#uses.size >= USES_MAX) return;
+    const known = this.#uses.get(key);
+    if ((known && (!len || known.url === url)) || this.#uses.size >= USES_MAX) return;
     this.#uses.set(key, { url, len, misses: 0, dueMs: now() });
     this.#schedule(now());
   }

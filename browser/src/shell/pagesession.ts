@@ -56,6 +56,8 @@ export class PageSession implements SeederHost, StatusSource {
   #bound: Digest | null = null;
   /** Paths that the worker answers from the store. */
   readonly #placed = new Set<string>();
+  /** Whether the last visit found these in the browser's own cache: others can have them again, whether this visit asks for them or not. */
+  #wasHeld = false;
   #known: PageManifest | null = null;
   #faultsReported = false;
   #reportTimer: ReturnType<typeof setTimeout> | undefined;
@@ -111,11 +113,8 @@ export class PageSession implements SeederHost, StatusSource {
       takeTotals(this.totals, this.report);
     }
     const placed: Pick<PageManifest, 'manifest' | 'cached'> | null = this.#bound ? (this.handover ?? (await fetchManifest(this.#bound))) : null;
-    for (const { path } of placed?.manifest.assets ?? []) {
-      this.#placed.add(keyOf(path));
-      // Held once, so others can have it again, whether this visit asks for it or not.
-      if (placed?.cached) this.#gatherer.handleUsed(path, path, 0);
-    }
+    for (const { path } of placed?.manifest.assets ?? []) this.#placed.add(keyOf(path));
+    this.#wasHeld = !!placed?.cached;
     if (!this.handover && !this.#isPersonal) this.#gatherer.handleUsed(this.page, this.#documentUrl, 0);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) this.#count(entry as PerformanceResourceTiming);
@@ -320,7 +319,7 @@ export class PageSession implements SeederHost, StatusSource {
     const used = this.#bound && (seen.length || this.#used.size) ? seen : this.#named();
     for (const path of used) this.#used.add(path);
     // Of what the page itself used more is known.
-    if (!this.handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
+    if (!this.handover) for (const path of this.#wasHeld ? [...seen, ...this.#placed] : seen) this.#gatherer.handleUsed(path, path, 0);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
