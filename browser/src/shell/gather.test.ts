@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Gatherer } from './gather';
+import { GUESSED, Gatherer } from './gather';
 import { PieceStore } from './piecestore';
 import { GATHER_DELAY_MS, LOOK_UPS_MAX } from './limits';
 import type { PageManifest } from './pagemanifest';
@@ -60,14 +60,24 @@ describe('what a full page used', () => {
     const pieceStore = new PieceStore();
     const gatherer = new Gatherer(pieceStore, () => undefined);
     gatherer.setManifest(await page(['/a.js']));
-    gatherer.handleUsed('/a.js', '/a.js', 0);
+    gatherer.handleUsed('/a.js', '/a.js', GUESSED);
     await vi.advanceTimersByTimeAsync(GATHER_DELAY_MS + 1);
     gatherer.handleUsed('/a.js', 'https://a.test/a.js?v=1', bytes.length);
-    gatherer.handleUsed('/a.js', '/a.js', 0);
+    gatherer.handleUsed('/a.js', '/a.js', GUESSED);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(lookUps).toEqual(['/a.js', 'https://a.test/a.js?v=1']);
     const digest = await digestOf(bytes);
     await vi.waitFor(() => expect(pieceStore.hasAsset(digest)).toBe(true));
+  });
+  it('is looked for a few times in all where the page asks with another query each time', async () => {
+    cache = [missing()];
+    const gatherer = new Gatherer(new PieceStore(), () => undefined);
+    gatherer.setManifest(await page(['/a.js']));
+    for (let at = 0; at < 20; at++) {
+      gatherer.handleUsed('/a.js', `https://a.test/a.js?t=${at}`, bytes.length);
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(lookUps.length).toBe(LOOK_UPS_MAX);
   });
   it('is looked for again while the cache may still be writing it, a few times and no more', async () => {
     const grew = vi.fn();

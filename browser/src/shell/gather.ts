@@ -15,13 +15,16 @@ import { askRecords } from './records';
 interface Use {
   /** Under which the page loaded it. */
   readonly url: string;
-  /** Bytes, 0 if they are not known. */
+  /** Bytes, 0 if they are not known, `GUESSED` if the URL is not known either. */
   readonly len: number;
   /** How often the cache was asked in vain: it may still be writing. */
   misses: number;
   /** When it is looked for, in milliseconds; infinite once it was looked for to the end. */
   dueMs: number;
 }
+
+/** Length of what an earlier visit loaded, by a URL that its path only suggests. */
+export const GUESSED = -1;
 
 /** Finds what the page used, one look at a time. */
 export class Gatherer {
@@ -48,11 +51,11 @@ export class Gatherer {
     this.#grew = grew;
   }
 
-  /** The page, or a worker of it, has loaded this whole. Without a length the URL is a guess, which the page's own may replace. */
+  /** The page, or a worker of it, has loaded this whole. The first URL stands; only one that was guessed is replaced by the page's own. */
   handleUsed(path: string, url: string, len: number): void {
     const key = keyOf(path);
     const known = this.#uses.get(key);
-    if ((known && (!len || known.url === url)) || this.#uses.size >= USES_MAX) return;
+    if ((known && (known.len >= 0 || len <= 0)) || this.#uses.size >= USES_MAX) return;
     this.#uses.set(key, { url, len, misses: 0, dueMs: now() });
     this.#schedule(now());
   }

@@ -15,7 +15,7 @@ import { assetPath, isWhole, originBytes, seededPath, usedPaths } from '../core/
 import { HELD } from './carrier';
 import { within } from './clock';
 import { readEvidence } from './evidence';
-import { Gatherer } from './gather';
+import { GUESSED, Gatherer } from './gather';
 import { PieceStore } from './piecestore';
 
 import { GATHER_WAIT_MS, REPORT_QUIET_MS, WORKER_WAIT_MS } from './limits';
@@ -319,7 +319,8 @@ export class PageSession implements SeederHost, StatusSource {
     const used = this.#bound && (seen.length || this.#used.size) ? seen : this.#named();
     for (const path of used) this.#used.add(path);
     // Of what the page itself used more is known.
-    if (!this.handover) for (const path of this.#wasHeld ? [...seen, ...this.#placed] : seen) this.#gatherer.handleUsed(path, path, 0);
+    if (!this.handover) for (const path of seen) this.#gatherer.handleUsed(path, path, 0);
+    if (this.#wasHeld) for (const path of this.#placed) this.#gatherer.handleUsed(path, path, GUESSED);
   }
 
   /** The server sent this to the visit, but not to the page itself: its workers asked. */
