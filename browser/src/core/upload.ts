@@ -5,7 +5,7 @@
 
 import type { PieceId } from './digest';
 import type { PeerKey } from './fetch/types';
-import { BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS, STALL_MS } from './generated/uploadPolicy';
+import { BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_CAPPED_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX, SLOTS, STALL_MS } from './generated/uploadPolicy';
 import { WANT_IDS_MAX } from './limits';
 
 /** Reasons of a `refuse` frame. */
@@ -204,7 +204,7 @@ export class Upload {
   }
 
   #sendable(queue: UploadQueue): boolean {
-    return queue.pieces.size > 0 && !queue.full && queue.pending.size < PENDING_MAX;
+    return queue.pieces.size > 0 && !queue.full && queue.pending.size < (this.#rate || this.#volume ? PENDING_CAPPED_MAX : PENDING_MAX);
   }
 
   /** Puts pieces into the peer's queue; refuses what has no place there. Gives back what has. */

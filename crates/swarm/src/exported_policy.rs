@@ -44,7 +44,7 @@ fn policies() -> [Policy; 3] {
             path: "crates/swarm/src/upload/config.rs",
             source: include_str!("upload/config.rs"),
             values: values! { upload::config:
-                SLOTS BUFFER_LEN_HIGH BUFFER_LEN_LOW PENDING_MAX QUEUE_IDS_MAX OVERFLOWS_MAX TAKES_MAX STALL_MS BURST_MS RATE_MAX PEERS_MAX
+                SLOTS BUFFER_LEN_HIGH BUFFER_LEN_LOW PENDING_MAX PENDING_CAPPED_MAX QUEUE_IDS_MAX OVERFLOWS_MAX TAKES_MAX STALL_MS BURST_MS RATE_MAX PEERS_MAX
                 DAY_MS REFILL_MS_MAX
             },
         },

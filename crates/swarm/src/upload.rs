@@ -21,8 +21,8 @@ use crate::fetch::{Fault, PeerKey};
 use queue::UploadQueue;
 
 pub use config::{
-    BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX, REFILL_MS_MAX,
-    SLOTS, STALL_MS, TAKES_MAX, UploadConfig,
+    BUFFER_LEN_HIGH, BUFFER_LEN_LOW, BURST_MS, DAY_MS, OVERFLOWS_MAX, PEERS_MAX, PENDING_CAPPED_MAX, PENDING_MAX, QUEUE_IDS_MAX, RATE_MAX,
+    REFILL_MS_MAX, SLOTS, STALL_MS, TAKES_MAX, UploadConfig,
 };
 pub use congestion_window::CongestionWindow;
 pub use fair_scheduler::{FairScheduler, Waiting};
@@ -232,7 +232,8 @@ impl Upload {
         if self.is_throttled() {
             return None;
         }
-        let at = self.queues.iter().position(UploadQueue::is_sendable)?;
+        let pending_max = self.pending_max();
+        let at = self.queues.iter().position(|queue| queue.is_sendable(pending_max))?;
         // Whoever was served goes to the end of the queue.
         let mut queue = self.queues.remove(at);
         let id = queue.pieces.pop_front();
@@ -247,7 +248,8 @@ impl Upload {
     pub fn poll_timeout(&self) -> Option<u64> {
         let stall = self.queues.iter().filter(|queue| queue.full).map(|queue| queue.since + STALL_MS).min().unwrap_or(NEVER);
         let mut refill = NEVER;
-        if self.is_throttled() && self.queues.iter().any(UploadQueue::is_sendable) {
+        let pending_max = self.pending_max();
+        if self.is_throttled() && self.queues.iter().any(|queue| queue.is_sendable(pending_max)) {
             refill = self.refilled_at();
         }
         let at = stall.min(refill);
@@ -277,6 +279,11 @@ impl Upload {
     /// When a cap that holds things back allows the next.
     fn refilled_at(&self) -> u64 {
         self.now + self.tokens.unsigned_abs() / self.rate + 1
+    }
+
+    /// How many pieces for one peer may be handed out now.
+    fn pending_max(&self) -> usize {
+        if self.rate > 0 || self.volume > 0 { PENDING_CAPPED_MAX } else { PENDING_MAX }
     }
 
     fn is_throttled(&self) -> bool {

@@ -9,8 +9,11 @@ export const BUFFER_LEN_HIGH = 262144;
 /** A full channel gets more once it has no more than this buffered. */
 export const BUFFER_LEN_LOW = 65536;
 
-/** Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile. */
-export const PENDING_MAX = 4;
+/** Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile. A page whose app keeps its thread busy gives no more than this in each pause of the app's; what the peer asks for at once bounds it, too. */
+export const PENDING_MAX = 16;
+
+/** The same under a cap of rate or volume: what is handed out is charged only once it is sent, so that a cap is exceeded by no more than this. */
+export const PENDING_CAPPED_MAX = 4;
 
 /** Pieces queued for one peer: four `want` frames. */
 export const QUEUE_IDS_MAX = 1024;

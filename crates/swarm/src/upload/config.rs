@@ -8,8 +8,12 @@ pub const SLOTS: usize = 8;
 pub const BUFFER_LEN_HIGH: u64 = 256 * 1024;
 /// A full channel gets more once it has no more than this buffered.
 pub const BUFFER_LEN_LOW: u64 = 64 * 1024;
-/// Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile.
-pub const PENDING_MAX: usize = 4;
+/// Pieces handed out for one peer that were not reported sent yet: the shell reads them from its store meanwhile. A page whose app keeps its thread
+/// busy gives no more than this in each pause of the app's; what the peer asks for at once bounds it, too.
+pub const PENDING_MAX: usize = 16;
+
+/// The same under a cap of rate or volume: what is handed out is charged only once it is sent, so that a cap is exceeded by no more than this.
+pub const PENDING_CAPPED_MAX: usize = 4;
 /// Pieces queued for one peer: four `want` frames.
 pub const QUEUE_IDS_MAX: usize = 4 * WANT_IDS_MAX;
 /// Refusals for a full queue before the peer counts as flooding.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use viral_wire::PieceId;
 
-use super::config::{BUFFER_LEN_HIGH, BUFFER_LEN_LOW, PENDING_MAX};
+use super::config::{BUFFER_LEN_HIGH, BUFFER_LEN_LOW};
 use crate::fetch::PeerKey;
 
 /// What one peer wants and how its channel does.
@@ -48,8 +48,8 @@ impl UploadQueue {
     }
 
     /// A piece for it may be handed out now.
-    pub(super) fn is_sendable(&self) -> bool {
-        self.pieces.len() > 0 && !self.full && self.pending.len() < PENDING_MAX
+    pub(super) fn is_sendable(&self, pending_max: usize) -> bool {
+        self.pieces.len() > 0 && !self.full && self.pending.len() < pending_max
     }
 
     /// Takes note of what the channel has buffered.

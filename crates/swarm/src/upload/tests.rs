@@ -109,8 +109,8 @@ fn peers_take_turns() {
     let mut traced = engine();
     traced.call(0, open(1));
     traced.call(0, open(2));
-    traced.call(0, want(1, 0..20));
-    let outputs = traced.call(0, want(2, 0..20));
+    traced.call(0, want(1, 0..40));
+    let outputs = traced.call(0, want(2, 0..40));
     assert_eq!(sends(&outputs).len(), PENDING_MAX);
     let mut order = Vec::new();
     for id in 0..8 {
@@ -127,13 +127,13 @@ fn peers_take_turns() {
 fn a_full_channel_waits_until_it_is_low() {
     let mut traced = engine();
     traced.call(0, open(1));
-    traced.call(0, want(1, 0..10));
+    traced.call(0, want(1, 0..32));
     traced.call(1, Input::Buffered { peer: 1, bytes: BUFFER_LEN_HIGH - 1 });
-    assert_eq!(sends(&traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 200_000 })), [(1, 4)]);
+    assert_eq!(sends(&traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 200_000 })), [(1, 16)]);
     traced.call(1, Input::Buffered { peer: 1, bytes: BUFFER_LEN_HIGH });
     assert_eq!(sends(&traced.call(1, Input::Sent { peer: 1, id: 1, bytes: 100_000 })), []);
     assert_eq!(sends(&traced.call(2, Input::Buffered { peer: 1, bytes: BUFFER_LEN_LOW + 1 })), []);
-    assert_eq!(sends(&traced.call(3, Input::Buffered { peer: 1, bytes: BUFFER_LEN_LOW })), [(1, 5)], "the fifth went before it was full");
+    assert_eq!(sends(&traced.call(3, Input::Buffered { peer: 1, bytes: BUFFER_LEN_LOW })), [(1, 17)], "the other went before it was full");
     traced.check("full-channel");
 }
 
@@ -175,10 +175,10 @@ fn beyond_the_slots_peers_are_refused_until_one_is_free() {
 fn when_nobody_is_served_any_more_what_is_queued_is_refused() {
     let mut traced = engine();
     traced.call(0, open(1));
-    assert_eq!(sends(&traced.call(0, want(1, 0..10))).len(), PENDING_MAX);
+    assert_eq!(sends(&traced.call(0, want(1, 0..20))).len(), PENDING_MAX);
     let outputs = traced.call(1, Input::Limits { slots: 0, rate: 0 });
-    assert_eq!(refused(&outputs, BUSY), 10 - PENDING_MAX);
-    assert_eq!(refused(&traced.call(2, want(1, [11])), BUSY), 1, "also of somebody whose pieces are still read");
+    assert_eq!(refused(&outputs, BUSY), 20 - PENDING_MAX);
+    assert_eq!(refused(&traced.call(2, want(1, [21])), BUSY), 1, "also of somebody whose pieces are still read");
     traced.check("no-slots");
 }
 
@@ -195,14 +195,14 @@ fn what_is_not_held_is_refused_and_so_is_what_went_missing() {
 #[test]
 fn cancelled_pieces_are_not_sent() {
     let mut traced = engine();
-    traced.call(0, Input::Open { peer: 1, ids: (0..10).collect() });
-    traced.call(1, Input::Cancel { peer: 1, ids: (4..9).collect() });
+    traced.call(0, Input::Open { peer: 1, ids: (0..22).collect() });
+    traced.call(1, Input::Cancel { peer: 1, ids: (16..21).collect() });
     let mut sent = Vec::new();
     for id in 0..4 {
         sent.extend(sends(&traced.call(2, Input::Sent { peer: 1, id, bytes: 10 })));
     }
-    assert_eq!(sent, [(1, 9)]);
-    assert_eq!(sends(&traced.call(3, want(1, [5]))), [(1, 5)], "asked for after the cancel");
+    assert_eq!(sent, [(1, 21)]);
+    assert_eq!(sends(&traced.call(3, want(1, [17]))), [(1, 17)], "asked for after the cancel");
     traced.check("cancel");
 }
 
@@ -211,8 +211,8 @@ fn a_queue_is_bounded_and_flooding_it_ends_the_connection() {
     let mut traced = engine();
     traced.call(0, open(1));
     let room = u32::try_from(PENDING_MAX + QUEUE_IDS_MAX).unwrap();
-    traced.call(0, want(1, 0..4));
-    let at_max = traced.call(0, want(1, 4..room));
+    traced.call(0, want(1, 0..16));
+    let at_max = traced.call(0, want(1, 16..room));
     assert_eq!(refused(&at_max, BUSY), 0);
     let mut last = Vec::new();
     for round in 0..=OVERFLOWS_MAX {
@@ -257,6 +257,7 @@ fn at_the_volume_cap_everything_is_refused() {
 fn a_volume_that_the_tracker_names_holds_for_each_day() {
     let mut traced = engine();
     traced.call(0, open(1));
+    traced.call(0, Input::Volume { bytes: 50_000 });
     traced.call(0, want(1, 0..10));
     traced.call(1, Input::Sent { peer: 1, id: 0, bytes: 30_000 });
     assert_eq!(refused(&traced.call(2, Input::Volume { bytes: 40_000 }), CAPPED), 0, "there is some left");
